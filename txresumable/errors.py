@@ -1,0 +1,211 @@
+"""
+What can go wrong, as types with attributes.
+
+Everything this package raises by itself is a :class:`ResumableError`, except
+:class:`~twisted.internet.defer.CancelledError` (somebody cancelled) and :class:`OSError` (the
+file cannot be opened or read).  The first line of a class's docstring is what a person reads
+about it.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+__all__ = [
+    "ChecksumMismatch",
+    "ChunkRejected",
+    "ConnectFailed",
+    "ConnectTimeout",
+    "ConnectionBroken",
+    "FileRejected",
+    "InsecureCredentials",
+    "InvalidOption",
+    "MalformedReply",
+    "Redirected",
+    "ResumableError",
+    "RetriesExhausted",
+    "SourceChanged",
+    "StaleConnection",
+    "StallTimeout",
+    "TLSRejected",
+    "TransportError",
+]
+
+
+class ResumableError(Exception):
+    """Something went wrong with an upload."""
+
+
+@define(eq=False, slots=False)
+class InvalidOption(ResumableError, ValueError):
+    """
+    An option has a value that it cannot have.
+
+    :ivar option: its name.
+    :ivar value: what it was given.
+    :ivar reason: what it takes.
+    """
+
+    option: str
+    value: object
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.option} {self.reason}, not {self.value!r}"
+
+
+@define(eq=False, slots=False)
+class FileRejected(ResumableError):
+    """
+    A file was refused before any of it was sent.
+
+    :ivar file_name: its name.
+    :ivar rule: the rule that refused it: the name of an option (``max_file_size``), or
+        ``duplicate``, ``regular_file``, ``file_name``.
+    :ivar reason: the same for people.
+    """
+
+    file_name: str
+    rule: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file_name!r} was refused ({self.rule}): {self.reason}"
+
+
+@define(eq=False, slots=False)
+class SourceChanged(ResumableError):
+    """
+    The file changed while it was being uploaded; nothing of the new content was mixed in.
+
+    :ivar path: the file.
+    :ivar reason: what was noticed.
+    """
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path!r} changed while it was being uploaded: {self.reason}"
+
+
+@define(eq=False, slots=False)
+class ChecksumMismatch(ResumableError):
+    """
+    The server has every chunk, but its digest of the whole file is not ours.
+
+    :ivar file_name: the file.
+    :ivar expected: our digest, as hexadecimal.
+    :ivar received: the server's.
+    """
+
+    file_name: str
+    expected: str
+    received: str
+
+    def __str__(self) -> str:
+        return f"{self.file_name!r} has SHA-256 {self.expected} here, {self.received} there"
+
+
+class InsecureCredentials(ResumableError):
+    """Credentials would go over plain HTTP to a host that is not this machine."""
+
+
+class TransportError(ResumableError):
+    """A request got no usable answer; whether the server acted on it is not known."""
+
+
+class ConnectFailed(TransportError):
+    """No connection to the server could be made; nothing was sent."""
+
+
+class ConnectTimeout(ConnectFailed):
+    """Looking the host up, connecting and agreeing on TLS took too long."""
+
+
+class TLSRejected(ResumableError):
+    """The server's certificate could not be verified, or it refused ours."""
+
+
+class ConnectionBroken(TransportError):
+    """The connection ended before the answer was complete."""
+
+
+class StaleConnection(ConnectionBroken):
+    """A kept connection turned out to be closed as it was used again."""
+
+
+class StallTimeout(TransportError):
+    """Not a byte moved in either direction, or an answer did not end, for too long."""
+
+
+class MalformedReply(TransportError):
+    """The server's answer is not HTTP that can be relied on."""
+
+
+@define(eq=False, slots=False)
+class ChunkRejected(ResumableError):
+    """
+    The server refused a chunk for good.
+
+    :ivar status: the HTTP status.
+    :ivar body: the answer's text, at most 64 KiB of it.
+    :ivar url: what was asked, without its query string.
+    :ivar chunk_number: counted from 1.
+    """
+
+    status: int
+    body: str
+    url: str
+    chunk_number: int = 0
+
+    def __str__(self) -> str:
+        text = " ".join(self.body.split())
+        shown = f": {text[:200]}" if text else ""
+        return f"chunk {self.chunk_number} was refused with {self.status} by {self.url}{shown}"
+
+
+@define(eq=False, slots=False)
+class Redirected(ChunkRejected):
+    """
+    The server redirected an upload; following would lose the chunk.
+
+    :ivar location: where it points, without its query string.
+    """
+
+    location: str = ""
+
+    def __str__(self) -> str:
+        return (
+            f"chunk {self.chunk_number} was redirected with {self.status} by {self.url} to "
+            f"{self.location or 'nowhere'}; set target to the final address"
+        )
+
+
+@define(eq=False, slots=False)
+class RetriesExhausted(ResumableError):
+    """
+    A chunk was tried as often as allowed and is still not on the server.
+
+    :ivar last: what ended the last attempt.
+    :ivar attempts: how many there were.
+    :ivar chunk_number: counted from 1.
+    """
+
+    last: Exception
+    attempts: int = field(default=0)
+    chunk_number: int = field(default=0)
+
+    def __str__(self) -> str:
+        what = str(self.last) or first_line(type(self.last))
+        return f"chunk {self.chunk_number} failed {self.attempts} times, the last time: {what}"
+
+
+def first_line(kind: type[BaseException]) -> str:
+    """
+    What a person reads about a kind of error.
+
+    :param kind: an exception class.
+    :returns: the first line of its docstring.
+    """
+    return (kind.__doc__ or kind.__name__).strip().splitlines()[0]

@@ -1,0 +1,116 @@
+"""
+Telling others: :class:`Signal` many times, :class:`Outcome` once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+__all__ = ["Outcome", "Signal"]
+
+_T = TypeVar("_T")
+_log = Logger()
+
+
+class Signal:
+    """
+    Something that happens many times, and those who want to hear of it.
+
+    Callbacks run in the reactor thread, in the order in which they registered.  One that raises
+    is logged; the others are called all the same and the upload goes on.
+    """
+
+    __slots__ = ("_callbacks",)
+
+    def __init__(self) -> None:
+        self._callbacks: tuple[Callable[..., object], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self._callbacks)
+
+    def register(self, callback: Callable[..., object]) -> None:
+        """
+        Call somebody each time this happens.
+
+        :param callback: called with what the signal carries.  Registered twice, it is called
+            twice.
+        """
+        if not callable(callback):
+            raise TypeError(f"a callback must be callable, not {callback!r}")
+        self._callbacks += (callback,)
+
+    def unregister(self, callback: Callable[..., object]) -> None:
+        """
+        Stop calling somebody.
+
+        :param callback: as it was registered.
+        :raises ValueError: if it is not registered.
+        """
+        remaining = list(self._callbacks)
+        remaining.remove(callback)
+        self._callbacks = tuple(remaining)
+
+    def fire(self, *args: object) -> None:
+        """
+        Tell all who are registered at this moment.
+
+        :param args: what to tell.
+        """
+        for callback in self._callbacks:
+            try:
+                callback(*args)
+            except Exception:
+                _log.failure("An observer raised: {callback}", callback=callback)
+
+
+class Outcome(Generic[_T]):
+    """
+    Something that happens once, and any number of waiters, before it and after it.
+    """
+
+    __slots__ = ("_result", "_waiting")
+
+    def __init__(self) -> None:
+        self._result: list[Any] = []
+        self._waiting: list[Deferred[_T]] = []
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has happened."""
+        return bool(self._result)
+
+    def wait(self) -> Deferred[_T]:
+        """
+        Be told.
+
+        :returns: a new Deferred that fires with the outcome, now if it is known.  Cancelling it
+            detaches this waiter and nothing else.
+        """
+        waiter: Deferred[_T] = Deferred(self._detach)
+        if self._result:
+            waiter.callback(self._result[0])
+        else:
+            self._waiting.append(waiter)
+        return waiter
+
+    def settle(self, result: _T | Failure) -> None:
+        """
+        Tell everyone.  Only the first call counts.
+
+        :param result: the outcome; a Failure fails the waiters.
+        """
+        if self._result:
+            return
+        self._result.append(result)
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.callback(result)  # type: ignore[arg-type]
+
+    def _detach(self, waiter: Deferred[_T]) -> None:
+        if waiter in self._waiting:
+            self._waiting.remove(waiter)
