@@ -1,0 +1,117 @@
+"""
+What a server knows a file by.
+
+An identifier must let a restarted process find the chunks it sent before, and must never let two
+contents share one.  Each strategy is a function of a
+:class:`~txresumable.file.ResumableFile` and can be given as ``generate_unique_identifier``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+if TYPE_CHECKING:
+    from .file import ResumableFile
+
+__all__ = ["Fingerprint", "content", "fingerprint", "resumable_js", "safe"]
+
+SAMPLE = 4096
+SAMPLES = 16
+
+_UNSAFE = re.compile(r"[^0-9A-Za-z_-]")
+
+
+@frozen
+class Fingerprint:
+    """
+    What a file looked like when it was added.
+
+    :ivar size: bytes.
+    :ivar mtime_ns: when it was last written, in nanoseconds since the epoch; :data:`None` for
+        what has no such time, whose sample is then its whole content.
+    :ivar sample: SHA-256 over samples of the content.
+    """
+
+    size: int
+    mtime_ns: int | None
+    sample: bytes
+
+
+def fingerprint(
+    size: int, mtime_ns: int | None, read: Callable[[int, int], bytes]
+) -> Fingerprint:
+    """
+    Look at a file.  Blocks: not for the reactor thread.
+
+    :param size: bytes.
+    :param mtime_ns: when it was last written, if that is known.
+    :param read: from an offset and a size to exactly those bytes.
+    """
+    digest = hashlib.sha256()
+    if mtime_ns is None or size <= SAMPLE * SAMPLES:
+        for start in range(0, size, 65536):
+            digest.update(read(start, min(65536, size - start)))
+    else:
+        for part in range(SAMPLES):
+            digest.update(read((size - SAMPLE) * part // (SAMPLES - 1), SAMPLE))
+    return Fingerprint(size, mtime_ns, digest.digest())
+
+
+def safe(file: ResumableFile) -> str:
+    """
+    The default: size, a short cleaned name, and 128 bits of SHA-256 over relative path, size,
+    time of writing, chunk size and samples of the content.
+
+    :returns: at most 128 characters of ``[0-9A-Za-z_-]``; the same in every process as long as
+        the file is not written to.
+    """
+    look = file.fingerprint
+    digest = hashlib.sha256()
+    path = file.relative_path.encode("utf-8", "surrogatepass")
+    for part in (
+        path,
+        str(look.size).encode(),
+        str(look.mtime_ns).encode(),
+        str(file.chunk_size).encode(),
+        look.sample,
+    ):
+        digest.update(b"%d:%b" % (len(part), part))
+    return f"{look.size}-{_short(file.file_name)}-{digest.hexdigest()[:32]}"
+
+
+def resumable_js(file: ResumableFile) -> str:
+    """
+    resumable.js's own: ``size-name``, for going on with what a browser began.
+
+    It collides: ``a b`` with ``ab``, all names of one size in a script that is not Latin, and
+    both contents of a file that was rewritten with the same size.
+
+    :returns: size, a hyphen, and the relative path without what is not ``[0-9A-Za-z_-]``.
+    """
+    return f"{file.size}-{_UNSAFE.sub('', file.relative_path)}"
+
+
+def content(file: ResumableFile) -> Deferred[str]:
+    """
+    From the whole content: the same file has the same identifier wherever it lies and whenever
+    it was written.  Costs one more reading of the file, off the reactor thread.
+
+    :returns: a Deferred that fires with size, a short cleaned name and 128 bits of SHA-256 over
+        content and chunk size; it fails as reading fails.
+    """
+
+    def named(hexadecimal: str) -> str:
+        whole = hashlib.sha256(f"{hexadecimal}:{file.chunk_size}".encode()).hexdigest()
+        return f"{file.size}-{_short(file.file_name)}-{whole[:32]}"
+
+    return file.content_digest().addCallback(named)
+
+
+def _short(name: str) -> str:
+    return _UNSAFE.sub("", name)[:48]
