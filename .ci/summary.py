@@ -1,0 +1,42 @@
+"""
+Add up what trial said: ``summary.py LOG...`` prints one line, ``N passed, N failed, N skipped``.
+
+It exits with 1 if anything failed, if a log has no summary of trial's, or if a run had no tests.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+RAN = re.compile(r"^Ran (\d+) tests? in ", re.MULTILINE)
+VERDICT = re.compile(r"^(?:PASSED|FAILED)(?: \((.*)\))?$", re.MULTILINE)
+PASSED = ("successes", "expectedFailures")
+FAILED = ("failures", "errors", "unexpectedSuccesses")
+
+
+def count(text: str) -> Counter[str]:
+    """Read the summaries in a log; one log may hold several runs."""
+    found: Counter[str] = Counter()
+    for verdict in VERDICT.findall(text):
+        for pair in filter(None, verdict.split(", ")):
+            name, _, number = pair.partition("=")
+            found[name] += int(number)
+    found["ran"] = sum(map(int, RAN.findall(text)))
+    return found
+
+
+def main(logs: list[str]) -> int:
+    """Print the line; see the top of this file for the result."""
+    counts = [count(Path(log).read_text(errors="replace")) for log in logs]
+    total = sum(counts, Counter[str]())
+    passed = sum(total[name] for name in PASSED)
+    failed = sum(total[name] for name in FAILED)
+    print(f"{passed} passed, {failed} failed, {total['skips']} skipped")
+    return 1 if failed or not counts or any(not each["ran"] for each in counts) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,78 @@
+# Needs make, and Python 3.10 or newer with pip; everything else goes into .venv.
+#
+#   make demo       an upload that is killed half-way and goes on: see it work
+#   make test       the test suite             (TESTS=tests.test_retry TRIALFLAGS= for a part of it)
+#   make coverage   the same, with the branches that it takes
+#   make lint       ruff, formatting and news fragments
+#   make types      mypy, strict
+#   make docs       the documentation, into docs/_build
+#   make packaging  four ways to install, and uninstalling
+#   make interop    uploads to receivers that others wrote (fetches them first)
+#   make bench      the benchmarks
+#   make check      all that a change has to pass but interop
+
+PYTHON ?= python3
+VENV ?= .venv
+TESTS ?= tests
+TRIALFLAGS ?= -j2
+
+BIN = $(VENV)/bin
+TRIAL = $(BIN)/python -m twisted.trial --temp-directory=_trial_temp
+
+.PHONY: bench check clean coverage demo dev docs interop lint packaging test types venv
+
+test: $(VENV)/ready
+	$(TRIAL) $(TRIALFLAGS) $(TESTS)
+
+demo: $(VENV)/ready
+	$(BIN)/python demo/demo.py
+
+coverage: $(VENV)/ready-dev
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m coverage run -m twisted.trial --temp-directory=_trial_temp $(TRIALFLAGS) $(TESTS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+lint: $(VENV)/ready-dev
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m towncrier build --draft > /dev/null
+
+types: $(VENV)/ready-dev
+	$(BIN)/python -m mypy
+
+docs: $(VENV)/ready-dev
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build
+
+packaging: $(VENV)/ready-dev
+	$(BIN)/python .ci/packaging.py
+
+interop: $(VENV)/ready
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tests.interop
+
+bench: $(VENV)/ready
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m benchmarks
+
+check: lint types docs coverage packaging
+
+dev: $(VENV)/ready-dev
+
+venv: $(VENV)/ready
+
+clean:
+	rm -rf $(VENV) _trial_temp* build docs/_build *.egg-info .coverage .coverage.*
+
+# Some systems ship Python without ensurepip: then the pip that is there fills the environment.
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV) || { \
+	    $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+	    $(PYTHON) -m pip --python $(VENV)/bin/python install --quiet pip; }
+
+$(VENV)/ready: pyproject.toml setup.py | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+$(VENV)/ready-dev: pyproject.toml setup.py | $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@

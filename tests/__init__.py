@@ -1,0 +1,1 @@
+"""The tests of txresumable; `trial tests` runs them all."""
