@@ -8,9 +8,11 @@ the parts of a body, the statuses that mean something.
 
 from __future__ import annotations
 
+import math
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from enum import Enum
 from secrets import token_hex
 from urllib.parse import quote, urlsplit
@@ -171,7 +173,9 @@ def classify(
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _NEWLINES = re.compile("\r\n|\r|\n")
 _NOT_URL_TEXT = re.compile(r"[^\x21\x24-\x26\x28-\x3b\x3d\x3f-\x7e]")
-_PRINTABLE = re.compile(r"[\x21-\x7e]*\Z")
+_NOT_PATH_TEXT = re.compile(r"[^\x21\x24-\x3b\x3d\x40-\x5f\x61-\x7a\x7c\x7e]")
+_PRINTABLE = re.compile(r"[\x20-\x7e]*\Z")
+_INDEX = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z")
 
 
 def _scalars(text: str) -> str:
@@ -189,9 +193,9 @@ def encode_component(text: str) -> str:
     return quote(_scalars(text), safe="!~*()")
 
 
-def _url_layer(text: str) -> str:
-    """What a browser's URL parser leaves of a name in a query that nobody encoded."""
-    return _NOT_URL_TEXT.sub(lambda found: quote(found[0], safe=""), _scalars(text))
+def _url_layer(text: str, unwanted: re.Pattern[str] = _NOT_URL_TEXT) -> str:
+    """What a browser's URL parser leaves of a piece of a query that nobody encoded."""
+    return unwanted.sub(lambda found: quote(found[0], safe=""), _scalars(text))
 
 
 def js_string(value: object) -> str:
@@ -211,16 +215,48 @@ def js_string(value: object) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e21 else repr(value)
+        return _js_number(value)
     if isinstance(value, (list, tuple)):
         return ",".join("" if item is None else js_string(item) for item in value)
     raise TypeError(f"query takes text, numbers, booleans, None and lists of them, not {value!r}")
 
 
-def _field_name(text: str) -> bytes:
-    """A name inside a Content-Disposition header (HTML, multipart/form-data encoding)."""
+def _js_number(value: float) -> str:
+    """A float as JavaScript writes it (ECMA-262, Number::toString)."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if not value:
+        return "0"
+    _, digits, exponent = Decimal(repr(abs(value))).normalize().as_tuple()
+    assert isinstance(exponent, int)
+    text, point, sign = "".join(map(str, digits)), len(digits) + exponent, "-" * (value < 0)
+    if 0 < point <= 21:
+        whole, rest = text[:point].ljust(point, "0"), text[point:]
+        return f"{sign}{whole}.{rest}" if rest else sign + whole
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{text}"
+    rest = f".{text[1:]}" if text[1:] else ""
+    return f"{sign}{text[0]}{rest}e{point - 1:+d}"
+
+
+def _js_order(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Pairs in the order in which JavaScript walks an object: whole numbers first, by size."""
+    return sorted(pairs, key=lambda pair: int(pair[0]) if _is_index(pair[0]) else 2**32)
+
+
+def _is_index(name: str) -> bool:
+    return _INDEX.match(name) is not None and int(name) < 2**32 - 1
+
+
+def _file_name(text: str) -> bytes:
+    """A file name inside a Content-Disposition header (HTML, multipart/form-data encoding)."""
     escaped = text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
     return _scalars(escaped).encode()
+
+
+def _field_name(text: str) -> bytes:
+    """The name of a part: as a file name, but with the newlines of a value."""
+    return _file_name(_NEWLINES.sub("\r\n", text))
 
 
 def _field_value(text: str) -> bytes:
@@ -241,10 +277,14 @@ def without_query(url: str) -> str:
 
 def _joinable(target: str) -> str:
     """A target as ASCII, without a fragment, with the separator for a query at its end."""
-    target = _scalars(target).partition("#")[0]
-    if not _PRINTABLE.match(target):
-        target = EncodedURL.from_text(target.replace(" ", "%20")).to_uri().to_text()
-    return target + ("&" if "?" in target else "?")
+    address, mark, query = _scalars(target).partition("#")[0].partition("?")
+    scheme, _, rest = address.partition("://")
+    host, _, path = rest.partition("/")
+    origin = f"{scheme}://{host}"
+    if not origin.isascii():
+        origin = EncodedURL.from_text(origin).to_uri().to_text().rstrip("/")
+    address = f"{origin}/{_url_layer(path, _NOT_PATH_TEXT)}"
+    return f"{address}?{_url_layer(query)}&" if mark else f"{address}?"
 
 
 def parse_ranges(text: str, limit: int) -> list[range]:
@@ -365,7 +405,9 @@ class Rendering:
     def test_pairs(self, file: FileFacts, chunk: ChunkFacts, query: Pairs) -> list[str]:
         """A test's parameters, encoded: the custom query, then the nine with bare names."""
         space = self.namespace
-        pairs = [f"{encode_component(space + k)}={encode_component(v)}" for k, v in query]
+        pairs = [
+            f"{encode_component(space + k)}={encode_component(v)}" for k, v in _js_order(query)
+        ]
         pairs += [
             f"{_url_layer(space + name)}={encode_component(value)}"
             for name, value in self.parameters(file, chunk)
@@ -378,7 +420,7 @@ class Rendering:
         """An upload's parameters; a custom name equal to a standard one replaces it in place."""
         ours, custom = self.parameters(file, chunk), list(query)
         merged = dict(custom + ours if self.custom_query_first else ours + custom)
-        return [(self.namespace + name, value) for name, value in merged.items()]
+        return [(self.namespace + name, value) for name, value in _js_order(merged.items())]
 
     def multipart(
         self, file: FileFacts, fields: Iterable[tuple[str, str]], boundary: str
@@ -395,12 +437,12 @@ class Rendering:
         if self.base64:
             lines.append(b'"\r\n\r\ndata:%b;base64,' % kind)
         else:
-            lines.append(b'"; filename="%b"\r\n' % _field_name(file.file_name))
+            lines.append(b'"; filename="%b"\r\n' % _file_name(file.file_name))
             lines.append(b"Content-Type: %b\r\n\r\n" % kind)
         return b"".join(lines), b"\r\n--%b--\r\n" % mark
 
     def _part_type(self, file: FileFacts) -> bytes:
-        kind = file.type if self.type_from_file else ""
+        kind = file.type.lower() if self.type_from_file else ""
         return kind.encode() if kind and _PRINTABLE.match(kind) else b"application/octet-stream"
 
     def encode_chunk(self, data: bytes) -> bytes:
