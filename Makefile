@@ -7,6 +7,7 @@
 #   make types      mypy, strict
 #   make docs       the documentation, into docs/_build
 #   make packaging  four ways to install, and uninstalling
+#   make lowest     the suite with the lowest supported versions; make newest: with the newest
 #   make interop    uploads to receivers that others wrote (fetches them first)
 #   make bench      the benchmarks
 #   make check      all that a change has to pass but interop
@@ -15,11 +16,13 @@ PYTHON ?= python3
 VENV ?= .venv
 TESTS ?= tests
 TRIALFLAGS ?= -j2
+PIPFLAGS ?=
 
 BIN = $(VENV)/bin
+PIP_QUIET = --quiet --disable-pip-version-check
 TRIAL = $(BIN)/python -m twisted.trial --temp-directory=_trial_temp
 
-.PHONY: bench check clean coverage demo dev docs interop lint packaging test types venv
+.PHONY: bench check clean coverage demo dev docs interop lint lowest newest packaging test types venv
 
 test: $(VENV)/ready
 	$(TRIAL) $(TRIALFLAGS) $(TESTS)
@@ -48,10 +51,19 @@ packaging: $(VENV)/ready-dev
 	$(BIN)/python .ci/packaging.py
 
 interop: $(VENV)/ready
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tests.interop
+	$(BIN)/python -m tests.interop.install
+	$(TRIAL) tests.interop
 
 bench: $(VENV)/ready
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m benchmarks
+	$(BIN)/python -m pip install $(PIP_QUIET) -r benchmarks/requirements.txt
+	$(BIN)/python benchmarks/run.py
+
+# The same suite with the lowest versions that are supported, or with the newest there are.
+lowest:
+	$(MAKE) test VENV=.venv-lowest PIPFLAGS='--constraint .ci/lowest.txt'
+
+newest:
+	$(MAKE) test VENV=.venv-newest PIPFLAGS='--upgrade --upgrade-strategy eager'
 
 check: lint types docs coverage packaging
 
@@ -60,7 +72,7 @@ dev: $(VENV)/ready-dev
 venv: $(VENV)/ready
 
 clean:
-	rm -rf $(VENV) _trial_temp* build docs/_build *.egg-info .coverage .coverage.*
+	rm -rf .venv* _trial_temp* build docs/_build *.egg-info .coverage .coverage.*
 
 # Some systems ship Python without ensurepip: then the pip that is there fills the environment.
 $(VENV)/bin/python:
@@ -70,9 +82,9 @@ $(VENV)/bin/python:
 	    $(PYTHON) -m pip --python $(VENV)/bin/python install --quiet pip; }
 
 $(VENV)/ready: pyproject.toml setup.py | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(BIN)/python -m pip install $(PIP_QUIET) $(PIPFLAGS) -e '.[test]'
 	touch $@
 
 $(VENV)/ready-dev: pyproject.toml setup.py | $(VENV)/ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m pip install $(PIP_QUIET) $(PIPFLAGS) -e '.[dev]'
 	touch $@
