@@ -1,0 +1,209 @@
+"""
+The uploads that every receiver has to take, as a test case that each one's tests derive from.
+
+Tests are derived from it by the module's name, so that no test runner takes it for a test itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from twisted.internet.defer import CancelledError
+from twisted.trial.unittest import SkipTest, TestCase
+
+from txresumable import Resumable, ResumableChunk, ResumableFile
+
+from .receivers import Receiver, RunningReceiver, start, why_not
+
+__all__ = ["AWKWARD_NAME", "KIB", "MIB", "ReceiverTestCase", "Uploads"]
+
+KIB = 1024
+MIB = 1024 * KIB
+
+AWKWARD_NAME = 'naïve "q" — 文件 №1; ü%20&+=.bin'
+
+
+def is_required() -> bool:
+    """Whether a receiver that is not installed is a failure, as it is in CI."""
+    return os.environ.get("CI") == "true" or os.environ.get("INTEROP_REQUIRED") == "1"
+
+
+class ReceiverTestCase(TestCase):
+    """
+    A receiver for each test.
+
+    :cvar receiver: which one.
+    :cvar options: how it wants to be spoken to.
+    :cvar slots: as many chunks at once as it can take.
+    """
+
+    receiver: ClassVar[Receiver]
+    options: ClassVar[Mapping[str, Any]] = {}
+    slots: ClassVar[int] = 3
+
+    timeout = 90.0
+    server: RunningReceiver
+
+    async def setUp(self) -> None:
+        reason = why_not(self.receiver)
+        if reason is not None:
+            if is_required():
+                self.fail(reason)
+            raise SkipTest(reason)
+        self.folder = Path(self.mktemp()).resolve()
+        self.folder.mkdir(parents=True)
+        await self.start_server()
+
+    async def start_server(self) -> None:
+        """Start the receiver, or start it again in the folder of the one that has been stopped."""
+        from twisted.internet import reactor
+
+        self.server = await start(self.receiver, self.folder / "receiver", reactor)
+        self.addCleanup(self.server.stop)
+
+    def uploader(self, **options: Any) -> Resumable:
+        """A client of the receiver, closed at the end of the test."""
+        chosen: dict[str, Any] = {
+            "simultaneous_uploads": self.slots,
+            "headers": self.server.headers,
+            "query": self.server.query,
+            "max_chunk_retries": 3,
+            **self.options,
+            **options,
+        }
+        uploader = Resumable(self.server.url, **chosen)
+        self.addCleanup(uploader.close)
+        return uploader
+
+    def random_file(self, size: int, name: str = "some.bin") -> tuple[Path, str]:
+        """
+        Make a file of random bytes.
+
+        :returns: where it is, and its SHA-256.
+        """
+        content = os.urandom(size)
+        path = self.folder / name
+        path.write_bytes(content)
+        return path, hashlib.sha256(content).hexdigest()
+
+    async def upload(self, path: Path, **options: Any) -> ResumableFile:
+        """Upload one file and stop the receiver, so that all it has to tell is told."""
+        file: ResumableFile = await self.uploader(**options).add_file(path)
+        await self.server.stop()
+        return file
+
+    def assert_each_sent_once(self, chunks: int) -> None:
+        """Every chunk was tested once, not found, and sent once."""
+        every = dict.fromkeys(range(1, chunks + 1), 1)
+        self.assertEqual(dict(self.server.requests("GET")), every)
+        self.assertEqual(dict(self.server.requests("POST")), every)
+
+
+class Uploads(ReceiverTestCase):
+    """
+    What every receiver can do.
+
+    :cvar remembers: whether it still has the chunks of a file, or knows of it, when it is finished.
+    """
+
+    remembers: ClassVar[bool] = True
+
+    def stored_name(self, name: str, size: int) -> str | None:
+        """What it calls a finished file; :obj:`None` when that does not depend on the name."""
+        return None
+
+    async def test_small_file(self) -> None:
+        """A file smaller than a chunk arrives in one request."""
+        path, digest = self.random_file(1000)
+        file = await self.upload(path)
+        self.assertTrue(file.is_completed)
+        self.assertEqual(list(self.server.stored().values()), [digest])
+        self.assert_each_sent_once(1)
+
+    async def test_last_chunk_takes_the_rest(self) -> None:
+        """By the floor rule a file of 3.4 MiB is three chunks, and the last one is the largest."""
+        path, digest = self.random_file(3 * MIB + 400 * KIB + 1)
+        file = await self.upload(path, chunk_size=MIB)
+        self.assertEqual(list(self.server.stored().values()), [digest])
+        self.assertEqual([chunk.size for chunk in file.chunks], [MIB, MIB, MIB + 400 * KIB + 1])
+        self.assert_each_sent_once(3)
+
+    async def test_many_chunks(self) -> None:
+        """Forty small chunks arrive, as many at once as the receiver can take, none twice."""
+        path, digest = self.random_file(40 * 10_000)
+        await self.upload(path, chunk_size=10_000)
+        self.assertEqual(list(self.server.stored().values()), [digest])
+        self.assert_each_sent_once(40)
+
+    async def test_first_and_last_chunk_first(self) -> None:
+        """The order of the chunks does not matter to the receiver."""
+        path, digest = self.random_file(6 * 10_000 + 1)
+        await self.upload(path, chunk_size=10_000, prioritize_first_and_last_chunk=True)
+        self.assertEqual(list(self.server.stored().values()), [digest])
+        self.assert_each_sent_once(6)
+
+    async def test_awkward_name(self) -> None:
+        """A name with quotes, signs and letters of three scripts reaches the receiver as it is."""
+        path, digest = self.random_file(30_000, AWKWARD_NAME)
+        await self.upload(path, chunk_size=10_000)
+        self.assertEqual(self.server.file_names(), {AWKWARD_NAME})
+        (name,) = self.server.stored()
+        self.assertEqual(self.server.stored()[name], digest)
+        self.assertIn(self.stored_name(AWKWARD_NAME, 30_000), (name, None))
+
+    async def test_several_files(self) -> None:
+        """Three files of one uploader arrive each as it is."""
+        files = [self.random_file(25_000 + size, f"{size}.bin") for size in (0, 7, 9)]
+        uploader = self.uploader(chunk_size=10_000)
+        uploader.add_files([path for path, _ in files])
+        await uploader.join()
+        self.assertEqual(
+            sorted(self.server.stored().values()), sorted(digest for _, digest in files)
+        )
+
+    async def test_goes_on_where_it_stopped(self) -> None:
+        """After a cancelled upload, and a restart of the receiver, only what is missing is sent."""
+        path, digest = self.random_file(20 * 16 * KIB)
+        await self.interrupted_upload(path, after=5)
+        self.assertEqual(list(self.server.stored()), [])
+        await self.start_server()
+        await self.upload(path, chunk_size=16 * KIB)
+        found = self.server.found()
+        self.assertGreaterEqual(len(found), 5)
+        self.assertEqual(
+            dict(self.server.requests("POST")), dict.fromkeys(set(range(1, 21)) - found, 1)
+        )
+        self.assertEqual(list(self.server.stored().values()), [digest])
+
+    async def interrupted_upload(self, path: Path, after: int) -> None:
+        """Cancel an upload when a number of its chunks are stored, and stop the receiver."""
+        uploader = self.uploader(chunk_size=16 * KIB)
+        upload = uploader.add_file(path)
+        stored: list[ResumableChunk] = []
+
+        def interrupt(chunk: ResumableChunk) -> None:
+            stored.append(chunk)
+            if len(stored) == after:
+                upload.cancel()
+
+        upload.chunk_completed.register(interrupt)
+        await self.assertFailure(upload, CancelledError)
+        await uploader.close()
+        await self.server.stop()
+
+    async def test_finished_file_is_not_sent_again(self) -> None:
+        """When every chunk is found nothing is uploaded, and the upload completes all the same."""
+        if not self.remembers:
+            raise SkipTest("this receiver forgets the chunks of a file that is finished")
+        path, digest = self.random_file(5 * 10_000)
+        await self.upload(path, chunk_size=10_000)
+        await self.start_server()
+        file = await self.upload(path, chunk_size=10_000)
+        self.assertTrue(file.is_completed)
+        self.assertEqual(self.server.found(), set(range(1, 6)))
+        self.assertEqual(dict(self.server.requests("POST")), {})
+        self.assertEqual(list(self.server.stored().values()), [digest])
