@@ -113,16 +113,9 @@ def _install(part: str) -> None:
             *NODE_PACKAGES,
         )
     else:
-        venv.create(folder, with_pip=True, symlinks=True)
-        _run(
-            str(python_of(part)),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            *ENVIRONMENTS[part],
-        )
+        venv.create(folder, symlinks=True)
+        pip = (sys.executable, "-m", "pip", "--python", str(python_of(part)))
+        _run(*pip, "install", "--quiet", "--disable-pip-version-check", *ENVIRONMENTS[part])
     _stamp(part).write_text(_wanted(part), "utf-8")
 
 
