@@ -19,7 +19,7 @@ from txresumable import Resumable, ResumableChunk, ResumableFile
 
 from .receivers import Receiver, RunningReceiver, start, why_not
 
-__all__ = ["AWKWARD_NAME", "KIB", "MIB", "ReceiverTestCase", "Uploads"]
+__all__ = ["AWKWARD_NAME", "KIB", "MIB", "ReceiverTestCase", "RememberedUploads", "Uploads"]
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -104,13 +104,7 @@ class ReceiverTestCase(TestCase):
 
 
 class Uploads(ReceiverTestCase):
-    """
-    What every receiver can do.
-
-    :cvar remembers: whether it still has the chunks of a file, or knows of it, when it is finished.
-    """
-
-    remembers: ClassVar[bool] = True
+    """What every receiver can do."""
 
     def stored_name(self, name: str, size: int) -> str | None:
         """What it calls a finished file; :obj:`None` when that does not depend on the name."""
@@ -195,10 +189,12 @@ class Uploads(ReceiverTestCase):
         await uploader.close()
         await self.server.stop()
 
+
+class RememberedUploads(Uploads):
+    """What receivers can do besides that keep the chunks of a finished file, or know of it."""
+
     async def test_finished_file_is_not_sent_again(self) -> None:
         """When every chunk is found nothing is uploaded, and the upload completes all the same."""
-        if not self.remembers:
-            raise SkipTest("this receiver forgets the chunks of a file that is finished")
         path, digest = self.random_file(5 * 10_000)
         await self.upload(path, chunk_size=10_000)
         await self.start_server()

@@ -18,7 +18,6 @@ class DjangoAsyncTests(scenarios.Uploads):
     """
 
     receiver = DJANGO_ASYNC
-    remembers = False
 
     def stored_name(self, name: str, size: int) -> str:
         """Django's cleaning of names: spaces are underscores, and most signs are left out."""
@@ -34,7 +33,6 @@ class DjangoAsyncKeptConnectionTests(scenarios.Uploads):
     """
 
     receiver = evolve(DJANGO_ASYNC, flags=("--threads",))
-    remembers = False
     slots = 1
 
     async def test_body_of_204_is_not_taken_for_a_reply(self) -> None:
@@ -46,7 +44,7 @@ class DjangoAsyncKeptConnectionTests(scenarios.Uploads):
         self.assert_each_sent_once(10)
 
 
-class DjangoResumableTests(scenarios.Uploads):
+class DjangoResumableTests(scenarios.RememberedUploads):
     """
     PyPI's ``django-resumable``: absent is 404.
 
@@ -60,7 +58,7 @@ class DjangoResumableTests(scenarios.Uploads):
         return f"{size}_{name}"
 
 
-class DjangoResumableKeptConnectionTests(scenarios.Uploads):
+class DjangoResumableKeptConnectionTests(scenarios.RememberedUploads):
     """The same on kept connections; one chunk at a time, since each connection has a thread."""
 
     receiver = evolve(DJANGO_RESUMABLE, flags=("--threads",))

@@ -13,7 +13,6 @@ class FlowJsTornadoTests(scenarios.Uploads):
 
     receiver = FLOWJS_TORNADO
     options = {"dialect": "flow"}
-    remembers = False
 
 
 class DashUploaderTests(scenarios.Uploads):
@@ -26,7 +25,6 @@ class DashUploaderTests(scenarios.Uploads):
 
     receiver = DASH_UPLOADER
     options = {"dialect": "flow"}
-    remembers = False
 
     def stored_name(self, name: str, size: int) -> str:
         """The name as it was sent."""
@@ -40,7 +38,7 @@ class DashUploaderKeptConnectionTests(DashUploaderTests):
     slots = 1
 
 
-class SimpleUploaderTests(scenarios.Uploads):
+class SimpleUploaderTests(scenarios.RememberedUploads):
     """A receiver after simple-uploader.js's page: names without a prefix; absent is 204."""
 
     receiver = SIMPLE_UPLOADER

@@ -8,7 +8,7 @@ from . import scenarios
 from .receivers import FLOWJS_NODE, RESUMABLEJS_NODE
 
 
-class ResumableJsNodeTests(scenarios.Uploads):
+class ResumableJsNodeTests(scenarios.RememberedUploads):
     """
     npm's ``resumablejs`` 1.1.0: absent is 404.
 
@@ -40,7 +40,7 @@ class ResumableJsNodeTests(scenarios.Uploads):
         self.assertEqual(file.reply, "done")
 
 
-class FlowJsNodeTests(scenarios.Uploads):
+class FlowJsNodeTests(scenarios.RememberedUploads):
     """npm's ``@flowjs/flow.js``: the same sample in flow.js's words; absent is 204."""
 
     receiver = FLOWJS_NODE
