@@ -1,0 +1,34 @@
+"""
+A receiver for the resumable.js protocol.
+
+.. code-block:: python
+
+    from twisted.internet import reactor
+    from txresumable.receiver import Store, make_site
+
+    reactor.listenTCP(8080, make_site(Store("uploads")), interface="127.0.0.1")
+    reactor.run()
+"""
+
+from .disk import Disk
+from .received import ReceivedFile
+from .reply import Refused
+from .resource import IBodyTaker, ReceiverResource
+from .site import ReceiverSite, StreamedRequest, make_site
+from .store import Store
+from .thread import Run, at_once, in_threads
+
+__all__ = [
+    "Disk",
+    "IBodyTaker",
+    "ReceivedFile",
+    "ReceiverResource",
+    "ReceiverSite",
+    "Refused",
+    "Run",
+    "Store",
+    "StreamedRequest",
+    "at_once",
+    "in_threads",
+    "make_site",
+]

@@ -1,0 +1,98 @@
+"""
+The digest of a whole file, computed while its chunks still arrive.
+
+The chunks of a file mostly come in order, so the digest follows the durable beginning of the file
+in a thread, reading what the system still has in memory.  At the end there is little left to do,
+and nobody waits while a huge file is read once more.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from hashlib import sha256
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from .disk import Disk
+from .thread import Run
+
+__all__ = ["FollowingDigest"]
+
+_BLOCK = 1024 * 1024
+_STRETCH = 16 * _BLOCK
+
+
+class FollowingDigest:
+    """
+    The SHA-256 of a file that grows at its end.
+
+    :param run: runs a function in a thread.
+    :param disk: reads.
+    :param fd: the file.
+    :param reach: how many bytes of the beginning are final.
+    """
+
+    _log = Logger()
+
+    def __init__(self, run: Run, disk: Disk, fd: int, reach: Callable[[], int]) -> None:
+        self._run = run
+        self._disk = disk
+        self._fd = fd
+        self._reach = reach
+        self._digest = sha256()
+        self._done = 0
+        self._working = False
+        self._waiting: list[Deferred[None]] = []
+
+    def follow(self) -> None:
+        """Take what became final, in the background."""
+        if not self._working and self._done < self._reach():
+            Deferred.fromCoroutine(self._work())
+
+    async def result(self, size: int) -> str:
+        """
+        The digest of the whole file, all of which is final by now.
+
+        :param size: bytes.
+        :returns: hexadecimal.
+        :raises OSError: if the file cannot be read; the next call tries again.
+        """
+        if self._working:
+            await self.rest()
+        while self._done < size:
+            await self._run(self._stretch, self._done, size)
+        return self._digest.hexdigest()
+
+    def rest(self) -> Deferred[None]:
+        """Fire when nothing is read any more in the background."""
+        idle: Deferred[None] = Deferred()
+        if self._working:
+            self._waiting.append(idle)
+        else:
+            idle.callback(None)
+        return idle
+
+    async def _work(self) -> None:
+        self._working = True
+        try:
+            while not self._waiting and self._done < self._reach():
+                await self._run(self._stretch, self._done, self._reach())
+        except OSError:
+            self._log.failure("a file cannot be read back for its digest")
+        finally:
+            self._working = False
+            waiting, self._waiting = self._waiting, []
+            for idle in waiting:
+                idle.callback(None)
+
+    def _stretch(self, start: int, end: int) -> None:
+        """In a thread: go on, for a while."""
+        end = min(end, start + _STRETCH)
+        while self._done < end:
+            block = self._disk.read(self._fd, min(_BLOCK, end - self._done), self._done)
+            if not block:
+                raise OSError(errno.EIO, "the file is shorter than it was")
+            self._digest.update(block)
+            self._done += len(block)

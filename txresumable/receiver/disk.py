@@ -1,0 +1,130 @@
+"""
+What the store asks of the operating system.
+
+One thin object instead of :mod:`os`, so that a test can make any step of it fail.  Every name is
+looked up below an open folder and never through a symbolic link, so that what somebody plants in
+a folder cannot lead a write elsewhere.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+__all__ = ["Disk"]
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_fdatasync = getattr(os, "fdatasync", os.fsync)
+
+
+class Disk:
+    """
+    The calls that the store makes, each of which raises :exc:`OSError` when it fails.
+
+    Descriptors are plain numbers; ``folder`` is the descriptor of an open folder.
+    """
+
+    def open_root(self, path: str) -> int:
+        """Open a folder by its path, making it if need be."""
+        os.makedirs(path, exist_ok=True)
+        return os.open(path, _FOLDER)
+
+    def open_folder(self, name: str, folder: int) -> int:
+        """Open a private folder inside another, making it if need be."""
+        with suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=folder)
+        return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+
+    def lock(self, fd: int) -> None:
+        """Claim a folder for this process; :exc:`BlockingIOError` if another has it."""
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def create(self, name: str, folder: int, mode: int = 0o600) -> int:
+        """Make a new file; :exc:`FileExistsError` if anything has the name."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _FILE
+        return os.open(name, flags, mode, dir_fd=folder)
+
+    def open(self, name: str, folder: int, *, writable: bool = True) -> int:
+        """Open an existing regular file; anything else counts as absent."""
+        flags = os.O_RDWR if writable else os.O_RDONLY
+        try:
+            fd = os.open(name, flags | _FILE, dir_fd=folder)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+                raise FileNotFoundError(errno.ENOENT, "not a regular file", name) from error
+            raise
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise FileNotFoundError(errno.ENOENT, "not a regular file", name)
+        return fd
+
+    def close(self, fd: int) -> None:
+        """Close a descriptor."""
+        os.close(fd)
+
+    def read(self, fd: int, size: int, offset: int) -> bytes:
+        """Up to so many bytes from there; nothing at the end."""
+        return os.pread(fd, size, offset)
+
+    def write(self, fd: int, data: bytes | memoryview, offset: int) -> None:
+        """Write all of the data there."""
+        written = os.pwrite(fd, data, offset)
+        while written < len(data):
+            data = memoryview(data)[written:]
+            offset += written
+            written = os.pwrite(fd, data, offset)
+
+    def resize(self, fd: int, size: int) -> None:
+        """Set a file's length; what is new reads as zeros and takes no room."""
+        os.ftruncate(fd, size)
+
+    def sync_data(self, fd: int) -> None:
+        """Return when what was written is durable."""
+        _fdatasync(fd)
+
+    def sync(self, fd: int) -> None:
+        """Return when a file, or the names in a folder, are durable."""
+        os.fsync(fd)
+
+    def link(self, name: str, folder: int, new_name: str, new_folder: int) -> None:
+        """Give a file a second name; :exc:`FileExistsError` if anything has it."""
+        os.link(name, new_name, src_dir_fd=folder, dst_dir_fd=new_folder, follow_symlinks=False)
+
+    def replace(self, name: str, new_name: str, folder: int) -> None:
+        """Rename within a folder, in one step."""
+        os.replace(name, new_name, src_dir_fd=folder, dst_dir_fd=folder)
+
+    def remove(self, name: str, folder: int) -> None:
+        """Remove a name, if it is there."""
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder)
+
+    def names(self, folder: int) -> list[str]:
+        """All names in a folder."""
+        return os.listdir(folder)
+
+    def status(self, name: str, folder: int) -> os.stat_result:
+        """What is known about a name, itself and not where it points."""
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+
+    def status_of(self, fd: int) -> os.stat_result:
+        """What is known about an open file."""
+        return os.fstat(fd)
+
+    def free(self, fd: int) -> int:
+        """The bytes that can still be written where this file is."""
+        found = os.statvfs(fd)
+        return found.f_bavail * found.f_frsize
+
+    @contextmanager
+    def opened(self, fd: int) -> Iterator[int]:
+        """Close a descriptor at the end of a block, however it ends."""
+        try:
+            yield fd
+        finally:
+            self.close(fd)

@@ -1,0 +1,304 @@
+"""
+One upload that is being received, or has been.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from .digest import FollowingDigest
+from .folder import Folder, Opened, hash_range
+from .parameters import Parameters
+from .received import ReceivedFile
+from .record import Done, Record
+from .reply import Refused
+from .thread import Run
+from .writer import ChunkSink, Comparison, Writing
+
+__all__ = ["Entry", "Finished", "Incoming"]
+
+_RUNS = re.compile(rb"\x01+")
+_LONGEST_RANGES = 4096
+
+
+class Entry(Protocol):
+    """An upload that the store knows."""
+
+    @property
+    def record(self) -> Record:
+        """What it is."""
+
+    @property
+    def full(self) -> bool:
+        """Whether all chunks are durable."""
+
+    def ranges(self) -> str:
+        """The durable chunks, counted from 1, as ``1-57,60``; nothing if that is too long."""
+
+    async def holds(self, given: Parameters) -> bool:
+        """Whether a chunk is durable, and has the digest that was asked for, if any."""
+
+    def claim(self, given: Parameters) -> ChunkSink:
+        """Where a chunk goes.  :raises Refused: if another request is sending it."""
+
+    def conclude(self) -> Deferred[ReceivedFile]:
+        """Finish a full upload, once; fires for everyone who asks when it is in its place."""
+
+
+class Incoming:
+    """
+    An upload with chunks missing, or just now being finished.
+
+    Chunks are written by the reactor, into the system's memory, and made durable in a thread.
+    While one round of that runs, the chunks that end wait, and go together in the next: two
+    calls make any number of chunks durable.
+
+    :param opened: its open files.
+    :param folder: where they are.
+    :param run: runs blocking work.
+    :param finish: called with this and the digest at the end; gives the file in its place.
+    """
+
+    def __init__(
+        self,
+        opened: Opened,
+        folder: Folder,
+        run: Run,
+        finish: Callable[[Opened, str], Awaitable[ReceivedFile]],
+    ) -> None:
+        self.opened = opened
+        self._folder = folder
+        self._disk = folder.disk
+        self._run = run
+        self._finish = finish
+        self._layout = opened.record.layout
+        self._prefix = 0
+        self._ranges: str | None = None
+        self._sending: set[int] = set()
+        self._epoch = 0
+        self._written: list[tuple[int, Deferred[None]]] = []
+        self._committing = False
+        self._concluding: list[Deferred[ReceivedFile]] = []
+        self._uses = 0
+        self._retired = False
+        self._idle: list[Deferred[None]] = []
+        self._digest = FollowingDigest(run, self._disk, opened.data, self._reach)
+
+    @property
+    def record(self) -> Record:
+        return self.opened.record
+
+    @property
+    def full(self) -> bool:
+        return self._missing() == self._layout.count
+
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody is sending, asking or finishing."""
+        return self._uses > 0
+
+    def ranges(self) -> str:
+        if self._ranges is None:
+            self._ranges = _spans(self.opened.present)
+        return self._ranges
+
+    async def holds(self, given: Parameters) -> bool:
+        if not self.opened.present[given.offset]:
+            return False
+        return not given.checksum or await self._digest_of(given) == given.checksum
+
+    def claim(self, given: Parameters) -> ChunkSink:
+        if self._retired:
+            raise Refused(503, "the receiver is closing this upload", retry_after=1)
+        if self.opened.present[given.offset]:
+            self._use()
+            return Comparison(given, lambda: self._digest_of(given), self._release)
+        if given.offset in self._sending:
+            raise Refused(503, "this chunk is being sent by another request", retry_after=1)
+        offset, epoch = given.offset, self._epoch
+        self._sending.add(offset)
+        self._use()
+
+        def release() -> None:
+            self._sending.discard(offset)
+            self._release()
+
+        return Writing(
+            given,
+            lambda data, at: self._disk.write(self.opened.data, data, at),
+            self._range_digest,
+            lambda: self._commit(offset, epoch),
+            release,
+        )
+
+    def conclude(self) -> Deferred[ReceivedFile]:
+        waiter: Deferred[ReceivedFile] = Deferred()
+        self._concluding.append(waiter)
+        if len(self._concluding) == 1:
+            self._use()
+            Deferred.fromCoroutine(self._conclude()).addBoth(self._concluded)
+        return waiter
+
+    def retire(self) -> Deferred[None]:
+        """
+        Take no more chunks, and close the files once nobody uses them.
+
+        :returns: a Deferred that fires then.
+        """
+        idle: Deferred[None] = Deferred()
+        if self._retired and not self._idle:
+            idle.callback(None)
+            return idle
+        self._idle.append(idle)
+        if not self._retired:
+            self._retired = True
+            self._use()
+            self._digest.rest().addCallback(lambda _: self._release())
+        return idle
+
+    async def _conclude(self) -> ReceivedFile:
+        digest = await self._digest.result(self.record.size)
+        return await self._finish(self.opened, digest)
+
+    def _concluded(self, result: ReceivedFile | Failure) -> None:
+        waiting, self._concluding = self._concluding, []
+        self._release()
+        for waiter in waiting:
+            waiter.callback(result)
+
+    async def _commit(self, offset: int, epoch: int) -> None:
+        if epoch != self._epoch:
+            # After a failed sync the system may have dropped what other chunks had written.
+            raise OSError(errno.EIO, "the disk failed while this chunk was written")
+        done: Deferred[None] = Deferred()
+        self._written.append((offset, done))
+        if not self._committing:
+            Deferred.fromCoroutine(self._commit_all())
+        await done
+
+    async def _commit_all(self) -> None:
+        self._committing = True
+        while self._written:
+            batch, self._written = self._written, []
+            try:
+                await self._run(self._folder.commit, self.opened, [offset for offset, _ in batch])
+            except OSError:
+                self._epoch += 1
+                failure = Failure()  # type: ignore[no-untyped-call]
+                batch, self._written = batch + self._written, []
+                for _, done in batch:
+                    done.errback(failure)
+            else:
+                for offset, _ in batch:
+                    self.opened.present[offset] = 1
+                self._ranges = None
+                self._digest.follow()
+                for _, done in batch:
+                    done.callback(None)
+        self._committing = False
+
+    def _missing(self) -> int:
+        """The first chunk that is missing; their number if none is."""
+        present = self.opened.present
+        self._prefix = present.find(0, self._prefix)
+        if self._prefix < 0:
+            self._prefix = len(present)
+        return self._prefix
+
+    def _reach(self) -> int:
+        missing = self._missing()
+        if missing == self._layout.count:
+            return self._layout.size
+        return self._layout.range(missing)[0]
+
+    async def _digest_of(self, given: Parameters) -> str:
+        return await self._range_digest(*given.layout.range(given.offset))
+
+    async def _range_digest(self, start: int, end: int) -> str:
+        self._use()
+        try:
+            return await self._run(hash_range, self._disk, self.opened.data, start, end)
+        finally:
+            self._release()
+
+    def _use(self) -> None:
+        self._uses += 1
+
+    def _release(self) -> None:
+        self._uses -= 1
+        if self._retired and not self._uses:
+            self._folder.shut(self.opened)
+            waiting, self._idle = self._idle, []
+            for idle in waiting:
+                idle.callback(None)
+
+
+@frozen
+class Finished:
+    """
+    An upload whose file is in its place, or has been taken from there lately.
+
+    :ivar done: what is kept about it.
+    :ivar file: the file.
+    """
+
+    done: Done
+    file: ReceivedFile
+    _folder: Folder
+    _run: Run
+
+    @property
+    def record(self) -> Record:
+        """What it was."""
+        return self.done.record
+
+    @property
+    def full(self) -> bool:
+        """True."""
+        return True
+
+    def ranges(self) -> str:
+        """All of them."""
+        return _spans(bytearray(b"\1") * self.record.layout.count)
+
+    async def holds(self, given: Parameters) -> bool:
+        """Whether the digest is right, if one is asked for and the file is still there."""
+        if not given.checksum:
+            return True
+        return await self._run(self._read, given) in ("", given.checksum)
+
+    def claim(self, given: Parameters) -> ChunkSink:
+        """A comparison with what is there."""
+        return Comparison(given, lambda: self._run(self._read, given))
+
+    def conclude(self) -> Deferred[ReceivedFile]:
+        """Fire with the file."""
+        done: Deferred[ReceivedFile] = Deferred()
+        done.callback(self.file)
+        return done
+
+    def _read(self, given: Parameters) -> str:
+        fd = self._folder.open_finished(self.done)
+        if fd is None:
+            return ""
+        with self._folder.disk.opened(fd):
+            return hash_range(self._folder.disk, fd, *given.layout.range(given.offset))
+
+
+def _spans(present: bytearray) -> str:
+    spans: list[str] = []
+    length = 0
+    for run in _RUNS.finditer(present):
+        first, last = run.start() + 1, run.end()
+        spans.append(str(first) if first == last else f"{first}-{last}")
+        length += len(spans[-1]) + 1
+        if length > _LONGEST_RANGES:
+            return ""
+    return ",".join(spans)

@@ -1,0 +1,84 @@
+"""
+From what a client calls a file to names on the disk.
+
+A path is made of a hash alone.  What the client says becomes, cleaned, the last component of the
+finished file's name and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from hashlib import sha256
+from os.path import splitext
+
+__all__ = ["is_key", "key_of", "names_for", "safe_name"]
+
+_LONGEST = 200
+_KEY = re.compile(r"[0-9a-f]{64}\Z")
+_SEPARATORS = re.compile(r"[/\\]")
+# What Windows cannot have in a name, since folders are shared and archives travel.
+_FORBIDDEN = re.compile(r'[<>:"|?*]')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\Z", re.IGNORECASE)
+
+
+def key_of(owner: str, identifier: str) -> str:
+    """
+    The name under which an upload is kept.
+
+    :param owner: whose it is.
+    :param identifier: what the client calls it, exactly.
+    :returns: 64 hexadecimal digits; no two pairs share one.
+    """
+    owned = owner.encode("utf-8", "surrogatepass")
+    named = identifier.encode("utf-8", "surrogatepass")
+    return sha256(b"%d:%b%b" % (len(owned), owned, named)).hexdigest()
+
+
+def is_key(text: str) -> bool:
+    """Whether a text is something that :func:`key_of` can return."""
+    return _KEY.match(text) is not None
+
+
+def safe_name(name: str) -> str:
+    """
+    A client's file name as a single component that is harmless on every system.
+
+    :param name: any text.
+    :returns: at most 200 bytes of UTF-8 (NFC); no separators, control characters or leading dots,
+        none of the names that Windows reserves; ``file`` if nothing is left.
+    """
+    name = _SEPARATORS.split(name)[-1]
+    name = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode("utf-8"))
+    name = "".join("_" if unicodedata.category(c)[0] in "CZ" and c != " " else c for c in name)
+    name = _FORBIDDEN.sub("_", name).strip(" .")
+    if _RESERVED.match(name):
+        name = "_" + name
+    return _shortened(name) or "file"
+
+
+def names_for(name: str, key: str) -> Iterator[str]:
+    """
+    The names to try for a finished file, the nicest first; they do not end.
+
+    :param name: what the client calls it.
+    :param key: what :func:`key_of` says.
+    """
+    name = safe_name(name)
+    yield name
+    stem, extension = splitext(name)
+    yield f"{stem}-{key[:8]}{extension}"
+    number = 2
+    while True:
+        yield f"{stem}-{key[:8]}-{number}{extension}"
+        number += 1
+
+
+def _shortened(name: str) -> str:
+    stem, extension = splitext(name)
+    ending = extension.encode()
+    if len(ending) > 32:
+        stem, ending = name, b""
+    kept = stem.encode()[: _LONGEST - len(ending)].decode("utf-8", "ignore")
+    return kept.rstrip(" .") + ending.decode()

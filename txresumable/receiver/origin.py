@@ -1,0 +1,67 @@
+"""
+Which web pages may use the receiver.
+
+A browser sends a page's form or upload anywhere, with an ``Origin`` header that says where the
+page came from.  Pages from the receiver's own host may upload; others only if they are on the
+list.  Clients that are not browsers send no such header and are not concerned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+__all__ = ["Origins"]
+
+_METHODS = "GET, HEAD, POST, PUT, OPTIONS"
+_EXPOSED = "Resumable-Stored, Resumable-File-Checksum, Retry-After"
+_A_DAY = "86400"
+
+
+@frozen
+class Origins:
+    """
+    An allow-list of origins.
+
+    :ivar allowed: such as ``https://example.com``; ``*`` for all.
+    """
+
+    allowed: frozenset[str] = frozenset()
+
+    def admits(self, origin: str | None, host: str | None) -> bool:
+        """
+        Whether a request may come in.
+
+        :param origin: its ``Origin`` header.
+        :param host: its ``Host`` header.
+        """
+        if origin is None or origin in self.allowed or "*" in self.allowed:
+            return True
+        return bool(host) and urlsplit(origin).netloc == host
+
+    def headers(self, origin: str | None) -> Mapping[str, str]:
+        """What an answer says to the page at an origin that is admitted."""
+        if origin is None:
+            return {"Vary": "Origin"} if self.allowed else {}
+        return {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": _EXPOSED,
+            "Vary": "Origin",
+        }
+
+    def preflight(self, wanted: str | None) -> Mapping[str, str]:
+        """
+        What more the answer to an ``OPTIONS`` request says.
+
+        :param wanted: its ``Access-Control-Request-Headers``; they are all granted.
+        """
+        headers = {
+            "Allow": _METHODS,
+            "Access-Control-Allow-Methods": _METHODS,
+            "Access-Control-Max-Age": _A_DAY,
+        }
+        if wanted:
+            headers["Access-Control-Allow-Headers"] = wanted
+        return headers

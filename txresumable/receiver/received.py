@@ -1,0 +1,34 @@
+"""
+A file that was received.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+__all__ = ["ReceivedFile"]
+
+
+@frozen(kw_only=True)
+class ReceivedFile:
+    """
+    A finished file, durable and in its place.
+
+    :ivar path: where it is.
+    :ivar size: bytes.
+    :ivar sha256: of the whole content, as hexadecimal.
+    :ivar identifier: what the client called the upload.
+    :ivar file_name: the name that the client gave, not cleaned: never make a path of it.
+    :ivar relative_path: the path that the client gave; the same holds.
+    :ivar owner: whose it is, as the resource's ``owner`` said.
+    :ivar type: the media type that the client gave, or nothing.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    identifier: str
+    file_name: str
+    relative_path: str = ""
+    owner: str = ""
+    type: str = ""

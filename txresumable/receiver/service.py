@@ -1,0 +1,89 @@
+"""
+A receiver as a service of Twisted's application framework.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .site import ReceiverSite
+from .store import Store
+
+__all__ = ["ReceiverService"]
+
+_BETWEEN_SWEEPS = 600.0
+
+
+class ReceiverService(Service):
+    """
+    Listens, finishes what a crash left complete, and forgets what has expired.
+
+    :param endpoint: where to listen.
+    :param site: what answers; see :func:`~txresumable.receiver.make_site`.
+    :param store: where files go; closed when the service stops.
+    :param reactor: whose clock to use.
+    :ivar address: where it listens, once it does.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, endpoint: IStreamServerEndpoint, site: ReceiverSite, store: Store, reactor: Any
+    ) -> None:
+        self.address: IAddress | None = None
+        self._endpoint = endpoint
+        self._site = site
+        self._store = store
+        self._port: IListeningPort | None = None
+        self._listening: Deferred[None] | None = None
+        self._sweeping = LoopingCall(store.sweep)
+        self._sweeping.clock = reactor
+
+    def privilegedStartService(self) -> None:
+        """Listen; :exc:`twisted.internet.error.CannotListenError` if that cannot be."""
+        failed: list[Failure] = []
+        self._listening = self._endpoint.listen(self._site).addCallback(self._listens)
+        self._listening.addErrback(failed.append)
+        if failed:
+            failed[0].raiseException()
+
+    def startService(self) -> None:
+        """Begin to work."""
+        super().startService()  # type: ignore[no-untyped-call]
+        if self._listening is None:
+            self.privilegedStartService()
+        self._store.recover()
+        if self._store.expire is not None:
+            swept = self._sweeping.start(_BETWEEN_SWEEPS)
+            swept.addErrback(lambda failure: self._log.failure("cannot sweep", failure))
+
+    def stopService(self) -> Deferred[None]:
+        """
+        End.
+
+        :returns: a Deferred that fires when nothing listens and all is closed.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        if self._sweeping.running:
+            self._sweeping.stop()
+        stopped: Deferred[Any] = maybeDeferred(lambda: self._port and self._port.stopListening())
+        stopped.addCallback(lambda _: self._site.drop_connections())
+        return stopped.addCallback(lambda _: self._store.close())
+
+    def _listens(self, port: IListeningPort) -> None:
+        self._port = port
+        self.address = port.getHost()
+        host = getattr(self.address, "host", "")
+        number = getattr(self.address, "port", None)
+        if number is None:
+            self._log.info("Receiving at {address}", address=self.address)
+        else:
+            shown = f"[{host}]" if ":" in host else host
+            self._log.info("Receiving at {url}", url=f"http://{shown}:{number}/")

@@ -1,0 +1,235 @@
+"""
+A web server that hands bodies on while they arrive.
+
+Twisted's own requests collect the whole body, and parse forms in memory.  These give a resource
+that wants it (:class:`~txresumable.receiver.resource.IBodyTaker`) each piece of the body as it
+comes from the network, and make the network wait when the disk has to be waited for.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web import http
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+from .arrival import Arrival
+from .resource import IBodyTaker, ReceiverResource
+from .store import Store
+
+__all__ = ["ReceiverSite", "StreamedRequest", "make_site"]
+
+_LONGEST_HEAD = 64 * 1024
+_LOOK_EVERY = 20.0
+
+
+class StreamedRequest(Request):
+    """
+    A request whose body goes to its resource as it arrives.
+
+    :ivar arrival: what takes the body, if the resource does.
+    """
+
+    arrival: Arrival | None = None
+    channel: ReceiverChannel
+
+    def gotLength(self, length: int | None) -> None:
+        self.method, self.uri = self.channel.head
+        self.path = self.uri.partition(b"?")[0]
+        self.arrival = self._taker()
+        if self.arrival is None:
+            super().gotLength(length)  # type: ignore[no-untyped-call]
+            return
+        self.content = BytesIO()
+        self.arrival.pause = self.channel.hold
+        self.arrival.resume = self.channel.go_on
+
+    def handleContentChunk(self, data: bytes) -> None:
+        if self.arrival is None:
+            super().handleContentChunk(data)  # type: ignore[no-untyped-call]
+        else:
+            self.arrival.feed(data)
+
+    def process(self) -> None:
+        if self.arrival is not None:
+            self.arrival.end()
+        super().process()  # type: ignore[no-untyped-call]
+
+    def connectionLost(self, reason: Failure) -> None:
+        if self.arrival is not None:
+            self.arrival.lost()
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def _taker(self) -> Arrival | None:
+        site = self.channel.site
+        self.prepath = []
+        self.postpath = [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
+        resource = site.getResourceFor(self)  # type: ignore[no-untyped-call]
+        if not IBodyTaker.providedBy(resource):
+            return None
+        arrival: Arrival | None = resource.take_body(self)
+        return arrival
+
+
+class ReceiverChannel(HTTPChannel):
+    """
+    One connection.
+
+    :ivar head: the method and the target of the request that is arriving.
+    """
+
+    MAX_LENGTH = _LONGEST_HEAD
+    totalHeadersSize = _LONGEST_HEAD
+    head = (b"", b"")
+    site: ReceiverSite
+    transport: Any
+    _held = False
+    _got = 0
+    _watch: Any = None
+    _log = Logger()
+
+    def connectionMade(self) -> None:
+        super().connectionMade()  # type: ignore[no-untyped-call]
+        if not self.site.admit(self):
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        self.site.forget(self)
+        self._arrived()
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def dataReceived(self, data: bytes) -> None:
+        self._got += len(data)
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
+
+    def lineReceived(self, line: bytes) -> None:
+        if not self.requests:
+            method, _, rest = line.partition(b" ")
+            self.head = method, rest.rpartition(b" ")[0]
+            if self._watch is None:
+                self._look()
+        super().lineReceived(line)  # type: ignore[no-untyped-call]
+
+    def allContentReceived(self) -> None:
+        self._arrived()
+        super().allContentReceived()  # type: ignore[no-untyped-call]
+
+    def hold(self) -> None:
+        """Let the network wait."""
+        self._held = True
+        self.transport.pauseProducing()
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        self._held = False
+        self._got += self._enough()
+        if not self.transport.disconnecting:
+            self.transport.resumeProducing()
+
+    def _enough(self) -> int:
+        return int(self.site.min_rate * _LOOK_EVERY)
+
+    def _look(self) -> None:
+        """Look again in a while whether the request has come on."""
+        self._got = 0
+        self._watch = self.callLater(_LOOK_EVERY, self._looked)  # type: ignore[no-untyped-call]
+
+    def _looked(self) -> None:
+        self._watch = None
+        if self._held or self._got >= self._enough():
+            self._look()
+        else:
+            self._log.info("a request arrives too slowly")
+            self.transport.abortConnection()
+
+    def _arrived(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.cancel()
+
+
+class ReceiverSite(Site):
+    """
+    A site whose resources may take bodies as they arrive.
+
+    :param resource: its root.
+    :param max_connections: the most connections that one address may have at a time.
+    :param min_rate: the fewest bytes a second that a request may arrive with, once it has begun;
+        slower ones are cut off.
+    :param options: what :class:`twisted.web.server.Site` takes.
+    """
+
+    protocol = ReceiverChannel  # type: ignore[assignment]
+    _log = Logger()
+
+    def __init__(
+        self,
+        resource: IResource,
+        *,
+        max_connections: int = 256,
+        min_rate: float = 256,
+        **options: Any,
+    ) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]
+            resource, requestFactory=StreamedRequest, **options
+        )
+        self.min_rate = min_rate
+        self._max_connections = max_connections
+        self._connections: dict[ReceiverChannel, str] = {}
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """HTTP/1.1."""
+        return [b"http/1.1"]
+
+    def log(self, request: http.Request) -> None:
+        """Log a request, without its query string."""
+        self._log.debug("{method} {status}", method=request.method, status=request.code)
+
+    def admit(self, channel: ReceiverChannel) -> bool:
+        """Whether a new connection may stay, as far as others from its address go."""
+        host = str(getattr(channel.transport.getPeer(), "host", ""))
+        if list(self._connections.values()).count(host) >= self._max_connections:
+            self._log.warn("too many connections from {host}", host=host)
+            return False
+        self._connections[channel] = host
+        return True
+
+    def forget(self, channel: ReceiverChannel) -> None:
+        """A connection has ended."""
+        self._connections.pop(channel, None)
+
+    def drop_connections(self) -> None:
+        """Cut all connections off."""
+        for channel in list(self._connections):
+            channel.transport.abortConnection()
+
+
+def make_site(
+    store: Store,
+    *,
+    reactor: Any = None,
+    max_connections: int = 256,
+    min_rate: float = 256,
+    **options: Any,
+) -> ReceiverSite:
+    """
+    A site that is a receiver and nothing else.
+
+    :param store: where files go.
+    :param reactor: whose clock to use; the installed one by default.
+    :param max_connections: see :class:`ReceiverSite`.
+    :param min_rate: see :class:`ReceiverSite`.
+    :param options: what :class:`ReceiverResource` takes.
+    """
+    return ReceiverSite(
+        ReceiverResource(store, **options),
+        reactor=reactor,
+        max_connections=max_connections,
+        min_rate=min_rate,
+    )

@@ -1,0 +1,147 @@
+"""
+``twistd resumable-receive``: its options, and the service that they make.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet.endpoints import serverFromString
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+from ..protocol import DIALECTS
+from .service import ReceiverService
+from .site import make_site
+from .store import Store
+
+__all__ = ["Options", "makeService"]
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_SIZE = re.compile(r"([0-9]{1,15})([kmgt]?)(i?b)?\Z", re.IGNORECASE | re.ASCII)
+_SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
+_SPAN = re.compile(r"([0-9]{1,9})([smhd]?)\Z", re.ASCII)
+
+
+def size(text: str) -> int | None:
+    """
+    Read a size: ``0`` for none, else bytes, or with one of the units K, M, G, T of 1024.
+
+    :raises ValueError: if it is something else.
+    """
+    found = _SIZE.match(text)
+    if found is None:
+        raise ValueError("must be a size such as 1000, 20M or 4G")
+    return int(found[1]) * _UNITS[found[2].lower()] or None
+
+
+def span(text: str) -> float | None:
+    """
+    Read a time: ``0`` for none, else seconds, or with one of the units s, m, h, d.
+
+    :raises ValueError: if it is something else.
+    """
+    found = _SPAN.match(text)
+    if found is None:
+        raise ValueError("must be a time such as 90, 15m, 12h or 7d")
+    return float(found[1]) * _SPANS[found[2]] or None
+
+
+def number(text: str) -> int:
+    """
+    Read a whole number.
+
+    :raises ValueError: if it is something else.
+    """
+    if re.match(r"[0-9]{1,9}\Z", text, re.ASCII) is None:
+        raise ValueError("must be a whole number")
+    return int(text)
+
+
+class Options(UsageOptions):
+    """The options of ``twistd resumable-receive``."""
+
+    synopsis = "[--port PORT | --listen ENDPOINT] [--directory DIR] [options]"
+    longdesc = "Receive files that resumable.js, or txresumable, uploads in chunks."
+    optParameters = [
+        ["directory", "d", ".", "Where finished files go; made if need be."],
+        ["port", "p", None, "The TCP port, on the loopback interface.  [default: 8080]"],
+        ["listen", "l", None, "Where to listen, as Twisted's endpoint string, instead of --port."],
+        ["dialect", None, "resumable", "The protocol: " + ", ".join(sorted(DIALECTS)) + "."],
+        ["max-file-size", None, "0", "Refuse bigger files: bytes, or 20M, 4G; 0 for any.", size],
+        ["max-unfinished", None, 10000, "How many unfinished uploads there may be.", number],
+        ["max-unfinished-size", None, "0", "How big they may be together; 0 for any.", size],
+        ["max-connections", None, 256, "How many connections one address may have.", number],
+        ["min-rate", None, 256, "End connections that send fewer bytes a second.", number],
+        ["expire", None, "7d", "Forget uploads idle for so long: 15m, 12h, 7d; 0: never.", span],
+    ]
+    compData: Any = None
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self["origins"] = []
+
+    def opt_origin(self, origin: str) -> None:
+        """
+        An origin whose web pages may upload, such as https://example.com; * for all.  May be
+        given again.
+        """
+        if origin != "*" and re.match(r"[a-z][a-z0-9+.-]*://[^/\s]+\Z", origin) is None:
+            raise UsageError(f"--origin {origin}: must be like https://example.com, or *")
+        self["origins"].append(origin)
+
+    def postOptions(self) -> None:
+        """Check what depends on more than one option."""
+        for name in ("max-file-size", "max-unfinished-size", "expire"):
+            if isinstance(self[name], str):
+                self[name] = span(self[name]) if name == "expire" else size(self[name])
+        if self["dialect"] not in DIALECTS:
+            raise UsageError(f"--dialect: must be one of {', '.join(sorted(DIALECTS))}")
+        if self["listen"] is not None and self["port"] is not None:
+            raise UsageError("give --port or --listen, not both")
+        if self["listen"] is None:
+            try:
+                port = number("8080" if self["port"] is None else self["port"])
+                if port > 65535:
+                    raise ValueError("must be at most 65535")
+            except ValueError as error:
+                raise UsageError(f"--port {self['port']}: {error}")
+            self["listen"] = f"tcp:{port}:interface=127.0.0.1"
+
+
+def makeService(options: Options) -> IService:
+    """
+    The service that the options ask for.
+
+    :raises UsageError: if the directory cannot be used, or the endpoint is none.
+    """
+    from twisted.internet import reactor
+
+    try:
+        endpoint = serverFromString(reactor, options["listen"])  # type: ignore[no-untyped-call]
+    except (ValueError, TypeError, KeyError, LookupError) as error:
+        raise UsageError(f"--listen {options['listen']}: {error}")
+    try:
+        store = Store(
+            options["directory"],
+            reactor=reactor,
+            max_file_size=options["max-file-size"],
+            max_unfinished=options["max-unfinished"],
+            max_unfinished_size=options["max-unfinished-size"],
+            expire=options["expire"],
+        )
+    except BlockingIOError:
+        raise UsageError(f"--directory {options['directory']}: another receiver uses it")
+    except OSError as error:
+        raise UsageError(f"--directory {options['directory']}: {error.strerror}")
+    site = make_site(
+        store,
+        reactor=reactor,
+        origins=options["origins"],
+        dialect=options["dialect"],
+        max_connections=options["max-connections"],
+        min_rate=options["min-rate"],
+    )
+    return ReceiverService(endpoint, site, store, reactor)

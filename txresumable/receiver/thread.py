@@ -1,0 +1,39 @@
+"""
+How blocking work leaves the reactor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar, cast
+
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.threads import deferToThreadPool
+
+__all__ = ["Run", "at_once", "in_threads"]
+
+_T = TypeVar("_T")
+
+
+class Run(Protocol):
+    """Runs a function somewhere and gives a Deferred of what it returns."""
+
+    def __call__(self, work: Callable[..., _T], *args: Any) -> Deferred[_T]: ...
+
+
+def in_threads(reactor: Any) -> Run:
+    """
+    Run functions in a reactor's threads.
+
+    :param reactor: one that has threads.
+    """
+
+    def run(work: Callable[..., _T], *args: Any) -> Deferred[_T]:
+        return deferToThreadPool(reactor, reactor.getThreadPool(), work, *args)
+
+    return run
+
+
+def at_once(work: Callable[..., _T], *args: Any) -> Deferred[_T]:
+    """Run a function here and now: for tests, in which nothing happens behind one's back."""
+    return cast("Deferred[_T]", execute(work, *args))
