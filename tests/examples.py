@@ -1,0 +1,92 @@
+"""
+The examples in ``README.rst`` and ``docs/``, as values: every block of code is one.
+
+How a page is written so that its examples run, one after the other:
+
+- ``.. code-block:: python`` is a *program* if it calls ``react`` or ``reactor.run``: it runs as it
+  stands, in a process of its own.  Any other block is a *fragment*: the fragments of a page share
+  their names, as if typed into one session; they may ``await`` at the top level; ``reactor`` is
+  there, everything else they import.
+- ``.. code-block:: console`` holds commands, each after ``$``.  Those of this package run in a
+  process; one that serves runs until the page ends.
+- A comment ``.. test:`` with indented Python below it is a fragment that readers do not see: what
+  has to be there before, and what must hold afterwards.
+- ``https://example.com`` is replaced by a server on loopback, see ``tests/example_site.py``.
+- Blocks in other languages are only shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+
+from attrs import frozen
+
+__all__ = ["ROOT", "Example", "examples", "pages"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_BLOCK = re.compile(r"(?P<indent> *)\.\. (?:code-block:: (?P<language>\w+)|(?P<test>test:))\s*$")
+_OPTION = re.compile(r" *:[\w-]+:")
+_PROGRAM = re.compile(r"^(@react$|(task\.)?react\(|reactor\.run\()", re.MULTILINE)
+
+
+@frozen
+class Example:
+    """
+    A block of code on a page.
+
+    :ivar page: where it stands.
+    :ivar line: how many lines are before its first.
+    :ivar language: ``python``, ``console`` or another.
+    :ivar code: its text, without indentation.
+    """
+
+    page: Path
+    line: int
+    language: str
+    code: str
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it needs a process of its own."""
+        return self.language == "python" and _PROGRAM.search(self.code) is not None
+
+    @property
+    def padded(self) -> str:
+        """Its text with as many lines before it as on the page, so that tracebacks point there."""
+        return "\n" * self.line + self.code
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands in it; a backslash continues a line."""
+        joined = self.code.replace("\\\n", " ")
+        return [line[2:] for line in joined.splitlines() if line.startswith("$ ")]
+
+
+def pages() -> list[Path]:
+    """Every page that may have examples."""
+    return [ROOT / "README.rst", *sorted((ROOT / "docs").glob("*.rst"))]
+
+
+def examples(page: Path) -> Iterator[Example]:
+    """The blocks of a page, in order."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        match = _BLOCK.match(line)
+        if match is None:
+            continue
+        start = number + 1
+        while start < len(lines) and (not lines[start].strip() or _OPTION.match(lines[start])):
+            start += 1
+        end = start
+        while end < len(lines) and _belongs(lines[end], len(match["indent"])):
+            end += 1
+        code = dedent("\n".join(lines[start:end])).strip("\n") + "\n"
+        yield Example(page, start, "python" if match["test"] else match["language"], code)
+
+
+def _belongs(line: str, indent: int) -> bool:
+    return not line.strip() or len(line) - len(line.lstrip()) > indent
