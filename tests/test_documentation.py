@@ -1,0 +1,239 @@
+"""
+Tests for ``README.rst`` and ``docs/``: every example in them works, and the tables are complete.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import re
+import shlex
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.error import ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+import txresumable
+from tests.example_site import ExampleSite
+from tests.examples import ROOT, Example, examples, pages
+from txresumable import Resumable
+from txresumable.options import Options
+
+_FILES = {
+    "my_file.dat": 2_500_000,
+    "a.dat": 300_000,
+    "b.dat": 200_000,
+    "photos/beach.jpg": 50_000,
+    "photos/2026/sunset.jpg": 60_000,
+}
+_OURS = ("python", "twistd", "txresumable")
+_SHOWN_ONLY = ("git", "make", "pip")
+
+
+class PageTests(TestCase):
+    """The examples of each page, in order, in a folder with files to upload."""
+
+    timeout = 60
+
+    def setUp(self) -> None:
+        folder = Path(self.mktemp())
+        before = Path.cwd()
+        folder.mkdir(parents=True)
+        os.chdir(folder)
+        self.addCleanup(os.chdir, before)
+        self.folder = Path.cwd()
+        for name, size in _FILES.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(os.urandom(size))
+        self.site = ExampleSite(reactor, self.folder)
+        self.addCleanup(self.site.close)
+        self.printed: list[str] = []
+        self.names: dict[str, Any] = {
+            "__name__": "example",
+            "printed": self.printed,
+            "print": lambda *things, **how: self.printed.append(" ".join(map(str, things))),
+            "reactor": reactor,
+            "site": self.site,
+            "stored": self.site.stored,
+            "test": self,
+        }
+        self.addCleanup(self.close_uploaders)
+        self.servers: list[Server] = []
+
+    async def close_uploaders(self) -> None:
+        """Pages need not show that an uploader is closed when its program ends."""
+        for thing in list(self.names.values()):
+            if isinstance(thing, Resumable):
+                await thing.close()
+
+    async def run_page(self, page: Path) -> None:
+        for example in examples(page):
+            if example.is_program:
+                await self.run_program(example)
+            elif example.language == "python":
+                await self.run_fragment(example)
+            elif example.language == "console":
+                await self.run_commands(example)
+        for server in self.servers:
+            await server.stop()
+
+    async def run_fragment(self, example: Example) -> None:
+        code = compile(
+            self.site.localize(example.padded),
+            str(example.page),
+            "exec",
+            flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+        )
+        result = eval(code, self.names)
+        if code.co_flags & inspect.CO_COROUTINE:
+            await ensureDeferred(result)
+
+    async def run_program(self, example: Example) -> None:
+        script = self.folder / f"{example.page.stem}_{example.line}.py"
+        script.write_text(self.site.localize(example.padded))
+        await self.run_process(sys.executable, [str(script)])
+
+    async def run_commands(self, example: Example) -> None:
+        for command in example.commands:
+            program, *arguments = shlex.split(self.site.localize(command))
+            self.assertIn(program, _OURS + _SHOWN_ONLY, f"{example.page}:{example.line}")
+            if program in _SHOWN_ONLY:
+                continue
+            path = str(Path(sys.executable).with_name(program))
+            if "resumable-receive" in arguments and "--help" not in arguments:
+                self.servers.append(await Server.start(path, arguments, self.folder))
+            else:
+                await self.run_process(path, arguments)
+
+    async def run_process(self, program: str, arguments: list[str]) -> None:
+        paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        output, errors, code = await getProcessOutputAndValue(
+            program, arguments, env={**os.environ, "PYTHONPATH": paths}, path=str(self.folder)
+        )
+        self.printed.append(output.decode())
+        said = f"{program} {arguments}:\n{output.decode()}{errors.decode()}"
+        self.assertEqual(code, 0, said)
+
+
+class Server(ProcessProtocol):
+    """
+    A process of the page's that serves until the page ends.
+    """
+
+    def __init__(self) -> None:
+        self.ready: Deferred[Server] = Deferred()
+        self.ended: Deferred[None] = Deferred()
+        self._said = b""
+
+    @classmethod
+    def start(cls, program: str, arguments: list[str], folder: Path) -> Deferred[Server]:
+        """Fires with the server when it listens."""
+        server = cls()
+        reactor.spawnProcess(  # type: ignore[attr-defined]
+            server, program, [program, *arguments], env=os.environ, path=str(folder)
+        )
+        return server.ready
+
+    def outReceived(self, data: bytes) -> None:
+        self._said += data
+        if b"starting on" in self._said and not self.ready.called:
+            self.ready.callback(self)
+
+    errReceived = outReceived
+
+    def stop(self) -> Deferred[None]:
+        """Fires when it has ended."""
+        self.transport.signalProcess("TERM")  # type: ignore[union-attr]
+        return self.ended
+
+    def processEnded(self, reason: Any) -> None:
+        if not self.ready.called:
+            self.ready.errback(RuntimeError(self._said.decode()))
+        reason.trap(ProcessTerminated, Exception)
+        self.ended.callback(None)
+
+
+def _page_test(page: Path) -> Callable[[PageTests], Awaitable[None]]:
+    async def test(self: PageTests) -> None:
+        await self.run_page(page)
+
+    test.__doc__ = f"The examples of {page.name} do what they say."
+    return test
+
+
+for _page in pages():
+    setattr(PageTests, f"test_{_page.stem.replace('-', '_')}", _page_test(_page))
+
+
+class TableTests(SynchronousTestCase):
+    """What pages list is there, and what is there is listed."""
+
+    def test_options_have_their_defaults(self) -> None:
+        """The page on configuration has each option once, with the default that it has."""
+        documented = dict(
+            re.findall(
+                r"^``(\w+)`` \((?:default ``(.*)``|required)\)$", _text("configuration"), re.M
+            )
+        )
+        real = {}
+        for field in attrs.fields(Options):
+            value = getattr(_default_options(), field.name)
+            shown = value.__name__ if callable(value) else repr(value)
+            real[field.name] = "" if field.default is attrs.NOTHING else shown
+        self.assertEqual(documented, real)
+
+    def test_names_of_resumable_js_are_there(self) -> None:
+        """Each name that the page on resumable.js gives for one of its own exists."""
+        text = _text("coming-from-resumable-js")
+        uploader = Resumable("https://example.com/upload", reactor=reactor)
+        options = {field.name for field in attrs.fields(Options)}
+        self.assertEqual(_missing(text, "Options", options), [])
+        self.assertEqual(_missing(text, "Events", set(dir(uploader))), [])
+        self.assertEqual(_missing(text, "The uploader", set(dir(uploader))), [])
+        self.assertEqual(_missing(text, "A file", set(dir(txresumable.ResumableFile))), [])
+        self.assertEqual(_missing(text, "A chunk", set(dir(txresumable.ResumableChunk))), [])
+
+    def test_every_error_is_explained(self) -> None:
+        """The page on errors has each public type of error."""
+        from txresumable import errors
+
+        text = _text("errors")
+        self.assertEqual([n for n in errors.__all__ if n[0].isupper() and n not in text], [])
+
+    def test_signals_are_explained(self) -> None:
+        """The page on callbacks has each signal of an uploader."""
+        uploader = Resumable("https://example.com/upload", reactor=reactor)
+        signals = {
+            name
+            for name in dir(uploader)
+            if isinstance(getattr(uploader, name), txresumable.Signal)
+        }
+        documented = set(re.findall(r"^   \* - ``(\w+)\(", _text("callbacks"), re.M))
+        self.assertEqual(signals - documented, set())
+
+
+def _text(page: str) -> str:
+    return (ROOT / "docs" / f"{page}.rst").read_text(encoding="utf-8")
+
+
+def _default_options() -> Options:
+    return Options(target="https://example.com/upload")
+
+
+def _missing(text: str, section: str, known: set[str]) -> list[str]:
+    """The first name on the right of each row of a section's table that is not known."""
+    body = re.split(rf"^{section}\n-+$", text, flags=re.M)[1]
+    body = re.split(r"^\S.*\n-+$", body, flags=re.M)[0]
+    rows = re.findall(r"^     - ``(\w+)[(`]", body, re.M)
+    assert rows, section
+    return [name for name in rows if name not in known | {"txresumable", "Resumable", "uploader"}]
