@@ -14,6 +14,7 @@ from attrs import define, field
 __all__ = [
     "ChecksumMismatch",
     "ChunkRejected",
+    "ChunkTimeout",
     "ConnectFailed",
     "ConnectTimeout",
     "ConnectionBroken",
@@ -137,6 +138,10 @@ class StaleConnection(ConnectionBroken):
 
 class StallTimeout(TransportError):
     """Not a byte moved in either direction, or an answer did not end, for too long."""
+
+
+class ChunkTimeout(TransportError):
+    """A request took longer than chunk_timeout allows."""
 
 
 class MalformedReply(TransportError):

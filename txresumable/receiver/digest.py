@@ -44,11 +44,12 @@ class FollowingDigest:
         self._digest = sha256()
         self._done = 0
         self._working = False
+        self._stopped = False
         self._waiting: list[Deferred[None]] = []
 
     def follow(self) -> None:
         """Take what became final, in the background."""
-        if not self._working and self._done < self._reach():
+        if not (self._working or self._stopped) and self._done < self._reach():
             Deferred.fromCoroutine(self._work())
 
     async def result(self, size: int) -> str:
@@ -59,14 +60,21 @@ class FollowingDigest:
         :returns: hexadecimal.
         :raises OSError: if the file cannot be read; the next call tries again.
         """
-        if self._working:
-            await self.rest()
+        await self._rest()
         while self._done < size:
             await self._run(self._stretch, self._done, size)
         return self._digest.hexdigest()
 
-    def rest(self) -> Deferred[None]:
-        """Fire when nothing is read any more in the background."""
+    def stop(self) -> Deferred[None]:
+        """
+        Follow no more.
+
+        :returns: a Deferred that fires when nothing is read any more in the background.
+        """
+        self._stopped = True
+        return self._rest()
+
+    def _rest(self) -> Deferred[None]:
         idle: Deferred[None] = Deferred()
         if self._working:
             self._waiting.append(idle)

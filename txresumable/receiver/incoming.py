@@ -64,6 +64,7 @@ class Incoming:
     :param folder: where they are.
     :param run: runs blocking work.
     :param finish: called with this and the digest at the end; gives the file in its place.
+    :param forsake: called with the key when the disk failed and there is nothing worth keeping.
     """
 
     def __init__(
@@ -72,12 +73,15 @@ class Incoming:
         folder: Folder,
         run: Run,
         finish: Callable[[Opened, str], Awaitable[ReceivedFile]],
+        forsake: Callable[[str], None],
     ) -> None:
         self.opened = opened
         self._folder = folder
         self._disk = folder.disk
         self._run = run
         self._finish = finish
+        self._forsake = forsake
+        self._failed = False
         self._layout = opened.record.layout
         self._prefix = 0
         self._ranges: str | None = None
@@ -132,7 +136,7 @@ class Incoming:
 
         return Writing(
             given,
-            lambda data, at: self._disk.write(self.opened.data, data, at),
+            self._write,
             self._range_digest,
             lambda: self._commit(offset, epoch),
             release,
@@ -160,8 +164,15 @@ class Incoming:
         if not self._retired:
             self._retired = True
             self._use()
-            self._digest.rest().addCallback(lambda _: self._release())
+            self._digest.stop().addCallback(lambda _: self._release())
         return idle
+
+    def _write(self, data: bytes, at: int) -> None:
+        try:
+            self._disk.write(self.opened.data, data, at)
+        except OSError:
+            self._failed = True
+            raise
 
     async def _conclude(self) -> ReceivedFile:
         digest = await self._digest.result(self.record.size)
@@ -189,8 +200,10 @@ class Incoming:
             batch, self._written = self._written, []
             try:
                 await self._run(self._folder.commit, self.opened, [offset for offset, _ in batch])
-            except OSError:
+            except Exception:
+                # Whatever ended this round, nobody must wait for ever.
                 self._epoch += 1
+                self._failed = True
                 failure = Failure()  # type: ignore[no-untyped-call]
                 batch, self._written = batch + self._written, []
                 for _, done in batch:
@@ -233,7 +246,11 @@ class Incoming:
 
     def _release(self) -> None:
         self._uses -= 1
-        if self._retired and not self._uses:
+        if self._uses:
+            return
+        if self._failed and not self._retired and 1 not in self.opened.present:
+            self._forsake(self.opened.key)
+        elif self._retired:
             self._folder.shut(self.opened)
             waiting, self._idle = self._idle, []
             for idle in waiting:

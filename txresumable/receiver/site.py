@@ -27,6 +27,8 @@ __all__ = ["ReceiverSite", "StreamedRequest", "make_site"]
 
 _LONGEST_HEAD = 64 * 1024
 _LOOK_EVERY = 20.0
+_LINGER = 10.0
+_DRAINED = 1024 * 1024
 
 
 class StreamedRequest(Request):
@@ -38,14 +40,18 @@ class StreamedRequest(Request):
 
     arrival: Arrival | None = None
     channel: ReceiverChannel
+    _left: int | None = None
+    _unread = 0
+    _early = False
 
     def gotLength(self, length: int | None) -> None:
-        self.method, self.uri = self.channel.head
+        self.method, self.uri, self.clientproto = self.channel.head
         self.path = self.uri.partition(b"?")[0]
         self.arrival = self._taker()
         if self.arrival is None:
             super().gotLength(length)  # type: ignore[no-untyped-call]
             return
+        self._left = length
         self.content = BytesIO()
         self.arrival.pause = self.channel.hold
         self.arrival.resume = self.channel.go_on
@@ -53,8 +59,14 @@ class StreamedRequest(Request):
     def handleContentChunk(self, data: bytes) -> None:
         if self.arrival is None:
             super().handleContentChunk(data)  # type: ignore[no-untyped-call]
-        else:
-            self.arrival.feed(data)
+            return
+        self.arrival.feed(data)
+        if self._left is not None:
+            self._left -= len(data)
+        if self.arrival.over and not self._early:
+            self._unread += len(data)
+            if (self._unread if self._left is None else self._left) > _DRAINED:
+                self._answer_early()
 
     def process(self) -> None:
         if self.arrival is not None:
@@ -66,8 +78,16 @@ class StreamedRequest(Request):
             self.arrival.lost()
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
+    def _answer_early(self) -> None:
+        """Refuse without the rest of the body, which is too long to be worth the wait."""
+        self._early = True
+        self.args = {}
+        self.responseHeaders.setRawHeaders("Connection", ["close"])
+        self.channel.ignore_the_rest()
+        self.process()
+
     def _taker(self) -> Arrival | None:
-        site = self.channel.site
+        site = self.site = self.channel.site
         self.prepath = []
         self.postpath = [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
         resource = site.getResourceFor(self)  # type: ignore[no-untyped-call]
@@ -81,15 +101,17 @@ class ReceiverChannel(HTTPChannel):
     """
     One connection.
 
-    :ivar head: the method and the target of the request that is arriving.
+    :ivar head: the method, the target and the version of the request that is arriving.
     """
 
     MAX_LENGTH = _LONGEST_HEAD
     totalHeadersSize = _LONGEST_HEAD
-    head = (b"", b"")
+    head = (b"", b"", b"")
     site: ReceiverSite
     transport: Any
     _held = False
+    _ignoring = False
+    _lingering: Any = None
     _got = 0
     _watch: Any = None
     _log = Logger()
@@ -102,21 +124,28 @@ class ReceiverChannel(HTTPChannel):
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         self.site.forget(self)
         self._arrived()
+        if self._lingering is not None and self._lingering.active():
+            self._lingering.cancel()
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
     def dataReceived(self, data: bytes) -> None:
+        if self._ignoring:
+            return
         self._got += len(data)
         super().dataReceived(data)  # type: ignore[no-untyped-call]
 
     def lineReceived(self, line: bytes) -> None:
         if not self.requests:
             method, _, rest = line.partition(b" ")
-            self.head = method, rest.rpartition(b" ")[0]
+            target, _, version = rest.rpartition(b" ")
+            self.head = method, target, version
             if self._watch is None:
                 self._look()
         super().lineReceived(line)  # type: ignore[no-untyped-call]
 
     def allContentReceived(self) -> None:
+        if self._ignoring:
+            return
         self._arrived()
         super().allContentReceived()  # type: ignore[no-untyped-call]
 
@@ -131,6 +160,26 @@ class ReceiverChannel(HTTPChannel):
         self._got += self._enough()
         if not self.transport.disconnecting:
             self.transport.resumeProducing()
+
+    def ignore_the_rest(self) -> None:
+        """Take no more from this connection: what is being answered is the last."""
+        self.persistent = False
+        self._ignoring = True
+        self._arrived()
+
+    def loseConnection(self) -> None:
+        """
+        Close.  If the peer is still sending, close the one direction first: otherwise it would
+        hear of a broken connection and not of the answer.
+        """
+        close_one = getattr(self.transport, "loseWriteConnection", None)
+        if not self._ignoring or close_one is None:
+            super().loseConnection()  # type: ignore[no-untyped-call]
+        elif self._lingering is None:
+            close_one()
+            self._lingering = self.callLater(  # type: ignore[no-untyped-call]
+                _LINGER, self.transport.abortConnection
+            )
 
     def _enough(self) -> int:
         return int(self.site.min_rate * _LOOK_EVERY)
@@ -188,8 +237,7 @@ class ReceiverSite(Site):
         return [b"http/1.1"]
 
     def log(self, request: http.Request) -> None:
-        """Log a request, without its query string."""
-        self._log.debug("{method} {status}", method=request.method, status=request.code)
+        """Log nothing for each request: there are thousands, and their URLs are private."""
 
     def admit(self, channel: ReceiverChannel) -> bool:
         """Whether a new connection may stay, as far as others from its address go."""

@@ -93,6 +93,7 @@ class Store:
         self._folder = Folder(self.root, disk or Disk())
         found = list(self._folder.scan())
         self._unfinished = {each.key: each.record for each in found}
+        self._closed = False
         self._full = [each.key for each in found if each.full]
 
     async def find(self, owner: str, given: Parameters) -> Entry | None:
@@ -155,6 +156,8 @@ class Store:
     async def _load(self, key: str, wanted: Record, make: bool) -> Entry | None:
         if key in self._open:
             return self._open[key]
+        if self._closed:
+            raise Refused(503, "the receiver is closing", retry_after=5)
         found = await self._run(self._folder.load, key)
         if isinstance(found, Done):
             in_place = await self._run(self._folder.in_place, found)
@@ -167,7 +170,9 @@ class Store:
             self._admit(wanted)
             found = await self._run(self._folder.create, key, wanted)
             self._unfinished[key] = wanted
-        entry = self._open[key] = Incoming(found, self._folder, self._run, self._finish)
+        entry = self._open[key] = Incoming(
+            found, self._folder, self._run, self._finish, self._forsake
+        )
         self._shut_idle()
         return entry
 
@@ -201,6 +206,11 @@ class Store:
             entry.retire()
         self._log.info("received {name} ({size} bytes)", name=name, size=file.size)
         return file
+
+    def _forsake(self, key: str) -> None:
+        """Give the room of an upload back in which nothing is."""
+        forgotten = Deferred.fromCoroutine(self._alone(key, self._forget(key)))
+        forgotten.addErrback(lambda failure: self._log.failure("cannot make room", failure))
 
     async def _announce(self, file: ReceivedFile) -> None:
         if self.on_complete is None:
@@ -268,6 +278,9 @@ class Store:
                 self._locks.pop(key, None)
 
     async def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         entries, self._open = list(self._open.values()), OrderedDict()
         await gatherResults([entry.retire() for entry in entries])
         self._folder.close()

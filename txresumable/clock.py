@@ -1,0 +1,169 @@
+"""
+Time that does not jump.
+
+Twisted's reactors schedule by the wall clock: set back by an hour, every timer is an hour late;
+set forward, all are early.  :func:`steady` makes a clock whose deadlines hold all the same, for
+everything in this package that waits.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from twisted.internet.error import AlreadyCalled, AlreadyCancelled
+from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
+from twisted.internet.task import Clock
+from zope.interface import implementer
+
+__all__ = ["SteadyClock", "steady"]
+
+PULSE = 1.0
+
+
+def steady(reactor: Any) -> Any:
+    """
+    A clock to wait by.
+
+    :param reactor: a reactor, or a fake one.
+    :returns: an ``IReactorTime`` that keeps monotonic time; a
+        :class:`~twisted.internet.task.Clock`, or what has no threads, as it is.
+    """
+    if isinstance(reactor, Clock) or not IReactorFromThreads.providedBy(reactor):
+        return reactor
+    return SteadyClock(reactor)
+
+
+@implementer(IDelayedCall)
+class SteadyCall:
+    """One call to come."""
+
+    __slots__ = ("_clock", "cancelled", "due", "run")
+
+    def __init__(self, clock: SteadyClock, due: float, run: Callable[[], object]) -> None:
+        self._clock = clock
+        self.due = due
+        self.run: Callable[[], object] | None = run
+        self.cancelled = False
+
+    def active(self) -> bool:
+        return self.run is not None
+
+    def getTime(self) -> float:
+        return self.due
+
+    def cancel(self) -> None:
+        self._check()
+        self.run = None
+        self.cancelled = True
+        self._clock._tidy()
+
+    def delay(self, seconds: float) -> None:
+        self._move(self.due + seconds)
+
+    def reset(self, seconds: float) -> None:
+        self._move(self._clock.seconds() + seconds)
+
+    def _move(self, due: float) -> None:
+        self._check()
+        run, self.run = self.run, None
+        assert run is not None
+        self.due, self.run = due, run
+        self._clock._push(self)
+
+    def _check(self) -> None:
+        if self.cancelled:
+            raise AlreadyCancelled()
+        if self.run is None:
+            raise AlreadyCalled()
+
+
+@implementer(IReactorTime)
+class SteadyClock:
+    """
+    Monotonic time over a reactor.
+
+    The reactor is asked to wake us at the next deadline.  As it may be late by as much as the
+    wall clock was set back, a thread also wakes it once a second as long as anybody waits.
+    """
+
+    def __init__(self, reactor: Any, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._reactor = reactor
+        self.seconds = seconds
+        self._order = count()
+        self._heap: list[tuple[float, int, SteadyCall]] = []
+        self._wake: Any = None
+        self._wake_at = 0.0
+        self._pulse: threading.Event | None = None
+
+    def callLater(
+        self, delay: float, call: Callable[..., object], *args: Any, **kwargs: Any
+    ) -> SteadyCall:
+        if delay < 0:
+            raise ValueError(f"delay must be 0 or more, not {delay}")
+        later = SteadyCall(self, self.seconds() + delay, lambda: call(*args, **kwargs))
+        self._push(later)
+        return later
+
+    def getDelayedCalls(self) -> list[SteadyCall]:
+        return [call for due, _, call in self._heap if call.active() and call.due == due]
+
+    def _push(self, call: SteadyCall) -> None:
+        heapq.heappush(self._heap, (call.due, next(self._order), call))
+        self._schedule()
+
+    def _tidy(self) -> None:
+        """Drop what was cancelled from the front; when nobody waits, stop waking."""
+        while self._heap and not self._lives(self._heap[0]):
+            heapq.heappop(self._heap)
+        if len(self._heap) > 64 and not any(map(self._lives, self._heap[:8])):
+            self._heap = [entry for entry in self._heap if self._lives(entry)]
+            heapq.heapify(self._heap)
+        if not self._heap:
+            self._stop()
+
+    @staticmethod
+    def _lives(entry: tuple[float, int, SteadyCall]) -> bool:
+        return entry[2].active() and entry[2].due == entry[0]
+
+    def _schedule(self) -> None:
+        self._tidy()
+        if not self._heap:
+            return
+        due = self._heap[0][0]
+        if self._wake is None or not self._wake.active() or due < self._wake_at:
+            self._unwake()
+            self._wake_at = due
+            self._wake = self._reactor.callLater(max(0.0, due - self.seconds()), self._run)
+        if self._pulse is None:
+            self._pulse = threading.Event()
+            threading.Thread(target=self._beat, args=(self._pulse,), daemon=True).start()
+
+    def _beat(self, stop: threading.Event) -> None:
+        while not stop.wait(PULSE):
+            self._reactor.callFromThread(self._run)
+
+    def _run(self) -> None:
+        now = self.seconds()
+        while self._heap and (self._heap[0][0] <= now or not self._lives(self._heap[0])):
+            entry = heapq.heappop(self._heap)
+            if self._lives(entry):
+                run, entry[2].run = entry[2].run, None
+                assert run is not None
+                run()
+        self._schedule()
+
+    def _unwake(self) -> None:
+        if self._wake is not None and self._wake.active():
+            self._wake.cancel()
+        self._wake = None
+
+    def _stop(self) -> None:
+        self._unwake()
+        if self._pulse is not None:
+            self._pulse.set()
+            self._pulse = None

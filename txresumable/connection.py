@@ -1,0 +1,448 @@
+"""
+One HTTP/1.1 connection of a client: requests out, strictly parsed answers in.
+
+Compared with Twisted's own client protocol, an answer that comes while the body is still being
+sent ends the sending, head and body of an answer are bounded, framing that two readers could
+understand differently is refused, and how long nothing moved is known at any time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IConsumer,
+    IHandshakeListener,
+    IPushProducer,
+    ITCPTransport,
+    IProtocol,
+)
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IBodyProducer, IResponse
+from zope.interface import implementer
+
+from .errors import ConnectionBroken, MalformedReply, StaleConnection, StallTimeout
+from .sendqueue import unsent_bytes
+
+__all__ = ["HTTPConnection", "Reply"]
+
+LIMIT = 64 * 1024
+"""Bytes that the head of an answer (with all informational ones before it) may have, and its body."""
+
+_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([^\r\n]*))?\Z")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\0\r\n]*?)[ \t]*\Z")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\Z")
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+
+
+@implementer(IResponse)
+@define(eq=False)
+class Reply:
+    """
+    An answer, whole.
+
+    :ivar code: its status.
+    :ivar phrase: the words after it.
+    :ivar headers: its fields.
+    :ivar body: at most :data:`LIMIT` bytes of its content.
+    :ivar truncated: whether there was more.
+    """
+
+    version: tuple[bytes, int, int]
+    code: int
+    phrase: bytes
+    headers: Headers
+    body: bytes = b""
+    truncated: bool = False
+    request: Any = None
+    previousResponse: Any = None
+    length: int = field(default=0)
+
+    def deliverBody(self, protocol: IProtocol) -> None:
+        """Give the body to a protocol, at once."""
+        if self.body:
+            protocol.dataReceived(self.body)
+        protocol.connectionLost(Failure(ResponseDone()))
+
+    def setPreviousResponse(self, response: Any) -> None:
+        self.previousResponse = response
+
+
+@implementer(IPushProducer, IConsumer, IHandshakeListener)
+class HTTPConnection(Protocol):
+    """
+    A connection that answers one request at a time.
+
+    :ivar busy: whether a request is under way.
+    :ivar usable: whether another one may be sent.
+    :ivar idle_since: since when, in seconds of the clock, nothing was under way.
+    """
+
+    def __init__(
+        self,
+        *,
+        seconds: Callable[[], float],
+        secure: bool = False,
+        ready: Callable[[HTTPConnection], object] = lambda connection: None,
+        gone: Callable[[HTTPConnection, Failure], object] = lambda connection, reason: None,
+    ) -> None:
+        """
+        :param seconds: monotonic time.
+        :param secure: whether TLS is to be agreed on before it is ready.
+        :param ready: called when requests can be sent.
+        :param gone: called when the connection has ended.
+        """
+        self._seconds = seconds
+        self._secure = secure
+        self._ready = ready
+        self._gone = gone
+        self._lost = False
+        self._uses = 0
+        self.idle_since = seconds()
+        self._waiting: Deferred[Reply] | None = None
+        self._reset(None)
+
+    def _reset(self, body: IBodyProducer | None) -> None:
+        self._body = body
+        self._registered = False
+        self._buffer = b""
+        self._taken = 0
+        self._reply: Reply | None = None
+        self._pieces: list[bytes] = []
+        self._kept = 0
+        self._left: int | None = None
+        self._chunk = ""
+        self._keep = False
+        self._heard: float | None = None
+        self._moved = self._seconds()
+        self._unsent = 0
+
+    @property
+    def busy(self) -> bool:
+        return self._waiting is not None
+
+    @property
+    def usable(self) -> bool:
+        return not self._lost and self._waiting is None
+
+    # Connecting --------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+        if not self._secure:
+            self._ready(self)
+
+    def handshakeCompleted(self) -> None:
+        self._ready(self)
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008
+        self._lost = True
+        if self._waiting is not None:
+            self._ended(reason)
+        self._gone(self, reason)
+
+    def abort(self) -> None:
+        """Close at once, whatever is under way."""
+        self._lost = True
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    # Sending -----------------------------------------------------------------------------------
+
+    def send(self, head: bytes, body: IBodyProducer | None, *, bodiless: bool = False) -> Deferred[Reply]:
+        """
+        Send a request.
+
+        :param head: request line and fields, up to the empty line and with it.
+        :param body: what makes the body, of known length; it is sent as it is.
+        :param bodiless: whether the answer has no body (``HEAD``).
+        :returns: a Deferred that fires with the whole :class:`Reply`.  It fails with a
+            :class:`~txresumable.errors.TransportError`, or as the body failed; the connection is
+            then closed.  Cancelling it closes the connection at once.
+        """
+        assert self.usable
+        self._reset(body)
+        self._bodiless = bodiless
+        self._uses += 1
+        waiting: Deferred[Reply] = Deferred(self._cancelled)
+        self._waiting = waiting
+        self.transport.write(head)
+        if body is not None:
+            self._start(body)
+        return waiting
+
+    def _start(self, body: IBodyProducer) -> None:
+        if body.length > LIMIT * 2:
+            self._registered = True
+            self.transport.registerProducer(self, True)
+        body.startProducing(self).addCallbacks(self._sent, self._unsendable)
+
+    def write(self, data: bytes) -> None:
+        self._moved = self._seconds()
+        self.transport.write(data)
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """The body is known already."""
+
+    def unregisterProducer(self) -> None:
+        """It is let go when it is done."""
+
+    def pauseProducing(self) -> None:
+        if self._body is not None:
+            self._body.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._moved = self._seconds()
+        if self._body is not None:
+            self._body.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self._stop_body()
+
+    def _sent(self, _: object) -> None:
+        self._let_go()
+
+    def _unsendable(self, failure: Failure) -> None:
+        if self._body is not None:
+            self._let_go()
+            self._fail(failure)
+
+    def _let_go(self) -> None:
+        self._body = None
+        self._moved = self._seconds()
+        if self._registered:
+            self._registered = False
+            self.transport.unregisterProducer()
+
+    def _stop_body(self) -> None:
+        body = self._body
+        if body is not None:
+            self._let_go()
+            body.stopProducing()
+
+    # Receiving ---------------------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._waiting is None:
+            self.abort()  # nobody asked
+            return
+        if self._heard is None:
+            self._heard = self._seconds()
+        self._buffer = self._buffer + data if self._buffer else data
+        try:
+            if self._reply is None and not self._read_head():
+                return
+            self._read_body()
+        except MalformedReply as error:
+            self._fail(Failure(error))
+
+    def _read_head(self) -> bool:
+        while True:
+            end = _HEAD_END.search(self._buffer)
+            if (end.end() if end else len(self._buffer)) + self._taken > LIMIT:
+                raise MalformedReply(f"its head has more than {LIMIT} bytes")
+            if end is None:
+                return False
+            head, self._buffer = self._buffer[: end.start()], self._buffer[end.end() :]
+            self._taken += end.end()
+            lines = head.split(b"\n")
+            status = _STATUS.match(lines[0].rstrip(b"\r"))
+            if status is None:
+                raise MalformedReply(f"its first line is {_shown(lines[0])}")
+            code = int(status[2])
+            if code >= 200:
+                break
+            if code == 101:
+                raise MalformedReply("it switches protocols")
+        headers = Headers()
+        for line in lines[1:]:
+            match = _FIELD.match(line.rstrip(b"\r"))
+            if match is None:
+                raise MalformedReply(f"a line of its head is {_shown(line)}")
+            headers.addRawHeader(match[1], match[2])
+        self._reply = Reply(
+            (b"HTTP", 1, int(status[1])), code, status[3] or b"", headers
+        )
+        self._frame(self._reply, headers)
+        # An answer before the request is out: what is not sent yet would not be read.
+        self._stop_early()
+        return True
+
+    def _frame(self, reply: Reply, headers: Headers) -> None:
+        """Where the body ends, and whether another request may follow."""
+        tokens = _tokens(headers, b"connection")
+        self._keep = b"close" not in tokens and (reply.version[2] == 1 or b"keep-alive" in tokens)
+        codings = _tokens(headers, b"transfer-encoding")
+        lengths = set(_tokens(headers, b"content-length"))
+        if self._bodiless or reply.code in (204, 304):
+            self._left = 0
+        elif codings:
+            if codings != [b"chunked"] or lengths:
+                raise MalformedReply("its body is framed in more ways than one")
+            self._chunk = "size"
+        elif lengths:
+            if len(lengths) > 1 or not re.fullmatch(rb"[0-9]{1,18}", min(lengths)):
+                raise MalformedReply("its Content-Length is no single number")
+            self._left = int(min(lengths))
+        else:
+            self._keep = False
+
+    def _stop_early(self) -> None:
+        if self._body is None:
+            return
+        self._keep = False
+        self._stop_body()
+        assert self._reply is not None
+        if self._reply.code < 300:
+            raise MalformedReply(f"it says {self._reply.code} before the whole chunk was sent")
+
+    def _read_body(self) -> None:
+        if self._chunk:
+            self._read_chunks()
+        elif self._left is None:
+            data, self._buffer = self._buffer, b""
+            self._keep_data(data)
+        else:
+            data = self._buffer[: self._left]
+            self._buffer = self._buffer[len(data) :]
+            self._left -= len(data)
+            self._keep_data(data)
+            if not self._left:
+                self._complete()
+
+    def _read_chunks(self) -> None:
+        while self._waiting is not None:
+            if self._chunk == "data":
+                assert self._left is not None
+                data = self._buffer[: self._left]
+                if not data:
+                    return
+                self._buffer = self._buffer[len(data) :]
+                self._left -= len(data)
+                self._keep_data(data)
+                if self._waiting is None:
+                    return
+                if not self._left:
+                    self._chunk = "end"
+                continue
+            line, newline, rest = self._buffer.partition(b"\n")
+            if not newline:
+                if len(line) > LIMIT:
+                    raise MalformedReply("a line of its body has no end")
+                return
+            self._buffer, line = rest, line.rstrip(b"\r")
+            self._taken += len(line) + 1
+            self._read_chunk_line(line)
+
+    def _read_chunk_line(self, line: bytes) -> None:
+        if self._chunk == "end":
+            if line:
+                raise MalformedReply("a chunk of its body is longer than it says")
+            self._chunk = "size"
+        elif self._chunk == "size":
+            match = _CHUNK.match(line)
+            if match is None:
+                raise MalformedReply(f"a chunk of its body has the size {_shown(line)}")
+            self._left = int(match[1], 16)
+            self._chunk = "data" if self._left else "trailers"
+        elif not line:
+            self._complete()
+        elif self._taken > LIMIT * 2:
+            raise MalformedReply("its trailers do not end")
+
+    def _keep_data(self, data: bytes) -> None:
+        room = LIMIT - self._kept
+        self._kept += len(data)
+        if data:
+            self._pieces.append(data[:room])
+        if self._kept > LIMIT:
+            assert self._reply is not None
+            self._reply.truncated = True
+            self._keep = False
+            self._complete()
+
+    # Ending ------------------------------------------------------------------------------------
+
+    def _complete(self) -> None:
+        waiting, reply = self._waiting, self._reply
+        assert waiting is not None and reply is not None
+        self._waiting = None
+        reply.body = b"".join(self._pieces)
+        reply.length = len(reply.body)
+        keep = self._keep and not self._buffer and not self._lost
+        self._reset(None)
+        self.idle_since = self._seconds()
+        if not keep:
+            self.abort()
+        waiting.callback(reply)
+
+    def _ended(self, reason: Failure) -> None:
+        """The peer has closed: that may be the end of an answer, or the lack of one."""
+        clean = reason.check(ConnectionDone) is not None
+        if self._reply is not None and self._left is None and not self._chunk and clean:
+            self._complete()
+            return
+        if self._heard is None and self._uses > 1:
+            error: Exception = StaleConnection("the server had closed the kept connection")
+        else:
+            where = "before it answered" if self._reply is None else "within its answer"
+            error = ConnectionBroken(f"the server closed the connection {where}")
+        self._fail(Failure(error))
+
+    def _fail(self, failure: Failure) -> None:
+        waiting, self._waiting = self._waiting, None
+        self._stop_body()
+        self.abort()
+        self._reset(None)
+        if waiting is not None:
+            waiting.errback(failure)
+
+    def _cancelled(self, _: Deferred[Reply]) -> None:
+        self._waiting = None
+        self._stop_body()
+        self.abort()
+        self._reset(None)
+
+    # Watching ----------------------------------------------------------------------------------
+
+    def watch(self, limit: float) -> None:
+        """
+        End the request if nothing moved for too long.  To be called every second or so.
+
+        Bytes that the kernel still sends count as moving; the bytes of an answer do so only once,
+        so that one that trickles ends as well.
+
+        :param limit: seconds.
+        """
+        if self._waiting is None:
+            return
+        now = self._seconds()
+        if self._heard is None:
+            unsent = unsent_bytes(self.transport)
+            if unsent != self._unsent:
+                self._unsent = unsent
+                self._moved = now
+        since = now - (self._moved if self._heard is None else max(self._heard, self._moved))
+        if since >= limit:
+            what = "nothing moved" if self._heard is None else "the answer did not end"
+            self._fail(Failure(StallTimeout(f"{what} for {limit:g} s")))
+
+
+def _tokens(headers: Headers, name: bytes) -> list[bytes]:
+    lines = headers.getRawHeaders(name)
+    if not lines:
+        return []
+    return [token.strip().lower() for token in b",".join(lines).split(b",") if token.strip()]
+
+
+def _shown(line: bytes) -> str:
+    return repr(line[:80].decode("latin-1"))

@@ -1,0 +1,285 @@
+"""
+One attempt at one chunk: test, read, send, judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError
+
+from .body import PIECE, ChunkBody
+from .errors import ChunkRejected, Redirected
+from .file import ResumableChunk, ResumableFile
+from .limiter import RateLimiter
+from .opener import AHEAD, Opener
+from .options import Options, check_headers, query_pairs
+from .protocol import ChunkFacts, FileFacts, Template, Verdict, classify, parse_ranges, without_query
+from .source import BytesSource
+from .transport import Answer, Transport
+
+if TYPE_CHECKING:
+    from .queue import ChunkQueue
+
+__all__ = ["Delivery", "Plan", "Result"]
+
+@frozen
+class Result:
+    """
+    How an attempt ended.
+
+    :ivar verdict: what it means for the chunk.
+    :ivar answer: what the server said last.
+    :ivar error: the same as an error, unless the chunk is stored.
+    """
+
+    verdict: Verdict
+    answer: Answer
+    error: ChunkRejected | None = None
+
+
+class Plan:
+    """
+    What is remembered about the requests of one file.
+
+    :ivar template: writes them.
+    :ivar misses: how many tests in a row were answered "absent".
+    :ivar tested: the chunks that need no test before the next attempt.
+    :ivar preprocessed: the chunks that were preprocessed.
+    """
+
+    __slots__ = ("digests", "misses", "preprocessed", "template", "tested", "whole")
+
+    def __init__(self, template: Template) -> None:
+        self.template = template
+        self.misses = 0
+        self.whole = False
+        self.tested: set[int] = set()
+        self.preprocessed: set[int] = set()
+        self.digests: dict[int, str] = {}
+
+    @classmethod
+    def of(cls, file: ResumableFile, options: Options) -> Plan:
+        """
+        The plan of a file that is laid out and has its identifier.
+
+        :raises FileRejected: if its names cannot be sent.
+        """
+        facts = FileFacts(
+            file_name=file.file_name,
+            relative_path=file.relative_path,
+            identifier=file.unique_identifier,
+            type=file.type,
+            size=file.size,
+            total_chunks=len(file.chunks),
+        )
+        rendering = options.rendering
+        rendering.check_file(facts)
+        return cls(Template(rendering, facts))
+
+
+class Delivery:
+    """
+    Tests and sends chunks as the options say.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        transport: Transport,
+        opener: Opener,
+        queue: ChunkQueue,
+        limiter: RateLimiter | None,
+    ) -> None:
+        self._transport = transport
+        self._opener = opener
+        self._queue = queue
+        self._limiter = limiter
+        self.use(options)
+
+    def use(self, options: Options) -> None:
+        """Go by these options from now on."""
+        self._options = options
+        self._query = () if callable(options.query) else query_pairs(options.query)
+        self._stored = options.spoken.stored
+        self._permanent = options.permanent
+        self._test_permanent = options.spoken.test_permanent
+        slots = options.simultaneous_uploads
+        self._enough_misses = max(16, 2 * slots if isinstance(slots, int) else 0)
+
+    async def attempt(self, file: ResumableFile, offset: int) -> Result:
+        """
+        Get one chunk onto the server, if it is not there.
+
+        :returns: the verdict: stored, retry, redirected or rejected.
+        :raises TransportError: if there was no usable answer.
+        :raises TLSRejected: if the server cannot be trusted.
+        :raises SourceChanged, OSError: if the chunk could not be read.
+        """
+        options, plan = self._options, file._plan
+        if options.preprocess is not None and offset not in plan.preprocessed:
+            await settled(options.preprocess(ResumableChunk(file, offset)))
+            plan.preprocessed.add(offset)
+        if not file._source.is_open:
+            await self._opener.open(file, self._queue.following(AHEAD))
+        start, end = file._layout.range(offset)
+        digest = ""
+        if options.checksum is not None:
+            digest = await self._digest(file, offset, start, end)
+        facts = ChunkFacts(offset + 1, end - start, digest)
+        if self._needs_test(plan, offset):
+            result = await self._test(file, offset, facts)
+            if result is not None:
+                return result
+        return await self._upload(file, offset, facts)
+
+    async def _digest(self, file: ResumableFile, offset: int, start: int, end: int) -> str:
+        digests = file._plan.digests
+        if offset not in digests:
+            file._source.check()
+            digests[offset] = await self._opener.digest(file._source, start, end)
+        return str(digests[offset])
+
+    # Testing -----------------------------------------------------------------------------------
+
+    def _needs_test(self, plan: Plan, offset: int) -> bool:
+        mode = self._options.test_chunks
+        if not mode or offset in plan.tested:
+            return False
+        if mode == "adaptive" and offset not in plan.preprocessed:
+            return not plan.whole and plan.misses < self._enough_misses
+        return True
+
+    async def _test(self, file: ResumableFile, offset: int, facts: ChunkFacts) -> Result | None:
+        """A result if the chunk is there or the server has had enough of the file."""
+        options, plan = self._options, file._plan
+        chunk = ResumableChunk(file, offset)
+        query = await self._custom_query(chunk)
+        target = options.test_target
+        if target is None or target == "/":
+            target = options.target
+        if callable(target):
+            url = await settled(target(plan.template.test_pairs(facts, query)))
+        else:
+            url = plan.template.test_url(target, facts, query)
+        headers = await self._custom_headers(chunk)
+        self._still_wanted(file, offset)
+        answer = await self._transport.exchange(options.test_method, url, headers)
+        plan.tested.add(offset)
+        verdict = classify(
+            answer.status, stored=self._stored, permanent=self._test_permanent, test=True
+        )
+        if verdict is Verdict.STORED:
+            plan.misses = 0
+            self._take_whole_answer(file, answer)
+            return Result(verdict, answer)
+        if verdict is Verdict.REJECTED:
+            return Result(verdict, answer, self._error(answer, url, offset))
+        plan.misses += 1
+        self._take_whole_answer(file, answer)
+        return None
+
+    def _take_whole_answer(self, file: ResumableFile, answer: Answer) -> None:
+        """What a receiver says of all chunks at once, when tests are to be cheap."""
+        if self._options.test_chunks != "adaptive" or self._options.checksum is not None:
+            return
+        said = answer.header("Resumable-Stored")
+        if said is None or file._plan.whole:
+            return
+        file._plan.whole = True
+        for span in parse_ranges(said, len(file._states)):
+            for offset in span:
+                if file._is_pending(offset):
+                    file._stored(offset)
+
+    # Sending -----------------------------------------------------------------------------------
+
+    async def _upload(self, file: ResumableFile, offset: int, facts: ChunkFacts) -> Result:
+        options, plan = self._options, file._plan
+        chunk = ResumableChunk(file, offset)
+        asked_again = False
+        while True:
+            query = await self._custom_query(chunk)
+            if callable(options.target):
+                url = await settled(options.target(plan.template.upload_pairs(facts, query)))
+            else:
+                url = plan.template.upload_url(options.target, facts, query)
+            head = plan.template.upload(url, facts, query)
+            headers = await self._custom_headers(chunk)
+            body = await self._body(file, offset, head.head, head.tail)
+            self._still_wanted(file, offset)
+            plan.tested.discard(offset)
+            answer = await self._transport.exchange(
+                options.upload_method, url, headers, head.content_type, body
+            )
+            verdict = classify(answer.status, stored=self._stored, permanent=self._permanent)
+            if answer.status == 401 and callable(options.headers) and not asked_again:
+                asked_again = True  # a token may have run out
+                continue
+            plan.tested.add(offset)
+            if verdict is Verdict.STORED:
+                return Result(verdict, answer)
+            return Result(verdict, answer, self._error(answer, url, offset))
+
+    async def _body(self, file: ResumableFile, offset: int, head: bytes, tail: bytes) -> ChunkBody:
+        source: Any = file._source
+        start, end = file._layout.range(offset)
+        progress = None
+        if self._options.chunk_format == "base64":
+            data = source.read_now(start, end - start)
+            if data is None:
+                data = await self._opener.read(source, start, end - start)
+            source.check()
+            encoded = file._plan.template.rendering.encode_chunk(data)
+            source, start, end = BytesSource(file.file_name, encoded), 0, len(encoded)
+        elif end - start > PIECE:
+
+            def progress(loaded: int) -> None:
+                file._progress(offset, loaded)
+
+        return ChunkBody(
+            head,
+            source,
+            start,
+            end,
+            tail,
+            read_later=self._opener.read,
+            progress=progress,
+            limiter=self._limiter,
+        )
+
+    # Hooks -------------------------------------------------------------------------------------
+
+    async def _custom_query(self, chunk: ResumableChunk) -> tuple[tuple[str, str], ...]:
+        query = self._options.query
+        if not callable(query):
+            return self._query
+        return query_pairs(await settled(query(chunk.file, chunk)))
+
+    async def _custom_headers(self, chunk: ResumableChunk) -> Mapping[str, str]:
+        headers: Any = self._options.headers
+        if callable(headers):
+            return check_headers(await settled(headers(chunk.file, chunk)))
+        given: Mapping[str, str] = headers
+        return given
+
+    @staticmethod
+    def _still_wanted(file: ResumableFile, offset: int) -> None:
+        """Send nothing for a chunk that was cancelled, even if a hook did not mind."""
+        if not file._is_uploading(offset):
+            raise CancelledError()
+
+    def _error(self, answer: Answer, url: str, offset: int) -> ChunkRejected:
+        place = without_query(url)
+        if 300 <= answer.status < 400:
+            location = without_query(answer.header("Location") or "")
+            return Redirected(answer.status, answer.text, place, offset + 1, location)
+        return ChunkRejected(answer.status, answer.text, place, offset + 1)
+
+
+async def settled(value: Any) -> Any:
+    """What a hook returned, or what its Deferred or coroutine came to."""
+    return await value if isawaitable(value) else value

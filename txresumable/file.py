@@ -1,0 +1,519 @@
+"""
+A file on its way and its chunks: state, progress, signals.
+
+A chunk costs one byte of its file's state; :class:`ResumableChunk` is made when somebody looks.
+What happens to a file is decided elsewhere: its owner, the uploader, calls the methods that begin
+with an underscore and is told what users ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from typing import Any, Protocol, overload
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from .chunks import ChunkLayout
+from .errors import ResumableError
+from .identifiers import Fingerprint
+from .observers import Outcome, Signal
+
+__all__ = ["ChunkState", "FileState", "ResumableChunk", "ResumableFile"]
+
+
+class FileState(Enum):
+    """How far a file is."""
+
+    ADDED = "added"
+    """It is being opened and looked at."""
+    READY = "ready"
+    """Its chunks are waiting or on their way."""
+    COMPLETED = "completed"
+    """Every chunk is on the server."""
+    FAILED = "failed"
+    """It was given up; :attr:`ResumableFile.error` says why."""
+    CANCELLED = "cancelled"
+    """Somebody cancelled it."""
+
+
+class ChunkState(Enum):
+    """How far a chunk is."""
+
+    PENDING = 0
+    """It waits for its turn."""
+    UPLOADING = 1
+    """It is being tested or sent."""
+    WAITING = 2
+    """It failed and waits to be tried again."""
+    STORED = 3
+    """It is on the server."""
+
+
+_PENDING, _UPLOADING, _WAITING, _STORED = (state.value for state in ChunkState)
+_STATES = tuple(ChunkState)
+
+
+class Owner(Protocol):
+    """What a file asks of the uploader that it belongs to."""
+
+    def chunk_stored(self, chunk: ResumableChunk) -> None: ...
+    def file_ended(self, file: ResumableFile) -> None: ...
+    def progressed(self, file: ResumableFile) -> None: ...
+    def stop(self, file: ResumableFile) -> None: ...
+    def restart(self, file: ResumableFile) -> None: ...
+    def hold(self, file: ResumableFile, held: bool) -> None: ...
+    def digest(self, file: ResumableFile) -> Deferred[str]: ...
+
+
+class ResumableFile:
+    """
+    A file on its way to a server.
+
+    :ivar file_name: its name, without folders.
+    :ivar relative_path: its path below the folder that was added, with ``/``; its name otherwise.
+    :ivar type: its media type, or an empty text.
+    :ivar chunk_size: the configured size of a chunk in bytes.
+    :ivar unique_identifier: what the server knows it by; empty until ``file_added``.
+    :ivar fingerprint: what it looked like when it was added.
+    :ivar state: how far it is.
+    :ivar reply: the text of the server's answer to its last chunk.
+    :ivar error: why it failed, or :data:`None`.
+    """
+
+    __slots__ = (
+        "_best",
+        "_chunk_outcomes",
+        "_cursor",
+        "_held",
+        "_layout",
+        "_loaded",
+        "_messages",
+        "_order",
+        "_outcome",
+        "_owner",
+        "_plan",
+        "_retries",
+        "_signals",
+        "_source",
+        "_states",
+        "_stored_bytes",
+        "_stored_count",
+        "chunk_size",
+        "error",
+        "file_name",
+        "fingerprint",
+        "relative_path",
+        "reply",
+        "state",
+        "type",
+        "unique_identifier",
+    )
+
+    def __init__(
+        self,
+        owner: Owner,
+        source: Any,
+        file_name: str,
+        relative_path: str,
+        type: str,
+        chunk_size: int,
+        order: int,
+    ) -> None:
+        self._owner = owner
+        self._source = source
+        self._order = order
+        self.file_name = file_name
+        self.relative_path = relative_path
+        self.type = type
+        self.chunk_size = chunk_size
+        self.unique_identifier = ""
+        self.fingerprint = _UNSEEN
+        self.state = FileState.ADDED
+        self.reply = ""
+        self.error: Exception | None = None
+        self._held = False
+        self._plan: Any = None
+        self._outcome: Outcome[ResumableFile] | None = None
+        self._chunk_outcomes: dict[int, Outcome[ResumableChunk]] | None = None
+        self._signals: dict[str, Signal] | None = None
+        self._layout = _NO_LAYOUT
+        self._states = _NO_STATES
+        self._loaded: dict[int, int] = _NOTHING
+        self._retries: dict[int, int] = _NOTHING
+        self._messages: dict[int, str] = _NOTHING_SAID
+        self._cursor = self._stored_count = self._stored_bytes = 0
+        self._best = 0.0
+
+    def __repr__(self) -> str:
+        return f"<ResumableFile {self.file_name!r} {self.state.value} {self.fraction_completed:.1%}>"
+
+    # What users see ----------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """Bytes; 0 until ``file_added``."""
+        return self._layout.size
+
+    @property
+    def chunks(self) -> Sequence[ResumableChunk]:
+        """Its chunks; none until ``file_added``."""
+        return _Chunks(self)
+
+    @property
+    def completed(self) -> Signal:
+        """Fires without arguments when every chunk is on the server."""
+        return self._signal("completed")
+
+    @property
+    def chunk_completed(self) -> Signal:
+        """Fires with each :class:`ResumableChunk` that is on the server."""
+        return self._signal("chunk_completed")
+
+    @property
+    def fraction_completed(self) -> float:
+        """How much is on the server, from 0 to 1: never falls, and is 1 only when all is stored."""
+        if self._states and self._stored_count == len(self._states):
+            return 1.0
+        if not self._layout.size:
+            return 0.0
+        # As in resumable.js, bytes on their way count for a little less than bytes that arrived.
+        sent = self._stored_bytes + 0.95 * sum(self._loaded.values())
+        self._best = max(self._best, min(sent / self._layout.size, 0.999999))
+        return self._best
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether every chunk is on the server."""
+        return self.state is FileState.COMPLETED
+
+    @property
+    def is_uploading(self) -> bool:
+        """Whether any chunk is being tested, sent, or waits to be tried again."""
+        return _UPLOADING in self._states or _WAITING in self._states
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether :meth:`suspend` holds it."""
+        return self._held
+
+    def when_completed(self) -> Deferred[ResumableFile]:
+        """
+        Be told of the end.
+
+        :returns: a new Deferred each time, after the end too.  It fires with this file when every
+            chunk is on the server, fails as the upload failed, and with ``CancelledError`` if it
+            was cancelled.  Cancelling it detaches this waiter and nothing else.
+        """
+        if self._outcome is None:
+            self._outcome = Outcome()
+            result = self._result()
+            if result is not None:
+                self._outcome.settle(result)
+        return self._outcome.wait()
+
+    def suspend(self) -> None:
+        """Start no more chunks; those under way go on."""
+        self._hold(True)
+
+    def resume(self) -> None:
+        """Go on after :meth:`suspend` or :meth:`abort`."""
+        self._hold(False)
+
+    def abort(self) -> None:
+        """Stop the chunks under way and start no more, until :meth:`resume` or :meth:`retry`."""
+        self._hold(True)
+        self._owner.stop(self)
+
+    def cancel(self) -> None:
+        """
+        Give the file up: stop what is under way, close the file, take it off the list, and tell
+        everyone who waits ``CancelledError``.  After the end it does nothing.
+        """
+        if self.state in (FileState.ADDED, FileState.READY):
+            self._end(FileState.CANCELLED, None)
+
+    def bootstrap(self) -> None:
+        """Start over: stop what is under way and count every chunk as absent."""
+        self._owner.stop(self)
+        self._forget()
+        if self.state is not FileState.ADDED:
+            self.state = FileState.READY
+
+    def retry(self) -> None:
+        """
+        Upload it again, after a permanent error too.  What waited for it before has been told;
+        :meth:`when_completed` tells of the new try.
+        """
+        if self.state is FileState.ADDED:
+            return
+        self.bootstrap()
+        self._held = False
+        self._owner.restart(self)
+
+    def mark_chunks_completed(self, number: int) -> None:
+        """
+        Count the first chunks as stored without asking the server.
+
+        :param number: how many.
+        :raises ValueError: if the file has not so many.
+        """
+        if not 0 <= number <= len(self._states):
+            raise ValueError(f"number must be from 0 to {len(self._states)}, not {number}")
+        for offset in range(number):
+            if self._states[offset] == _PENDING:
+                self._count_stored(offset)
+
+    def content_digest(self) -> Deferred[str]:
+        """
+        The SHA-256 of its whole content.
+
+        :returns: a Deferred that fires with it as hexadecimal and fails as reading fails.
+        """
+        return self._owner.digest(self)
+
+    # What the uploader does --------------------------------------------------------------------
+
+    @property
+    def _unfinished(self) -> bool:
+        return self.state in (FileState.ADDED, FileState.READY)
+
+    def _lay_out(self, layout: ChunkLayout) -> None:
+        self._layout = layout
+        self._forget()
+
+    def _forget(self) -> None:
+        self.reply, self.error = "", None
+        self._states = bytearray(self._layout.count)
+        self._loaded, self._retries, self._messages = {}, {}, {}
+        self._cursor = self._stored_count = self._stored_bytes = 0
+        self._best = 0.0
+        self._chunk_outcomes = None
+        if self._outcome is not None and self._outcome.settled:
+            self._outcome = None
+
+    def _next_pending(self) -> int:
+        """The first chunk that waits for its turn, or -1."""
+        found = self._states.find(_PENDING, self._cursor)
+        self._cursor = len(self._states) if found < 0 else found
+        return found
+
+    def _is_pending(self, offset: int) -> bool:
+        return self._states[offset] == _PENDING
+
+    def _is_uploading(self, offset: int) -> bool:
+        return self._states[offset] == _UPLOADING
+
+    def _begin(self, offset: int) -> None:
+        self._states[offset] = _UPLOADING
+
+    def _progress(self, offset: int, loaded: int) -> None:
+        if self._states[offset] == _UPLOADING:
+            self._loaded[offset] = max(loaded, self._loaded.get(offset, 0))
+            self._owner.progressed(self)
+
+    def _wait(self, offset: int) -> None:
+        self._states[offset] = _WAITING
+        self._loaded.pop(offset, None)
+
+    def _put_back(self, offset: int) -> None:
+        """It waits for its turn again."""
+        if self._states[offset] in (_UPLOADING, _WAITING):
+            self._states[offset] = _PENDING
+            self._cursor = min(self._cursor, offset)
+        self._loaded.pop(offset, None)
+
+    def _count_retry(self, offset: int) -> int:
+        self._retries[offset] = retries = self._retries.get(offset, 0) + 1
+        return retries
+
+    def _count_stored(self, offset: int) -> bool:
+        if self._states[offset] == _STORED:
+            return False
+        start, end = self._layout.range(offset)
+        self._states[offset] = _STORED
+        self._stored_count += 1
+        self._stored_bytes += end - start
+        self._loaded.pop(offset, None)
+        return True
+
+    @property
+    def _all_stored(self) -> bool:
+        return self._stored_count == len(self._states)
+
+    def _stored(self, offset: int) -> None:
+        """State first, then the chunk's signals and waiters."""
+        if not self._count_stored(offset):
+            return
+        chunk = ResumableChunk(self, offset)
+        self._fire("chunk_completed", chunk)
+        self._owner.chunk_stored(chunk)
+        if self._chunk_outcomes is not None:
+            outcome = self._chunk_outcomes.pop(offset, None)
+            if outcome is not None:
+                outcome.settle(chunk)
+        self._retries.pop(offset, None)
+        self._messages.pop(offset, None)
+
+    def _end(self, state: FileState, error: Exception | None) -> None:
+        """The file's end: state, source, signals, waiters, handle."""
+        self.state, self.error = state, error
+        self._loaded = {}
+        self._owner.stop(self)
+        self._source.close()
+        if state is FileState.COMPLETED:
+            self._fire("completed")
+        self._owner.file_ended(self)
+
+    def _settle(self) -> None:
+        result = self._result()
+        assert result is not None
+        outcomes, self._chunk_outcomes = self._chunk_outcomes, None
+        for outcome in (outcomes or {}).values():
+            if isinstance(result, Failure):
+                outcome.settle(result)
+        if self._outcome is not None:
+            self._outcome.settle(result)
+
+    def _result(self) -> ResumableFile | Failure | None:
+        if self.state is FileState.COMPLETED:
+            return self
+        if self.state is FileState.CANCELLED:
+            return Failure(CancelledError())
+        if self.state is FileState.FAILED:
+            return Failure(self.error or ResumableError("it failed"))
+        return None
+
+    def _hold(self, held: bool) -> None:
+        self._held = held
+        self._owner.hold(self, held)
+
+    def _signal(self, name: str) -> Signal:
+        if self._signals is None:
+            self._signals = {}
+        return self._signals.setdefault(name, Signal())
+
+    def _fire(self, name: str, *args: object) -> None:
+        if self._signals is not None and name in self._signals:
+            self._signals[name].fire(*args)
+
+
+class ResumableChunk:
+    """
+    One chunk of a file, as it is whenever it is looked at.
+
+    :ivar file: the file.
+    :ivar offset: which, counted from 0.
+    """
+
+    __slots__ = ("file", "offset")
+
+    def __init__(self, file: ResumableFile, offset: int) -> None:
+        self.file = file
+        self.offset = offset
+
+    def __repr__(self) -> str:
+        return f"<ResumableChunk {self.number} of {self.file.file_name!r} {self.state.name.lower()}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ResumableChunk):
+            return NotImplemented
+        return self.file is other.file and self.offset == other.offset
+
+    def __hash__(self) -> int:
+        return hash((id(self.file), self.offset))
+
+    @property
+    def number(self) -> int:
+        """Which, counted from 1."""
+        return self.offset + 1
+
+    @property
+    def start_byte(self) -> int:
+        """Its first byte."""
+        return self.file._layout.range(self.offset)[0]
+
+    @property
+    def end_byte(self) -> int:
+        """The byte after its last."""
+        return self.file._layout.range(self.offset)[1]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        start, end = self.file._layout.range(self.offset)
+        return end - start
+
+    @property
+    def state(self) -> ChunkState:
+        """How far it is."""
+        return _STATES[self.file._states[self.offset]]
+
+    @property
+    def retries(self) -> int:
+        """How often it failed and was, or will be, tried again."""
+        return self.file._retries.get(self.offset, 0)
+
+    @property
+    def message(self) -> str:
+        """The text of the server's last answer, while the chunk is not yet done with."""
+        return self.file._messages.get(self.offset, "")
+
+    @property
+    def fraction_completed(self) -> float:
+        """How much of it is sent, from 0 to 1; 1 only when it is stored."""
+        if self.state is ChunkState.STORED:
+            return 1.0
+        return 0.95 * self.file._loaded.get(self.offset, 0) / self.size if self.size else 0.0
+
+    def when_completed(self) -> Deferred[ResumableChunk]:
+        """
+        Be told when it is on the server.
+
+        :returns: a new Deferred each time, that fires with this chunk, now if it is there, and
+            fails as the file fails.  Cancelling it detaches this waiter and nothing else.
+        """
+        file = self.file
+        outcome: Outcome[ResumableChunk] = Outcome()
+        result = file._result()
+        if self.state is ChunkState.STORED:
+            outcome.settle(self)
+        elif isinstance(result, Failure):
+            outcome.settle(result)
+        else:
+            if file._chunk_outcomes is None:
+                file._chunk_outcomes = {}
+            outcome = file._chunk_outcomes.setdefault(self.offset, outcome)
+        return outcome.wait()
+
+
+class _Chunks(Sequence[ResumableChunk]):
+    """The chunks of a file, made when they are looked at."""
+
+    __slots__ = ("_file",)
+
+    def __init__(self, file: ResumableFile) -> None:
+        self._file = file
+
+    def __len__(self) -> int:
+        return len(self._file._states)
+
+    @overload
+    def __getitem__(self, index: int) -> ResumableChunk: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[ResumableChunk]: ...
+    def __getitem__(self, index: int | slice) -> ResumableChunk | list[ResumableChunk]:
+        if isinstance(index, slice):
+            return [ResumableChunk(self._file, at) for at in range(len(self))[index]]
+        return ResumableChunk(self._file, range(len(self))[index])
+
+    def __iter__(self) -> Iterator[ResumableChunk]:
+        return (ResumableChunk(self._file, offset) for offset in range(len(self)))
+
+
+_UNSEEN = Fingerprint(0, None, b"")
+_NO_LAYOUT = ChunkLayout(0, 1)
+_NO_STATES = bytearray()
+_NOTHING: dict[int, int] = {}
+_NOTHING_SAID: dict[int, str] = {}

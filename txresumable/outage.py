@@ -1,0 +1,67 @@
+"""
+When the network is down: one chunk probes, the others wait for it.
+"""
+
+from __future__ import annotations
+
+from .file import ResumableFile
+
+__all__ = ["Outage"]
+
+class Outage:
+    """
+    Whether the server can be reached at all.
+
+    :ivar reached: whether it ever answered.
+    :ivar probe: the chunk that tries for all, while there is an outage.
+    :ivar failures: how often in a row no connection could be made.
+    :ivar since: when the outage began, in seconds of the clock.
+    """
+
+    def __init__(self) -> None:
+        self.reached = False
+        self.probe: tuple[ResumableFile, int] | None = None
+        self.failures = 0
+        self.since = 0.0
+
+    @property
+    def lasts(self) -> bool:
+        """Whether there is one."""
+        return self.failures > 0
+
+    def failed(self, file: ResumableFile, offset: int, now: float) -> bool:
+        """
+        No connection could be made for a chunk.
+
+        :returns: whether that chunk is the one that probes.
+        """
+        if not self.lasts:
+            self.since = now
+        if self.probe is None:
+            self.probe = (file, offset)
+        if self.probe != (file, offset):
+            return False
+        self.failures += 1
+        return True
+
+    def answered(self) -> bool:
+        """
+        The server answered.
+
+        :returns: whether that ends an outage.
+        """
+        self.reached = True
+        ended = self.lasts
+        self.probe, self.failures = None, 0
+        return ended
+
+    def leave(self, file: ResumableFile) -> bool:
+        """
+        A file has ended: it can no longer probe.
+
+        :returns: whether another chunk must.
+        """
+        if self.probe is None or self.probe[0] is not file:
+            return False
+        self.probe = None
+        return True

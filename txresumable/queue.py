@@ -1,0 +1,69 @@
+"""
+Which chunk is next: the lowest number first, file after file.
+"""
+
+from __future__ import annotations
+
+import heapq
+
+from .file import FileState, ResumableFile
+
+__all__ = ["ChunkQueue"]
+
+
+class ChunkQueue:
+    """
+    The files that have chunks to send.
+
+    :param ends_first: whether the first and the last chunk of each file go before anything else.
+    """
+
+    def __init__(self, ends_first: bool = False) -> None:
+        self._ends_first = ends_first
+        self._files: list[tuple[int, ResumableFile]] = []
+        self._ends: list[tuple[int, ResumableFile]] = []
+        self._queued: set[ResumableFile] = set()
+
+    def add(self, file: ResumableFile) -> None:
+        """Take a file in, or in again: it has chunks that wait for their turn."""
+        if file in self._queued:
+            return
+        self._queued.add(file)
+        heapq.heappush(self._files, (file._order, file))
+        if self._ends_first:
+            heapq.heappush(self._ends, (file._order, file))
+
+    def next(self) -> tuple[ResumableFile, int] | None:
+        """
+        Take the next chunk.
+
+        :returns: its file and which it is, counted from 0; or nothing.
+        """
+        while self._ends:
+            file = self._ends[0][1]
+            for offset in self._ends_of(file):
+                return file, offset
+            heapq.heappop(self._ends)
+        while self._files:
+            file = self._files[0][1]
+            if self._may_go(file):
+                offset = file._next_pending()
+                if offset >= 0:
+                    return file, offset
+            heapq.heappop(self._files)
+            self._queued.discard(file)
+        return None
+
+    def following(self, count: int) -> list[ResumableFile]:
+        """The files that come next, roughly in their order."""
+        return [file for _, file in self._files[:count]]
+
+    def _ends_of(self, file: ResumableFile) -> list[int]:
+        if not self._may_go(file):
+            return []
+        ends = (0, len(file._states) - 1)
+        return [offset for offset in ends if file._is_pending(offset)]
+
+    @staticmethod
+    def _may_go(file: ResumableFile) -> bool:
+        return file.state is FileState.READY and not file._held

@@ -1,0 +1,31 @@
+"""
+Blocking work off the reactor thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.threads import deferToThreadPool
+
+__all__ = ["run_in_thread"]
+
+_T = TypeVar("_T")
+
+
+def run_in_thread(reactor: Any, work: Callable[..., _T], *args: Any) -> Deferred[_T]:
+    """
+    Do something that may block.
+
+    :param reactor: whose pool of threads does it; a fake reactor without threads does it at once.
+    :param work: what to do.
+    :param args: with what.
+    :returns: a Deferred that fires in the reactor thread with what ``work`` returned, or fails as
+        it raised.  Cancelling it does not stop the work, only the waiting.
+    """
+    if not IReactorThreads.providedBy(reactor):
+        return maybeDeferred(work, *args)
+    return deferToThreadPool(reactor, reactor.getThreadPool(), work, *args)

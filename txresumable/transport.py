@@ -1,0 +1,399 @@
+"""
+One request out, one answer back: the only user of treq.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from http.cookiejar import Cookie
+from typing import Any
+
+from attrs import frozen
+from hyperlink import EncodedURL
+from treq.client import HTTPClient
+from treq.cookies import IndexableCookieJar
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from twisted.web.client import PotentialDataLoss, ResponseDone
+from twisted.web.http_headers import Headers
+
+from .agent import KeepingAgent, ReadyHeaders, tls_error
+from .body import ChunkBody
+from .connection import LIMIT, Reply
+from .credentials import CredentialsGuard
+from .errors import (
+    ChunkTimeout,
+    ConnectFailed,
+    ConnectionBroken,
+    MalformedReply,
+    ResumableError,
+    StaleConnection,
+    StallTimeout,
+    TransportError,
+)
+from .version import __version__
+
+__all__ = ["Answer", "Transport"]
+
+_STANDARD = {"user-agent": f"User-Agent: txresumable/{__version__}\r\n", "accept": "Accept: */*\r\n"}
+
+
+@frozen
+class Answer:
+    """
+    What a server answered.
+
+    :ivar status: the HTTP status.
+    :ivar body: at most 64 KiB of the body.
+    :ivar headers: the header fields.
+    """
+
+    status: int
+    body: bytes
+    headers: Headers
+
+    @property
+    def text(self) -> str:
+        """The body as text; what is not UTF-8 is replaced."""
+        return self.body.decode("utf-8", "replace")
+
+    def header(self, name: str) -> str | None:
+        """The last value of a header field, or :data:`None`."""
+        values = self.headers.getRawHeaders(name.encode())
+        return values[-1].decode("latin-1") if values else None
+
+
+class _ReadyURL(EncodedURL):
+    """An encoded URL that is not taken apart and put together again for each request."""
+
+    def __init__(self, text: str) -> None:
+        self._ready_text = text
+
+    def to_uri(self) -> _ReadyURL:
+        return self
+
+    def to_text(self, with_password: bool = False) -> str:
+        return self._ready_text
+
+
+class _NoCookies(IndexableCookieJar):
+    """A jar that takes and gives nothing."""
+
+    def __iter__(self) -> Iterator[Cookie]:
+        return iter(())
+
+    def add_cookie_header(self, request: Any) -> None:
+        pass
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        pass
+
+
+class Transport:
+    """
+    Sends requests with treq, by our own agent or by a client that the user gave.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        clock: Any,
+        *,
+        client: Any = None,
+        agent: KeepingAgent | None = None,
+        cookies: bool = False,
+        stall_timeout: float = 60.0,
+        chunk_timeout: float | None = None,
+        insecure_credentials: str = "warn",
+    ) -> None:
+        """
+        :param reactor: what treq would otherwise import.
+        :param clock: an ``IReactorTime`` for the limits.
+        :param client: anything with treq's ``HTTPClient.request`` signature.
+        :param agent: used if there is no client.
+        :param cookies: whether cookies are kept and sent back.
+        :param stall_timeout: seconds without a byte in either direction.
+        :param chunk_timeout: seconds for a whole request, or :data:`None` for no limit.
+        :param insecure_credentials: see :class:`~txresumable.credentials.CredentialsGuard`.
+        """
+        self.reactor = reactor
+        self.clock = clock
+        self.stall_timeout = stall_timeout
+        self.chunk_timeout = chunk_timeout or None
+        self._agent = agent
+        self._cookies = _NoCookies()
+        self.own = client is None
+        self.cookies = cookies and client is None
+        if client is None:
+            assert agent is not None
+            client = HTTPClient(agent, IndexableCookieJar() if cookies else self._cookies)
+        self.client = client
+        self._headers: dict[tuple[object, ...], Headers] = {}
+        self._guard = CredentialsGuard(insecure_credentials, self.cookies)
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content_type: str | None = None,
+        body: ChunkBody | None = None,
+    ) -> Deferred[Answer]:
+        """
+        Send a request.
+
+        :param method: the HTTP method.
+        :param url: where to, encoded.
+        :param headers: the user's.
+        :param content_type: of the body; a ``Content-Type`` of the user's wins.
+        :param body: what to send.
+        :returns: a Deferred that fires with the :class:`Answer`.  It fails with a
+            :class:`~txresumable.errors.TransportError` or
+            :class:`~txresumable.errors.TLSRejected` if there is none, and as the source failed if
+            that could not be read.  Cancelling it aborts the request and fails it with
+            ``CancelledError``.
+        :raises InsecureCredentials: if credentials would go out unencrypted and must not.
+        """
+        self._guard.check(url, headers)
+        return _Exchange(self, method, url, self._written(headers, content_type), body).start()
+
+    def _written(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
+        key = (content_type, *headers.items())
+        written = self._headers.get(key)
+        if written is None:
+            if len(self._headers) >= 64:
+                self._headers.clear()
+            written = self._headers[key] = self._write(headers, content_type)
+        return written
+
+    def _write(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
+        given = {name.lower() for name in headers}
+        lines = [line for name, line in _STANDARD.items() if name not in given]
+        lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
+        if content_type is not None and "content-type" not in given:
+            lines.append(f"Content-Type: {content_type}\r\n")
+        if self.own and not self.cookies:
+            return ReadyHeaders("".join(lines).encode())
+        plain = Headers()
+        for line in lines:
+            name, _, value = line.partition(": ")
+            plain.addRawHeader(name, value[:-2])
+        return plain
+
+    def close(self) -> Deferred[None]:
+        """
+        Close every connection of our own.
+
+        :returns: a Deferred that fires when all are closed.
+        """
+        if self._agent is not None:
+            return self._agent.close()
+        closed: Deferred[None] = Deferred()
+        closed.callback(None)
+        return closed
+
+
+class _Exchange:
+    """One request, with its limits and its one free retry."""
+
+    __slots__ = (
+        "_body",
+        "_cancelled",
+        "_headers",
+        "_limit",
+        "_method",
+        "_moved",
+        "_request",
+        "_result",
+        "_retried",
+        "_transport",
+        "_url",
+        "_watch",
+    )
+
+    def __init__(
+        self, transport: Transport, method: str, url: str, headers: Headers, body: ChunkBody | None
+    ) -> None:
+        self._transport = transport
+        self._method = method
+        self._url = url
+        self._headers = headers
+        self._body = body
+        self._retried = self._cancelled = False
+        self._limit: Any = None
+        self._watch: Any = None
+        self._moved = 0.0
+        self._request: Any = None
+        self._result: Deferred[Answer] = Deferred(self._cancel)
+
+    def start(self) -> Deferred[Answer]:
+        transport, result = self._transport, self._result
+        if transport.chunk_timeout is not None:
+            self._limit = transport.clock.callLater(transport.chunk_timeout, self._overdue)
+        if not transport.own:
+            self._move()
+            self._look()
+        self._send()
+        return result
+
+    def _send(self) -> None:
+        transport = self._transport
+        try:
+            if transport.own:
+                request = transport.client.request(
+                    self._method,
+                    _ReadyURL(self._url),
+                    headers=self._headers,
+                    data=self._body,
+                    cookies=None if transport.cookies else transport._cookies,
+                    allow_redirects=False,
+                    unbuffered=True,
+                    reactor=transport.reactor,
+                )
+            else:
+                request = transport.client.request(
+                    self._method,
+                    self._url,
+                    headers=self._headers.copy(),
+                    data=self._body,
+                    allow_redirects=False,
+                    unbuffered=True,
+                    reactor=transport.reactor,
+                )
+        except Exception:
+            self._failed(Failure())
+            return
+        self._request = request
+        request.addCallbacks(self._answered, self._failed)
+
+    def _answered(self, response: Any) -> None:
+        if self._transport.own:
+            reply: Reply = response.original
+            self._end(Answer(reply.code, reply.body, reply.headers))
+            return
+        self._move()
+        coding = response.headers.getRawHeaders("content-encoding") or []
+        if any(value.lower() not in ("", "identity") for value in coding):
+            self._request = None
+            response.deliverBody(_Collector(self._move, lambda *_: None, 0))
+            self._end(Failure(MalformedReply(f"its body is encoded as {coding[0][:40]!r}")))
+            return
+        response.deliverBody(
+            _Collector(self._move, lambda body, ended: self._read(response, body, ended), LIMIT)
+        )
+
+    def _read(self, response: Any, body: bytes, ended: Failure | None) -> None:
+        if ended is None:
+            self._end(Answer(int(response.code), body, response.headers))
+        else:
+            self._end(Failure(ConnectionBroken("the connection ended within the answer")))
+
+    def _failed(self, failure: Failure) -> None:
+        body = self._body
+        if self._cancelled:
+            self._end(Failure(CancelledError()))
+        elif body is not None and body.failure is not None:
+            self._end(body.failure)
+        elif failure.check(StaleConnection) and not self._retried:
+            self._retried = True
+            self._send()
+        else:
+            self._end(Failure(_transport_error(failure)))
+
+    def _end(self, result: Answer | Failure) -> None:
+        for timer in (self._limit, self._watch):
+            if timer is not None and timer.active():
+                timer.cancel()
+        request, self._request = self._request, None
+        if not self._result.called:
+            self._result.callback(result)  # type: ignore[arg-type]
+        if isinstance(result, Failure) and request is not None:
+            request.addErrback(lambda _: None)
+            request.cancel()
+
+    def _cancel(self, _: Deferred[Answer]) -> None:
+        self._cancelled = True
+        self._end_by(Failure(CancelledError()))
+
+    def _overdue(self) -> None:
+        limit = self._transport.chunk_timeout
+        self._end_by(Failure(ChunkTimeout(f"no answer within {limit:g} s (chunk_timeout)")))
+
+    def _end_by(self, failure: Failure) -> None:
+        """Stop what is under way, and only then say why."""
+        request, self._request = self._request, None
+        body = self._body
+        if request is not None:
+            request.addErrback(lambda _: None)
+            request.cancel()
+        if body is not None:
+            body.stopProducing()
+        self._end(failure)
+
+    # A client of the user's has no watch over it but this one.
+
+    def _move(self) -> None:
+        self._moved = self._transport.clock.seconds()
+
+    def _look(self) -> None:
+        transport = self._transport
+        if self._body is not None and self._body.take_moved():
+            self._move()
+        if transport.clock.seconds() - self._moved >= transport.stall_timeout:
+            limit = transport.stall_timeout
+            self._end_by(Failure(StallTimeout(f"nothing moved for {limit:g} s")))
+        else:
+            tick = min(1.0, transport.stall_timeout / 4)
+            self._watch = transport.clock.callLater(tick, self._look)
+
+
+class _Collector(Protocol):
+    """Collects a body up to a limit."""
+
+    def __init__(self, moved: Any, done: Any, limit: int) -> None:
+        self._moved = moved
+        self._done = done
+        self._limit = limit
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        self._moved()
+        room = self._limit - self._size
+        self._pieces.append(data[: max(room, 0)])
+        self._size += len(data)
+        if self._size > self._limit:
+            self._finish(None)
+            stop = getattr(self.transport, "abortConnection", None) or getattr(
+                self.transport, "stopProducing", None
+            )
+            if stop is not None:
+                stop()
+
+    def connectionLost(self, reason: Failure = Failure(ResponseDone())) -> None:  # noqa: B008
+        self._finish(None if reason.check(ResponseDone, PotentialDataLoss) else reason)
+
+    def _finish(self, ended: Failure | None) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done(b"".join(self._pieces), ended)
+
+
+def _transport_error(failure: Failure) -> Exception:
+    """Whatever a client's request may fail with, as one of ours."""
+    error = failure.value
+    if isinstance(error, ResumableError):
+        return error
+    reasons = [error]
+    for reason in getattr(error, "reasons", None) or []:
+        reasons.append(reason.value)
+    for cause in reasons:
+        rejected = tls_error(cause)
+        if rejected is not None:
+            return rejected
+    if isinstance(error, (ConnectError, DNSLookupError)):
+        return ConnectFailed(f"no connection: {error}")
+    cause = reasons[-1]
+    return TransportError(f"{type(cause).__name__}: {cause}")

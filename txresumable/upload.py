@@ -1,0 +1,76 @@
+"""
+What ``add_file()`` returns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from .file import ResumableFile
+from .observers import Signal
+
+__all__ = ["Upload"]
+
+
+class Upload(Deferred[ResumableFile]):
+    """
+    A handle on one upload: a Deferred that fires with the
+    :class:`~txresumable.file.ResumableFile` when every chunk is on the server, fails as the upload
+    failed, and has one consumer.  Everyone else asks :meth:`when_completed`.
+
+    Cancelling it cancels the upload.
+
+    :ivar file: the file.
+    """
+
+    def __init__(self, file: ResumableFile) -> None:
+        super().__init__()
+        self.file = file
+
+    def cancel(self) -> None:
+        """Cancel the upload: :meth:`ResumableFile.cancel`; after the end, what it waits for."""
+        if self.called:
+            super().cancel()
+        else:
+            self.file.cancel()
+
+    @property
+    def completed(self) -> Signal:
+        """:attr:`ResumableFile.completed`."""
+        return self.file.completed
+
+    @property
+    def chunk_completed(self) -> Signal:
+        """:attr:`ResumableFile.chunk_completed`."""
+        return self.file.chunk_completed
+
+    @property
+    def fraction_completed(self) -> float:
+        """:attr:`ResumableFile.fraction_completed`."""
+        return self.file.fraction_completed
+
+    def when_completed(self) -> Deferred[ResumableFile]:
+        """:meth:`ResumableFile.when_completed`."""
+        return self.file.when_completed()
+
+    def _settle(self, result: Any, *, heard: bool) -> None:
+        """
+        The end.
+
+        :param heard: whether somebody was told of the failure by other means, so that it need not
+            be logged when nobody handles this Deferred.
+        """
+        if self.called:
+            return
+        self.callback(result)
+        if isinstance(result, Failure) and (heard or result.check(CancelledError)):
+            self._heard()
+
+    def _heard(self) -> None:
+        # What Twisted keeps for its "Unhandled error in Deferred"; a callback that is added later
+        # gets the failure all the same.
+        if self._debugInfo is not None:
+            self._debugInfo.failResult = None

@@ -1,0 +1,702 @@
+"""
+The uploader: files in, chunks out, through a few slots at a time.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .agent import KeepingAgent
+from .clock import steady
+from .delivery import Delivery, Result, settled
+from .errors import (
+    ChecksumMismatch,
+    ConnectFailed,
+    FileRejected,
+    ResumableError,
+    RetriesExhausted,
+    TransportError,
+)
+from .events import Events
+from .file import FileState, ResumableChunk, ResumableFile
+from .intake import Group, Intake
+from .limiter import RateLimiter
+from .opener import Opener, out_of_descriptors
+from .options import Options
+from .outage import Outage
+from .protocol import Verdict
+from .queue import ChunkQueue
+from .retry import retry_after
+from .source import PathSource, make_source
+from .threads import run_in_thread
+from .transport import Answer, Transport
+from .upload import Upload
+from .walk import Found, walk
+
+__all__ = ["Resumable"]
+
+_log = Logger()
+
+
+class _Job:
+    """One attempt at one chunk, in a slot."""
+
+    __slots__ = ("attempt", "cancelled", "file", "offset")
+
+    def __init__(self, file: ResumableFile, offset: int) -> None:
+        self.file = file
+        self.offset = offset
+        self.cancelled = False
+        self.attempt: Deferred[Result] | None = None
+
+
+class Resumable(Events):
+    """
+    Uploads files in chunks to a server that speaks the protocol of resumable.js.
+
+    Uploading begins as soon as a file is added.  An asynchronous context manager: leaving it
+    waits as :meth:`join` does, then closes; leaving it by an exception cancels everything.
+    """
+
+    def __init__(
+        self, target: Any, *, reactor: Any = None, client: Any = None, **options: Any
+    ) -> None:
+        """
+        :param target: the URL to upload to, or a function of the encoded parameters that returns
+            one (or a Deferred of it).
+        :param reactor: the installed one by default, looked up now.
+        :param client: anything with treq's ``HTTPClient.request`` signature, to send requests
+            with; by default our own, over the system's trust store.
+        :param options: see :class:`~txresumable.options.Options`.
+        :raises InvalidOption: if an option has a value that it cannot have.
+        """
+        super().__init__()
+        self.options = Options(target=target, **options)
+        if reactor is None:
+            from twisted.internet import reactor
+        self._reactor = reactor
+        self._clock = clock = steady(reactor)
+        slots = self.options.simultaneous_uploads
+        self._slots = DeferredSemaphore(slots if isinstance(slots, int) else 3)
+        self._transport = self._make_transport(client)
+        self._opener = Opener(reactor)
+        self._queue = ChunkQueue(self.options.prioritize_first_and_last_chunk)
+        rate = self.options.max_rate
+        if isinstance(rate, (int, float)):
+            rate = RateLimiter(rate, reactor=reactor)
+        self._delivery = Delivery(self.options, self._transport, self._opener, self._queue, rate)
+        self._intake = Intake(
+            clock, self._opener, lambda: self.options, self._admit, self._announce, self._twin
+        )
+        self._outage = Outage()
+        self._files: dict[ResumableFile, None] = {}
+        self._by_identifier: dict[str, ResumableFile] = {}
+        self._handles: dict[ResumableFile, Upload] = {}
+        self._jobs: dict[ResumableFile, dict[int, _Job]] = {}
+        self._timers: dict[tuple[ResumableFile, int], Any] = {}
+        self._failed: list[ResumableFile] = []
+        self._unjoined: list[ResumableFile] = []
+        self._joining: list[Deferred[None]] = []
+        self._unfinished = self._walking = self._order = 0
+        self._paused = self._started = self._pumping = self._closed = False
+        self._next_progress = 0.0
+
+    def _make_transport(self, client: Any) -> Transport:
+        options = self.options
+        agent = None
+        if client is None:
+            agent = KeepingAgent(
+                self._reactor,
+                self._clock,
+                connect_timeout=options.connect_timeout,
+                stall_timeout=options.stall_timeout,
+                kept=self._slots.limit,
+                trust_root=options.trust_root,
+                client_certificate=options.client_certificate,
+            )
+        return Transport(
+            self._reactor,
+            self._clock,
+            client=client,
+            agent=agent,
+            cookies=options.with_credentials,
+            stall_timeout=options.stall_timeout,
+            chunk_timeout=options.chunk_timeout,
+            insecure_credentials=options.insecure_credentials,
+        )
+
+    # Adding ------------------------------------------------------------------------------------
+
+    def add_file(
+        self,
+        source: Any,
+        *,
+        file_name: str | None = None,
+        relative_path: str | None = None,
+        type: str | None = None,
+    ) -> Upload:
+        """
+        Upload a file.
+
+        :param source: a path (``str``, :class:`os.PathLike`,
+            :class:`~twisted.python.filepath.FilePath`), a seekable binary file object, which is
+            left open, or bytes.
+        :param file_name: what to call it; needed where it has no name.
+        :param relative_path: its path for the server; its name by default, never where it lies.
+        :param type: its media type; guessed from its name by default.
+        :returns: an :class:`~txresumable.upload.Upload`, at once.  It fails with :class:`OSError`
+            if the file cannot be read, with :class:`~txresumable.errors.FileRejected` if it is
+            not let in, and as its upload failed; cancelling it cancels the upload.
+        :raises TypeError: if this is no file.
+        :raises ValueError: if it is closed, or has no name.
+        """
+        return self._add([self._make_file(source, file_name, relative_path, type)])[0]
+
+    def add_files(self, sources: Iterable[Any]) -> list[Upload]:
+        """
+        Upload several files, announced together by ``files_added``.
+
+        :param sources: each as :meth:`add_file` takes it.
+        :returns: an Upload for each; one that fails does not stop the others.
+        """
+        return self._add([self._make_file(source, None, None, None) for source in sources])
+
+    def add_directory(self, directory: Any) -> Deferred[list[Upload]]:
+        """
+        Upload all files below a folder, with their paths from the folder's own name on.
+
+        :param directory: its path.  Symbolic links in it are not followed.
+        :returns: a Deferred that fires, when the folder was looked through, with an Upload for
+            each file and for each folder that could not be read, which fails with its
+            :class:`OSError`.  Cancelling it adds nothing.
+        """
+        source, _ = make_source(directory, "directory")
+        if not isinstance(source, PathSource):
+            raise TypeError(f"a folder is given by its path, not {directory!r}")
+        self._walking += 1
+
+        def walked(found: list[Found]) -> list[Upload]:
+            files = []
+            for each in found:
+                inner = _Unreadable(each.path, each.error) if each.error else each.path
+                name = each.relative_path.rpartition("/")[2] or each.path
+                files.append(self._make_file(inner, name, each.relative_path, None))
+            return self._add(files) if files else []
+
+        def over(result: Any) -> Any:
+            self._walking -= 1
+            self._check_end()
+            return result
+
+        walking = run_in_thread(self._reactor, walk, source.path)
+        return walking.addCallback(walked).addBoth(over)
+
+    def _make_file(
+        self, source: Any, file_name: str | None, relative_path: str | None, type: str | None
+    ) -> ResumableFile:
+        if self._closed:
+            raise ResumableError("the uploader is closed")
+        if isinstance(source, _Unreadable):
+            name: str = file_name or source.path
+        else:
+            source, name = make_source(source, file_name)
+        if type is None:
+            type = mimetypes.guess_type(name, strict=False)[0] or ""
+        self._order += 1
+        return ResumableFile(
+            self,
+            source,
+            name,
+            relative_path or name,
+            type,
+            self.options.chunk_size,
+            self._order,
+        )
+
+    def _add(self, files: list[ResumableFile]) -> list[Upload]:
+        uploads = [Upload(file) for file in files]
+        self._unfinished += len(files)
+        for file, upload in zip(files, uploads, strict=True):
+            self._handles[file] = upload
+        self._unjoined.extend(files)
+        most = self.options.max_files
+        if most == 1 and len(self._files) == len(files) == 1:
+            self.remove_file(next(iter(self._files)))  # as resumable.js does
+        if most is not None and len(self._files) + len(files) > most:
+            self._intake.tell("max_files", files)
+            for file in files:
+                reason = f"at most {most} may be uploaded"
+                file._end(FileState.FAILED, FileRejected(file.file_name, "max_files", reason))
+        else:
+            self._intake.add(files)
+        return uploads
+
+    def _twin(self, identifier: str) -> ResumableFile | None:
+        return self._by_identifier.get(identifier)
+
+    def _admit(self, file: ResumableFile) -> None:
+        """A file is in: announce it, and queue its chunks."""
+        file.state = FileState.READY
+        self._files[file] = None
+        self._by_identifier[file.unique_identifier] = file
+        for event in ("chunking_start", "chunking_progress", "chunking_complete", "file_added"):
+            self._emit(event, file, *((1.0,) if event == "chunking_progress" else ()))
+        if self.options.preprocess_file is None:
+            self._enqueue(file)
+            return
+        preparing = Deferred.fromCoroutine(self._prepare(file))
+        preparing.addErrback(lambda failure: self._fail(file, failure.value))
+
+    async def _prepare(self, file: ResumableFile) -> None:
+        hook = self.options.preprocess_file
+        assert hook is not None
+        await settled(hook(file))
+        self._enqueue(file)
+
+    def _announce(self, group: Group) -> None:
+        self._emit("files_added", group.added, group.skipped)
+        self._pump()
+
+    def _enqueue(self, file: ResumableFile) -> None:
+        if file.state is not FileState.READY:
+            return
+        if file._all_stored:
+            self._finish(file, None)
+            return
+        self._queue.add(file)
+        # The first files of many need not wait until all are looked at.
+        if self._started:
+            self._pump()
+
+    # What is there -----------------------------------------------------------------------------
+
+    @property
+    def files(self) -> list[ResumableFile]:
+        """The files that were let in, in order, until they are removed or cancelled."""
+        return list(self._files)
+
+    @property
+    def is_uploading(self) -> bool:
+        """Whether any chunk is under way or waits to be tried again."""
+        return bool(self._timers) or any(self._jobs.values())
+
+    @property
+    def fraction_completed(self) -> float:
+        """How much of all files is on the server, from 0 to 1."""
+        if not self._files:
+            return 0.0
+        if all(file._all_stored for file in self._files):
+            return 1.0
+        whole = sum(file.size for file in self._files)
+        return sum(file.fraction_completed * file.size for file in self._files) / max(whole, 1)
+
+    def get_size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self._files)
+
+    def get_from_unique_identifier(self, identifier: str) -> ResumableFile | None:
+        """The file that the server knows by an identifier, or :data:`None`."""
+        for file in self._files:
+            if file.unique_identifier == identifier:
+                return file
+        return None
+
+    def remove_file(self, file: ResumableFile) -> None:
+        """Take a file off the list; one that is not at its end is cancelled."""
+        file.cancel()
+        self._files.pop(file, None)
+
+    def update_query(self, query: Mapping[str, object] | Any) -> None:
+        """
+        Use another custom query from the next request on.
+
+        :param query: as the option ``query`` takes it.
+        """
+        self.options = evolve(self.options, query=query)
+        self._delivery.use(self.options)
+
+    # Steering ----------------------------------------------------------------------------------
+
+    def upload(self) -> None:
+        """Start now, or go on after :meth:`pause`; nothing if chunks are under way."""
+        if self.is_uploading and not self._paused:
+            return
+        self._paused = False
+        self._started = True
+        self._emit("upload_start")
+        self._pump()
+
+    def pause(self) -> None:
+        """Stop the chunks under way and start no more, nor retries, until :meth:`resume`."""
+        if self._paused:
+            return
+        self._paused = True
+        for file in list(self._jobs):
+            self._stop_jobs(file)
+        self._emit("paused")
+
+    def resume(self) -> None:
+        """Go on after :meth:`pause`."""
+        if self._paused:
+            self.upload()
+
+    def cancel(self) -> None:
+        """Cancel every file and take it off the list."""
+        self._emit("before_cancel")
+        for file in reversed(list(self._handles)):
+            file.cancel()
+        self._files.clear()
+        self._emit("cancelled")
+
+    def join(self) -> Deferred[None]:
+        """
+        Wait for all.
+
+        :returns: a Deferred that fires with :data:`None` when every file that was added is done.
+            The first failure, one from before too, fails it and cancels what is left.  Files that
+            somebody cancelled do not count.  Cancelling it stops the waiting only.
+        """
+        joined: Deferred[None] = Deferred(self._joining.remove)
+        self._joining.append(joined)
+        self._check_joined()
+        return joined
+
+    def close(self) -> Deferred[None]:
+        """
+        End: cancel what is not done and close every connection.
+
+        :returns: a Deferred that fires when all is closed.
+        """
+        self._closed = True
+        self._intake.close()
+        for file in reversed(list(self._handles)):
+            file.cancel()
+        return self._transport.close()
+
+    async def __aenter__(self) -> Resumable:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                await self.join()
+        finally:
+            await self.close()
+
+    # Slots -------------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """
+        Fill free slots.  A token is asked for first, and only then the next chunk; a job that is
+        done at once comes back here without recursion.
+        """
+        if self._pumping or self._paused:
+            return
+        self._pumping = True
+        try:
+            while self._slots.tokens and not self._paused:
+                place = self._probe() if self._outage.lasts else self._queue.next()
+                if place is None:
+                    break
+                if not self._started:
+                    self._started = True
+                    self._emit("upload_start")
+                    continue
+                self._slots.acquire()
+                self._start(*place)
+        finally:
+            self._pumping = False
+
+    def _probe(self) -> tuple[ResumableFile, int] | None:
+        """While the server cannot be reached: the one chunk that tries."""
+        outage = self._outage
+        if outage.probe is None or outage.probe[0]._held:
+            outage.probe = self._queue.next()
+        if outage.probe is None or not outage.probe[0]._is_pending(outage.probe[1]):
+            return None
+        return outage.probe
+
+    def _start(self, file: ResumableFile, offset: int) -> None:
+        file._begin(offset)
+        job = _Job(file, offset)
+        self._jobs.setdefault(file, {})[offset] = job
+        if self.file_progress:
+            self._emit("file_progress", file)
+        attempt = Deferred.fromCoroutine(self._delivery.attempt(file, offset))
+        job.attempt = attempt
+        attempt.addCallbacks(
+            self._delivered, self._undelivered, callbackArgs=(job,), errbackArgs=(job,)
+        )
+
+    def _free(self, job: _Job) -> bool:
+        """Give a job's slot back. :returns: whether its outcome still counts."""
+        self._slots.release()
+        if job.cancelled:
+            return False
+        del self._jobs[job.file][job.offset]
+        return True
+
+    def _stop_jobs(self, file: ResumableFile) -> None:
+        for offset, job in self._jobs.pop(file, {}).items():
+            job.cancelled = True
+            if file.state is FileState.READY:
+                file._put_back(offset)
+                self._queue.add(file)
+            else:
+                file._loaded.pop(offset, None)
+                file._states[offset] = 0
+            if job.attempt is not None:
+                job.attempt.cancel()
+
+    # Outcomes ----------------------------------------------------------------------------------
+
+    def _delivered(self, result: Result, job: _Job) -> None:
+        if not self._free(job):
+            self._pump()
+            return
+        file, offset, answer = job.file, job.offset, result.answer
+        if self._outage.answered():
+            _log.info("The server answers again")
+        if result.verdict is Verdict.STORED:
+            self._stored(file, offset, answer)
+        elif result.verdict is Verdict.RETRY:
+            assert result.error is not None
+            file._messages[offset] = answer.text
+            requested = retry_after(answer.header("Retry-After"), time.time())
+            self._retry(file, offset, result.error, requested)
+        else:
+            file._messages[offset] = answer.text
+            assert result.error is not None
+            self._fail(file, result.error)
+        self._pump()
+
+    def _undelivered(self, failure: Failure, job: _Job) -> None:
+        if not self._free(job):
+            self._pump()
+            return
+        file, offset, error = job.file, job.offset, failure.value
+        if isinstance(error, ConnectFailed):
+            self._unreachable(file, offset, error)
+        elif isinstance(error, TransportError):
+            self._retry(file, offset, error, None)
+        elif out_of_descriptors(error):
+            _log.info("Too many open files; {name!r} waits", name=file.file_name)
+            self._wait(file, offset, 1.0)
+        else:
+            assert isinstance(error, Exception)
+            self._fail(file, error)
+        self._pump()
+
+    def _stored(self, file: ResumableFile, offset: int, answer: Answer) -> None:
+        file.reply = answer.text
+        if self.file_progress or self.progress or self.catch_all:
+            self._emit("file_progress", file)
+        file._stored(offset)
+        if file._all_stored and file.state is FileState.READY:
+            self._finish(file, answer)
+
+    def _finish(self, file: ResumableFile, answer: Answer | None) -> None:
+        """Every chunk is stored; a digest of the whole that the server gives must be ours."""
+        said = answer.header("Resumable-File-Checksum") if answer is not None else None
+        if self.options.checksum is None or said is None:
+            file._end(FileState.COMPLETED, None)
+            return
+        theirs = said.rpartition(":")[2].strip().lower()
+
+        def compare(ours: str) -> None:
+            if file.state is not FileState.READY:
+                return
+            if ours != theirs:
+                raise ChecksumMismatch(file.file_name, ours, theirs)
+            file._end(FileState.COMPLETED, None)
+
+        comparing = self.digest(file).addCallback(compare)
+        comparing.addErrback(lambda failure: self._fail(file, failure.value))
+
+    def _retry(
+        self, file: ResumableFile, offset: int, error: Exception, requested: float | None
+    ) -> None:
+        retries = file._count_retry(offset)
+        if retries > self.options.max_chunk_retries:
+            self._fail(file, RetriesExhausted(error, retries, offset + 1))
+            return
+        delay = self.options.policy(retries, requested)
+        _log.info(
+            "Chunk {chunk} of {name!r} is tried again in {delay:.1f} s: {error}",
+            chunk=offset + 1,
+            name=file.file_name,
+            delay=delay,
+            error=error,
+        )
+        self._emit("file_retry", file)
+        if file.state is FileState.READY and not file._is_pending(offset):
+            self._wait(file, offset, delay)
+
+    def _wait(self, file: ResumableFile, offset: int, delay: float) -> None:
+        file._wait(offset)
+        if delay > 0:
+            self._timers[file, offset] = self._clock.callLater(delay, self._again, file, offset)
+        else:
+            self._again(file, offset)
+
+    def _again(self, file: ResumableFile, offset: int) -> None:
+        self._timers.pop((file, offset), None)
+        file._put_back(offset)
+        self._queue.add(file)
+        self._pump()
+
+    def _unreachable(self, file: ResumableFile, offset: int, error: ConnectFailed) -> None:
+        """One chunk probes; the others wait for it, and no retry is counted against them."""
+        outage, now = self._outage, self._clock.seconds()
+        if not outage.failed(file, offset, now):
+            file._put_back(offset)
+            self._queue.add(file)
+            return
+        attempts, options = outage.failures, self.options
+        if (not outage.reached and attempts > options.max_chunk_retries) or (
+            outage.reached and now - outage.since >= options.max_offline
+        ):
+            # They share the probe, so they share its end.
+            for waiting in [each for each in self._handles if each.state is FileState.READY]:
+                self._fail(waiting, RetriesExhausted(error, attempts, offset + 1))
+            return
+        delay = options.policy(attempts, None)
+        _log.info(
+            "The server cannot be reached; next try in {delay:.1f} s: {error}",
+            delay=delay,
+            error=error,
+        )
+        self._emit("file_retry", file)
+        if file.state is FileState.READY:
+            self._wait(file, offset, delay)
+
+    def _fail(self, file: ResumableFile, error: Exception) -> None:
+        if file._unfinished:
+            file._end(FileState.FAILED, error)
+
+    # What files ask for (file.Owner) -----------------------------------------------------------
+
+    def chunk_stored(self, chunk: ResumableChunk) -> None:
+        self._emit("chunk_completed", chunk.file, chunk)
+
+    def progressed(self, file: ResumableFile) -> None:
+        if not (self.file_progress or self.progress or self.catch_all):
+            return
+        now = self._clock.seconds()
+        if now >= self._next_progress:
+            self._next_progress = now + self.options.throttle_progress_callbacks
+            self._emit("file_progress", file)
+
+    def stop(self, file: ResumableFile) -> None:
+        self._stop_jobs(file)
+        for place in [place for place in self._timers if place[0] is file]:
+            self._timers.pop(place).cancel()
+            file._put_back(place[1])
+        if self._outage.leave(file) and not file._unfinished:
+            self._pump()
+
+    def hold(self, file: ResumableFile, held: bool) -> None:
+        if not held and file.state is FileState.READY:
+            self._queue.add(file)
+            self._pump()
+
+    def restart(self, file: ResumableFile) -> None:
+        if file not in self._handles:
+            self._unfinished += 1
+            self._handles[file] = Upload(file)
+            self._unjoined.append(file)
+            self._handles[file].addErrback(lambda _: None)
+        if file in self._failed:
+            self._failed.remove(file)
+        self._files.setdefault(file)
+        self._by_identifier[file.unique_identifier] = file
+        self._enqueue(file)
+        self.upload()
+
+    def digest(self, file: ResumableFile) -> Deferred[str]:
+        return self._opener.digest_closed(file._source, file.size)
+
+    def file_ended(self, file: ResumableFile) -> None:
+        self._unfinished -= 1
+        if self._by_identifier.get(file.unique_identifier) is file:
+            del self._by_identifier[file.unique_identifier]
+        if file.state is FileState.COMPLETED:
+            self._emit("file_completed", file)
+        elif file.state is FileState.CANCELLED:
+            self._files.pop(file, None)
+        else:
+            self._report(file)
+        file._settle()
+        handle = self._handles.pop(file)
+        heard = bool(self._joining)
+        handle._settle(file._result(), heard=heard)
+        self._check_joined()
+        self._check_end()
+        self._pump()
+
+    def _report(self, file: ResumableFile) -> None:
+        error = file.error
+        assert error is not None
+        _log.warn("{name!r} failed: {error}", name=file.file_name, error=error)
+        if not isinstance(error, FileRejected):
+            self._failed.append(file)
+            self._emit("file_error", file, Failure(error))
+
+    # Ends --------------------------------------------------------------------------------------
+
+    def _check_end(self) -> None:
+        """Tell once that nothing is left to do."""
+        if self._unfinished or self._walking or not self._started:
+            self._check_joined()
+            return
+        self._started = False
+        failed, self._failed = self._failed, []
+        if self._files or failed:
+            self._emit("completed", failed)
+        self._check_joined()
+
+    def _check_joined(self) -> None:
+        if not self._joining:
+            return
+        broken = [file for file in self._unjoined if file.state is FileState.FAILED]
+        if broken:
+            error = broken[0].error
+            assert error is not None
+            self._leave(Failure(error))
+        elif not self._unfinished and not self._walking:
+            self._leave(None)
+
+    def _leave(self, result: Failure | None) -> None:
+        joining, self._joining = self._joining, []
+        self._unjoined = []
+        for file in reversed(list(self._handles)):
+            file.cancel()
+        for waiter in joining:
+            waiter.callback(result)  # type: ignore[arg-type]
+
+
+class _Unreadable(PathSource):
+    """A folder that could not be read, on its way to tell so."""
+
+    __slots__ = ("_error",)
+
+    def __init__(self, path: str, error: OSError) -> None:
+        super().__init__(path)
+        self._error = error
+
+    def open(self) -> None:
+        raise self._error
