@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from attrs import asdict, frozen
+from attrs import asdict, field, frozen
+from attrs.validators import ge, instance_of
 
 from ..chunks import ChunkLayout
-from .parameters import MAX_CHUNKS, Parameters
+from .parameters import Parameters
 
 __all__ = ["ABSENT", "DURABLE", "Done", "Record"]
 
 ABSENT, DURABLE = b"\0", b"\1"
+_T = TypeVar("_T")
 _LONGEST = 1024 * 1024
 
 
@@ -40,14 +42,14 @@ class Record:
     :ivar force: whether the number of chunks is rounded up.
     """
 
-    owner: str
-    identifier: str
-    file_name: str
-    relative_path: str
-    type: str
-    size: int
-    chunk_size: int
-    force: bool
+    owner: str = field(validator=instance_of(str))
+    identifier: str = field(validator=instance_of(str))
+    file_name: str = field(validator=instance_of(str))
+    relative_path: str = field(validator=instance_of(str))
+    type: str = field(validator=instance_of(str))
+    size: int = field(validator=ge(0))
+    chunk_size: int = field(validator=ge(1))
+    force: bool = field(validator=instance_of(bool))
 
     @classmethod
     def of(cls, owner: str, given: Parameters) -> Record:
@@ -82,9 +84,9 @@ class Record:
         line, end, chunks = written[:_LONGEST].partition(b"\n")
         if not end:
             raise ValueError("no record")
-        record = cls(**_fields(line))
+        record = _made(cls, _fields(line))
         chunks = written[len(line) + 1 :]
-        if len(chunks) != record.layout.count or record.layout.count > MAX_CHUNKS:
+        if len(chunks) != record.layout.count:
             raise ValueError("the record does not fit its chunks")
         return record, bytearray(chunks)
 
@@ -102,10 +104,10 @@ class Done:
     """
 
     record: Record
-    name: str
-    inode: int
-    sha256: str
-    when: float
+    name: str = field(validator=instance_of(str))
+    inode: int = field(validator=ge(0))
+    sha256: str = field(validator=instance_of(str))
+    when: float = field(validator=ge(0))
 
     def encode(self) -> bytes:
         """All of it as a line."""
@@ -119,11 +121,15 @@ class Done:
         :raises ValueError: if it is not one.
         """
         found = dict(_fields(written))
-        try:
-            record = Record(**found.pop("record"))
-            return cls(record=record, **found)
-        except (KeyError, TypeError) as error:
-            raise ValueError("not a record") from error
+        record = _made(Record, found.pop("record", {}))
+        return _made(cls, {"record": record, **found})
+
+
+def _made(kind: type[_T], found: Mapping[str, Any]) -> _T:
+    try:
+        return kind(**found)
+    except TypeError as error:
+        raise ValueError("not a record") from error
 
 
 def _fields(line: bytes) -> Mapping[str, Any]:

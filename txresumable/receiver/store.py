@@ -91,7 +91,11 @@ class Store:
         self._open: OrderedDict[str, Incoming] = OrderedDict()
         self._locks: dict[str, DeferredLock] = {}
         self._folder = Folder(self.root, disk or Disk())
-        found = list(self._folder.scan())
+        try:
+            found = list(self._folder.scan())
+        except BaseException:
+            self._folder.close()
+            raise
         self._unfinished = {each.key: each.record for each in found}
         self._closed = False
         self._full = [each.key for each in found if each.full]

@@ -1,0 +1,296 @@
+"""A receiver with its disk and its clients in one place, for tests."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable.chunks import ChunkLayout
+from txresumable.protocol import ChunkFacts, FileFacts, Rendering, Template
+from txresumable.receiver import Disk, ReceivedFile, ReceiverSite, Store, at_once, make_site
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class QuickDisk(Disk):
+    """A disk that does not wait for what is durable only after a power cut."""
+
+    def sync_data(self, fd: int) -> None:
+        pass
+
+    def sync(self, fd: int) -> None:
+        pass
+
+
+class FaultyDisk(QuickDisk):
+    """
+    A disk that counts the calls it gets and fails the one that it is told to.
+
+    Once killed it does nothing any more; descriptors that are open then are closed, as they are
+    when a process ends.
+    """
+
+    COUNTED = (
+        "open_root",
+        "open_folder",
+        "lock",
+        "create",
+        "open",
+        "read",
+        "write",
+        "resize",
+        "sync_data",
+        "sync",
+        "link",
+        "replace",
+        "remove",
+        "names",
+        "status",
+        "status_of",
+        "free",
+    )
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.fail_at: int | None = None
+        self.error: BaseException | None = None
+        self.dead = False
+        self.descriptors: set[int] = set()
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name not in FaultyDisk.COUNTED:
+            return found
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            if self.dead:
+                raise Killed
+            self.calls.append(name)
+            if self.fail_at is not None and len(self.calls) == self.fail_at:
+                assert self.error is not None
+                if isinstance(self.error, Killed):
+                    self.die()
+                raise self.error
+            result = found(*arguments, **options)
+            if name in ("open_root", "open_folder", "create", "open"):
+                self.descriptors.add(result)
+            return result
+
+        return call
+
+    def close(self, fd: int) -> None:
+        if not self.dead:
+            self.descriptors.discard(fd)
+            super().close(fd)
+
+    def die(self) -> None:
+        """Be killed now."""
+        self.dead = True
+        for fd in self.descriptors:
+            os.close(fd)
+        self.descriptors = set()
+
+
+@frozen
+class Answer:
+    """What the receiver answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The body as JSON."""
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+
+class Connection:
+    """A client's end of a connection."""
+
+    def __init__(self, site: ReceiverSite, host: str = "192.0.2.1") -> None:
+        self.transport = StringTransport(peerAddress=IPv4Address("TCP", host, 50000))
+        self.protocol = site.buildProtocol(self.transport.getPeer())
+        self.protocol.makeConnection(self.transport)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the receiver has closed it."""
+        return bool(self.transport.disconnecting or self.transport.aborting)
+
+    def send(self, data: bytes, pieces: int = 65536) -> Connection:
+        """Send bytes, in pieces of so many."""
+        for start in range(0, len(data), pieces):
+            self.protocol.dataReceived(data[start : start + pieces])
+        return self
+
+    def lose(self) -> None:
+        """Break it."""
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+
+    def answers(self) -> list[Answer]:
+        """What has been answered since the last time."""
+        data, found = self.transport.value(), []
+        self.transport.clear()
+        while data:
+            head, _, data = data.partition(b"\r\n\r\n")
+            first, *lines = head.decode("latin-1").split("\r\n")
+            pairs = (line.split(": ", 1) for line in lines)
+            headers = {name.lower(): value for name, value in pairs}
+            length = int(headers.get("content-length", "0"))
+            found.append(Answer(int(first.split()[1]), headers, data[:length]))
+            data = data[length:]
+        return found
+
+    def answer(self) -> Answer:
+        """The one answer since the last time."""
+        (only,) = self.answers()
+        return only
+
+
+class ClientFile:
+    """A file that a client sends: its requests, as our client renders them."""
+
+    def __init__(
+        self,
+        content: bytes,
+        name: str = "file.dat",
+        identifier: str = "an-identifier",
+        *,
+        chunk_size: int = 10,
+        force: bool = False,
+        relative_path: str = "",
+        **rendering: Any,
+    ) -> None:
+        self.content = content
+        self.layout = ChunkLayout(len(content), chunk_size, force)
+        facts = FileFacts(
+            file_name=name,
+            relative_path=relative_path or name,
+            identifier=identifier,
+            type="",
+            size=len(content),
+            total_chunks=self.layout.count,
+        )
+        self.rendering = Rendering(chunk_size=chunk_size, **rendering)
+        self.template = Template(self.rendering, facts)
+
+    def chunk(self, number: int) -> bytes:
+        """The bytes of a chunk."""
+        start, end = self.layout.range(number - 1)
+        return self.content[start:end]
+
+    def test(self, number: int, checksum: str = "", method: str = "GET", **headers: str) -> bytes:
+        """A test of a chunk."""
+        facts = ChunkFacts(number, len(self.chunk(number)), checksum)
+        url = self.template.test_url("/", facts, ())
+        return request(method, url, headers)
+
+    def upload(
+        self,
+        number: int,
+        data: bytes | None = None,
+        *,
+        checksum: str = "",
+        method: str = "POST",
+        **headers: str,
+    ) -> bytes:
+        """An upload of a chunk, or of other bytes in its place."""
+        facts = ChunkFacts(number, len(self.chunk(number)), checksum)
+        head = self.template.upload(self.template.upload_url("/", facts, ()), facts, ())
+        data = self.chunk(number) if data is None else data
+        if self.rendering.base64:
+            data = self.rendering.encode_chunk(data)
+        headers["content_type"] = head.content_type
+        return request(method, head.url, headers, head.head + data + head.tail)
+
+
+def request(method: str, url: str, headers: dict[str, str], body: bytes = b"") -> bytes:
+    """The bytes of a request."""
+    lines = [f"{method} {url} HTTP/1.1", "Host: receiver.example"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    if method in ("POST", "PUT"):
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+class ReceiverTestCase(SynchronousTestCase):
+    """Tests that need a receiver."""
+
+    def setUp(self) -> None:
+        self.root = self.mktemp()
+        self.clock = Clock()
+        self.received: list[ReceivedFile] = []
+        self.addCleanup(self.check_clock)
+
+    def check_clock(self) -> None:
+        """Nothing is left to happen."""
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def make_store(self, **options: Any) -> Store:
+        """A store over the test's folder."""
+        options.setdefault("run", at_once)
+        options.setdefault("disk", QuickDisk())
+        options.setdefault("on_complete", self.received.append)
+        options.setdefault("now", self.clock.seconds)
+        return Store(self.root, **options)
+
+    def start(self, *, site: dict[str, Any] | None = None, **options: Any) -> ReceiverSite:
+        """A receiver in the test's folder, that ends with the test."""
+        self.store = self.make_store(**options)
+        self.addCleanup(lambda: self.successResultOf(self.store.close()))
+        self.connections: list[Connection] = []
+        self.site = self.site_over(self.store, **(site or {}))
+        self.addCleanup(self.hang_up)
+        return self.site
+
+    def site_over(self, store: Store, **options: Any) -> ReceiverSite:
+        """A site over a store."""
+        return make_site(store, reactor=self.clock, **options)
+
+    def connect(self, host: str = "192.0.2.1") -> Connection:
+        """A connection to the receiver."""
+        connection = Connection(self.site, host)
+        self.connections.append(connection)
+        return connection
+
+    def hang_up(self) -> None:
+        """Break all connections."""
+        for connection in self.connections:
+            connection.lose()
+        self.connections = []
+
+    def ask(self, data: bytes, pieces: int = 65536) -> Answer:
+        """Send a request on a connection of its own."""
+        connection = self.connect()
+        try:
+            return connection.send(data, pieces).answer()
+        finally:
+            self.connections.remove(connection)
+            connection.lose()
+
+    def finished(self) -> dict[str, bytes]:
+        """The finished files by name."""
+        found = {}
+        for name in os.listdir(self.root):
+            if name != ".resumable":
+                with open(os.path.join(self.root, name), "rb") as file:
+                    found[name] = file.read()
+        return found
+
+    def private(self) -> list[str]:
+        """The endings of what is in the private folder."""
+        names = os.listdir(os.path.join(self.root, ".resumable"))
+        return sorted(name.partition(".")[2] for name in names)

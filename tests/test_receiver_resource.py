@@ -1,0 +1,518 @@
+"""Tests for the receiver's answers."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.web.server import Request
+from zope.interface.verify import verifyObject
+
+from tests.receiver_rig import ClientFile, ReceiverTestCase, request
+from txresumable.protocol import DIALECTS
+from txresumable.receiver import IBodyTaker, ReceivedFile, ReceiverResource, Refused
+
+CONTENT = bytes(range(65, 90))  # 25 bytes: two chunks of 10 and 15
+
+
+class UploadTests(ReceiverTestCase):
+    """Files arrive whole."""
+
+    def test_interface(self) -> None:
+        """The resource takes bodies as they arrive."""
+        self.start()
+        verifyObject(IBodyTaker, self.site.resource)
+
+    def test_whole_file(self) -> None:
+        """A file sent chunk by chunk lies in the folder under its own name."""
+        self.start()
+        file = ClientFile(CONTENT, "my_file.dat")
+        first = self.ask(file.upload(1))
+        self.assertEqual((first.status, first.content), (200, {"status": "stored"}))
+        self.assertEqual(self.finished(), {})
+        last = self.ask(file.upload(2))
+        digest = sha256(CONTENT).hexdigest()
+        self.assertEqual(last.status, 200)
+        self.assertEqual(
+            last.content,
+            {
+                "status": "complete",
+                "identifier": "an-identifier",
+                "file_name": "my_file.dat",
+                "size": 25,
+                "sha256": digest,
+            },
+        )
+        self.assertEqual(last.headers["resumable-file-checksum"], f"sha256:{digest}")
+        self.assertEqual(self.finished(), {"my_file.dat": CONTENT})
+
+    def test_every_way_of_sending(self) -> None:
+        """Forms, bare bytes and data URLs, by POST and PUT, in pieces of any size, all arrive."""
+        self.start()
+        for rendering in ({}, {"octet": True}, {"base64": True}):
+            for method in ("POST", "PUT"):
+                for pieces in (1, 7, 65536):
+                    name = f"{len(rendering)}{''.join(rendering)}{method}{pieces}"
+                    file = ClientFile(CONTENT, name, name, **rendering)
+                    for number in (2, 1):
+                        answer = self.ask(file.upload(number, method=method), pieces)
+                        self.assertEqual(answer.status, 200, answer.body)
+                    self.assertEqual(self.finished()[name], CONTENT)
+
+    def test_both_layouts(self) -> None:
+        """The number of chunks may be rounded down or up."""
+        self.start()
+        for force in (False, True):
+            file = ClientFile(CONTENT, f"{force}", f"{force}", force=force)
+            for number in range(1, file.layout.count + 1):
+                self.ask(file.upload(number))
+            self.assertEqual(self.finished()[f"{force}"], CONTENT)
+
+    def test_empty_file(self) -> None:
+        """A file of no bytes is one chunk of no bytes."""
+        self.start()
+        for octet in (False, True):
+            file = ClientFile(b"", f"{octet}", f"{octet}", octet=octet)
+            self.assertEqual(self.ask(file.test(1)).status, 404)
+            self.assertEqual(self.ask(file.upload(1)).content["status"], "complete")
+            self.assertEqual(self.finished()[f"{octet}"], b"")
+
+    def test_any_order_at_once(self) -> None:
+        """Chunks that arrive interleaved, the last one first, make one file and one event."""
+        self.start()
+        content = os.urandom(103)
+        file = ClientFile(content, force=True)
+        numbers = [11, *range(1, 11)]
+        wires = {number: self.connect() for number in numbers}
+        halves = {}
+        for number in numbers:
+            data = file.upload(number)
+            halves[number] = data[-20:]
+            wires[number].send(data[:-20])
+            self.assertEqual(self.ask(file.test(number)).status, 404)
+        for number in numbers:
+            wires[number].send(halves[number])
+        statuses = [wires[number].answer().content["status"] for number in numbers]
+        self.assertEqual(statuses, ["stored"] * 10 + ["complete"])
+        self.assertEqual(self.finished(), {"file.dat": content})
+        self.assertEqual(len(self.received), 1)
+
+    def test_received_file(self) -> None:
+        """Whoever is told of a file hears all that is known about it."""
+        self.start()
+        file = ClientFile(CONTENT, "../a b", "id", chunk_size=100, relative_path="x/../a b")
+        self.ask(file.upload(1))
+        self.assertEqual(
+            self.received,
+            [
+                ReceivedFile(
+                    path=os.path.abspath(os.path.join(self.root, "a b")),
+                    size=25,
+                    sha256=sha256(CONTENT).hexdigest(),
+                    identifier="id",
+                    file_name="../a b",
+                    relative_path="x/../a b",
+                )
+            ],
+        )
+
+    def test_waits_for_the_observer(self) -> None:
+        """The client hears of the end once who is told of the file is done with it."""
+        done: Deferred[None] = Deferred()
+        self.start(on_complete=lambda file: done)
+        wire = self.connect().send(ClientFile(CONTENT, chunk_size=100).upload(1))
+        self.assertEqual(wire.answers(), [])
+        done.callback(None)
+        self.assertEqual(wire.answer().content["status"], "complete")
+
+    def test_observer_fails(self) -> None:
+        """An observer that fails is logged and breaks nothing."""
+
+        def fail(file: ReceivedFile) -> None:
+            raise ZeroDivisionError
+
+        self.start(on_complete=fail)
+        answer = self.ask(ClientFile(CONTENT, chunk_size=100).upload(1))
+        self.assertEqual(answer.content["status"], "complete")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_same_name(self) -> None:
+        """A name that is taken is not overwritten."""
+        self.start()
+        for identifier in ("one", "two", "three"):
+            content = identifier.encode()
+            self.ask(ClientFile(content, "a.b.txt", identifier, chunk_size=100).upload(1))
+        found = self.finished()
+        self.assertEqual(sorted(found.values()), [b"one", b"three", b"two"])
+        self.assertEqual(found["a.b.txt"], b"one")
+        for name in found:
+            self.assertRegex(name, r"\Aa\.b(-[0-9a-f]{8})?\.txt\Z")
+
+    def test_hostile_names(self) -> None:
+        """Whatever a client calls a file, one plain file in the folder comes of it."""
+        self.start()
+        names = [
+            "../../etc/passwd",
+            "/etc/passwd",
+            "..",
+            ".",
+            "C:\\x",
+            "a\\..\\b",
+            "CON",
+            "nul.txt",
+        ]
+        names += [
+            "a\0b",
+            "\u00e9",
+            "e\u0301",
+            "x" * 3000,
+            " ",
+            ".bashrc",
+            "a\r\nb",
+            "\u202egpj.exe",
+        ]
+        for number, name in enumerate(names):
+            content = str(number).encode()
+            query = {
+                "resumableChunkNumber": "1",
+                "resumableChunkSize": "100",
+                "resumableTotalSize": str(len(content)),
+                "resumableIdentifier": name,
+                "resumableFilename": name,
+                "resumableRelativePath": name,
+            }
+            answer = self.ask(octet(query, content))
+            self.assertEqual(answer.content["status"], "complete", name)
+        found = self.finished()
+        self.assertEqual(sorted(map(int, found.values())), list(range(len(names))))
+        self.assertEqual(os.listdir(os.path.dirname(os.path.abspath(self.root))), ["temp"])
+
+
+class TestRequestTests(ReceiverTestCase):
+    """Clients ask what is there."""
+
+    def test_absent(self) -> None:
+        """A chunk that never came is absent, and asking leaves nothing behind."""
+        self.start()
+        file = ClientFile(CONTENT)
+        for method in ("GET", "HEAD"):
+            self.assertEqual(self.ask(file.test(1, method=method)).status, 404)
+        self.assertEqual(self.private(), [])
+
+    def test_there(self) -> None:
+        """A chunk that is durable is there, and the answer says which others are."""
+        self.start()
+        file = ClientFile(bytes(95), force=True)
+        for number in (1, 2, 3, 6, 8):
+            self.ask(file.upload(number))
+        there, absent = self.ask(file.test(2)), self.ask(file.test(4))
+        self.assertEqual((there.status, absent.status), (200, 404))
+        for answer in (there, absent):
+            self.assertEqual(answer.headers["resumable-stored"], "1-3,6,8")
+        head = self.ask(file.test(2, method="HEAD"))
+        self.assertEqual((head.status, head.body), (200, b""))
+
+    def test_long_list(self) -> None:
+        """A list of chunks that is too long for a header is left out."""
+        self.start()
+        file = ClientFile(bytes(4000), chunk_size=1)
+        wire = self.connect()
+        for number in range(1, 4001, 2):
+            wire.send(file.upload(number))
+        wire.transport.clear()
+        answer = self.ask(file.test(1))
+        self.assertEqual(answer.status, 200)
+        self.assertNotIn("resumable-stored", answer.headers)
+
+    def test_after_completion(self) -> None:
+        """When the file is finished its chunks are there, and the answer says it is complete."""
+        self.start()
+        file = ClientFile(CONTENT)
+        complete = [self.ask(file.upload(number)) for number in (1, 2)][1]
+        for number in (1, 2):
+            answer = self.ask(file.test(number))
+            self.assertEqual((answer.status, answer.content), (200, complete.content))
+            self.assertEqual(answer.headers["resumable-stored"], "1-2")
+
+    def test_last_chunk_again(self) -> None:
+        """A chunk that comes again after the end changes nothing and makes no second file."""
+        self.start()
+        file = ClientFile(CONTENT)
+        first = [self.ask(file.upload(number)) for number in (1, 2)][1]
+        again = self.ask(file.upload(2))
+        self.assertEqual((again.status, again.content), (200, first.content))
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+        self.assertEqual(len(self.received), 1)
+
+    def test_file_taken_away(self) -> None:
+        """A finished file that was taken away counts as received for an hour, and not longer."""
+        self.start()
+        file = ClientFile(CONTENT, chunk_size=100)
+        self.ask(file.upload(1))
+        os.remove(os.path.join(self.root, "file.dat"))
+        self.clock.advance(3599)
+        self.assertEqual(self.ask(file.test(1)).status, 200)
+        self.assertEqual(self.ask(file.upload(1)).status, 200)
+        self.assertEqual(self.finished(), {})
+        self.clock.advance(1)
+        self.assertEqual(self.ask(file.test(1)).status, 404)
+        self.assertEqual(self.ask(file.upload(1)).status, 200)
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+    def test_checksum(self) -> None:
+        """With a digest, only a chunk with that digest is there."""
+        self.start()
+        file = ClientFile(CONTENT, checksum=True)
+        right, wrong = sha256(file.chunk(1)).hexdigest(), sha256(b"").hexdigest()
+        self.ask(file.upload(1, checksum=right))
+        self.assertEqual(self.ask(file.test(1, right)).status, 200)
+        self.assertEqual(self.ask(file.test(1, wrong)).status, 404)
+        last = sha256(file.chunk(2)).hexdigest()
+        self.ask(file.upload(2, checksum=last))
+        self.assertEqual(self.ask(file.test(2, last)).status, 200)
+        self.assertEqual(self.ask(file.test(2, wrong)).status, 404)
+
+
+class RefusalTests(ReceiverTestCase):
+    """What is wrong is refused, and leaves nothing false behind."""
+
+    def refuse(self, data: bytes, status: int, pieces: int = 65536) -> None:
+        """Send a request that is refused with a status."""
+        answer = self.ask(data, pieces)
+        self.assertEqual(answer.status, status, answer.body)
+        self.assertEqual(answer.content["status"], "error")
+        self.assertEqual(answer.headers["x-content-type-options"], "nosniff")
+
+    def test_wrong_length(self) -> None:
+        """A chunk that is too long or too short is refused and stays absent."""
+        self.start()
+        for rendering in ({}, {"octet": True}, {"base64": True}):
+            file = ClientFile(CONTENT, **rendering)
+            for size in (0, 9, 11, 1000):
+                self.refuse(file.upload(1, bytes(size)), 400)
+                self.assertEqual(self.ask(file.test(1)).status, 404)
+
+    def test_truncated_form(self) -> None:
+        """A form that ends too early is refused wherever it ends."""
+        self.start()
+        file = ClientFile(CONTENT)
+        head, _, body = file.upload(1).partition(b"\r\n\r\n")
+        line = next(line for line in head.split(b"\r\n") if line.startswith(b"Content-Length"))
+        for end in range(0, len(body) - 3, 3):
+            shorter = head.replace(line, b"Content-Length: %d" % end)
+            self.refuse(shorter + b"\r\n\r\n" + body[:end], 400)
+        self.assertEqual(self.ask(file.test(1)).status, 404)
+
+    def test_broken_connection(self) -> None:
+        """A connection that breaks in mid-chunk leaves it absent, and free to be sent."""
+        self.start()
+        file = ClientFile(CONTENT)
+        wire = self.connect()
+        wire.send(file.upload(1)[:-60])
+        self.hang_up()
+        self.assertEqual(self.ask(file.test(1)).status, 404)
+        self.assertEqual(self.ask(file.upload(1)).status, 200)
+
+    def test_totals_differ(self) -> None:
+        """Sizes other than those of the first request are refused, in uploads and in tests."""
+        self.start()
+        self.ask(ClientFile(CONTENT).upload(1))
+        for other in (
+            ClientFile(CONTENT + b"x"),
+            ClientFile(CONTENT, chunk_size=11),
+            ClientFile(CONTENT, force=True),
+        ):
+            self.refuse(other.upload(2), 400)
+            self.refuse(other.test(2), 400)
+
+    def test_url_and_body_disagree(self) -> None:
+        """Parameters that differ between URL and body are refused, but not for line ends."""
+        self.start()
+        data = ClientFile(CONTENT).upload(1)
+        self.refuse(data.replace(b"resumableTotalSize=25", b"resumableTotalSize=26"), 400)
+        fine = ClientFile(CONTENT, "a\nb\rc\r\nd", "with\nnewline", chunk_size=100)
+        self.assertEqual(self.ask(fine.upload(1)).status, 200)
+
+    def test_busy(self) -> None:
+        """A chunk that another request is sending is refused for now."""
+        self.start()
+        file = ClientFile(CONTENT)
+        data = file.upload(1)
+        wire = self.connect().send(data[:-60])
+        answer = self.ask(data)
+        self.assertEqual((answer.status, answer.headers["retry-after"]), (503, "1"))
+        wire.send(data[-60:])
+        self.assertEqual(wire.answer().status, 200)
+
+    def test_duplicate(self) -> None:
+        """A chunk that comes again is fine with the same bytes, refused for good with others."""
+        self.start()
+        file = ClientFile(CONTENT)
+        self.ask(file.upload(1))
+        self.assertEqual(self.ask(file.upload(1)).status, 200)
+        self.refuse(file.upload(1, b"other byte"), 409)
+        self.refuse(file.upload(1, b"short"), 400)
+        self.ask(file.upload(2))
+        self.refuse(file.upload(1, b"other byte"), 409)
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+    def test_wrong_checksum(self) -> None:
+        """A chunk that does not have its digest is to be sent again."""
+        self.start()
+        file = ClientFile(CONTENT, checksum=True)
+        right = sha256(file.chunk(1)).hexdigest()
+        self.refuse(file.upload(1, b"other byte", checksum=right), 422)
+        self.assertEqual(self.ask(file.test(1, right)).status, 404)
+        self.assertEqual(self.ask(file.upload(1, checksum=right)).status, 200)
+        self.refuse(file.upload(1, b"other byte", checksum=right), 422)
+
+    def test_quotas(self) -> None:
+        """Files that are too big, and too many unfinished ones, are refused; the limits tell."""
+        self.start(max_file_size=50, max_unfinished=2, max_unfinished_size=70)
+        self.refuse(ClientFile(bytes(51)).upload(1), 400)
+        self.assertEqual(self.ask(ClientFile(bytes(50), "a", "a").upload(1)).status, 200)
+        self.refuse(ClientFile(bytes(21), "b", "b").upload(1), 507)
+        self.assertEqual(self.ask(ClientFile(bytes(20), "b", "b").upload(1)).status, 200)
+        self.refuse(ClientFile(bytes(0), "c", "c").upload(1), 507)
+        self.assertEqual(self.ask(ClientFile(bytes(20), "b", "b").upload(2)).status, 200)
+        self.assertEqual(self.ask(ClientFile(bytes(0), "c", "c").upload(1)).status, 200)
+
+    def test_other_methods(self) -> None:
+        """Other methods are refused."""
+        self.start()
+        answer = self.ask(request("DELETE", "/", {}))
+        self.assertEqual(answer.status, 405)
+        self.assertIn("POST", answer.headers["allow"])
+
+    def test_too_many_parameters(self) -> None:
+        """A URL with hundreds of parameters is refused."""
+        self.start()
+        query = "&".join(f"a{number}=1" for number in range(300))
+        self.refuse(request("GET", f"/?{query}", {}), 400)
+        self.refuse(request("POST", f"/?{query}", {}), 400)
+
+    def test_urlencoded(self) -> None:
+        """A form that is not multipart is refused for good."""
+        self.start()
+        kind = {"content_type": "application/x-www-form-urlencoded"}
+        self.refuse(request("POST", "/", kind, b"a=b"), 415)
+
+    def test_failure_inside(self) -> None:
+        """What nobody foresaw is logged and answered with 500, and says nothing of itself."""
+
+        def run(work: Any, *arguments: Any) -> Any:
+            raise ZeroDivisionError("a secret")
+
+        self.start(run=run)
+        answer = self.ask(ClientFile(CONTENT).test(1))
+        self.assertEqual(answer.status, 500)
+        self.assertNotIn(b"secret", answer.body)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class OwnerTests(ReceiverTestCase):
+    """Owners do not meet."""
+
+    def test_other_owner(self) -> None:
+        """An upload of another owner under the same identifier is invisible."""
+
+        def owner(request: Request) -> str:
+            name = request.getHeader("x-user")
+            if not name:
+                raise Refused(401, "say who you are")
+            return str(name)
+
+        self.start(site={"owner": owner})
+        file, other = ClientFile(CONTENT), ClientFile(bytes(25))
+        self.assertEqual(self.ask(file.upload(1)).status, 401)
+        self.assertEqual(self.ask(file.test(1)).status, 401)
+        self.assertEqual(self.ask(file.upload(1, x_user="ada")).status, 200)
+        self.assertEqual(self.ask(file.test(1, x_user="ada")).status, 200)
+        self.assertEqual(self.ask(file.test(1, x_user="bob")).status, 404)
+        for number in (1, 2):
+            self.assertEqual(self.ask(other.upload(number, x_user="bob")).status, 200)
+        self.assertEqual(self.finished(), {"file.dat": bytes(25)})
+        self.assertEqual(self.received[0].owner, "bob")
+
+
+class OriginTests(ReceiverTestCase):
+    """Only some web pages may upload."""
+
+    def test_refused(self) -> None:
+        """A page from elsewhere is refused before anything is stored."""
+        self.start(site={"origins": ["https://good.example"]})
+        file = ClientFile(CONTENT)
+        for origin in ("https://bad.example", "null", "https://good.example.bad.example"):
+            self.assertEqual(self.ask(file.upload(1, origin=origin)).status, 403)
+            self.assertEqual(self.ask(file.test(1, origin=origin)).status, 403)
+            answer = self.ask(request("OPTIONS", "/", {"origin": origin}))
+            self.assertEqual(answer.status, 403)
+            self.assertNotIn("access-control-allow-origin", answer.headers)
+        self.assertEqual(self.private(), [])
+
+    def test_allowed(self) -> None:
+        """A page on the list may upload and read the answer, and so may one of our own host."""
+        self.start(site={"origins": ["https://good.example"]})
+        for origin in ("https://good.example", "http://receiver.example"):
+            answer = self.ask(ClientFile(CONTENT).upload(1, origin=origin))
+            self.assertEqual(answer.status, 200)
+            self.assertEqual(answer.headers["access-control-allow-origin"], origin)
+            self.assertIn("Resumable-Stored", answer.headers["access-control-expose-headers"])
+
+    def test_preflight(self) -> None:
+        """The browser's question before an upload is answered."""
+        self.start(site={"origins": ["*"]})
+        headers = {"origin": "https://x.example", "access_control_request_headers": "x-token"}
+        answer = self.ask(request("OPTIONS", "/", headers))
+        self.assertEqual((answer.status, answer.body), (204, b""))
+        self.assertEqual(answer.headers["access-control-allow-headers"], "x-token")
+        self.assertIn("PUT", answer.headers["access-control-allow-methods"])
+        self.assertEqual(self.ask(request("OPTIONS", "/", {})).status, 204)
+
+
+class DialectTests(ReceiverTestCase):
+    """Relatives of the protocol."""
+
+    def test_flow(self) -> None:
+        """flow.js's names are understood, and absent is 204."""
+        for dialect in ("flow", "simple"):
+            self.root = self.mktemp()
+            self.start(site={"dialect": dialect}, max_file_size=30)
+            about = DIALECTS[dialect]
+            file = ClientFile(
+                CONTENT,
+                names=about.names,
+                in_url=about.in_url,
+                custom_query_first=about.custom_query_first,
+            )
+            self.assertEqual(self.ask(file.test(1)).status, 204)
+            for number in (1, 2):
+                self.assertEqual(self.ask(file.upload(number)).status, 200)
+            self.assertEqual(self.finished(), {"file.dat": CONTENT})
+            big = ClientFile(bytes(31), "b", "b", names=about.names, in_url=about.in_url)
+            self.assertEqual(self.ask(big.upload(1)).status, 413)
+
+    def test_namespace(self) -> None:
+        """A prefix before every name is understood."""
+        self.start(site={"namespace": "up_"})
+        file = ClientFile(CONTENT, namespace="up_")
+        for number in (1, 2):
+            self.assertEqual(self.ask(file.upload(number)).status, 200)
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+    def test_own_dialect(self) -> None:
+        """A dialect may be given as a value, and names apart from it."""
+        names = DIALECTS["simple"].names
+        self.start(site={"dialect": DIALECTS["resumable"], "names": names})
+        self.assertEqual(self.ask(ClientFile(CONTENT, names=names).upload(1)).status, 200)
+        self.assertIsInstance(self.site.resource, ReceiverResource)
+
+
+def octet(query: dict[str, str], body: bytes) -> bytes:
+    """An upload of bare bytes."""
+    from urllib.parse import urlencode
+
+    kind = {"content_type": "application/octet-stream"}
+    return request("POST", f"/?{urlencode(query)}", kind, body)

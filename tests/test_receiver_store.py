@@ -1,0 +1,562 @@
+"""Tests for what the receiver leaves on the disk, whatever happens to it."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+
+from tests.receiver_rig import ClientFile, Connection, FaultyDisk, Killed, QuickDisk
+from tests.receiver_rig import ReceiverTestCase as _ReceiverTestCase
+from txresumable.receiver import Disk, ReceivedFile
+
+_T = TypeVar("_T")
+CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
+
+
+class ReceiverTestCase(_ReceiverTestCase):
+    """Tests that send the whole of a file."""
+
+    def send_all(self, file: ClientFile, order: tuple[int, ...] = (3, 1, 2)) -> list[int]:
+        """Send a file as a client does, and give the chunks that were answered with 200."""
+        stored = []
+        for number in order:
+            if 200 in map(self.ask_safely, (file.test(number), file.upload(number))):
+                stored.append(number)
+        return stored
+
+    def ask_safely(self, data: bytes) -> int:
+        """The status of an answer; 0 if there was none."""
+        wire = Connection(self.site)
+        answers = wire.send(data).answers()
+        wire.lose()
+        return answers[0].status if answers else 0
+
+
+class CrashTests(ReceiverTestCase):
+    """The receiver is killed."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(self.flush)
+
+    def crash(self, at: int, disk: FaultyDisk) -> tuple[bool, list[int]]:
+        """Be killed at a step while a file arrives; whether it was, and what had been answered."""
+        disk.fail_at, disk.error = at, Killed()
+        stored: list[int] = []
+        try:
+            store = self.make_store(disk=disk)
+        except Killed:
+            return True, stored
+        self.site = self.site_over(store)
+        stored = self.send_all(ClientFile(CONTENT))
+        if disk.dead:
+            return True, stored
+        self.successResultOf(store.close())
+        return False, stored
+
+    def test_killed_at_each_step(self) -> None:
+        """Whatever step a crash comes at, nothing false and nothing answered for is lost."""
+        step, events = 0, set()
+        killed = True
+        while killed:
+            step += 1
+            self.root, self.received = self.mktemp(), []
+            killed, stored = self.crash(step, FaultyDisk())
+            self.check_after(stored, f"killed at step {step}")
+            events.add(len(self.received))
+        self.assertGreater(step, 40)
+        # A crash after the observer was told and before that was written down tells it again.
+        self.assertEqual(events, {1, 2})
+
+    def test_killed_twice(self) -> None:
+        """A crash while the receiver finishes what another crash left loses nothing either."""
+        for first in range(40, 75, 3):
+            for second in range(1, 40, 3):
+                self.root, self.received = self.mktemp(), []
+                _, stored = self.crash(first, FaultyDisk())
+                disk = FaultyDisk()
+                disk.fail_at, disk.error = second, Killed()
+                try:
+                    store = self.make_store(disk=disk)
+                    store.recover().addErrback(lambda failure: failure.trap(Killed))
+                    if not disk.dead:
+                        self.successResultOf(store.close())
+                except Killed:
+                    pass
+                self.check_after(stored, f"killed at {first}, then at {second}")
+
+    def flush(self) -> None:
+        """Forget what a killed process would not have logged."""
+        gc.collect()
+        self.flushLoggedErrors(Killed)
+
+    def check_after(self, stored: list[int], message: str) -> None:
+        """Start again: what was answered for is there, and the rest can be sent."""
+        self.start()
+        self.successResultOf(self.store.recover())
+        file = ClientFile(CONTENT)
+        for number in stored:
+            self.assertEqual(self.ask(file.test(number)).status, 200, message)
+        for name, content in self.finished().items():
+            self.assertEqual((name, content), ("file.dat", CONTENT), message)
+        if len(stored) == 3:
+            self.assertIn("file.dat", self.finished(), message)
+        self.assertEqual(self.send_all(file), [3, 1, 2], message)
+        self.assertEqual(self.finished(), {"file.dat": CONTENT}, message)
+        self.assertEqual(self.private(), ["done"], message)
+        self.successResultOf(self.store.close())
+
+    def test_power_cut(self) -> None:
+        """After a power cut a chunk that is on record has its bytes, at whatever step it came."""
+        step, killed = 0, True
+        while killed:
+            step += 1
+            self.root, self.received = self.mktemp(), []
+            killed, stored = self.crash(step, ForgetfulDisk())
+            self.check_after(stored, f"power cut at step {step}")
+
+
+class ForgetfulDisk(FaultyDisk):
+    """A disk that forgets, when it is killed, every write that was not synced after."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unsynced: list[tuple[int, int, bytes]] = []
+
+    def write(self, fd: int, data: bytes | memoryview, offset: int) -> None:
+        self.unsynced.append((fd, offset, os.pread(fd, len(data), offset)))
+        super().write(fd, data, offset)
+
+    def sync_data(self, fd: int) -> None:
+        self.unsynced = [each for each in self.unsynced if each[0] != fd]
+
+    sync = sync_data
+
+    def die(self) -> None:
+        for fd, offset, before in reversed(self.unsynced):
+            if fd in self.descriptors:
+                os.pwrite(fd, before, offset)
+        super().die()
+
+
+class FailureTests(ReceiverTestCase):
+    """The disk fails."""
+
+    def fail_at_each_step(self, number: int, statuses: set[int]) -> None:
+        """Fail each step once with an error number, and see the file arrive all the same."""
+        file = ClientFile(CONTENT)
+        step, seen = 0, set()
+        while True:
+            step += 1
+            self.root, self.received = self.mktemp(), []
+            disk = FaultyDisk()
+            self.start(disk=disk)
+            begun = len(disk.calls)
+            disk.fail_at, disk.error = begun + step, OSError(number, os.strerror(number))
+            for chunk in (3, 1, 2):
+                for data in (file.test(chunk), file.upload(chunk)):
+                    seen.add(self.ask(data).status)
+            reached = len(disk.calls) >= begun + step
+            self.assertEqual(self.send_all(file), [3, 1, 2], step)
+            self.flushLoggedErrors(OSError)
+            self.assertEqual(self.finished(), {"file.dat": CONTENT}, step)
+            self.assertEqual(self.private(), ["done"], step)
+            self.successResultOf(self.store.close())
+            self.assertEqual(disk.descriptors, set(), step)
+            if not reached:
+                break
+        self.assertEqual(seen, statuses)
+
+    def test_full(self) -> None:
+        """A full disk is answered with 507, at whatever step; later the file arrives."""
+        self.fail_at_each_step(errno.ENOSPC, {200, 404, 507})
+
+    def test_broken(self) -> None:
+        """A broken disk is answered with 500, at whatever step; later the file arrives."""
+        self.fail_at_each_step(errno.EIO, {200, 404, 500})
+
+    def test_start_fails(self) -> None:
+        """A store that cannot be opened leaves no descriptor behind."""
+        for step in range(1, 5):
+            disk = FaultyDisk()
+            disk.fail_at, disk.error = step, OSError(errno.EIO, "broken")
+            with self.assertRaises(OSError):
+                self.make_store(disk=disk)
+            self.assertEqual(disk.descriptors, set())
+
+    def test_room_comes_back(self) -> None:
+        """When nothing of an upload could be stored, nothing of it stays."""
+        for call in ("write", "sync_data"):
+            self.root = self.mktemp()
+            disk = FullDisk(call)
+            self.start(disk=disk)
+            answer = self.ask(ClientFile(CONTENT).upload(1))
+            self.assertEqual((answer.status, answer.headers["retry-after"]), (507, "10"))
+            self.assertEqual(self.private(), [])
+            self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_does_not_fit(self) -> None:
+        """A file that is bigger than the room there is, is refused before anything is stored."""
+        self.start(disk=FullDisk("free"))
+        self.assertEqual(self.ask(ClientFile(CONTENT).upload(1)).status, 507)
+        self.assertEqual(self.private(), [])
+        self.flushLoggedErrors(OSError)
+
+    def test_others_fail_with_it(self) -> None:
+        """After a failed sync, chunks that were half written then are not taken for durable."""
+        disk = FaultyDisk()
+        self.start(disk=disk)
+        file = ClientFile(CONTENT)
+        self.assertEqual(self.ask(file.upload(3)).status, 200)
+        wire = self.connect()
+        data = file.upload(1)
+        wire.send(data[:-60])
+        disk.fail_at, disk.error = len(disk.calls) + 2, OSError(errno.EIO, "broken")
+        self.assertEqual(self.ask(file.upload(2)).status, 500)
+        self.assertEqual(wire.send(data[-60:]).answer().status, 500)
+        self.assertEqual(self.ask(file.test(1)).status, 404)
+        self.assertEqual(self.send_all(file), [3, 1, 2])
+        self.flushLoggedErrors(OSError)
+
+
+class FullDisk(FaultyDisk):
+    """A disk with no room, as one kind of call finds out."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__()
+        self._call = call
+
+    def write(self, fd: int, data: bytes | memoryview, offset: int) -> None:
+        # A record fits; a chunk does not.
+        if self._call == "write" and len(data) < 50:
+            raise OSError(errno.ENOSPC, "full")
+        super().write(fd, data, offset)
+
+    def sync_data(self, fd: int) -> None:
+        if self._call == "sync_data":
+            raise OSError(errno.ENOSPC, "full")
+
+    def free(self, fd: int) -> int:
+        return 0 if self._call == "free" else 1000
+
+
+class OrderTests(ReceiverTestCase):
+    """Nothing is said before it is true."""
+
+    def test_absent_until_durable(self) -> None:
+        """While a chunk is made durable it is still absent, and its sender waits."""
+        thread = Thread()
+        self.start(run=thread.run)
+        file = ClientFile(CONTENT)
+        wire = self.connect().send(file.upload(1))
+        thread.work(2)  # looked for, made
+        self.assertEqual(len(thread.waiting), 1)
+        for before in (True, False):
+            asking = self.connect().send(file.test(1))
+            self.assertEqual(asking.answer().status, 404 if before else 200)
+            if before:
+                self.assertEqual(wire.answers(), [])
+                thread.work(1)
+                self.assertEqual(wire.answer().status, 200)
+        thread.work()
+
+    def test_chunks_share_a_sync(self) -> None:
+        """Chunks that end while others are made durable go together in the next round."""
+        thread, disk = Thread(), FaultyDisk()
+        self.start(run=thread.run, disk=disk)
+        file = ClientFile(bytes(1000))
+        wires = [self.connect().send(file.upload(1))]
+        thread.work(2)
+        wires += [self.connect().send(file.upload(number)) for number in range(2, 20)]
+        thread.work()
+        self.assertEqual([wire.answer().status for wire in wires], [200] * 19)
+        self.assertEqual(disk.calls.count("sync_data"), 4)
+
+    def test_pauses_while_it_begins(self) -> None:
+        """While an upload's files are made, its body waits in the network."""
+        thread = Thread()
+        self.start(run=thread.run)
+        file = ClientFile(CONTENT)
+        data = file.upload(1)
+        wire = self.connect().send(data[:-60])
+        self.assertEqual(wire.transport.producerState, "paused")
+        thread.work(2)
+        self.assertEqual(wire.transport.producerState, "producing")
+        wire.send(data[-60:])
+        thread.work()
+        self.assertEqual(wire.answer().status, 200)
+
+    def test_breaks_while_it_begins(self) -> None:
+        """A connection that breaks while an upload's files are made leaves nothing claimed."""
+        thread = Thread()
+        self.start(run=thread.run)
+        file = ClientFile(CONTENT)
+        self.connect().send(file.upload(1)[:-60])
+        self.hang_up()
+        thread.work()
+        wire = self.connect().send(file.upload(1))
+        thread.work()
+        self.assertEqual(wire.answer().status, 200)
+
+    def test_breaks_after_it_ends(self) -> None:
+        """A connection that breaks while its chunk is made durable loses only the answer."""
+        thread = Thread()
+        self.start(run=thread.run)
+        file = ClientFile(CONTENT)
+        self.connect().send(file.upload(1))
+        self.hang_up()
+        thread.work()
+        self.assertEqual(self.connect().send(file.test(1)).answer().status, 200)
+
+    def test_close_waits(self) -> None:
+        """A store closes once what is under way is durable, and answers no more after that."""
+        thread = Thread()
+        self.start(run=thread.run)
+        file = ClientFile(CONTENT)
+        wire = self.connect().send(file.upload(1))
+        thread.work(2)
+        closing = self.store.close()
+        self.assertNoResult(closing)
+        late = self.connect().send(file.test(1))
+        thread.work()
+        self.successResultOf(closing)
+        self.assertEqual(wire.answer().status, 200)
+        self.assertEqual(late.answer().status, 503)
+        self.store = self.make_store()
+
+    def test_finish_on_a_test(self) -> None:
+        """A file whose end failed is finished by the next question for one of its chunks."""
+        disk = FaultyDisk()
+        self.start(disk=disk)
+        file = ClientFile(CONTENT)
+        disk.link = fail_once(disk.link, OSError(errno.EIO, "broken"))  # type: ignore[method-assign]
+        for number, status in ((1, 200), (2, 200), (3, 500)):
+            self.assertEqual(self.ask(file.upload(number)).status, status)
+        self.assertEqual(self.finished(), {})
+        self.assertEqual(self.ask(file.test(2)).content["status"], "complete")
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+        self.flushLoggedErrors(OSError)
+
+    def test_one_end_for_all(self) -> None:
+        """Whoever asks while the end is under way waits for it; there is one."""
+        done: Deferred[None] = Deferred()
+        told: list[ReceivedFile] = []
+
+        def observe(file: ReceivedFile) -> Deferred[None]:
+            told.append(file)
+            return done
+
+        self.start(on_complete=observe)
+        file = ClientFile(CONTENT)
+        wires = [self.connect().send(file.upload(number)) for number in (1, 2, 3)]
+        wires += [self.connect().send(data) for data in (file.test(1), file.upload(2))]
+        self.assertEqual([wire.answers() == [] for wire in wires], [False] * 2 + [True] * 3)
+        done.callback(None)
+        for wire in wires[2:]:
+            self.assertEqual(wire.answer().content["status"], "complete")
+        self.assertEqual(len(told), 1)
+
+
+class Thread:
+    """A thread that works when it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Deferred[Any], Callable[[], Any]]] = []
+
+    def run(self, work: Callable[..., _T], *arguments: Any) -> Deferred[_T]:
+        """Have something done later."""
+        done: Deferred[_T] = Deferred()
+        self.waiting.append((done, lambda: work(*arguments)))
+        return done
+
+    def work(self, steps: int = 1000) -> None:
+        """Do so many of the things that wait, or all."""
+        while self.waiting and steps:
+            done, work = self.waiting.pop(0)
+            done.callback(work())
+            steps -= 1
+
+
+def fail_once(call: Callable[..., _T], error: OSError) -> Callable[..., _T]:
+    """A call that fails the first time."""
+    errors = [error]
+
+    def failing(*arguments: Any) -> _T:
+        if errors:
+            raise errors.pop()
+        return call(*arguments)
+
+    return failing
+
+
+class IntruderTests(ReceiverTestCase):
+    """Somebody plants things in the folder."""
+
+    def test_planted_names(self) -> None:
+        """A name that is a link, a folder or another file is left alone, and so is its target."""
+        target = self.mktemp()
+        with open(target, "w") as file:
+            file.write("precious")
+        plants = (
+            lambda path: os.symlink(os.path.abspath(target), path),
+            lambda path: os.symlink("nowhere", path),
+            os.mkdir,
+            os.mkfifo,
+        )
+        for plant in plants:
+            self.root = self.mktemp()
+            self.start()
+            plant(os.path.join(self.root, "file.dat"))
+            self.assertEqual(self.send_all(ClientFile(CONTENT)), [3, 1, 2])
+            with open(self.received[-1].path, "rb") as received:
+                self.assertEqual(received.read(), CONTENT)
+            with open(target) as file:
+                self.assertEqual(file.read(), "precious")
+            self.assertFalse(os.path.exists(os.path.join(self.root, "nowhere")))
+
+    def test_planted_inside(self) -> None:
+        """Links in the private folder are not followed, and the upload begins anew."""
+        target = os.path.abspath(self.mktemp())
+        for ending in ("data", "chunks", "done", "new"):
+            self.root = self.mktemp()
+            self.start()
+            file = ClientFile(CONTENT)
+            self.ask(file.upload(1))
+            self.successResultOf(self.store.close())
+            private = os.path.join(self.root, ".resumable")
+            key = os.listdir(private)[0].partition(".")[0]
+            path = os.path.join(private, f"{key}.{ending}")
+            if os.path.exists(path):
+                os.remove(path)
+            os.symlink(target, path)
+            self.start()
+            self.assertEqual(self.send_all(file), [3, 1, 2])
+            self.assertEqual(self.finished(), {"file.dat": CONTENT})
+            self.assertFalse(os.path.exists(target))
+
+    def test_private_folder_is_a_link(self) -> None:
+        """A private folder that is a link to elsewhere is refused."""
+        os.mkdir(self.root)
+        os.symlink(os.path.abspath(self.mktemp()), os.path.join(self.root, ".resumable"))
+        with self.assertRaises(OSError):
+            self.make_store()
+
+    def test_garbage(self) -> None:
+        """Records that are none are as good as absent."""
+        for garbage in (b"", b"\n", b"[]\n\0", b"{}\n", b"\xff\n", b"x" * 3000):
+            for ending in ("chunks", "done"):
+                self.root = self.mktemp()
+                self.start()
+                file = ClientFile(CONTENT)
+                self.ask(file.upload(1))
+                self.successResultOf(self.store.close())
+                private = os.path.join(self.root, ".resumable")
+                key = os.listdir(private)[0].partition(".")[0]
+                with open(os.path.join(private, f"{key}.{ending}"), "wb") as record:
+                    record.write(garbage)
+                self.start()
+                self.assertEqual(self.send_all(file), [3, 1, 2])
+                self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+    def test_other_files(self) -> None:
+        """Files in the private folder that are not the receiver's stay."""
+        self.start()
+        path = os.path.join(self.root, ".resumable", "note")
+        with open(path, "w"):
+            pass
+        self.successResultOf(self.store.close())
+        self.start(expire=1)
+        self.clock.advance(10**10)
+        self.successResultOf(self.store.sweep())
+        self.assertTrue(os.path.exists(path))
+
+    def test_two_receivers(self) -> None:
+        """A folder belongs to one store at a time."""
+        self.start()
+        with self.assertRaises(BlockingIOError):
+            self.make_store()
+        self.successResultOf(self.store.close())
+        self.start()
+
+
+class ExpiryTests(ReceiverTestCase):
+    """Nothing is kept for ever."""
+
+    def test_expires(self) -> None:
+        """An upload that got nothing for long enough is forgotten; a finished file stays."""
+        self.start(expire=100)
+        stale = ClientFile(CONTENT, "stale", "stale")
+        self.ask(stale.upload(1))
+        self.send_all(ClientFile(CONTENT))
+        sending = self.connect().send(ClientFile(CONTENT, "busy", "busy").upload(1)[:-60])
+        newest = max(
+            os.stat(os.path.join(self.root, ".resumable", name)).st_mtime
+            for name in os.listdir(os.path.join(self.root, ".resumable"))
+        )
+        self.clock.advance(newest + 50)
+        self.assertEqual(self.successResultOf(self.store.sweep()), 0)
+        self.clock.advance(51)
+        self.assertEqual(self.successResultOf(self.store.sweep()), 2)
+        self.assertEqual(self.ask(stale.test(1)).status, 404)
+        self.assertEqual(self.private(), ["chunks", "data"])
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+        self.assertEqual(sending.answers(), [])
+
+    def test_never(self) -> None:
+        """Without a time nothing expires."""
+        self.start()
+        self.ask(ClientFile(CONTENT).upload(1))
+        self.clock.advance(10**10)
+        self.assertEqual(self.successResultOf(self.store.sweep()), 0)
+
+    def test_descriptors(self) -> None:
+        """However many uploads begin, few files are open, and none when the store is closed."""
+        disk = FaultyDisk()
+        self.start(disk=disk, max_open=5)
+        files = [ClientFile(CONTENT, f"{n}", f"{n}") for n in range(50)]
+        for number in (1, 2, 3):
+            for file in files:
+                self.assertEqual(self.ask(file.upload(number)).status, 200)
+                self.assertLessEqual(len(disk.descriptors), 2 * 6 + 2)
+        self.assertEqual(len(self.finished()), 50)
+        self.successResultOf(self.store.close())
+        self.assertEqual(disk.descriptors, set())
+
+    def test_real_disk(self) -> None:
+        """The real disk does all this too."""
+        self.start(disk=Disk())
+        self.assertEqual(self.send_all(ClientFile(CONTENT)), [3, 1, 2])
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+
+class AnyOrderTests(ReceiverTestCase):
+    """Properties of arbitrary uploads."""
+
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def test_any_schedule(self, data: st.DataObject) -> None:
+        """In any order, with restarts and repetitions anywhere, the file arrives byte for byte."""
+        self.root, self.received = self.mktemp(), []
+        content = data.draw(st.binary(max_size=64))
+        chunk_size = data.draw(st.integers(1, 70))
+        force = data.draw(st.booleans())
+        file = ClientFile(content, chunk_size=chunk_size, force=force)
+        numbers = list(range(1, file.layout.count + 1))
+        order = data.draw(st.lists(st.sampled_from(numbers), max_size=20))
+        order += data.draw(st.permutations(numbers))
+        self.start(disk=QuickDisk())
+        for number in order:
+            if data.draw(st.integers(0, 9)) == 0:
+                self.successResultOf(self.store.close())
+                self.start(disk=QuickDisk())
+            self.assertEqual(self.ask(file.upload(number)).status, 200)
+        self.assertEqual(self.finished(), {"file.dat": content})
+        self.assertEqual(len(self.received), 1)
+        self.successResultOf(self.store.close())
