@@ -12,12 +12,20 @@ from attrs import frozen
 from twisted.internet.defer import CancelledError
 
 from .body import PIECE, ChunkBody
-from .errors import ChunkRejected, Redirected
+from .errors import ChunkRejected, ConnectFailed, Redirected, TransportError
 from .file import ResumableChunk, ResumableFile
 from .limiter import RateLimiter
 from .opener import AHEAD, Opener
 from .options import Options, check_headers, query_pairs
-from .protocol import ChunkFacts, FileFacts, Template, Verdict, classify, parse_ranges, without_query
+from .protocol import (
+    ChunkFacts,
+    FileFacts,
+    Template,
+    Verdict,
+    classify,
+    parse_ranges,
+    without_query,
+)
 from .source import BytesSource
 from .transport import Answer, Transport
 
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from .queue import ChunkQueue
 
 __all__ = ["Delivery", "Plan", "Result"]
+
 
 @frozen
 class Result:
@@ -167,7 +176,14 @@ class Delivery:
             url = plan.template.test_url(target, facts, query)
         headers = await self._custom_headers(chunk)
         self._still_wanted(file, offset)
-        answer = await self._transport.exchange(options.test_method, url, headers)
+        try:
+            answer = await self._transport.exchange(options.test_method, url, headers)
+        except ConnectFailed:
+            raise
+        except TransportError:
+            # A test that is not answered says nothing: the chunk is sent, as resumable.js does.
+            plan.tested.add(offset)
+            return None
         plan.tested.add(offset)
         verdict = classify(
             answer.status, stored=self._stored, permanent=self._test_permanent, test=True
