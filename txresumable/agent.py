@@ -138,7 +138,9 @@ class KeepingAgent:
         cut = min(end for end in (slash, question, len(uri)) if end >= 0)
         path = uri[cut:]
         origin = self._origins.get(uri[:cut]) or self._origin(uri[:cut])
-        head = _head(method, path if path[:1] == b"/" else b"/" + path, origin.host, headers, bodyProducer)
+        head = _head(
+            method, path if path[:1] == b"/" else b"/" + path, origin.host, headers, bodyProducer
+        )
         bodiless = method == b"HEAD"
         while origin.idle:
             connection = origin.idle.pop()
@@ -348,7 +350,7 @@ def _connect_error(failure: Failure) -> Exception:
     )
 
 
-def tls_error(error: BaseException) -> TLSRejected | None:
+def tls_error(error: BaseException | None) -> TLSRejected | None:
     """
     What TLS found wrong with the peer, or the peer with us.
 

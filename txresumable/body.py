@@ -42,7 +42,6 @@ class ChunkBody:
         "_consumer",
         "_done",
         "_end",
-       
         "_head",
         "_limiter",
         "_moved",

@@ -101,11 +101,11 @@ class SteadyClock:
         self._pulse: threading.Event | None = None
 
     def callLater(
-        self, delay: float, call: Callable[..., object], *args: Any, **kwargs: Any
+        self, delay: float, callable: Callable[..., object], *args: Any, **kwargs: Any
     ) -> SteadyCall:
         if delay < 0:
             raise ValueError(f"delay must be 0 or more, not {delay}")
-        later = SteadyCall(self, self.seconds() + delay, lambda: call(*args, **kwargs))
+        later = SteadyCall(self, self.seconds() + delay, lambda: callable(*args, **kwargs))
         self._push(later)
         return later
 

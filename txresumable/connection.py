@@ -18,9 +18,9 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IConsumer,
     IHandshakeListener,
+    IProtocol,
     IPushProducer,
     ITCPTransport,
-    IProtocol,
 )
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
@@ -35,7 +35,7 @@ from .sendqueue import unsent_bytes
 __all__ = ["HTTPConnection", "Reply"]
 
 LIMIT = 64 * 1024
-"""Bytes that the head of an answer (with all informational ones before it) may have, and its body."""
+"""Bytes of an answer's head, with all informational ones before it, and of its body."""
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([^\r\n]*))?\Z")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\0\r\n]*?)[ \t]*\Z")
@@ -85,6 +85,8 @@ class HTTPConnection(Protocol):
     :ivar usable: whether another one may be sent.
     :ivar idle_since: since when, in seconds of the clock, nothing was under way.
     """
+
+    transport: Any
 
     def __init__(
         self,
@@ -158,7 +160,9 @@ class HTTPConnection(Protocol):
 
     # Sending -----------------------------------------------------------------------------------
 
-    def send(self, head: bytes, body: IBodyProducer | None, *, bodiless: bool = False) -> Deferred[Reply]:
+    def send(
+        self, head: bytes, body: IBodyProducer | None, *, bodiless: bool = False
+    ) -> Deferred[Reply]:
         """
         Send a request.
 
@@ -269,9 +273,7 @@ class HTTPConnection(Protocol):
             if match is None:
                 raise MalformedReply(f"a line of its head is {_shown(line)}")
             headers.addRawHeader(match[1], match[2])
-        self._reply = Reply(
-            (b"HTTP", 1, int(status[1])), code, status[3] or b"", headers
-        )
+        self._reply = Reply((b"HTTP", 1, int(status[1])), code, status[3] or b"", headers)
         self._frame(self._reply, headers)
         # An answer before the request is out: what is not sent yet would not be read.
         self._stop_early()
@@ -329,7 +331,7 @@ class HTTPConnection(Protocol):
                 self._buffer = self._buffer[len(data) :]
                 self._left -= len(data)
                 self._keep_data(data)
-                if self._waiting is None:
+                if not self.busy:
                     return
                 if not self._left:
                     self._chunk = "end"

@@ -147,7 +147,9 @@ class ResumableFile:
         self._best = 0.0
 
     def __repr__(self) -> str:
-        return f"<ResumableFile {self.file_name!r} {self.state.value} {self.fraction_completed:.1%}>"
+        return (
+            f"<ResumableFile {self.file_name!r} {self.state.value} {self.fraction_completed:.1%}>"
+        )
 
     # What users see ----------------------------------------------------------------------------
 
@@ -414,7 +416,9 @@ class ResumableChunk:
         self.offset = offset
 
     def __repr__(self) -> str:
-        return f"<ResumableChunk {self.number} of {self.file.file_name!r} {self.state.name.lower()}>"
+        return (
+            f"<ResumableChunk {self.number} of {self.file.file_name!r} {self.state.name.lower()}>"
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ResumableChunk):

@@ -43,9 +43,7 @@ class Fingerprint:
     sample: bytes
 
 
-def fingerprint(
-    size: int, mtime_ns: int | None, read: Callable[[int, int], bytes]
-) -> Fingerprint:
+def fingerprint(size: int, mtime_ns: int | None, read: Callable[[int, int], bytes]) -> Fingerprint:
     """
     Look at a file.  Blocks: not for the reactor thread.
 

@@ -131,9 +131,7 @@ class Intake:
             )
         return identifier
 
-    async def _conclude(
-        self, file: ResumableFile, group: Group, naming: Deferred[str]
-    ) -> bool:
+    async def _conclude(self, file: ResumableFile, group: Group, naming: Deferred[str]) -> bool:
         """:returns: whether the file must wait until fewer files are open."""
         try:
             file.unique_identifier = await naming

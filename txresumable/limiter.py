@@ -45,7 +45,7 @@ class RateLimiter:
         return self._rate
 
     @rate.setter
-    def rate(self, rate: float | None) -> None:
+    def rate(self, rate: Any) -> None:
         if rate is not None and (
             isinstance(rate, bool) or not isinstance(rate, (int, float)) or not rate > 0
         ):

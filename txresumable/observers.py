@@ -109,7 +109,7 @@ class Outcome(Generic[_T]):
         self._result.append(result)
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
-            waiter.callback(result)  # type: ignore[arg-type]
+            waiter.callback(result)
 
     def _detach(self, waiter: Deferred[_T]) -> None:
         if waiter in self._waiting:

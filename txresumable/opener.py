@@ -140,6 +140,6 @@ def _digest_closed(source: Source, size: int) -> str:
         source.close()
 
 
-def out_of_descriptors(error: BaseException) -> bool:
+def out_of_descriptors(error: BaseException | None) -> bool:
     """Whether an error says that too many files are open: that passes."""
     return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)

@@ -7,7 +7,7 @@ Names are resumable.js's in Python's form; durations are in seconds and sizes in
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Union
 from urllib.parse import urlsplit
 
@@ -140,6 +140,8 @@ def check_headers(headers: object, option: str = "headers") -> Mapping[str, str]
     """
     if not isinstance(headers, Mapping):
         raise InvalidOption(option, type(headers), "must be a mapping of names to values")
+    name: Any
+    value: Any
     for name, value in headers.items():
         if not isinstance(name, str) or not _TOKEN.match(name):
             raise InvalidOption(option, name, "takes header names that are HTTP tokens")
@@ -183,7 +185,7 @@ def _statuses(_: object, attribute: Attribute[Any], value: object) -> None:
             _refuse(attribute, status, "takes HTTP statuses from 100 to 599")
 
 
-def _to_frozenset(value: Collection[int] | None) -> Any:
+def _to_frozenset(value: Any) -> Any:
     if value is None:
         return None
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
@@ -191,7 +193,7 @@ def _to_frozenset(value: Collection[int] | None) -> Any:
     return frozenset(value)
 
 
-def _to_types(value: Collection[str] | str) -> tuple[str, ...]:
+def _to_types(value: Any) -> tuple[str, ...]:
     kinds = (value,) if isinstance(value, str) else tuple(value)
     for kind in kinds:
         if not isinstance(kind, str) or not kind.strip():
@@ -217,9 +219,7 @@ class Options:
     headers: PerChunk = field(factory=dict, validator=_headers, repr=False)
     query: PerChunk = field(factory=dict, validator=_query, repr=False)
     with_credentials: bool = field(default=False, validator=_switch)
-    insecure_credentials: str = field(
-        default="warn", validator=_one_of("warn", "refuse", "allow")
-    )
+    insecure_credentials: str = field(default="warn", validator=_one_of("warn", "refuse", "allow"))
     trust_root: Any = None
     client_certificate: Any = field(default=None, repr=False)
 
@@ -283,7 +283,9 @@ class Options:
             not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1
         ):
             raise InvalidOption(
-                "simultaneous_uploads", concurrency, "must be a whole number of at least 1, or 'auto'"
+                "simultaneous_uploads",
+                concurrency,
+                "must be a whole number of at least 1, or 'auto'",
             )
         if self.method == "octet" and self.chunk_format == "base64":
             raise InvalidOption("chunk_format", "base64", "must be 'blob' when method is 'octet'")

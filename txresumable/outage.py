@@ -8,6 +8,7 @@ from .file import ResumableFile
 
 __all__ = ["Outage"]
 
+
 class Outage:
     """
     Whether the server can be reached at all.

@@ -28,7 +28,6 @@ _OPEN |= getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
 
-
 # Where read_now() reads to before it copies: used in the reactor thread only, between two lines.
 _scratch = memoryview(bytearray(128 * 1024))
 
@@ -322,9 +321,7 @@ def make_source(what: Any, file_name: str | None) -> tuple[Source, str]:
 def _file_object(what: Any, file_name: str | None) -> tuple[Source, str]:
     inner = getattr(what, "file", what)  # tempfile's wrappers keep the file in .file
     if not hasattr(inner, "read") or not hasattr(inner, "seek"):
-        raise TypeError(
-            f"a file is a path, a seekable binary file object or bytes, not {what!r}"
-        )
+        raise TypeError(f"a file is a path, a seekable binary file object or bytes, not {what!r}")
     if getattr(inner, "closed", False):
         raise ValueError(f"{what!r} is closed")
     if isinstance(inner, io.TextIOBase):
@@ -337,9 +334,9 @@ def _file_object(what: Any, file_name: str | None) -> tuple[Source, str]:
         raise ValueError(f"{what!r} has no name: file_name is needed")
     raw = inner if isinstance(inner, io.RawIOBase) else getattr(inner, "raw", None)
     # Only a plain file's descriptor has the bytes that its read() gives: a gzip file's has not.
-    if type(inner) in (io.BufferedReader, io.BufferedRandom, io.FileIO) and type(raw) is io.FileIO:
-        if stat.S_ISREG(os.fstat(inner.fileno()).st_mode):
-            return OpenFileSource(file_name, inner), file_name
+    plain = type(inner) in (io.BufferedReader, io.BufferedRandom, io.FileIO)
+    if plain and type(raw) is io.FileIO and stat.S_ISREG(os.fstat(inner.fileno()).st_mode):
+        return OpenFileSource(file_name, inner), file_name
     return FileObjectSource(file_name, inner), file_name
 
 

@@ -16,7 +16,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
-from twisted.web.client import PotentialDataLoss, ResponseDone
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 
 from .agent import KeepingAgent, ReadyHeaders, tls_error
@@ -37,7 +38,10 @@ from .version import __version__
 
 __all__ = ["Answer", "Transport"]
 
-_STANDARD = {"user-agent": f"User-Agent: txresumable/{__version__}\r\n", "accept": "Accept: */*\r\n"}
+_STANDARD = {
+    "user-agent": f"User-Agent: txresumable/{__version__}\r\n",
+    "accept": "Accept: */*\r\n",
+}
 
 
 @frozen
@@ -308,7 +312,7 @@ class _Exchange:
                 timer.cancel()
         request, self._request = self._request, None
         if not self._result.called:
-            self._result.callback(result)  # type: ignore[arg-type]
+            self._result.callback(result)
         if isinstance(result, Failure) and request is not None:
             request.addErrback(lambda _: None)
             request.cancel()

@@ -254,7 +254,7 @@ class Resumable(Events):
             self._enqueue(file)
             return
         preparing = Deferred.fromCoroutine(self._prepare(file))
-        preparing.addErrback(lambda failure: self._fail(file, failure.value))
+        preparing.addErrback(self._broken, file)
 
     async def _prepare(self, file: ResumableFile) -> None:
         hook = self.options.preprocess_file
@@ -525,7 +525,7 @@ class Resumable(Events):
             file._end(FileState.COMPLETED, None)
 
         comparing = self.digest(file).addCallback(compare)
-        comparing.addErrback(lambda failure: self._fail(file, failure.value))
+        comparing.addErrback(self._broken, file)
 
     def _retry(
         self, file: ResumableFile, offset: int, error: Exception, requested: float | None
@@ -583,6 +583,11 @@ class Resumable(Events):
         self._emit("file_retry", file)
         if file.state is FileState.READY:
             self._wait(file, offset, delay)
+
+    def _broken(self, failure: Failure, file: ResumableFile) -> None:
+        error = failure.value
+        assert isinstance(error, Exception)
+        self._fail(file, error)
 
     def _fail(self, file: ResumableFile, error: Exception) -> None:
         if file._unfinished:
@@ -686,7 +691,7 @@ class Resumable(Events):
         for file in reversed(list(self._handles)):
             file.cancel()
         for waiter in joining:
-            waiter.callback(result)  # type: ignore[arg-type]
+            waiter.callback(result)
 
 
 class _Unreadable(PathSource):

@@ -1,4 +1,4 @@
-"""This package's version."""
+"""The version of the package."""
 
 __all__ = ["__version__"]
 
