@@ -1,0 +1,355 @@
+"""
+The deliberate differences between resumable.js in a browser and this library.
+
+``docs/differences.rst`` has them in one table; this module reads it.  Each row names a kind,
+and each kind is one narrow change of what a scenario is expected to do.  A row that changes
+nothing is an error, as is a kind without a row.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from attrs import define, frozen
+
+from txresumable import identifiers
+
+from .scenario import Scenario
+
+TABLE = Path(__file__).parent.parent.parent / "docs" / "differences.rst"
+
+
+@frozen
+class Difference:
+    """
+    One row of the table.
+
+    :ivar scenarios: ids, or ``("all",)``.
+    :ivar kind: its name.
+    :ivar what: what differs, in words.
+    :ivar reason: why.
+    """
+
+    scenarios: tuple[str, ...]
+    kind: str
+    what: str
+    reason: str
+
+    def concerns(self, scenario: str) -> bool:
+        """
+        Whether the row is about a scenario.
+
+        :param scenario: its id.
+        """
+        return self.scenarios == ("all",) or scenario in self.scenarios
+
+    def literals(self) -> tuple[str, ...]:
+        """
+        What the row names in double back-quotes.
+        """
+        return tuple(re.findall(r"``([^`]+)``", self.what))
+
+
+@define
+class Expectation:
+    """
+    What a scenario is to do: what resumable.js did, changed by what the table says.
+
+    :ivar options: what our client is given besides the translated options.
+    :ivar constant: names of headers, in lower case, that are not compared.
+    :ivar requests: in order.
+    :ivar waits: seconds between a failed upload and the next attempt at the same.
+    :ivar events: in order.
+    :ivar chunks: of each file.
+    :ivar layout: the chunk ranges of each file, whatever became of it.
+    :ivar progress: of the uploader at the end.
+    :ivar observed: what hooks counted.
+    """
+
+    options: dict[str, Any]
+    constant: frozenset[str]
+    requests: list[dict[str, Any]]
+    waits: list[float]
+    events: list[tuple[str, ...]]
+    chunks: list[dict[str, Any]]
+    layout: list[list[list[int]]]
+    progress: float
+    observed: dict[str, Any]
+
+
+Change = Callable[[Expectation, Difference, Mapping[str, Scenario]], None]
+
+
+def load() -> list[Difference]:
+    """
+    The rows of the table in the documentation, without its heading.
+    """
+    _, _, rest = TABLE.read_text("utf-8").partition(".. list-table::")
+    rows: list[list[str]] = []
+    for line in rest.splitlines()[1:]:
+        if line and not line.startswith(" "):
+            break
+        if line.startswith("   * - "):
+            rows.append([line[7:]])
+        elif line.startswith("     - "):
+            rows[-1].append(line[7:])
+        elif rows:
+            rows[-1][-1] += " " + line.strip()
+    return [_row(*map(str.strip, cells)) for cells in rows[1:]]
+
+
+def _row(scenarios: str, kind: str, what: str, reason: str) -> Difference:
+    return Difference(tuple(re.findall(r"[\w-]+", scenarios)), kind.strip("`"), what, reason)
+
+
+def recorded(scenario: Scenario, options: Mapping[str, Any]) -> Expectation:
+    """
+    What resumable.js did, before anything of the table.
+
+    :param scenario: which.
+    :param options: the translated options; a wait before a retry is one of them.
+    """
+    return Expectation(
+        options={},
+        constant=frozenset(),
+        requests=deepcopy(list(scenario.requests)),
+        waits=[options.get("chunk_retry_interval") or 0.0] * _retries(scenario),
+        events=list(scenario.events),
+        chunks=deepcopy(list(scenario.chunks)),
+        layout=[_layout(file.size, options.get("chunk_size", 1048576)) for file in scenario.files],
+        progress=scenario.progress,
+        observed=deepcopy(scenario.observed),
+    )
+
+
+def _layout(size: int, chunk_size: int) -> list[list[int]]:
+    """
+    The floor rule, as ``ResumableFile.bootstrap`` and ``ResumableChunk`` have it.
+    """
+    count = max(size // chunk_size, 1)
+    starts = [chunk_size * number for number in range(count)]
+    return [[start, end] for start, end in zip(starts, [*starts[1:], size], strict=True)]
+
+
+def _retries(scenario: Scenario) -> int:
+    """
+    How many uploads came after an attempt at the same that was answered, or dropped, without
+    success.
+    """
+    failed: set[str] = set()
+    retries = 0
+    for request, reply in zip(scenario.requests, scenario.replies, strict=True):
+        if request["body"] is not None:
+            retries += request["target"] in failed
+            failed.discard(request["target"])
+            if reply.status not in (200, 201):
+                failed.add(request["target"])
+    return retries
+
+
+def _constant_headers(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    expected.constant = frozenset(name.lower() for name in row.literals())
+
+
+def _header_order(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    for request in expected.requests:
+        request["headers"] = sorted((name.lower(), value) for name, value in request["headers"])
+
+
+def _boundary(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    for request in expected.requests:
+        if request["body"] is not None and "boundary" in request["body"]:
+            request["body"]["boundary"] = "<boundary>"
+
+
+def _identifier(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    expected.options["generate_unique_identifier"] = identifiers.resumable_js
+
+
+def _back_off(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    """
+    Retries come at once, as in resumable.js, unless the server asks for a wait.
+    """
+    expected.options["retry_policy"] = lambda attempt, requested: requested or 0.0
+
+
+def _slot_given_back(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    """
+    While a chunk waits the others are sent, which takes no time at all here.
+    """
+    first = [
+        each for at, each in enumerate(expected.requests) if each not in expected.requests[:at]
+    ]
+    again = [each for at, each in enumerate(expected.requests) if each in expected.requests[:at]]
+    expected.requests = first + again
+
+
+def _repetition(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    """
+    Some uploads were made twice by the browser itself, without a word to the library: what the
+    library asked for is one more than it announced retries.
+    """
+    test, *uploads = expected.requests
+    retries = expected.events.count(("fileRetry", "file.bin"))
+    assert all(upload == uploads[0] for upload in uploads)
+    expected.requests = [test, *uploads[: retries + 1]]
+    expected.waits = expected.waits[:retries]
+
+
+def _no_cors(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    expected.requests = [each for each in expected.requests if each["method"] != "OPTIONS"]
+    for request in expected.requests:
+        request["headers"] = [pair for pair in request["headers"] if pair[0].lower() != "origin"]
+
+
+def _redirected_test(
+    expected: Expectation, row: Difference, scenarios: Mapping[str, Scenario]
+) -> None:
+    """
+    As if the test had been answered 404: the chunk is sent.
+    """
+    test, _ = expected.requests
+    other = next(each for each in scenarios["get-404"].requests if each["body"] is not None)
+    assert test["target"] == other["target"], "get-404 is about the same file"
+    expected.requests = [test, deepcopy(other)]
+
+
+def _redirected_upload(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    """
+    The redirect ends the file.
+    """
+    expected.requests.pop()
+    expected.waits = []
+    success = next(event for event in expected.events if event[0] == "fileSuccess")
+    at = expected.events.index(success)
+    expected.events[at : at + 1] = [("fileError", *success[1:]), ("error", *success[1:])]
+    for file in expected.chunks:
+        file["ranges"] = []
+
+
+def _tested_again(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    """
+    An upload whose last attempt was given up, or lost its connection twice, is preceded by a test.
+    """
+    tests = {each["target"]: each for each in expected.requests if each["body"] is None}
+    unknown: Counter[str] = Counter()
+    requests: list[dict[str, Any]] = []
+    for request in expected.requests:
+        target = request["target"]
+        if request["body"] is not None:
+            if unknown[target] > 1:
+                # Those of several slots are all asked for before the first of them is sent.
+                at = len(requests)
+                while at and _is_plain_upload(requests[at - 1]):
+                    at -= 1
+                requests.insert(at, {**tests[target], "aborted": False})
+                unknown[target] = 0
+            if request["aborted"]:
+                unknown[target] += 2
+            elif request["dropped"]:
+                unknown[target] += 1
+        requests.append(request)
+    expected.requests = requests
+
+
+def _is_plain_upload(request: dict[str, Any]) -> bool:
+    return request["body"] is not None and not (request["aborted"] or request["dropped"])
+
+
+def _lost_connection(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    """
+    Of two lost connections the first is made up for in silence, as all are by the browser.
+    """
+    at = next(index for index, event in enumerate(expected.events) if event[0] == "fileSuccess")
+    expected.events.insert(at, ("fileRetry", expected.events[at][1]))
+    assert expected.waits == [0.0, 0.0]
+
+
+def _retry_after(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    expected.waits = [2.0]
+
+
+def _fragment(expected: Expectation, row: Difference, scenarios: Mapping[str, Scenario]) -> None:
+    """
+    The targets are those of the same file without a fragment.
+    """
+    for request, other in zip(expected.requests, scenarios["get-404"].requests, strict=True):
+        request["target"] = other["target"]
+
+
+def _failed_file(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    """
+    The file keeps its chunks, and its progress is what was stored: nothing, in all that was
+    recorded.
+    """
+    for file, ranges in zip(expected.chunks, expected.layout, strict=True):
+        if not file["ranges"]:
+            file["ranges"] = ranges
+            expected.progress = 0.0
+
+
+def _empty_file(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    expected.progress = 1.0
+
+
+def _files_added(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    expected.events.insert(1, ("filesAdded",))
+
+
+def _start(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    """
+    ``upload_start`` comes when there is something to upload.
+    """
+    expected.events.remove(("uploadStart",))
+    expected.events.insert(expected.events.index(("filesAdded",)) + 1, ("uploadStart",))
+
+
+KINDS: dict[str, Change] = {
+    "constant-headers": _constant_headers,
+    "header-order": _header_order,
+    "boundary": _boundary,
+    "identifier": _identifier,
+    "back-off": _back_off,
+    "slot-given-back": _slot_given_back,
+    "retry-after": _retry_after,
+    "redirected-test": _redirected_test,
+    "redirected-upload": _redirected_upload,
+    "browser-repeats-408": _repetition,
+    "lost-connection": _lost_connection,
+    "tested-again": _tested_again,
+    "fragment": _fragment,
+    "no-cors": _no_cors,
+    "failed-file": _failed_file,
+    "empty-file": _empty_file,
+    "files-added": _files_added,
+    "upload-start": _start,
+}
+
+
+def expect(
+    scenario: Scenario,
+    options: Mapping[str, Any],
+    table: Sequence[Difference],
+    scenarios: Mapping[str, Scenario],
+) -> tuple[Expectation, list[Difference]]:
+    """
+    What a scenario is to do here: what is special about it first, then what goes for all.
+
+    :param scenario: which.
+    :param options: its translated options.
+    :param table: the differences.
+    :param scenarios: all of them, by id.
+    :return: the expectation, and the rows that changed it.
+    """
+    expected = recorded(scenario, options)
+    effective = []
+    for row in sorted(table, key=lambda row: row.scenarios == ("all",)):
+        if row.concerns(scenario.id):
+            before = deepcopy(expected)
+            KINDS[row.kind](expected, row, scenarios)
+            if expected != before:
+                effective.append(row)
+    return expected, effective

@@ -1,0 +1,243 @@
+"""
+The options of each recorded scenario, translated by hand from the JavaScript of the recording.
+
+A scenario that is missing here fails.  Nothing is added or left out that the recording does not
+have; where Python has no word for what JavaScript says, a comment tells.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from .scenario import Scenario
+
+
+@frozen
+class Page:
+    """
+    What the page around resumable.js offered to the options.
+
+    :ivar origin: scheme and host, which the page's URLs were relative to.
+    :ivar clock: for ``setTimeout``.
+    :ivar observed: what hooks count, as the recording has it.
+    """
+
+    origin: str
+    clock: IReactorTime
+    observed: dict[str, Any] = field(factory=dict)
+
+    def note(self, name: str, value: Any) -> None:
+        """
+        Append to one of the page's lists.
+
+        :param name: which.
+        :param value: what.
+        """
+        self.observed.setdefault(name, []).append(value)
+
+
+Options = dict[str, Any]
+Translation = Callable[[Page], Options]
+
+
+def _plain(**options: Any) -> Translation:
+    """
+    The options that nearly all scenarios share, and some of its own.
+    """
+    return lambda page: {
+        "target": page.origin + "/u",
+        "chunk_size": 1000,
+        "simultaneous_uploads": 1,
+        **options,
+    }
+
+
+def _default(page: Page) -> Options:
+    return {"target": page.origin + "/u"}
+
+
+def _test_target(page: Page) -> Options:
+    return _plain(test_target=page.origin + "/t")(page)
+
+
+def _query_function(page: Page) -> Options:
+    def query(file: Any, chunk: Any) -> dict[str, object]:
+        page.observed["query_calls"] = page.observed.get("query_calls", 0) + 1
+        return {"off": chunk.offset, "name": file.file_name, "call": page.observed["query_calls"]}
+
+    return _plain(query=query)(page)
+
+
+def _headers_function(file: Any, chunk: Any) -> dict[str, str]:
+    return {"X-Name": file.file_name, "X-Off": str(chunk.offset)}
+
+
+def _empty_default(page: Page) -> Options:
+    def refused(file: Any, count: int) -> None:
+        page.note("rejected", f"minFileSize {count}")
+
+    return _plain(min_file_size_error_callback=refused)(page)
+
+
+def _target_query(page: Page) -> Options:
+    return _plain(target=page.origin + "/u?a=1&b=x%20y")(page)
+
+
+def _target_fragment(page: Page) -> Options:
+    return _plain(target=page.origin + "/u#frag")(page)
+
+
+def _target_function(page: Page) -> Options:
+    def target(pairs: list[str]) -> str:
+        page.note("target_args", [pairs])
+        return page.origin + "/fn?only=this"
+
+    return _plain(target=target)(page)
+
+
+def _identifier_promise(page: Page) -> Options:
+    def identify(file: Any) -> Deferred[str]:
+        return deferLater(page.clock, 0.05, lambda: "later")
+
+    return _plain(generate_unique_identifier=identify)(page)
+
+
+def _other_origin(page: Page) -> Options:
+    # window.OTHER: the page's server under a second name.
+    other = page.origin.replace("127.0.0.1", "localhost")
+    return _plain(target=other + "/u", with_credentials=True)(page)
+
+
+def _three_at_once(page: Page) -> Options:
+    return {"target": page.origin + "/u", "chunk_size": 1000}
+
+
+def _upload_on_added(page: Page) -> Options:
+    return _plain(chunk_size=100)(page)
+
+
+def _upload_at_once(page: Page) -> Options:
+    return {"target": page.origin + "/u", "chunk_size": 100, "test_chunks": False}
+
+
+def _preprocess(page: Page) -> Options:
+    def preprocess(chunk: Any) -> Deferred[None]:
+        # `tested` is the original's own; that no test came before is to be seen from the requests.
+        page.note("preprocess", f"{chunk.offset}:false")
+        return deferLater(page.clock, 0.02, lambda: None)
+
+    return _plain(preprocess=preprocess)(page)
+
+
+_AWKWARD_QUERY = {
+    "upload token": "a b&c=d/é+%",
+    "n": 1,
+    "b": True,
+    "z": None,
+    "u": "undefined",  # Python has no such value; in JavaScript it is sent as its name.
+    "arr": [1, 2],
+    "empty": "",
+}
+
+_TABLE: dict[str, Translation] = {
+    "default": _default,
+    "sequential": _plain(),
+    "octet": _plain(method="octet"),
+    "put": _plain(upload_method="PUT", test_method="HEAD"),
+    "namespace": _plain(parameter_namespace="ns_", query={"token": "t"}),
+    "test-target": _test_target,
+    "test-target-slash": _plain(test_target="/"),
+    "query-object": _plain(query=_AWKWARD_QUERY),
+    "query-function": _query_function,
+    "headers-object": _plain(headers={"X-Tok": "abc", "X-Csrf-Token": "q=="}),
+    "headers-function": _plain(headers=_headers_function),
+    "force-chunk-size": _plain(force_chunk_size=True),
+    "empty-min0": _plain(min_file_size=0),
+    "empty-default": _empty_default,
+    "chunk-type": _plain(set_chunk_type_from_file=True),
+    "no-type": _plain(),
+    "base64": _plain(chunk_format="base64"),
+    "target-query": _target_query,
+    "target-fragment": _target_fragment,
+    "target-function": _target_function,
+    "names-unicode": _plain(),
+    "names-quote": _plain(),
+    "relative-path": _plain(),
+    "test-off": _plain(test_chunks=False),
+    "identifier-function": _plain(
+        generate_unique_identifier=lambda file: f"id with /../ & é {file.size}"
+    ),
+    "identifier-promise": _identifier_promise,
+    "with-credentials-cross-origin": _other_origin,
+    "retry-503-twice": _plain(),
+    "retry-503-interval": _plain(chunk_retry_interval=0.3, max_chunk_retries=5),
+    "retry-always-503-max3": _plain(max_chunk_retries=3),
+    "retry-dropped": _plain(max_chunk_retries=5),
+    "retry-after-header": _plain(max_chunk_retries=3),
+    "timeout": _plain(chunk_timeout=0.2, max_chunk_retries=5),
+    "timeout-test": _plain(chunk_timeout=0.2, max_chunk_retries=5),
+    "permanent-404": _three_at_once,
+    "pause-resume": _three_at_once,
+    "upload-on-added": _upload_on_added,
+    "upload-at-once": _upload_at_once,
+    "preprocess": _preprocess,
+    **{
+        f"sizes-{rule}-{size}": _plain(test_chunks=False, force_chunk_size=rule == "force")
+        for rule, sizes in {
+            "floor": (1, 999, 1000, 1001, 2000, 2001, 2999, 3000),
+            "force": (1, 999, 1000, 1001, 1999, 2000, 2999, 3000),
+        }.items()
+        for size in sizes
+    },
+    **{
+        f"get-{status}": _plain()
+        for status in (200, 204, 302, 400, 401, 403, 404, 409, 415, 501, 503)
+    },
+    **{
+        f"post-{status}": _plain(max_chunk_retries=2)
+        for status in (
+            *(
+                200,
+                201,
+                204,
+                206,
+                301,
+                302,
+                307,
+                400,
+                401,
+                402,
+                403,
+                404,
+                405,
+                408,
+                410,
+                411,
+                415,
+                416,
+            ),
+            *(423, 429, 500, 502, 503, 504, 507),
+        )
+    },
+}
+
+
+def translate(scenario: Scenario, page: Page) -> Options:
+    """
+    The options of one scenario.
+
+    :param scenario: which.
+    :param page: what the page offers to them.
+    """
+    return _TABLE[scenario.id](page)
+
+
+def translated() -> set[str]:
+    """
+    The ids of all scenarios that are translated.
+    """
+    return set(_TABLE)
