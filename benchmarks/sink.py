@@ -1,0 +1,134 @@
+"""The sink: the C server that all clients of the benchmarks send to."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE / "sink.c"
+
+
+def build(folder: Path) -> Path:
+    """
+    Compile the sink.
+
+    :param folder: where the program goes.
+    :raises SystemExit: there is no C compiler, or OpenSSL's headers are missing.
+    """
+    program = folder / "sink"
+    command = [os.environ.get("CC", "gcc"), "-O2", "-Wall", "-Wextra", "-std=gnu11", "-o", str(program), str(SOURCE)]
+    try:
+        subprocess.run([*command, "-lssl", "-lcrypto"], check=True, capture_output=True, text=True)
+    except FileNotFoundError:
+        sys.exit("The benchmarks need a C compiler (gcc, or what CC names).")
+    except subprocess.CalledProcessError as error:
+        if "openssl/" in error.stderr:
+            sys.exit("The benchmarks need OpenSSL's headers (Debian and Ubuntu: libssl-dev).")
+        sys.exit(f"The sink does not compile:\n{error.stderr}")
+    return program
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """
+    A certificate for 127.0.0.1 that is its own authority, and its key.
+
+    :param folder: where ``certificate.pem`` and ``key.pem`` go.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "The sink of the benchmarks")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
+    usage = x509.KeyUsage(True, False, False, False, False, True, False, False, False)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=30))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_path, key_path = folder / "certificate.pem", folder / "key.pem"
+    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return certificate_path, key_path
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Which core the client runs on and which the sink; the same one where there is only one."""
+
+    client: int
+    sink: int
+
+    @classmethod
+    def available(cls) -> Cores:
+        """The first two cores that this process may use: the second for the client."""
+        cores = sorted(os.sched_getaffinity(0))
+        return cls(client=cores[min(1, len(cores) - 1)], sink=cores[0])
+
+
+class Sink:
+    """
+    The running sink; a context manager.
+
+    :param folder: where the program and the certificate are made.
+    :param core: the core it is pinned to.
+    """
+
+    def __init__(self, folder: Path, core: int) -> None:
+        self.certificate, key = make_certificate(folder)
+        self._process = subprocess.Popen(
+            [str(build(folder)), str(self.certificate), str(key)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        os.sched_setaffinity(self._process.pid, {core})
+        assert self._process.stdout is not None
+        plain, secure = self._process.stdout.readline().split()
+        self.url = f"http://127.0.0.1:{plain}"
+        self.secure_url = f"https://127.0.0.1:{secure}"
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it by closing its standard input."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._process.stdout.close()
+
+    def reset(self) -> dict[str, float]:
+        """What was counted since the last time; the counters start anew."""
+        with urllib.request.urlopen(self.url + "/reset", timeout=30) as reply:
+            counters: dict[str, float] = json.load(reply)
+        return counters
