@@ -19,6 +19,9 @@ from txresumable.protocol import ChunkFacts, FileFacts, Rendering, Template
 from txresumable.receiver import Disk, ReceivedFile, ReceiverSite, Store, at_once, make_site
 
 
+TARGET = "http://receiver.example/"
+
+
 class Killed(BaseException):
     """The process is gone."""
 
@@ -128,7 +131,12 @@ class Connection:
     @property
     def closed(self) -> bool:
         """Whether the receiver has closed it."""
-        return bool(self.transport.disconnecting or self.transport.aborting)
+        return bool(self.transport.disconnecting)
+
+    @property
+    def aborted(self) -> bool:
+        """Whether it has done so without waiting for anything."""
+        return bool(self.transport.disconnected)
 
     def send(self, data: bytes, pieces: int = 65536) -> Connection:
         """Send bytes, in pieces of so many."""
@@ -195,7 +203,7 @@ class ClientFile:
     def test(self, number: int, checksum: str = "", method: str = "GET", **headers: str) -> bytes:
         """A test of a chunk."""
         facts = ChunkFacts(number, len(self.chunk(number)), checksum)
-        url = self.template.test_url("/", facts, ())
+        url = self.template.test_url(TARGET, facts, ())
         return request(method, url, headers)
 
     def upload(
@@ -209,7 +217,7 @@ class ClientFile:
     ) -> bytes:
         """An upload of a chunk, or of other bytes in its place."""
         facts = ChunkFacts(number, len(self.chunk(number)), checksum)
-        head = self.template.upload(self.template.upload_url("/", facts, ()), facts, ())
+        head = self.template.upload(self.template.upload_url(TARGET, facts, ()), facts, ())
         data = self.chunk(number) if data is None else data
         if self.rendering.base64:
             data = self.rendering.encode_chunk(data)
@@ -219,6 +227,7 @@ class ClientFile:
 
 def request(method: str, url: str, headers: dict[str, str], body: bytes = b"") -> bytes:
     """The bytes of a request."""
+    url = url.removeprefix(TARGET[:-1])
     lines = [f"{method} {url} HTTP/1.1", "Host: receiver.example"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     if method in ("POST", "PUT"):

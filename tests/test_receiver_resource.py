@@ -217,9 +217,9 @@ class TestRequestTests(ReceiverTestCase):
     def test_long_list(self) -> None:
         """A list of chunks that is too long for a header is left out."""
         self.start()
-        file = ClientFile(bytes(4000), chunk_size=1)
+        file = ClientFile(bytes(2000), chunk_size=1)
         wire = self.connect()
-        for number in range(1, 4001, 2):
+        for number in range(1, 2001, 2):
             wire.send(file.upload(number))
         wire.transport.clear()
         answer = self.ask(file.test(1))

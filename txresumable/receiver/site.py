@@ -131,8 +131,8 @@ class ReceiverChannel(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         if self._ignoring:
             return
-        self._got += len(data)
         super().dataReceived(data)  # type: ignore[no-untyped-call]
+        self._got += len(data)
 
     def lineReceived(self, line: bytes) -> None:
         if not self.requests:
@@ -212,6 +212,7 @@ class ReceiverSite(Site):
     :param min_rate: the fewest bytes a second that a request may arrive with, once it has begun;
         slower ones are cut off.
     :param options: what :class:`twisted.web.server.Site` takes.
+    :ivar connections: the connections that there are, with the addresses of their peers.
     """
 
     protocol = ReceiverChannel  # type: ignore[assignment]
@@ -230,7 +231,7 @@ class ReceiverSite(Site):
         )
         self.min_rate = min_rate
         self._max_connections = max_connections
-        self._connections: dict[ReceiverChannel, str] = {}
+        self.connections: dict[ReceiverChannel, str] = {}
 
     def acceptableProtocols(self) -> list[bytes]:
         """HTTP/1.1."""
@@ -242,19 +243,19 @@ class ReceiverSite(Site):
     def admit(self, channel: ReceiverChannel) -> bool:
         """Whether a new connection may stay, as far as others from its address go."""
         host = str(getattr(channel.transport.getPeer(), "host", ""))
-        if list(self._connections.values()).count(host) >= self._max_connections:
+        if list(self.connections.values()).count(host) >= self._max_connections:
             self._log.warn("too many connections from {host}", host=host)
             return False
-        self._connections[channel] = host
+        self.connections[channel] = host
         return True
 
     def forget(self, channel: ReceiverChannel) -> None:
         """A connection has ended."""
-        self._connections.pop(channel, None)
+        self.connections.pop(channel, None)
 
     def drop_connections(self) -> None:
         """Cut all connections off."""
-        for channel in list(self._connections):
+        for channel in list(self.connections):
             channel.transport.abortConnection()
 
 

@@ -1,0 +1,289 @@
+"""Tests for the connections of the receiver."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
+
+from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, request
+from txresumable.receiver import ReceiverSite, Store, make_site
+
+CONTENT = bytes(range(65, 90))
+
+
+class StreamingTests(ReceiverTestCase):
+    """Bodies are handled as they arrive."""
+
+    def test_kept_connection(self) -> None:
+        """One connection carries many requests, sent one by one or all at once."""
+        self.start()
+        file = ClientFile(CONTENT, force=True)
+        requests = [data for n in (1, 2, 3) for data in (file.test(n), file.upload(n))]
+        wire = self.connect()
+        statuses = [wire.send(data).answer().status for data in requests]
+        self.assertEqual(statuses, [404, 200] * 3)
+        other = ClientFile(CONTENT, "other", "other", force=True)
+        requests = [data for n in (1, 2, 3) for data in (other.test(n), other.upload(n))]
+        statuses = [answer.status for answer in wire.send(b"".join(requests)).answers()]
+        self.assertEqual(statuses, [404, 200] * 3)
+        self.assertEqual(self.finished(), {"file.dat": CONTENT, "other": CONTENT})
+
+    def test_connection_goes_on_after_refusal(self) -> None:
+        """After a refused chunk of modest size the connection is still of use."""
+        self.start()
+        file = ClientFile(CONTENT)
+        wire = self.connect().send(file.upload(1, bytes(100_000)))
+        self.assertEqual(wire.answer().status, 400)
+        self.assertEqual(wire.send(file.upload(1)).answer().status, 200)
+
+    def test_transfer_encoding(self) -> None:
+        """A body of no announced length is taken too."""
+        self.start()
+        data = ClientFile(CONTENT, octet=True).upload(1)
+        head, _, body = data.partition(b"\r\n\r\n")
+        head = head.replace(b"Content-Length: 10", b"Transfer-Encoding: chunked")
+        pieces = b"".join(b"2\r\n" + body[n : n + 2] + b"\r\n" for n in range(0, 10, 2))
+        self.assertEqual(self.ask(head + b"\r\n\r\n" + pieces + b"0\r\n\r\n").status, 200)
+
+    def test_refused_early(self) -> None:
+        """A long body that is refused is not waited for, and the sender can read why."""
+        for announced in (True, False):
+            self.root = self.mktemp()
+            self.start()
+            file = ClientFile(CONTENT, octet=True)
+            data = file.upload(1, bytes(3_000_000))
+            if not announced:
+                new = b"Transfer-Encoding: chunked\r\n\r\n2dc6c0\r\n"
+                data = data.replace(b"Content-Length: 3000000\r\n\r\n", new)
+            wire = self.connect().send(data[: 70_000 if announced else 2_000_000])
+            answer = wire.answer()
+            self.assertEqual((answer.status, answer.headers["connection"]), (400, "close"))
+            wire.send(data[2_000_000:] + b"\r\n0\r\n\r\n")
+            wire.send(file.test(1))
+            self.assertEqual(wire.answers(), [])
+            self.hang_up()
+
+    def test_refused_without_reading(self) -> None:
+        """A page that may not upload is told so before its body is there."""
+        self.start()
+        data = ClientFile(bytes(5_000_000), chunk_size=10**7).upload(1, origin="https://evil")
+        self.assertEqual(self.connect().send(data[:100_000]).answer().status, 403)
+        self.assertEqual(self.private(), [])
+
+    def test_long_head(self) -> None:
+        """A long head is understood to 64 KiB, and refused beyond."""
+        self.start()
+        for size, statuses in ((30_000, [200]), (40_000, [])):
+            file = ClientFile(CONTENT, "x" * size, f"{size}", octet=True)
+            wire = self.connect().send(file.upload(1))
+            self.assertEqual([answer.status for answer in wire.answers()], statuses)
+            self.assertEqual(wire.closed, not statuses)
+
+    def test_malformed(self) -> None:
+        """What is not HTTP is refused."""
+        self.start()
+        for data in (b"what\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"):
+            self.assertEqual(self.ask(data).status, 400)
+
+
+class LimitTests(ReceiverTestCase):
+    """Connections cost something."""
+
+    def test_trickle(self) -> None:
+        """A request that arrives slower than the least rate is cut off; its chunk is free then."""
+        self.start(site={"min_rate": 10})
+        file = ClientFile(bytes(10_000), chunk_size=10**6)
+        data = file.upload(1)
+        wire = self.connect().send(data[:3000])
+        for second in range(40):
+            self.clock.advance(1)
+            wire.send(data[3000 + 9 * second : 3009 + 9 * second])
+            if wire.closed:
+                break
+        self.assertEqual(second, 39)
+        self.assertTrue(wire.aborted)
+        self.hang_up()
+        self.assertEqual(self.ask(data).status, 200)
+
+    def test_slow_but_steady(self) -> None:
+        """A request that arrives faster than that is left in peace, however long it takes."""
+        self.start(site={"min_rate": 10})
+        data = ClientFile(bytes(10_000), chunk_size=10**6).upload(1)
+        wire = self.connect()
+        for start in range(0, len(data), 11):
+            self.assertFalse(wire.closed)
+            wire.send(data[start : start + 11])
+            self.clock.advance(1)
+        self.assertEqual(wire.answer().status, 200)
+
+    def test_slow_disk(self) -> None:
+        """Nobody is cut off for what the disk takes."""
+        waiting: list[Any] = []
+
+        def run(work: Any, *arguments: Any) -> Deferred[Any]:
+            done: Deferred[Any] = Deferred()
+            waiting.append((done, work, arguments))
+            return done
+
+        def work() -> None:
+            done, call, arguments = waiting.pop(0)
+            done.callback(call(*arguments))
+
+        self.start(run=run)
+        file = ClientFile(bytes(10_000), chunk_size=10**6)
+        data = file.upload(1)
+        wire = self.connect().send(data[:5000])
+        self.clock.advance(30)
+        self.assertFalse(wire.closed)
+        work()
+        work()
+        wire.send(data[5000:])
+        self.clock.advance(1000)
+        while waiting:
+            work()
+        self.assertEqual(wire.answer().status, 200)
+
+    def test_idle(self) -> None:
+        """A connection that asks nothing is closed after a minute."""
+        self.start()
+        idle, used = self.connect(), self.connect()
+        used.send(ClientFile(CONTENT).test(1))
+        self.clock.advance(59)
+        self.assertFalse(idle.closed or used.closed)
+        self.clock.advance(2)
+        self.assertTrue(idle.closed and used.closed)
+
+    def test_connections(self) -> None:
+        """One address may have so many connections and no more; others are not concerned."""
+        self.start(site={"max_connections": 2})
+        first, second, third = (self.connect() for _ in range(3))
+        self.assertEqual([w.closed for w in (first, second, third)], [False, False, True])
+        self.assertFalse(self.connect("192.0.2.2").closed)
+        self.connections.remove(first)
+        first.lose()
+        self.assertFalse(self.connect().closed)
+
+    def test_protocol(self) -> None:
+        """Over TLS only HTTP/1.1 is offered."""
+        self.assertEqual(self.start().acceptableProtocols(), [b"http/1.1"])
+
+
+class EmbeddingTests(ReceiverTestCase):
+    """The resource is used in other people's sites."""
+
+    def test_in_a_tree(self) -> None:
+        """Below another resource, next to ones that know nothing of this, bodies stream too."""
+
+        class Echo(Resource):
+            isLeaf = True
+
+            def render_POST(self, request: Request) -> bytes:
+                assert request.content is not None
+                return request.content.read()
+
+        self.start()
+        root = Resource()
+        root.putChild(b"upload", self.site.resource)
+        root.putChild(b"echo", Echo())
+        self.site = ReceiverSite(root, reactor=self.clock)
+        file = ClientFile(CONTENT)
+        for number in (1, 2):
+            data = file.upload(number).replace(b"POST /?", b"POST /upload?")
+            answer = self.ask(data)
+            self.assertEqual(answer.status, 200, (answer, data))
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+        kind = {"content_type": "text/plain"}
+        self.assertEqual(self.ask(request("POST", "/echo", kind, b"hello")).body, b"hello")
+        self.assertEqual(self.ask(request("GET", "/nothing", {})).status, 404)
+
+    def test_in_a_plain_site(self) -> None:
+        """In a site of Twisted's own, bodies are collected first and then handled the same."""
+        self.start()
+        plain = Site(self.site.resource, parsePOSTFormSubmission=False, reactor=self.clock)
+        file = ClientFile(os.urandom(300_000), chunk_size=100_000)
+        for number in (1, 2, 3):
+            for data, status in (
+                (file.upload(number, b"short"), 400),
+                (file.upload(number, bytes(200_000)), 400),
+                (file.upload(number), 200),
+            ):
+                wire = Connection(plain).send(data)
+                self.assertEqual(wire.answer().status, status)
+                wire.lose()
+        self.assertEqual(self.finished(), {"file.dat": file.content})
+
+
+class LoopbackTests(TestCase):
+    """Over real sockets, with real threads."""
+
+    def setUp(self) -> None:
+        from twisted.internet import reactor
+
+        self.reactor: Any = reactor
+        self.root = self.mktemp()
+        self.store = Store(self.root, reactor=reactor)
+        self.addCleanup(self.store.close)
+        self.site = make_site(self.store, reactor=reactor)
+
+    async def listen(self) -> int:
+        """Listen; the port."""
+        endpoint = TCP4ServerEndpoint(self.reactor, 0, interface="127.0.0.1")
+        port = await endpoint.listen(self.site)
+        self.addCleanup(port.stopListening)
+        number: int = port.getHost().port
+        return number
+
+    async def ask(self, port: int, *pieces: bytes) -> bytes:
+        """Send requests and read until the receiver closes."""
+        endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", port)
+        reading = await endpoint.connect(Factory.forProtocol(Reading))
+        for piece in pieces:
+            reading.transport.write(piece)
+        answer: bytes = await reading.done
+        while self.site.connections:
+            await deferLater(self.reactor, 0.001)
+        return answer
+
+    async def test_uploads_at_once(self) -> None:
+        """Files sent over several connections at once arrive."""
+        port = await self.listen()
+        file = ClientFile(os.urandom(3_000_000), chunk_size=200_000)
+        asking = [
+            Deferred.fromCoroutine(self.ask(port, file.upload(number, connection="close")))
+            for number in range(1, file.layout.count + 1)
+        ]
+        for asked in asking:
+            self.assertIn(b" 200 OK", await asked)
+        with open(os.path.join(self.root, "file.dat"), "rb") as finished:
+            self.assertEqual(finished.read(), file.content)
+
+    async def test_refused_early(self) -> None:
+        """A client that goes on sending reads why it was refused."""
+        port = await self.listen()
+        data = ClientFile(CONTENT, octet=True).upload(1, bytes(20_000_000))
+        self.assertIn(b"HTTP/1.1 400", await self.ask(port, data))
+
+
+class Reading(Protocol):
+    """Reads until the end."""
+
+    def __init__(self) -> None:
+        self.done: Deferred[bytes] = Deferred()
+        self.data = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.data += data
+        if b"Connection: close" in self.data and self.data.endswith(b"}"):
+            assert self.transport is not None
+            self.transport.loseConnection()
+
+    def connectionLost(self, reason: object = None) -> None:  # type: ignore[override]
+        self.done.callback(self.data)
