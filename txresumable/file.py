@@ -346,8 +346,10 @@ class ResumableFile:
 
     def _stored(self, offset: int) -> None:
         """State first, then the chunk's signals and waiters."""
-        if not self._count_stored(offset):
-            return
+        if self._count_stored(offset):
+            self._tell_stored(offset)
+
+    def _tell_stored(self, offset: int) -> None:
         chunk = ResumableChunk(self, offset)
         self._fire("chunk_completed", chunk)
         self._owner.chunk_stored(chunk)

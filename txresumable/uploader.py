@@ -503,9 +503,10 @@ class Resumable(Events):
 
     def _stored(self, file: ResumableFile, offset: int, answer: Answer) -> None:
         file.reply = answer.text
-        if self.file_progress or self.progress or self.catch_all:
-            self._emit("file_progress", file)
-        file._stored(offset)
+        if file._count_stored(offset):
+            if self.file_progress or self.progress or self.catch_all:
+                self._emit("file_progress", file)
+            file._tell_stored(offset)
         if file._all_stored and file.state is FileState.READY:
             self._finish(file, answer)
 
