@@ -14,6 +14,7 @@ from .disk import Disk
 from .received import ReceivedFile
 from .reply import Refused
 from .resource import IBodyTaker, ReceiverResource
+from .service import ReceiverService
 from .site import ReceiverSite, StreamedRequest, make_site
 from .store import Store
 from .thread import Run, at_once, in_threads
@@ -23,6 +24,7 @@ __all__ = [
     "IBodyTaker",
     "ReceivedFile",
     "ReceiverResource",
+    "ReceiverService",
     "ReceiverSite",
     "Refused",
     "Run",

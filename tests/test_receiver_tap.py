@@ -1,0 +1,153 @@
+"""Tests for ``twistd resumable-receive``."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, cast
+
+from twisted.application.service import IService
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import EventLoggingObserver, MemoryReactorClock, RaisingMemoryReactor
+from twisted.logger import globalLogPublisher
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from tests.receiver_rig import QuickDisk
+from txresumable.receiver import ReceiverService, Store, at_once, make_site
+from txresumable.receiver.tap import Options, makeService
+
+
+def parse(*arguments: str) -> Options:
+    """Parse a command line."""
+    options = Options()
+    options.parseOptions(list(arguments))
+    return options
+
+
+class OptionsTests(SynchronousTestCase):
+    """The command line."""
+
+    def test_defaults(self) -> None:
+        """Without options it listens at port 8080 of the loopback interface."""
+        options = parse()
+        self.assertEqual(options["listen"], "tcp:8080:interface=127.0.0.1")
+        self.assertEqual((options["directory"], options["origins"]), (".", []))
+        self.assertEqual((options["max-file-size"], options["expire"]), (None, 604800))
+
+    def test_given(self) -> None:
+        """Options say otherwise."""
+        options = parse(
+            *("--port", "0", "--max-file-size", "20M", "--expire", "12h", "-d", "x"),
+            *("--origin", "https://a.example", "--origin", "*", "--max-unfinished-size", "1GiB"),
+        )
+        self.assertEqual(options["listen"], "tcp:0:interface=127.0.0.1")
+        self.assertEqual(options["max-file-size"], 20 << 20)
+        self.assertEqual(options["max-unfinished-size"], 1 << 30)
+        self.assertEqual(options["expire"], 43200)
+        self.assertEqual(options["origins"], ["https://a.example", "*"])
+        self.assertEqual(parse("--listen", "unix:x")["listen"], "unix:x")
+        self.assertEqual(parse("--expire", "0")["expire"], None)
+
+    def test_bad(self) -> None:
+        """A bad option is a usage error that names it."""
+        for arguments in (
+            ("--port", "x"),
+            ("--port", "65536"),
+            ("--port", "1", "--listen", "tcp:1"),
+            ("--max-file-size", "big"),
+            ("--max-file-size", "-1"),
+            ("--expire", "soon"),
+            ("--max-connections", "1.5"),
+            ("--origin", "example.com"),
+            ("--dialect", "tus"),
+            ("--nonsense",),
+            ("argument",),
+        ):
+            self.assertRaises(UsageError, parse, *arguments)
+
+    def test_help(self) -> None:
+        """The help names every option."""
+        text = str(Options())
+        for name in ("directory", "port", "listen", "origin", "expire", "min-rate"):
+            self.assertIn(f"--{name}=", text)
+
+
+class MakeServiceTests(SynchronousTestCase):
+    """Making the service."""
+
+    def test_service(self) -> None:
+        """A service comes of good options, and it makes its folder."""
+        root = self.mktemp()
+        service = makeService(parse("--directory", root, "--port", "0"))
+        verifyObject(IService, service)
+        self.assertTrue(os.path.isdir(root))
+        self.successResultOf(cast(ReceiverService, service).stopService())
+
+    def test_bad(self) -> None:
+        """A directory or an endpoint that cannot be used is a usage error."""
+        path = self.mktemp()
+        with open(path, "w"):
+            pass
+        for arguments in (
+            ("--directory", path),
+            ("--directory", self.mktemp(), "--listen", "nonsense"),
+            ("--directory", self.mktemp(), "--listen", "tcp:x"),
+            ("--directory", self.mktemp(), "--listen", "what:1"),
+        ):
+            self.assertRaises(UsageError, makeService, parse(*arguments))
+
+    def test_in_use(self) -> None:
+        """A directory that another receiver uses is a usage error."""
+        root = self.mktemp()
+        store = Store(root, run=at_once)
+        self.assertRaises(UsageError, makeService, parse("--directory", root))
+        self.successResultOf(store.close())
+
+
+class ServiceTests(SynchronousTestCase):
+    """The service at work."""
+
+    def make(self, reactor: Any, **options: Any) -> ReceiverService:
+        """A service over a reactor in memory."""
+        self.root = self.mktemp()
+        store = Store(self.root, run=at_once, disk=QuickDisk(), **options)
+        site = make_site(store, reactor=reactor)
+        endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+        return ReceiverService(endpoint, site, store, reactor)
+
+    def test_says_where(self) -> None:
+        """It logs where it listens."""
+        observer = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        reactor = MemoryReactorClock()
+        service = self.make(reactor)
+        service.privilegedStartService()
+        service.startService()
+        self.assertIn("http://0.0.0.0:0/", [event.get("url") for event in observer])
+        self.assertIsNotNone(service.address)
+        self.successResultOf(service.stopService())
+        self.assertEqual(reactor.getDelayedCalls(), [])
+
+    def test_sweeps(self) -> None:
+        """It forgets what has expired, from time to time."""
+        reactor = MemoryReactorClock()
+        service = self.make(reactor, expire=100, now=lambda: reactor.seconds() + 10**10)
+        service.startService()
+        path = os.path.join(self.root, ".resumable", "0" * 64 + ".done")
+        with open(path, "w"):
+            pass
+        self.assertTrue(os.path.exists(path))
+        reactor.advance(600)
+        self.assertFalse(os.path.exists(path))
+        self.successResultOf(service.stopService())
+        self.assertEqual(reactor.getDelayedCalls(), [])
+
+    def test_cannot_listen(self) -> None:
+        """If it cannot listen it does not start."""
+        error = CannotListenError("127.0.0.1", 0, OSError("taken"))
+        reactor = RaisingMemoryReactor(listenException=error)
+        reactor.seconds = lambda: 0.0  # type: ignore[attr-defined]
+        service = self.make(reactor)
+        self.assertRaises(CannotListenError, service.privilegedStartService)
+        self.successResultOf(service.stopService())
