@@ -287,6 +287,8 @@ class HTTPConnection(Protocol):
         lengths = set(_tokens(headers, b"content-length"))
         if self._bodiless or reply.code in (204, 304):
             self._left = 0
+            if reply.code == 204 and (codings or lengths - {b"0"}):
+                self._keep = False  # a body is announced that may not be: it may yet come
         elif codings:
             if codings != [b"chunked"] or lengths:
                 raise MalformedReply("its body is framed in more ways than one")
