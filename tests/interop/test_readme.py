@@ -45,7 +45,7 @@ def first_example(readme: str) -> str:
     block = re.search(
         r"^\.\. code(?:-block)?:: python\n((?:\s*:.*\n)*)((?:\n|[ \t]+.*\n)+)", readme, re.M
     )
-    assert block is not None
+    assert block is not None, "the README has no Python block"
     return textwrap.dedent(block[2])
 
 
