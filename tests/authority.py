@@ -52,9 +52,7 @@ class Authority:
         )
         return secret + _pem(certificate)
 
-    def _builder(
-        self, name: x509.Name, key: ec.EllipticCurvePrivateKey
-    ) -> x509.CertificateBuilder:
+    def _builder(self, name: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         now = datetime.now(timezone.utc)
         return (
             x509.CertificateBuilder()

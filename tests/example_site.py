@@ -23,6 +23,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from tests.authority import Authority
+from tests.socks import SocksFactory
 from txresumable.receiver import ReceivedFile, ReceiverResource, ReceiverSite, Refused, Store
 
 __all__ = ["ExampleSite"]
@@ -32,15 +33,18 @@ _SECRET = b"what signs URLs"
 
 class ExampleSite:
     """
-    All servers of the examples.
+    All servers of the examples; the working directory has to be their folder, since the address
+    of a Unix socket has to be short.
 
     :ivar received: what arrived, in order.
-    :ivar seen: the query strings of the requests for each guarded path.
+    :ivar proxied: the request lines that the HTTP proxy got.
+    :ivar socks: the SOCKS server.
     """
 
     def __init__(self, reactor: Any, folder: Path) -> None:
         self.received: list[ReceivedFile] = []
         self.proxied: list[bytes] = []
+        self.socks = SocksFactory(reactor)
         self._reactor = reactor
         self._folder = folder
         self._stores: list[Store] = []
@@ -63,14 +67,16 @@ class ExampleSite:
             "web": reactor.listenTCP(0, plain, interface="127.0.0.1"),
             "secure": reactor.listenSSL(0, secure, context, interface="127.0.0.1"),
             "proxy": reactor.listenTCP(0, _proxy(self.proxied), interface="127.0.0.1"),
-            "unix": reactor.listenUNIX(str(self._folder / "uploads.sock"), plain),
+            "socks": reactor.listenTCP(0, self.socks, interface="127.0.0.1"),
+            "unix": reactor.listenUNIX("uploads.sock", plain),
         }
         self._ports = list(ports.values())
         self.addresses = {
             "https://secure.example.com": f"https://localhost:{ports['secure'].getHost().port}",
             "https://example.com": f"http://127.0.0.1:{ports['web'].getHost().port}",
             "proxy.example.com:3128": f"127.0.0.1:{ports['proxy'].getHost().port}",
-            "/run/uploads.sock": str(self._folder / "uploads.sock"),
+            "tor.example.com:9050": f"127.0.0.1:{ports['socks'].getHost().port}",
+            "/run/uploads.sock": "uploads.sock",
         }
 
     def localize(self, text: str) -> str:
@@ -155,6 +161,8 @@ class _Answer(Resource):
 
     def render(self, request: Request) -> bytes:
         request.setHeader(b"content-type", b"application/json")
+        # treq keeps connections for minutes, in a pool that cannot be emptied from outside.
+        request.setHeader(b"connection", b"close")
         return json.dumps(self._answer(request)).encode()
 
 

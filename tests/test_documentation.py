@@ -63,18 +63,36 @@ class PageTests(TestCase):
             "printed": self.printed,
             "print": lambda *things, **how: self.printed.append(" ".join(map(str, things))),
             "reactor": reactor,
+            "arrived": self.arrived,
             "site": self.site,
             "stored": self.site.stored,
             "test": self,
         }
-        self.addCleanup(self.close_uploaders)
+        self.note_uploaders()
         self.servers: list[Server] = []
+
+    def arrived(self, name: str) -> None:
+        """A file has arrived as it is; the next example finds another in its place."""
+        path = self.folder / name
+        self.assertEqual(self.site.stored(name), path.read_bytes())
+        self.site.received.clear()
+        path.write_bytes(os.urandom(_FILES[name]))
 
     async def close_uploaders(self) -> None:
         """Pages need not show that an uploader is closed when its program ends."""
-        for thing in list(self.names.values()):
-            if isinstance(thing, Resumable):
-                await thing.close()
+        for uploader in self.uploaders:
+            await uploader.close()
+
+    def note_uploaders(self) -> None:
+        make = Resumable.__init__
+
+        def noted(uploader: Resumable, *args: Any, **options: Any) -> None:
+            make(uploader, *args, **options)
+            self.uploaders.append(uploader)
+
+        self.uploaders: list[Resumable] = []
+        self.patch(Resumable, "__init__", noted)
+        self.addCleanup(self.close_uploaders)
 
     async def run_page(self, page: Path) -> None:
         for example in examples(page):
