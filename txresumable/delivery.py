@@ -70,6 +70,13 @@ class Plan:
         self.preprocessed: set[int] = set()
         self.digests: dict[int, str] = {}
 
+    def forget(self) -> None:
+        """Know nothing of what the server has, nor of what was done to chunks."""
+        self.misses = 0
+        self.whole = False
+        self.tested.clear()
+        self.preprocessed.clear()
+
     @classmethod
     def of(cls, file: ResumableFile, options: Options) -> Plan:
         """

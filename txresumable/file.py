@@ -240,6 +240,8 @@ class ResumableFile:
         """Start over: stop what is under way and count every chunk as absent."""
         self._owner.stop(self)
         self._forget()
+        if self._plan is not None:
+            self._plan.forget()
         if self.state is not FileState.ADDED:
             self.state = FileState.READY
 

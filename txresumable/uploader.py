@@ -254,6 +254,8 @@ class Resumable(Events):
             self._enqueue(file)
             return
         preparing = Deferred.fromCoroutine(self._prepare(file))
+        if not preparing.called:  # else files_added comes first, and begins the upload
+            preparing.addCallback(lambda _: self._pump())
         preparing.addErrback(self._broken, file)
 
     async def _prepare(self, file: ResumableFile) -> None:
@@ -652,7 +654,8 @@ class Resumable(Events):
         handle._settle(file._result(), heard=heard)
         self._check_joined()
         self._check_end()
-        self._pump()
+        if self._started:
+            self._pump()
 
     def _report(self, file: ResumableFile) -> None:
         error = file.error
