@@ -170,10 +170,11 @@ class DerivedTests(SynchronousTestCase):
         Compare requests and events.
         """
         constant, identify = _settings()
-        seen, _ = run(
+        seen, page = run(
             case.files,
             Answers(case.answers),
             lambda page: {"generate_unique_identifier": identify, **case.options(page)},
+            case.driver,
         )
         sent = [_derived(request, constant) for request in seen.requests]
         expected = [(each.request, tuple(sorted(each.headers)), each.body) for each in case.sent]
@@ -181,6 +182,7 @@ class DerivedTests(SynchronousTestCase):
         self.assertEqual(sent, expected)
         if case.events is not None:
             self.assertEqual(tuple(seen.events), case.events)
+        self.assertEqual(page.observed, case.seen)
 
 
 def _settings() -> tuple[frozenset[str], Any]:

@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import field, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from .scenario import Reply, SampleFile
+from .session import Driver, Session
 from .translation import Page
 
 Part = tuple[tuple[str, ...], bytes]
@@ -45,6 +48,8 @@ class Case:
     :ivar answers: from method, target and how often that was asked before, to a reply.
     :ivar sent: what is expected, in order.
     :ivar events: what is expected, in order; ``None`` if the case is not about events.
+    :ivar driver: what the page does besides adding its files.
+    :ivar seen: what hooks are to have seen.
     """
 
     id: str
@@ -56,6 +61,8 @@ class Case:
     answers: Callable[[str, str, int], Reply] = field(
         default=lambda method, target, before: Reply(404 if method == "GET" else 200)
     )
+    driver: Driver = field(factory=Driver)
+    seen: dict[str, Any] = field(factory=dict)
 
 
 def sample(name: str, size: int, kind: str = "a/b", relative_path: str | None = None) -> SampleFile:
@@ -322,7 +329,7 @@ def _one_name_twice() -> Case:
     test = [("n", "1"), ("n", "12-f")]
     return Case(
         "one-name-twice",
-        "two parameters of one name: both in a test, the last value at the first place in an upload",
+        "two parameters of one name: both in a test; in an upload the last value, in the first place",
         options(
             chunk_number_parameter_name="n",
             identifier_parameter_name="n",
@@ -788,6 +795,259 @@ def _headers() -> Case:
     )
 
 
+def _tried_once_more() -> Case:
+    def retry(session: Session) -> None:
+        tried: list[Any] = []
+
+        def again(failed: list[Any]) -> None:
+            if not tried:
+                tried.append(failed)
+                session.again(session.uploader.files[0])
+
+        session.uploader.completed.register(again)
+
+    return Case(
+        "tried-once-more",
+        "file.retry() after a permanent error: bootstrap() makes new chunks, which are tested",
+        options(),
+        (sample("f", 20),),
+        (*both(1, 10, 20, 2), *both(1, 10, 20, 2), *both(2, 10, 20, 2)),
+        _events(
+            *(*_ADDED, "fileError f:ok", "error f:ok", "complete"),
+            *("uploadStart", "fileSuccess f:ok", "complete"),
+        ),
+        _answers(415),
+        Driver(before=retry),
+    )
+
+
+def _marked() -> Case:
+    return Case(
+        "marked",
+        "markChunksCompleted() from fileAdded: the first chunks are taken for sent",
+        options(),
+        (sample("f", 40),),
+        (*both(3, 10, 40, 4), *both(4, 10, 40, 4)),
+        _events(*_ADDED, "fileSuccess f:ok", "complete"),
+        driver=Driver(on_added=lambda session, file: file.mark_chunks_completed(2)),
+    )
+
+
+def _too_many_files() -> Case:
+    def options_of(page: Page) -> dict[str, Any]:
+        def refused(files: Any, count: int) -> None:
+            page.note("refused", ([file.file_name for file in files], count))
+
+        return options(max_files=2, max_files_error_callback=refused)(page)
+
+    return Case(
+        "too-many-files",
+        "maxFiles: none of too many is taken, and the callback hears of all",
+        options_of,
+        (sample("a", 12), sample("b", 12), sample("c", 12)),
+        (),
+        (),
+        seen={"refused": [(["a", "b", "c"], 0)]},
+    )
+
+
+def _enough_files() -> Case:
+    return Case(
+        "enough-files",
+        "maxFiles: as many as are allowed",
+        options(max_files=2, test_chunks=False),
+        (sample("a", 12), sample("b", 12)),
+        (uploaded(1, 12, 12, 1, "a"), uploaded(1, 12, 12, 1, "b")),
+    )
+
+
+def _refusals_counted() -> Case:
+    def options_of(page: Page) -> dict[str, Any]:
+        def callback(rule: str) -> Callable[[Any, int], None]:
+            return lambda file, count: page.note(rule, (file.file_name, count))
+
+        return options(
+            file_type=["ok"],
+            max_file_size=20,
+            test_chunks=False,
+            file_type_error_callback=callback("type"),
+            min_file_size_error_callback=callback("small"),
+            max_file_size_error_callback=callback("large"),
+        )(page)
+
+    return Case(
+        "refusals-counted",
+        "each callback hears how many files were refused before; the type is looked at first",
+        options_of,
+        (sample("a.no", 0), sample("b.ok", 0), sample("c.ok", 21), sample("d.ok", 12)),
+        (
+            Sent(
+                "POST /u?" + url(nine(1, 12, 12, 1, "d.ok", "12-dok")),
+                (
+                    *fields(nine(1, 12, 12, 1, "d.ok", "12-dok")),
+                    file_part(bytes(range(12)), "d.ok"),
+                ),
+            ),
+        ),
+        seen={"type": [("a.no", 0)], "small": [("b.ok", 1)], "large": [("c.ok", 2)]},
+    )
+
+
+def _same_file_twice() -> Case:
+    return Case(
+        "same-file-twice",
+        "addFile() skips a file whose identifier is there",
+        options(test_chunks=False),
+        (sample("f", 20), sample("f", 20)),
+        (uploaded(1, 10, 20, 2), uploaded(2, 10, 20, 2)),
+        _events(*_ADDED, "fileSuccess f:ok", "complete"),
+    )
+
+
+def _preprocessed_once() -> Case:
+    def options_of(page: Page) -> dict[str, Any]:
+        return options(
+            preprocess=lambda chunk: page.note("preprocess", chunk.number),
+            chunk_retry_interval=0,
+        )(page)
+
+    return Case(
+        "preprocessed-once",
+        "preprocess: before a chunk's first request, and not again for a retry",
+        options_of,
+        (sample("f", 20),),
+        (*both(1, 10, 20, 2), uploaded(1, 10, 20, 2), *both(2, 10, 20, 2)),
+        answers=_answers(503),
+        seen={"preprocess": [1, 2]},
+    )
+
+
+def _preprocessed_file() -> Case:
+    def options_of(page: Page) -> dict[str, Any]:
+        def preprocess(file: Any) -> Deferred[None]:
+            page.note("preprocess", file.file_name)
+            return deferLater(page.clock, 0.1, lambda: None)
+
+        return options(preprocess_file=preprocess)(page)
+
+    return Case(
+        "preprocessed-file",
+        "preprocessFile: before a file's first request, as long as it takes",
+        options_of,
+        (sample("f", 20),),
+        (*both(1, 10, 20, 2), *both(2, 10, 20, 2)),
+        _events(*_ADDED, "fileSuccess f:ok", "complete"),
+        seen={"preprocess": ["f"]},
+    )
+
+
+def _three_at_once() -> Case:
+    return Case(
+        "three-at-once",
+        "simultaneousUploads: three slots, over the end of a file",
+        options(simultaneous_uploads=3, test_chunks=False),
+        (sample("a", 40), sample("b", 20)),
+        (
+            *(chunk(number, "a") for number in (1, 2, 3, 4)),
+            uploaded(1, 10, 20, 2, "b"),
+            uploaded(2, 10, 20, 2, "b"),
+        ),
+        _events(
+            *("fileAdded a", "fileAdded b", "filesAdded", "uploadStart"),
+            *("fileSuccess a:ok", "fileSuccess b:ok", "complete"),
+        ),
+    )
+
+
+def _timed_out() -> Case:
+    return Case(
+        "timed-out",
+        "xhrTimeout of an upload counts as a failure; with tests off nothing is asked again",
+        options(chunk_timeout=0.2, test_chunks=False, chunk_retry_interval=0),
+        (sample("f", 12),),
+        (uploaded(1, 12, 12, 1),) * 2,
+        _events(*_ADDED, "fileRetry f", "fileSuccess f:ok", "complete"),
+        lambda method, target, before: Reply(200, delay=0.0 if before else 0.3),
+    )
+
+
+def _unanswered_test() -> Case:
+    return Case(
+        "unanswered-test",
+        "testHandler() on an error: the chunk is sent, and it is no retry",
+        options(),
+        (sample("f", 12),),
+        both(1, 12, 12, 1),
+        _events(*_ADDED, "fileSuccess f:ok", "complete"),
+        lambda method, target, before: Reply(0 if method == "GET" else 200),
+    )
+
+
+def _other_query() -> Case:
+    standard, second = nine(1, 10, 20, 2), nine(2, 10, 20, 2)
+
+    def change(session: Session, file: Any) -> None:
+        file.chunk_completed.register(lambda chunk: session.uploader.update_query({"b": 2}))
+
+    return Case(
+        "other-query",
+        "updateQuery(): from the next request on",
+        options(query={"a": 1}, test_chunks=False),
+        (sample("f", 20),),
+        (
+            Sent(
+                f"POST /u?{url(standard)}&a=1",
+                (*fields([*standard, ("a", "1")]), file_part(bytes(range(10)))),
+            ),
+            Sent(
+                f"POST /u?{url(second)}&b=2",
+                (*fields([*second, ("b", "2")]), file_part(bytes(range(10, 20)))),
+            ),
+        ),
+        driver=Driver(on_added=change),
+    )
+
+
+def _file_cancelled() -> Case:
+    return Case(
+        "file-cancelled",
+        "file.cancel(): its request in flight is aborted, the next file goes on",
+        options(test_chunks=False),
+        (sample("a", 40), sample("b", 12)),
+        (chunk(1, "a"), uploaded(1, 12, 12, 1, "b")),
+        _events(
+            *("fileAdded a", "fileAdded b", "filesAdded", "uploadStart"),
+            *("fileSuccess b:ok", "complete"),
+        ),
+        lambda method, target, before: Reply(200, delay=1.0 if "Filename=a" in target else 0.0),
+        Driver(
+            start=lambda session: session.network.callLater(
+                0.5, lambda: session.uploader.files[0].cancel()
+            )
+        ),
+    )
+
+
+def _file_suspended() -> Case:
+    def suspend(session: Session, file: Any) -> None:
+        if file.file_name == "a":
+            file.suspend()
+            session.network.callLater(1.0, file.resume)
+
+    return Case(
+        "file-suspended",
+        "file.pause(true): the others go on, and it goes last",
+        options(test_chunks=False),
+        (sample("a", 20), sample("b", 12)),
+        (
+            uploaded(1, 12, 12, 1, "b"),
+            uploaded(1, 10, 20, 2, "a"),
+            uploaded(2, 10, 20, 2, "a"),
+        ),
+        driver=Driver(on_added=suspend),
+    )
+
+
 def cases() -> list[Case]:
     """
     Every derived scenario.
@@ -823,4 +1083,18 @@ def cases() -> list[Case]:
         _file_types(),
         _file_sizes(),
         _headers(),
+        _tried_once_more(),
+        _marked(),
+        _too_many_files(),
+        _enough_files(),
+        _refusals_counted(),
+        _same_file_twice(),
+        _preprocessed_once(),
+        _preprocessed_file(),
+        _three_at_once(),
+        _timed_out(),
+        _unanswered_test(),
+        _other_query(),
+        _file_cancelled(),
+        _file_suspended(),
     ]

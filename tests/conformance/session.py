@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from txresumable import Resumable
@@ -51,6 +52,30 @@ class Session:
     chunks: list[dict[str, Any]] = field(factory=list)
     progress: float = 0.0
     failures: list[Failure] = field(factory=list)
+    waiting: int = 0
+
+    def wait_for(self, ending: Deferred[Any]) -> None:
+        """
+        Go on until something has come to its end.
+
+        :param ending: fires or fails then.
+        """
+        self.waiting += 1
+        ending.addBoth(self._ended)
+
+    def _ended(self, result: Any) -> None:
+        self.waiting -= 1
+        if isinstance(result, Failure):
+            self.failures.append(result)
+
+    def again(self, file: Any) -> None:
+        """
+        Upload a file once more.
+
+        :param file: one that failed.
+        """
+        file.retry()
+        self.wait_for(file.when_completed())
 
 
 @frozen
@@ -58,19 +83,21 @@ class Driver:
     """
     What the page does besides adding its files.
 
+    :ivar before: called before anything is added.
     :ivar start: called when the files have been added.
     :ivar on_added: called with each file that was added.
     """
 
-    start: Callable[[Session], None] = lambda session: None
-    on_added: Callable[[Session, Any], None] = lambda session, file: None
+    before: Callable[[Session], object] = lambda session: None
+    start: Callable[[Session], object] = lambda session: None
+    on_added: Callable[[Session, Any], object] = lambda session, file: None
 
 
 def run(
     files: Iterable[SampleFile],
     script: Answerer,
     options: Callable[[Page], dict[str, Any]],
-    driver: Driver = Driver(),
+    driver: Driver = Driver(),  # noqa: B008 - frozen
 ) -> tuple[Session, Page]:
     """
     Upload files to the scripted server until nothing is left to do.
@@ -88,25 +115,18 @@ def run(
     session = Session(network, uploader, log)
     _listen(session)
     uploader.file_added.register(lambda file: driver.on_added(session, file))
-    open_handles = 0
-
-    def ended(result: Any) -> None:
-        nonlocal open_handles
-        open_handles -= 1
-        if isinstance(result, Failure):
-            session.failures.append(result)
-
+    driver.before(session)
+    # Together, each with its type and path, as a page's addFiles() takes them.
     handles = uploader._add(
         [
             uploader._make_file(file.content, file.name, file.relative_path, file.type)
             for file in files
         ]
     )
-    open_handles = len(handles)
     for handle in handles:
-        handle.addBoth(ended)
+        session.wait_for(handle)
     driver.start(session)
-    network.run(lambda: not open_handles)
+    network.run(lambda: not session.waiting)
     _finish(session)
     return session, page
 
