@@ -165,10 +165,17 @@ class Resumable(Events):
         """
         Upload several files, announced together by ``files_added``.
 
-        :param sources: each as :meth:`add_file` takes it.
+        :param sources: each as :meth:`add_file` takes it, or a mapping of that method's arguments
+            by name: ``{"source": b"...", "file_name": "a.txt", "type": "text/plain"}``.
         :returns: an Upload for each; one that fails does not stop the others.
         """
-        return self._add([self._make_file(source, None, None, None) for source in sources])
+        files = []
+        for source in sources:
+            given = source if isinstance(source, Mapping) else {"source": source}
+            files.append(
+                self._make_file(**{"file_name": None, "relative_path": None, "type": None, **given})
+            )
+        return self._add(files)
 
     def add_directory(self, directory: Any) -> Deferred[list[Upload]]:
         """

@@ -116,12 +116,14 @@ def run(
     _listen(session)
     uploader.file_added.register(lambda file: driver.on_added(session, file))
     driver.before(session)
-    # Together, each with its type and path, as a page's addFiles() takes them.
-    handles = uploader._add(
-        [
-            uploader._make_file(file.content, file.name, file.relative_path, file.type)
-            for file in files
-        ]
+    handles = uploader.add_files(
+        {
+            "source": file.content,
+            "file_name": file.name,
+            "relative_path": file.relative_path,
+            "type": file.type,
+        }
+        for file in files
     )
     for handle in handles:
         session.wait_for(handle)
