@@ -204,7 +204,7 @@ class Incoming:
                 # Whatever ended this round, nobody must wait for ever.
                 self._epoch += 1
                 self._failed = True
-                failure = Failure()  # type: ignore[no-untyped-call]
+                failure = Failure()
                 batch, self._written = batch + self._written, []
                 for _, done in batch:
                     done.errback(failure)

@@ -120,7 +120,7 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     try:
-        endpoint = serverFromString(reactor, options["listen"])  # type: ignore[no-untyped-call]
+        endpoint = serverFromString(reactor, options["listen"])
     except (ValueError, TypeError, KeyError, LookupError) as error:
         raise UsageError(f"--listen {options['listen']}: {error}")
     try:
