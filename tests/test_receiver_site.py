@@ -207,7 +207,7 @@ class EmbeddingTests(ReceiverTestCase):
     def test_in_a_plain_site(self) -> None:
         """In a site of Twisted's own, bodies are collected first and then handled the same."""
         self.start()
-        plain = Site(self.site.resource, parsePOSTFormSubmission=False, reactor=self.clock)
+        plain = Site(self.site.resource, reactor=self.clock)
         file = ClientFile(os.urandom(300_000), chunk_size=100_000)
         for number in (1, 2, 3):
             for data, status in (

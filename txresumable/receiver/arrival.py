@@ -62,7 +62,8 @@ class Arrival:
     def feed(self, data: bytes) -> None:
         """Take more of the body."""
         self._take(self._parser.parse(data))
-        if self._events and not self._paused:
+        if self._awaited is None and not (self._over or self._paused):
+            # It is waiting for the disk and not for more of the body.
             self._paused = True
             self.pause()
 

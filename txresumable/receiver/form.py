@@ -25,6 +25,7 @@ __all__ = ["BodyParser", "Event", "Field", "Mark", "MultipartBody", "OctetBody",
 
 _MOST_PARTS = 64
 _LONGEST_FIELD = 64 * 1024
+_LONGEST_BOUNDARY = 256
 _LONGEST_HEADER = 12 * 1024
 
 
@@ -99,6 +100,8 @@ class MultipartBody:
         self._segment: MultipartSegment | None = None
         self._data_url: _DataURL | None = None
         self._seen = False
+        if not 0 < len(boundary) <= _LONGEST_BOUNDARY or "\n" in boundary:
+            raise Refused(400, "the form has no boundary")
         try:
             self._parser = PushMultipartParser(
                 boundary,

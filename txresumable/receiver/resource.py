@@ -48,8 +48,8 @@ class ReceiverResource(Resource):
     Receives files from clients of the resumable.js protocol.
 
     Behind a :class:`~txresumable.receiver.ReceiverSite` the bodies are written while they
-    arrive.  It also works in any other site: give that one ``parsePOSTFormSubmission=False``,
-    and Twisted stores each body in a temporary file first.
+    arrive.  It also works in any other site, which collects each body first: give that one
+    ``parsePOSTFormSubmission=False`` where Twisted has it, or forms are parsed in memory too.
 
     :param store: where files go.
     :param origins: the origins of web pages that may upload, besides the receiver's own host;
