@@ -4,25 +4,31 @@ that the documentation lists.
 """
 
 import json
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
+from twisted.internet.defer import inlineCallbacks
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from .conformance import differences, scenario
+from txresumable import identifiers
+
+from .conformance import differences, scenario, table
 from .conformance.derived import Case, cases
-from .conformance.differences import KINDS, Expectation
+from .conformance.differences import KINDS
 from .conformance.exchange import Request, describe, described_parts
+from .conformance.expectation import Expectation
+from .conformance.loopback import upload_over_loopback
 from .conformance.scenario import Scenario
 from .conformance.server import Answers, Script
 from .conformance.session import ORIGIN, Driver, Session, run
+from .conformance.table import Difference
 from .conformance.translation import Page, translate, translated
 
 SCENARIOS = {each.id: each for each in scenario.load()}
-TABLE = differences.load()
+TABLE = table.load()
 
 
 def _pause_and_go_on(session: Session) -> None:
@@ -46,15 +52,20 @@ def _translated(which: Scenario) -> dict[str, Any]:
     return translate(which, Page(ORIGIN, Clock()))
 
 
-def _play(which: Scenario, expected: Expectation) -> tuple[Session, Page]:
-    script = Script(
+def _script(which: Scenario) -> Script:
+    return Script(
         (request["method"], request["target"], reply)
         for request, reply in zip(which.requests, which.replies, strict=True)
     )
+
+
+def _play(
+    which: Scenario, expected: Expectation, changes: Mapping[str, Any]
+) -> tuple[Session, Page]:
     return run(
         which.files,
-        script,
-        lambda page: _chosen(expected, translate(which, page)),
+        _script(which),
+        lambda page: _chosen(expected, {**translate(which, page), **changes}),
         DRIVERS.get(which.id, Driver()),
     )
 
@@ -65,7 +76,7 @@ def _chosen(expected: Expectation, options: dict[str, Any]) -> dict[str, Any]:
     """
     chosen = {**expected.options, **options}
     if "chunk_retry_interval" in chosen:
-        del chosen["retry_policy"]
+        chosen.pop("retry_policy", None)
     return chosen
 
 
@@ -102,37 +113,55 @@ def _in_windows(requests: list[dict[str, Any]], at_once: int) -> list[Any]:
     return windows
 
 
-class RecordedTests(SynchronousTestCase):
+class ComparingTestCase(SynchronousTestCase):
     """
-    Every recorded scenario, against a server that answers as it did then.
+    To compare a run of our client with a recorded one.
     """
 
     maxDiff = None
 
-    def check(self, which: Scenario) -> None:
+    def check(
+        self,
+        which: Scenario,
+        rows: Sequence[Difference] = TABLE,
+        changes: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         """
         Compare all there is to see of one scenario.
+
+        :param which: the scenario.
+        :param rows: the differences that are allowed.
+        :param changes: what to get wrong about its options.
         """
         options = _translated(which)
-        expected, _ = differences.expect(which, options, TABLE, SCENARIOS)
-        seen, page = _play(which, expected)
-        sample = which.files[0].content
-        sent = [describe(request, expected.constant, sample) for request in seen.requests]
-        self.assertEqual(
-            len(sent),
-            len(expected.requests) + which.left_out,
-            [f"{r['method']} {r['target']}" for r in sent],
-        )
-        sent = sent[: len(expected.requests)]
-        for ours, theirs in zip(sent, expected.requests, strict=True):
-            _shorten(ours, theirs)
-        at_once = options.get("simultaneous_uploads", 3)
-        self.assertEqual(_in_windows(sent, at_once), _in_windows(expected.requests, at_once))
+        expected, _ = differences.expect(which, options, rows, SCENARIOS)
+        seen, page = _play(which, expected, changes)
+        self.check_requests(which, expected, seen.requests, options)
         self.assertEqual(_waits(seen.requests), expected.waits)
         self.assertEqual(seen.events, expected.events)
         self.assertEqual(seen.chunks, expected.chunks)
         self.assertEqual(seen.progress, expected.progress)
         self.assertEqual(page.observed, expected.observed)
+
+    def check_requests(
+        self,
+        which: Scenario,
+        expected: Expectation,
+        requests: Sequence[Request],
+        options: Mapping[str, Any],
+    ) -> None:
+        """
+        Compare what came over the wire.
+        """
+        sample = which.files[0].content
+        sent = [describe(request, expected.constant, sample) for request in requests]
+        lines = [f"{each['method']} {each['target']}" for each in sent]
+        self.assertEqual(len(sent), len(expected.requests) + which.left_out, lines)
+        sent = sent[: len(expected.requests)]
+        for ours, theirs in zip(sent, expected.requests, strict=True):
+            _shorten(ours, theirs)
+        at_once = options.get("simultaneous_uploads", 3)
+        self.assertEqual(_in_windows(sent, at_once), _in_windows(expected.requests, at_once))
 
 
 def _shorten(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
@@ -144,6 +173,12 @@ def _shorten(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
     for part, recorded in pairs:
         if "value_prefix" in recorded and "value" in part:
             part["value_prefix"] = part.pop("value")[: len(recorded["value_prefix"])]
+
+
+class RecordedTests(ComparingTestCase):
+    """
+    Every recorded scenario, against a server that answers as it did then.
+    """
 
 
 def _recorded_test(which: Scenario) -> Callable[[RecordedTests], None]:
@@ -215,6 +250,120 @@ for _case in cases():
     setattr(DerivedTests, f"test_{_case.id.replace('-', '_')}", _derived_test(_case))
 
 
+class LoopbackTests(ComparingTestCase, TestCase):
+    """
+    The recorded scenarios once more, over sockets: the network in memory hides nothing.
+
+    Those are left out in which time passes, or in which several requests race each other.
+    """
+
+    timeout = 120
+
+    @inlineCallbacks
+    def test_same_requests(self) -> Generator[Any, Any, None]:
+        """
+        Over a real network the same requests are made as over the one in memory.
+        """
+        for which in SCENARIOS.values():
+            options = _translated(which)
+            if which.id in self.elsewhere or options.get("simultaneous_uploads") != 1:
+                continue
+            expected, _ = differences.expect(which, options, TABLE, SCENARIOS)
+            requests = yield upload_over_loopback(
+                which.files,
+                _script(which),
+                lambda page, expected=expected, which=which: _chosen(
+                    expected, translate(which, page)
+                ),
+            )
+            self.check_requests(which, expected, requests, options)
+
+    #: Time passes in these, and the last has no server of the name that it asks for.
+    elsewhere = frozenset(
+        {
+            "retry-after-header",
+            "retry-503-interval",
+            "timeout",
+            "timeout-test",
+            "with-credentials-cross-origin",
+        }
+    )
+
+
+class SensitivityTests(ComparingTestCase):
+    """
+    The comparison notices what it is there to notice.
+    """
+
+    #: A scenario, and what to get wrong about its options.
+    planted: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("default", {"simultaneous_uploads": 2}),
+        ("sequential", {"chunk_size": 999}),
+        ("sequential", {"simultaneous_uploads": 2}),
+        ("sequential", {"parameter_namespace": "x"}),
+        ("sequential", {"file_parameter_name": "chunk"}),
+        ("sequential", {"type_parameter_name": ""}),
+        ("sequential", {"dialect": "flow"}),
+        ("sequential", {"checksum": "sha256"}),
+        ("sequential", {"prioritize_first_and_last_chunk": True}),
+        ("sequential", {"generate_unique_identifier": identifiers.safe}),
+        ("octet", {"method": "multipart"}),
+        ("base64", {"chunk_format": "blob"}),
+        ("base64", {"set_chunk_type_from_file": True}),
+        ("chunk-type", {"set_chunk_type_from_file": False}),
+        ("put", {"upload_method": "POST"}),
+        ("put", {"test_method": "GET"}),
+        ("namespace", {"query": {"token": "T"}}),
+        ("namespace", {"query": {}}),
+        ("headers-object", {"headers": {"X-Tok": "abc"}}),
+        ("headers-object", {"headers": {}}),
+        ("force-chunk-size", {"force_chunk_size": False}),
+        ("test-off", {"test_chunks": True}),
+        ("test-target-slash", {"test_target": ORIGIN + "/"}),
+        ("empty-min0", {"min_file_size": 1}),
+        ("post-404", {"permanent_errors": [400]}),
+        ("post-503", {"permanent_errors": [503]}),
+        ("post-503", {"max_chunk_retries": 1}),
+        ("retry-503-interval", {"chunk_retry_interval": 0.2}),
+        ("timeout", {"chunk_timeout": 0.8}),
+        ("timeout-test", {"chunk_timeout": 0.8}),
+    )
+
+    def test_wrong_options(self) -> None:
+        """
+        A scenario that is run with an option too many, too few or other than its own fails.
+        """
+        for which, changes in self.planted:
+            try:
+                self.check(SCENARIOS[which], changes=changes)
+            except AssertionError:
+                continue
+            self.fail(f"{which} passes with {changes}")
+
+    def test_every_row_is_needed(self) -> None:
+        """
+        Without any one row of the table, each scenario that the row names fails, or one at least
+        if it is about all.
+        """
+        for row in TABLE:
+            others = [each for each in TABLE if each is not row]
+            failed = {each for each in SCENARIOS if row.concerns(each) and self.fails(each, others)}
+            if row.scenarios == ("all",):
+                self.assertTrue(failed, row.kind)
+            else:
+                self.assertEqual(failed, set(row.scenarios), row.kind)
+
+    def fails(self, which: str, rows: Sequence[Difference]) -> bool:
+        """
+        Whether a scenario fails with these differences only.
+        """
+        try:
+            self.check(SCENARIOS[which], rows)
+        except AssertionError:
+            return True
+        return False
+
+
 class TableTests(SynchronousTestCase):
     """
     The table of differences says all, and nothing in vain.
@@ -241,21 +390,6 @@ class TableTests(SynchronousTestCase):
             if row.scenarios != ("all",):
                 self.assertLessEqual(set(row.scenarios), set(SCENARIOS), row.kind)
 
-    def test_rows_are_used(self) -> None:
-        """
-        A row changes what is expected of each scenario that it names, and of one at least if it
-        is about all.
-        """
-        used = Counter[tuple[str, str]]()
-        for which in SCENARIOS.values():
-            _, effective = differences.expect(which, _translated(which), TABLE, SCENARIOS)
-            used.update((row.kind, which.id) for row in effective)
-        for row in TABLE:
-            if row.scenarios == ("all",):
-                self.assertTrue(any(kind == row.kind for kind, _ in used), row.kind)
-            for which in row.scenarios if row.scenarios != ("all",) else ():
-                self.assertTrue(used[row.kind, which], f"{row.kind} changes nothing of {which}")
-
     def test_constant_headers(self) -> None:
         """
         The headers that the table leaves out of the comparison are the ones that every request
@@ -263,7 +397,7 @@ class TableTests(SynchronousTestCase):
         """
         which = SCENARIOS["sequential"]
         expected, _ = differences.expect(which, _translated(which), TABLE, SCENARIOS)
-        seen, _ = _play(which, expected)
+        seen, _ = _play(which, expected, {})
         for request in seen.requests:
             names = {name.lower() for name, _ in request.headers}
             own = {"content-type", "content-length"} if request.body else set[str]()

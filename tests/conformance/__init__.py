@@ -1,8 +1,9 @@
 """
 What a browser sends with resumable.js, and the means to compare it with what we send.
 
-``scenario`` reads the recorded exchanges, ``translation`` holds each scenario's options in
-Python, ``memory`` is a network without sockets or time, ``server`` answers as the recording
-server did, ``session`` runs our client, and ``differences`` applies the table of
-``docs/differences.rst`` to what is expected.
+``scenario`` reads the recorded exchanges and ``translation`` has each one's options in Python;
+``derived`` has scenarios that nobody recorded.  ``memory`` is a network without sockets or time,
+``server`` answers as the recording server did, ``session`` runs our client, and ``exchange``
+describes what came.  ``table`` reads the deliberate differences, ``differences`` knows what each
+kind of them changes of the ``expectation``.
 """

@@ -1,153 +1,19 @@
 """
-The deliberate differences between resumable.js in a browser and this library.
-
-``docs/differences.rst`` has them in one table; this module reads it.  Each row names a kind,
-and each kind is one narrow change of what a scenario is expected to do.  A row that changes
-nothing is an error, as is a kind without a row.
+The kinds of deliberate differences: each one narrow change of what a scenario is expected to do.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
-
-from attrs import define, frozen
 
 from txresumable import identifiers
 
+from .expectation import Expectation, recorded
 from .scenario import Scenario
-
-TABLE = Path(__file__).parent.parent.parent / "docs" / "differences.rst"
-
-
-@frozen
-class Difference:
-    """
-    One row of the table.
-
-    :ivar scenarios: ids, or ``("all",)``.
-    :ivar kind: its name.
-    :ivar what: what differs, in words.
-    :ivar reason: why.
-    """
-
-    scenarios: tuple[str, ...]
-    kind: str
-    what: str
-    reason: str
-
-    def concerns(self, scenario: str) -> bool:
-        """
-        Whether the row is about a scenario.
-
-        :param scenario: its id.
-        """
-        return self.scenarios == ("all",) or scenario in self.scenarios
-
-    def literals(self) -> tuple[str, ...]:
-        """
-        What the row names in double back-quotes.
-        """
-        return tuple(re.findall(r"``([^`]+)``", self.what))
-
-
-@define
-class Expectation:
-    """
-    What a scenario is to do: what resumable.js did, changed by what the table says.
-
-    :ivar options: what our client is given besides the translated options.
-    :ivar constant: names of headers, in lower case, that are not compared.
-    :ivar requests: in order.
-    :ivar waits: seconds between a failed upload and the next attempt at the same.
-    :ivar events: in order.
-    :ivar chunks: of each file.
-    :ivar layout: the chunk ranges of each file, whatever became of it.
-    :ivar progress: of the uploader at the end.
-    :ivar observed: what hooks counted.
-    """
-
-    options: dict[str, Any]
-    constant: frozenset[str]
-    requests: list[dict[str, Any]]
-    waits: list[float]
-    events: list[tuple[str, ...]]
-    chunks: list[dict[str, Any]]
-    layout: list[list[list[int]]]
-    progress: float
-    observed: dict[str, Any]
-
+from .table import Difference
 
 Change = Callable[[Expectation, Difference, Mapping[str, Scenario]], None]
-
-
-def load() -> list[Difference]:
-    """
-    The rows of the table in the documentation, without its heading.
-    """
-    _, _, rest = TABLE.read_text("utf-8").partition(".. list-table::")
-    rows: list[list[str]] = []
-    for line in rest.splitlines()[1:]:
-        if line and not line.startswith(" "):
-            break
-        if line.startswith("   * - "):
-            rows.append([line[7:]])
-        elif line.startswith("     - "):
-            rows[-1].append(line[7:])
-        elif rows:
-            rows[-1][-1] += " " + line.strip()
-    return [_row(*map(str.strip, cells)) for cells in rows[1:]]
-
-
-def _row(scenarios: str, kind: str, what: str, reason: str) -> Difference:
-    return Difference(tuple(re.findall(r"[\w-]+", scenarios)), kind.strip("`"), what, reason)
-
-
-def recorded(scenario: Scenario, options: Mapping[str, Any]) -> Expectation:
-    """
-    What resumable.js did, before anything of the table.
-
-    :param scenario: which.
-    :param options: the translated options; a wait before a retry is one of them.
-    """
-    return Expectation(
-        options={},
-        constant=frozenset(),
-        requests=deepcopy(list(scenario.requests)),
-        waits=[options.get("chunk_retry_interval") or 0.0] * _retries(scenario),
-        events=list(scenario.events),
-        chunks=deepcopy(list(scenario.chunks)),
-        layout=[_layout(file.size, options.get("chunk_size", 1048576)) for file in scenario.files],
-        progress=scenario.progress,
-        observed=deepcopy(scenario.observed),
-    )
-
-
-def _layout(size: int, chunk_size: int) -> list[list[int]]:
-    """
-    The floor rule, as ``ResumableFile.bootstrap`` and ``ResumableChunk`` have it.
-    """
-    count = max(size // chunk_size, 1)
-    starts = [chunk_size * number for number in range(count)]
-    return [[start, end] for start, end in zip(starts, [*starts[1:], size], strict=True)]
-
-
-def _retries(scenario: Scenario) -> int:
-    """
-    How many uploads came after an attempt at the same that was answered, or dropped, without
-    success.
-    """
-    failed: set[str] = set()
-    retries = 0
-    for request, reply in zip(scenario.requests, scenario.replies, strict=True):
-        if request["body"] is not None:
-            retries += request["target"] in failed
-            failed.discard(request["target"])
-            if reply.status not in (200, 201):
-                failed.add(request["target"])
-    return retries
 
 
 def _constant_headers(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:

@@ -97,7 +97,7 @@ def run(
     files: Iterable[SampleFile],
     script: Answerer,
     options: Callable[[Page], dict[str, Any]],
-    driver: Driver = Driver(),  # noqa: B008 - frozen
+    driver: Driver = Driver(),
 ) -> tuple[Session, Page]:
     """
     Upload files to the scripted server until nothing is left to do.
@@ -116,21 +116,27 @@ def run(
     _listen(session)
     uploader.file_added.register(lambda file: driver.on_added(session, file))
     driver.before(session)
-    handles = uploader.add_files(
-        {
-            "source": file.content,
-            "file_name": file.name,
-            "relative_path": file.relative_path,
-            "type": file.type,
-        }
-        for file in files
-    )
+    handles = uploader.add_files(map(arguments, files))
     for handle in handles:
         session.wait_for(handle)
     driver.start(session)
     network.run(lambda: not session.waiting)
     _finish(session)
     return session, page
+
+
+def arguments(file: SampleFile) -> dict[str, Any]:
+    """
+    A file as ``add_files`` takes it.
+
+    :param file: the file.
+    """
+    return {
+        "source": file.content,
+        "file_name": file.name,
+        "relative_path": file.relative_path,
+        "type": file.type,
+    }
 
 
 def _finish(session: Session) -> None:
