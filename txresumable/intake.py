@@ -13,7 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .chunks import ChunkLayout
+from .chunks import ChunkLayout, chunk_count
 from .delivery import Plan, settled
 from .errors import FileRejected, InvalidOption
 from .file import FileState, ResumableFile
@@ -24,6 +24,8 @@ from .rules import check_file
 __all__ = ["Group", "Intake"]
 
 BATCH = 64
+MOST_CHUNKS = 1 << 27
+"""Each costs a byte of memory; more of them is a mistaken chunk_size."""
 PAUSE = 1.0
 """Seconds to wait when too many files are open."""
 
@@ -122,6 +124,10 @@ class Intake:
             raise CancelledError()
         options = self._options()
         check_file(options, file.file_name, file.type, look.size)
+        count = chunk_count(look.size, options.chunk_size, options.force_chunk_size)
+        if count > MOST_CHUNKS:
+            reason = f"it would have {count} chunks, at most {MOST_CHUNKS} are possible"
+            raise FileRejected(file.file_name, "chunk_size", reason)
         file.fingerprint = look
         file._lay_out(ChunkLayout(look.size, options.chunk_size, options.force_chunk_size))
         identifier = await settled(options.generate_unique_identifier(file))

@@ -1,0 +1,82 @@
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.strategies import hostile_names
+from txresumable.chunks import ChunkLayout
+from txresumable.file import ResumableFile
+from txresumable.identifiers import SAMPLE, SAMPLES, Fingerprint, fingerprint, resumable_js, safe
+
+
+def a_file(
+    path: str = "a.bin", *, size: int = 10, mtime: int = 1, sample: bytes = b"s", chunk: int = 5
+) -> ResumableFile:
+    file = ResumableFile(None, None, path.rpartition("/")[2], path, "", chunk, 1)  # type: ignore[arg-type]
+    file.fingerprint = Fingerprint(size, mtime, sample)
+    file._lay_out(ChunkLayout(size, chunk))
+    return file
+
+
+class SafeTests(SynchronousTestCase):
+    def test_is_the_same_again(self) -> None:
+        """A restarted process finds its chunks: this very text, in any process."""
+        self.assertEqual(safe(a_file()), "10-abin-b95fe0fe7a1d0fe463875f69f5fc2d38")
+
+    def test_differs_with_all_that_matters(self) -> None:
+        """Path, size, time, chunk size and content each make another identifier."""
+        others = [
+            a_file("b.bin"),
+            a_file("d/a.bin"),
+            a_file(size=11),
+            a_file(mtime=2),
+            a_file(sample=b"t"),
+            a_file(chunk=6),
+        ]
+        self.assertEqual(len({safe(file) for file in [a_file(), *others]}), 7)
+
+    def test_does_not_collide_as_the_original(self) -> None:
+        """Names that clean to the same text, or to none, are still told apart."""
+        self.assertNotEqual(safe(a_file("a b")), safe(a_file("ab")))
+        self.assertNotEqual(safe(a_file("日本")), safe(a_file("中国")))
+
+    @given(hostile_names, st.integers(0, 1 << 60))
+    def test_is_safe_in_paths(self, name: str, size: int) -> None:
+        """Whatever the name, it is short and holds letters, digits, _ and - only."""
+        self.assertTrue(
+            re.fullmatch(r"[0-9A-Za-z_-]{1,128}", safe(a_file(name, size=size, chunk=1 << 50)))
+        )
+
+
+class ResumableJsTests(SynchronousTestCase):
+    def test_as_the_browser(self) -> None:
+        """Size and what is left of the path."""
+        self.assertEqual(resumable_js(a_file("naïve-日本-🎉.bin")), "10-nave--bin")
+        self.assertEqual(resumable_js(a_file("dir 1/sub/f.bin")), "10-dir1subfbin")
+
+
+class FingerprintTests(SynchronousTestCase):
+    def look(self, content: bytes, mtime: int | None = 1) -> Fingerprint:
+        return fingerprint(len(content), mtime, lambda at, size: content[at : at + size])
+
+    def test_small_files_are_read_whole(self) -> None:
+        """Any byte of a small file tells."""
+        looks = {self.look(b"x" * n + b"y" + b"x" * (99 - n)).sample for n in range(100)}
+        self.assertEqual(len(looks), 100)
+
+    def test_samples_are_spread(self) -> None:
+        """The first and the last bytes of a large file are among its samples."""
+        size = SAMPLE * SAMPLES * 10
+        plain = bytes(size)
+        for at in (0, SAMPLE - 1, size - SAMPLE, size - 1):
+            changed = plain[:at] + b"y" + plain[at + 1 :]
+            self.assertNotEqual(self.look(plain), self.look(changed), at)
+
+    def test_what_has_no_time_is_read_whole(self) -> None:
+        """Without a time of writing only the content can tell two contents apart."""
+        size = SAMPLE * SAMPLES * 3
+        plain = bytes(size)
+        for at in (size // 3 + 77, size // 2, size - SAMPLE - 1):
+            changed = plain[:at] + b"y" + plain[at + 1 :]
+            self.assertNotEqual(self.look(plain, None), self.look(changed, None))

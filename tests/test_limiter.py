@@ -1,0 +1,87 @@
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable.errors import InvalidOption
+from txresumable.limiter import RateLimiter
+
+
+class RateLimiterTests(SynchronousTestCase):
+    def run_for(self, seconds: float, clock: Clock, *limited: RateLimiter, size: int) -> int:
+        """Ask without pause, for each limiter given, and count what went through."""
+        passed = 0
+
+        def ask(limiter: RateLimiter) -> None:
+            nonlocal passed
+            while True:
+                waiting = limiter.reserve(size)
+                if waiting is not None:
+                    waiting.addCallback(lambda _: go(limiter))
+                    return
+                passed += size
+
+        def go(limiter: RateLimiter) -> None:
+            nonlocal passed
+            passed += size
+            ask(limiter)
+
+        for limiter in limited:
+            ask(limiter)
+        for _ in range(int(seconds * 1000)):
+            clock.advance(0.001)
+        return passed
+
+    def test_is_accurate(self) -> None:
+        """Over ten seconds the rate is kept within 2%."""
+        for rate, size in ((1e6, 120 * 1024), (1e8, 120 * 1024), (5e4, 2500)):
+            clock = Clock()
+            passed = self.run_for(10, clock, RateLimiter(rate, reactor=clock), size=size)
+            self.assertApproximates(passed / (rate * 10), 1.0, 0.02)
+
+    def test_is_shared(self) -> None:
+        """Two users of one limiter have one rate between them."""
+        clock = Clock()
+        limiter = RateLimiter(1e6, reactor=clock)
+        passed = self.run_for(10, clock, limiter, limiter, size=limiter.quantum)
+        self.assertApproximates(passed / 1e7, 1.0, 0.02)
+
+    def test_no_limit(self) -> None:
+        """Without a rate nobody waits, and no call is left to make."""
+        clock = Clock()
+        limiter = RateLimiter(None, reactor=clock)
+        self.assertIsNone(limiter.reserve(1 << 40))
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_changes_while_it_runs(self) -> None:
+        """A new rate holds at once, also for those who wait already."""
+        clock = Clock()
+        limiter = RateLimiter(1.0, reactor=clock)
+        self.assertIsNone(limiter.reserve(1000))
+        waiting = limiter.reserve(1000)
+        assert waiting is not None
+        clock.advance(1)
+        self.assertNoResult(waiting)
+        limiter.rate = None
+        self.successResultOf(waiting)
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_cancel_gives_up_the_place(self) -> None:
+        """Who cancels takes nothing, and leaves no timer."""
+        clock = Clock()
+        limiter = RateLimiter(10.0, reactor=clock)
+        limiter.reserve(100)
+        first, second = limiter.reserve(50), limiter.reserve(60)
+        assert first is not None and second is not None
+        first.addErrback(lambda _: None)
+        first.cancel()
+        clock.advance(10)
+        self.successResultOf(second)
+        third = limiter.reserve(10)
+        assert third is not None
+        third.addErrback(lambda _: None)
+        third.cancel()
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_refuses_what_is_no_rate(self) -> None:
+        """The option is named."""
+        for rate in (0, -1, "fast", True, float("nan")):
+            self.assertRaises(InvalidOption, RateLimiter, rate, reactor=Clock())

@@ -1,0 +1,88 @@
+from twisted.internet.defer import CancelledError
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable.observers import Outcome, Signal
+
+
+class SignalTests(SynchronousTestCase):
+    def test_tells_in_order(self) -> None:
+        """Callbacks are called in the order in which they registered, with what it carries."""
+        heard: list[object] = []
+        signal = Signal()
+        signal.register(lambda *args: heard.append(("a", args)))
+        signal.register(lambda *args: heard.append(("b", args)))
+        signal.fire(1, 2)
+        self.assertEqual(heard, [("a", (1, 2)), ("b", (1, 2))])
+
+    def test_one_that_raises_breaks_nothing(self) -> None:
+        """It is logged, and the others hear."""
+        heard: list[int] = []
+        signal = Signal()
+        signal.register(lambda: 1 / 0)
+        signal.register(lambda: heard.append(1))
+        signal.fire()
+        self.assertEqual(heard, [1])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_unregister(self) -> None:
+        """Who leaves hears no more; who never was there cannot leave."""
+        heard: list[int] = []
+        signal = Signal()
+        callback = heard.append
+        signal.register(callback)
+        self.assertTrue(signal)
+        signal.unregister(callback)
+        self.assertFalse(signal)
+        signal.fire(1)
+        self.assertEqual(heard, [])
+        self.assertRaises(ValueError, signal.unregister, callback)
+
+    def test_change_while_telling(self) -> None:
+        """Those who register while it tells hear from the next time on."""
+        heard: list[int] = []
+        signal = Signal()
+        signal.register(lambda n: signal.register(heard.append))
+        signal.fire(1)
+        self.assertEqual(heard, [])
+        signal.fire(2)
+        self.assertEqual(heard, [2])
+
+    def test_takes_callables(self) -> None:
+        """What cannot be called is refused at once."""
+        self.assertRaises(TypeError, Signal().register, "callback")
+
+
+class OutcomeTests(SynchronousTestCase):
+    def test_tells_all(self) -> None:
+        """Everyone who waits is told, and those who come later too."""
+        outcome: Outcome[int] = Outcome()
+        early = [outcome.wait(), outcome.wait()]
+        self.assertFalse(outcome.settled)
+        outcome.settle(5)
+        self.assertTrue(outcome.settled)
+        self.assertEqual([self.successResultOf(d) for d in [*early, outcome.wait()]], [5, 5, 5])
+
+    def test_tells_failure(self) -> None:
+        """A failure fails each waiter."""
+        outcome: Outcome[int] = Outcome()
+        waiter = outcome.wait()
+        outcome.settle(Failure(ValueError("no")))
+        self.failureResultOf(waiter, ValueError)
+        self.failureResultOf(outcome.wait(), ValueError)
+
+    def test_happens_once(self) -> None:
+        """Only the first outcome counts."""
+        outcome: Outcome[int] = Outcome()
+        outcome.settle(1)
+        outcome.settle(2)
+        self.assertEqual(self.successResultOf(outcome.wait()), 1)
+
+    def test_cancel_detaches_one(self) -> None:
+        """Cancelling one waiter leaves the others alone."""
+        outcome: Outcome[int] = Outcome()
+        first, second = outcome.wait(), outcome.wait()
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        outcome.settle(1)
+        self.assertEqual(self.successResultOf(second), 1)

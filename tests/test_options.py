@@ -1,0 +1,180 @@
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable.errors import InvalidOption
+from txresumable.options import MIB, Options, check_headers, query_pairs
+
+
+class OptionsTests(SynchronousTestCase):
+    def refuses(self, option: str, value: object, **others: Any) -> str:
+        """The message, which names option and value."""
+        try:
+            Options(**{"target": "http://h/u", option: value, **others})
+        except InvalidOption as error:
+            self.assertEqual(error.option, option)
+            self.assertIn(option, str(error))
+            return str(error)
+        raise self.failureException(f"{option}={value!r} was taken")
+
+    def test_defaults(self) -> None:
+        """What resumable.py's README and resumable.js say."""
+        options = Options(target="https://example.com/upload")
+        self.assertEqual(options.chunk_size, MIB)
+        self.assertEqual(options.simultaneous_uploads, 3)
+        self.assertEqual(options.headers, {})
+        self.assertIs(options.test_chunks, True)
+        self.assertEqual(options.max_chunk_retries, 100)
+        self.assertEqual(options.permanent, {400, 401, 403, 404, 409, 415, 500, 501})
+        self.assertEqual(options.min_file_size, 1)
+        self.assertEqual((options.connect_timeout, options.stall_timeout), (30, 60))
+
+    def test_numbers(self) -> None:
+        """Numbers that cannot be are refused."""
+        for option, values in {
+            "chunk_size": (0, -1, 1.5, "1", True, None),
+            "simultaneous_uploads": (0, -3, 2.0, "many", True),
+            "max_chunk_retries": (-1, "5", 1.0, None),
+            "min_file_size": (-1, None),
+            "max_file_size": (-1, "1"),
+            "max_files": (0, 1.5),
+            "connect_timeout": (0, -1, "30", float("nan"), float("inf"), None),
+            "stall_timeout": (0, float("inf")),
+            "chunk_timeout": (-1, "x"),
+            "chunk_retry_interval": (-0.1, True),
+            "throttle_progress_callbacks": (-1, None),
+            "max_rate": (0, -5, True),
+        }.items():
+            for value in values:
+                self.assertIn(repr(value), self.refuses(option, value))
+
+    def test_choices(self) -> None:
+        """A word that is none of the choices is refused with the choices."""
+        self.assertIn("'multipart', 'octet'", self.refuses("method", "binary"))
+        self.assertIn("'blob', 'base64'", self.refuses("chunk_format", "hex"))
+        self.assertIn("'adaptive'", self.refuses("test_chunks", 1))
+        self.assertIn("'sha256'", self.refuses("checksum", "md5"))
+        self.assertIn("'flow'", self.refuses("dialect", "tus"))
+        self.assertIn("'refuse'", self.refuses("insecure_credentials", "never"))
+        self.refuses("force_chunk_size", 1)
+        self.refuses("with_credentials", "yes")
+
+    def test_targets(self) -> None:
+        """A target is a whole URL with a host, or a function."""
+        for value in (
+            "",
+            "/upload",
+            "example.com/upload",
+            "ftp://example.com/",
+            "http://",
+            "http://:80/",
+            "http://h:0/",
+            "http://h:99999/",
+            "http://user:secret@h/",
+            "http://h/\r\nX: y",
+            b"http://h/",
+            None,
+            5,
+        ):
+            self.refuses("target", value)
+        for value in ("http://h", "https://h:8/u?x=1", "http://[::1]:80/", lambda pairs: ""):
+            Options(target=value)
+        Options(target="http://h", test_target="/")
+        self.refuses("test_target", "/test")
+
+    def test_headers(self) -> None:
+        """Headers cannot inject others, nor change the framing."""
+        for headers in (
+            {"X Y": "z"},
+            {"X": "a\r\nEvil: b"},
+            {"X": "a\nb"},
+            {"X": "\0"},
+            {"": "x"},
+            {"Content-Length": "5"},
+            {"transfer-encoding": "chunked"},
+            {"Host": "other"},
+            {b"X": "y"},
+            {"X": 5},
+        ):
+            self.assertRaises(InvalidOption, Options, target="http://h", headers=headers)
+        self.refuses("headers", "X: y")
+        Options(target="http://h", headers={"X-Token": "é"})
+
+    def test_a_refused_header_value_is_not_shown(self) -> None:
+        """It may be a secret."""
+        error = self.assertRaises(
+            InvalidOption, Options, target="http://h", headers={"Authorization": "s3cret\n"}
+        )
+        self.assertNotIn("s3cret", str(error) + repr(error))
+
+    def test_secrets_are_not_in_the_repr(self) -> None:
+        """Headers, query and certificates stay out of what may be logged."""
+        options = Options(
+            target="http://h", headers={"Authorization": "s3cret"}, query={"token": "t0ken"}
+        )
+        self.assertNotIn("s3cret", repr(options))
+        self.assertNotIn("t0ken", repr(options))
+
+    def test_statuses(self) -> None:
+        """Permanent errors are HTTP statuses."""
+        self.assertRaises(InvalidOption, Options, target="http://h", permanent_errors=[42])
+        self.assertRaises(InvalidOption, Options, target="http://h", permanent_errors="404")
+        self.assertRaises(InvalidOption, Options, target="http://h", permanent_errors=404)
+        self.assertEqual(Options(target="http://h", permanent_errors=[]).permanent, frozenset())
+
+    def test_what_excludes_each_other(self) -> None:
+        """An octet body cannot hold a data: URL, and the largest size is not below the least."""
+        self.refuses("chunk_format", "base64", method="octet")
+        self.refuses("max_file_size", 5, min_file_size=10)
+
+    def test_names(self) -> None:
+        """Parameters are renamed one by one, over the dialect's names; the file's keeps one."""
+        options = Options(target="http://h", dialect="flow", chunk_number_parameter_name="n")
+        self.assertEqual(options.names.chunk_number, "n")
+        self.assertEqual(options.names.total_size, "flowTotalSize")
+        self.refuses("type_parameter_name", 5)
+        self.refuses("file_parameter_name", "")
+
+    def test_unknown_option(self) -> None:
+        """A misspelt option is named."""
+        error = self.assertRaises(TypeError, Options, target="http://h", chunksize=5)
+        self.assertIn("chunksize", str(error))
+
+    def test_retry_policy(self) -> None:
+        """A fixed interval replaces the back-off, and a policy replaces both."""
+        self.assertEqual(Options(target="http://h", chunk_retry_interval=2).policy(9, None), 2)
+        options = Options(
+            target="http://h", chunk_retry_interval=2, retry_policy=lambda attempt, asked: 7.0
+        )
+        self.assertEqual(options.policy(1, None), 7)
+
+    def test_is_frozen(self) -> None:
+        """Options do not change under an upload."""
+        options = Options(target="http://h")
+        self.assertRaises(AttributeError, setattr, options, "chunk_size", 5)
+
+    @given(st.dictionaries(st.text(), st.text()))
+    def test_header_check_is_total(self, headers: dict[str, str]) -> None:
+        """Any headers are either taken without a line break in them or refused by our error."""
+        try:
+            check_headers(headers)
+        except InvalidOption:
+            return
+        for name, value in headers.items():
+            self.assertFalse(set("\r\n\0: ") & set(name))
+            self.assertFalse(set("\r\n\0") & set(value))
+
+
+class QueryPairsTests(SynchronousTestCase):
+    def test_values_as_in_javascript(self) -> None:
+        """Values become text as JavaScript's String() writes them."""
+        query = {"a": True, "b": None, "c": [1, None, "x"], "d": 1.0, "e": 1.5, "f": -3, "g": ""}
+        values = [value for _, value in query_pairs(query)]
+        self.assertEqual(values, ["true", "null", "1,,x", "1", "1.5", "-3", ""])
+
+    def test_refuses_what_has_no_text(self) -> None:
+        """An object that would be sent as its repr is refused."""
+        self.assertRaises(InvalidOption, query_pairs, {"a": object()})
+        self.assertRaises(InvalidOption, query_pairs, [("a", "b")])

@@ -1,0 +1,283 @@
+import re
+from email.message import Message
+from email.parser import BytesParser
+from urllib.parse import unquote, urlsplit
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.strategies import hostile_names
+from txresumable.errors import FileRejected
+from txresumable.protocol import (
+    DIALECTS,
+    ChunkFacts,
+    FileFacts,
+    ParameterNames,
+    Rendering,
+    Template,
+    Verdict,
+    classify,
+    encode_component,
+    js_string,
+    parse_ranges,
+    without_query,
+)
+
+
+def facts(name: str = "file.bin", *, path: str | None = None, type: str = "") -> FileFacts:
+    return FileFacts(
+        file_name=name,
+        relative_path=path or name,
+        identifier="3017-filebin",
+        type=type,
+        size=3017,
+        total_chunks=3,
+    )
+
+
+def body_of(head: bytes, content: bytes, tail: bytes, content_type: str) -> list[Message]:
+    whole = b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + head + content + tail
+    parts = BytesParser().parsebytes(whole).get_payload()
+    assert isinstance(parts, list)
+    return parts
+
+
+class ClassifyTests(SynchronousTestCase):
+    @given(st.integers(-1000, 10000), st.booleans(), st.sampled_from(sorted(DIALECTS)))
+    def test_is_total(self, status: int, test: bool, name: str) -> None:
+        """Every number has a verdict, and only a listed one means stored."""
+        dialect = DIALECTS[name]
+        permanent = dialect.test_permanent if test else dialect.permanent
+        verdict = classify(status, stored=dialect.stored, permanent=permanent, test=test)
+        self.assertEqual(verdict is Verdict.STORED, status in dialect.stored)
+        self.assertEqual(verdict is Verdict.REJECTED, status in permanent)
+
+    def test_as_resumable_js(self) -> None:
+        """200 and 201 are success, eight are permanent, redirects too; all else tries again."""
+        dialect = DIALECTS["resumable"]
+        found: dict[Verdict, list[int]] = {}
+        for status in range(200, 600):
+            verdict = classify(status, stored=dialect.stored, permanent=dialect.permanent)
+            found.setdefault(verdict, []).append(status)
+        self.assertEqual(found[Verdict.STORED], [200, 201])
+        self.assertEqual(found[Verdict.REJECTED], [400, 401, 403, 404, 409, 415, 500, 501])
+        self.assertEqual(found[Verdict.REDIRECTED], list(range(300, 400)))
+        self.assertIn(204, found[Verdict.RETRY])
+
+    def test_tests_never_fail_a_file(self) -> None:
+        """Whatever a test is answered, the chunk is sent if it is not there."""
+        dialect = DIALECTS["resumable"]
+        for status in (204, 302, 400, 404, 500, 503):
+            verdict = classify(
+                status, stored=dialect.stored, permanent=dialect.test_permanent, test=True
+            )
+            self.assertIs(verdict, Verdict.ABSENT)
+
+
+class TextTests(SynchronousTestCase):
+    def test_components(self) -> None:
+        """As encodeURIComponent, and the URL layer's quote."""
+        self.assertEqual(
+            encode_component("a b&c=d/é+%~!*()'"), "a%20b%26c%3Dd%2F%C3%A9%2B%25~!*()%27"
+        )
+        self.assertEqual(encode_component("\udc80"), "%EF%BF%BD")
+
+    def test_js_strings(self) -> None:
+        """Large and small floats as JavaScript writes them."""
+        self.assertEqual(
+            [js_string(v) for v in (0.5, 1e20, -2.0, 10**30)][:3],
+            ["0.5", "100000000000000000000", "-2"],
+        )
+        self.assertRaises(TypeError, js_string, b"bytes")
+
+    def test_without_query(self) -> None:
+        """What may be logged has no secrets."""
+        self.assertEqual(without_query("https://u:p@h:8/x?token=1#f"), "https://h:8/x")
+
+
+class RangesTests(SynchronousTestCase):
+    def test_reads_spans(self) -> None:
+        """Numbers and spans from 1 become ranges from 0."""
+        self.assertEqual(parse_ranges("1-3, 5", 5), [range(3), range(4, 5)])
+
+    def test_refuses_all_of_what_is_malformed(self) -> None:
+        """One bad span makes the whole list worthless."""
+        for text in (
+            "",
+            "0",
+            "3-2",
+            "1-6",
+            "1,,2",
+            "1-",
+            "-1",
+            "x",
+            "\uff11",
+            "1-3;5",
+            "+1",
+            "1_0",
+        ):
+            self.assertEqual(parse_ranges(text, 5), [], text)
+
+    @given(st.text(alphabet="0123456789-, x"), st.integers(1, 50))
+    def test_stays_within_the_file(self, text: str, limit: int) -> None:
+        """No list names a chunk that the file has not."""
+        for span in parse_ranges(text, limit):
+            self.assertTrue(0 <= span.start < span.stop <= limit)
+
+
+class TemplateTests(SynchronousTestCase):
+    NINE = (
+        "resumableChunkNumber=2&resumableChunkSize=1000&resumableCurrentChunkSize=1000"
+        "&resumableTotalSize=3017&resumableType=&resumableIdentifier=3017-filebin"
+        "&resumableFilename=file.bin&resumableRelativePath=file.bin&resumableTotalChunks=3"
+    )
+    chunk = ChunkFacts(2, 1000)
+
+    def test_tests_have_the_custom_query_first(self) -> None:
+        """Everything stands in the query string."""
+        template = Template(Rendering(chunk_size=1000), facts())
+        url = template.test_url("http://h/u", self.chunk, [("a", "b")])
+        self.assertEqual(url, "http://h/u?a=b&" + self.NINE)
+
+    def test_uploads_have_it_last(self) -> None:
+        """And a target with a query is gone on with."""
+        template = Template(Rendering(chunk_size=1000), facts())
+        url = template.upload_url("http://h/u?x=1", self.chunk, [("a", "b")])
+        self.assertEqual(url, "http://h/u?x=1&" + self.NINE + "&a=b")
+
+    def test_fragments_are_left_out(self) -> None:
+        """Parameters after a fragment would not be sent."""
+        template = Template(Rendering(chunk_size=1000), facts())
+        self.assertEqual(
+            template.test_url("http://h/u#f", self.chunk, ()), "http://h/u?" + self.NINE
+        )
+
+    def test_renamed_dropped_and_spaced(self) -> None:
+        """Names can be changed, left out, and prefixed."""
+        names = ParameterNames(
+            chunk_number="n",
+            chunk_size="",
+            current_chunk_size="",
+            total_size="",
+            type="",
+            identifier="i",
+            file_name="",
+            relative_path="",
+            total_chunks="",
+        )
+        template = Template(Rendering(names=names, namespace="ns_"), facts())
+        url = template.test_url("http://h/u", self.chunk, [("q", "1")])
+        self.assertEqual(url, "http://h/u?ns_q=1&ns_n=2&ns_i=3017-filebin")
+
+    def test_a_custom_name_replaces_a_standard_one(self) -> None:
+        """In uploads in its place; in tests it is sent twice."""
+        template = Template(Rendering(chunk_size=1000), facts())
+        query = [("resumableType", "mine")]
+        url = template.upload_url("http://h/", self.chunk, query)
+        self.assertIn("resumableTotalSize=3017&resumableType=mine&resumableIdentifier", url)
+        self.assertEqual(url.count("resumableType"), 1)
+        self.assertEqual(
+            template.test_url("http://h/", self.chunk, query).count("resumableType"), 2
+        )
+
+    def test_multipart(self) -> None:
+        """The nine, the custom query, then the chunk with its name and type."""
+        template = Template(Rendering(chunk_size=1000), facts('a"\r\nb\\%.bin'))
+        request = template.upload("http://h/", self.chunk, [("k\n", "v\rw")])
+        parts = body_of(request.head, b"CHUNK", request.tail, request.content_type)
+        self.assertEqual(len(parts), 11)
+        self.assertEqual(parts[0].get_payload(), "2")
+        self.assertIn(b'name="k%0D%0A"\r\n\r\nv\r\nw\r\n', request.head)
+        self.assertIn(b'name="file"; filename="a%22%0D%0Ab\\%.bin"\r\n', request.head)
+        self.assertEqual(parts[-1].get_content_type(), "application/octet-stream")
+        self.assertEqual(parts[-1].get_payload(), "CHUNK")
+
+    def test_type_from_file(self) -> None:
+        """The part's type is the file's, if that can stand in a header."""
+        rendering = Rendering(type_from_file=True)
+        head = Template(rendering, facts(type="text/plain")).upload("u", self.chunk, ()).head
+        self.assertTrue(head.endswith(b"Content-Type: text/plain\r\n\r\n"))
+        head = Template(rendering, facts(type="a\r\nb: c")).upload("u", self.chunk, ()).head
+        self.assertTrue(head.endswith(b"Content-Type: application/octet-stream\r\n\r\n"))
+
+    def test_octet(self) -> None:
+        """The body is the bare chunk; the parameters are in the URL."""
+        template = Template(Rendering(octet=True, chunk_size=1000), facts())
+        request = template.upload(template.upload_url("http://h/", self.chunk, ()), self.chunk, ())
+        self.assertEqual((request.head, request.tail), (b"", b""))
+        self.assertEqual(request.content_type, "application/octet-stream")
+        self.assertEqual(request.url, "http://h/?" + self.NINE)
+
+    def test_base64(self) -> None:
+        """A data: URL in a field without a file name."""
+        rendering = Rendering(base64=True)
+        head = Template(rendering, facts()).upload("u", self.chunk, ()).head
+        self.assertTrue(
+            head.endswith(b'name="file"\r\n\r\ndata:application/octet-stream;base64,'), head
+        )
+        for size in range(10):
+            self.assertEqual(len(rendering.encode_chunk(b"x" * size)), rendering.encoded_size(size))
+
+    def test_checksum(self) -> None:
+        """One more parameter at the end, of tests and uploads."""
+        template = Template(Rendering(checksum=True, chunk_size=1000), facts())
+        chunk = ChunkFacts(2, 1000, "ab" * 32)
+        end = "&resumableChunkChecksum=sha256%3A" + "ab" * 32
+        self.assertTrue(template.test_url("http://h/", chunk, ()).endswith(end))
+        self.assertTrue(template.upload_url("http://h/", chunk, ()).endswith(end))
+        self.assertIn(b"\r\n\r\nsha256:" + b"ab" * 32, template.upload("u", chunk, ()).head)
+
+    def test_flow(self) -> None:
+        """flow.js puts the parameters into the body only, its custom query first."""
+        dialect = DIALECTS["flow"]
+        rendering = Rendering(
+            names=dialect.names,
+            custom_query_first=dialect.custom_query_first,
+            in_url=dialect.in_url,
+        )
+        template = Template(rendering, facts())
+        self.assertEqual(template.upload_url("http://h/u", self.chunk, [("a", "b")]), "http://h/u")
+        parts = body_of(*_split(template.upload("http://h/u", self.chunk, [("a", "b")])))
+        names = [part.get_param("name", header="Content-Disposition") for part in parts]
+        self.assertEqual(names[:3], ["a", "flowChunkNumber", "flowChunkSize"])
+
+    def test_nul_is_refused(self) -> None:
+        """No request can carry it."""
+        self.assertRaises(FileRejected, Rendering().check_file, facts("a\0b"))
+        Rendering().check_file(facts("a\udc80b"))
+
+    @given(hostile_names, hostile_names)
+    def test_no_name_breaks_out(self, name: str, value: str) -> None:
+        """Whatever a file is called, and whatever the query says, the structure stays."""
+        template = Template(Rendering(chunk_size=1000), facts(name))
+        for number in (1, 2, 77):
+            chunk = ChunkFacts(number, 1000)
+            url = template.upload_url("http://h/u", chunk, [("k", value)])
+            self.assertTrue(re.fullmatch(r"[\x21-\x7e]+", url))
+            pairs = [pair.split("=") for pair in urlsplit(url).query.split("&")]
+            self.assertEqual([len(pair) for pair in pairs], [2] * 10)
+            self.assertEqual(pairs[0][1], str(number))
+            expected = re.sub("[\ud800-\udfff]", "\ufffd", name)
+            self.assertEqual(unquote(pairs[6][1]), expected)
+            request = template.upload(url, chunk, [("k", value)])
+            boundary = request.content_type.partition("boundary=")[2].encode()
+            self.assertEqual(request.head.count(b"--" + boundary + b"\r\n"), 11)
+            self.assertEqual(request.head.count(b"\r\nContent-Disposition: form-data; name="), 11)
+
+    @given(st.integers(1, 10**7), st.integers(0, 10**12))
+    def test_cut_is_the_same_as_rendered(self, number: int, size: int) -> None:
+        """What is joined from pieces is what rendering that chunk anew gives."""
+        file, rendering = facts("é \udc80.bin", path="d/é"), Rendering(chunk_size=1000)
+        chunk = ChunkFacts(number, size)
+        template = Template(rendering, file)
+        anew = "http://h/?" + "&".join(rendering.test_pairs(file, chunk, [("a", "b")]))
+        self.assertEqual(template.test_url("http://h/", chunk, [("a", "b")]), anew)
+        fields = rendering.upload_fields(file, chunk, [("a", "b")])
+        head, tail = rendering.multipart(file, fields, template.boundary)
+        request = template.upload("u", chunk, [("a", "b")])
+        self.assertEqual((request.head, request.tail), (head, tail))
+
+
+def _split(request: object) -> tuple[bytes, bytes, bytes, str]:
+    return request.head, b"CHUNK", request.tail, request.content_type  # type: ignore[attr-defined]

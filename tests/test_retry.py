@@ -1,0 +1,65 @@
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable.retry import fixed_interval, full_jitter, retry_after
+
+
+class FullJitterTests(SynchronousTestCase):
+    @given(st.integers(1, 10**6), st.randoms(use_true_random=False))
+    def test_is_bounded(self, attempt: int, chance: random.Random) -> None:
+        """However often it failed, nobody waits longer than the cap."""
+        policy = full_jitter(uniform=chance.uniform)
+        self.assertTrue(0 <= policy(attempt, None) <= 60)
+
+    def test_bound_doubles(self) -> None:
+        """The bound is 0.5 s after the first failure and doubles up to 60 s."""
+        policy = full_jitter(uniform=lambda low, high: high)
+        waits = [policy(attempt, None) for attempt in range(1, 10)]
+        self.assertEqual(waits, [0.5, 1, 2, 4, 8, 16, 32, 60, 60])
+
+    def test_may_be_nothing(self) -> None:
+        """Full jitter begins at no wait at all."""
+        self.assertEqual(full_jitter(uniform=lambda low, high: low)(5, None), 0)
+
+    def test_honours_the_server(self) -> None:
+        """Nobody comes back before the server said, up to five minutes."""
+        policy = full_jitter(uniform=lambda low, high: low)
+        self.assertEqual(policy(1, 7.0), 7.0)
+        self.assertEqual(policy(1, 1e9), 300)
+
+    def test_server_does_not_shorten(self) -> None:
+        """A small Retry-After does not undo the back-off."""
+        self.assertEqual(full_jitter(uniform=lambda low, high: high)(4, 1.0), 4.0)
+
+
+class FixedIntervalTests(SynchronousTestCase):
+    def test_is_fixed(self) -> None:
+        """The wait is the same each time, unless the server asks for more."""
+        policy = fixed_interval(0.3)
+        self.assertEqual([policy(1, None), policy(50, None), policy(2, 2.0)], [0.3, 0.3, 2.0])
+
+
+class RetryAfterTests(SynchronousTestCase):
+    def test_seconds(self) -> None:
+        """A number is seconds."""
+        self.assertEqual(retry_after(" 120 ", 0), 120)
+
+    def test_date(self) -> None:
+        """A date is seconds from now, and none if it is past."""
+        date = "Fri, 31 Dec 1999 23:59:59 GMT"
+        self.assertEqual(retry_after(date, 946684799 - 30), 30)
+        self.assertEqual(retry_after(date, 946684799 + 30), 0)
+
+    def test_nonsense(self) -> None:
+        """What says nothing usable is as good as nothing."""
+        for value in (None, "", "soon", "-1", "1.5", "٣", "Fri, 99 Foo 1999 23:59:59 GMT"):
+            self.assertIsNone(retry_after(value, 0), value)
+
+    @given(st.text())
+    def test_is_total(self, value: str) -> None:
+        """No header raises."""
+        result = retry_after(value, 1e9)
+        self.assertTrue(result is None or result >= 0)

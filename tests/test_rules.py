@@ -1,0 +1,31 @@
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable.errors import FileRejected
+from txresumable.options import Options
+from txresumable.rules import check_file
+
+
+class CheckFileTests(SynchronousTestCase):
+    def refused_by(self, name: str, type: str, size: int, **options: object) -> str:
+        try:
+            check_file(Options(target="http://h/", **options), name, type, size)
+        except FileRejected as error:
+            self.assertEqual(error.file_name, name)
+            self.assertIn(name, str(error))
+            return error.rule
+        return ""
+
+    def test_sizes(self) -> None:
+        """Too small and too large files are refused by the option's name."""
+        self.assertEqual(self.refused_by("a", "", 0), "min_file_size")
+        self.assertEqual(self.refused_by("a", "", 0, min_file_size=0), "")
+        self.assertEqual(self.refused_by("a", "", 11, max_file_size=10), "max_file_size")
+        self.assertEqual(self.refused_by("a", "", 10, max_file_size=10), "")
+
+    def test_types(self) -> None:
+        """A type is an extension with or without its dot, a media type, or a family of them."""
+        for kinds in (["jpg"], [".jpg"], ["image/jpeg"], ["image/*"], "JPG", ["png", " jpg "]):
+            self.assertEqual(self.refused_by("a.JPG", "image/jpeg", 1, file_type=kinds), "", kinds)
+        for kinds in (["png"], ["text/*"], ["image/png"], ["pg"]):
+            rule = self.refused_by("a.jpg", "image/jpeg", 1, file_type=kinds)
+            self.assertEqual(rule, "file_type", kinds)
