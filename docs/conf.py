@@ -1,6 +1,10 @@
 """How Sphinx builds the documentation: ``make docs``."""
 
+from importlib import import_module
 from importlib.metadata import version as installed_version
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
 
 project = "txresumable"
 author = "The txresumable contributors"
@@ -20,3 +24,19 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 html_theme = "furo"
 html_title = f"txresumable {release}"
 html_static_path = ["_static"]
+
+
+class TwistdOptions(Directive):
+    """Shows what ``twistd NAME --help`` says: ``.. twistd-options:: MODULE``."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        usage = str(import_module(self.arguments[0]).Options())
+        options = usage[usage.index("Options:") :]
+        return [nodes.literal_block(options, options, language="none")]
+
+
+def setup(app: object) -> None:
+    """Called by Sphinx."""
+    app.add_directive("twistd-options", TwistdOptions)

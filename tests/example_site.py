@@ -12,13 +12,14 @@ import hmac
 import json
 from collections.abc import Callable
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 from twisted.internet import ssl
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
-from twisted.web.proxy import Proxy
 from twisted.web.http import HTTPFactory
+from twisted.web.proxy import Proxy
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
@@ -77,6 +78,7 @@ class ExampleSite:
             "proxy.example.com:3128": f"127.0.0.1:{ports['proxy'].getHost().port}",
             "tor.example.com:9050": f"127.0.0.1:{ports['socks'].getHost().port}",
             "/run/uploads.sock": "uploads.sock",
+            "8080": str(_free_port()),
         }
 
     def localize(self, text: str) -> str:
@@ -166,6 +168,14 @@ class _Answer(Resource):
         return json.dumps(self._answer(request)).encode()
 
 
+def _free_port() -> int:
+    """A port that nobody has, for a server in another process."""
+    with socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port: int = reserved.getsockname()[1]
+        return port
+
+
 def _signature(query: bytes) -> str:
     return hmac.new(_SECRET, query, hashlib.sha256).hexdigest()
 
@@ -206,7 +216,7 @@ def _wants_session(request: Request) -> None:
 
 
 def _wants(*names: str) -> Callable[[Request], None]:
-    """A guard that wants parameters in the URL, or for flow.js, whose uploads have none, nothing."""
+    """A guard that wants parameters in a URL that has any: an upload of flow.js has none."""
 
     def guard(request: Request) -> None:
         query = request.uri.partition(b"?")[2].decode()

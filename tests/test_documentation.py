@@ -69,7 +69,6 @@ class PageTests(TestCase):
             "test": self,
         }
         self.note_uploaders()
-        self.servers: list[Server] = []
 
     def arrived(self, name: str) -> None:
         """A file has arrived as it is; the next example finds another in its place."""
@@ -102,8 +101,6 @@ class PageTests(TestCase):
                 await self.run_fragment(example)
             elif example.language == "console":
                 await self.run_commands(example)
-        for server in self.servers:
-            await server.stop()
 
     async def run_fragment(self, example: Example) -> None:
         code = compile(
@@ -129,14 +126,14 @@ class PageTests(TestCase):
                 continue
             path = str(Path(sys.executable).with_name(program))
             if "resumable-receive" in arguments and "--help" not in arguments:
-                self.servers.append(await Server.start(path, arguments, self.folder))
+                server = await Server.start(path, arguments, self.folder)
+                self.addCleanup(server.stop)
             else:
                 await self.run_process(path, arguments)
 
     async def run_process(self, program: str, arguments: list[str]) -> None:
-        paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         output, errors, code = await getProcessOutputAndValue(
-            program, arguments, env={**os.environ, "PYTHONPATH": paths}, path=str(self.folder)
+            program, arguments, env=_environment(), path=str(self.folder)
         )
         self.printed.append(output.decode())
         said = f"{program} {arguments}:\n{output.decode()}{errors.decode()}"
@@ -158,13 +155,13 @@ class Server(ProcessProtocol):
         """Fires with the server when it listens."""
         server = cls()
         reactor.spawnProcess(  # type: ignore[attr-defined]
-            server, program, [program, *arguments], env=os.environ, path=str(folder)
+            server, program, [program, *arguments], env=_environment(), path=str(folder)
         )
         return server.ready
 
     def outReceived(self, data: bytes) -> None:
         self._said += data
-        if b"starting on" in self._said and not self.ready.called:
+        if b"Receiving at" in self._said and not self.ready.called:
             self.ready.callback(self)
 
     errReceived = outReceived
@@ -238,6 +235,11 @@ class TableTests(SynchronousTestCase):
         }
         documented = set(re.findall(r"^   \* - ``(\w+)\(", _text("callbacks"), re.M))
         self.assertEqual(signals - documented, set())
+
+
+def _environment() -> dict[str, str]:
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": paths}
 
 
 def _text(page: str) -> str:
