@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -56,6 +57,7 @@ class ReceiverTestCase(TestCase):
             raise SkipTest(reason)
         self.folder = Path(self.mktemp()).resolve()
         self.folder.mkdir(parents=True)
+        self.addCleanup(shutil.rmtree, self.folder)
         await self.start_server()
 
     async def start_server(self) -> None:

@@ -88,7 +88,7 @@ class ProgramTests(scenarios.ReceiverTestCase):
         program = Program(lines)
         command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
         environment = dict(os.environ, PYTHONPATH=str(ROOT))
-        process = reactor.spawnProcess(  # type: ignore[attr-defined]
+        process = reactor.spawnProcess(
             program, command[0], command, env=environment, path=str(self.folder)
         )
 
