@@ -43,11 +43,13 @@ class Result:
     :ivar verdict: what it means for the chunk.
     :ivar answer: what the server said last.
     :ivar error: the same as an error, unless the chunk is stored.
+    :ivar found: whether it was stored before it was sent.
     """
 
     verdict: Verdict
     answer: Answer
     error: ChunkRejected | None = None
+    found: bool = False
 
 
 class Plan:
@@ -198,7 +200,7 @@ class Delivery:
         if verdict is Verdict.STORED:
             plan.misses = 0
             self._take_whole_answer(file, answer)
-            return Result(verdict, answer)
+            return Result(verdict, answer, found=True)
         if verdict is Verdict.REJECTED:
             return Result(verdict, answer, self._error(answer, url, offset))
         plan.misses += 1
@@ -216,6 +218,7 @@ class Delivery:
         for span in parse_ranges(said, len(file._states)):
             for offset in span:
                 if file._is_pending(offset):
+                    file.chunks_found += 1
                     file._stored(offset)
 
     # Sending -----------------------------------------------------------------------------------

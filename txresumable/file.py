@@ -78,6 +78,7 @@ class ResumableFile:
     :ivar unique_identifier: what the server knows it by; empty until ``file_added``.
     :ivar fingerprint: what it looked like when it was added.
     :ivar state: how far it is.
+    :ivar chunks_found: how many of its chunks the server had already, so that they were not sent.
     :ivar reply: the text of the server's answer to its last chunk.
     :ivar error: why it failed, or :data:`None`.
     """
@@ -101,6 +102,7 @@ class ResumableFile:
         "_stored_bytes",
         "_stored_count",
         "chunk_size",
+        "chunks_found",
         "error",
         "file_name",
         "fingerprint",
@@ -131,6 +133,7 @@ class ResumableFile:
         self.unique_identifier = ""
         self.fingerprint = _UNSEEN
         self.state = FileState.ADDED
+        self.chunks_found = 0
         self.reply = ""
         self.error: Exception | None = None
         self._held = False
@@ -292,7 +295,7 @@ class ResumableFile:
         self._states = bytearray(self._layout.count)
         self._loaded, self._retries, self._messages = {}, {}, {}
         self._cursor = self._stored_count = self._stored_bytes = 0
-        self._best = 0.0
+        self._best, self.chunks_found = 0.0, 0
         self._chunk_outcomes = None
         if self._outcome is not None and self._outcome.settled:
             self._outcome = None

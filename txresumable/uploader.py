@@ -299,6 +299,11 @@ class Resumable(Events):
         return bool(self._timers) or any(self._jobs.values())
 
     @property
+    def chunks_under_way(self) -> int:
+        """How many chunks are being tested or sent at this moment."""
+        return sum(map(len, self._jobs.values()))
+
+    @property
     def fraction_completed(self) -> float:
         """How much of all files is on the server, from 0 to 1."""
         if not self._files:
@@ -481,7 +486,7 @@ class Resumable(Events):
         if self._outage.answered():
             _log.info("The server answers again")
         if result.verdict is Verdict.STORED:
-            self._stored(file, offset, answer)
+            self._stored(file, offset, result)
         elif result.verdict is Verdict.RETRY:
             assert result.error is not None
             file._messages[offset] = answer.text
@@ -510,14 +515,15 @@ class Resumable(Events):
             self._fail(file, error)
         self._pump()
 
-    def _stored(self, file: ResumableFile, offset: int, answer: Answer) -> None:
-        file.reply = answer.text
+    def _stored(self, file: ResumableFile, offset: int, result: Result) -> None:
+        file.reply = result.answer.text
         if file._count_stored(offset):
+            file.chunks_found += result.found
             if self.file_progress or self.progress or self.catch_all:
                 self._emit("file_progress", file)
             file._tell_stored(offset)
         if file._all_stored and file.state is FileState.READY:
-            self._finish(file, answer)
+            self._finish(file, result.answer)
 
     def _finish(self, file: ResumableFile, answer: Answer | None) -> None:
         """Every chunk is stored; a digest of the whole that the server gives must be ours."""
