@@ -78,6 +78,18 @@ class StreamingTests(ReceiverTestCase):
         self.assertEqual(self.connect().send(data[:100_000]).answer().status, 403)
         self.assertEqual(self.private(), [])
 
+    def test_asked_first(self) -> None:
+        """A client that asks whether to send its body is told no at once, or to go on."""
+        self.start()
+        data = ClientFile(CONTENT).upload(1, origin="https://evil", expect="100-continue")
+        head = data[: data.index(b"\r\n\r\n") + 4]
+        wire = self.connect().send(head)
+        self.assertEqual(wire.answer().status, 403)
+        self.assertTrue(wire.closed)
+        data = ClientFile(CONTENT).upload(1, expect="100-continue")
+        wire = self.connect().send(data)
+        self.assertEqual([answer.status for answer in wire.answers()], [100, 200])
+
     def test_long_head(self) -> None:
         """A long head is understood to 64 KiB, and refused beyond."""
         self.start()
@@ -112,6 +124,17 @@ class LimitTests(ReceiverTestCase):
         self.assertTrue(wire.aborted)
         self.hang_up()
         self.assertEqual(self.ask(data).status, 200)
+
+    def test_trickling_head(self) -> None:
+        """A head that arrives slower than that is cut off too."""
+        self.start()
+        wire = self.connect()
+        for letter in b"GET /?a-long-query-that-trickles-in HTTP/1.1":
+            wire.send(bytes([letter]))
+            self.clock.advance(1)
+            if wire.closed:
+                break
+        self.assertTrue(wire.aborted)
 
     def test_slow_but_steady(self) -> None:
         """A request that arrives faster than that is left in peace, however long it takes."""

@@ -344,6 +344,17 @@ class OrderTests(ReceiverTestCase):
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
         self.flushLoggedErrors(OSError)
 
+    def test_told_once(self) -> None:
+        """If only writing the end down fails, who was told of the file is not told again."""
+        disk = FaultyDisk()
+        self.start(disk=disk)
+        file = ClientFile(CONTENT, chunk_size=100)
+        disk.replace = fail_second(disk.replace, OSError(errno.EIO, "broken"))  # type: ignore[method-assign]
+        self.assertEqual(self.ask(file.upload(1)).status, 500)
+        self.assertEqual(self.ask(file.test(1)).content["status"], "complete")
+        self.assertEqual(len(self.received), 1)
+        self.flushLoggedErrors(OSError)
+
     def test_one_end_for_all(self) -> None:
         """Whoever asks while the end is under way waits for it; there is one."""
         done: Deferred[None] = Deferred()
@@ -394,6 +405,17 @@ def fail_once(call: Callable[..., _T], error: OSError) -> Callable[..., _T]:
         return call(*arguments)
 
     return failing
+
+
+def fail_second(call: Callable[..., _T], error: OSError) -> Callable[..., _T]:
+    """A call that fails the second time."""
+    failing = fail_once(call, error)
+    calls = [call]
+
+    def second(*arguments: Any) -> _T:
+        return calls.pop()(*arguments) if calls else failing(*arguments)
+
+    return second
 
 
 class IntruderTests(ReceiverTestCase):

@@ -21,7 +21,7 @@ from .thread import Run
 __all__ = ["FollowingDigest"]
 
 _BLOCK = 1024 * 1024
-_STRETCH = 16 * _BLOCK
+_STRETCH = 4 * _BLOCK
 
 
 class FollowingDigest:

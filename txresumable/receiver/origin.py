@@ -39,7 +39,10 @@ class Origins:
         """
         if origin is None or origin in self.allowed or "*" in self.allowed:
             return True
-        return bool(host) and urlsplit(origin).netloc == host
+        try:
+            return bool(host) and urlsplit(origin).netloc == host
+        except ValueError:
+            return False
 
     def headers(self, origin: str | None) -> Mapping[str, str]:
         """What an answer says to the page at an origin that is admitted."""

@@ -26,6 +26,7 @@ from .store import Store
 __all__ = ["ReceiverSite", "StreamedRequest", "make_site"]
 
 _LONGEST_HEAD = 64 * 1024
+_WITHOUT_BODY = (b"GET", b"HEAD", b"OPTIONS")
 _LOOK_EVERY = 20.0
 _LINGER = 10.0
 _DRAINED = 1024 * 1024
@@ -47,7 +48,7 @@ class StreamedRequest(Request):
     def gotLength(self, length: int | None) -> None:
         self.method, self.uri, self.clientproto = self.channel.head
         self.path = self.uri.partition(b"?")[0]
-        self.arrival = self._taker()
+        self.arrival = None if self.method in _WITHOUT_BODY else self._taker()
         if self.arrival is None:
             super().gotLength(length)  # type: ignore[no-untyped-call]
             return
@@ -55,6 +56,10 @@ class StreamedRequest(Request):
         self.content = BytesIO()
         self.arrival.pause = self.channel.hold
         self.arrival.resume = self.channel.go_on
+        if self.arrival.over and self.requestHeaders.hasHeader("Expect"):
+            # The client waits to hear whether it shall send the body.
+            self.requestHeaders.removeHeader("Expect")
+            self._answer_early()
 
     def handleContentChunk(self, data: bytes) -> None:
         if self.arrival is None:
@@ -131,6 +136,8 @@ class ReceiverChannel(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         if self._ignoring:
             return
+        if not self.requests:
+            self._look()
         super().dataReceived(data)  # type: ignore[no-untyped-call]
         self._got += len(data)
 
@@ -139,8 +146,7 @@ class ReceiverChannel(HTTPChannel):
             method, _, rest = line.partition(b" ")
             target, _, version = rest.rpartition(b" ")
             self.head = method, target, version
-            if self._watch is None:
-                self._look()
+            self._look()
         super().lineReceived(line)  # type: ignore[no-untyped-call]
 
     def allContentReceived(self) -> None:
@@ -186,6 +192,8 @@ class ReceiverChannel(HTTPChannel):
 
     def _look(self) -> None:
         """Look again in a while whether the request has come on."""
+        if self._watch is not None:
+            return
         self._got = 0
         self._watch = self.callLater(_LOOK_EVERY, self._looked)  # type: ignore[no-untyped-call]
 

@@ -97,6 +97,7 @@ class Store:
             self._folder.close()
             raise
         self._unfinished = {each.key: each.record for each in found}
+        self._told: set[str] = set()
         self._closed = False
         self._full = [each.key for each in found if each.full]
 
@@ -202,8 +203,11 @@ class Store:
         name, inode = await self._run(self._folder.place, opened)
         done = Done(record=opened.record, name=name, inode=inode, sha256=sha256, when=self._now())
         file = self._received(done)
-        await self._announce(file)
+        if opened.key not in self._told:
+            await self._announce(file)
+            self._told.add(opened.key)
         await self._run(self._folder.settle, opened.key, done)
+        self._told.discard(opened.key)
         self._unfinished.pop(opened.key, None)
         entry = self._open.pop(opened.key, None)
         if entry is not None:
