@@ -335,6 +335,21 @@ class RefusalTests(ReceiverTestCase):
         fine = ClientFile(CONTENT, "a\nb\rc\r\nd", "with\nnewline", chunk_size=100)
         self.assertEqual(self.ask(fine.upload(1)).status, 200)
 
+    def test_field_after_the_chunk(self) -> None:
+        """A field that comes after the chunk counts like any other."""
+        self.start()
+        file = ClientFile(CONTENT)
+        for value, status in ((b"26", 400), (b"25", 200)):
+            data = file.upload(1)
+            mark = data[data.rindex(b"\r\n--") : -4]
+            more = b'\r\nContent-Disposition: form-data; name="resumableTotalSize"\r\n\r\n' + value
+            head, _, body = data.partition(b"\r\n\r\n")
+            body = body[: body.rindex(mark)] + mark + more + mark + b"--\r\n"
+            lines = [line for line in head.split(b"\r\n") if b"Content-Length" not in line]
+            lines.append(b"Content-Length: %d" % len(body))
+            answer = self.ask(b"\r\n".join([*lines, b"", b""]) + body)
+            self.assertEqual(answer.status, status)
+
     def test_busy(self) -> None:
         """A chunk that another request is sending is refused for now."""
         self.start()

@@ -1,0 +1,75 @@
+"""Tests for what the store asks of the operating system."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable.receiver import Disk
+
+
+class DiskTests(SynchronousTestCase):
+    """The real disk."""
+
+    def setUp(self) -> None:
+        self.disk = Disk()
+        self.path = self.mktemp()
+        self.folder = self.disk.open_root(self.path)
+        self.addCleanup(self.disk.close, self.folder)
+
+    def test_regular_files_only(self) -> None:
+        """Whatever is no regular file counts as absent, and opening it does not wait."""
+        os.mkdir(f"{self.path}/folder")
+        os.mkfifo(f"{self.path}/fifo")
+        os.symlink("/dev/zero", f"{self.path}/link")
+        os.symlink("loop", f"{self.path}/loop")
+        before = len(os.listdir("/dev/fd"))
+        for name in ("folder", "fifo", "link", "loop", "nothing"):
+            for writable in (False, True):
+                error = self.assertRaises(
+                    FileNotFoundError, self.disk.open, name, self.folder, writable=writable
+                )
+                self.assertEqual(error.errno, errno.ENOENT)
+        self.assertEqual(len(os.listdir("/dev/fd")), before)
+
+    def test_other_errors(self) -> None:
+        """Other errors are told."""
+        self.assertRaises(OSError, self.disk.open, "x" * 300, self.folder)
+
+    def test_never_overwrites(self) -> None:
+        """Neither making nor linking a file takes a name that is taken."""
+        self.disk.close(self.disk.create("a", self.folder))
+        os.symlink("nowhere", f"{self.path}/b")
+        for name in ("a", "b"):
+            self.assertRaises(FileExistsError, self.disk.create, name, self.folder)
+            link = ("a", self.folder, name, self.folder)
+            self.assertRaises(FileExistsError, self.disk.link, *link)
+        self.assertFalse(os.path.exists(f"{self.path}/nowhere"))
+
+    def test_private(self) -> None:
+        """What it makes is for its user alone."""
+        self.disk.close(self.disk.create("a", self.folder))
+        self.disk.close(self.disk.open_folder("b", self.folder))
+        modes = [os.stat(f"{self.path}/{name}").st_mode & 0o777 for name in "ab"]
+        self.assertEqual(modes, [0o600, 0o700])
+
+    def test_writes_all(self) -> None:
+        """A write that the system cuts short goes on, and what stops it is told."""
+        with self.disk.opened(self.disk.create("a", self.folder)) as fd:
+            soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+            try:
+                error = self.assertRaises(OSError, self.disk.write, fd, b"x" * 150, 10)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            self.assertEqual(error.errno, errno.EFBIG)
+            self.assertEqual(self.disk.read(fd, 1000, 0), bytes(10) + b"x" * 90)
+            self.disk.write(fd, b"y" * 150, 10)
+            self.assertEqual(self.disk.read(fd, 1000, 0), bytes(10) + b"y" * 150)
+
+    def test_free(self) -> None:
+        """It knows how much room there is."""
+        self.assertGreater(self.disk.free(self.folder), 0)
