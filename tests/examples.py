@@ -3,10 +3,10 @@ The examples in ``README.rst`` and ``docs/``, as values: every block of code is 
 
 How a page is written so that its examples run, one after the other:
 
-- ``.. code-block:: python`` is a *program* if it calls ``react`` or ``reactor.run``: it runs as it
-  stands, in a process of its own.  Any other block is a *fragment*: the fragments of a page share
-  their names, as if typed into one session; they may ``await`` at the top level; ``reactor`` is
-  there, everything else they import.
+- ``.. code-block:: python`` is a *program* if it calls ``react`` or starts the reactor by other
+  means: it runs as it stands, in a process of its own.  Any other block is a *fragment*: the
+  fragments of a page share their names, as if typed into one session; they may ``await`` at the
+  top level; ``reactor`` is there, everything else they import.
 - ``.. code-block:: console`` holds commands, each after ``$``.  Those of this package run in a
   process; one that serves runs until the page ends.
 - A comment ``.. test:`` with indented Python below it is a fragment that readers do not see: what
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _BLOCK = re.compile(r"(?P<indent> *)\.\. (?:code-block:: (?P<language>\w+)|(?P<test>test:))\s*$")
 _OPTION = re.compile(r" *:[\w-]+:")
-_PROGRAM = re.compile(r"^(@react$|(task\.)?react\(|reactor\.run\()", re.MULTILINE)
+_PROGRAM = re.compile(r"^(@react$|(task\.)?react\(|(reactor\.run|process\.start)\()", re.MULTILINE)
 
 
 @frozen
