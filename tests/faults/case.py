@@ -1,0 +1,175 @@
+"""
+A test case that leaves nothing behind, and says so if it does.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet import reactor as installed
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.python.filepath import FilePath
+from twisted.trial.unittest import TestCase
+
+from tests.authority import Authority
+from txresumable import Resumable, Upload
+from txresumable.agent import KeepingAgent
+from txresumable.clock import steady
+from txresumable.transport import Transport
+
+from .server import Peer, RawServer, Request, Script
+
+__all__ = ["FaultCase", "certified", "open_descriptors", "or_serve", "reactor"]
+
+reactor: Any = installed
+
+NEIGHBOUR = "neighbour.bin"
+
+
+def open_descriptors() -> dict[int, str]:
+    """What this process has open: by number, what it is."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # the folder itself, open only while it was read
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+    return found
+
+
+def or_serve(fault: Callable[[Peer, Request], object]) -> Script:
+    """A script that serves the neighbour well, and does something else to everybody else."""
+
+    def script(peer: Peer) -> None:
+        while True:
+            request = peer.head()
+            if request.name == NEIGHBOUR:
+                peer.serve(request)
+            else:
+                fault(peer, request)
+
+    return script
+
+
+def certified(authority: Authority, name: str = "localhost") -> ssl.SSLContext:
+    """TLS for a server whose certificate an authority has issued."""
+    path = FilePath(f"{name}.pem")
+    path.setContent(authority.issue(name))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path.path)
+    return context
+
+
+class FaultCase(TestCase):
+    """
+    Afterwards no descriptor may be open that was not open before, no call may be delayed, and no
+    error may be in the log.
+    """
+
+    timeout = 20
+
+    def setUp(self) -> None:
+        gc.collect()
+        self._descriptors = open_descriptors()
+        self._servers: list[RawServer] = []
+        self._closing: list[Callable[[], Deferred[None]]] = []
+
+    async def tearDown(self) -> None:  # type: ignore[override]
+        for close in reversed(self._closing):
+            await close()
+        calls = [call for call in reactor.getDelayedCalls() if "Timeout" not in repr(call)]
+        self.assertEqual(calls, [], "calls are still to come")
+        for server in self._servers:
+            server.stop()
+        await self._settled()
+        gc.collect()
+        gc.collect()
+        self.assertEqual(
+            [error.getTraceback() for error in self.flushLoggedErrors()], [], "errors were logged"
+        )
+
+    async def _settled(self) -> None:
+        """
+        Sockets that were aborted are closed by the reactor's next turns; what a thread was just
+        opening is closed when it is through.
+        """
+        deadline = reactor.seconds() + 2
+        while self.left_open() and reactor.seconds() < deadline:
+            await deferLater(reactor, 0.001)
+        self.assertEqual(self.left_open(), {}, "descriptors are still open")
+
+    def left_open(self) -> dict[int, str]:
+        """What is open and was not before."""
+        own = (f"/proc/{os.getpid()}/fd", "pipe:")  # of the listing, and the reactor's
+        return {
+            number: what
+            for number, what in open_descriptors().items()
+            if self._descriptors.get(number) != what and not what.startswith(own)
+        }
+
+    def open_files(self) -> list[str]:
+        """The files that are open and were not before."""
+        return [what for what in self.left_open().values() if what.startswith(os.getcwd())]
+
+    # What a test needs -------------------------------------------------------------------------
+
+    def serve(self, script: Script, **options: Any) -> RawServer:
+        server = RawServer(script, **options).start()
+        self._servers.append(server)
+        return server
+
+    def uploader(self, target: str, **options: Any) -> Resumable:
+        """An uploader without patience, which is closed in the end."""
+        given: dict[str, Any] = {
+            "reactor": reactor,
+            "chunk_retry_interval": 0,
+            "max_chunk_retries": 3,
+            "test_chunks": False,
+            **options,
+        }
+        uploader = Resumable(target, **given)
+        self._closing.append(uploader.close)
+        return uploader
+
+    def transport(self, stall_timeout: float = 5.0, **options: Any) -> Transport:
+        """A transport over an agent of our own, which is closed in the end."""
+        clock = steady(reactor)
+        limits = {
+            name: options.pop(name)
+            for name in ("connect_timeout", "kept", "trust_root", "client_certificate", "endpoint")
+            if name in options
+        }
+        agent = KeepingAgent(reactor, clock, stall_timeout=stall_timeout, **limits)
+        transport = Transport(reactor, clock, agent=agent, stall_timeout=stall_timeout, **options)
+        self._closing.append(transport.close)
+        return transport
+
+    def file(self, content: bytes, name: str = "upload.bin") -> str:
+        """The path of a file with this content."""
+        path = os.path.abspath(name)
+        with open(path, "wb") as written:
+            written.write(content)
+        return path
+
+    def neighbour(self, uploader: Resumable, size: int = 300_000) -> Upload:
+        """Another file of the same uploader, which nothing is wrong with."""
+        content = bytes(at * 7 % 251 for at in range(1000)) * (size // 1000)
+        upload = uploader.add_file(self.file(content, NEIGHBOUR))
+        self.neighbour_content = content
+        return upload
+
+    async def check_neighbour(self, upload: Upload, server: RawServer) -> None:
+        await upload
+        self.assertEqual(server.content(NEIGHBOUR), self.neighbour_content)
+
+    async def failure(self, waiting: Deferred[Any], *kinds: type[BaseException]) -> Any:
+        """What something fails with, which must be one of these kinds."""
+        try:
+            result = await waiting
+        except kinds as error:
+            return error
+        raise self.failureException(f"there was no failure, but {result!r}")
