@@ -5,13 +5,12 @@ One request out, one answer back: the only user of treq.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from http.cookiejar import Cookie
+from http.cookiejar import Cookie, CookieJar
 from typing import Any
 
 from attrs import frozen
 from hyperlink import EncodedURL
 from treq.client import HTTPClient
-from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.protocol import Protocol
@@ -82,7 +81,7 @@ class _ReadyURL(EncodedURL):
         return self._ready_text
 
 
-class _NoCookies(IndexableCookieJar):
+class _NoCookies(CookieJar):
     """A jar that takes and gives nothing."""
 
     def __iter__(self) -> Iterator[Cookie]:
@@ -132,7 +131,8 @@ class Transport:
         self.cookies = cookies and client is None
         if client is None:
             assert agent is not None
-            client = HTTPClient(agent, IndexableCookieJar() if cookies else self._cookies)
+            jar: Any = CookieJar() if cookies else self._cookies  # treq's own came after 24.9
+            client = HTTPClient(agent, jar)
         self.client = client
         self._headers: dict[tuple[object, ...], Headers] = {}
         self._guard = CredentialsGuard(insecure_credentials, self.cookies)
