@@ -6,14 +6,15 @@ ECMAScript's ``String()``).
 Targets and parts are written out as they stand on the wire wherever they are the point of a case.
 """
 
-from . import files, parameters, queue, requests
-from .case import Case, Sent
+from . import deliberate, files, parameters, queue, requests
+from .case import Case, Instead
 
-__all__ = ["Case", "Sent", "cases"]
+__all__ = ["Case", "Instead", "cases"]
 
 
 def cases() -> list[Case]:
     """
     Every derived scenario.
     """
-    return [case for module in (parameters, requests, queue, files) for case in module.cases()]
+    modules = (parameters, requests, queue, files, deliberate)
+    return [case for module in modules for case in module.cases()]

@@ -34,6 +34,19 @@ class Sent:
 
 
 @frozen
+class Instead:
+    """
+    What happens here, where that differs on purpose.
+
+    :ivar kind: the row of the table that allows it.
+    """
+
+    kind: str
+    sent: tuple[Sent, ...]
+    events: tuple[tuple[str, ...], ...]
+
+
+@frozen
 class Case:
     """
     One scenario.
@@ -44,6 +57,7 @@ class Case:
     :ivar events: what is expected, in order; ``None`` if the case is not about events.
     :ivar driver: what the page does besides adding its files.
     :ivar seen: what hooks are to have seen.
+    :ivar instead: what happens here, if that is not what resumable.js does.
     """
 
     id: str
@@ -57,6 +71,7 @@ class Case:
     )
     driver: Driver = field(factory=Driver)
     seen: dict[str, Any] = field(factory=dict)
+    instead: Instead | None = None
 
 
 def sample(name: str, size: int, kind: str = "a/b", relative_path: str | None = None) -> SampleFile:

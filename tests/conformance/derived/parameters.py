@@ -222,7 +222,7 @@ def _query_function() -> Case:
             )
         )
     return Case(
-        "query-function",
+        "query-of-a-chunk",
         "a query function of file and chunk, under a namespace",
         options(query=query, parameter_namespace="n."),
         (sample("f", 25),),
@@ -305,7 +305,7 @@ def _relative_path() -> Case:
     standard[7] = ("resumableRelativePath", "d é/t.t-_/f")
     target = url(standard).replace(" ", "%20").replace("é", "%C3%A9")
     return Case(
-        "relative-path",
+        "relative-path-identifier",
         "the identifier is of the relative path, the part has the file's name",
         options(),
         (sample("f", 12, relative_path="d é/t.t-_/f"),),

@@ -13,6 +13,7 @@ from .case import (
     Sent,
     answers,
     asked,
+    both,
     fields,
     file_part,
     nine,
@@ -102,7 +103,7 @@ def _headers() -> Case:
         return Sent(sent.request, sent.body, (("x-name", "f"), ("x-number", str(number))))
 
     return Case(
-        "headers-function",
+        "headers-each-time",
         "asked for each request, tests and retries too",
         options(headers=headers, chunk_retry_interval=0),
         (sample("f", 20),),
@@ -187,6 +188,37 @@ def _chunk_types() -> Case:
     )
 
 
+def _base64_empty() -> Case:
+    standard = nine(1, 0, 0, 1)
+    part = (
+        ('Content-Disposition: form-data; name="file"',),
+        b"data:application/octet-stream;base64,",
+    )
+    return Case(
+        "base64-empty",
+        "readAsDataURL of nothing",
+        options(chunk_format="base64", min_file_size=0, test_chunks=False),
+        (sample("f", 0),),
+        (Sent("POST /u?" + url(standard), (*fields(standard), part)),),
+    )
+
+
+def _cookies(kept: bool) -> Case:
+    test, upload = both(1, 12, 12, 1)
+    cookie = (("cookie", "sid=1; b=2"),)
+    return Case(
+        "cookies-kept" if kept else "cookies-not-kept",
+        "withCredentials on another origin: cookies are kept and sent back, or not at all",
+        options(with_credentials=kept),
+        (sample("f", 12),),
+        (test, Sent(upload.request, upload.body, cookie if kept else ())),
+        answers=lambda method, target, before: Reply(
+            404 if method == "GET" else 200,
+            (("Set-Cookie", "sid=1; Path=/; HttpOnly"), ("Set-Cookie", "b=2")),
+        ),
+    )
+
+
 def cases() -> list[Case]:
     """
     All of this module.
@@ -200,5 +232,8 @@ def cases() -> list[Case]:
         _octet_namespace(),
         _octet_empty(),
         _base64(),
+        _base64_empty(),
         _chunk_types(),
+        _cookies(kept=True),
+        _cookies(kept=False),
     ]
