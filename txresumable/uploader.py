@@ -11,19 +11,22 @@ from types import TracebackType
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .agent import KeepingAgent
 from .clock import steady
+from .concurrency import START, AdaptiveConcurrency
 from .delivery import Delivery, Result, settled
 from .errors import (
     ChecksumMismatch,
+    ChunkTimeout,
     ConnectFailed,
     FileRejected,
     ResumableError,
     RetriesExhausted,
+    StallTimeout,
     TransportError,
 )
 from .events import Events
@@ -36,6 +39,7 @@ from .outage import Outage
 from .protocol import Verdict
 from .queue import ChunkQueue
 from .retry import retry_after
+from .slots import Slots
 from .source import PathSource, make_source
 from .threads import run_in_thread
 from .transport import Answer, Transport
@@ -50,11 +54,12 @@ _log = Logger()
 class _Job:
     """One attempt at one chunk, in a slot."""
 
-    __slots__ = ("attempt", "cancelled", "file", "offset")
+    __slots__ = ("attempt", "began", "cancelled", "file", "offset")
 
-    def __init__(self, file: ResumableFile, offset: int) -> None:
+    def __init__(self, file: ResumableFile, offset: int, began: float) -> None:
         self.file = file
         self.offset = offset
+        self.began = began
         self.cancelled = False
         self.attempt: Deferred[Result] | None = None
 
@@ -86,7 +91,8 @@ class Resumable(Events):
         self._reactor = reactor
         self._clock = clock = steady(reactor)
         slots = self.options.simultaneous_uploads
-        self._slots = DeferredSemaphore(slots if isinstance(slots, int) else 3)
+        self._adaptive = None if isinstance(slots, int) else AdaptiveConcurrency()
+        self._slots = Slots(slots if isinstance(slots, int) else START)
         self._transport = self._make_transport(client)
         self._opener = Opener(reactor)
         self._queue = ChunkQueue(self.options.prioritize_first_and_last_chunk)
@@ -119,7 +125,7 @@ class Resumable(Events):
                 self._clock,
                 connect_timeout=options.connect_timeout,
                 stall_timeout=options.stall_timeout,
-                kept=self._slots.limit,
+                kept=self._adaptive.cap if self._adaptive else self._slots.number,
                 trust_root=options.trust_root,
                 client_certificate=options.client_certificate,
             )
@@ -422,7 +428,7 @@ class Resumable(Events):
             return
         self._pumping = True
         try:
-            while self._slots.tokens and not self._paused:
+            while self._slots.free and not self._paused:
                 place = self._probe() if self._outage.lasts else self._queue.next()
                 if place is None:
                     break
@@ -430,7 +436,7 @@ class Resumable(Events):
                     self._started = True
                     self._emit("upload_start")
                     continue
-                self._slots.acquire()
+                self._slots.take()
                 self._start(*place)
         finally:
             self._pumping = False
@@ -446,7 +452,7 @@ class Resumable(Events):
 
     def _start(self, file: ResumableFile, offset: int) -> None:
         file._begin(offset)
-        job = _Job(file, offset)
+        job = _Job(file, offset, self._clock.seconds() if self._adaptive else 0.0)
         self._jobs.setdefault(file, {})[offset] = job
         if self.file_progress:
             self._emit("file_progress", file)
@@ -458,7 +464,7 @@ class Resumable(Events):
 
     def _free(self, job: _Job) -> bool:
         """Give a job's slot back. :returns: whether its outcome still counts."""
-        self._slots.release()
+        self._slots.give_back()
         if job.cancelled:
             return False
         del self._jobs[job.file][job.offset]
@@ -483,6 +489,8 @@ class Resumable(Events):
             self._pump()
             return
         file, offset, answer = job.file, job.offset, result.answer
+        if self._adaptive is not None:
+            self._adapt(self._adaptive, job, result)
         if self._outage.answered():
             _log.info("The server answers again")
         if result.verdict is Verdict.STORED:
@@ -498,6 +506,15 @@ class Resumable(Events):
             self._fail(file, result.error)
         self._pump()
 
+    def _adapt(self, adaptive: AdaptiveConcurrency, job: _Job, result: Result) -> None:
+        """``simultaneous_uploads="auto"``: see what this outcome says about the network."""
+        now = self._clock.seconds()
+        if result.verdict is Verdict.STORED and not result.found:
+            start, end = job.file._layout.range(job.offset)
+            self._slots.resize(adaptive.stored(now, end - start, now - job.began))
+        elif result.answer.status in (429, 503):
+            self._slots.resize(adaptive.pushed_back())
+
     def _undelivered(self, failure: Failure, job: _Job) -> None:
         if not self._free(job):
             self._pump()
@@ -506,6 +523,8 @@ class Resumable(Events):
         if isinstance(error, ConnectFailed):
             self._unreachable(file, offset, error)
         elif isinstance(error, TransportError):
+            if self._adaptive is not None and isinstance(error, (StallTimeout, ChunkTimeout)):
+                self._slots.resize(self._adaptive.pushed_back())
             self._retry(file, offset, error, None)
         elif out_of_descriptors(error):
             _log.info("Too many open files; {name!r} waits", name=file.file_name)

@@ -1,0 +1,143 @@
+"""
+How many chunks at once suit the network: ``simultaneous_uploads="auto"``.
+
+The bytes a second that arrive are measured over windows of some chunks.  At first the number is
+doubled as long as that pays; then one more slot is kept if it brought enough of what it could
+bring.  When it does not, the number goes back and is tried again later, one slot less as well,
+since a slot that adds nothing costs memory and patience on the server.  A server that pushes back
+(429, 503) or an answer that never comes halves the number.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["AdaptiveConcurrency"]
+
+START = 3
+CAP = 16
+ENOUGH = 0.35
+"""The part of a new slot's possible gain that makes it worth keeping."""
+SAME = 0.97
+"""The part of the rate that must remain for a slot to be given up."""
+QUIET = 6
+"""Windows between two trials, when the last one changed nothing."""
+SLOWER = 4.0
+"""How many times the shortest time of a chunk is a sign of a queue somewhere."""
+
+
+class _Trial(Enum):
+    NONE = "none"
+    MORE = "more"
+    LESS = "less"
+
+
+class AdaptiveConcurrency:
+    """
+    Finds a number of slots.
+
+    :param cap: the most.
+    :ivar number: how many chunks may be under way now, from 1 to ``cap``.
+    """
+
+    def __init__(self, cap: int = CAP) -> None:
+        self.cap = cap
+        self.number = min(START, cap)
+        self._rate = 0.0
+        self._step = 1
+        self._climbing = True
+        self._trial = _Trial.NONE
+        self._next = _Trial.MORE
+        self._quiet = 0
+        self._fastest = float("inf")
+        self._begin(0.0, fresh=True)
+
+    def _begin(self, now: float, *, fresh: bool = False) -> None:
+        self._since = now
+        self._bytes = self._chunks = 0
+        self._times = 0.0
+        # What was under way as the number changed still runs at the old number.
+        self._skip = 0 if fresh else self.number
+
+    def stored(self, now: float, size: int, seconds: float) -> int:
+        """
+        A chunk was stored.
+
+        :param now: the time, in seconds of a steady clock.
+        :param size: its bytes.
+        :param seconds: how long it took.
+        :returns: :attr:`number`.
+        """
+        if self._skip:
+            self._skip -= 1
+            self._since = now
+            return self.number
+        if not self._chunks and not self._since:
+            self._since = now - seconds
+        self._bytes += size
+        self._chunks += 1
+        pace = seconds / max(size, 1)
+        self._times += pace
+        self._fastest = min(self._fastest, pace)
+        if self._chunks >= max(8, 2 * self.number) and now > self._since:
+            self._judge(self._bytes / (now - self._since), self._times / self._chunks)
+            self._begin(now)
+        return self.number
+
+    def pushed_back(self) -> int:
+        """
+        The server asked for less, or did not answer at all.
+
+        :returns: :attr:`number`, half of what it was unless that was just done.
+        """
+        if self._chunks or not self._skip:
+            self.number = max(1, self.number // 2)
+            self._trial, self._next = _Trial.NONE, _Trial.MORE
+            self._rate, self._quiet, self._climbing = 0.0, QUIET, False
+            self._begin(0.0)
+        return self.number
+
+    def _judge(self, rate: float, pace: float) -> None:
+        trial, self._trial = self._trial, _Trial.NONE
+        if trial is _Trial.MORE:
+            before = self.number - self._step
+            wanted = 1 + ENOUGH * self._step / before
+            if rate < self._rate * wanted:
+                self.number = before
+                if self._climbing:
+                    self._climbing = False
+                    self._try(_Trial.MORE)  # twice as many are too many; a few more may not be
+                    return
+                if pace > SLOWER * self._fastest and before > 2:
+                    self.number = max(1, round(before * 0.75))  # a queue builds up
+                self._settle(_Trial.LESS)
+                return
+            self._rate = rate
+            self._try(_Trial.MORE)
+        elif trial is _Trial.LESS:
+            if rate < self._rate * SAME:
+                self.number += 1
+                self._settle(_Trial.MORE)
+                return
+            self._rate = max(rate, self._rate * SAME)
+            self._try(_Trial.LESS)
+        else:
+            self._rate = rate if not self._rate else (self._rate + rate) / 2
+            if self._quiet:
+                self._quiet -= 1
+            else:
+                self._try(self._next)
+
+    def _settle(self, following: _Trial) -> None:
+        self._quiet, self._next = QUIET, following
+
+    def _try(self, trial: _Trial) -> None:
+        if trial is _Trial.MORE and self.number < self.cap:
+            self._step = min(self.number if self._climbing else 1, self.cap - self.number)
+            self.number += self._step
+        elif trial is _Trial.LESS and self.number > 1:
+            self.number -= 1
+        else:
+            self._settle(_Trial.LESS if trial is _Trial.MORE else _Trial.MORE)
+            return
+        self._trial = trial
