@@ -128,7 +128,7 @@ def _paused_while_waiting() -> Case:
         options(chunk_retry_interval=1, test_chunks=False),
         (sample("f", 12),),
         (uploaded(1, 12, 12, 1),) * 2,
-        events(*ADDED, "fileRetry f", "pause", *happy, "uploadStart"),
+        events(*ADDED, "fileRetry f", "pause", *happy, "uploadStart", "complete"),
         answers(503),
         Driver(start=steer),
         instead=Instead(
