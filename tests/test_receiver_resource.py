@@ -414,6 +414,13 @@ class RefusalTests(ReceiverTestCase):
         kind = {"content_type": "application/x-www-form-urlencoded"}
         self.refuse(request("POST", "/", kind, b"a=b"), 415)
 
+    def test_encoded(self) -> None:
+        """A body that is compressed is refused for good, and not stored as it is."""
+        self.start()
+        file = ClientFile(CONTENT)
+        self.refuse(file.upload(1, content_encoding="gzip"), 415)
+        self.assertEqual(self.ask(file.upload(1, content_encoding="identity")).status, 200)
+
     def test_failure_inside(self) -> None:
         """What nobody foresaw is logged and answered with 500, and says nothing of itself."""
 

@@ -194,6 +194,11 @@ class LimitTests(ReceiverTestCase):
         first.lose()
         self.assertFalse(self.connect().closed)
 
+    def test_any_number(self) -> None:
+        """There need be no limit."""
+        self.start(site={"max_connections": 0})
+        self.assertFalse(any(self.connect().closed for _ in range(9)))
+
     def test_protocol(self) -> None:
         """Over TLS only HTTP/1.1 is offered."""
         self.assertEqual(self.start().acceptableProtocols(), [b"http/1.1"])

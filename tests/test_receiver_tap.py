@@ -14,6 +14,7 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from tests.authority import Authority
 from tests.receiver_rig import QuickDisk
 from txresumable.receiver import ReceiverService, Store, at_once, make_site
 from txresumable.receiver.tap import Options, makeService
@@ -97,6 +98,18 @@ class MakeServiceTests(SynchronousTestCase):
             ("--directory", self.mktemp(), "--listen", "what:1"),
         ):
             self.assertRaises(UsageError, makeService, parse(*arguments))
+
+    def test_secure(self) -> None:
+        """Where TLS is spoken, the URL that it logs says so."""
+        pem = self.mktemp()
+        with open(pem, "wb") as file:
+            file.write(Authority("receiver").issue("localhost"))
+        listen = f"ssl:0:privateKey={pem}:certKey={pem}:interface=127.0.0.1"
+        for endpoint, scheme in ((listen, "https"), ("tcp:0", "http")):
+            options = parse("--directory", self.mktemp(), "--listen", endpoint)
+            service = cast(ReceiverService, makeService(options))
+            self.assertEqual(service.scheme, scheme)
+            self.successResultOf(service.stopService())
 
     def test_in_use(self) -> None:
         """A directory that another receiver uses is a usage error."""

@@ -92,6 +92,8 @@ class ReceiverResource(Resource):
         owner = ""
         try:
             self._check_origin(request)
+            if _header(request, "content-encoding") not in (None, "identity"):
+                raise Refused(415, "send a chunk without an encoding")
             owner = self._owner(request)
             url = _url_parameters(request)
             kind = _header(request, "content-type") or ""

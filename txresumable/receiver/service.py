@@ -29,16 +29,24 @@ class ReceiverService(Service):
     :param site: what answers; see :func:`~txresumable.receiver.make_site`.
     :param store: where files go; closed when the service stops.
     :param reactor: whose clock to use.
+    :param scheme: how the URL that is logged begins.
+    :ivar scheme: the same.
     :ivar address: where it listens, once it does.
     """
 
     _log = Logger()
 
     def __init__(
-        self, endpoint: IStreamServerEndpoint, site: ReceiverSite, store: Store, reactor: Any
+        self,
+        endpoint: IStreamServerEndpoint,
+        site: ReceiverSite,
+        store: Store,
+        reactor: Any,
+        scheme: str = "http",
     ) -> None:
         self.address: IAddress | None = None
         self._endpoint = endpoint
+        self.scheme = scheme
         self._site = site
         self._store = store
         self._port: IListeningPort | None = None
@@ -86,4 +94,4 @@ class ReceiverService(Service):
             self._log.info("Receiving at {address}", address=self.address)
         else:
             shown = f"[{host}]" if ":" in host else host
-            self._log.info("Receiving at {url}", url=f"http://{shown}:{number}/")
+            self._log.info("Receiving at {url}", url=f"{self.scheme}://{shown}:{number}/")

@@ -216,7 +216,8 @@ class ReceiverSite(Site):
     A site whose resources may take bodies as they arrive.
 
     :param resource: its root.
-    :param max_connections: the most connections that one address may have at a time.
+    :param max_connections: the most connections that one address may have at a time; 0 for any
+        number.  Behind a proxy all come from one.
     :param min_rate: the fewest bytes a second that a request may arrive with, once it has begun;
         slower ones are cut off.
     :param options: what :class:`twisted.web.server.Site` takes.
@@ -251,7 +252,8 @@ class ReceiverSite(Site):
     def admit(self, channel: ReceiverChannel) -> bool:
         """Whether a new connection may stay, as far as others from its address go."""
         host = str(getattr(channel.transport.getPeer(), "host", ""))
-        if list(self.connections.values()).count(host) >= self._max_connections:
+        limit = self._max_connections if host else 0
+        if limit and list(self.connections.values()).count(host) >= limit:
             self._log.warn("too many connections from {host}", host=host)
             return False
         self.connections[channel] = host

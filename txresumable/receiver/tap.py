@@ -19,6 +19,7 @@ from .store import Store
 
 __all__ = ["Options", "makeService"]
 
+_SECURE = ("ssl", "tls", "le", "txsni")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE = re.compile(r"([0-9]{1,15})([kmgt]?)(i?b)?\Z", re.IGNORECASE | re.ASCII)
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
@@ -73,7 +74,13 @@ class Options(UsageOptions):
         ["max-file-size", None, "0", "Refuse bigger files: bytes, or 20M, 4G; 0 for any.", size],
         ["max-unfinished", None, 10000, "How many unfinished uploads there may be.", number],
         ["max-unfinished-size", None, "0", "How big they may be together; 0 for any.", size],
-        ["max-connections", None, 256, "How many connections one address may have.", number],
+        [
+            "max-connections",
+            None,
+            256,
+            "How many connections one address may have; 0 for any.",
+            number,
+        ],
         ["min-rate", None, 256, "End connections that send fewer bytes a second.", number],
         ["expire", None, "7d", "Forget uploads idle for so long: 15m, 12h, 7d; 0: never.", span],
     ]
@@ -144,4 +151,5 @@ def makeService(options: Options) -> IService:
         max_connections=options["max-connections"],
         min_rate=options["min-rate"],
     )
-    return ReceiverService(endpoint, site, store, reactor)
+    secure = options["listen"].partition(":")[0] in _SECURE
+    return ReceiverService(endpoint, site, store, reactor, "https" if secure else "http")
