@@ -13,9 +13,10 @@ A receiver for the resumable.js protocol.
 from .disk import Disk
 from .received import ReceivedFile
 from .reply import Refused
+from .request import StreamedRequest
 from .resource import IBodyTaker, ReceiverResource
 from .service import ReceiverService
-from .site import ReceiverSite, StreamedRequest, make_site
+from .site import ReceiverSite, make_site
 from .store import Store
 from .thread import Run, at_once, in_threads
 

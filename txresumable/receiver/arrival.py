@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from twisted.internet.defer import Deferred
 
 from ..protocol import ParameterNames
+from .entry import Entry
 from .form import BodyParser, Event, Field, Mark
-from .incoming import Entry
 from .parameters import Parameters, merged, standard_names
 from .reply import Refused
 from .writer import ChunkSink

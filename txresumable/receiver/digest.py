@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from .disk import Disk
 from .thread import Run
 
-__all__ = ["FollowingDigest"]
+__all__ = ["FollowingDigest", "hash_range"]
 
 _BLOCK = 1024 * 1024
 _STRETCH = 4 * _BLOCK
@@ -104,3 +104,19 @@ class FollowingDigest:
                 raise OSError(errno.EIO, "the file is shorter than it was")
             self._digest.update(block)
             self._done += len(block)
+
+
+def hash_range(disk: Disk, fd: int, start: int, end: int) -> str:
+    """
+    The SHA-256 of some bytes of a file, as hexadecimal.
+
+    :raises OSError: if it cannot be read, or ends before.
+    """
+    digest = sha256()
+    while start < end:
+        block = disk.read(fd, min(_BLOCK, end - start), start)
+        if not block:
+            raise OSError(errno.EIO, "the file is shorter than it was")
+        digest.update(block)
+        start += len(block)
+    return digest.hexdigest()

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Iterator
-from hashlib import sha256
 
 from attrs import define, frozen
 
@@ -21,11 +20,10 @@ from .disk import Disk
 from .names import is_key, names_for
 from .record import DURABLE, Done, Record
 
-__all__ = ["Folder", "Found", "Opened", "hash_range"]
+__all__ = ["Folder", "Found", "Opened"]
 
 PRIVATE = ".resumable"
 _DATA, _CHUNKS, _DONE, _NEW = ".data", ".chunks", ".done", ".new"
-_BLOCK = 256 * 1024
 
 
 @define
@@ -248,19 +246,3 @@ class Folder:
 
     def _whole(self, fd: int) -> bytes:
         return self.disk.read(fd, self.disk.status_of(fd).st_size, 0)
-
-
-def hash_range(disk: Disk, fd: int, start: int, end: int) -> str:
-    """
-    The SHA-256 of some bytes of a file, as hexadecimal.
-
-    :raises OSError: if it cannot be read, or ends before.
-    """
-    digest = sha256()
-    while start < end:
-        block = disk.read(fd, min(_BLOCK, end - start), start)
-        if not block:
-            raise OSError(errno.EIO, "the file is shorter than it was")
-        digest.update(block)
-        start += len(block)
-    return digest.hexdigest()

@@ -1,55 +1,26 @@
 """
-One upload that is being received, or has been.
+An upload that is being received.
 """
 
 from __future__ import annotations
 
 import errno
-import re
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
-from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from .digest import FollowingDigest
-from .folder import Folder, Opened, hash_range
+from .digest import FollowingDigest, hash_range
+from .entry import spans
+from .folder import Folder, Opened
 from .parameters import Parameters
 from .received import ReceivedFile
-from .record import Done, Record
+from .record import Record
 from .reply import Refused
 from .thread import Run
 from .writer import ChunkSink, Comparison, Writing
 
-__all__ = ["Entry", "Finished", "Incoming"]
-
-_RUNS = re.compile(rb"\x01+")
-_LONGEST_RANGES = 4096
-
-
-class Entry(Protocol):
-    """An upload that the store knows."""
-
-    @property
-    def record(self) -> Record:
-        """What it is."""
-
-    @property
-    def full(self) -> bool:
-        """Whether all chunks are durable."""
-
-    def ranges(self) -> str:
-        """The durable chunks, counted from 1, as ``1-57,60``; nothing if that is too long."""
-
-    async def holds(self, given: Parameters) -> bool:
-        """Whether a chunk is durable, and has the digest that was asked for, if any."""
-
-    def claim(self, given: Parameters) -> ChunkSink:
-        """Where a chunk goes.  :raises Refused: if another request is sending it."""
-
-    def conclude(self) -> Deferred[ReceivedFile]:
-        """Finish a full upload, once; fires for everyone who asks when it is in its place."""
+__all__ = ["Incoming"]
 
 
 class Incoming:
@@ -110,7 +81,7 @@ class Incoming:
 
     def ranges(self) -> str:
         if self._ranges is None:
-            self._ranges = _spans(self.opened.present)
+            self._ranges = spans(self.opened.present)
         return self._ranges
 
     async def holds(self, given: Parameters) -> bool:
@@ -255,68 +226,3 @@ class Incoming:
             waiting, self._idle = self._idle, []
             for idle in waiting:
                 idle.callback(None)
-
-
-@frozen
-class Finished:
-    """
-    An upload whose file is in its place, or has been taken from there lately.
-
-    :ivar done: what is kept about it.
-    :ivar file: the file.
-    """
-
-    done: Done
-    file: ReceivedFile
-    _folder: Folder
-    _run: Run
-
-    @property
-    def record(self) -> Record:
-        """What it was."""
-        return self.done.record
-
-    @property
-    def full(self) -> bool:
-        """True."""
-        return True
-
-    def ranges(self) -> str:
-        """All of them."""
-        count = self.record.layout.count
-        return f"1-{count}" if count > 1 else "1"
-
-    async def holds(self, given: Parameters) -> bool:
-        """Whether the digest is right, if one is asked for and the file is still there."""
-        if not given.checksum:
-            return True
-        return await self._run(self._read, given) in ("", given.checksum)
-
-    def claim(self, given: Parameters) -> ChunkSink:
-        """A comparison with what is there."""
-        return Comparison(given, lambda: self._run(self._read, given))
-
-    def conclude(self) -> Deferred[ReceivedFile]:
-        """Fire with the file."""
-        done: Deferred[ReceivedFile] = Deferred()
-        done.callback(self.file)
-        return done
-
-    def _read(self, given: Parameters) -> str:
-        fd = self._folder.open_finished(self.done)
-        if fd is None:
-            return ""
-        with self._folder.disk.opened(fd):
-            return hash_range(self._folder.disk, fd, *given.layout.range(given.offset))
-
-
-def _spans(present: bytearray) -> str:
-    spans: list[str] = []
-    length = 0
-    for run in _RUNS.finditer(present):
-        first, last = run.start() + 1, run.end()
-        spans.append(str(first) if first == last else f"{first}-{last}")
-        length += len(spans[-1]) + 1
-        if length > _LONGEST_RANGES:
-            return ""
-    return ",".join(spans)

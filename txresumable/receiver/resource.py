@@ -18,8 +18,8 @@ from zope.interface import Interface, implementer
 
 from ..protocol import DIALECTS, Dialect, ParameterNames
 from .arrival import Arrival
+from .entry import Entry
 from .form import OctetBody, body_parser
-from .incoming import Entry
 from .origin import Origins
 from .parameters import Parameters, merged, standard_names
 from .reply import Refused, Reply, complete, refusal, refused_by_disk, stored

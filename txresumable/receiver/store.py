@@ -14,10 +14,13 @@ from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 from twisted.logger import Logger
 
 from .disk import Disk
+from .entry import Entry
+from .finished import Finished
 from .folder import Folder, Opened
-from .incoming import Entry, Finished, Incoming
+from .incoming import Incoming
 from .names import key_of
 from .parameters import Parameters
+from .quota import Quota
 from .received import ReceivedFile
 from .record import Done, Record
 from .reply import Refused
@@ -79,11 +82,13 @@ class Store:
                 from twisted.internet import reactor
             run = in_threads(reactor)
         self.root = os.path.abspath(root)
-        self.max_file_size = max_file_size
         self.expire = expire
         self.on_complete = on_complete
-        self._max_unfinished = max_unfinished
-        self._max_unfinished_size = max_unfinished_size
+        self._quota = Quota(
+            file_size=max_file_size,
+            unfinished=max_unfinished,
+            unfinished_size=max_unfinished_size,
+        )
         self._remember = remember
         self._max_open = max_open
         self._run = run
@@ -172,7 +177,7 @@ class Store:
         if found is None:
             if not make:
                 return None
-            self._admit(wanted)
+            self._quota.admit(wanted, self._unfinished.values())
             found = await self._run(self._folder.create, key, wanted)
             self._unfinished[key] = wanted
         entry = self._open[key] = Incoming(
@@ -180,16 +185,6 @@ class Store:
         )
         self._shut_idle()
         return entry
-
-    def _admit(self, wanted: Record) -> None:
-        if self.max_file_size is not None and wanted.size > self.max_file_size:
-            raise Refused(413, f"a file may have at most {self.max_file_size} bytes")
-        sizes = [each.size for each in self._unfinished.values() if each.owner == wanted.owner]
-        if self._max_unfinished is not None and len(sizes) >= self._max_unfinished:
-            raise Refused(507, "there are too many unfinished uploads", retry_after=60)
-        limit = self._max_unfinished_size
-        if limit is not None and sum(sizes) + wanted.size > limit:
-            raise Refused(507, "the unfinished uploads take too much room", retry_after=60)
 
     def _shut_idle(self) -> None:
         for key, entry in list(self._open.items()):
