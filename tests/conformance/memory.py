@@ -12,7 +12,13 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone
-from twisted.internet.interfaces import IConsumer, ITCPTransport
+from twisted.internet.interfaces import (
+    IConsumer,
+    IHostnameResolver,
+    IReactorPluggableNameResolver,
+    IResolutionReceiver,
+    ITCPTransport,
+)
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
@@ -137,6 +143,27 @@ class MemoryTransport:
         pass
 
 
+@implementer(IHostnameResolver)
+class _Resolver:
+    """
+    Every name is this machine's.
+    """
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: IResolutionReceiver,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Any = None,
+        transportSemantics: str = "TCP",
+    ) -> IResolutionReceiver:
+        resolutionReceiver.resolutionBegan(self)
+        resolutionReceiver.addressResolved(IPv4Address("TCP", "127.0.0.1", portNumber))
+        resolutionReceiver.resolutionComplete()
+        return resolutionReceiver
+
+
+@implementer(IReactorPluggableNameResolver)
 class MemoryNetwork(MemoryReactorClock):  # type: ignore[misc]
     """
     A reactor whose connections all lead to one server.
@@ -147,6 +174,7 @@ class MemoryNetwork(MemoryReactorClock):  # type: ignore[misc]
     def __init__(self, make_server: Callable[["MemoryNetwork"], Protocol]) -> None:
         super().__init__()
         self.running = True
+        self.nameResolver = _Resolver()
         self._make_server = make_server
         self._clients: list[MemoryTransport] = []
         self._servers: list[MemoryTransport] = []
@@ -159,7 +187,6 @@ class MemoryNetwork(MemoryReactorClock):  # type: ignore[misc]
         """
         connector = super().connectTCP(host, port, factory, timeout, bindAddress)
         factory.doStart()
-        factory.startedConnecting(connector)
         self.callLater(0, self._connect, host, port, factory)
         return connector
 
