@@ -4,17 +4,14 @@ Connections kept for the origins that an uploader talks to, as an ``IAgent`` und
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import define, field
-from OpenSSL.SSL import Error as TLSError
-from OpenSSL.SSL import SysCallError
-from service_identity import VerificationError
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.error import VerifyError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import optionsForClientTLS
@@ -28,16 +25,19 @@ from .connection import HTTPConnection, Reply
 from .errors import (
     ConnectFailed,
     ConnectTimeout,
+    InvalidOption,
     MalformedReply,
     StaleConnection,
-    TLSRejected,
-    first_line,
 )
+from .trust import tls_error
 
-__all__ = ["KeepingAgent", "ReadyHeaders", "tls_error"]
+__all__ = ["KeepingAgent", "ReadyHeaders"]
 
 IDLE = 4.0
 """Seconds that a connection is kept without use: less than any server's limit that we know."""
+_ORIGIN = re.compile(
+    rb"(?i:https?)://(\[[0-9a-f:.]+\]|[^\0- :/?#@\[\]\x7f-\xff]+)(:[0-9]{1,5})?\Z", re.I
+)
 
 
 class ReadyHeaders(Headers):
@@ -144,7 +144,9 @@ class KeepingAgent:
         bodiless = method == b"HEAD"
         while origin.idle:
             connection = origin.idle.pop()
-            if connection.usable:
+            if self._clock.seconds() - connection.idle_since >= IDLE:
+                connection.abort()  # nobody looked for a while
+            elif connection.usable:
                 return self._send(origin, connection, head, bodyProducer, bodiless)
         connecting = self._connect(origin)
         connecting.addCallback(
@@ -182,6 +184,9 @@ class KeepingAgent:
     # Connecting --------------------------------------------------------------------------------
 
     def _origin(self, prefix: bytes) -> _Origin:
+        if not _ORIGIN.match(prefix):
+            shown = prefix.rpartition(b"@")[2].decode("latin-1")
+            raise InvalidOption("target", shown, "must give http:// or https:// and a host")
         uri = URI.fromBytes(prefix + b"/")
         origin = _Origin(_host_field(prefix), uri.scheme == b"https", self._endpoint(uri))
         self._origins[prefix] = origin
@@ -264,8 +269,6 @@ class _Attempt:
     def __init__(self, agent: KeepingAgent, origin: _Origin) -> None:
         self._agent = agent
         self._origin = origin
-        self._made: HTTPConnection | None = None
-        self._timed_out = False
         self._deadline: Any = None
         self._connecting: Deferred[Any] | None = None
         self.result: Deferred[HTTPConnection] | None = None
@@ -282,28 +285,26 @@ class _Attempt:
         return result
 
     def _build(self) -> HTTPConnection:
-        return HTTPConnection(
+        connection = HTTPConnection(
             seconds=self._agent._clock.seconds,
             secure=self._origin.secure,
             ready=self._ready,
             gone=self._gone,
         )
+        self._agent._opened(connection)
+        return connection
 
     def _ready(self, connection: HTTPConnection) -> None:
         result = self._finish()
         if result is None:
             connection.abort()
             return
-        self._made = connection
-        self._agent._opened(connection)
         # The transport has more to do once the protocol knows that it is connected.
         result.callback(connection)
 
     def _gone(self, connection: HTTPConnection, reason: Failure) -> None:
-        if connection is self._made:
-            self._agent._lost(connection)
-        else:
-            self._unconnected(reason)
+        self._agent._lost(connection)
+        self._unconnected(reason)  # if it never was ready
 
     def _unconnected(self, failure: Failure) -> None:
         result = self._finish()
@@ -348,21 +349,6 @@ def _connect_error(failure: Failure) -> Exception:
     return tls_error(failure.value) or ConnectFailed(
         f"no connection: {failure.value or type(failure.value).__name__}"
     )
-
-
-def tls_error(error: BaseException | None) -> TLSRejected | None:
-    """
-    What TLS found wrong with the peer, or the peer with us.
-
-    :param error: anything.
-    :returns: an error that trying again does not mend, or :data:`None` if it is no such thing.
-    """
-    if isinstance(error, (VerificationError, VerifyError)):
-        return TLSRejected(f"the server's certificate is not for this host: {error}")
-    if isinstance(error, TLSError) and not isinstance(error, SysCallError) and error.args:
-        words = "; ".join(str(part[-1]) for part in error.args[0])
-        return TLSRejected(words or first_line(TLSRejected))
-    return None
 
 
 def _understood(reply: Reply) -> Reply:

@@ -13,7 +13,6 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
-from .errors import SourceChanged
 from .limiter import RateLimiter
 from .source import Source
 
@@ -117,7 +116,7 @@ class ChunkBody:
                     if self._progress is not None:
                         self._progress(self._end - self._start)
                     return succeed(None)
-        except (OSError, SourceChanged):
+        except Exception:  # a file object of the user's may raise anything
             self._consumer = None
             self.failure = Failure()
             return fail(self.failure)
@@ -156,7 +155,7 @@ class ChunkBody:
         try:
             while self._consumer is not None and self._reading is None and not self._pausing:
                 self._step()
-        except (OSError, SourceChanged):
+        except Exception:
             self._fail(Failure())
         finally:
             self._pumping = False
@@ -186,7 +185,7 @@ class ChunkBody:
                 self._reading = None
                 try:
                     then(result)
-                except (OSError, SourceChanged):
+                except Exception:
                     self._fail(Failure())
                     return
                 self._pump()

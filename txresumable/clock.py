@@ -18,11 +18,13 @@ from typing import Any
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
 from twisted.internet.task import Clock
+from twisted.logger import Logger
 from zope.interface import implementer
 
 __all__ = ["SteadyClock", "steady"]
 
 PULSE = 1.0
+_log = Logger()
 
 
 def steady(reactor: Any) -> Any:
@@ -154,7 +156,12 @@ class SteadyClock:
             if self._lives(entry):
                 run, entry[2].run = entry[2].run, None
                 assert run is not None
-                run()
+                try:
+                    run()
+                except Exception:  # as in the reactor: it is nobody else's concern
+                    _log.failure("A delayed call raised")
+        if self._wake_at <= now:
+            self._unwake()  # late by as much as the wall clock was set back, or done
         self._schedule()
 
     def _unwake(self) -> None:

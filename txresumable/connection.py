@@ -31,14 +31,20 @@ from zope.interface import implementer
 
 from .errors import ConnectionBroken, MalformedReply, StaleConnection, StallTimeout
 from .sendqueue import unsent_bytes
+from .trust import tls_error
 
 __all__ = ["HTTPConnection", "Reply"]
 
 LIMIT = 64 * 1024
 """Bytes of an answer's head, with all informational ones before it, and of its body."""
+FIELDS = 256
+"""Header fields of an answer."""
+FRAMING = 8 * LIMIT
+"""Bytes that a chunked body may spend on its framing: enough for chunks of one byte."""
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([^\r\n]*))?\Z")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\0\r\n]*?)[ \t]*\Z")
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_NO_VALUE = re.compile(rb"[\0\r\n]")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\Z")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
@@ -114,12 +120,12 @@ class HTTPConnection(Protocol):
 
     def _reset(self, body: IBodyProducer | None) -> None:
         self._body = body
+        self._sends = body is not None
         self._registered = False
         self._buffer = b""
         self._taken = 0
         self._reply: Reply | None = None
-        self._pieces: list[bytes] = []
-        self._kept = 0
+        self._content = b""
         self._left: int | None = None
         self._chunk = ""
         self._keep = False
@@ -147,9 +153,9 @@ class HTTPConnection(Protocol):
         self._ready(self)
 
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008
-        self._lost = True
+        aborted, self._lost = self._lost, True
         if self._waiting is not None:
-            self._ended(reason)
+            self._ended(reason, aborted)
         self._gone(self, reason)
 
     def abort(self) -> None:
@@ -188,7 +194,14 @@ class HTTPConnection(Protocol):
         if body.length > LIMIT * 2:
             self._registered = True
             self.transport.registerProducer(self, True)
-        body.startProducing(self).addCallbacks(self._sent, self._unsendable)
+        if self._body is None:  # the connection was lost already
+            return
+        try:
+            producing = body.startProducing(self)
+        except Exception:
+            self._unsendable(Failure())
+        else:
+            producing.addCallbacks(self._sent, self._unsendable)
 
     def write(self, data: bytes) -> None:
         self._moved = self._seconds()
@@ -207,7 +220,11 @@ class HTTPConnection(Protocol):
     def resumeProducing(self) -> None:
         self._moved = self._seconds()
         if self._body is not None:
-            self._body.resumeProducing()
+            try:
+                self._body.resumeProducing()
+            except Exception:
+                # Out of here, it would become the reason why the connection was lost.
+                self._unsendable(Failure())
 
     def stopProducing(self) -> None:
         self._stop_body()
@@ -259,7 +276,7 @@ class HTTPConnection(Protocol):
             head, self._buffer = self._buffer[: end.start()], self._buffer[end.end() :]
             self._taken += end.end()
             lines = head.split(b"\n")
-            status = _STATUS.match(lines[0].rstrip(b"\r"))
+            status = _STATUS.match(lines[0].removesuffix(b"\r"))
             if status is None:
                 raise MalformedReply(f"its first line is {_shown(lines[0])}")
             code = int(status[2])
@@ -267,24 +284,23 @@ class HTTPConnection(Protocol):
                 break
             if code == 101:
                 raise MalformedReply("it switches protocols")
-        headers = Headers()
-        for line in lines[1:]:
-            match = _FIELD.match(line.rstrip(b"\r"))
-            if match is None:
-                raise MalformedReply(f"a line of its head is {_shown(line)}")
-            headers.addRawHeader(match[1], match[2])
+        if self._taken > end.end():
+            self._heard = self._seconds()  # what came before was not yet the answer
+        headers = _fields(lines[1:])
         self._reply = Reply((b"HTTP", 1, int(status[1])), code, status[3] or b"", headers)
         self._frame(self._reply, headers)
-        # An answer before the request is out: what is not sent yet would not be read.
         self._stop_early()
         return True
 
     def _frame(self, reply: Reply, headers: Headers) -> None:
         """Where the body ends, and whether another request may follow."""
         tokens = _tokens(headers, b"connection")
-        self._keep = b"close" not in tokens and (reply.version[2] == 1 or b"keep-alive" in tokens)
+        recent = reply.version[2] == 1
+        self._keep = b"close" not in tokens and (recent or b"keep-alive" in tokens)
         codings = _tokens(headers, b"transfer-encoding")
         lengths = set(_tokens(headers, b"content-length"))
+        if len(lengths) != headers.hasHeader(b"content-length"):
+            raise MalformedReply("its Content-Length is no single number")
         if self._bodiless or reply.code in (204, 304):
             self._left = 0
             if reply.code == 204 and (codings or lengths - {b"0"}):
@@ -293,15 +309,17 @@ class HTTPConnection(Protocol):
             if codings != [b"chunked"] or lengths:
                 raise MalformedReply("its body is framed in more ways than one")
             self._chunk = "size"
+            self._keep = self._keep and recent  # RFC 9112, section 6.1
         elif lengths:
-            if len(lengths) > 1 or not re.fullmatch(rb"[0-9]{1,18}", min(lengths)):
+            if not re.fullmatch(rb"[0-9]{1,18}", min(lengths)):
                 raise MalformedReply("its Content-Length is no single number")
             self._left = int(min(lengths))
         else:
             self._keep = False
 
     def _stop_early(self) -> None:
-        if self._body is None:
+        """An answer before all of the request was taken: what is left would not be read."""
+        if self._body is None and not (self._sends and unsent_bytes(self.transport)):
             return
         self._keep = False
         self._stop_body()
@@ -311,68 +329,70 @@ class HTTPConnection(Protocol):
 
     def _read_body(self) -> None:
         if self._chunk:
-            self._read_chunks()
-        elif self._left is None:
-            data, self._buffer = self._buffer, b""
-            self._keep_data(data)
+            over = self._read_chunks()
         else:
-            data = self._buffer[: self._left]
+            data = self._buffer if self._left is None else self._buffer[: self._left]
             self._buffer = self._buffer[len(data) :]
-            self._left -= len(data)
-            self._keep_data(data)
-            if not self._left:
-                self._complete()
+            over = self._keep_data(data)
+            if self._left is not None:
+                self._left -= len(data)
+                over = over or not self._left
+        if over:
+            self._complete()
 
-    def _read_chunks(self) -> None:
-        while self._waiting is not None:
+    def _read_chunks(self) -> bool:
+        """:returns: whether the body is over."""
+        buffer, at, over = self._buffer, 0, False
+        while not over:
             if self._chunk == "data":
                 assert self._left is not None
-                data = self._buffer[: self._left]
+                data = buffer[at : at + self._left]
                 if not data:
-                    return
-                self._buffer = self._buffer[len(data) :]
+                    break
+                at += len(data)
                 self._left -= len(data)
-                self._keep_data(data)
-                if not self.busy:
-                    return
+                over = self._keep_data(data)
                 if not self._left:
                     self._chunk = "end"
                 continue
-            line, newline, rest = self._buffer.partition(b"\n")
-            if not newline:
-                if len(line) > LIMIT:
-                    raise MalformedReply("a line of its body has no end")
-                return
-            self._buffer, line = rest, line.rstrip(b"\r")
-            self._taken += len(line) + 1
-            self._read_chunk_line(line)
+            newline = buffer.find(b"\n", at)
+            end = len(buffer) if newline < 0 else newline + 1
+            if end - at > LIMIT or self._taken + end - at > FRAMING:
+                raise MalformedReply("the framing of its body does not end")
+            if newline < 0:
+                break
+            over = self._read_chunk_line(buffer[at:newline].removesuffix(b"\r"))
+            self._taken += end - at
+            at = end
+        self._buffer = buffer[at:]
+        return over
 
-    def _read_chunk_line(self, line: bytes) -> None:
+    def _read_chunk_line(self, line: bytes) -> bool:
+        """:returns: whether it was the last."""
+        if self._chunk == "trailers":
+            return not line
         if self._chunk == "end":
             if line:
                 raise MalformedReply("a chunk of its body is longer than it says")
             self._chunk = "size"
-        elif self._chunk == "size":
-            match = _CHUNK.match(line)
-            if match is None:
-                raise MalformedReply(f"a chunk of its body has the size {_shown(line)}")
-            self._left = int(match[1], 16)
-            self._chunk = "data" if self._left else "trailers"
-        elif not line:
-            self._complete()
-        elif self._taken > LIMIT * 2:
-            raise MalformedReply("its trailers do not end")
+            return False
+        match = _CHUNK.match(line)
+        if match is None:
+            raise MalformedReply(f"a chunk of its body has the size {_shown(line)}")
+        self._left = int(match[1], 16)
+        self._chunk = "data" if self._left else "trailers"
+        return False
 
-    def _keep_data(self, data: bytes) -> None:
-        room = LIMIT - self._kept
-        self._kept += len(data)
-        if data:
-            self._pieces.append(data[:room])
-        if self._kept > LIMIT:
-            assert self._reply is not None
-            self._reply.truncated = True
-            self._keep = False
-            self._complete()
+    def _keep_data(self, data: bytes) -> bool:
+        """:returns: whether there was more than is kept."""
+        content = self._content + data
+        self._content = content[:LIMIT]
+        if len(content) <= LIMIT:
+            return False
+        assert self._reply is not None
+        self._reply.truncated = True
+        self._keep = False
+        return True
 
     # Ending ------------------------------------------------------------------------------------
 
@@ -380,7 +400,7 @@ class HTTPConnection(Protocol):
         waiting, reply = self._waiting, self._reply
         assert waiting is not None and reply is not None
         self._waiting = None
-        reply.body = b"".join(self._pieces)
+        reply.body = self._content
         reply.length = len(reply.body)
         keep = self._keep and not self._buffer and not self._lost
         self._reset(None)
@@ -389,15 +409,20 @@ class HTTPConnection(Protocol):
             self.abort()
         waiting.callback(reply)
 
-    def _ended(self, reason: Failure) -> None:
+    def _ended(self, reason: Failure, aborted: bool) -> None:
         """The peer has closed: that may be the end of an answer, or the lack of one."""
         clean = reason.check(ConnectionDone) is not None
         if self._reply is not None and self._left is None and not self._chunk and clean:
             self._complete()
             return
-        if self._heard is None and self._uses > 1:
-            error: Exception = StaleConnection("the server had closed the kept connection")
-        else:
+        error: Exception | None = None
+        if aborted:
+            error = ConnectionBroken("the connection was closed")
+        elif self._heard is None and self._uses > 1:
+            error = StaleConnection("the server had closed the kept connection")
+        elif self._heard is None:
+            error = tls_error(reason.value)  # it may want a certificate of us
+        if error is None:
             where = "before it answered" if self._reply is None else "within its answer"
             error = ConnectionBroken(f"the server closed the connection {where}")
         self._fail(Failure(error))
@@ -430,7 +455,7 @@ class HTTPConnection(Protocol):
         if self._waiting is None:
             return
         now = self._seconds()
-        if self._heard is None:
+        if self._reply is None:
             unsent = unsent_bytes(self.transport)
             if unsent != self._unsent:
                 self._unsent = unsent
@@ -439,6 +464,19 @@ class HTTPConnection(Protocol):
         if since >= limit:
             what = "nothing moved" if self._heard is None else "the answer did not end"
             self._fail(Failure(StallTimeout(f"{what} for {limit:g} s")))
+
+
+def _fields(lines: list[bytes]) -> Headers:
+    if len(lines) > FIELDS:
+        raise MalformedReply(f"its head has more than {FIELDS} fields")
+    headers = Headers()
+    for line in lines:
+        # No pattern over the whole line: one that trims spaces takes cubic time on some.
+        name, colon, value = line.removesuffix(b"\r").partition(b":")
+        if not colon or not _NAME.match(name) or _NO_VALUE.search(value):
+            raise MalformedReply(f"a line of its head is {_shown(line)}")
+        headers.addRawHeader(name, value.strip(b" \t"))
+    return headers
 
 
 def _tokens(headers: Headers, name: bytes) -> list[bytes]:

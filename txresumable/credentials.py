@@ -52,7 +52,7 @@ class CredentialsGuard:
         :param headers: the user's.
         :raises InsecureCredentials: if the mode is ``refuse``.
         """
-        if not url.startswith("http:") or self._mode == "allow":
+        if url[:5].lower() != "http:" or self._mode == "allow":
             return
         if not self._cookies and not any(name.lower() in _CARRIERS for name in headers):
             return

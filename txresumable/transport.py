@@ -19,7 +19,7 @@ from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 
-from .agent import KeepingAgent, ReadyHeaders, tls_error
+from .agent import KeepingAgent, ReadyHeaders
 from .body import ChunkBody
 from .connection import LIMIT, Reply
 from .credentials import CredentialsGuard
@@ -27,12 +27,15 @@ from .errors import (
     ChunkTimeout,
     ConnectFailed,
     ConnectionBroken,
+    InvalidOption,
     MalformedReply,
     ResumableError,
     StaleConnection,
     StallTimeout,
     TransportError,
 )
+from .protocol import without_query
+from .trust import tls_error
 from .version import __version__
 
 __all__ = ["Answer", "Transport"]
@@ -159,7 +162,11 @@ class Transport:
             that could not be read.  Cancelling it aborts the request and fails it with
             ``CancelledError``.
         :raises InsecureCredentials: if credentials would go out unencrypted and must not.
+        :raises InvalidOption: if the URL has characters that a URL cannot have.
         """
+        if not url.isascii() or not url.isprintable() or " " in url:
+            shown = without_query(url.partition("?")[0])
+            raise InvalidOption("target", shown, "must give URLs that are encoded")
         self._guard.check(url, headers)
         return _Exchange(self, method, url, self._written(headers, content_type), body).start()
 
@@ -204,7 +211,7 @@ class _Exchange:
 
     __slots__ = (
         "_body",
-        "_cancelled",
+        "_ended_by",
         "_headers",
         "_limit",
         "_method",
@@ -225,7 +232,8 @@ class _Exchange:
         self._url = url
         self._headers = headers
         self._body = body
-        self._retried = self._cancelled = False
+        self._retried = False
+        self._ended_by: Failure | None = None
         self._limit: Any = None
         self._watch: Any = None
         self._moved = 0.0
@@ -296,8 +304,8 @@ class _Exchange:
 
     def _failed(self, failure: Failure) -> None:
         body = self._body
-        if self._cancelled:
-            self._end(Failure(CancelledError()))
+        if self._ended_by is not None:
+            self._end(self._ended_by)
         elif body is not None and body.failure is not None:
             self._end(body.failure)
         elif failure.check(StaleConnection) and not self._retried:
@@ -318,7 +326,6 @@ class _Exchange:
             request.cancel()
 
     def _cancel(self, _: Deferred[Answer]) -> None:
-        self._cancelled = True
         self._end_by(Failure(CancelledError()))
 
     def _overdue(self) -> None:
@@ -327,6 +334,7 @@ class _Exchange:
 
     def _end_by(self, failure: Failure) -> None:
         """Stop what is under way, and only then say why."""
+        self._ended_by = failure
         request, self._request = self._request, None
         body = self._body
         if request is not None:
