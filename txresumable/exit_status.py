@@ -1,0 +1,39 @@
+"""
+The exit status of a process whose main program knows only success.
+
+``twistd`` ends with 0 whatever its services did, and offers no way to say otherwise.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from typing import NoReturn
+
+__all__ = ["exit_with"]
+
+
+def exit_with(status: int) -> None:
+    """
+    Let this process end with a status when it ends by itself; a signal that ends it still counts.
+
+    :param status: the exit status; of several calls the last one counts.
+    """
+    atexit.unregister(_exit)
+    atexit.register(_exit, status)
+
+
+def _exit(status: int) -> NoReturn:
+    """Runs at exit, the last that does: everything that was to run at exit has its turn before."""
+    atexit.unregister(_exit)
+    try:
+        # As the standard library's multiprocessing does at the end of a forked process.
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        pass  # nobody reads it any more
+    finally:
+        os._exit(status)
