@@ -11,6 +11,8 @@ How a page is written so that its examples run, one after the other:
   process; one that serves runs until the page ends.
 - A comment ``.. test:`` with indented Python below it is a fragment that readers do not see: what
   has to be there before, and what must hold afterwards.
+- A comment ``.. needs: NAME VERSION`` keeps what follows it in its section from running with an
+  older version of a package.
 - ``https://example.com`` is replaced by a server on loopback, see ``tests/example_site.py``.
 - Blocks in other languages are only shown.
 """
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from textwrap import dedent
 
@@ -30,6 +33,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _BLOCK = re.compile(r"(?P<indent> *)\.\. (?:code-block:: (?P<language>\w+)|(?P<test>test:))\s*$")
 _OPTION = re.compile(r" *:[\w-]+:")
+_NEEDS = re.compile(r"\.\. needs: ([\w-]+) ([\d.]+)$")
+_HEADING = re.compile(r"([-=~])\1\1+$")
 _PROGRAM = re.compile(r"^(@react$|(task\.)?react\(|(reactor\.run|process\.start)\()", re.MULTILINE)
 
 
@@ -42,12 +47,19 @@ class Example:
     :ivar line: how many lines are before its first.
     :ivar language: ``python``, ``console`` or another.
     :ivar code: its text, without indentation.
+    :ivar needs: a package and the lowest version of it that this works with, if that matters.
     """
 
     page: Path
     line: int
     language: str
     code: str
+    needs: tuple[str, str] | None = None
+
+    @property
+    def works_here(self) -> bool:
+        """Whether what it needs is installed."""
+        return self.needs is None or _numbers(version(self.needs[0])) >= _numbers(self.needs[1])
 
     @property
     def is_program(self) -> bool:
@@ -74,7 +86,12 @@ def pages() -> list[Path]:
 def examples(page: Path) -> Iterator[Example]:
     """The blocks of a page, in order."""
     lines = page.read_text(encoding="utf-8").splitlines()
+    needs = None
     for number, line in enumerate(lines):
+        if _HEADING.match(line):
+            needs = None
+        elif found := _NEEDS.match(line):
+            needs = found[1], found[2]
         match = _BLOCK.match(line)
         if match is None:
             continue
@@ -85,7 +102,11 @@ def examples(page: Path) -> Iterator[Example]:
         while end < len(lines) and _belongs(lines[end], len(match["indent"])):
             end += 1
         code = dedent("\n".join(lines[start:end])).strip("\n") + "\n"
-        yield Example(page, start, "python" if match["test"] else match["language"], code)
+        yield Example(page, start, "python" if match["test"] else match["language"], code, needs)
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", text)]
 
 
 def _belongs(line: str, indent: int) -> bool:

@@ -42,7 +42,9 @@ class MetadataTests(SynchronousTestCase):
             )
             if match is not None and match[3] in (None, "command", "receiver"):
                 bounds[match[1].lower()] = match[2]
-        self.assertEqual(bounds.keys(), pinned.keys())
+        self.assertLessEqual(
+            {"attrs", "click", "multipart", "tqdm", "treq", "twisted"}, set(bounds)
+        )
         for name, bound in bounds.items():
             self.assertEqual(_numbers(pinned[name]), _numbers(bound), name)
 
@@ -75,7 +77,7 @@ class PluginTests(SynchronousTestCase):
             self.assertTrue(IPlugin.providedBy(plugin))
             module = import_module(plugin.module)
             self.assertTrue(callable(module.makeService))
-            self.assertIn("Usage", str(module.Options()))
+            self.assertIn("--help", str(module.Options()))
 
 
 class SummaryTests(SynchronousTestCase):
