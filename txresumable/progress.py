@@ -100,7 +100,7 @@ class Bar:
 
     def _went_on(self, *_: object) -> None:
         found = self.tally.chunks_found
-        self._show(f"going on: {found} chunks were there" if found else "")
+        self._show(f"{found} chunks found there" if found else "")
 
     def _show(self, note: str) -> None:
         if note != self._note:
