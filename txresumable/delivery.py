@@ -12,7 +12,7 @@ from attrs import frozen
 from twisted.internet.defer import CancelledError
 
 from .body import PIECE, ChunkBody
-from .errors import ChunkRejected, ConnectFailed, Redirected, TransportError
+from .errors import ChunkRejected, ConnectFailed, Redirected, StaleConnection, TransportError
 from .file import ResumableChunk, ResumableFile
 from .limiter import RateLimiter
 from .opener import AHEAD, Opener
@@ -226,7 +226,7 @@ class Delivery:
     async def _upload(self, file: ResumableFile, offset: int, facts: ChunkFacts) -> Result:
         options, plan = self._options, file._plan
         chunk = ResumableChunk(file, offset)
-        asked_again = False
+        asked_again = stale = False
         while True:
             query = await self._custom_query(chunk)
             if callable(options.target):
@@ -238,9 +238,20 @@ class Delivery:
             body = await self._body(file, offset, head.head, head.tail)
             self._still_wanted(file, offset)
             plan.tested.discard(offset)
-            answer = await self._transport.exchange(
-                options.upload_method, url, headers, head.content_type, body
-            )
+            again = stale or not self._needs_test(plan, offset)
+            try:
+                answer = await self._transport.exchange(
+                    options.upload_method, url, headers, head.content_type, body, again=again
+                )
+            except StaleConnection:
+                if again:
+                    raise
+                # Closed before it came, or after it was stored: that is what tests are for.
+                stale = True
+                tested = await self._test(file, offset, facts)
+                if tested is not None:
+                    return tested
+                continue
             verdict = classify(answer.status, stored=self._stored, permanent=self._permanent)
             if answer.status == 401 and callable(options.headers) and not asked_again:
                 asked_again = True  # a token may have run out

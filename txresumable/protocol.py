@@ -270,7 +270,11 @@ def without_query(url: str) -> str:
     :param url: any URL.
     :returns: it, without user, password, query and fragment.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # what a server sends need not be a URL
+        scheme, mark, rest = url.partition("?")[0].partition("#")[0].rpartition("//")
+        return scheme + mark + rest.rpartition("@")[2]
     host = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=host, query="", fragment="").geturl()
 

@@ -5,6 +5,7 @@ One request out, one answer back: the only user of treq.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from http.cookiejar import Cookie, CookieJar
 from typing import Any
 
@@ -97,6 +98,14 @@ class _NoCookies(CookieJar):
         pass
 
 
+class _Cookies(CookieJar):
+    """A jar that takes none from an answer that has one which is not ASCII."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        with suppress(UnicodeError):
+            super().extract_cookies(response, request)
+
+
 class Transport:
     """
     Sends requests with treq, by our own agent or by a client that the user gave.
@@ -134,7 +143,7 @@ class Transport:
         self.cookies = cookies and client is None
         if client is None:
             assert agent is not None
-            jar: Any = CookieJar() if cookies else self._cookies  # treq's own came after 24.9
+            jar: Any = _Cookies() if cookies else self._cookies  # treq's own came after 24.9
             client = HTTPClient(agent, jar)
         self.client = client
         self._headers: dict[tuple[object, ...], Headers] = {}
@@ -147,6 +156,8 @@ class Transport:
         headers: Mapping[str, str],
         content_type: str | None = None,
         body: ChunkBody | None = None,
+        *,
+        again: bool = True,
     ) -> Deferred[Answer]:
         """
         Send a request.
@@ -156,6 +167,8 @@ class Transport:
         :param headers: the user's.
         :param content_type: of the body; a ``Content-Type`` of the user's wins.
         :param body: what to send.
+        :param again: whether to send it once more, at once, if a kept connection turns out to be
+            closed; else this fails with :class:`~txresumable.errors.StaleConnection`.
         :returns: a Deferred that fires with the :class:`Answer`.  It fails with a
             :class:`~txresumable.errors.TransportError` or
             :class:`~txresumable.errors.TLSRejected` if there is none, and as the source failed if
@@ -168,7 +181,8 @@ class Transport:
             shown = without_query(url.partition("?")[0])
             raise InvalidOption("target", shown, "must give URLs that are encoded")
         self._guard.check(url, headers)
-        return _Exchange(self, method, url, self._written(headers, content_type), body).start()
+        written = self._written(headers, content_type)
+        return _Exchange(self, method, url, written, body, again).start()
 
     def _written(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
         key = (content_type, *headers.items())
@@ -210,6 +224,7 @@ class _Exchange:
     """One request, with its limits and its one free retry."""
 
     __slots__ = (
+        "_again",
         "_body",
         "_ended_by",
         "_headers",
@@ -218,21 +233,26 @@ class _Exchange:
         "_moved",
         "_request",
         "_result",
-        "_retried",
         "_transport",
         "_url",
         "_watch",
     )
 
     def __init__(
-        self, transport: Transport, method: str, url: str, headers: Headers, body: ChunkBody | None
+        self,
+        transport: Transport,
+        method: str,
+        url: str,
+        headers: Headers,
+        body: ChunkBody | None,
+        again: bool,
     ) -> None:
         self._transport = transport
         self._method = method
         self._url = url
         self._headers = headers
         self._body = body
-        self._retried = False
+        self._again = again
         self._ended_by: Failure | None = None
         self._limit: Any = None
         self._watch: Any = None
@@ -308,8 +328,8 @@ class _Exchange:
             self._end(self._ended_by)
         elif body is not None and body.failure is not None:
             self._end(body.failure)
-        elif failure.check(StaleConnection) and not self._retried:
-            self._retried = True
+        elif failure.check(StaleConnection) and self._again:
+            self._again = False
             self._send()
         else:
             self._end(Failure(_transport_error(failure)))

@@ -76,9 +76,12 @@ class SendingTests(FaultCase):
     async def test_refused_early(self) -> None:
         """C3: a refusal ends the sending at once, though the peer neither reads nor closes."""
         for status in (413, 401):
-            server = self.serve(
-                or_serve(lambda peer, _, status=status: (peer.send(reply(status)), peer.ignore()))
-            )
+
+            def fault(peer: Peer, request: Request, status: int = status) -> None:
+                peer.send(reply(status))
+                peer.ignore()
+
+            server = self.serve(or_serve(fault))
             uploader = self.uploader(
                 server.url, chunk_size=64 * MIB, max_chunk_retries=0, stall_timeout=10
             )
@@ -208,10 +211,10 @@ class SendingTests(FaultCase):
         server = self.serve(or_serve(fault), receive_buffer=1 << 14)
         uploader = self.uploader(server.url, chunk_size=64 * MIB, stall_timeout=0.5)
         upload = self.upload(uploader, 4 * MIB)
+        agent: Any = uploader._transport._agent
         uploader.file_progress.register(
             lambda file: sizes.extend(
-                len(each.transport.dataBuffer) + each.transport._tempDataLen
-                for each in uploader._transport._agent._open
+                len(each.transport.dataBuffer) + each.transport._tempDataLen for each in agent._open
             )
         )
         neighbour = self.neighbour(uploader)
