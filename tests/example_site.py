@@ -57,6 +57,7 @@ class ExampleSite:
     def _listen(self) -> None:
         reactor = self._reactor
         authority = Authority("localhost")
+        (self._folder / "token.txt").write_text("Authorization: Bearer a-key\n")
         (self._folder / "ca.pem").write_bytes(authority.certificate)
         (self._folder / "client.pem").write_bytes(authority.issue("client"))
         plain = self._site(self._root())
@@ -109,6 +110,7 @@ class ExampleSite:
         root.putChild(b"upload", self._upload("upload"))
         root.putChild(b"token", _Answer(self._new_token))
         root.putChild(b"with-token", self._upload("token", self._wants_token))
+        root.putChild(b"with-key", self._upload("key", _wants_key))
         root.putChild(b"sign", _Answer(_sign))
         root.putChild(b"signed", self._upload("signed", _wants_signature))
         root.putChild(b"django", self._upload("django", _wants_csrf))
@@ -192,6 +194,11 @@ def _wants_signature(request: Request) -> None:
     signed, _, signature = query.rpartition(b"&signature=")
     if signature.decode() != _signature(signed):
         raise Refused(403, "the signature is wrong")
+
+
+def _wants_key(request: Request) -> None:
+    if _header(request, "authorization") != "Bearer a-key":
+        raise Refused(401, "no key")
 
 
 def _csrf_cookie(request: Request) -> object:
