@@ -133,11 +133,8 @@ class KeepingAgent:
             whole, and fails with a :class:`~txresumable.errors.TransportError` or
             :class:`~txresumable.errors.TLSRejected`.  Cancelling it aborts the connection.
         """
-        slash = uri.find(b"/", 8)
-        question = uri.find(b"?", 8)
-        cut = min(end for end in (slash, question, len(uri)) if end >= 0)
-        path = uri[cut:]
-        origin = self._origins.get(uri[:cut]) or self._origin(uri[:cut])
+        prefix, path = _split(uri)
+        origin = self._origins.get(prefix) or self._origin(prefix)
         head = _head(
             method, path if path[:1] == b"/" else b"/" + path, origin.host, headers, bodyProducer
         )
@@ -226,6 +223,16 @@ class KeepingAgent:
             self._watch()
 
     # Ending ------------------------------------------------------------------------------------
+
+    def drop_idle(self, url: bytes) -> None:
+        """
+        Let the next request for an origin open a new connection.
+
+        :param url: any URL of the origin.
+        """
+        origin = self._origins.get(_split(url)[0])
+        if origin is not None:
+            self._drop_idle(origin)
 
     def _drop_idle(self, origin: _Origin) -> None:
         idle, origin.idle = origin.idle, []
@@ -331,6 +338,14 @@ class _Attempt:
             # would be too late for a peer that is mute.
             self._connecting.addCallback(_abort)
             self._connecting.cancel()
+
+
+def _split(uri: bytes) -> tuple[bytes, bytes]:
+    """The origin of a URL, and the rest."""
+    slash = uri.find(b"/", 8)
+    question = uri.find(b"?", 8)
+    cut = min(end for end in (slash, question, len(uri)) if end >= 0)
+    return uri[:cut], uri[cut:]
 
 
 def _host_field(origin: bytes) -> bytes:

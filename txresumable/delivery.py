@@ -238,13 +238,18 @@ class Delivery:
             body = await self._body(file, offset, head.head, head.tail)
             self._still_wanted(file, offset)
             plan.tested.discard(offset)
-            again = stale or not self._needs_test(plan, offset)
             try:
                 answer = await self._transport.exchange(
-                    options.upload_method, url, headers, head.content_type, body, again=again
+                    options.upload_method,
+                    url,
+                    headers,
+                    head.content_type,
+                    body,
+                    again=not self._needs_test(plan, offset),
+                    fresh=stale,
                 )
             except StaleConnection:
-                if again:
+                if stale or not self._needs_test(plan, offset):
                     raise
                 # Closed before it came, or after it was stored: that is what tests are for.
                 stale = True

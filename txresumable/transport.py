@@ -158,6 +158,7 @@ class Transport:
         body: ChunkBody | None = None,
         *,
         again: bool = True,
+        fresh: bool = False,
     ) -> Deferred[Answer]:
         """
         Send a request.
@@ -169,6 +170,7 @@ class Transport:
         :param body: what to send.
         :param again: whether to send it once more, at once, if a kept connection turns out to be
             closed; else this fails with :class:`~txresumable.errors.StaleConnection`.
+        :param fresh: whether to send it over a new connection.
         :returns: a Deferred that fires with the :class:`Answer`.  It fails with a
             :class:`~txresumable.errors.TransportError` or
             :class:`~txresumable.errors.TLSRejected` if there is none, and as the source failed if
@@ -181,6 +183,8 @@ class Transport:
             shown = without_query(url.partition("?")[0])
             raise InvalidOption("target", shown, "must give URLs that are encoded")
         self._guard.check(url, headers)
+        if fresh and self._agent is not None:
+            self._agent.drop_idle(url.encode("ascii"))
         written = self._written(headers, content_type)
         return _Exchange(self, method, url, written, body, again).start()
 

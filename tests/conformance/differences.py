@@ -2,7 +2,6 @@
 The kinds of deliberate differences: each one narrow change of what a scenario is expected to do.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
@@ -98,25 +97,23 @@ def _redirected_upload(expected: Expectation, row: Difference, _: Mapping[str, S
 
 def _tested_again(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
     """
-    An upload whose last attempt was given up, or lost its connection twice, is preceded by a test.
+    An upload whose last attempt was given up, or lost its connection, is preceded by a test.
     """
     tests = {each["target"]: each for each in expected.requests if each["body"] is None}
-    unknown: Counter[str] = Counter()
+    unknown: set[str] = set()
     requests: list[dict[str, Any]] = []
     for request in expected.requests:
         target = request["target"]
         if request["body"] is not None:
-            if unknown[target] > 1:
+            if target in unknown:
                 # Those of several slots are all asked for before the first of them is sent.
                 at = len(requests)
                 while at and _is_plain_upload(requests[at - 1]):
                     at -= 1
                 requests.insert(at, {**tests[target], "aborted": False})
-                unknown[target] = 0
-            if request["aborted"]:
-                unknown[target] += 2
-            elif request["dropped"]:
-                unknown[target] += 1
+                unknown.discard(target)
+            if request["aborted"] or request["dropped"]:
+                unknown.add(target)
         requests.append(request)
     expected.requests = requests
 
