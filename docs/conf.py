@@ -23,7 +23,6 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 
 html_theme = "furo"
 html_title = f"txresumable {release}"
-html_static_path = ["_static"]
 
 
 class TwistdOptions(Directive):
