@@ -60,14 +60,16 @@ class Plan:
     :ivar misses: how many tests in a row were answered "absent".
     :ivar tested: the chunks that need no test before the next attempt.
     :ivar preprocessed: the chunks that were preprocessed.
+    :ivar checksum: what the server calls the digest of the whole file, or nothing.
     """
 
-    __slots__ = ("digests", "misses", "preprocessed", "template", "tested", "whole")
+    __slots__ = ("checksum", "digests", "misses", "preprocessed", "template", "tested", "whole")
 
     def __init__(self, template: Template) -> None:
         self.template = template
         self.misses = 0
         self.whole = False
+        self.checksum = ""
         self.tested: set[int] = set()
         self.preprocessed: set[int] = set()
         self.digests: dict[int, str] = {}
@@ -76,6 +78,7 @@ class Plan:
         """Know nothing of what the server has, nor of what was done to chunks."""
         self.misses = 0
         self.whole = False
+        self.checksum = ""
         self.tested.clear()
         self.preprocessed.clear()
 

@@ -8,7 +8,7 @@ with an underscore and is told what users ask for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Any, Protocol, overload
 
@@ -62,8 +62,9 @@ class Owner(Protocol):
     def file_ended(self, file: ResumableFile) -> None: ...
     def progressed(self, file: ResumableFile) -> None: ...
     def stop(self, file: ResumableFile) -> None: ...
+    def proceed(self, file: ResumableFile) -> None: ...
     def restart(self, file: ResumableFile) -> None: ...
-    def hold(self, file: ResumableFile, held: bool) -> None: ...
+    def upload(self) -> None: ...
     def digest(self, file: ResumableFile) -> Deferred[str]: ...
 
 
@@ -211,53 +212,60 @@ class ResumableFile:
             chunk is on the server, fails as the upload failed, and with ``CancelledError`` if it
             was cancelled.  Cancelling it detaches this waiter and nothing else.
         """
+        result = self._result()
+        if result is not None:
+            ended: Outcome[ResumableFile] = Outcome()
+            ended.settle(result)
+            return ended.wait()
         if self._outcome is None:
             self._outcome = Outcome()
-            result = self._result()
-            if result is not None:
-                self._outcome.settle(result)
         return self._outcome.wait()
 
     def suspend(self) -> None:
         """Start no more chunks; those under way go on."""
-        self._hold(True)
+        self._held = True
 
     def resume(self) -> None:
         """Go on after :meth:`suspend` or :meth:`abort`."""
-        self._hold(False)
+        self._held = False
+        self._owner.proceed(self)
 
     def abort(self) -> None:
         """Stop the chunks under way and start no more, until :meth:`resume` or :meth:`retry`."""
-        self._hold(True)
+        self._held = True
         self._owner.stop(self)
+        self._owner.proceed(self)
 
     def cancel(self) -> None:
         """
         Give the file up: stop what is under way, close the file, take it off the list, and tell
         everyone who waits ``CancelledError``.  After the end it does nothing.
         """
-        if self.state in (FileState.ADDED, FileState.READY):
-            self._end(FileState.CANCELLED, None)
+        self._end(FileState.CANCELLED, None)
 
     def bootstrap(self) -> None:
-        """Start over: stop what is under way and count every chunk as absent."""
-        self._owner.stop(self)
-        self._forget()
-        if self._plan is not None:
-            self._plan.forget()
-        if self.state is not FileState.ADDED:
-            self.state = FileState.READY
-
-    def retry(self) -> None:
         """
-        Upload it again, after a permanent error too.  What waited for it before has been told;
-        :meth:`when_completed` tells of the new try.
+        Start over: stop what is under way and count every chunk as absent.  What waited for a
+        file that was at its end has been told; :meth:`when_completed` tells of the new try.
         """
         if self.state is FileState.ADDED:
             return
-        self.bootstrap()
-        self._held = False
+        self._owner.stop(self)
+        self._forget()
+        self.state = FileState.ADDED
+        if self._plan is not None:
+            self._plan.forget()
+            self.state = FileState.READY
         self._owner.restart(self)
+
+    def retry(self) -> None:
+        """
+        Upload it again, after a permanent error too: :meth:`bootstrap`, after which it is not
+        suspended and uploading begins at once.
+        """
+        self._held = False
+        self.bootstrap()
+        self._owner.upload()
 
     def mark_chunks_completed(self, number: int) -> None:
         """
@@ -271,6 +279,7 @@ class ResumableFile:
         for offset in range(number):
             if self._states[offset] == _PENDING:
                 self._count_stored(offset)
+        self._owner.proceed(self)
 
     def content_digest(self) -> Deferred[str]:
         """
@@ -296,9 +305,6 @@ class ResumableFile:
         self._loaded, self._retries, self._messages = {}, {}, {}
         self._cursor = self._stored_count = self._stored_bytes = 0
         self._best, self.chunks_found = 0.0, 0
-        self._chunk_outcomes = None
-        if self._outcome is not None and self._outcome.settled:
-            self._outcome = None
 
     def _next_pending(self) -> int:
         """The first chunk that waits for its turn, or -1."""
@@ -311,6 +317,10 @@ class ResumableFile:
 
     def _is_uploading(self, offset: int) -> bool:
         return self._states[offset] == _UPLOADING
+
+    def _may_send(self, offset: int) -> bool:
+        """Whether it has, now or later, anything to do with a request."""
+        return self.state is FileState.READY and not self._held and self._states[offset] != _STORED
 
     def _begin(self, offset: int) -> None:
         self._states[offset] = _UPLOADING
@@ -366,7 +376,9 @@ class ResumableFile:
         self._messages.pop(offset, None)
 
     def _end(self, state: FileState, error: Exception | None) -> None:
-        """The file's end: state, source, signals, waiters, handle."""
+        """The file's end, of which there is one: state, source, signals, waiters, handle."""
+        if not self._unfinished:
+            return
         self.state, self.error = state, error
         self._loaded = {}
         self._owner.stop(self)
@@ -375,15 +387,24 @@ class ResumableFile:
             self._fire("completed")
         self._owner.file_ended(self)
 
-    def _settle(self) -> None:
+    def _take_waiters(self) -> Callable[[], None]:
+        """
+        Part with those who waited for this end.
+
+        :returns: what tells them.
+        """
         result = self._result()
         assert result is not None
-        outcomes, self._chunk_outcomes = self._chunk_outcomes, None
-        for outcome in (outcomes or {}).values():
-            if isinstance(result, Failure):
+        chunks, self._chunk_outcomes = self._chunk_outcomes or {}, None
+        outcome, self._outcome = self._outcome, None
+
+        def tell() -> None:
+            for offset, each in chunks.items():
+                each.settle(result if isinstance(result, Failure) else ResumableChunk(self, offset))
+            if outcome is not None:
                 outcome.settle(result)
-        if self._outcome is not None:
-            self._outcome.settle(result)
+
+        return tell
 
     def _result(self) -> ResumableFile | Failure | None:
         if self.state is FileState.COMPLETED:
@@ -393,10 +414,6 @@ class ResumableFile:
         if self.state is FileState.FAILED:
             return Failure(self.error or ResumableError("it failed"))
         return None
-
-    def _hold(self, held: bool) -> None:
-        self._held = held
-        self._owner.hold(self, held)
 
     def _signal(self, name: str) -> Signal:
         if self._signals is None:

@@ -21,7 +21,7 @@ from .opener import Opener, out_of_descriptors
 from .options import Options
 from .rules import check_file
 
-__all__ = ["Group", "Intake"]
+__all__ = ["Group", "Intake", "duplicate"]
 
 BATCH = 64
 MOST_CHUNKS = 1 << 27
@@ -75,11 +75,21 @@ class Intake:
         self._twin = twin
         self._queue: deque[tuple[ResumableFile, Group]] = deque()
         self._running: Deferred[None] | None = None
-        self._errors = 0
+        self._naming: dict[ResumableFile, Deferred[str]] = {}
+        self._errors = self._groups = 0
+        self._closed = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every file that was taken in is in or out, and announced."""
+        return not self._groups
 
     def add(self, files: Sequence[ResumableFile]) -> None:
         """Take files in; each ends as READY, or fails with what was wrong with it."""
+        if not files:
+            return
         group = Group(len(files))
+        self._groups += 1
         self._queue.extend((file, group) for file in files)
         if self._running is None:
             running = self._running = Deferred.fromCoroutine(self._run())
@@ -89,9 +99,23 @@ class Intake:
 
     def close(self) -> None:
         """Take nothing more in."""
+        self._closed = True
         self._queue.clear()
+        for naming in list(self._naming.values()):
+            naming.addErrback(lambda _: None)
+            naming.cancel()
         if self._running is not None:
             self._running.cancel()
+
+    def drop(self, file: ResumableFile) -> None:
+        """
+        A file has come to its end: nobody needs to know its identifier.
+
+        :param file: the file.
+        """
+        naming = self._naming.pop(file, None)
+        if naming is not None:
+            naming.cancel()
 
     def _idle(self, _: None) -> None:
         self._running = None
@@ -109,19 +133,23 @@ class Intake:
                 Deferred.fromCoroutine(self._name(file, look))
                 for (file, _), look in zip(batch, looks, strict=True)
             ]
+            self._naming = {file: name for (file, _), name in zip(batch, named, strict=True)}
             starved = False
             for (file, group), naming in zip(batch, named, strict=True):
                 if await self._conclude(file, group, naming):
                     starved = True
+                self._naming.pop(file, None)
+                if self._closed:
+                    return
             if starved:
                 await _sleep(self._clock, PAUSE)
 
     async def _name(self, file: ResumableFile, look: Any) -> str:
         """Check a file against the rules, lay it out, and find its identifier."""
-        if isinstance(look, Failure):
-            look.raiseException()
         if file.state is not FileState.ADDED:
             raise CancelledError()
+        if isinstance(look, Failure):
+            look.raiseException()
         options = self._options()
         check_file(options, file.file_name, file.type, look.size)
         count = chunk_count(look.size, options.chunk_size, options.force_chunk_size)
@@ -141,13 +169,11 @@ class Intake:
         """:returns: whether the file must wait until fewer files are open."""
         try:
             file.unique_identifier = await naming
-            if file.state is not FileState.ADDED:
+            if file.state is not FileState.ADDED or self._closed:
                 raise CancelledError()
             twin = self._twin(file.unique_identifier)
             if twin is not None:
-                raise FileRejected(
-                    file.file_name, "duplicate", f"{twin.relative_path!r} is being uploaded as it"
-                )
+                raise duplicate(file, twin)
             file._plan = Plan.of(file, self._options())
         except CancelledError:
             self._through(group)
@@ -186,7 +212,20 @@ class Intake:
     def _through(self, group: Group) -> None:
         group.remaining -= 1
         if not group.remaining:
+            self._groups -= 1
             self._announce(group)
+
+
+def duplicate(file: ResumableFile, twin: ResumableFile) -> FileRejected:
+    """
+    Why a file is not let in.
+
+    :param file: the file.
+    :param twin: what is uploaded under the same identifier already.
+    """
+    return FileRejected(
+        file.file_name, "duplicate", f"{twin.relative_path!r} is being uploaded as it"
+    )
 
 
 def _sleep(clock: Any, seconds: float) -> Deferred[None]:

@@ -84,6 +84,11 @@ class Outcome(Generic[_T]):
         """Whether it has happened."""
         return bool(self._result)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether anybody waits for it."""
+        return bool(self._waiting)
+
     def wait(self) -> Deferred[_T]:
         """
         Be told.
@@ -109,7 +114,8 @@ class Outcome(Generic[_T]):
         self._result.append(result)
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
-            waiter.callback(result)
+            if not waiter.called:  # another waiter may just have cancelled it
+                waiter.callback(result)
 
     def _detach(self, waiter: Deferred[_T]) -> None:
         if waiter in self._waiting:

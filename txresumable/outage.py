@@ -56,13 +56,20 @@ class Outage:
         self.probe, self.failures = None, 0
         return ended
 
-    def leave(self, file: ResumableFile) -> bool:
-        """
-        A file has ended: it can no longer probe.
+    @property
+    def least_delay(self) -> float:
+        """Seconds to wait at the least: an interval of nothing is not meant for days on end."""
+        return min(0.05 * 2.0 ** min(self.failures, 10), 1.0)
 
-        :returns: whether another chunk must.
+    def give_up(self) -> None:
+        """Everything that waited for the server has failed."""
+        self.probe, self.failures = None, 0
+
+    def leave(self, file: ResumableFile) -> None:
         """
-        if self.probe is None or self.probe[0] is not file:
-            return False
-        self.probe = None
-        return True
+        A file is stopped: it does not probe any more.
+
+        :param file: the file.
+        """
+        if self.probe is not None and self.probe[0] is file:
+            self.probe = None

@@ -24,6 +24,7 @@ from .errors import (
     ChunkTimeout,
     ConnectFailed,
     FileRejected,
+    InvalidOption,
     ResumableError,
     RetriesExhausted,
     StallTimeout,
@@ -31,7 +32,8 @@ from .errors import (
 )
 from .events import Events
 from .file import FileState, ResumableChunk, ResumableFile
-from .intake import Group, Intake
+from .intake import Group, Intake, duplicate
+from .joined import Joined
 from .limiter import RateLimiter
 from .opener import Opener, out_of_descriptors
 from .options import Options
@@ -42,7 +44,7 @@ from .retry import retry_after
 from .slots import Slots
 from .source import PathSource, make_source
 from .threads import run_in_thread
-from .transport import Answer, Transport
+from .transport import Transport
 from .upload import Upload
 from .walk import Found, walk
 
@@ -110,9 +112,10 @@ class Resumable(Events):
         self._jobs: dict[ResumableFile, dict[int, _Job]] = {}
         self._timers: dict[tuple[ResumableFile, int], Any] = {}
         self._failed: list[ResumableFile] = []
-        self._unjoined: list[ResumableFile] = []
-        self._joining: list[Deferred[None]] = []
-        self._unfinished = self._walking = self._order = 0
+        self._preparing: dict[ResumableFile, Deferred[None]] = {}
+        self._walks: list[Deferred[Any]] = []
+        self._joined = Joined()
+        self._unfinished = self._order = 0
         self._paused = self._started = self._pumping = self._closed = False
         self._next_progress = 0.0
 
@@ -195,7 +198,6 @@ class Resumable(Events):
         source, _ = make_source(directory, "directory")
         if not isinstance(source, PathSource):
             raise TypeError(f"a folder is given by its path, not {directory!r}")
-        self._walking += 1
 
         def walked(found: list[Found]) -> list[Upload]:
             files = []
@@ -206,11 +208,12 @@ class Resumable(Events):
             return self._add(files) if files else []
 
         def over(result: Any) -> Any:
-            self._walking -= 1
+            self._walks.remove(walking)
             self._check_end()
             return result
 
-        walking = run_in_thread(self._reactor, walk, source.path)
+        walking: Deferred[Any] = run_in_thread(self._reactor, walk, source.path)
+        self._walks.append(walking)
         return walking.addCallback(walked).addBoth(over)
 
     def _make_file(
@@ -240,18 +243,28 @@ class Resumable(Events):
         self._unfinished += len(files)
         for file, upload in zip(files, uploads, strict=True):
             self._handles[file] = upload
-        self._unjoined.extend(files)
-        most = self.options.max_files
-        if most == 1 and len(self._files) == len(files) == 1:
-            self.remove_file(next(iter(self._files)))  # as resumable.js does
-        if most is not None and len(self._files) + len(files) > most:
-            self._intake.tell("max_files", files)
-            for file in files:
-                reason = f"at most {most} may be uploaded"
-                file._end(FileState.FAILED, FileRejected(file.file_name, "max_files", reason))
-        else:
+        if self._has_room(files):
             self._intake.add(files)
         return uploads
+
+    def _has_room(self, files: list[ResumableFile]) -> bool:
+        """Whether ``max_files`` lets all of these in; if not, none is."""
+        most = self.options.max_files
+        if most is None:
+            return True
+        new = set(files)
+        there = [*self._files]
+        there += [each for each in self._handles if each.state is FileState.ADDED]
+        there = [each for each in there if each not in new]
+        if most == 1 and len(there) == len(files) == 1:
+            self.remove_file(there.pop())  # as resumable.js does
+        if len(there) + len(files) <= most:
+            return True
+        self._intake.tell("max_files", files)
+        for file in files:
+            reason = f"at most {most} may be uploaded"
+            file._end(FileState.FAILED, FileRejected(file.file_name, "max_files", reason))
+        return False
 
     def _twin(self, identifier: str) -> ResumableFile | None:
         return self._by_identifier.get(identifier)
@@ -263,11 +276,14 @@ class Resumable(Events):
         self._by_identifier[file.unique_identifier] = file
         for event in ("chunking_start", "chunking_progress", "chunking_complete", "file_added"):
             self._emit(event, file, *((1.0,) if event == "chunking_progress" else ()))
+        if file.state is not FileState.READY:  # whoever was told has cancelled it
+            return
         if self.options.preprocess_file is None:
             self._enqueue(file)
             return
         preparing = Deferred.fromCoroutine(self._prepare(file))
         if not preparing.called:  # else files_added comes first, and begins the upload
+            self._preparing[file] = preparing
             preparing.addCallback(lambda _: self._pump())
         preparing.addErrback(self._broken, file)
 
@@ -275,6 +291,7 @@ class Resumable(Events):
         hook = self.options.preprocess_file
         assert hook is not None
         await settled(hook(file))
+        self._preparing.pop(file, None)
         self._enqueue(file)
 
     def _announce(self, group: Group) -> None:
@@ -285,7 +302,7 @@ class Resumable(Events):
         if file.state is not FileState.READY:
             return
         if file._all_stored:
-            self._finish(file, None)
+            self._finish(file)
             return
         self._queue.add(file)
         # The first files of many need not wait until all are looked at.
@@ -372,8 +389,7 @@ class Resumable(Events):
     def cancel(self) -> None:
         """Cancel every file and take it off the list."""
         self._emit("before_cancel")
-        for file in reversed(list(self._handles)):
-            file.cancel()
+        self._cancel_all()
         self._files.clear()
         self._emit("cancelled")
 
@@ -385,8 +401,7 @@ class Resumable(Events):
             The first failure, one from before too, fails it and cancels what is left.  Files that
             somebody cancelled do not count.  Cancelling it stops the waiting only.
         """
-        joined: Deferred[None] = Deferred(self._joining.remove)
-        self._joining.append(joined)
+        joined = self._joined.wait()
         self._check_joined()
         return joined
 
@@ -398,9 +413,14 @@ class Resumable(Events):
         """
         self._closed = True
         self._intake.close()
+        self._cancel_all()
+        return self._transport.close()
+
+    def _cancel_all(self) -> None:
+        for walking in list(self._walks):
+            walking.cancel()
         for file in reversed(list(self._handles)):
             file.cancel()
-        return self._transport.close()
 
     async def __aenter__(self) -> Resumable:
         return self
@@ -444,7 +464,7 @@ class Resumable(Events):
     def _probe(self) -> tuple[ResumableFile, int] | None:
         """While the server cannot be reached: the one chunk that tries."""
         outage = self._outage
-        if outage.probe is None or outage.probe[0]._held:
+        if outage.probe is None or not outage.probe[0]._may_send(outage.probe[1]):
             outage.probe = self._queue.next()
         if outage.probe is None or not outage.probe[0]._is_pending(outage.probe[1]):
             return None
@@ -461,6 +481,7 @@ class Resumable(Events):
         attempt.addCallbacks(
             self._delivered, self._undelivered, callbackArgs=(job,), errbackArgs=(job,)
         )
+        attempt.addErrback(self._broken, file)
 
     def _free(self, job: _Job) -> bool:
         """Give a job's slot back. :returns: whether its outcome still counts."""
@@ -471,6 +492,8 @@ class Resumable(Events):
         return True
 
     def _stop_jobs(self, file: ResumableFile) -> None:
+        """Abort what is under way of a file.  Nothing begins in the freed slots by itself."""
+        pumping, self._pumping = self._pumping, True
         for offset, job in self._jobs.pop(file, {}).items():
             job.cancelled = True
             if file.state is FileState.READY:
@@ -481,6 +504,7 @@ class Resumable(Events):
                 file._states[offset] = 0
             if job.attempt is not None:
                 job.attempt.cancel()
+        self._pumping = pumping
 
     # Outcomes ----------------------------------------------------------------------------------
 
@@ -536,24 +560,28 @@ class Resumable(Events):
 
     def _stored(self, file: ResumableFile, offset: int, result: Result) -> None:
         file.reply = result.answer.text
+        if self.options.checksum is not None:
+            # Not always the last answer to arrive is the last one that was given.
+            said = result.answer.header("Resumable-File-Checksum")
+            file._plan.checksum = said or file._plan.checksum
         if file._count_stored(offset):
             file.chunks_found += result.found
             if self.file_progress or self.progress or self.catch_all:
                 self._emit("file_progress", file)
             file._tell_stored(offset)
         if file._all_stored and file.state is FileState.READY:
-            self._finish(file, result.answer)
+            self._finish(file)
 
-    def _finish(self, file: ResumableFile, answer: Answer | None) -> None:
+    def _finish(self, file: ResumableFile) -> None:
         """Every chunk is stored; a digest of the whole that the server gives must be ours."""
-        said = answer.header("Resumable-File-Checksum") if answer is not None else None
-        if self.options.checksum is None or said is None:
+        said = file._plan.checksum
+        if self.options.checksum is None or not said:
             file._end(FileState.COMPLETED, None)
             return
         theirs = said.rpartition(":")[2].strip().lower()
 
         def compare(ours: str) -> None:
-            if file.state is not FileState.READY:
+            if file.state is not FileState.READY or not file._all_stored:
                 return
             if ours != theirs:
                 raise ChecksumMismatch(file.file_name, ours, theirs)
@@ -569,7 +597,7 @@ class Resumable(Events):
         if retries > self.options.max_chunk_retries:
             self._fail(file, RetriesExhausted(error, retries, offset + 1))
             return
-        delay = self.options.policy(retries, requested)
+        delay = self._delay(retries, requested)
         _log.info(
             "Chunk {chunk} of {name!r} is tried again in {delay:.1f} s: {error}",
             chunk=offset + 1,
@@ -580,6 +608,12 @@ class Resumable(Events):
         self._emit("file_retry", file)
         if file.state is FileState.READY and not file._is_pending(offset):
             self._wait(file, offset, delay)
+
+    def _delay(self, attempts: int, requested: float | None) -> float:
+        delay = self.options.policy(attempts, requested)
+        if not 0 <= delay < float("inf"):
+            raise InvalidOption("retry_policy", delay, "must give seconds to wait")
+        return delay
 
     def _wait(self, file: ResumableFile, offset: int, delay: float) -> None:
         file._wait(offset)
@@ -605,11 +639,15 @@ class Resumable(Events):
         if (not outage.reached and attempts > options.max_chunk_retries) or (
             outage.reached and now - outage.since >= options.max_offline
         ):
-            # They share the probe, so they share its end.
-            for waiting in [each for each in self._handles if each.state is FileState.READY]:
-                self._fail(waiting, RetriesExhausted(error, attempts, offset + 1))
+            # They share the probe, so they share its end.  What is added later tries anew.
+            waiting = [each for each in self._handles if each.state is FileState.READY]
+            pumping, self._pumping = self._pumping, True
+            for each in waiting:
+                self._fail(each, RetriesExhausted(error, attempts, offset + 1))
+            self._pumping = pumping
+            outage.give_up()
             return
-        delay = options.policy(attempts, None)
+        delay = max(self._delay(attempts, None), outage.least_delay)
         _log.info(
             "The server cannot be reached; next try in {delay:.1f} s: {error}",
             delay=delay,
@@ -642,36 +680,52 @@ class Resumable(Events):
             self._emit("file_progress", file)
 
     def stop(self, file: ResumableFile) -> None:
+        if file.state is not FileState.READY:
+            self._intake.drop(file)
+            preparing = self._preparing.pop(file, None)
+            if preparing is not None:
+                preparing.cancel()
         self._stop_jobs(file)
         for place in [place for place in self._timers if place[0] is file]:
             self._timers.pop(place).cancel()
             file._put_back(place[1])
-        if self._outage.leave(file) and not file._unfinished:
-            self._pump()
+        self._outage.leave(file)
 
-    def hold(self, file: ResumableFile, held: bool) -> None:
-        if not held and file.state is FileState.READY:
-            self._queue.add(file)
+    def proceed(self, file: ResumableFile) -> None:
+        if file not in self._preparing:
+            self._enqueue(file)
+        if self._started or self._intake.is_idle:
             self._pump()
 
     def restart(self, file: ResumableFile) -> None:
+        if self._closed:
+            file.state = FileState.CANCELLED
+            raise ResumableError("the uploader is closed")
         if file not in self._handles:
             self._unfinished += 1
             self._handles[file] = Upload(file)
-            self._unjoined.append(file)
             self._handles[file].addErrback(lambda _: None)
         if file in self._failed:
             self._failed.remove(file)
+        self._joined.forgive(file)
+        if file.state is FileState.ADDED:  # it never got as far as to have chunks
+            self._intake.add([file])
+            return
+        twin = self._by_identifier.setdefault(file.unique_identifier, file)
+        if twin is not file:
+            file._end(FileState.FAILED, duplicate(file, twin))
+            return
         self._files.setdefault(file)
-        self._by_identifier[file.unique_identifier] = file
         self._enqueue(file)
-        self.upload()
 
     def digest(self, file: ResumableFile) -> Deferred[str]:
         return self._opener.digest_closed(file._source, file.size)
 
     def file_ended(self, file: ResumableFile) -> None:
         self._unfinished -= 1
+        # From here on anybody who is told may begin the next try.
+        handle, result, heard = self._handles.pop(file), file._result(), self._joined.is_awaited
+        tell_waiters = file._take_waiters()
         if self._by_identifier.get(file.unique_identifier) is file:
             del self._by_identifier[file.unique_identifier]
         if file.state is FileState.COMPLETED:
@@ -680,12 +734,10 @@ class Resumable(Events):
             self._files.pop(file, None)
         else:
             self._report(file)
-        file._settle()
-        handle = self._handles.pop(file)
-        heard = bool(self._joining)
-        handle._settle(file._result(), heard=heard)
-        self._check_joined()
         self._check_end()
+        tell_waiters()
+        handle._settle(result, heard=heard)
+        self._check_joined()
         if self._started:
             self._pump()
 
@@ -693,6 +745,7 @@ class Resumable(Events):
         error = file.error
         assert error is not None
         _log.warn("{name!r} failed: {error}", name=file.file_name, error=error)
+        self._joined.failed(file)
         if not isinstance(error, FileRejected):
             self._failed.append(file)
             self._emit("file_error", file, Failure(error))
@@ -701,7 +754,7 @@ class Resumable(Events):
 
     def _check_end(self) -> None:
         """Tell once that nothing is left to do."""
-        if self._unfinished or self._walking or not self._started:
+        if self._unfinished or self._walks or not self._started:
             self._check_joined()
             return
         self._started = False
@@ -711,23 +764,14 @@ class Resumable(Events):
         self._check_joined()
 
     def _check_joined(self) -> None:
-        if not self._joining:
+        if not self._joined.is_awaited:
             return
-        broken = [file for file in self._unjoined if file.state is FileState.FAILED]
-        if broken:
-            error = broken[0].error
-            assert error is not None
-            self._leave(Failure(error))
-        elif not self._unfinished and not self._walking:
-            self._leave(None)
-
-    def _leave(self, result: Failure | None) -> None:
-        joining, self._joining = self._joining, []
-        self._unjoined = []
-        for file in reversed(list(self._handles)):
-            file.cancel()
-        for waiter in joining:
-            waiter.callback(result)
+        failure = self._joined.failure
+        if failure is None and (self._unfinished or self._walks):
+            return
+        waiting = self._joined.begin()
+        self._cancel_all()
+        waiting.settle(failure)
 
 
 class _Unreadable(PathSource):

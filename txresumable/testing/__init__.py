@@ -1,0 +1,36 @@
+"""
+Fakes for tests of programs that upload, and a simulator of what can go wrong.
+
+All of it goes with :class:`twisted.internet.task.Clock` in the reactor's place: then nothing
+happens but by the test's own doing, and nothing waits.
+"""
+
+from .client import FakeClient
+from .form import Part
+from .network import FaultyNetwork
+from .receiver import Reply, ScriptedReceiver, StoredFile
+from .request import FakeResponse, SentRequest
+from .schedule import Act, FilePlan, Schedule
+from .simulation import Report, Simulation, SimulationFailed, simulate
+from .weather import Fault, Forecast, Weather
+
+__all__ = [
+    "Act",
+    "FakeClient",
+    "FakeResponse",
+    "Fault",
+    "FaultyNetwork",
+    "FilePlan",
+    "Forecast",
+    "Part",
+    "Reply",
+    "Report",
+    "Schedule",
+    "ScriptedReceiver",
+    "SentRequest",
+    "Simulation",
+    "SimulationFailed",
+    "StoredFile",
+    "Weather",
+    "simulate",
+]

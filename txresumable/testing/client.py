@@ -1,0 +1,102 @@
+"""
+A client that sends nothing: a test looks at what it would have sent and answers by hand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.web.http_headers import Headers
+
+from .request import FakeResponse, Fields, SentRequest
+
+__all__ = ["FakeClient"]
+
+
+class FakeClient:
+    """
+    Stands in for treq's ``HTTPClient``: ``Resumable(..., client=FakeClient(), reactor=Clock())``.
+
+    .. code-block:: python
+
+        client, clock = FakeClient(), Clock()
+        uploader = Resumable("http://example.com/", client=client, reactor=clock)
+        upload = uploader.add_file(b"content", file_name="a.txt")
+        client.answer(404)      # the test: not there
+        client.answer(200)      # the upload: stored
+        file = self.successResultOf(upload)
+
+    :ivar sent: every request so far, the oldest first.
+    """
+
+    def __init__(self) -> None:
+        self.sent: list[SentRequest] = []
+
+    def request(
+        self, method: str, url: Any, *, headers: Any = None, data: Any = None, **_: Any
+    ) -> Deferred[FakeResponse]:
+        """
+        As treq's: make a request.
+
+        :returns: a Deferred that fires with a :class:`~txresumable.testing.FakeResponse` when the
+            test answers.
+        """
+        given = headers if isinstance(headers, Headers) else Headers()
+        sent = SentRequest(method, str(url), given, data)
+        self.sent.append(sent)
+        self.deliver(sent)
+        return sent.result
+
+    def deliver(self, request: SentRequest) -> None:
+        """
+        What becomes of a request: here its body is taken, and then it waits for an answer.
+
+        :param request: a new one.
+        """
+        request.start()
+
+    @property
+    def waiting(self) -> list[SentRequest]:
+        """The requests that wait for an answer, the oldest first."""
+        return [request for request in self.sent if not request.is_over]
+
+    @property
+    def uploads(self) -> list[SentRequest]:
+        """The requests so far that carried a chunk."""
+        return [request for request in self.sent if request.is_upload]
+
+    @property
+    def tests(self) -> list[SentRequest]:
+        """The requests so far that asked whether a chunk is there."""
+        return [request for request in self.sent if not request.is_upload]
+
+    def answer(self, status: int, body: bytes = b"", headers: Fields | None = None) -> SentRequest:
+        """
+        Answer the request that has waited longest.
+
+        :param status: the HTTP status.
+        :param body: the answer's body.
+        :param headers: its header fields.
+        :returns: the request.
+        """
+        request = self._oldest()
+        request.respond(FakeResponse(status, body, headers))
+        return request
+
+    def fail(self, error: Exception) -> SentRequest:
+        """
+        Fail the request that has waited longest.
+
+        :param error: as treq would, for instance with Twisted's ``ConnectionRefusedError``.
+        :returns: the request.
+        """
+        request = self._oldest()
+        request.fail(error)
+        return request
+
+    def _oldest(self) -> SentRequest:
+        waiting = self.waiting
+        if not waiting:
+            raise AssertionError("no request waits for an answer")
+        return waiting[0]

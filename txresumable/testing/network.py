@@ -1,0 +1,196 @@
+"""
+A network between an uploader and a receiver, on which things go wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.error import (
+    ConnectionLost,
+    ConnectionRefusedError,
+    DNSLookupError,
+    NoRouteError,
+    TimeoutError,
+)
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseFailed, ResponseNeverReceived
+
+from .client import FakeClient
+from .receiver import Reply, ScriptedReceiver
+from .request import SentRequest
+from .weather import Fault, Weather
+
+__all__ = ["FaultyNetwork"]
+
+_NO_CONNECTION = (ConnectionRefusedError, DNSLookupError, NoRouteError, TimeoutError)
+_NO_ARRIVAL = (Fault.LOST, Fault.RESET, Fault.EARLY)
+
+
+class FaultyNetwork(FakeClient):
+    """
+    Stands in for treq's ``HTTPClient``, the network and, behind it, a receiver.
+
+    :ivar given: the statuses that were answered, by the receiver or in its place.
+    :ivar faults: how often each fault happened.
+    """
+
+    def __init__(
+        self,
+        clock: Any,
+        receiver: ScriptedReceiver,
+        weather: Weather,
+        note: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """
+        :param clock: an ``IReactorTime``: how time passes for the network.
+        :param receiver: what requests arrive at.
+        :param weather: what goes wrong.
+        :param note: told what happens.
+        """
+        super().__init__()
+        self._clock = clock
+        self._receiver = receiver
+        self._weather = weather
+        self._note = note
+        self._is_cut = False
+        self.given: set[int] = set()
+        self.faults: dict[Fault, int] = {}
+
+    def cut(self) -> None:
+        """The uploader's process is gone: what it sent may arrive, and nothing comes back."""
+        self._is_cut = True
+
+    def deliver(self, request: SentRequest) -> None:
+        """
+        Send a request on its way.
+
+        :param request: a new one.
+        """
+        if self._weather.is_down(self._clock.seconds()):
+            fault = Fault.REFUSED
+        else:
+            fault = self._weather.fault(self._clock.seconds())
+        self.faults[fault] = self.faults.get(fault, 0) + 1
+        self._say(request, fault.value)
+        if fault is Fault.REFUSED:
+            self._later(self._refuse, request)
+        else:
+            self._later(self._connected, request, fault)
+
+    # A request's way ---------------------------------------------------------------------------
+
+    def _refuse(self, request: SentRequest) -> None:
+        request.fail(self._weather.random.choice(_NO_CONNECTION)())
+
+    def _connected(self, request: SentRequest, fault: Fault) -> None:
+        if request.is_over or self._is_cut:
+            return
+        request.produced.addCallback(lambda _: self._later(self._arrived, request, fault))
+        request.start()
+        if fault in (Fault.STALLED, Fault.RESET, Fault.EARLY):
+            request.pause()
+        if fault is Fault.STALLED:
+            self._clock.callLater(self._weather.long(), request.resume)
+        elif fault is Fault.RESET:
+            self._later(request.fail, self._broken())
+        elif fault is Fault.EARLY:
+            self._later(self._answer, request, self._instead(request), fault)
+
+    def _arrived(self, request: SentRequest, fault: Fault) -> None:
+        if fault is Fault.LATE:
+            self._clock.callLater(self._weather.long(), self._arrived, request, Fault.NONE)
+            return
+        down = self._weather.is_down(self._clock.seconds())
+        if down or fault in _NO_ARRIVAL or (request.given_up and self._weather.chance()):
+            return
+        if fault is Fault.STATUS:
+            reply = self._instead(request)
+        else:
+            reply = self._receive(self._damaged(request) if fault is Fault.CORRUPT else request)
+        if fault is Fault.TWICE:
+            self._clock.callLater(self._weather.long(), self._receive, request)
+        elif fault is Fault.ANSWER_RESET:
+            self._later(request.fail, self._broken())
+            return
+        elif fault is Fault.ANSWER_REPLACED:
+            reply = self._instead(request)
+        elif fault is Fault.ANSWER_ENCODED:
+            reply = evolve(reply, headers={"Content-Encoding": "gzip"})
+        if fault is not Fault.ANSWER_LOST:
+            self._later(self._answer, request, reply, fault)
+
+    def _receive(self, request: SentRequest) -> Reply:
+        reply = self._receiver.receive(request)
+        self._say(request, f"arrived: {reply.status}")
+        self.given.add(reply.status)
+        return reply
+
+    def _answer(self, request: SentRequest, reply: Reply, fault: Fault) -> None:
+        if request.is_over or self._is_cut or self._weather.is_down(self._clock.seconds()):
+            return
+        response = reply.response()
+        if fault is Fault.ANSWER_CUT:
+            response.hold()
+            request.respond(response)
+            response.give(reply.body[: len(reply.body) // 2])
+            self._later(response.end, ResponseFailed([Failure(ConnectionLost())]))
+        elif fault is Fault.ANSWER_TRICKLES:
+            response.hold()
+            request.respond(response)
+            self._trickle(response, reply.body)
+        else:
+            request.respond(response)
+
+    def _trickle(self, response: Any, body: bytes) -> None:
+        if self._is_cut:
+            return
+        if body:
+            response.give(body[:4])
+            self._clock.callLater(self._weather.long() / 4, self._trickle, response, body[4:])
+        else:
+            response.end()
+
+    # What happens to it ------------------------------------------------------------------------
+
+    def _later(self, call: Callable[..., object], *args: Any) -> None:
+        self._clock.callLater(self._weather.latency(), self._unless_cut, call, args)
+
+    def _unless_cut(self, call: Callable[..., object], args: tuple[Any, ...]) -> None:
+        if not self._is_cut or call == self._arrived:
+            call(*args)
+
+    def _broken(self) -> Exception:
+        lost = ConnectionLost()
+        return ResponseNeverReceived([Failure(lost)]) if self._weather.chance() else lost
+
+    def _instead(self, request: SentRequest) -> Reply:
+        status = self._weather.status()
+        if not request.is_upload and status in (200, 201):
+            status = 503
+        headers = {}
+        if status in (429, 503) and self._weather.chance():
+            headers["Retry-After"] = str(self._weather.random.choice((0, 1, 30, 100000)))
+        if 300 <= status < 400:
+            headers["Location"] = "http://elsewhere.example/"
+        self.given.add(status)
+        return Reply(status, b"said by something on the way", headers)
+
+    def _damaged(self, request: SentRequest) -> SentRequest:
+        """The same with another bit in the middle of its chunk."""
+        body, content = bytearray(request.body), request.content
+        if request.is_upload and content:
+            body[request.body.rindex(content) + len(content) // 2] ^= 4
+        data = bytes(body) if request.is_upload else None
+        damaged = SentRequest(request.method, request.url, request.headers, data)
+        damaged.start()
+        return damaged
+
+    def _say(self, request: SentRequest, what: str) -> None:
+        names, parameters = self._receiver.names, dict(request.query)
+        name = parameters.get(names.file_name, "?")
+        number = parameters.get(names.chunk_number, "?")
+        kind = "upload" if request.is_upload else "test"
+        self._note(f"{kind} of {name} {number}: {what}")

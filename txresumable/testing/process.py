@@ -1,0 +1,172 @@
+"""
+One life of an uploader in a simulation, until its end or until it is killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from random import Random
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import Clock, deferLater
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..file import ResumableFile
+from ..retry import full_jitter
+from ..uploader import Resumable
+from .changing import ChangingFile
+from .network import FaultyNetwork
+from .schedule import Schedule
+
+__all__ = ["Process", "ProcessClock"]
+
+TARGET = "http://receiver.example/upload"
+
+
+@implementer(IReactorTime)
+class ProcessClock:
+    """
+    Time for one process: when that is gone, none of its calls comes.
+
+    :param clock: time for all.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._calls: list[Any] = []
+
+    def seconds(self) -> float:
+        return self._clock.seconds()
+
+    def callLater(
+        self, delay: float, callable: Callable[..., object], *args: object, **kwargs: object
+    ) -> IDelayedCall:
+        if len(self._calls) > 64:
+            self._calls = self.getDelayedCalls()
+        later = self._clock.callLater(delay, callable, *args, **kwargs)
+        self._calls.append(later)
+        return later
+
+    def getDelayedCalls(self) -> list[Any]:
+        return [call for call in self._calls if call.active()]
+
+    def stop(self) -> None:
+        """Let no call come any more."""
+        for call in self.getDelayedCalls():
+            call.cancel()
+
+
+class Process:
+    """
+    An uploader that is given all files, and what is seen of it.
+
+    :ivar network: what its requests go through.
+    :ivar uploader: the uploader.
+    :ivar ends: what became of each file: itself, or a Failure; :data:`None` as long as nothing.
+    :ivar wrong: what it did that it must not do.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        network: FaultyNetwork,
+        schedule: Schedule,
+        files: Sequence[ChangingFile],
+        random: Random,
+    ) -> None:
+        """
+        :param clock: time for all.
+        :param network: what its requests go through.
+        :param schedule: how the uploader is set.
+        :param files: what it uploads.
+        :param random: its source of chance.
+        """
+        self.clock = ProcessClock(clock)
+        self.network = network
+        self.wrong: list[str] = []
+        self.ends: list[Any] = [None] * len(files)
+        self.expected = [file.versions[-1] for file in files]
+        self._heard: list[list[object]] = [[] for _ in files]
+        options = dict(schedule.options)
+        if schedule.hook_delay is not None:
+            options["headers"] = self._hook(schedule.hook_delay)
+        if options["chunk_retry_interval"] is None:
+            options["retry_policy"] = full_jitter(uniform=random.uniform)
+        self.uploader = Resumable(TARGET, reactor=self.clock, client=network, **options)
+        self.uploader.completed.register(self._all_completed)
+        self.uploads = [
+            self.uploader.add_file(file.source(), file_name=file.plan.name) for file in files
+        ]
+        for index, upload in enumerate(self.uploads):
+            heard = self._heard[index]
+            upload.chunk_completed.register(lambda chunk, heard=heard: heard.append(chunk.number))
+            upload.completed.register(partial(self._completed, index))
+            upload.addBoth(partial(self._ended, index))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every file has come to its end."""
+        return None not in self.ends
+
+    def kill(self) -> None:
+        """End it as SIGKILL does: nothing is finished, and nobody is told."""
+        self.network.cut()
+        self.clock.stop()
+        for upload in self.uploads:
+            upload.file._source.close()
+
+    def _hook(self, delay: float) -> Any:
+        def headers(file: ResumableFile, chunk: object) -> Any:
+            return deferLater(self.clock, delay, lambda: {"X-Name": file.file_name})
+
+        return headers
+
+    # What it does ------------------------------------------------------------------------------
+
+    def _completed(self, index: int) -> None:
+        file, heard = self.uploads[index].file, self._heard[index]
+        if "completed" in heard:
+            self._err(index, "completed twice")
+        if file.fraction_completed != 1.0 or not all(
+            chunk.fraction_completed == 1.0 for chunk in file.chunks
+        ):
+            self._err(index, f"completed at {file.fraction_completed}")
+        heard.append("completed")
+
+    def _ended(self, index: int, result: Any) -> None:
+        if self.ends[index] is not None:
+            self._err(index, "ended twice")
+        self.ends[index] = result
+        if isinstance(result, Failure):
+            return
+        numbers = list(range(1, len(result.chunks) + 1))
+        *chunks, last = self._heard[index] or [None]
+        if sorted(map(str, chunks)) != sorted(map(str, numbers)) or last != "completed":
+            self._err(index, f"told {self._heard[index]} of chunks {numbers}")
+
+    def _all_completed(self, failed: list[ResumableFile]) -> None:
+        if any(upload.file._unfinished for upload in self.uploads):
+            self.wrong.append("completed before all files are")
+
+    def _err(self, index: int, what: str) -> None:
+        self.wrong.append(f"{self.uploads[index].file.file_name}: {what}")
+
+    # What it leaves behind ---------------------------------------------------------------------
+
+    def leftovers(self) -> list[str]:
+        """What an uploader without work may not have."""
+        uploader = self.uploader
+        found = [f"call {call}" for call in self.clock.getDelayedCalls()]
+        found += [f"request {request}" for request in self.network.waiting]
+        for upload in self.uploads:
+            if upload.file._source.is_open:
+                found.append(f"open: {upload.file.file_name}")
+        if uploader._slots.free != uploader._slots.number:
+            found.append(f"slots: {uploader._slots.free} of {uploader._slots.number}")
+        for name in ("_jobs", "_timers", "_handles", "_by_identifier"):
+            if getattr(uploader, name):
+                found.append(f"{name}: {getattr(uploader, name)}")
+        return found
