@@ -27,7 +27,7 @@ TRIAL = $(BIN)/python -m twisted.trial --temp-directory=_trial_temp
 test: $(VENV)/ready
 	$(TRIAL) $(TRIALFLAGS) $(TESTS)
 
-demo: $(VENV)/ready
+demo: $(VENV)/ready-demo
 	$(BIN)/python demo/demo.py
 
 coverage: $(VENV)/ready-dev
@@ -81,6 +81,10 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || { \
 	    $(PYTHON) -m venv --clear --without-pip $(VENV) && \
 	    $(PYTHON) -m pip --python $(VENV)/bin/python install --quiet pip; }
+
+$(VENV)/ready-demo: pyproject.toml setup.py | $(VENV)/bin/python
+	$(BIN)/python -m pip install $(PIP_QUIET) $(PIPFLAGS) -e '.[command,receiver]'
+	touch $@
 
 $(VENV)/ready: pyproject.toml setup.py | $(VENV)/bin/python
 	$(BIN)/python -m pip install $(PIP_QUIET) $(PIPFLAGS) -e '.[test]'
