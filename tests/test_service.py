@@ -1,0 +1,352 @@
+"""Tests for the service that uploads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Application, IService
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IReactorFromThreads, IReactorThreads
+from twisted.internet.task import Clock
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from txresumable import FileRejected, Resumable, ResumableError, SourceChanged, TLSRejected
+from txresumable.service import Report, UploadService, explain
+from txresumable.testing import FakeClient, ScriptedReceiver
+
+TARGET = "http://127.0.0.1/upload"
+
+
+@implementer(IReactorThreads, IReactorFromThreads)
+class HeldThreads(Clock):
+    """A clock whose threads do nothing until they are told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.work: list[Callable[[], object]] = []
+
+    def getThreadPool(self) -> Any:
+        return self
+
+    def callInThread(self, callable: Any, *args: Any, **kwargs: Any) -> None:
+        self.callInThreadWithCallback(lambda *_: None, callable, *args, **kwargs)
+
+    def suggestThreadPoolSize(self, size: int) -> None:
+        """There are none."""
+
+    def callFromThread(self, callable: Any, *args: Any, **kwargs: Any) -> None:
+        callable(*args, **kwargs)
+
+    def callInThreadWithCallback(self, done: Any, work: Any, *args: Any, **kwargs: Any) -> None:
+        self.work.append(lambda: done(True, work(*args, **kwargs)))
+
+
+class ServiceTestCase(SynchronousTestCase):
+    """A service over a fake client, with files of some chunks of ten bytes."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.events = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        self.folder = self.mktemp()
+        os.mkdir(self.folder)
+
+    def file(self, name: str, chunks: int = 3) -> str:
+        """The path of a new file."""
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(name.encode().ljust(10, b".") * chunks)
+        return path
+
+    def service(self, client: Any, *paths: str, **options: Any) -> UploadService:
+        """A service that is not started."""
+        options = {"target": TARGET, "chunk_size": 10, "retry_policy": lambda *_: 1.0, **options}
+        uploader = Resumable(client=client, reactor=self.clock, **options)
+        return UploadService(uploader, paths, reactor=self.clock)
+
+    def ended(self, service: UploadService) -> Report:
+        """The report of a service that is done, and has left no timer behind."""
+        report = self.successResultOf(service.whenDone())
+        self.successResultOf(service.stopService())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        return report
+
+    def lines(self, level: str = "") -> list[str]:
+        """What was logged."""
+        return [
+            formatEvent(event) for event in self.events if level in ("", event["log_level"].name)
+        ]
+
+
+class UploadTests(ServiceTestCase):
+    """It uploads."""
+
+    def test_interface(self) -> None:
+        """It is a service, and goes into an application."""
+        service = self.service(ScriptedReceiver())
+        verifyObject(IService, service)
+        service.setServiceParent(Application("test"))
+
+    def test_files_and_folders(self) -> None:
+        """Files and all that is below folders is on the server when it is done."""
+        for name in ("f/x", "f/g/y"):
+            self.file(name)
+        receiver = ScriptedReceiver()
+        service = self.service(receiver, self.file("a"), os.path.join(self.folder, "f"))
+        service.startService()
+        report = self.ended(service)
+        self.assertEqual(
+            sorted(file.relative_path for file in report.completed), ["a", "f/g/y", "f/x"]
+        )
+        self.assertEqual(report.failed, ())
+        self.assertEqual(receiver.stored("y").content, b"f/g/y....." * 3)
+        self.assertIn(f"Uploading to {TARGET}", self.lines("info"))
+        self.assertIn(
+            "f/x is on the server: 30 bytes in 3 chunks, of which 0 were there already",
+            self.lines("info"),
+        )
+        self.assertIn(
+            "3 of 3 files are on the server; 9 chunks were sent, 0 were there already",
+            self.lines("info"),
+        )
+
+    def test_goes_on(self) -> None:
+        """It tells how many chunks were there already."""
+        receiver, path = ScriptedReceiver(), self.file("a")
+        first = self.service(receiver, path)
+        first.startService()
+        self.ended(first)
+        second = self.service(receiver, path)
+        second.startService()
+        self.ended(second)
+        self.assertIn(
+            "1 of 1 files are on the server; 0 chunks were sent, 3 were there already",
+            self.lines("info"),
+        )
+
+    def test_failures(self) -> None:
+        """Each file that failed is named with why, and stops no other."""
+        missing = os.path.join(self.folder, "missing")
+        service = self.service(
+            ScriptedReceiver(rule=lambda request: 403 if "=big" in request.url else None),
+            *(missing, self.file("empty", 0), self.file("a"), self.file("big")),
+        )
+        service.startService()
+        report = self.ended(service)
+        self.assertEqual([file.file_name for file in report.completed], ["a"])
+        self.assertEqual(
+            sorted(os.path.basename(failed.path) for failed in report.failed),
+            ["big", "empty", "missing"],
+        )
+        errors = self.lines("error")
+        self.assertIn(f"{missing} is not on the server: No such file or directory", errors)
+        self.assertTrue(any("Refused (min_file_size)" in line for line in errors), errors)
+        self.assertTrue(any("was refused with 403" in line for line in errors), errors)
+
+    def test_nothing(self) -> None:
+        """A folder without files is done at once, with a warning."""
+        service = self.service(FakeClient(), self.folder)
+        service.startService()
+        self.assertEqual(self.ended(service), Report((), ()))
+        self.assertEqual(self.lines("warn"), [f"There is no file in {self.folder}"])
+
+    def test_as_library(self) -> None:
+        """Its uploader takes more files than it was made for, until it is stopped."""
+        service = self.service(ScriptedReceiver())
+        service.startService()
+        self.successResultOf(service.whenDone())
+        self.successResultOf(service.uploader.add_file(self.file("later")))
+        self.ended(service)
+        self.assertRaises(ResumableError, service.uploader.add_file, self.file("too late"))
+
+    def test_every_waiter(self) -> None:
+        """Everybody who asks is told of the end, before it and after it."""
+        service = self.service(ScriptedReceiver(), self.file("a"))
+        early = [service.whenDone(), service.whenDone()]
+        service.startService()
+        report = self.ended(service)
+        for waiter in (*early, service.whenDone()):
+            self.assertIs(self.successResultOf(waiter), report)
+
+    def test_progress(self) -> None:
+        """It logs how far it is every five seconds, if that has changed."""
+        client = FakeClient()
+        service = self.service(client, self.file("a", 4), test_chunks=False)
+        service.startService()
+        client.answer(200)
+        self.clock.advance(5)
+        self.assertIn("25.0 % of 40 bytes in 1 files; 2 bytes/s", self.lines("info"))
+        self.clock.advance(5)
+        client.answer(200)
+        self.clock.advance(5)
+        self.assertIn("50.0 % of 40 bytes in 1 files; 2 bytes/s", self.lines("info"))
+        self.assertEqual(len([line for line in self.lines() if "%" in line]), 2)
+        self.successResultOf(self.stopped(service))
+
+    def stopped(self, service: UploadService) -> Any:
+        """Stop without waiting."""
+        stopped = service.stopService()
+        service.abort()
+        self.clock.advance(1)
+        self.successResultOf(service.whenDone())
+        return stopped
+
+    def test_secrets(self) -> None:
+        """No header, no query and no parameter of a URL is logged."""
+        service = self.service(
+            ScriptedReceiver(rule=lambda request: 403 if request.is_upload else None),
+            self.file("a"),
+            target=f"{TARGET}?key=SECRET",
+            headers={"Authorization": "SECRET"},
+            query={"token": "SECRET"},
+        )
+        service.startService()
+        self.ended(service)
+        for event in self.events:
+            self.assertNotIn("SECRET", formatEvent(event) + repr(event))
+
+    def test_target_by_function(self) -> None:
+        """A target that is a function is not called to be logged."""
+        service = self.service(ScriptedReceiver(), target=lambda _: self.fail("called"))
+        service.startService()
+        self.ended(service)
+        self.assertIn("Uploading to where a function says", self.lines())
+
+
+class StopTests(ServiceTestCase):
+    """It ends with care."""
+
+    def start(self, **options: Any) -> tuple[UploadService, FakeClient]:
+        """A service with three of ten chunks under way, and another file behind them."""
+        client = FakeClient()
+        options = {"test_chunks": False, **options}
+        service = self.service(client, self.file("a", 10), self.file("b"), **options)
+        service.startService()
+        self.assertEqual(len(client.waiting), 3)
+        return service, client
+
+    def test_drains(self) -> None:
+        """Chunks under way may finish, no other is started, and it ends when they have."""
+        service, client = self.start()
+        stopped = service.stopService()
+        for _ in range(3):
+            self.clock.advance(1)
+            self.assertNoResult(stopped)
+            client.answer(200)
+        self.clock.advance(0.05)
+        self.successResultOf(stopped)
+        self.assertEqual(len(client.sent), 3)
+        report = self.successResultOf(service.whenDone())
+        self.assertEqual(report.completed, ())
+        self.assertEqual([type(each.error) for each in report.failed], [CancelledError] * 2)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertIn("Stopping; 3 chunks under way have 10 s to finish", self.lines())
+        self.assertEqual(self.lines("error"), [])
+
+    def test_patience(self) -> None:
+        """After ten seconds, what is still under way is aborted."""
+        service, client = self.start()
+        stopped = service.stopService()
+        for _ in range(199):
+            self.clock.advance(0.05)
+        self.assertNoResult(stopped)
+        self.clock.advance(0.1)
+        self.successResultOf(stopped)
+        self.assertTrue(all(request.given_up for request in client.sent))
+        self.assertIn("3 chunks under way are aborted", self.lines("warn"))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_abort(self) -> None:
+        """Told to, it ends at once."""
+        service, client = self.start()
+        stopped = service.stopService()
+        service.abort()
+        self.clock.advance(0.05)
+        self.successResultOf(stopped)
+        self.assertTrue(all(request.given_up for request in client.sent))
+
+    def test_no_retries(self) -> None:
+        """A chunk that has to be tried again is not waited for."""
+        service, client = self.start()
+        stopped = service.stopService()
+        for _ in range(3):
+            client.answer(503)
+        self.clock.advance(0.05)
+        self.successResultOf(stopped)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_last_chunks(self) -> None:
+        """A file whose last chunks were under way is on the server."""
+        client = FakeClient()
+        service = self.service(client, self.file("a", 2), test_chunks=False)
+        service.startService()
+        stopped = service.stopService()
+        client.answer(200)
+        client.answer(200)
+        self.clock.advance(0.05)
+        self.successResultOf(stopped)
+        report = self.successResultOf(service.whenDone())
+        self.assertEqual((len(report.completed), report.failed), (1, ()))
+
+    def test_while_looking(self) -> None:
+        """Files that were not even looked at when it stops are reported as not done."""
+        self.clock = threads = HeldThreads()
+        service = self.service(FakeClient(), self.file("a"), self.folder)
+        service.startService()
+        self.successResultOf(service.stopService())
+        report = self.successResultOf(service.whenDone())
+        self.assertEqual([type(each.error) for each in report.failed], [CancelledError] * 2)
+        for work in threads.work:
+            work()
+
+    def test_while_walking(self) -> None:
+        """Files of a folder that is found only after it was stopped are not begun."""
+        self.clock = threads = HeldThreads()
+        client = FakeClient()
+        service = self.service(client, os.path.dirname(self.file("f/x")))
+        service.startService()
+        threads.work.pop(0)()
+        service.stopService()
+        while threads.work:
+            threads.work.pop(0)()
+        self.successResultOf(service.whenDone())
+        self.assertEqual(client.sent, [])
+
+    def test_file_let_in_late(self) -> None:
+        """A file that is let in while it stops is not begun."""
+        client = FakeClient()
+        service = self.service(client, self.file("a"), test_chunks=False)
+        service.startService()
+        stopped = service.stopService()
+        service.uploader.add_file(self.file("late")).addErrback(lambda _: None)
+        for _ in range(3):
+            client.answer(200)
+        self.clock.advance(0.05)
+        self.successResultOf(stopped)
+        self.assertEqual(len(client.sent), 3)
+
+    def test_before_start(self) -> None:
+        """One that never started stops."""
+        self.successResultOf(self.service(FakeClient(), self.file("a")).stopService())
+
+
+class ExplainTests(SynchronousTestCase):
+    """Errors for people."""
+
+    def test_sentences(self) -> None:
+        """Every error is a sentence without the file's name, and none is empty."""
+        for error, text in (
+            (CancelledError(), "Stopped before it was complete"),
+            (FileRejected("a", "max_files", "too many"), "Refused (max_files): too many"),
+            (FileNotFoundError(2, "No such file", "a"), "No such file"),
+            (OSError("odd"), "odd"),
+            (SourceChanged("a", "it grew"), "'a' changed while it was being uploaded: it grew"),
+            (TLSRejected(), (TLSRejected.__doc__ or "").strip()),
+        ):
+            self.assertEqual(explain(error), text)
