@@ -41,6 +41,7 @@ class ChunkBody:
         "_consumer",
         "_done",
         "_end",
+        "_glances",
         "_head",
         "_limiter",
         "_moved",
@@ -92,7 +93,7 @@ class ChunkBody:
         self._consumer: Any = None
         self._done: Deferred[None] | None = None
         self._reading: Deferred[Any] | None = None
-        self._pausing = self._pumping = self._moved = False
+        self._glances = self._pausing = self._pumping = self._moved = False
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         """
@@ -102,12 +103,13 @@ class ChunkBody:
             cannot be read; cancelling it stops.
         """
         self._consumer = consumer
+        self._glances = getattr(consumer, "keeps_nothing", False) is True
         self._position = self._start
         self._pausing = False
         try:
             self._source.check()
             if self._end - self._start <= PIECE and self._limiter is None:
-                piece = self._source.read_now(self._start, self._end - self._start)
+                piece = self._source.glance(self._start, self._end - self._start)
                 if piece is not None:
                     self._source.check()
                     self._position = self._end
@@ -171,7 +173,8 @@ class ChunkBody:
         self._read(size)
 
     def _read(self, size: int) -> None:
-        piece = self._source.read_now(self._position, size)
+        look = self._source.glance if self._glances else self._source.read_now
+        piece = look(self._position, size)
         if piece is not None:
             self._hand_over(piece)
             return
@@ -198,7 +201,7 @@ class ChunkBody:
 
         waiting.addCallbacks(go_on, fall)
 
-    def _hand_over(self, piece: bytes) -> None:
+    def _hand_over(self, piece: bytes | memoryview) -> None:
         self._position += len(piece)
         self._moved = True
         last = self._position == self._end

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
@@ -41,6 +42,9 @@ FIELDS = 256
 """Header fields of an answer."""
 FRAMING = 8 * LIMIT
 """Bytes that a chunked body may spend on its framing: enough for chunks of one byte."""
+
+DIRECT = 12
+"""Writes of a request that go straight to the kernel before other connections get their turn."""
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([^\r\n]*))?\Z")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -90,6 +94,7 @@ class HTTPConnection(Protocol):
     :ivar busy: whether a request is under way.
     :ivar usable: whether another one may be sent.
     :ivar idle_since: since when, in seconds of the clock, nothing was under way.
+    :ivar keeps_nothing: whether memory given to :meth:`write` may be used again after it.
     """
 
     transport: Any
@@ -114,6 +119,9 @@ class HTTPConnection(Protocol):
         self._gone = gone
         self._lost = False
         self._uses = 0
+        self._direct = self.keeps_nothing = False
+        self._behind = False
+        self._credit = DIRECT
         self.idle_since = seconds()
         self._waiting: Deferred[Reply] | None = None
         self._reset(None)
@@ -121,6 +129,7 @@ class HTTPConnection(Protocol):
     def _reset(self, body: IBodyProducer | None) -> None:
         self._body = body
         self._sends = body is not None
+        self._head = b""
         self._registered = False
         self._buffer = b""
         self._taken = 0
@@ -144,6 +153,9 @@ class HTTPConnection(Protocol):
     # Connecting --------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
+        # Not what merely forwards to one: what it sends is not what it is given.
+        direct = not self._secure and isinstance(self.transport, FileDescriptor)
+        self._direct = self.keeps_nothing = direct
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         if not self._secure:
@@ -185,15 +197,23 @@ class HTTPConnection(Protocol):
         self._uses += 1
         waiting: Deferred[Reply] = Deferred(self._cancelled)
         self._waiting = waiting
-        self.transport.write(head)
-        if body is not None:
+        self._head = head
+        self._credit = DIRECT
+        if body is None:
+            self.write(b"")
+        else:
             self._start(body)
         return waiting
 
     def _start(self, body: IBodyProducer) -> None:
         if body.length > LIMIT * 2:
             self._registered = True
-            self.transport.registerProducer(self, True)
+            # What goes straight to the kernel leaves nothing to pause for: what matters is when
+            # the rest of it is gone, which the transport tells those whom it pulls.  It pulls at
+            # once, too, whatever it holds.
+            behind = self._behind
+            self.transport.registerProducer(self, not self._direct)
+            self._behind = behind
         if self._body is None:  # the connection was lost already
             return
         try:
@@ -203,9 +223,24 @@ class HTTPConnection(Protocol):
         else:
             producing.addCallbacks(self._sent, self._unsendable)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self._moved = self._seconds()
-        self.transport.write(data)
+        head, self._head = self._head, b""
+        if head:
+            data = head + data
+        if self._direct and self._credit and not self._behind and not self._lost:
+            self._credit -= 1
+            sent = self.transport.writeSomeData(data)
+            if sent == len(data):
+                return
+            if type(sent) is int and sent > 0:
+                data = data[sent:]
+        # Also after an error: the transport meets it again, and knows what to do.
+        self.transport.write(bytes(data))
+        if self._direct:
+            self._behind = True
+            if self._registered and self._body is not None:
+                self._body.pauseProducing()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """The body is known already."""
@@ -219,6 +254,8 @@ class HTTPConnection(Protocol):
 
     def resumeProducing(self) -> None:
         self._moved = self._seconds()
+        self._behind = False
+        self._credit = DIRECT
         if self._body is not None:
             try:
                 self._body.resumeProducing()

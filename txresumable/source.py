@@ -28,7 +28,7 @@ _OPEN |= getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
 
-# Where read_now() reads to before it copies: used in the reactor thread only, between two lines.
+# Where glance() reads to: used in the reactor thread only, and only until the next call.
 _scratch = memoryview(bytearray(128 * 1024))
 
 
@@ -63,6 +63,14 @@ class Source:
 
     def read_now(self, start: int, size: int) -> bytes | None:
         """So many bytes, or :data:`None` if reading them could block."""
+        seen = self.glance(start, size)
+        return seen if seen is None or isinstance(seen, bytes) else seen.tobytes()
+
+    def glance(self, start: int, size: int) -> bytes | memoryview | None:
+        """
+        As :meth:`read_now`, for who is done with the bytes before anything else is read: they may
+        lie in memory that the next glance at any source writes to.
+        """
         return None
 
     def read(self, start: int, size: int) -> bytes:
@@ -150,7 +158,7 @@ class _DescriptorSource(Source):
             raise self._changed(f"it had {seen[2]} bytes and has {now.st_size}")
         raise self._changed("it was written to")
 
-    def read_now(self, start: int, size: int) -> bytes | None:
+    def glance(self, start: int, size: int) -> bytes | memoryview | None:
         if _NOWAIT is None:
             return None
         scratch = _scratch if size <= len(_scratch) else memoryview(bytearray(size))
@@ -161,7 +169,7 @@ class _DescriptorSource(Source):
             if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
                 return None
             raise
-        return piece.tobytes() if found == size else None
+        return piece if found == size else None
 
     def read(self, start: int, size: int) -> bytes:
         pieces = []
@@ -247,7 +255,7 @@ class FileObjectSource(Source):
         with self._lock:
             return self._file.seek(0, os.SEEK_END)
 
-    def read_now(self, start: int, size: int) -> bytes | None:
+    def glance(self, start: int, size: int) -> bytes | memoryview | None:
         if isinstance(self._file, io.BytesIO):
             return self.read(start, size)
         return None
@@ -286,8 +294,8 @@ class BytesSource(Source):
     def look(self) -> Fingerprint:
         return fingerprint(len(self._content), None, self.read)
 
-    def read_now(self, start: int, size: int) -> bytes | None:
-        return self.read(start, size)
+    def glance(self, start: int, size: int) -> bytes | memoryview | None:
+        return self._content[start : start + size]
 
     def read(self, start: int, size: int) -> bytes:
         return bytes(self._content[start : start + size])
