@@ -555,6 +555,10 @@ class Template:
         return _joinable(target) + "&".join(self.upload_pairs(chunk, query))
 
 
+_MARKS = [token_hex(16) for _ in range(3)]
+_CUT = re.compile(f"({'|'.join(_MARKS)})")
+
+
 @frozen
 class _Pieces:
     """
@@ -567,9 +571,8 @@ class _Pieces:
 
     @classmethod
     def cut(cls, render: Callable[[ChunkFacts], str]) -> _Pieces:
-        marks = [token_hex(16) for _ in range(3)]
-        parts = re.split(f"({'|'.join(marks)})", render(ChunkFacts(*marks)))
-        return cls(tuple(parts[::2]), tuple(marks.index(mark) for mark in parts[1::2]))
+        parts = _CUT.split(render(ChunkFacts(*_MARKS)))
+        return cls(tuple(parts[::2]), tuple(_MARKS.index(mark) for mark in parts[1::2]))
 
     def text(self, chunk: ChunkFacts) -> str:
         values = (str(chunk.number), str(chunk.size), chunk.checksum)
