@@ -194,9 +194,15 @@ class KeepingAgent:
         plain = HostnameEndpoint(self._reactor, host, uri.port, timeout=self.connect_timeout)
         if uri.scheme != b"https":
             return plain
-        options = optionsForClientTLS(
-            host, trustRoot=self._trust_root, clientCertificate=self._client_certificate
-        )
+        try:
+            options = optionsForClientTLS(
+                host, trustRoot=self._trust_root, clientCertificate=self._client_certificate
+            )
+        except (AttributeError, TypeError, ValueError) as error:
+            option = "trust_root" if self._client_certificate is None else "client_certificate"
+            raise InvalidOption(
+                option, error, "must be what optionsForClientTLS() takes"
+            ) from error
         return wrapClientTLS(options, plain)
 
     def _connect(self, origin: _Origin) -> Deferred[HTTPConnection]:
