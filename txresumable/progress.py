@@ -97,6 +97,7 @@ class Bar:
 
     def _retried(self, _: ResumableFile) -> None:
         self._show("trying again")
+        self._meter.refresh()  # nothing else may move for a while
 
     def _went_on(self, *_: object) -> None:
         found = self.tally.chunks_found

@@ -38,6 +38,7 @@ class Tally:
         uploader.file_progress.register(self._moved)
         uploader.chunk_completed.register(self._stored)
         uploader.file_completed.register(self._completed)
+        uploader.file_error.register(self._failed)
 
     def _added(self, file: ResumableFile) -> None:
         self._counted[file] = _Counted()
@@ -68,6 +69,10 @@ class Tally:
         if counted is not None:
             self.files_completed += 1
             self._count(file, counted)
+
+    def _failed(self, file: ResumableFile, _: object) -> None:
+        if file in self._counted:
+            self._counted[file].found = 0  # tried again, it starts over
 
     def _count(self, file: ResumableFile, counted: _Counted) -> None:
         done = round(file.fraction_completed * file.size)

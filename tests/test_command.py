@@ -1,0 +1,252 @@
+"""Tests for the command ``txresumable``."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import signal
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+from click.testing import CliRunner
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import LogLevel
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.processes import ProcessTestCase
+from txresumable import command, session
+from txresumable.arguments import ARGUMENTS
+from txresumable.command import main
+from txresumable.session import Session
+from txresumable.testing import FakeClient, ScriptedReceiver
+
+TARGET = "http://127.0.0.1/upload"
+
+
+class ArgumentTests(SynchronousTestCase):
+    """The command line."""
+
+    def run_command(self, *arguments: str) -> tuple[int, str]:
+        """Its exit status and what it said; nothing is uploaded."""
+        self.made: list[tuple[Any, ...]] = []
+
+        def noted(options: Any, files: Any, **more: Any) -> Any:
+            self.made.append((options, tuple(files), more))
+            raise SystemExit(0)
+
+        self.patch(session, "Session", noted)
+        result = CliRunner().invoke(command._group(), arguments, prog_name="txresumable")
+        return result.exit_code, result.output
+
+    def test_given(self) -> None:
+        """Its options are those of the client."""
+        status, said = self.run_command(
+            *("upload", TARGET, "a", "b", "--chunk-size", "2M", "--header", "A: b"),
+            *("--header=C: d", "--force-chunk-size", "--no-with-credentials", "-q"),
+        )
+        self.assertEqual(status, 0, said)
+        ((options, files, more),) = self.made
+        self.assertEqual(
+            options,
+            {
+                "target": TARGET,
+                "chunk_size": 2 << 20,
+                "headers": {"A": "b", "C": "d"},
+                "force_chunk_size": True,
+                "with_credentials": False,
+            },
+        )
+        self.assertEqual(files, ("a", "b"))
+        self.assertEqual(more, {"quiet": True, "verbose": False})
+
+    def test_bad(self) -> None:
+        """What cannot be is a usage error that names it."""
+        for arguments, part in (
+            ((TARGET,), "FILE"),
+            ((TARGET, "a", "--chunk-size", "12X"), "--chunk-size 12X: must be"),
+            (("nowhere", "a"), "nowhere"),
+            ((TARGET, "a", "--nonsense"), "--nonsense"),
+        ):
+            status, said = self.run_command("upload", *arguments)
+            self.assertEqual(status, 2, said)
+            self.assertIn(part, said)
+            self.assertEqual(self.made, [])
+
+    def test_help(self) -> None:
+        """The help has every option."""
+        status, said = self.run_command("upload", "--help")
+        self.assertEqual(status, 0)
+        for argument in ARGUMENTS:
+            if argument.name != "target":
+                self.assertIn(f"--{argument.name}", said)
+
+    def test_version(self) -> None:
+        """It knows its version."""
+        self.assertIn("txresumable", self.run_command("--version")[1])
+
+    def test_without_extra(self) -> None:
+        """Without what it needs, it says in one line how to get it."""
+        found = builtins.__import__
+
+        def missing(name: str, *more: Any) -> Any:
+            if name == "tqdm":
+                raise ModuleNotFoundError("No module named 'tqdm'", name="tqdm")
+            return found(name, *more)
+
+        self.patch(builtins, "__import__", missing)
+        error = self.assertRaises(SystemExit, main)
+        self.assertEqual(error.code, "txresumable needs tqdm: pip install 'txresumable[command]'")
+
+
+class Reactor(MemoryReactorClock):
+    """A reactor in memory that runs."""
+
+    def callWhenRunning(self, callable: Any, *args: Any, **kwargs: Any) -> None:
+        callable(*args, **kwargs)
+
+
+class SessionTests(SynchronousTestCase):
+    """What a person sees."""
+
+    def setUp(self) -> None:
+        self.reactor = Reactor()
+        self.output, self.errors = StringIO(), StringIO()
+        self.observers: list[Any] = []
+        self.signalled: list[Callable[[int], object]] = []
+
+    def run_session(self, client: Any, *files: str, **more: Any) -> Deferred[Any]:
+        """Upload."""
+        options = {"target": TARGET, "client": client, "chunk_size": 10, "test_chunks": False}
+        self.session = Session(
+            {**options, **more.pop("options", {})},
+            files,
+            output=self.output,
+            errors=self.errors,
+            on_signals=lambda _, called: self.signalled.append(called),
+            begin_logging=self.observers.extend,
+            **more,
+        )
+        return self.session.run(self.reactor)
+
+    def ended(self, running: Deferred[Any]) -> Any:
+        """The exit status; no timer is left."""
+        status = self.failureResultOf(running, SystemExit).value.code  # type: ignore[union-attr]
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        return status
+
+    def file(self, chunks: int = 4) -> str:
+        """A file of some chunks."""
+        path = self.mktemp()
+        with open(path, "wb") as file:
+            file.write(b"0123456789" * chunks)
+        return path
+
+    def test_success(self) -> None:
+        """It ends with a sentence and 0."""
+        self.assertEqual(self.ended(self.run_session(ScriptedReceiver(), self.file())), 0)
+        self.assertEqual(self.output.getvalue(), "1 of 1 files uploaded: 4 chunks sent\n")
+        self.assertEqual(self.errors.getvalue(), "")
+
+    def test_goes_on(self) -> None:
+        """It tells how many chunks were there already."""
+        receiver, path = ScriptedReceiver(), self.file()
+        self.ended(self.run_session(receiver, path))
+        self.ended(self.run_session(receiver, path, options={"test_chunks": True}))
+        self.assertIn("0 chunks sent, 4 were there already\n", self.output.getvalue())
+
+    def test_failure(self) -> None:
+        """It names each file that failed with why, and ends with 1."""
+        running = self.run_session(ScriptedReceiver(), "missing", self.file())
+        self.assertEqual(self.ended(running), 1)
+        self.assertEqual(self.errors.getvalue(), "missing: No such file or directory\n")
+        self.assertEqual(self.output.getvalue(), "1 of 2 files uploaded: 4 chunks sent\n")
+
+    def test_quiet(self) -> None:
+        """Told to be quiet, it tells of failures only."""
+        running = self.run_session(ScriptedReceiver(), "missing", self.file(), quiet=True)
+        self.assertEqual(self.ended(running), 1)
+        self.assertEqual(self.errors.getvalue(), "missing: No such file or directory\n")
+        self.assertEqual(self.output.getvalue(), "")
+
+    def test_log(self) -> None:
+        """Told to be verbose, it says what is logged."""
+        for verbose, expected in ((True, "said\n"), (False, "")):
+            self.setUp()
+            self.ended(self.run_session(ScriptedReceiver(), self.file(), verbose=verbose))
+            (observer,) = self.observers
+            observer({"log_format": "said", "log_level": LogLevel.info, "log_namespace": "x"})
+            self.assertEqual(self.errors.getvalue(), expected)
+
+    def test_signal(self) -> None:
+        """Ctrl-C lets what is under way finish, and it ends with the signal's status."""
+        client = FakeClient()
+        running = self.run_session(client, self.file())
+        self.signalled[0](signal.SIGINT)
+        self.reactor.advance(5)
+        self.assertNoResult(running)
+        for _ in range(3):
+            client.answer(200)
+        self.reactor.advance(0.05)
+        self.assertEqual(self.ended(running), 130)
+        self.assertEqual(len(client.sent), 3)
+        self.assertEqual(
+            self.errors.getvalue(),
+            "SIGINT: chunks under way have 10 s to finish; once more ends it at once\n"
+            "Stopped. The same command goes on from here.\n",
+        )
+        self.assertEqual(self.output.getvalue(), "0 of 1 files uploaded: 3 chunks sent\n")
+
+    def test_second_signal(self) -> None:
+        """Once more, and it ends at once."""
+        client = FakeClient()
+        running = self.run_session(client, self.file(), quiet=True)
+        self.signalled[0](signal.SIGTERM)
+        self.signalled[0](signal.SIGTERM)
+        self.reactor.advance(0.05)
+        self.assertEqual(self.ended(running), 143)
+        self.assertTrue(all(request.given_up for request in client.sent))
+        self.assertEqual(self.errors.getvalue() + self.output.getvalue(), "")
+
+    def test_signal_at_the_end(self) -> None:
+        """A signal after which all is done nevertheless is a success."""
+        client = FakeClient()
+        running = self.run_session(client, self.file(1), quiet=True)
+        self.signalled[0](signal.SIGINT)
+        client.answer(200)
+        self.reactor.advance(0.05)
+        self.assertEqual(self.ended(running), 0)
+
+
+class CommandTests(ProcessTestCase):
+    """The real thing."""
+
+    async def test_upload(self) -> None:
+        """Files arrive; one that fails is named, and makes the status 1."""
+        content = self.file("a.dat", 3_000_000)
+        upload = ("-m", "txresumable", "upload", self.target, "a.dat")
+        ended = await self.python(*upload).ended
+        self.assertEqual((ended.status, ended.errors), (0, ""))
+        self.assertEqual(ended.output, f"1 of 1 files uploaded: 2 chunks sent{os.linesep}")
+        self.assertEqual(self.received("a.dat"), content)
+        ended = await self.python(*upload, "missing.dat").ended
+        self.assertEqual(
+            (ended.status, ended.errors), (1, "missing.dat: No such file or directory\n")
+        )
+        self.assertIn("0 chunks sent, 2 were there already", ended.output)
+
+    async def test_interrupt(self) -> None:
+        """Ctrl-C drains, and once more ends it at once."""
+        self.file("a.dat", 10 << 20)
+        held = self.holding()
+        process = self.python(
+            *("-m", "txresumable", "upload", "--test-chunks=no", held.target, "a.dat")
+        )
+        await held.has(3)
+        process.signal("INT")
+        await process.has_said("SIGINT: chunks under way have 10 s to finish")
+        process.signal("INT")
+        ended = await process.ended
+        self.assertEqual(ended.status, 130, ended.errors)
+        self.assertNotIn("Traceback", ended.errors)

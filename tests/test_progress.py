@@ -1,0 +1,169 @@
+"""Tests for the numbers of an upload, and for the bar that shows them."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable import Resumable
+from txresumable.progress import Bar
+from txresumable.tally import Tally
+from txresumable.testing import FakeClient, ScriptedReceiver
+
+TARGET = "http://127.0.0.1/upload"
+CONTENT = bytes(range(65, 65 + 25))
+
+
+def make(client: Any, **options: Any) -> Resumable:
+    """An uploader whose chunks have ten bytes."""
+    options = {"chunk_size": 10, "force_chunk_size": True, **options}
+    return Resumable(TARGET, client=client, reactor=Clock(), **options)
+
+
+def numbers(tally: Tally) -> tuple[int, ...]:
+    """Bytes: all, done, found; chunks: sent, found."""
+    return (tally.total, tally.done, tally.found, tally.chunks_sent, tally.chunks_found)
+
+
+class TallyTests(SynchronousTestCase):
+    """The numbers."""
+
+    def test_sent(self) -> None:
+        """What is sent is counted chunk by chunk, over all files."""
+        client = FakeClient()
+        uploader = make(client, test_chunks=False)
+        tally = Tally(uploader)
+        uploader.add_file(CONTENT, file_name="a")
+        uploader.add_file(b"more", file_name="b")
+        self.assertEqual(numbers(tally), (29, 0, 0, 0, 0))
+        for done in (10, 20, 25, 29):
+            client.answer(200)
+            self.assertEqual(tally.done, done)
+        self.assertEqual(numbers(tally), (29, 29, 0, 4, 0))
+        self.assertEqual((tally.files, tally.files_completed), (2, 2))
+
+    def test_found(self) -> None:
+        """What was there is told apart, by tests as by a receiver that says it all at once."""
+        for mode in (True, "adaptive"):
+            receiver = ScriptedReceiver()
+            first = make(receiver)
+            first.add_file(CONTENT, file_name="a")
+            (stored,) = receiver.files.values()
+            del stored.chunks[2]
+            again = make(receiver, test_chunks=mode)
+            tally = Tally(again)
+            file = self.successResultOf(again.add_file(CONTENT, file_name="a"))
+            self.assertEqual(numbers(tally), (25, 25, 15, 1, 2))
+            self.assertEqual(file.chunks_found, 2)
+
+    def test_changes(self) -> None:
+        """It tells of each change, and what it tells at that moment is consistent."""
+        receiver = ScriptedReceiver()
+        make(receiver).add_file(CONTENT, file_name="a")
+        again = make(receiver)
+        tally = Tally(again)
+        told: list[tuple[int, ...]] = []
+        tally.changed.register(lambda: told.append(numbers(tally)))
+        again.add_file(CONTENT, file_name="a")
+        self.assertEqual(told[-1], (25, 25, 25, 0, 3))
+        for _, done, found, _, _ in told:
+            self.assertEqual(done, found)
+
+    def test_starts_over(self) -> None:
+        """A file that starts over is counted back, and what is found then is found again."""
+        receiver = ScriptedReceiver()
+        make(receiver).add_file(CONTENT, file_name="a")
+        (stored,) = receiver.files.values()
+        del stored.chunks[2], stored.chunks[3]
+        receiver.rule = lambda request: 403 if request.is_upload else None
+        uploader = make(receiver, simultaneous_uploads=1)
+        tally = Tally(uploader)
+        upload = uploader.add_file(CONTENT, file_name="a")
+        self.failureResultOf(upload)
+        self.assertEqual(numbers(tally), (25, 10, 10, 0, 1))
+        receiver.rule = None
+        upload.file.retry()
+        self.successResultOf(upload.when_completed())
+        self.assertEqual(numbers(tally), (25, 25, 20, 2, 2))
+
+    def test_retried_after_its_end(self) -> None:
+        """A file that was completed and is uploaded again is not counted twice."""
+        uploader = make(ScriptedReceiver())
+        tally = Tally(uploader)
+        upload = uploader.add_file(CONTENT, file_name="a")
+        upload.file.retry()
+        self.assertEqual((tally.total, tally.done, tally.files_completed), (25, 25, 1))
+
+
+class BarTests(SynchronousTestCase):
+    """The bar."""
+
+    def bar(self, uploader: Resumable, **options: Any) -> Bar:
+        """A bar that is drawn at every change."""
+        self.stream = StringIO()
+        options = {"disable": False, "mininterval": 0, "miniters": 1, **options}
+        bar = Bar(uploader, self.stream, **options)
+        self.addCleanup(bar._meter.close)
+        return bar
+
+    def test_drawn(self) -> None:
+        """It shows the file, how much of it is done, and at the end all of it."""
+        client = FakeClient()
+        uploader = make(client, test_chunks=False)
+        bar = self.bar(uploader)
+        uploader.add_file(CONTENT, file_name="a.dat")
+        client.answer(200)
+        self.assertIn("a.dat  40%|", self.stream.getvalue())
+        client.answer(200)
+        client.answer(200)
+        bar.close()
+        last = self.stream.getvalue().strip().rpartition("\r")[2]
+        self.assertIn("a.dat 100%|", last)
+        self.assertIn("25.0/25.0", last)
+
+    def test_goes_on(self) -> None:
+        """What was there counts as done, but not for the rate."""
+        receiver = ScriptedReceiver()
+        make(receiver).add_file(CONTENT, file_name="a")
+        again = make(receiver)
+        bar = self.bar(again)
+        again.add_file(CONTENT, file_name="a")
+        self.assertEqual(bar._meter.n, 25)
+        self.assertEqual(bar._meter.initial, 25)
+        bar.close()
+        self.assertIn("3 chunks found there", self.stream.getvalue())
+        self.assertRegex(self.stream.getvalue(), r"100%.*[ ?0.]+B/s")
+
+    def test_retries(self) -> None:
+        """It says when a chunk has to be tried again, until it goes on."""
+        client = FakeClient()
+        uploader = make(client, test_chunks=False, retry_policy=lambda *_: 0.0)
+        bar = self.bar(uploader)
+        uploader.add_file(CONTENT, file_name="a")
+        client.answer(503)
+        self.assertIn("trying again", self.stream.getvalue())
+        for _ in range(3):
+            client.answer(200)
+        bar.close()
+        self.assertNotIn("trying", self.stream.getvalue().strip().rpartition("\r")[2])
+
+    def test_many_files(self) -> None:
+        """Of many files it shows how many."""
+        uploader = make(ScriptedReceiver())
+        bar = self.bar(uploader)
+        for name in ("a", "b"):
+            uploader.add_file(CONTENT, file_name=name)
+        bar.close()
+        self.assertIn("2 files 100%|", self.stream.getvalue())
+
+    def test_no_terminal(self) -> None:
+        """Where nobody looks nothing is drawn, but lines are written."""
+        uploader = make(ScriptedReceiver())
+        bar = self.bar(uploader, disable=None)
+        uploader.add_file(CONTENT, file_name="a")
+        bar.write("a line")
+        bar.close()
+        self.assertEqual(self.stream.getvalue(), "a line\n")
