@@ -171,6 +171,7 @@ def classify(
 # Text ------------------------------------------------------------------------------------------
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_UNRESERVED = re.compile(r"[0-9A-Za-z_.!~*()-]*\Z")
 _NEWLINES = re.compile("\r\n|\r|\n")
 _NOT_URL_TEXT = re.compile(r"[^\x21\x24-\x26\x28-\x3b\x3d\x3f-\x7e]")
 _NOT_PATH_TEXT = re.compile(r"[^\x21\x24-\x3b\x3d\x40-\x5f\x61-\x7a\x7c\x7e]")
@@ -180,7 +181,7 @@ _INDEX = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z")
 
 def _scalars(text: str) -> str:
     """Text as a browser would send it: what no UTF-8 can say becomes U+FFFD."""
-    return _SURROGATES.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def encode_component(text: str) -> str:
@@ -190,6 +191,8 @@ def encode_component(text: str) -> str:
     :param text: any text; a lone surrogate is sent as U+FFFD.
     :returns: ASCII.
     """
+    if _UNRESERVED.match(text):
+        return text
     return quote(_scalars(text), safe="!~*()")
 
 
@@ -241,7 +244,10 @@ def _js_number(value: float) -> str:
 
 def _js_order(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Pairs in the order in which JavaScript walks an object: whole numbers first, by size."""
-    return sorted(pairs, key=lambda pair: int(pair[0]) if _is_index(pair[0]) else 2**32)
+    pairs = list(pairs)
+    if any(name[:1].isdigit() for name, _ in pairs):
+        pairs.sort(key=lambda pair: int(pair[0]) if _is_index(pair[0]) else 2**32)
+    return pairs
 
 
 def _is_index(name: str) -> bool:
