@@ -22,7 +22,7 @@ BIN = $(VENV)/bin
 PIP_QUIET = --quiet --disable-pip-version-check
 TRIAL = $(BIN)/python -m twisted.trial --temp-directory=_trial_temp
 
-.PHONY: bench check clean coverage demo dev docs interop lint lowest newest packaging test types venv
+.PHONY: bench check clean coverage demo dev docs interop lint lowest newest packaging receivers test types venv
 
 test: $(VENV)/ready
 	$(TRIAL) $(TRIALFLAGS) $(TESTS)
@@ -32,9 +32,9 @@ demo: $(VENV)/ready-demo
 
 coverage: $(VENV)/ready-dev
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m coverage run -m twisted.trial --temp-directory=_trial_temp $(TRIALFLAGS) $(TESTS)
-	$(BIN)/python -m coverage combine --quiet
-	$(BIN)/python -m coverage report
+	$(BIN)/python -m coverage run -m twisted.trial --temp-directory=_trial_temp $(TRIALFLAGS) $(TESTS); \
+	status=$$?; \
+	$(BIN)/python -m coverage combine --quiet && $(BIN)/python -m coverage report && exit $$status
 
 lint: $(VENV)/ready-dev
 	$(BIN)/python -m ruff check .
@@ -52,6 +52,10 @@ packaging: $(VENV)/ready-dev
 
 interop: $(VENV)/ready
 	$(BIN)/python -m tests.interop
+
+# With these in place the suite uploads to them, too.
+receivers: $(VENV)/ready
+	$(BIN)/python -m tests.interop.install
 
 # The peers that are measured against have an environment of their own.
 bench:
