@@ -210,6 +210,7 @@ class Resumable(Events):
         def over(result: Any) -> Any:
             self._walks.remove(walking)
             self._check_end()
+            self._check_joined()
             return result
 
         walking: Deferred[Any] = run_in_thread(self._reactor, walk, source.path)
@@ -755,13 +756,11 @@ class Resumable(Events):
     def _check_end(self) -> None:
         """Tell once that nothing is left to do."""
         if self._unfinished or self._walks or not self._started:
-            self._check_joined()
             return
         self._started = False
         failed, self._failed = self._failed, []
         if self._files or failed:
             self._emit("completed", failed)
-        self._check_joined()
 
     def _check_joined(self) -> None:
         if not self._joined.is_awaited:
