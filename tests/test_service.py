@@ -92,6 +92,7 @@ class UploadTests(ServiceTestCase):
         service = self.service(ScriptedReceiver())
         verifyObject(IService, service)
         service.setServiceParent(Application("test"))
+        verifyObject(IService, UploadService(service.uploader))
 
     def test_files_and_folders(self) -> None:
         """Files and all that is below folders is on the server when it is done."""

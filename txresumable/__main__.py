@@ -2,5 +2,5 @@
 
 from .command import main
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no branch
     main()

@@ -26,14 +26,15 @@ def exit_with(status: int) -> None:
 
 def _exit(status: int) -> NoReturn:
     """Runs at exit, the last that does: everything that was to run at exit has its turn before."""
+    # Coverage is measured until everything had its turn.
     atexit.unregister(_exit)
-    try:
+    try:  # pragma: no cover
         # As the standard library's multiprocessing does at the end of a forked process.
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # pragma: no cover
         pass  # nobody reads it any more
-    finally:
+    finally:  # pragma: no cover
         os._exit(status)

@@ -215,8 +215,7 @@ class UploadService(Service):
     def _check_done(self) -> None:
         if self._pending or self._adding is None or not self._adding.called or self._done.settled:
             return
-        if self._line is not None and self._line.active():
-            self._line.cancel()
+        self._line.cancel()
         report = Report(tuple(self._completed), tuple(self._failed))
         count = len(report.completed) + len(report.failed)
         self._log.info(
@@ -268,8 +267,6 @@ class UploadService(Service):
         await self._drained()
         self.uploader.file_added.unregister(_suspend)
         await self.uploader.close()
-        if self._line is not None and self._line.active():
-            self._line.cancel()
 
     def _drained(self) -> Deferred[None]:
         """Fires when no chunk is under way any more, or when patience is at its end."""

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from twisted.application.app import ServerOptions
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.python.usage import Options as UsageOptions
@@ -39,6 +40,20 @@ class Options(UsageOptions):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._given: list[tuple[Argument, Any]] = []
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Read a command line.
+
+        :param options: its words; those of this process by default.
+        :raises UsageError: naming what cannot be.
+        """
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except UsageError:
+            if isinstance(self.parent, ServerOptions):
+                exit_with(1)  # the twistd of Twisted 24.10 would end with 0
+            raise
 
     def parseArgs(self, *files: str) -> None:
         """
