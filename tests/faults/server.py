@@ -212,6 +212,11 @@ class Peer:
         """Let the test know how far the script is."""
         self.server.tell(what)
 
+    def wait(self) -> None:
+        """Wait until the test opens the gate."""
+        if not self.server.gate.wait(_PATIENCE):
+            raise Gone
+
 
 Script = Callable[[Peer], object]
 
@@ -225,6 +230,7 @@ class RawServer:
     :ivar context: TLS, agreed on before the script, if any.
     :ivar requests: every request whose head came.
     :ivar stored: chunks by file name and number.
+    :ivar gate: what scripts wait for, opened by the test.
     :ivar errors: what went wrong in scripts; a client that closed is no error.
     """
 
@@ -235,6 +241,7 @@ class RawServer:
     stored: dict[str, dict[int, bytes]] = field(factory=dict)
     errors: list[BaseException] = field(factory=list)
     lock: Any = field(factory=threading.Lock)
+    gate: threading.Event = field(factory=threading.Event)
     peers: list[Peer] = field(factory=list)
     _threads: list[threading.Thread] = field(factory=list)
     _told: dict[str, int] = field(factory=dict)
@@ -301,6 +308,7 @@ class RawServer:
     def stop(self) -> None:
         """End every script and close every socket of the server's."""
         self._stopped = True
+        self.gate.set()
         _shut(self._listening)
         for peer in list(self.peers):
             _shut(peer.socket)
