@@ -33,7 +33,8 @@ class FaultyNetwork(FakeClient):
     """
     Stands in for treq's ``HTTPClient``, the network and, behind it, a receiver.
 
-    :ivar given: the statuses that were answered, by the receiver or in its place.
+    :ivar given: the statuses that were answered in the receiver's place.
+    :ivar refused: what the receiver found wrong with requests that arrived as they were sent.
     :ivar faults: how often each fault happened.
     """
 
@@ -57,6 +58,7 @@ class FaultyNetwork(FakeClient):
         self._note = note
         self._is_cut = False
         self.given: set[int] = set()
+        self.refused: list[str] = []
         self.faults: dict[Fault, int] = {}
 
     def cut(self) -> None:
@@ -125,7 +127,8 @@ class FaultyNetwork(FakeClient):
     def _receive(self, request: SentRequest) -> Reply:
         reply = self._receiver.receive(request)
         self._say(request, f"arrived: {reply.status}")
-        self.given.add(reply.status)
+        if reply.status in (400, 409):
+            self.refused.append(f"{request}: {reply.status} {reply.body.decode()}")
         return reply
 
     def _answer(self, request: SentRequest, reply: Reply, fault: Fault) -> None:
@@ -179,10 +182,11 @@ class FaultyNetwork(FakeClient):
         return Reply(status, b"said by something on the way", headers)
 
     def _damaged(self, request: SentRequest) -> SentRequest:
-        """The same with another bit in the middle of its chunk."""
+        """The same with another byte near the end of its chunk, which base64 could have too."""
         body, content = bytearray(request.body), request.content
         if request.is_upload and content:
-            body[request.body.rindex(content) + len(content) // 2] ^= 4
+            at = request.body.rindex(content) + max(len(content) - 4, 0)
+            body[at] = ord("B") if body[at] == ord("A") else ord("A")
         data = bytes(body) if request.is_upload else None
         damaged = SentRequest(request.method, request.url, request.headers, data)
         damaged.start()

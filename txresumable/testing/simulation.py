@@ -155,6 +155,7 @@ class Simulation:
         seconds = self.clock.seconds()
         self._finish()
         wrong = [line for process in self.processes for line in process.wrong]
+        wrong += [line for process in self.processes for line in process.network.refused]
         wrong += self._mixtures()
         ends = []
         for index in range(len(self.files)):

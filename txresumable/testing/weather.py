@@ -23,7 +23,7 @@ class Fault(Enum):
     STALLED = "the peer stops reading for a while"
     LATE = "arrives long after it was sent"
     TWICE = "arrives a second time, later"
-    CORRUPT = "a bit of the chunk is flipped"
+    CORRUPT = "a byte of the chunk is damaged"
     STATUS = "something on the way answers instead of the receiver"
     EARLY = "is answered before it was sent"
     ANSWER_LOST = "arrives; the answer does not"
