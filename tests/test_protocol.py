@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.strategies import hostile_names
-from txresumable.errors import FileRejected
 from txresumable.protocol import (
     DIALECTS,
     ChunkFacts,
@@ -241,11 +240,6 @@ class TemplateTests(SynchronousTestCase):
         parts = body_of(*_split(template.upload("http://h/u", self.chunk, [("a", "b")])))
         names = [part.get_param("name", header="Content-Disposition") for part in parts]
         self.assertEqual(names[:3], ["a", "flowChunkNumber", "flowChunkSize"])
-
-    def test_nul_is_refused(self) -> None:
-        """No request can carry it."""
-        self.assertRaises(FileRejected, Rendering().check_file, facts("a\0b"))
-        Rendering().check_file(facts("a\udc80b"))
 
     @given(hostile_names, hostile_names)
     def test_no_name_breaks_out(self, name: str, value: str) -> None:

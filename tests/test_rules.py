@@ -8,10 +8,10 @@ from txresumable.rules import check_file
 class CheckFileTests(SynchronousTestCase):
     def refused_by(self, name: str, type: str, size: int, **options: object) -> str:
         try:
-            check_file(Options(target="http://h/", **options), name, type, size)
+            check_file(Options(target="http://h/", **options), name, f"d/{name}", type, size)
         except FileRejected as error:
             self.assertEqual(error.file_name, name)
-            self.assertIn(name, str(error))
+            self.assertIn(repr(name), str(error))
             return error.rule
         return ""
 
@@ -21,6 +21,11 @@ class CheckFileTests(SynchronousTestCase):
         self.assertEqual(self.refused_by("a", "", 0, min_file_size=0), "")
         self.assertEqual(self.refused_by("a", "", 11, max_file_size=10), "max_file_size")
         self.assertEqual(self.refused_by("a", "", 10, max_file_size=10), "")
+
+    def test_names(self) -> None:
+        """No request can carry NUL; what no UTF-8 can say is replaced, so it may pass."""
+        self.assertEqual(self.refused_by("a\0b", "", 5), "file_name")
+        self.assertEqual(self.refused_by("a\udc80b", "", 5), "")
 
     def test_types(self) -> None:
         """A type is an extension with or without its dot, a media type, or a family of them."""

@@ -20,6 +20,7 @@ from .options import Options, check_headers, query_pairs
 from .protocol import (
     ChunkFacts,
     FileFacts,
+    Rendering,
     Template,
     Verdict,
     classify,
@@ -74,21 +75,9 @@ class Plan:
         self.preprocessed: set[int] = set()
         self.digests: dict[int, str] = {}
 
-    def forget(self) -> None:
-        """Know nothing of what the server has, nor of what was done to chunks."""
-        self.misses = 0
-        self.whole = False
-        self.checksum = ""
-        self.tested.clear()
-        self.preprocessed.clear()
-
     @classmethod
-    def of(cls, file: ResumableFile, options: Options) -> Plan:
-        """
-        The plan of a file that is laid out and has its identifier.
-
-        :raises FileRejected: if its names cannot be sent.
-        """
+    def of(cls, file: ResumableFile, rendering: Rendering) -> Plan:
+        """The plan of a file that is laid out and has its identifier."""
         facts = FileFacts(
             file_name=file.file_name,
             relative_path=file.relative_path,
@@ -97,8 +86,6 @@ class Plan:
             size=file.size,
             total_chunks=len(file.chunks),
         )
-        rendering = options.rendering
-        rendering.check_file(facts)
         return cls(Template(rendering, facts))
 
 
@@ -124,6 +111,7 @@ class Delivery:
     def use(self, options: Options) -> None:
         """Go by these options from now on."""
         self._options = options
+        self._rendering = options.rendering
         self._query = () if callable(options.query) else query_pairs(options.query)
         self._stored = options.spoken.stored
         self._permanent = options.permanent
@@ -141,6 +129,8 @@ class Delivery:
         :raises SourceChanged, OSError: if the chunk could not be read.
         """
         options, plan = self._options, file._plan
+        if plan is None:
+            plan = file._plan = Plan.of(file, self._rendering)
         if options.preprocess is not None and offset not in plan.preprocessed:
             await settled(options.preprocess(ResumableChunk(file, offset)))
             plan.preprocessed.add(offset)
@@ -150,6 +140,7 @@ class Delivery:
         digest = ""
         if options.checksum is not None:
             digest = await self._digest(file, offset, start, end)
+        self._still_wanted(file, offset)
         facts = ChunkFacts(offset + 1, end - start, digest)
         if self._needs_test(plan, offset):
             result = await self._test(file, offset, facts)

@@ -85,18 +85,17 @@ class ResumableFile:
     """
 
     __slots__ = (
+        "_admitted",
         "_best",
         "_chunk_outcomes",
         "_cursor",
         "_held",
+        "_in_hand",
         "_layout",
-        "_loaded",
-        "_messages",
         "_order",
         "_outcome",
         "_owner",
         "_plan",
-        "_retries",
         "_signals",
         "_source",
         "_states",
@@ -144,9 +143,8 @@ class ResumableFile:
         self._signals: dict[str, Signal] | None = None
         self._layout = _NO_LAYOUT
         self._states = _NO_STATES
-        self._loaded: dict[int, int] = _NOTHING
-        self._retries: dict[int, int] = _NOTHING
-        self._messages: dict[int, str] = _NOTHING_SAID
+        self._in_hand: _InHand | None = None
+        self._admitted = False
         self._cursor = self._stored_count = self._stored_bytes = 0
         self._best = 0.0
 
@@ -185,7 +183,8 @@ class ResumableFile:
         if not self._layout.size:
             return 0.0
         # As in resumable.js, bytes on their way count for a little less than bytes that arrived.
-        sent = self._stored_bytes + 0.95 * sum(self._loaded.values())
+        moving = sum(self._in_hand.loaded.values()) if self._in_hand is not None else 0
+        sent = self._stored_bytes + 0.95 * moving
         self._best = max(self._best, min(sent / self._layout.size, 0.999999))
         return self._best
 
@@ -253,8 +252,7 @@ class ResumableFile:
         self._owner.stop(self)
         self._forget()
         self.state = FileState.ADDED
-        if self._plan is not None:
-            self._plan.forget()
+        if self._admitted:
             self.state = FileState.READY
         self._owner.restart(self)
 
@@ -302,7 +300,7 @@ class ResumableFile:
     def _forget(self) -> None:
         self.reply, self.error = "", None
         self._states = bytearray(self._layout.count)
-        self._loaded, self._retries, self._messages = {}, {}, {}
+        self._in_hand = self._plan = None
         self._cursor = self._stored_count = self._stored_bytes = 0
         self._best, self.chunks_found = 0.0, 0
 
@@ -327,22 +325,36 @@ class ResumableFile:
 
     def _progress(self, offset: int, loaded: int) -> None:
         if self._states[offset] == _UPLOADING:
-            self._loaded[offset] = max(loaded, self._loaded.get(offset, 0))
+            moving = self._hand().loaded
+            moving[offset] = max(loaded, moving.get(offset, 0))
             self._owner.progressed(self)
+
+    def _hand(self) -> _InHand:
+        if self._in_hand is None:
+            self._in_hand = _InHand()
+        return self._in_hand
+
+    def _stand_still(self, offset: int) -> None:
+        if self._in_hand is not None:
+            self._in_hand.loaded.pop(offset, None)
+
+    def _hear(self, offset: int, message: str) -> None:
+        self._hand().messages[offset] = message
 
     def _wait(self, offset: int) -> None:
         self._states[offset] = _WAITING
-        self._loaded.pop(offset, None)
+        self._stand_still(offset)
 
     def _put_back(self, offset: int) -> None:
         """It waits for its turn again."""
         if self._states[offset] in (_UPLOADING, _WAITING):
             self._states[offset] = _PENDING
             self._cursor = min(self._cursor, offset)
-        self._loaded.pop(offset, None)
+        self._stand_still(offset)
 
     def _count_retry(self, offset: int) -> int:
-        self._retries[offset] = retries = self._retries.get(offset, 0) + 1
+        counts = self._hand().retries
+        counts[offset] = retries = counts.get(offset, 0) + 1
         return retries
 
     def _count_stored(self, offset: int) -> bool:
@@ -352,7 +364,7 @@ class ResumableFile:
         self._states[offset] = _STORED
         self._stored_count += 1
         self._stored_bytes += end - start
-        self._loaded.pop(offset, None)
+        self._stand_still(offset)
         return True
 
     @property
@@ -372,16 +384,19 @@ class ResumableFile:
             outcome = self._chunk_outcomes.pop(offset, None)
             if outcome is not None:
                 outcome.settle(chunk)
-        self._retries.pop(offset, None)
-        self._messages.pop(offset, None)
+        if self._in_hand is not None:
+            self._in_hand.retries.pop(offset, None)
+            self._in_hand.messages.pop(offset, None)
 
     def _end(self, state: FileState, error: Exception | None) -> None:
         """The file's end, of which there is one: state, source, signals, waiters, handle."""
         if not self._unfinished:
             return
         self.state, self.error = state, error
-        self._loaded = {}
         self._owner.stop(self)
+        self._plan = None
+        if state is FileState.COMPLETED:
+            self._in_hand = None
         self._source.close()
         if state is FileState.COMPLETED:
             self._fire("completed")
@@ -481,19 +496,24 @@ class ResumableChunk:
     @property
     def retries(self) -> int:
         """How often it failed and was, or will be, tried again."""
-        return self.file._retries.get(self.offset, 0)
+        in_hand = self.file._in_hand
+        return in_hand.retries.get(self.offset, 0) if in_hand is not None else 0
 
     @property
     def message(self) -> str:
         """The text of the server's last answer, while the chunk is not yet done with."""
-        return self.file._messages.get(self.offset, "")
+        in_hand = self.file._in_hand
+        return in_hand.messages.get(self.offset, "") if in_hand is not None else ""
 
     @property
     def fraction_completed(self) -> float:
         """How much of it is sent, from 0 to 1; 1 only when it is stored."""
         if self.state is ChunkState.STORED:
             return 1.0
-        return 0.95 * self.file._loaded.get(self.offset, 0) / self.size if self.size else 0.0
+        in_hand = self.file._in_hand
+        if in_hand is None or not self.size:
+            return 0.0
+        return 0.95 * in_hand.loaded.get(self.offset, 0) / self.size
 
     def when_completed(self) -> Deferred[ResumableChunk]:
         """
@@ -543,5 +563,14 @@ class _Chunks(Sequence[ResumableChunk]):
 _UNSEEN = Fingerprint(0, None, b"")
 _NO_LAYOUT = ChunkLayout(0, 1)
 _NO_STATES = bytearray()
-_NOTHING: dict[int, int] = {}
-_NOTHING_SAID: dict[int, str] = {}
+
+
+class _InHand:
+    """What is remembered of the chunks of a file that are not done with."""
+
+    __slots__ = ("loaded", "messages", "retries")
+
+    def __init__(self) -> None:
+        self.loaded: dict[int, int] = {}
+        self.retries: dict[int, int] = {}
+        self.messages: dict[int, str] = {}

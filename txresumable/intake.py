@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .chunks import ChunkLayout, chunk_count
-from .delivery import Plan, settled
+from .delivery import settled
 from .errors import FileRejected, InvalidOption
 from .file import FileState, ResumableFile
 from .opener import Opener, out_of_descriptors
@@ -151,7 +151,7 @@ class Intake:
         if isinstance(look, Failure):
             look.raiseException()
         options = self._options()
-        check_file(options, file.file_name, file.type, look.size)
+        check_file(options, file.file_name, file.relative_path, file.type, look.size)
         count = chunk_count(look.size, options.chunk_size, options.force_chunk_size)
         if count > MOST_CHUNKS:
             reason = f"it would have {count} chunks, at most {MOST_CHUNKS} are possible"
@@ -174,7 +174,6 @@ class Intake:
             twin = self._twin(file.unique_identifier)
             if twin is not None:
                 raise duplicate(file, twin)
-            file._plan = Plan.of(file, self._options())
         except CancelledError:
             self._through(group)
             if file.state is FileState.ADDED:

@@ -20,8 +20,6 @@ from urllib.parse import quote, urlsplit
 from attrs import field, frozen
 from hyperlink import EncodedURL
 
-from .errors import FileRejected
-
 __all__ = [
     "DIALECTS",
     "ChunkFacts",
@@ -383,16 +381,6 @@ class Rendering:
     checksum: bool = False
     custom_query_first: bool = False
     in_url: bool = True
-
-    def check_file(self, file: FileFacts) -> None:
-        """
-        Refuse names that no request can carry.
-
-        :raises FileRejected: if a name holds a NUL.
-        """
-        for name in (file.file_name, file.relative_path):
-            if "\0" in name:
-                raise FileRejected(file.file_name, "file_name", "a name cannot hold NUL")
 
     def parameters(self, file: FileFacts, chunk: ChunkFacts) -> list[tuple[str, str]]:
         """The nine, in their order and without those that have no name; then the checksum."""

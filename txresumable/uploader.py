@@ -272,7 +272,7 @@ class Resumable(Events):
 
     def _admit(self, file: ResumableFile) -> None:
         """A file is in: announce it, and queue its chunks."""
-        file.state = FileState.READY
+        file.state, file._admitted = FileState.READY, True
         self._files[file] = None
         self._by_identifier[file.unique_identifier] = file
         for event in ("chunking_start", "chunking_progress", "chunking_complete", "file_added"):
@@ -501,7 +501,7 @@ class Resumable(Events):
                 file._put_back(offset)
                 self._queue.add(file)
             else:
-                file._loaded.pop(offset, None)
+                file._stand_still(offset)
                 file._states[offset] = 0
             if job.attempt is not None:
                 job.attempt.cancel()
@@ -522,11 +522,11 @@ class Resumable(Events):
             self._stored(file, offset, result)
         elif result.verdict is Verdict.RETRY:
             assert result.error is not None
-            file._messages[offset] = answer.text
+            file._hear(offset, answer.text)
             requested = retry_after(answer.header("Retry-After"), time.time())
             self._retry(file, offset, result.error, requested)
         else:
-            file._messages[offset] = answer.text
+            file._hear(offset, answer.text)
             assert result.error is not None
             self._fail(file, result.error)
         self._pump()
@@ -575,7 +575,7 @@ class Resumable(Events):
 
     def _finish(self, file: ResumableFile) -> None:
         """Every chunk is stored; a digest of the whole that the server gives must be ours."""
-        said = file._plan.checksum
+        said = file._plan.checksum if file._plan is not None else ""
         if self.options.checksum is None or not said:
             file._end(FileState.COMPLETED, None)
             return
