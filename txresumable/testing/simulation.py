@@ -148,6 +148,8 @@ class Simulation:
         while self._restarting or not self.process.is_over:
             if meanwhile is not None:
                 meanwhile(steps)
+                if self.process.is_over:
+                    break
             steps += 1
             if steps > MOST_STEPS or not self._step(LONGEST):
                 ends = self.process.ends
