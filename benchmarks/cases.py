@@ -62,8 +62,10 @@ class Case:
         return replace(self, chunks=max(int(self.chunks * scale), 1))
 
     def make_files(self, folder: Path) -> list[Path]:
-        """The files to send, made where they are not there yet, and read once so that they are in the page cache."""
-        paths = [folder / f"{self.files}x{self.file_size}-{number}.dat" for number in range(self.files)]
+        """The files to send, made if they are not there yet, and in the page cache."""
+        paths = [
+            folder / f"{self.files}x{self.file_size}-{number}.dat" for number in range(self.files)
+        ]
         block = os.urandom(MIB)
         for path in paths:
             if not path.exists():
@@ -94,5 +96,12 @@ CASES = (
     ),
     Case("many", "5,000 files of 4 KiB", 1, 4 * KIB, files=5000),
     Case("tls", "1 GiB in chunks of 1 MiB, over TLS", 1024, MIB, secure=True),
-    Case("fresh", "1,000 chunks of 16 KiB, tests on, none is there", 1000, 16 * KIB, path="/fresh", test_chunks=True),
+    Case(
+        "fresh",
+        "1,000 chunks of 16 KiB, tests on, none is there",
+        1000,
+        16 * KIB,
+        path="/fresh",
+        test_chunks=True,
+    ),
 )

@@ -42,7 +42,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Summary:
-    """The medians of all rounds of a client's runs of a case; the fields are those of :class:`Run`."""
+    """The medians of a client's rounds of a case; see :class:`Run`."""
 
     case: str
     client: str
@@ -105,7 +105,9 @@ class Results:
 
     def of_case(self, case: str) -> list[Summary]:
         """All clients' summaries of a case, the fastest first."""
-        return sorted((one for one in self._summaries.values() if one.case == case), key=lambda one: one.wall)
+        return sorted(
+            (one for one in self._summaries.values() if one.case == case), key=lambda one: one.wall
+        )
 
     def ratio(self, case: str, client: str, field: str = "wall") -> float | None:
         """A client's median divided by ours."""
@@ -124,7 +126,17 @@ class Results:
     def rows(self) -> list[list[str]]:
         """The table, its heading first."""
         rows = [
-            ["case", "client", "wall s", "spread", "CPU s", "us CPU each", "peak MiB", "requests", "wall / ours"],
+            [
+                "case",
+                "client",
+                "wall s",
+                "spread",
+                "CPU s",
+                "us CPU each",
+                "peak MiB",
+                "requests",
+                "wall / ours",
+            ],
         ]
         for case in self.cases():
             for one in self.of_case(case):
@@ -148,7 +160,10 @@ class Results:
 def as_text(rows: Sequence[Sequence[str]]) -> str:
     """Rows in columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines)
 

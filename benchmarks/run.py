@@ -1,8 +1,9 @@
 """
 Measure txresumable and its peers, case by case, and print medians, ratios and the targets.
 
-Each client runs in a process of its own on one core, and the sink on another. The rounds go over all clients before the
-next one begins, so that whatever else the machine does falls on all of them alike: read ratios, not absolutes.
+Each client runs in a process of its own on one core, and the sink on another. A round goes over
+all clients before the next one begins, so that whatever else the machine does falls on all of them
+alike: read ratios, not absolutes.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Bench:
 
         :raises RunFailed: it failed every time.
         """
-        for attempt in range(TRIES):
+        for _ in range(TRIES):
             try:
                 return self._run(case, client, number)
             except RunFailed as error:
@@ -116,9 +117,13 @@ class Bench:
         )
 
     def _environment(self) -> dict[str, str]:
-        """What a client finds around it: this package, no proxies, and the sink's certificate for those on requests."""
-        environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
+        """This package, no proxies, and the sink's certificate for those who use requests."""
+        environment = {
+            name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
+        }
+        environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")])
+        )
         environment["REQUESTS_CA_BUNDLE"] = str(self._sink.certificate)
         return environment
 
@@ -132,7 +137,9 @@ class Bench:
         elif counted["uploads"] != case.units:
             raise RunFailed(f"{counted['uploads']} of {case.units} chunks arrived")
         elif not case.payload <= counted["body_bytes"] <= case.payload + 8192 * counted["requests"]:
-            raise RunFailed(f"{counted['body_bytes']} bytes arrived instead of {case.payload} and some")
+            raise RunFailed(
+                f"{counted['body_bytes']} bytes arrived instead of {case.payload} and some"
+            )
 
 
 def measure(bench: Bench, cases: Sequence[Case], clients: Sequence[str], rounds: int) -> list[Run]:
@@ -148,7 +155,11 @@ def measure(bench: Bench, cases: Sequence[Case], clients: Sequence[str], rounds:
                 except RunFailed as error:
                     print(error, file=sys.stderr)
                     here.remove(client)
-        print(f"{case.name}: {case.title}, {rounds} rounds, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
+        print(
+            f"{case.name}: {case.title}, {rounds} rounds, load {os.getloadavg()[0]:.1f}",
+            file=sys.stderr,
+            flush=True,
+        )
     return runs
 
 
@@ -172,19 +183,33 @@ def arguments() -> argparse.Namespace:
     """What was asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     names = [case.name for case in CASES]
-    parser.add_argument("--rounds", type=int, default=7, help="rounds of each case (default: %(default)s)")
-    parser.add_argument("--cases", nargs="+", choices=names, default=names, help="which cases (default: all)")
-    parser.add_argument("--clients", nargs="+", choices=list(CLIENTS), default=list(CLIENTS), help="which clients")
-    parser.add_argument("--scale", type=float, default=1.0, help="make every case this much as large, to try out")
-    parser.add_argument("--folder", type=Path, help="where to make the files (default: a temporary folder)")
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="rounds of each case (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--cases", nargs="+", choices=names, default=names, help="which cases (default: all)"
+    )
+    parser.add_argument(
+        "--clients", nargs="+", choices=list(CLIENTS), default=list(CLIENTS), help="which clients"
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="make every case this much as large, to try out"
+    )
+    parser.add_argument(
+        "--folder", type=Path, help="where to make the files (default: a temporary folder)"
+    )
     parser.add_argument("--output", type=Path, help="write the JSON lines to this file, too")
-    parser.add_argument("--publish", action="store_true", help="renew the tables and the plot of the documentation")
+    parser.add_argument(
+        "--publish", action="store_true", help="renew the tables and the plot of the documentation"
+    )
     return parser.parse_args()
 
 
 def report(results: Results, options: argparse.Namespace) -> None:
     """Print the tables and the JSON lines, and write what was asked for."""
-    lines = [json.dumps({"environment": environment(), "rounds": options.rounds, "scale": options.scale})]
+    lines = [
+        json.dumps({"environment": environment(), "rounds": options.rounds, "scale": options.scale})
+    ]
     lines += results.lines()
     verdicts = targets.rows(results)
     print(as_text(results.rows()), "", as_text(verdicts), "", *lines, sep="\n")
@@ -204,7 +229,9 @@ def main() -> None:
     options = arguments()
     cases = [case.scaled(options.scale) for case in CASES if case.name in options.cases]
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # resumable opens all of its files at once
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (most, most)
+    )  # resumable opens all of its files at once
     cores = Cores.available()
     os.sched_setaffinity(0, {cores.sink})
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as temporary:

@@ -25,7 +25,16 @@ def build(folder: Path) -> Path:
     :raises SystemExit: there is no C compiler, or OpenSSL's headers are missing.
     """
     program = folder / "sink"
-    command = [os.environ.get("CC", "gcc"), "-O2", "-Wall", "-Wextra", "-std=gnu11", "-o", str(program), str(SOURCE)]
+    command = [
+        os.environ.get("CC", "gcc"),
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-std=gnu11",
+        "-o",
+        str(program),
+        str(SOURCE),
+    ]
     try:
         subprocess.run([*command, "-lssl", "-lcrypto"], check=True, capture_output=True, text=True)
     except FileNotFoundError:
@@ -51,7 +60,9 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "The sink of the benchmarks")])
     now = datetime.datetime.now(datetime.timezone.utc)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
+    names = x509.SubjectAlternativeName(
+        [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+    )
     usage = x509.KeyUsage(True, False, False, False, False, True, False, False, False)
     certificate = (
         x509.CertificateBuilder()
@@ -66,14 +77,18 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
         .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
+        )
         .sign(key, hashes.SHA256())
     )
     certificate_path, key_path = folder / "certificate.pem", folder / "key.pem"
     certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     key_path.write_bytes(
         key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
         )
     )
     return certificate_path, key_path
@@ -119,7 +134,10 @@ class Sink:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """End it by closing its standard input."""
         assert self._process.stdin is not None and self._process.stdout is not None

@@ -57,14 +57,18 @@ def _requests_a_chunk(results: Results, case: str, against: str) -> float | None
     return None if ours is None else ours.requests / ours.units
 
 
-def at_most(case: str, against: str, limit: float, measure: Callable[..., float | None], what: str) -> Target:
+def at_most(
+    case: str, against: str, limit: float, measure: Callable[..., float | None], what: str
+) -> Target:
     """A target that is met from below."""
     return Target(case, against, f"{what} at most {limit:g}", limit, measure, operator.le)
 
 
 def at_least(case: str, against: str, limit: float) -> Target:
     """So many times as fast."""
-    return Target(case, against, f"at least {limit:g} x as fast", limit, _times_as_fast, operator.ge)
+    return Target(
+        case, against, f"at least {limit:g} x as fast", limit, _times_as_fast, operator.ge
+    )
 
 
 TARGETS = (

@@ -29,7 +29,9 @@ async def main(job: Job) -> None:
     meter = Meter()
     meter.start()
     connector = aiohttp.TCPConnector(limit=job.at_once, ssl=context)
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
         pieces = job.pieces()
         await asyncio.gather(*(send(session, job, pieces) for _ in range(job.at_once)))
     meter.stop()

@@ -80,18 +80,23 @@ class Job:
         """
         Every chunk, its parameters in the URL.
 
-        The part of the URL that all chunks of a file share is built once, which is what a careful user of a plain
-        HTTP client would do. Files are closed as soon as no chunk of them can be in flight, the last few by the end
-        of the process.
+        The part of the URL that all chunks of a file share is built once, which is what a careful
+        user of a plain HTTP client would do. Files are closed as soon as no chunk of them can be in
+        flight, the last few by the end of the process.
         """
         descriptors: list[int] = []
         for path in self.files:
             descriptors.append(os.open(path, os.O_RDONLY))
-            shared = "".join(f"&{name}={quote(value, '')}" for name, value in list(self.parameters(path, 1).items())[1:])
+            shared = "".join(
+                f"&{name}={quote(value, '')}"
+                for name, value in list(self.parameters(path, 1).items())[1:]
+            )
             for number in range(os.path.getsize(path) // self.chunk_size):
                 url = f"{self.url}?resumableChunkNumber={number + 1}{shared}"
                 yield Piece(url, descriptors[-1], number * self.chunk_size, self.chunk_size)
-            if len(descriptors) > self.at_once:  # a chunk of the oldest cannot be in flight any more
+            if (
+                len(descriptors) > self.at_once
+            ):  # a chunk of the oldest cannot be in flight any more
                 os.close(descriptors.pop(0))
 
 
@@ -104,7 +109,7 @@ class Meter:
         self._time = time.perf_counter()
 
     def stop(self) -> None:
-        """Up to here: wall seconds, CPU seconds of all threads, and the peak of resident memory in bytes."""
+        """Up to here: seconds, CPU seconds of all threads, and the peak of memory in bytes."""
         wall = time.perf_counter() - self._time
         use = resource.getrusage(resource.RUSAGE_SELF)
         cpu = use.ru_utime + use.ru_stime - self._use.ru_utime - self._use.ru_stime

@@ -1,7 +1,7 @@
 """
 libcurl's multi interface by pycurl: raw bodies, read by a callback.
 
-With libcurl's own size of the buffer for uploads (64 KiB), or with the one given on the command line.
+With libcurl's own size of the buffer for uploads (64 KiB), or with the one that is given.
 """
 
 import os
@@ -50,7 +50,7 @@ def run(job: Job) -> None:
     multi.setopt(pycurl.M_MAXCONNECTS, job.at_once)
     pieces = job.pieces()
     transfers = {}
-    for _, piece in zip(range(job.at_once), pieces):
+    for _, piece in zip(range(job.at_once), pieces, strict=False):
         transfer = Transfer(job)
         transfers[transfer.curl] = transfer
         transfer.begin(piece, job.test_chunks)

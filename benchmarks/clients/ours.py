@@ -21,7 +21,9 @@ async def main(reactor: IReactorCore) -> None:
             options["trust_root"] = trustRootFromCertificates([Certificate.loadPEM(file.read())])
     meter = Meter()
     meter.start()
-    async with Resumable(job.url, reactor=reactor, simultaneous_uploads=job.at_once, **options) as uploader:
+    async with Resumable(
+        job.url, reactor=reactor, simultaneous_uploads=job.at_once, **options
+    ) as uploader:
         for path in job.files:
             uploader.add_file(path)
     meter.stop()

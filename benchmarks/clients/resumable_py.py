@@ -7,7 +7,10 @@ from resumable import Resumable
 def run(job: Job) -> None:
     """Send everything."""
     with Resumable(
-        job.url, chunk_size=job.chunk_size, simultaneous_uploads=job.at_once, test_chunks=job.test_chunks
+        job.url,
+        chunk_size=job.chunk_size,
+        simultaneous_uploads=job.at_once,
+        test_chunks=job.test_chunks,
     ) as session:
         for path in job.files:
             session.add_file(path)

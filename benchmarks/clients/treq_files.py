@@ -22,7 +22,9 @@ def numbered(job: Job) -> Iterator[tuple[dict[str, str], bytes]]:
                 yield {**first, "resumableChunkNumber": str(number)}, data
 
 
-async def send(job: Job, chunks: Iterator[tuple[dict[str, str], bytes]], options: dict[str, object]) -> None:
+async def send(
+    job: Job, chunks: Iterator[tuple[dict[str, str], bytes]], options: dict[str, object]
+) -> None:
     """Send chunk after chunk until there are none left."""
     for parameters, data in chunks:
         if job.test_chunks:
@@ -48,7 +50,9 @@ async def main(reactor: IReactorCore) -> None:
     meter = Meter()
     meter.start()
     chunks = numbered(job)
-    await gatherResults([Deferred.fromCoroutine(send(job, chunks, options)) for _ in range(job.at_once)])
+    await gatherResults(
+        [Deferred.fromCoroutine(send(job, chunks, options)) for _ in range(job.at_once)]
+    )
     meter.stop()
 
 

@@ -1,4 +1,4 @@
-"""tuspy: another protocol for the same purpose; one file's chunks go one after another, files go side by side."""
+"""tuspy, for another protocol: a file's chunks go one by one, files go side by side."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +10,9 @@ def run(job: Job) -> None:
     """Send everything."""
     client = TusClient(job.url)
     with ThreadPoolExecutor(job.at_once) as executor:
-        for _ in executor.map(lambda path: client.uploader(path, chunk_size=job.chunk_size).upload(), job.files):
+        for _ in executor.map(
+            lambda path: client.uploader(path, chunk_size=job.chunk_size).upload(), job.files
+        ):
             pass
 
 

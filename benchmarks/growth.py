@@ -1,0 +1,237 @@
+"""
+Show what a chunk costs as uploads grow: time and memory have to stay flat.
+
+Each case runs in a process of its own against the sink: a file of 100 GiB, one of a million
+chunks, 100,000 queued files, and 1, 3, 16 and 64 requests at once. While it runs, CPU time and
+resident memory are noted a hundred times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from sink import Cores, Sink
+
+HERE = Path(__file__).resolve().parent
+STATIC = HERE.parent / "docs" / "_static"
+KIB = 1024
+MIB = 1024 * KIB
+POINTS = 100
+
+
+@dataclass(frozen=True)
+class Growth:
+    """
+    One upload to watch.
+
+    :param name: what the table calls it.
+    :param title: what it is, in words.
+    :param chunks: chunks of each file; the files are sparse.
+    :param chunk_size: bytes of a chunk.
+    :param files: how many files.
+    :param at_once: how many requests at once.
+    :param most: MiB that it may have resident.
+    """
+
+    name: str
+    title: str
+    chunks: int
+    chunk_size: int
+    files: int = 1
+    at_once: int = 3
+    most: int = 80
+
+    @property
+    def units(self) -> int:
+        """Chunks in all."""
+        return self.chunks * self.files
+
+
+GROWTHS = (
+    Growth("100 GiB", "one file of 100 GiB, 102,400 chunks", 102_400, MIB),
+    Growth("million", "one file of a million chunks of 4 KiB", 1_000_000, 4 * KIB, most=100),
+    Growth("queue", "100,000 files of 4 KiB, all added at once", 1, 4 * KIB, files=100_000),
+    *(
+        Growth(f"{n} at once", f"4 GiB, {n} requests at once", 4096, MIB, at_once=n)
+        for n in (1, 3, 16, 64)
+    ),
+)
+
+
+@dataclass
+class Watched:
+    """
+    What was noted.
+
+    :param name: of the :class:`Growth`.
+    :param units: how many chunks it was about.
+    :param wall: seconds.
+    :param cpu: seconds.
+    :param peak: most bytes of memory that were ever resident.
+    :param points: (chunks so far, CPU seconds so far, resident bytes) a hundred times.
+    """
+
+    name: str
+    units: int
+    wall: float = 0.0
+    cpu: float = 0.0
+    peak: int = 0
+    points: list[tuple[int, float, int]] = field(default_factory=list)
+
+    def microseconds(self) -> list[tuple[int, float]]:
+        """(chunks so far, microseconds of CPU for each chunk since the point before)."""
+        return [
+            (later[0], (later[1] - earlier[1]) / (later[0] - earlier[0]) * 1e6)
+            for earlier, later in zip(self.points, self.points[1:], strict=False)
+        ]
+
+    def slope(self) -> float:
+        """The last third's median cost of a chunk, divided by the first third's."""
+        costs = [cost for _, cost in self.microseconds()]
+        third = max(len(costs) // 3, 1)
+        return median(costs[-third:]) / median(costs[:third])
+
+
+def watch(job: dict[str, Any]) -> None:
+    """Upload in this process, and print what was noted."""
+    from twisted.internet.defer import Deferred
+    from twisted.internet.task import react
+
+    from txresumable import Resumable
+
+    sys.path.insert(0, str(HERE / "clients"))
+    from job import peak_rss
+
+    os.sched_setaffinity(0, {job["core"]})
+    growth, folder = Growth(**job["growth"]), Path(job["folder"])
+    watched = Watched(growth.name, growth.units)
+    step, done = max(growth.units // POINTS, 1), 0
+    page = os.sysconf("SC_PAGE_SIZE")
+
+    def count(*_: object) -> None:
+        nonlocal done
+        if done % step == 0:
+            with open("/proc/self/statm") as statm:
+                resident = int(statm.read().split()[1]) * page
+            watched.points.append((done, time.process_time(), resident))
+        done += 1
+
+    async def main(reactor: Any) -> None:
+        options = {"chunk_size": growth.chunk_size, "simultaneous_uploads": growth.at_once}
+        begun, used = time.perf_counter(), time.process_time()
+        async with Resumable(job["url"], reactor=reactor, test_chunks=False, **options) as uploader:
+            uploader.chunk_completed.register(count)
+            for number in range(growth.files):
+                uploader.add_file(folder / f"{number}.dat")
+        watched.wall = time.perf_counter() - begun
+        watched.cpu = time.process_time() - used
+        watched.peak = peak_rss()
+        print(json.dumps(asdict(watched)), flush=True)
+
+    react(lambda reactor: Deferred.fromCoroutine(main(reactor)))
+
+
+def measure(growth: Growth, sink: Sink, cores: Cores) -> Watched:
+    """Make the files and watch them being uploaded, in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="growth-") as folder:
+        for number in range(growth.files):
+            with open(f"{folder}/{number}.dat", "wb") as file:
+                if growth.files > 1:
+                    # Each its own content: equal ones would be told apart by their names only.
+                    file.write(number.to_bytes(8, "big"))
+                file.truncate(growth.chunks * growth.chunk_size)
+        job = {
+            "url": sink.url + "/upload",
+            "folder": folder,
+            "growth": asdict(growth),
+            "core": cores.client,
+        }
+        paths = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
+        sink.reset()
+        done = subprocess.run(
+            [sys.executable, __file__, "--watch"],
+            input=json.dumps(job),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        )
+    arrived = sink.reset()["uploads"]
+    if arrived != growth.units:
+        raise SystemExit(f"{growth.name}: {arrived} of {growth.units} chunks arrived")
+    watched = Watched(**json.loads(done.stdout.splitlines()[-1]))
+    watched.points = [(n, cpu, rss) for n, cpu, rss in watched.points]
+    return watched
+
+
+HEADING = [
+    "upload",
+    "chunks",
+    "wall s",
+    "us CPU a chunk",
+    "last third / first",
+    "peak MiB",
+    "limit",
+]
+
+
+def row(growth: Growth, watched: Watched) -> list[str]:
+    """A row of the table."""
+    peak = watched.peak / MIB
+    return [
+        growth.title,
+        f"{growth.units:,}",
+        f"{watched.wall:.1f}",
+        f"{watched.cpu / growth.units * 1e6:.0f}",
+        f"{watched.slope():.2f}",
+        f"{peak:.0f}",
+        f"{growth.most} MiB: " + ("met" if peak <= growth.most else "NOT MET"),
+    ]
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    from results import as_csv, as_text
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").strip().splitlines()[0])
+    names = [growth.name for growth in GROWTHS]
+    parser.add_argument("--cases", nargs="+", choices=names, default=names)
+    parser.add_argument("--publish", action="store_true", help="renew table and plot of the docs")
+    parser.add_argument("--watch", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.watch:
+        watch(json.load(sys.stdin))
+        return
+    cores = Cores.available()
+    os.sched_setaffinity(0, {cores.sink})
+    rows, seen = [HEADING], []
+    with (
+        tempfile.TemporaryDirectory(prefix="growth-") as folder,
+        Sink(Path(folder), cores.sink) as sink,
+    ):
+        for growth in GROWTHS:
+            if growth.name in options.cases:
+                watched = measure(growth, sink, cores)
+                seen.append(watched)
+                rows.append(row(growth, watched))
+                print(f"{growth.name}: {watched.wall:.0f} s", file=sys.stderr, flush=True)
+    print(as_text(rows), "", *(json.dumps(asdict(one)) for one in seen), sep="\n")
+    if options.publish:
+        import plot
+
+        (STATIC / "performance-growth.csv").write_text(as_csv(rows))
+        plot.growth(seen, STATIC / "performance-growth.svg")
+
+
+if __name__ == "__main__":
+    main()

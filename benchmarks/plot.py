@@ -1,0 +1,77 @@
+"""The plots of the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib
+
+matplotlib.use("svg")
+matplotlib.rcParams["svg.hashsalt"] = "txresumable"  # equal figures give equal files
+import matplotlib.pyplot as plt  # noqa: E402
+from results import OURS, Results  # noqa: E402
+
+if TYPE_CHECKING:
+    from growth import Watched
+
+OURS_COLOUR, THEIRS_COLOUR = "#1f6f8b", "#b8c4cc"
+
+
+def cases(results: Results, path: Path) -> None:
+    """A panel for each case: how long each client takes, the fastest first."""
+    names = results.cases()
+    columns = 2
+    figure, panels = plt.subplots(
+        -(-len(names) // columns), columns, figsize=(10, 1.9 * -(-len(names) // columns) + 0.4)
+    )
+    for panel, name in zip(panels.flat, names, strict=False):
+        summaries = results.of_case(name)[::-1]
+        colours = [OURS_COLOUR if one.client == OURS else THEIRS_COLOUR for one in summaries]
+        bars = panel.barh(
+            [one.client for one in summaries], [s.wall for s in summaries], color=colours
+        )
+        panel.bar_label(bars, [f" {one.wall:.2f} s" for one in summaries], fontsize=8)
+        panel.set_title(name, loc="left", fontsize=10, fontweight="bold")
+        panel.set_xlim(0, max(one.wall for one in summaries) * 1.18)
+        panel.set_xticks([])
+        panel.tick_params(axis="y", length=0, labelsize=8)
+        panel.spines[["top", "right", "bottom"]].set_visible(False)
+    for panel in list(panels.flat)[len(names) :]:
+        panel.set_visible(False)
+    figure.suptitle("Wall time, median of the rounds: less is better", fontsize=11)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def growth(watched: Sequence[Watched], path: Path) -> None:
+    """What a chunk costs, and the memory, over the course of each upload."""
+    figure, (costs, memory) = plt.subplots(1, 2, figsize=(10, 3.8))
+    for one in watched:
+        points = one.microseconds()
+        middle = sorted(cost for _, cost in points)[len(points) // 2]
+        costs.plot(
+            [number / one.units * 100 for number, _ in points],
+            [cost / middle for _, cost in points],
+            label=one.name,
+            linewidth=1,
+        )
+        memory.plot(
+            [number / one.units * 100 for number, _, _ in one.points],
+            [resident / 2**20 for _, _, resident in one.points],
+            linewidth=1.2,
+        )
+    costs.set_title("CPU time of a chunk, against its median", loc="left", fontsize=10)
+    costs.set_ylim(0, 2)
+    memory.set_title("Resident memory, MiB", loc="left", fontsize=10)
+    memory.set_ylim(0)
+    for panel in (costs, memory):
+        panel.set_xlabel("% of the chunks", fontsize=9)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.tick_params(labelsize=8)
+    costs.legend(fontsize=8, ncols=2, frameon=False)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
