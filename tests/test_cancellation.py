@@ -68,11 +68,11 @@ class Canceller:
             self.cancelled = [file for file in before if file is upload.file]
         elif self.what == "waiter":
             waiter = upload.when_completed()
-            waiter.addErrback(lambda failure: failure.trap(CancelledError))
+            waiter.addErrback(lambda failure: None)
             waiter.cancel()
         elif len(upload.file.chunks):
             waiter = self.random.choice(upload.file.chunks).when_completed()
-            waiter.addErrback(lambda failure: failure.trap(CancelledError))
+            waiter.addErrback(lambda failure: None)
             waiter.cancel()
         for each, other in enumerate(process.uploads):
             if other.file in self.cancelled:

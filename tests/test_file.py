@@ -1,0 +1,297 @@
+"""
+Files and chunks: state, progress, starting over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from txresumable import (
+    ChunkRejected,
+    ChunkState,
+    FileRejected,
+    FileState,
+    RetriesExhausted,
+)
+
+from .uploader_rig import UploaderTestCase
+
+
+class ChunkTests(UploaderTestCase):
+    """
+    One chunk as it is whenever it is looked at.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.upload = self.uploader(test_chunks=False, simultaneous_uploads=2).add_file(
+            b"x" * 35, file_name="a"
+        )
+        self.file_ = self.upload.file
+
+    def tearDown(self) -> None:
+        self.upload.cancel()
+        self.upload.addErrback(lambda _: None)
+        super().tearDown()
+
+    def test_what_it_is(self) -> None:
+        """Numbers count from 1, offsets and bytes from 0; the last chunk takes the rest."""
+        first, *_, last = self.file_.chunks
+        self.assertEqual((first.number, first.offset), (1, 0))
+        self.assertEqual((first.start_byte, first.end_byte, first.size), (0, 10, 10))
+        self.assertEqual((last.number, last.start_byte, last.end_byte), (3, 20, 35))
+        self.assertIs(last.file, self.file_)
+
+    def test_sequence(self) -> None:
+        """The chunks are a sequence, and equal when they are the same."""
+        chunks = self.file_.chunks
+        self.assertEqual(len(chunks), 3)
+        self.assertEqual(list(chunks), chunks[:])
+        self.assertEqual(chunks[-1], chunks[2])
+        self.assertNotEqual(chunks[0], chunks[1])
+        self.assertNotEqual(chunks[0], 0)
+        self.assertEqual(len({chunks[0], chunks[0]}), 1)
+        self.assertRaises(IndexError, lambda: chunks[3])
+
+    def test_states(self) -> None:
+        """It waits, is uploading, waits to be tried again, is stored."""
+        chunks = self.file_.chunks
+        states = [ChunkState.UPLOADING, ChunkState.UPLOADING, ChunkState.PENDING]
+        self.assertEqual([chunk.state for chunk in chunks], states)
+        self.client.answer(503, b"busy")
+        self.client.answer(200)
+        states = [ChunkState.WAITING, ChunkState.STORED, ChunkState.UPLOADING]
+        self.assertEqual([chunk.state for chunk in chunks], states)
+        self.assertEqual((chunks[0].retries, chunks[0].message), (1, "busy"))
+        self.assertEqual([chunk.fraction_completed for chunk in chunks[:2]], [0.0, 1.0])
+        self.assertIn("waiting", repr(chunks[0]))
+        self.clock.advance(1)
+        self.answer_all()
+        self.assertEqual((chunks[0].retries, chunks[0].message), (0, ""))
+        self.assertEqual(self.successResultOf(chunks[2].when_completed()), chunks[2])
+
+    def test_waiters_of_a_failure(self) -> None:
+        """Who waits for a chunk hears how its file failed, before and after."""
+        waiting = self.file_.chunks[2].when_completed()
+        self.client.answer(404)
+        self.failureResultOf(waiting, ChunkRejected)
+        self.failureResultOf(self.file_.chunks[1].when_completed(), ChunkRejected)
+        self.failureResultOf(self.upload, ChunkRejected)
+
+
+class FileTests(UploaderTestCase):
+    """
+    A file from its adding to its end, and back.
+    """
+
+    def test_before_it_is_looked_at(self) -> None:
+        """What is not known yet is nothing."""
+        waiting: Deferred[str] = Deferred()
+        upload = self.uploader(generate_unique_identifier=lambda _: waiting).add_file(
+            b"", file_name="a", type="x/y", relative_path="b/a"
+        )
+        file = upload.file
+        self.assertEqual((file.relative_path, file.type), ("b/a", "x/y"))
+        self.assertEqual((file.unique_identifier, file.is_completed), ("", False))
+        self.assertEqual((file.fraction_completed, file.is_uploading), (0.0, False))
+        self.failureResultOf(upload, FileRejected)
+
+    def test_progress(self) -> None:
+        """The fraction never falls, and is 1 only when all is stored."""
+        upload = self.uploader(
+            test_chunks=False, chunk_size=200_000, simultaneous_uploads=1
+        ).add_file(b"x" * 400_000, file_name="a")
+        file = upload.file
+        sending = file.fraction_completed
+        self.assertGreater(sending, 0.2)
+        self.assertLess(sending, 0.5)
+        self.assertGreater(file.chunks[0].fraction_completed, 0.9)
+        self.client.answer(503)
+        self.assertEqual(file.chunks[0].fraction_completed, 0.0)
+        self.assertEqual(file.fraction_completed, max(sending, 0.475))
+        self.client.answer(200)
+        self.clock.advance(1)
+        self.client.answer(200)
+        self.assertEqual(file.fraction_completed, 1.0)
+        self.assertEqual((file.is_completed, file.reply), (True, ""))
+        self.successResultOf(upload)
+
+    def test_suspend(self) -> None:
+        """Suspended, the chunks under way go on and no other starts."""
+        uploader = self.uploader(test_chunks=False, simultaneous_uploads=2)
+        first = uploader.add_file(b"x" * 40, file_name="a")
+        second = uploader.add_file(b"y" * 10, file_name="b")
+        first.file.suspend()
+        self.assertTrue(first.file.is_suspended)
+        self.client.answer(200)
+        self.client.answer(503)
+        self.answer_all()
+        self.successResultOf(second)
+        self.clock.advance(10)
+        self.assertEqual(self.client.waiting, [])
+        first.file.resume()
+        self.answer_all()
+        self.successResultOf(first)
+
+    def test_abort(self) -> None:
+        """Aborted, the chunks under way stop, and others get their slots."""
+        uploader = self.uploader(test_chunks=False, simultaneous_uploads=2)
+        first = uploader.add_file(b"x" * 40, file_name="a")
+        second = uploader.add_file(b"y" * 10, file_name="b")
+        self.client.answer(503)
+        first.file.abort()
+        self.assertEqual([each.given_up for each in self.client.sent[1:]], [True, True, False])
+        self.answer_all()
+        self.successResultOf(second)
+        self.clock.advance(10)
+        self.assertEqual(self.client.waiting, [])
+        first.file.resume()
+        self.answer_all()
+        self.successResultOf(first)
+        self.assertEqual(len(self.client.sent), 3 + 1 + 4)
+
+    def test_bootstrap(self) -> None:
+        """Started over, all chunks are sent once more, and everyone who waits still does."""
+        upload = self.uploader(test_chunks=False, simultaneous_uploads=2).add_file(
+            b"x" * 40, file_name="a"
+        )
+        waiting = upload.file.chunks[0].when_completed()
+        last = upload.file.chunks[3].when_completed()
+        self.client.answer(200)
+        self.client.answer(503)
+        upload.file.bootstrap()
+        self.successResultOf(waiting)
+        self.assertEqual(len(self.client.waiting), 2)
+        self.answer_all()
+        self.successResultOf(upload)
+        self.successResultOf(last)
+        sent = [each.parameters["resumableChunkNumber"] for each in self.client.sent]
+        self.assertEqual(sent, ["1", "2", "3", "4", "1", "2", "3", "4"][: len(sent)])
+
+    def test_bootstrap_while_paused(self) -> None:
+        """Started over while all is paused, nothing is sent until that ends."""
+        uploader = self.uploader(test_chunks=False)
+        upload = uploader.add_file(b"x" * 40, file_name="a")
+        uploader.pause()
+        upload.file.bootstrap()
+        self.assertEqual(self.client.waiting, [])
+        uploader.resume()
+        self.answer_all()
+        self.successResultOf(upload)
+
+    def test_retry(self) -> None:
+        """A file that failed can be tried again, and again; each try has its own waiters."""
+        uploader, completed = self.uploader(simultaneous_uploads=1), []
+        uploader.completed.register(completed.append)
+        upload = uploader.add_file(b"x" * 20, file_name="a")
+        for status in (404, 415):
+            self.client.answer(404)
+            self.client.answer(status)
+            if status == 404:
+                self.failureResultOf(upload, ChunkRejected)
+                upload.file.retry()
+                waiting = upload.when_completed()
+        self.failureResultOf(waiting, ChunkRejected)
+        self.assertIs(upload.file.state, FileState.FAILED)
+        upload.file.retry()
+        waiting = upload.when_completed()
+        self.answer_all(201)
+        self.assertIs(self.successResultOf(waiting), upload.file)
+        self.assertEqual(completed, [[upload.file], [upload.file], []])
+
+    def test_retry_of_what_was_not_let_in(self) -> None:
+        """A file that was missing can be tried again when it is there."""
+        path = self.mktemp()
+        uploader = self.uploader(self.receiver)
+        upload = uploader.add_file(path)
+        self.failureResultOf(upload, FileNotFoundError)
+        with open(path, "wb") as file:
+            file.write(b"there")
+        upload.file.retry()
+        self.assertEqual(self.successResultOf(upload.file.when_completed()).size, 5)
+
+    def test_retry_of_a_twin(self) -> None:
+        """A file is not tried again while another is uploaded under its identifier."""
+        uploader = self.uploader(test_chunks=False)
+        first = uploader.add_file(b"x", file_name="a")
+        self.client.answer(404)
+        self.failureResultOf(first, ChunkRejected)
+        second = uploader.add_file(b"x", file_name="a")
+        first.file.retry()
+        self.failureResultOf(first.when_completed(), FileRejected)
+        self.answer_all()
+        self.successResultOf(second)
+
+    def test_retry_of_what_is_under_way(self) -> None:
+        """To retry a file that is under way, or still looked at, does no harm."""
+        waiting: Deferred[str] = Deferred()
+        uploader = self.uploader(test_chunks=False, generate_unique_identifier=lambda file: waiting)
+        upload = uploader.add_file(b"x" * 30, file_name="a")
+        upload.file.retry()
+        waiting.callback("a")
+        self.client.answer(200)
+        upload.file.retry()
+        self.assertEqual(len(self.client.waiting), 3)
+        self.answer_all()
+        self.assertEqual(len(self.client.uploads), 3 + 3)
+        self.successResultOf(upload)
+
+    def test_mark_chunks_completed(self) -> None:
+        """Chunks that are known to be there are not sent."""
+        uploader = self.uploader(test_chunks=False)
+        uploader.file_added.register(lambda file: file.mark_chunks_completed(2))
+        upload = uploader.add_file(b"x" * 30, file_name="a")
+        self.assertRaises(ValueError, upload.file.mark_chunks_completed, 4)
+        self.assertRaises(ValueError, upload.file.mark_chunks_completed, -1)
+        self.client.answer(200)
+        self.successResultOf(upload)
+        self.assertEqual(len(self.client.sent), 1)
+
+    def test_all_chunks_marked(self) -> None:
+        """A file whose chunks are all known to be there is complete, whenever that is said."""
+        uploader = self.uploader()
+        uploader.file_added.register(lambda file: file.mark_chunks_completed(3))
+        upload = uploader.add_file(b"x" * 30, file_name="a")
+        self.successResultOf(upload)
+        later = self.uploader()
+        later.pause()
+        upload = later.add_file(b"x" * 30, file_name="b")
+        waiting = upload.file.chunks[1].when_completed()
+        upload.file.mark_chunks_completed(3)
+        self.successResultOf(upload)
+        self.successResultOf(waiting)
+        self.assertEqual(self.client.sent, [])
+
+    def test_content_digest(self) -> None:
+        """The SHA-256 of the whole can be had, open or not."""
+        uploader = self.uploader(self.receiver)
+        file = self.successResultOf(uploader.add_file(self.file(b"x" * 3000)))
+        digest = self.successResultOf(file.content_digest())
+        self.assertEqual(digest, hashlib.sha256(b"x" * 3000).hexdigest())
+
+    def test_many_waiters(self) -> None:
+        """when_completed() is new each time, before the end and after it."""
+        upload = self.uploader().add_file(b"x", file_name="a")
+        before = [upload.file.when_completed() for _ in range(2)]
+        self.answer_all()
+        for waiting in (*before, upload.file.when_completed(), upload.file.when_completed()):
+            self.assertIs(self.successResultOf(waiting), upload.file)
+
+    def test_repr(self) -> None:
+        """It says which file it is and how far."""
+        upload = self.uploader(self.receiver).add_file(b"x", file_name="a")
+        self.assertEqual(repr(upload.file), "<ResumableFile 'a' completed 100.0%>")
+
+    def test_several_failures(self) -> None:
+        """The first of several failures ends the file, and nothing after it counts."""
+        errors: list[Any] = []
+        uploader = self.uploader(test_chunks=False, max_chunk_retries=0)
+        uploader.file_error.register(lambda file, failure: errors.append(failure.value))
+        upload = uploader.add_file(b"x" * 30, file_name="a")
+        self.client.answer(503)
+        self.failureResultOf(upload, RetriesExhausted)
+        self.assertEqual((len(errors), self.client.waiting), (1, []))
+        self.assertIs(upload.file.error, errors[0])

@@ -1,0 +1,184 @@
+"""
+Letting files in.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from txresumable import FileRejected, FileState, InvalidOption, identifiers
+from txresumable.source import PathSource
+
+from .uploader_rig import UploaderTestCase
+
+
+class IntakeTests(UploaderTestCase):
+    """
+    Looked at, checked, named, announced in order.
+    """
+
+    def test_announced(self) -> None:
+        """files_added has those that are in and those that are not, of one call."""
+        uploader, heard = self.uploader(self.receiver), []
+        uploader.files_added.register(lambda added, skipped: heard.append((added, skipped)))
+        uploads = uploader.add_files([self.file(b"x"), self.file(b""), self.file(b"y")])
+        files = [upload.file for upload in uploads]
+        self.failureResultOf(uploads[1], FileRejected)
+        self.assertEqual(heard, [([files[0], files[2]], [files[1]])])
+        self.assertEqual(uploader.add_files([]), [])
+
+    def test_in_order(self) -> None:
+        """Files are announced in their order, though a name for the first takes its time."""
+        first: Deferred[str] = Deferred()
+        heard: list[str] = []
+        uploader = self.uploader(
+            self.receiver,
+            generate_unique_identifier=lambda f: first if f.file_name == "a" else f.file_name,
+        )
+        uploader.file_added.register(lambda file: heard.append(file.unique_identifier))
+        uploader.add_file(b"x", file_name="a")
+        uploader.add_file(b"x", file_name="b")
+        self.assertEqual(heard, [])
+        first.callback("first")
+        self.assertEqual(heard, ["first", "b"])
+
+    def test_cancelled_before_it_is_in(self) -> None:
+        """A file whose name never comes does not hold up the others once it is cancelled."""
+        waiting: list[Deferred[str]] = []
+
+        def identify(file: Any) -> Any:
+            if file.file_name != "a":
+                return file.file_name
+            waiting.append(Deferred())
+            return waiting[0]
+
+        uploader = self.uploader(self.receiver, generate_unique_identifier=identify)
+        first = uploader.add_file(b"x", file_name="a")
+        second = uploader.add_file(b"x", file_name="b")
+        third = uploader.add_file(b"x", file_name="c")
+        third.cancel()
+        self.assertNoResult(second)
+        self.assertIs(first.file.state, FileState.ADDED)
+        first.cancel()
+        self.assert_cancelled(first, third)
+        self.successResultOf(second)
+
+    def test_closed_before_it_is_in(self) -> None:
+        """Closing the uploader lets nothing in any more."""
+        waiting: Deferred[str] = Deferred()
+        uploader = self.uploader(generate_unique_identifier=lambda _: waiting)
+        uploads = uploader.add_files([self.file(b"x"), self.file(b"y")])
+        late = uploader.add_file(b"z", file_name="late")
+        uploader.close()
+        self.assert_cancelled(*uploads, late)
+        self.assertEqual((uploader.files, self._added, self.client.sent), ([], [], []))
+
+    def test_bad_identifiers(self) -> None:
+        """What cannot be an identifier, or is not found, fails its file only."""
+        for given in ("", "a\0b", 5, None):
+            upload = self.uploader(generate_unique_identifier=lambda _, g=given: g).add_file(
+                b"x", file_name="a"
+            )
+            self.failureResultOf(upload, InvalidOption)
+
+    def test_content_identifier(self) -> None:
+        """An identifier may come from the whole content."""
+        paths = [self.file(b"x" * 100) for _ in range(2)]
+        uploader = self.uploader(self.receiver, generate_unique_identifier=identifiers.content)
+        found = {
+            self.successResultOf(uploader.add_file(path, file_name="a")).unique_identifier
+            for path in paths
+        }
+        self.assertEqual(len(found), 1)
+
+    def test_names_with_nul(self) -> None:
+        """A name that no request can carry is refused."""
+        upload = self.uploader().add_file(b"x", file_name="a\0b")
+        self.assertEqual(self.failureResultOf(upload, FileRejected).value.rule, "file_name")
+
+    def test_max_files(self) -> None:
+        """More files than max_files are refused together, those being looked at counted."""
+        waiting: Deferred[str] = Deferred()
+        heard: list[Any] = []
+        uploader = self.uploader(
+            max_files=2,
+            generate_unique_identifier=lambda file: waiting,
+            max_files_error_callback=lambda files, count: heard.append((files, count)),
+        )
+        first = uploader.add_file(b"x", file_name="a")
+        refused = uploader.add_files([self.file(b"x"), self.file(b"y")])
+        for upload in refused:
+            self.failureResultOf(upload, FileRejected)
+        self.assertEqual(heard, [([upload.file for upload in refused], 0)])
+        first.cancel()
+        self.assert_cancelled(first)
+
+    def test_one_file_replaces_another(self) -> None:
+        """With max_files=1 a new file takes the place of the one before."""
+        uploader = self.uploader(max_files=1)
+        first = uploader.add_file(b"x", file_name="a")
+        second = uploader.add_file(b"y", file_name="b")
+        self.assert_cancelled(first)
+        self.assertEqual(uploader.files, [second.file])
+        self.answer_all()
+        self.successResultOf(second)
+
+    def test_error_callbacks(self) -> None:
+        """Each rule has a callback of its own, which may do as it likes."""
+        heard: list[Any] = []
+
+        def cancel(file: Any, count: int) -> None:
+            heard.append((file.file_name, count))
+            file.cancel()
+            raise KeyError(file.file_name)
+
+        uploader = self.uploader(
+            file_type=["txt"],
+            max_file_size=5,
+            file_type_error_callback=cancel,
+            max_file_size_error_callback=cancel,
+            min_file_size_error_callback=cancel,
+        )
+        uploads = [
+            uploader.add_file(content, file_name=name)
+            for content, name in ((b"x", "a.jpg"), (b"x" * 6, "b.txt"), (b"", "c.txt"))
+        ]
+        self.assert_cancelled(*uploads)
+        self.assertEqual(heard, [("a.jpg", 0), ("b.txt", 1), ("c.txt", 2)])
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 3)
+
+    def test_too_many_open_files(self) -> None:
+        """When no more files can be opened, a file waits until they can."""
+        path, starved = self.file(b"x"), [True]
+        original = PathSource.open
+
+        def open_or_not(source: PathSource) -> None:
+            if starved:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            original(source)
+
+        self.patch(PathSource, "open", open_or_not)
+        upload = self.uploader(self.receiver).add_file(path)
+        self.clock.advance(5)
+        self.assertNoResult(upload)
+        starved.clear()
+        self.clock.advance(1)
+        self.assertEqual(self.successResultOf(upload).size, 1)
+
+    def test_closed_while_starved(self) -> None:
+        """An uploader that waits for descriptors can be closed."""
+
+        def open_not(source: PathSource) -> None:
+            raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
+
+        path = self.file(b"x")
+        self.patch(PathSource, "open", open_not)
+        uploader = self.uploader()
+        upload = uploader.add_file(path)
+        uploader.close()
+        self.assert_cancelled(upload)
+        self.assertEqual(self.clock.getDelayedCalls(), [])

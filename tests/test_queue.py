@@ -1,0 +1,94 @@
+"""
+Which chunk is next.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable.chunks import ChunkLayout
+from txresumable.file import FileState, ResumableFile
+from txresumable.queue import ChunkQueue
+
+
+class Owner:
+    """Takes part in nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args: None
+
+
+class ChunkQueueTests(SynchronousTestCase):
+    """
+    Lowest number first, file after file.
+    """
+
+    def file(self, order: int, chunks: int) -> ResumableFile:
+        file = ResumableFile(Owner(), None, f"{order}", f"{order}", "", 1, order)
+        file._lay_out(ChunkLayout(chunks, 1))
+        file.state = FileState.READY
+        return file
+
+    def drain(self, queue: ChunkQueue) -> list[str]:
+        taken = []
+        while (place := queue.next()) is not None:
+            file, offset = place
+            file._begin(offset)
+            taken.append(f"{file.file_name}.{offset}")
+        return taken
+
+    def test_order(self) -> None:
+        """Files in the order in which they were added, whenever they come in."""
+        queue = ChunkQueue()
+        second, first = self.file(2, 2), self.file(1, 3)
+        for file in (second, first, first):
+            queue.add(file)
+        self.assertEqual(self.drain(queue), ["1.0", "1.1", "1.2", "2.0", "2.1"])
+        self.assertIsNone(queue.next())
+
+    def test_put_back(self) -> None:
+        """A chunk that is to be tried again goes before those that come after it."""
+        queue, file = ChunkQueue(), self.file(1, 4)
+        queue.add(file)
+        for offset in (0, 1):
+            self.assertEqual(queue.next(), (file, offset))
+            file._begin(offset)
+        file._put_back(0)
+        queue.add(file)
+        self.assertEqual(self.drain(queue), ["1.0", "1.2", "1.3"])
+        file._put_back(3)
+        queue.add(file)
+        self.assertEqual(self.drain(queue), ["1.3"])
+
+    def test_ends_first(self) -> None:
+        """The first and the last chunk of each file go first, if wanted."""
+        queue = ChunkQueue(ends_first=True)
+        for file in (self.file(1, 3), self.file(2, 1), self.file(3, 4)):
+            queue.add(file)
+        self.assertEqual(
+            self.drain(queue), ["1.0", "1.2", "2.0", "3.0", "3.3", "1.1", "3.1", "3.2"]
+        )
+
+    def test_what_may_not_go(self) -> None:
+        """A file that is held, or at its end, is left out until it comes in again."""
+        for ends_first in (False, True):
+            queue = ChunkQueue(ends_first)
+            held, ended, ready = self.file(1, 2), self.file(2, 2), self.file(3, 1)
+            for file in (held, ended, ready):
+                queue.add(file)
+            held.suspend()
+            ended.state = FileState.FAILED
+            self.assertEqual(self.drain(queue), ["3.0"])
+            held.resume()
+            queue.add(held)
+            self.assertEqual(self.drain(queue), ["1.0", "1.1"])
+
+    def test_following(self) -> None:
+        """The files that come next can be looked at without taking anything."""
+        queue, files = ChunkQueue(), [self.file(order, 1) for order in range(5)]
+        for file in files:
+            queue.add(file)
+        self.assertEqual(queue.following(2), files[:2])
+        self.assertEqual(len(self.drain(queue)), 5)
