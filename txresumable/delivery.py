@@ -211,6 +211,8 @@ class Delivery:
         file._plan.whole = True
         for span in parse_ranges(said, len(file._states)):
             for offset in span:
+                if not file._unfinished:  # whoever was told has cancelled it
+                    return
                 if file._is_pending(offset):
                     file.chunks_found += 1
                     file._stored(offset)

@@ -1,0 +1,341 @@
+"""
+One attempt at one chunk: test, read, send, judge.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost, ConnectionRefusedError
+
+from txresumable import ChunkRejected, Redirected, SourceChanged
+from txresumable.testing import ScriptedReceiver, SentRequest
+
+from .uploader_rig import UploaderTestCase
+
+
+class TestingTests(UploaderTestCase):
+    """
+    Whether a chunk is there.
+    """
+
+    def test_statuses(self) -> None:
+        """200 and 201 mean that a chunk is there; anything else, that it is to be sent."""
+        for status in (200, 201, 202, 204, 301, 404, 400, 403, 500, 503):
+            upload = self.uploader().add_file(b"x", file_name="a")
+            before = len(self.client.uploads)
+            self.client.answer(status)
+            self.answer_all()
+            self.successResultOf(upload)
+            self.assertEqual(len(self.client.uploads) - before, int(status not in (200, 201)))
+
+    def test_broken(self) -> None:
+        """A test without an answer means that the chunk is sent; without a connection it waits."""
+        upload = self.uploader().add_file(b"x", file_name="a")
+        self.client.fail(ConnectionLost())
+        self.assertEqual(len(self.client.uploads), 1)
+        self.client.answer(200)
+        self.successResultOf(upload)
+        upload = self.uploader().add_file(b"x", file_name="b")
+        self.client.fail(ConnectionRefusedError())
+        self.assertEqual(self.client.waiting, [])
+        self.clock.advance(1)
+        self.assertEqual(self.client.answer(200).method, "GET")
+        self.successResultOf(upload)
+
+    def test_not_before_a_retry(self) -> None:
+        """A chunk that the server refused for now is not tested before the next attempt."""
+        self.uploader().add_file(b"x", file_name="a")
+        self.client.answer(404)
+        self.client.answer(503)
+        self.clock.advance(1)
+        self.assertEqual(self.client.answer(200).method, "POST")
+
+    def test_off(self) -> None:
+        """Without test_chunks nothing is tested, a lost answer neither."""
+        self.uploader(test_chunks=False).add_file(b"x", file_name="a")
+        self.client.fail(ConnectionLost())
+        self.clock.advance(1)
+        self.client.answer(200)
+        self.assertEqual(self.client.tests, [])
+
+    def test_elsewhere(self) -> None:
+        """Tests have a method and a target of their own, which may be a function."""
+        uploader = self.uploader(
+            test_method="HEAD", test_target=lambda pairs: "http://other.example/?" + pairs[0]
+        )
+        uploader.add_file(b"x", file_name="a")
+        request = self.client.answer(200)
+        expected = ("HEAD", "http://other.example/?resumableChunkNumber=1")
+        self.assertEqual((request.method, request.url), expected)
+        uploader = self.uploader(test_target="/")
+        uploader.add_file(b"x", file_name="a")
+        self.assertTrue(self.client.answer(200).url.startswith("http://receiver.example/upload?"))
+
+    def test_permanent_in_flow(self) -> None:
+        """In flow.js's dialect a test can fail the file."""
+        upload = self.uploader(dialect="flow").add_file(b"x", file_name="a")
+        self.client.answer(404, b"who?")
+        error = self.failureResultOf(upload, ChunkRejected).value
+        self.assertEqual((error.status, error.body), (404, "who?"))
+        self.assertEqual(self.client.uploads, [])
+
+    def test_adaptive(self) -> None:
+        """After enough misses in a row the rest is sent without tests; a hit starts anew."""
+        uploader = self.uploader(test_chunks="adaptive", simultaneous_uploads=1)
+        upload = uploader.add_file(b"x" * 400, file_name="a")
+        for _ in range(8):
+            self.client.answer(404)
+            self.client.answer(200)
+        self.client.answer(200)
+        self.answer_all_but_tests()
+        self.successResultOf(upload)
+        self.assertEqual(len(self.client.tests), 8 + 1 + 16)
+
+    def answer_all_but_tests(self) -> None:
+        while self.client.waiting:
+            self.client.answer(200 if self.client.waiting[0].is_upload else 404)
+
+    def test_whole_answer(self) -> None:
+        """With adaptive tests a receiver can say of all chunks at once what it has."""
+        uploader, heard = self.uploader(test_chunks="adaptive", simultaneous_uploads=1), []
+        upload = uploader.add_file(b"x" * 60, file_name="a")
+        upload.chunk_completed.register(lambda chunk: heard.append(chunk.number))
+        self.client.answer(404, headers={"Resumable-Stored": "2-4,6"})
+        self.assertEqual(heard, [2, 3, 4, 6])
+        self.answer_all()
+        self.successResultOf(upload)
+        sent = [each.parameters["resumableChunkNumber"] for each in self.client.sent]
+        self.assertEqual(sent, ["1", "1", "5"])
+
+    def test_whole_answer_that_ends_it(self) -> None:
+        """A receiver that has all of a file needs one test to say so."""
+        upload = self.uploader(test_chunks="adaptive").add_file(b"x" * 60, file_name="a")
+        self.client.answer(200, headers={"Resumable-Stored": "1-6"})
+        self.answer_all()
+        self.successResultOf(upload)
+        self.assertEqual(len(self.client.sent), 3)
+
+    def test_whole_answer_not_taken(self) -> None:
+        """It is not believed where it makes no sense, nor with digests, nor unasked."""
+        for options, said in (
+            ({"test_chunks": "adaptive"}, "1-7"),
+            ({"test_chunks": "adaptive"}, "all"),
+            ({"test_chunks": "adaptive", "checksum": "sha256"}, "1-6"),
+            ({}, "1-6"),
+        ):
+            uploads = len(self.client.uploads)
+            upload = self.uploader(**options).add_file(b"x" * 60, file_name="a")
+            while self.client.waiting:
+                if self.client.waiting[0].is_upload:
+                    self.client.answer(200)
+                else:
+                    self.client.answer(404, headers={"Resumable-Stored": said})
+            self.successResultOf(upload)
+            self.assertEqual(len(self.client.uploads) - uploads, 6)
+
+    def test_cancelled_by_who_hears(self) -> None:
+        """Cancelled by an observer of the first of many chunks, a file tells no more of them."""
+        uploader, heard = self.uploader(test_chunks="adaptive", simultaneous_uploads=1), []
+        upload = uploader.add_file(b"x" * 60, file_name="a")
+        upload.chunk_completed.register(lambda chunk: heard.append(chunk) or upload.cancel())
+        self.client.answer(404, headers={"Resumable-Stored": "2-6"})
+        self.assert_cancelled(upload)
+        self.assertEqual((len(heard), self.client.waiting), (1, []))
+
+
+class SendingTests(UploaderTestCase):
+    """
+    What an upload request is.
+    """
+
+    def send(self, **options: Any) -> None:
+        upload = self.uploader(test_chunks=False, **options).add_file(
+            b"x" * 35, file_name="a.png", type="image/png"
+        )
+        self.answer_all()
+        self.successResultOf(upload)
+
+    def test_multipart(self) -> None:
+        """By default a form with the chunk as its last part."""
+        self.send(file_parameter_name="data", parameter_namespace="ns_")
+        part = self.client.sent[0].parts[-1]
+        self.assertEqual((part.name, part.file_name), ("ns_data", "a.png"))
+        self.assertEqual((part.content_type, part.content), ("application/octet-stream", b"x" * 10))
+        self.assertEqual(self.client.sent[0].fields["ns_resumableTotalChunks"], "3")
+
+    def test_octet(self) -> None:
+        """method="octet" sends the bare chunk."""
+        self.send(method="octet", upload_method="PUT")
+        request = self.client.sent[2]
+        self.assertEqual((request.method, request.body), ("PUT", b"x" * 15))
+        self.assertEqual(request.header("Content-Type"), "application/octet-stream")
+
+    def test_base64(self) -> None:
+        """chunk_format="base64" sends a data: URL in a field."""
+        self.send(chunk_format="base64", set_chunk_type_from_file=True)
+        value = self.client.sent[0].fields["file"]
+        self.assertEqual(value, "data:image/png;base64," + base64.b64encode(b"x" * 10).decode())
+
+    def test_base64_of_a_file(self) -> None:
+        """A chunk that has to be encoded is read as exactly as any other."""
+        receiver = ScriptedReceiver()
+        content = os.urandom(300_000)
+        upload = self.uploader(
+            receiver, chunk_format="base64", chunk_size=140_000, checksum="sha256"
+        ).add_file(self.file(content), file_name="a")
+        self.successResultOf(upload)
+        self.assertEqual(receiver.stored("a").content, content)
+
+    def test_big_chunks(self) -> None:
+        """A chunk of many pieces arrives, and tells how far it is."""
+        uploader, heard = self.uploader(self.receiver, chunk_size=10**6), []
+        content = os.urandom(2_500_000)
+        uploader.progress.register(lambda: heard.append(uploader.fraction_completed))
+        self.successResultOf(uploader.add_file(self.file(content), file_name="a"))
+        self.assertEqual(self.receiver.stored("a").content, content)
+        self.assertEqual(heard, sorted(heard))
+        self.assertEqual(heard[-1], 1.0)
+
+    def test_digests_are_taken_once(self) -> None:
+        """A chunk that is tried again carries the digest that was taken before."""
+        upload = self.uploader(checksum="sha256").add_file(self.file(b"x" * 10), file_name="a")
+        self.client.answer(404)
+        self.client.answer(503)
+        self.clock.advance(1)
+        self.client.answer(200)
+        self.successResultOf(upload)
+        expected = f"sha256:{hashlib.sha256(b'x' * 10).hexdigest()}"
+        for request in self.client.sent:
+            self.assertEqual(request.parameters["resumableChunkChecksum"], expected)
+
+    def test_rate(self) -> None:
+        """max_rate holds bytes back."""
+        upload = self.uploader(
+            self.receiver, chunk_size=10_000, max_rate=10_000.0, test_chunks=False
+        ).add_file(b"x" * 50_000, file_name="a")
+        self.clock.pump([0.1] * 30)
+        self.assertNoResult(upload)
+        self.assertLess(upload.fraction_completed, 0.8)
+        self.clock.pump([0.1] * 40)
+        self.successResultOf(upload)
+
+    def test_headers(self) -> None:
+        """Headers go with tests and uploads, and may replace the usual ones."""
+        self.uploader(headers={"User-Agent": "mine", "X-A": "b"}).add_file(b"x", file_name="a")
+        for status in (404, 200):
+            request = self.client.answer(status)
+            self.assertEqual((request.header("User-Agent"), request.header("x-a")), ("mine", "b"))
+            self.assertEqual(request.header("Accept"), "*/*")
+
+    def test_preprocessed_once(self) -> None:
+        """preprocess sees each chunk once, before its test, and again when it starts over."""
+        seen: list[int] = []
+        upload = self.uploader(
+            preprocess=lambda chunk: seen.append(chunk.number), simultaneous_uploads=1
+        ).add_file(b"x" * 20, file_name="a")
+        self.client.answer(404)
+        self.client.answer(503)
+        self.assertEqual(seen, [1, 2])
+        self.clock.advance(1)
+        self.answer_all()
+        self.successResultOf(upload)
+        self.assertEqual(seen, [1, 2])
+        upload.file.retry()
+        self.answer_all()
+        self.assertEqual(seen, [1, 2, 1, 2])
+
+
+class JudgingTests(UploaderTestCase):
+    """
+    What an answer means.
+    """
+
+    def test_permanent(self) -> None:
+        """The protocol's permanent errors fail the file; the option's do instead."""
+        for options, status in (({}, 409), ({"permanent_errors": [418]}, 418)):
+            upload = self.uploader(test_chunks=False, **options).add_file(b"x", file_name="a")
+            self.client.answer(status)
+            self.failureResultOf(upload, ChunkRejected)
+        upload = self.uploader(test_chunks=False, permanent_errors=[]).add_file(b"x", file_name="a")
+        self.client.answer(404)
+        self.clock.advance(1)
+        self.client.answer(201)
+        self.successResultOf(upload)
+
+    def test_redirects(self) -> None:
+        """A redirect is permanent, with or without a place."""
+        for status, headers in ((301, {"Location": "/there"}), (307, {})):
+            upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
+            self.client.answer(status, headers=headers)
+            error = self.failureResultOf(upload, Redirected).value
+            self.assertEqual(error.location, headers.get("Location", ""))
+
+    def test_others_stop(self) -> None:
+        """A permanent error aborts the file's other chunks, and the next file runs."""
+        uploader = self.uploader(test_chunks=False)
+        first = uploader.add_file(b"x" * 100, file_name="a")
+        second = uploader.add_file(b"y", file_name="b")
+        self.client.answer(403)
+        self.failureResultOf(first, ChunkRejected)
+        self.assertEqual(len(self.client.waiting), 1)
+        self.client.answer(200)
+        self.successResultOf(second)
+
+
+class SourceTests(UploaderTestCase):
+    """
+    Files that change, or cannot be read.
+    """
+
+    def start(self, change: Any) -> Any:
+        """
+        Change a file between its first chunk and the second.
+        """
+        self.path = self.file(b"x" * 30)
+        changes = [change]
+
+        def rule(request: SentRequest) -> None:
+            while changes:
+                changes.pop()(self.path)
+
+        self.receiver.rule = rule
+        uploader = self.uploader(self.receiver, simultaneous_uploads=1, test_chunks=False)
+        return uploader.add_file(self.path, file_name="a")
+
+    def test_changes(self) -> None:
+        """However a file changes, what is sent after it is not."""
+
+        def rewrite(path: str) -> None:
+            with open(path, "r+b") as file:
+                file.write(b"y" * 30)
+            os.utime(path, (1, 1))
+
+        def replace(path: str) -> None:
+            os.rename(self.file(b"x" * 30, "new"), path)
+
+        for change in (
+            lambda path: os.truncate(path, 29),
+            lambda path: os.truncate(path, 31),
+            rewrite,
+            replace,
+            os.remove,
+        ):
+            self.receiver.files.clear()
+            upload = self.start(change)
+            error = self.failureResultOf(upload, SourceChanged).value
+            self.assertEqual(error.path, self.path)
+            self.assertEqual(self.receiver.stored("a").content, b"x" * 10)
+
+    def test_gone_before_its_turn(self) -> None:
+        """A file that is gone when its turn comes fails with an OSError."""
+        waiting: Deferred[Any] = Deferred()
+        path = self.file(b"x")
+        upload = self.uploader(preprocess=lambda chunk: waiting).add_file(path)
+        os.remove(path)
+        waiting.callback(None)
+        self.failureResultOf(upload, FileNotFoundError)
