@@ -4,6 +4,9 @@ Show what a chunk costs as uploads grow: time and memory have to stay flat.
 Each case runs in a process of its own against the sink: a file of 100 GiB, one of a million
 chunks, 100,000 queued files, and 1, 3, 16 and 64 requests at once. While it runs, CPU time and
 resident memory are noted a hundred times.
+
+Time in user mode is told apart: a sparse file of 100 GiB passes through the page cache, and what
+the kernel spends on that depends on how much memory is left to it.
 """
 
 from __future__ import annotations
@@ -11,13 +14,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import median
+from statistics import fmean
 from typing import Any
 
 from sink import Cores, Sink
@@ -36,11 +40,12 @@ class Growth:
 
     :param name: what the table calls it.
     :param title: what it is, in words.
-    :param chunks: chunks of each file; the files are sparse.
+    :param chunks: chunks of each file.
     :param chunk_size: bytes of a chunk.
     :param files: how many files.
     :param at_once: how many requests at once.
     :param most: MiB that it may have resident.
+    :param filled: whether the file has content, and is in the page cache; it is sparse otherwise.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Growth:
     files: int = 1
     at_once: int = 3
     most: int = 80
+    filled: bool = False
 
     @property
     def units(self) -> int:
@@ -62,7 +68,7 @@ GROWTHS = (
     Growth("million", "one file of a million chunks of 4 KiB", 1_000_000, 4 * KIB, most=100),
     Growth("queue", "100,000 files of 4 KiB, all added at once", 1, 4 * KIB, files=100_000),
     *(
-        Growth(f"{n} at once", f"4 GiB, {n} requests at once", 4096, MIB, at_once=n)
+        Growth(f"{n} at once", f"1 GiB, {n} requests at once", 1024, MIB, at_once=n, filled=True)
         for n in (1, 3, 16, 64)
     ),
 )
@@ -77,29 +83,37 @@ class Watched:
     :param units: how many chunks it was about.
     :param wall: seconds.
     :param cpu: seconds.
+    :param user: those of them in user mode.
     :param peak: most bytes of memory that were ever resident.
-    :param points: (chunks so far, CPU seconds so far, resident bytes) a hundred times.
+    :param points: (chunks, CPU seconds, those in user mode, resident bytes) a hundred times.
     """
 
     name: str
     units: int
     wall: float = 0.0
     cpu: float = 0.0
+    user: float = 0.0
     peak: int = 0
-    points: list[tuple[int, float, int]] = field(default_factory=list)
+    points: list[tuple[int, float, float, int]] = field(default_factory=list)
 
-    def microseconds(self) -> list[tuple[int, float]]:
-        """(chunks so far, microseconds of CPU for each chunk since the point before)."""
+    def microseconds(self, user: bool = False) -> list[tuple[int, float]]:
+        """(chunks so far, microseconds of CPU, or in user mode, a chunk since the point before)."""
+        which = 2 if user else 1
         return [
-            (later[0], (later[1] - earlier[1]) / (later[0] - earlier[0]) * 1e6)
+            (later[0], (later[which] - earlier[which]) / (later[0] - earlier[0]) * 1e6)
             for earlier, later in zip(self.points, self.points[1:], strict=False)
         ]
 
-    def slope(self) -> float:
-        """The last third's median cost of a chunk, divided by the first third's."""
-        costs = [cost for _, cost in self.microseconds()]
+    def slope(self, user: bool = False) -> float:
+        """What a chunk of the last third costs, divided by what one of the first third does."""
+        costs = [cost for _, cost in self.microseconds(user)]
         third = max(len(costs) // 3, 1)
-        return median(costs[-third:]) / median(costs[:third])
+        return fmean(costs[-third:]) / max(fmean(costs[:third]), 1e-9)
+
+
+def user_seconds() -> float:
+    """Seconds that this process has spent in user mode."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_utime
 
 
 def watch(job: dict[str, Any]) -> None:
@@ -123,18 +137,19 @@ def watch(job: dict[str, Any]) -> None:
         if done % step == 0:
             with open("/proc/self/statm") as statm:
                 resident = int(statm.read().split()[1]) * page
-            watched.points.append((done, time.process_time(), resident))
+            watched.points.append((done, time.process_time(), user_seconds(), resident))
         done += 1
 
     async def main(reactor: Any) -> None:
         options = {"chunk_size": growth.chunk_size, "simultaneous_uploads": growth.at_once}
-        begun, used = time.perf_counter(), time.process_time()
+        begun, used, user = time.perf_counter(), time.process_time(), user_seconds()
         async with Resumable(job["url"], reactor=reactor, test_chunks=False, **options) as uploader:
             uploader.chunk_completed.register(count)
             for number in range(growth.files):
                 uploader.add_file(folder / f"{number}.dat")
         watched.wall = time.perf_counter() - begun
         watched.cpu = time.process_time() - used
+        watched.user = user_seconds() - user
         watched.peak = peak_rss()
         print(json.dumps(asdict(watched)), flush=True)
 
@@ -149,6 +164,8 @@ def measure(growth: Growth, sink: Sink, cores: Cores) -> Watched:
                 if growth.files > 1:
                     # Each its own content: equal ones would be told apart by their names only.
                     file.write(number.to_bytes(8, "big"))
+                for _ in range(growth.chunks if growth.filled else 0):
+                    file.write(bytes(growth.chunk_size))
                 file.truncate(growth.chunks * growth.chunk_size)
         job = {
             "url": sink.url + "/upload",
@@ -169,9 +186,7 @@ def measure(growth: Growth, sink: Sink, cores: Cores) -> Watched:
     arrived = sink.reset()["uploads"]
     if arrived != growth.units:
         raise SystemExit(f"{growth.name}: {arrived} of {growth.units} chunks arrived")
-    watched = Watched(**json.loads(done.stdout.splitlines()[-1]))
-    watched.points = [(n, cpu, rss) for n, cpu, rss in watched.points]
-    return watched
+    return Watched(**json.loads(done.stdout.splitlines()[-1]))
 
 
 HEADING = [
@@ -179,7 +194,9 @@ HEADING = [
     "chunks",
     "wall s",
     "us CPU a chunk",
+    "us in user mode",
     "last third / first",
+    "the same, user mode",
     "peak MiB",
     "limit",
 ]
@@ -193,7 +210,9 @@ def row(growth: Growth, watched: Watched) -> list[str]:
         f"{growth.units:,}",
         f"{watched.wall:.1f}",
         f"{watched.cpu / growth.units * 1e6:.0f}",
+        f"{watched.user / growth.units * 1e6:.0f}",
         f"{watched.slope():.2f}",
+        f"{watched.slope(user=True):.2f}",
         f"{peak:.0f}",
         f"{growth.most} MiB: " + ("met" if peak <= growth.most else "NOT MET"),
     ]

@@ -50,7 +50,7 @@ def growth(watched: Sequence[Watched], path: Path) -> None:
     """What a chunk costs, and the memory, over the course of each upload."""
     figure, (costs, memory) = plt.subplots(1, 2, figsize=(10, 3.8))
     for one in watched:
-        points = one.microseconds()
+        points = one.microseconds(user=True)
         middle = sorted(cost for _, cost in points)[len(points) // 2]
         costs.plot(
             [number / one.units * 100 for number, _ in points],
@@ -59,11 +59,11 @@ def growth(watched: Sequence[Watched], path: Path) -> None:
             linewidth=1,
         )
         memory.plot(
-            [number / one.units * 100 for number, _, _ in one.points],
-            [resident / 2**20 for _, _, resident in one.points],
+            [number / one.units * 100 for number, _, _, _ in one.points],
+            [resident / 2**20 for _, _, _, resident in one.points],
             linewidth=1.2,
         )
-    costs.set_title("CPU time of a chunk, against its median", loc="left", fontsize=10)
+    costs.set_title("Time in user mode a chunk, against its median", loc="left", fontsize=10)
     costs.set_ylim(0, 2)
     memory.set_title("Resident memory, MiB", loc="left", fontsize=10)
     memory.set_ylim(0)
