@@ -1,0 +1,175 @@
+"""
+SIGKILL at random moments of real uploads, for the client alone and together with its receiver.
+
+``TXRESUMABLE_KILLS`` says how many of the client; of both together there are half as many.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from twisted.internet import reactor as installed
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from .killed import CHUNK_SIZE, SLOTS
+
+KILLS = int(os.environ.get("TXRESUMABLE_KILLS", "10"))
+CHUNKS = 60
+ROOT = Path(__file__).resolve().parent.parent
+
+reactor: Any = installed
+
+
+class Child(ProcessProtocol):
+    """
+    A process of :mod:`tests.killed`.
+
+    :ivar lines: what it has said so far.
+    :ivar ended: fires when it is gone.
+    """
+
+    def __init__(self, *arguments: str) -> None:
+        self.lines: list[str] = []
+        self.errors = b""
+        self.ended: Deferred[None] = Deferred()
+        self._rest = b""
+        self._awaited: list[tuple[Any, Deferred[None]]] = []
+        command = [sys.executable, "-m", "tests.killed", *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        reactor.spawnProcess(self, command[0], command, env=environment, path=str(ROOT))
+
+    def outReceived(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self.lines += [line.decode() for line in lines]
+        self._look()
+
+    def errReceived(self, data: bytes) -> None:
+        self.errors += data
+
+    def processEnded(self, reason: Failure) -> None:
+        self.lines.append("ended")
+        self._look()
+        self.ended.callback(None)
+
+    def _look(self) -> None:
+        for waiting in list(self._awaited):
+            if waiting[0](self.lines):
+                self._awaited.remove(waiting)
+                waiting[1].callback(None)
+
+    def until(self, happened: Any) -> Deferred[None]:
+        """:returns: fires when the lines are as they are waited for, or it has ended."""
+        waiting: Deferred[None] = Deferred()
+        self._awaited.append((lambda lines: happened(lines) or "ended" in lines, waiting))
+        self._look()
+        return waiting
+
+    def kill(self) -> Deferred[None]:
+        """SIGKILL. :returns: fires when it is gone."""
+        if "ended" not in self.lines:
+            assert self.transport is not None
+            self.transport.signalProcess("KILL")
+        return self.ended
+
+    @property
+    def stored(self) -> list[str]:
+        """The numbers of the chunks that it has confirmed."""
+        return [line.split()[1] for line in self.lines if line.startswith("stored ")]
+
+
+class KillingTests(TestCase):
+    """
+    Equal at the end, and hardly anything sent twice.
+    """
+
+    timeout = 60 + 4 * KILLS
+
+    def setUp(self) -> None:
+        self.random = Random(5)
+        self.folder = os.path.abspath(self.mktemp())
+        self.receiver: Child | None = None
+
+    async def receive(self) -> str:
+        """Start the receiver. :returns: where it listens."""
+        self.receiver = Child("receive", self.folder)
+        await self.receiver.until(lambda lines: lines)
+        self.assertTrue(self.receiver.lines[0].startswith("listens"), self.receiver.errors)
+        return f"http://127.0.0.1:{self.receiver.lines[0].split()[1]}/"
+
+    async def go_on(self, target: str, path: str, *, kill_receiver: bool) -> tuple[bool, list[str]]:
+        """
+        Upload, and kill after a few chunks.
+
+        :returns: whether it was killed before it was done, and what was stored meanwhile.
+        """
+        receiver = self.receiver
+        assert receiver is not None
+        before = len(receiver.stored)
+        client = Child("upload", target, path)
+        await client.until(lambda lines: lines)
+        few = self.random.randrange(1, 12)
+        enough = receiver.until(lambda _: len(receiver.stored) >= before + few)
+        done = client.until(lambda lines: "done" in lines[-1])
+        either: Deferred[None] = Deferred()
+        for each in (enough, done):
+            each.addCallback(lambda _: None if either.called else either.callback(None))
+        await either
+        await deferLater(reactor, self.random.random() * 0.01, lambda: None)
+        dying = [client.kill()] + ([receiver.kill()] if kill_receiver else [])
+        for each in dying:
+            await each
+        await receiver.until(lambda _: True)
+        killed = not any(line.startswith("done") for line in client.lines)
+        if not killed:
+            self.assertEqual(client.errors, b"")
+        return killed, receiver.stored[before:]
+
+    async def kill_again_and_again(self, *, kill_receiver: bool) -> None:
+        kills = number = 0
+        target = await self.receive()
+        wanted = KILLS // 2 if kill_receiver else KILLS
+        while kills < wanted:
+            content = self.random.randbytes(CHUNKS * CHUNK_SIZE + 100)
+            path = Path(self.mktemp()).resolve()
+            path.write_bytes(content)
+            sent: Counter[str] = Counter()
+            killed, of_this_file = True, 0
+            while killed:
+                killed, stored = await self.go_on(target, str(path), kill_receiver=kill_receiver)
+                sent.update(stored)
+                of_this_file += killed
+                if kill_receiver:
+                    target = await self.receive()
+            kills += of_this_file
+            number += 1
+            received = Path(self.folder, path.name)
+            self.assertEqual(received.read_bytes(), content)
+            received.unlink()
+            again = sum(sent.values()) - len(sent)
+            self.assertLessEqual(again, SLOTS * of_this_file)
+        self.assertLess(number, wanted + 2, "the uploads are too short to be killed")
+        assert self.receiver is not None
+        await self.receiver.kill()
+        self.assertEqual(os.listdir(self.folder)[1:], [])
+
+    def test_client(self) -> Deferred[None]:
+        """The client is killed and started again until its files have arrived."""
+        return Deferred.fromCoroutine(self.kill_again_and_again(kill_receiver=False))
+
+    def test_client_and_receiver(self) -> Deferred[None]:
+        """Both are killed at once and started again until the files have arrived."""
+        return Deferred.fromCoroutine(self.kill_again_and_again(kill_receiver=True))
+
+    def tearDown(self) -> Any:
+        if self.receiver is not None:
+            return self.receiver.kill().addBoth(lambda _: None)
+        return None
