@@ -37,11 +37,12 @@ from .trust import tls_error
 __all__ = ["HTTPConnection", "Reply"]
 
 LIMIT = 64 * 1024
-"""Bytes of an answer's head, with all informational ones before it, and of its body."""
+"""
+Bytes of an answer's head, with all informational ones before it, of its body, and of what is
+between the chunks of that.
+"""
 FIELDS = 256
 """Header fields of an answer."""
-FRAMING = 8 * LIMIT
-"""Bytes that a chunked body may spend on its framing: enough for chunks of one byte."""
 
 DIRECT = 12
 """Writes of a request that go straight to the kernel before other connections get their turn."""
@@ -346,6 +347,7 @@ class HTTPConnection(Protocol):
             if codings != [b"chunked"] or lengths:
                 raise MalformedReply("its body is framed in more ways than one")
             self._chunk = "size"
+            self._taken = 0
             self._keep = self._keep and recent  # RFC 9112, section 6.1
         elif lengths:
             if not re.fullmatch(rb"[0-9]{1,18}", min(lengths)):
@@ -394,7 +396,7 @@ class HTTPConnection(Protocol):
                 continue
             newline = buffer.find(b"\n", at)
             end = len(buffer) if newline < 0 else newline + 1
-            if end - at > LIMIT or self._taken + end - at > FRAMING:
+            if self._taken + end - at > LIMIT:
                 raise MalformedReply("the framing of its body does not end")
             if newline < 0:
                 break

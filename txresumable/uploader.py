@@ -227,7 +227,7 @@ class Resumable(Events):
         else:
             source, name = make_source(source, file_name)
         if type is None:
-            type = mimetypes.guess_type(name, strict=False)[0] or ""
+            type = _type_of(name)
         self._order += 1
         return ResumableFile(
             self,
@@ -771,6 +771,14 @@ class Resumable(Events):
         waiting = self._joined.begin()
         self._cancel_all()
         waiting.settle(failure)
+
+
+def _type_of(name: str) -> str:
+    """A media type, if its name tells; the first time, that takes reading tables."""
+    try:
+        return mimetypes.guess_type(name, strict=False)[0] or ""
+    except OSError:  # too many files are open
+        return ""
 
 
 class _Unreadable(PathSource):

@@ -1,0 +1,140 @@
+"""Faults that a whole process meets: memory without end, no descriptors, a clock that jumps."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Callable
+
+from .case import FaultCase
+from .child import run_child
+from .server import Peer, reply
+
+MOST = 96
+"""MiB that an uploader may have with 64 hostile answers at once."""
+
+
+class MemoryTests(FaultCase):
+    """C11, C12, C19 and C23: memory, measured from without."""
+
+    timeout = 40
+
+    async def check(self, answer: Callable[[Peer], object], *failed: str) -> None:
+        def script(peer: Peer) -> None:
+            while True:
+                peer.request()
+                answer(peer)
+
+        server = self.serve(script)
+        told = await run_child("many", server.url, 64)
+        self.assertEqual(told["failed"], list(failed))
+        self.assertLess(told["peak"], MOST, told)
+        self.assertGreaterEqual(server.connections, 64)
+
+    async def test_endless_head(self) -> None:
+        """C11: heads without end, 64 at once, cost little."""
+
+        def answer(peer: Peer) -> None:
+            peer.send(b"HTTP/1.1 200 OK\r\n")
+            while True:
+                peer.send(b"".join(b"X-%d: x\r\n" % number for number in range(1000)))
+
+        await self.check(answer, "MalformedReply")
+
+    async def test_endless_interim(self) -> None:
+        """C11: interim answers without end, 64 at once, cost little."""
+
+        def answer(peer: Peer) -> None:
+            while True:
+                peer.send(b"HTTP/1.1 100 Go on\r\n\r\n" * 1000)
+
+        await self.check(answer, "MalformedReply")
+
+    async def test_endless_body(self) -> None:
+        """C11: bodies without end, 64 at once, cost little."""
+
+        def answer(peer: Peer) -> None:
+            peer.send(b"HTTP/1.1 503 Busy\r\n\r\n")
+            while True:
+                peer.send(b"x" * 65536)
+
+        await self.check(answer, "ChunkRejected")
+
+    async def test_endless_chunks(self) -> None:
+        """C11: bodies in chunks of one byte without end, 64 at once, cost little."""
+
+        def answer(peer: Peer) -> None:
+            peer.send(b"HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while True:
+                peer.send(b"1\r\nx\r\n" * 5000)
+
+        await self.check(answer, "MalformedReply")
+
+    async def test_bomb(self) -> None:
+        """C12: bodies that would unpack to 512 MB, 64 at once, cost little."""
+        packed = gzip.compress(b"\0" * (32 << 20), 9) * 16
+
+        def answer(peer: Peer) -> None:
+            peer.send(reply(200, packed[:60000], "Content-Encoding: gzip"))
+
+        await self.check(answer, "MalformedReply")
+
+    async def test_huge_file(self) -> None:
+        """C19 and C23: a file of gigabytes, read slowly by the server, costs little."""
+        path = self.file(b"")
+        os.truncate(path, 1 << 28)
+
+        def slow(peer: Peer) -> None:
+            while True:
+                left = peer.head().length
+                while left:
+                    left -= len(peer.receive(min(left, 1 << 16)))
+                peer.send(reply(200))
+
+        server = self.serve(slow)
+        told = await run_child("large", server.url, path)
+        self.assertEqual(len(server.requests), 4)
+        self.assertLess(told["peak"], told["before"] + 24, told)
+
+
+class DescriptorTests(FaultCase):
+    """C20: no descriptors."""
+
+    async def test_none_left(self) -> None:
+        """C20: without descriptors uploads wait; when there are some again, all go on."""
+        os.mkdir("files")
+        for number in range(12):
+            self.file(b"%d" % number * 1000, f"files/{number}.bin")
+        server = self.serve(Peer.serve_all)
+        told = await run_child("starved", server.url, os.path.abspath("files"))
+        self.assertEqual(told["failed"], [])
+        self.assertGreaterEqual(min(told["waits"]), 1, told)
+        self.assertEqual(told["open"], told["before"])
+        for number in range(12):
+            self.assertEqual(server.content(f"{number}.bin"), b"%d" % number * 1000)
+
+
+class ClockTests(FaultCase):
+    """C25: the wall clock is set by an hour, while limits are waited for."""
+
+    async def check(self, hours: int) -> None:
+        told = await run_child("stepped", hours)
+        for case, error, least, most in (
+            ("connect", "ConnectTimeout", 0.5, 1.5),
+            ("answer", "StallTimeout", 0.5, 1.5),
+            ("read", "StallTimeout", 0.5, 1.5),
+            ("retry", "", 1, 3),
+            ("idle", "", 2, 5),
+        ):
+            failed, took = told[case]
+            self.assertEqual(failed, error, case)
+            # As much again as a busy machine may take for anything.
+            self.assertTrue(least - 0.05 <= took <= most + 1, f"{case}: {told}")
+
+    async def test_forward(self) -> None:
+        """C25: an hour later all of a sudden, nothing ends before its time."""
+        await self.check(1)
+
+    async def test_back(self) -> None:
+        """C25: an hour earlier all of a sudden, everything ends in time, to the second."""
+        await self.check(-1)
