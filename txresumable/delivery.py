@@ -187,14 +187,16 @@ class Delivery:
             # A test that is not answered says nothing: the chunk is sent, as resumable.js does.
             plan.tested.add(offset)
             return None
-        plan.tested.add(offset)
         verdict = classify(
             answer.status, stored=self._stored, permanent=self._test_permanent, test=True
         )
         if verdict is Verdict.STORED:
+            plan.tested.discard(offset)
+            plan.digests.pop(offset, None)
             plan.misses = 0
             self._take_whole_answer(file, answer)
             return Result(verdict, answer, found=True)
+        plan.tested.add(offset)
         if verdict is Verdict.REJECTED:
             return Result(verdict, answer, self._error(answer, url, offset))
         plan.misses += 1
@@ -257,9 +259,10 @@ class Delivery:
             if answer.status == 401 and callable(options.headers) and not asked_again:
                 asked_again = True  # a token may have run out
                 continue
-            plan.tested.add(offset)
             if verdict is Verdict.STORED:
+                plan.digests.pop(offset, None)  # of a million chunks too, nothing is kept
                 return Result(verdict, answer)
+            plan.tested.add(offset)
             return Result(verdict, answer, self._error(answer, url, offset))
 
     async def _body(self, file: ResumableFile, offset: int, head: bytes, tail: bytes) -> ChunkBody:
