@@ -25,7 +25,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 import txresumable
 from tests.example_site import ExampleSite
 from tests.examples import ROOT, Example, examples, pages
-from txresumable import Resumable
+from txresumable import Resumable, Signal
+from txresumable.events import Events
 from txresumable.options import Options
 
 _FILES = {
@@ -192,6 +193,38 @@ for _page in pages():
     setattr(PageTests, f"test_{_page.stem.replace('-', '_')}", _page_test(_page))
 
 
+class ExampleTests(SynchronousTestCase):
+    """How examples are told from what surrounds them."""
+
+    def test_every_block_is_found(self) -> None:
+        """No block of Python or of commands on any page is passed over."""
+        for page in pages():
+            written = len(re.findall(r"code-block:: (?:python|console)", page.read_text()))
+            written += len(re.findall(r"^ *\.\. test:$", page.read_text(), re.M))
+            found = [each for each in examples(page) if each.language in ("python", "console")]
+            self.assertEqual(len(found), written, page.name)
+            self.assertTrue(all(each.code.strip() for each in found), page.name)
+
+    def test_lines_are_those_of_the_page(self) -> None:
+        """What goes wrong in an example is reported with its line on the page."""
+        first = next(iter(examples(ROOT / "README.rst")))
+        lines = (ROOT / "README.rst").read_text().splitlines()
+        self.assertEqual(lines[first.line].strip(), first.code.splitlines()[0])
+
+    def test_programs(self) -> None:
+        """What runs the reactor is a program, and what awaits is not."""
+        kinds = [("react(main)\n", True), ("@react\n", True), ("await upload\n", False)]
+        for code, expected in kinds:
+            self.assertEqual(Example(ROOT, 0, "python", code).is_program, expected, code)
+
+    def test_commands(self) -> None:
+        """A backslash continues a command, and what a command prints is none."""
+        example = Example(ROOT, 0, "console", "$ twistd \\\n  --help\noutput\n$ make test\n")
+        self.assertEqual(
+            [c.split() for c in example.commands], [["twistd", "--help"], ["make", "test"]]
+        )
+
+
 class TableTests(SynchronousTestCase):
     """What pages list is there, and what is there is listed."""
 
@@ -229,12 +262,7 @@ class TableTests(SynchronousTestCase):
 
     def test_signals_are_explained(self) -> None:
         """The page on callbacks has each signal of an uploader."""
-        uploader = Resumable("https://example.com/upload", reactor=reactor)
-        signals = {
-            name
-            for name in dir(uploader)
-            if isinstance(getattr(uploader, name), txresumable.Signal)
-        }
+        signals = {name for name, each in vars(Events()).items() if isinstance(each, Signal)}
         documented = set(re.findall(r"^   \* - ``(\w+)\(", _text("callbacks"), re.M))
         self.assertEqual(signals - documented, set())
 
