@@ -82,7 +82,8 @@ class Canceller:
 
     def look(self, process: Any) -> None:
         """Nothing of what was cancelled may be left, and those who wait have been told."""
-        uploader = process.uploader
+        uploader, dispatcher = process.uploader, process.uploader._dispatcher
+        jobs, slots = dispatcher._jobs, dispatcher.slots
         for file in self.cancelled:
             index = [upload.file for upload in process.uploads].index(file)
             end = process.ends[index]
@@ -90,13 +91,13 @@ class Canceller:
                 self.wrong.append(f"{file}: not told at once: {end}")
             if file._source.is_open:
                 self.wrong.append(f"{file}: open")
-            if file in uploader._jobs or any(place[0] is file for place in uploader._timers):
+            if file in jobs or any(place[0] is file for place in dispatcher._timers):
                 self.wrong.append(f"{file}: jobs")
             if file in uploader.files or file in uploader._handles:
                 self.wrong.append(f"{file}: on a list")
-        under_way = sum(map(len, uploader._jobs.values()))
-        if uploader._slots.free + under_way != uploader._slots.number:
-            self.wrong.append(f"slots: {uploader._slots.free} free, {under_way} under way")
+        under_way = uploader.chunks_under_way
+        if slots.free + under_way != slots.number:
+            self.wrong.append(f"slots: {slots.free} free, {under_way} under way")
         if len(process.network.waiting) > under_way:
             self.wrong.append(f"requests: {process.network.waiting}")
 

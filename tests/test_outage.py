@@ -42,7 +42,7 @@ class OutageTests(UploaderTestCase):
             self.clock.advance(1)
             self.assertEqual(len(self.client.waiting), 1)
             self.client.fail(DNSLookupError())
-        self.assertEqual(uploader._slots.free, 3)
+        self.assertEqual(uploader._dispatcher.slots.free, 3)
         self.clock.advance(1)
         self.client.answer(200)
         self.assertEqual(len(self.client.waiting), 3)

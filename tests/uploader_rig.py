@@ -54,8 +54,9 @@ class UploaderTestCase(SynchronousTestCase):
         Check that an uploader has nothing under way and holds nothing.
         """
         self.assertEqual(client.waiting, [])
-        self.assertEqual(uploader._slots.free, uploader._slots.number)
-        self.assertEqual((uploader._jobs, uploader._timers, uploader._handles), ({}, {}, {}))
+        dispatcher = uploader._dispatcher
+        self.assertEqual(dispatcher.slots.free, dispatcher.slots.number)
+        self.assertEqual((dispatcher._jobs, dispatcher._timers, uploader._handles), ({}, {}, {}))
         self.assertEqual((uploader._unfinished, uploader._by_identifier), (0, {}))
         self.assertFalse(uploader.is_uploading)
         for file in self._added:

@@ -2,6 +2,7 @@
 Fault-tolerant uploads for Twisted: a client for the protocol of resumable.js.
 """
 
+from .chunk import ChunkState, ResumableChunk
 from .errors import (
     ChecksumMismatch,
     ChunkRejected,
@@ -22,7 +23,7 @@ from .errors import (
     TLSRejected,
     TransportError,
 )
-from .file import ChunkState, FileState, ResumableChunk, ResumableFile
+from .file import FileState, ResumableFile
 from .limiter import RateLimiter
 from .observers import Signal
 from .options import Options

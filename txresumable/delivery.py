@@ -12,8 +12,9 @@ from attrs import frozen
 from twisted.internet.defer import CancelledError
 
 from .body import PIECE, ChunkBody
+from .chunk import ResumableChunk
 from .errors import ChunkRejected, ConnectFailed, Redirected, StaleConnection, TransportError
-from .file import ResumableChunk, ResumableFile
+from .file import ResumableFile
 from .limiter import RateLimiter
 from .opener import AHEAD, Opener
 from .options import Options, check_headers, query_pairs

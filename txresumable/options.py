@@ -16,11 +16,12 @@ from twisted.internet.defer import Deferred
 
 from .errors import InvalidOption
 from .identifiers import safe
-from .protocol import DIALECTS, Dialect, ParameterNames, Rendering, js_string
+from .protocol import DIALECTS, Dialect, ParameterNames, Rendering, js_string, without_query
 from .retry import RetryPolicy, fixed_interval, full_jitter
 
 if TYPE_CHECKING:
-    from .file import ResumableChunk, ResumableFile
+    from .chunk import ResumableChunk
+    from .file import ResumableFile
     from .limiter import RateLimiter
 
 __all__ = ["MIB", "Options"]
@@ -34,6 +35,7 @@ Identify = Callable[["ResumableFile"], Maybe]
 PerChunk = Union[Mapping[str, object], Callable[["ResumableFile", "ResumableChunk"], Any]]
 
 _Validator = Callable[[Any, "Attribute[Any]", Any], None]
+_NO_VALUE = re.compile("[\0\r\n\ud800-\udfff]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 
 
@@ -109,9 +111,14 @@ def _target(_: object, attribute: Attribute[Any], value: object) -> None:
     if not usable or parts.username is not None or any(mark in value for mark in "\r\n\t\0"):
         _refuse(
             attribute,
-            value,
+            without_query(value),
             "must be an http:// or https:// URL with a host and without user name or password",
         )
+
+
+def _shown_target(target: object) -> str:
+    """How a target is shown: what follows the question mark may be a secret."""
+    return repr(without_query(target) if isinstance(target, str) else target)
 
 
 def _per_chunk(_: object, attribute: Attribute[Any], value: object) -> None:
@@ -147,7 +154,7 @@ def check_headers(headers: object, option: str = "headers") -> Mapping[str, str]
             raise InvalidOption(option, name, "takes header names that are HTTP tokens")
         if name.lower() in ("content-length", "transfer-encoding", "connection", "host"):
             raise InvalidOption(option, name, "cannot set the headers that frame a request")
-        if not isinstance(value, str) or any(mark in value for mark in "\r\n\0"):
+        if not isinstance(value, str) or _NO_VALUE.search(value):
             raise InvalidOption(
                 option, f"that of {name}", "takes header values that are text on one line"
             )
@@ -212,8 +219,8 @@ class Options:
     """
 
     # Where to
-    target: Target = field(validator=_target)
-    test_target: Target | None = field(default=None, validator=_target)
+    target: Target = field(validator=_target, repr=_shown_target)
+    test_target: Target | None = field(default=None, validator=_target, repr=_shown_target)
     test_method: str = field(default="GET", validator=_method)
     upload_method: str = field(default="POST", validator=_method)
     headers: PerChunk = field(factory=dict, validator=_headers, repr=False)

@@ -4,8 +4,9 @@ How far an uploader is, in numbers, for those who show it.
 
 from __future__ import annotations
 
+from .chunk import ResumableChunk
 from .events import Events
-from .file import ResumableChunk, ResumableFile
+from .file import ResumableFile
 from .observers import Signal
 
 __all__ = ["Tally"]

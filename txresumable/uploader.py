@@ -5,7 +5,6 @@ The uploader: files in, chunks out, through a few slots at a time.
 from __future__ import annotations
 
 import mimetypes
-import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
@@ -16,54 +15,34 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .agent import KeepingAgent
+from .chunk import ResumableChunk
 from .clock import steady
 from .concurrency import START, AdaptiveConcurrency
-from .delivery import Delivery, Result, settled
+from .delivery import Delivery, settled
+from .dispatcher import Dispatcher
 from .errors import (
     ChecksumMismatch,
-    ChunkTimeout,
-    ConnectFailed,
     FileRejected,
-    InvalidOption,
     ResumableError,
-    RetriesExhausted,
-    StallTimeout,
-    TransportError,
 )
 from .events import Events
-from .file import FileState, ResumableChunk, ResumableFile
+from .file import FileState, ResumableFile
 from .intake import Group, Intake, duplicate
 from .joined import Joined
 from .limiter import RateLimiter
-from .opener import Opener, out_of_descriptors
+from .opener import Opener
 from .options import Options
-from .outage import Outage
-from .protocol import Verdict
 from .queue import ChunkQueue
-from .retry import retry_after
 from .slots import Slots
 from .source import PathSource, make_source
 from .threads import run_in_thread
 from .transport import Transport
 from .upload import Upload
-from .walk import Found, walk
+from .walk import Found, Unreadable, walk
 
 __all__ = ["Resumable"]
 
 _log = Logger()
-
-
-class _Job:
-    """One attempt at one chunk, in a slot."""
-
-    __slots__ = ("attempt", "began", "cancelled", "file", "offset")
-
-    def __init__(self, file: ResumableFile, offset: int, began: float) -> None:
-        self.file = file
-        self.offset = offset
-        self.began = began
-        self.cancelled = False
-        self.attempt: Deferred[Result] | None = None
 
 
 class Resumable(Events):
@@ -93,33 +72,33 @@ class Resumable(Events):
         self._reactor = reactor
         self._clock = clock = steady(reactor)
         slots = self.options.simultaneous_uploads
-        self._adaptive = None if isinstance(slots, int) else AdaptiveConcurrency()
-        self._slots = Slots(slots if isinstance(slots, int) else START)
-        self._transport = self._make_transport(client)
+        adaptive = None if isinstance(slots, int) else AdaptiveConcurrency()
+        slots = slots if isinstance(slots, int) else START
+        self._transport = self._make_transport(client, adaptive.cap if adaptive else slots)
         self._opener = Opener(reactor)
         self._queue = ChunkQueue(self.options.prioritize_first_and_last_chunk)
         rate = self.options.max_rate
         if isinstance(rate, (int, float)):
             rate = RateLimiter(rate, reactor=reactor)
         self._delivery = Delivery(self.options, self._transport, self._opener, self._queue, rate)
+        self._dispatcher = Dispatcher(
+            self, clock, self._delivery, self._queue, Slots(slots), adaptive
+        )
         self._intake = Intake(
             clock, self._opener, lambda: self.options, self._admit, self._announce, self._twin
         )
-        self._outage = Outage()
         self._files: dict[ResumableFile, None] = {}
         self._by_identifier: dict[str, ResumableFile] = {}
         self._handles: dict[ResumableFile, Upload] = {}
-        self._jobs: dict[ResumableFile, dict[int, _Job]] = {}
-        self._timers: dict[tuple[ResumableFile, int], Any] = {}
         self._failed: list[ResumableFile] = []
         self._preparing: dict[ResumableFile, Deferred[None]] = {}
         self._walks: list[Deferred[Any]] = []
         self._joined = Joined()
         self._unfinished = self._order = 0
-        self._paused = self._started = self._pumping = self._closed = False
+        self._closed = False
         self._next_progress = 0.0
 
-    def _make_transport(self, client: Any) -> Transport:
+    def _make_transport(self, client: Any, kept: int) -> Transport:
         options = self.options
         agent = None
         if client is None:
@@ -128,7 +107,7 @@ class Resumable(Events):
                 self._clock,
                 connect_timeout=options.connect_timeout,
                 stall_timeout=options.stall_timeout,
-                kept=self._adaptive.cap if self._adaptive else self._slots.number,
+                kept=kept,
                 trust_root=options.trust_root,
                 client_certificate=options.client_certificate,
             )
@@ -202,7 +181,7 @@ class Resumable(Events):
         def walked(found: list[Found]) -> list[Upload]:
             files = []
             for each in found:
-                inner = _Unreadable(each.path, each.error) if each.error else each.path
+                inner = Unreadable(each.path, each.error) if each.error else each.path
                 name = each.relative_path.rpartition("/")[2] or each.path
                 files.append(self._make_file(inner, name, each.relative_path, None))
             return self._add(files) if files else []
@@ -222,7 +201,7 @@ class Resumable(Events):
     ) -> ResumableFile:
         if self._closed:
             raise ResumableError("the uploader is closed")
-        if isinstance(source, _Unreadable):
+        if isinstance(source, Unreadable):
             name: str = file_name or source.path
         else:
             source, name = make_source(source, file_name)
@@ -285,7 +264,7 @@ class Resumable(Events):
         preparing = Deferred.fromCoroutine(self._prepare(file))
         if not preparing.called:  # else files_added comes first, and begins the upload
             self._preparing[file] = preparing
-            preparing.addCallback(lambda _: self._pump())
+            preparing.addCallback(lambda _: self._dispatcher.pump())
         preparing.addErrback(self._broken, file)
 
     async def _prepare(self, file: ResumableFile) -> None:
@@ -297,7 +276,7 @@ class Resumable(Events):
 
     def _announce(self, group: Group) -> None:
         self._emit("files_added", group.added, group.skipped)
-        self._pump()
+        self._dispatcher.pump()
 
     def _enqueue(self, file: ResumableFile) -> None:
         if file.state is not FileState.READY:
@@ -307,8 +286,8 @@ class Resumable(Events):
             return
         self._queue.add(file)
         # The first files of many need not wait until all are looked at.
-        if self._started:
-            self._pump()
+        if self._dispatcher.started:
+            self._dispatcher.pump()
 
     # What is there -----------------------------------------------------------------------------
 
@@ -320,12 +299,12 @@ class Resumable(Events):
     @property
     def is_uploading(self) -> bool:
         """Whether any chunk is under way or waits to be tried again."""
-        return bool(self._timers) or any(self._jobs.values())
+        return self._dispatcher.is_busy
 
     @property
     def chunks_under_way(self) -> int:
         """How many chunks are being tested or sent at this moment."""
-        return sum(map(len, self._jobs.values()))
+        return self._dispatcher.under_way
 
     @property
     def fraction_completed(self) -> float:
@@ -366,25 +345,23 @@ class Resumable(Events):
 
     def upload(self) -> None:
         """Start now, or go on after :meth:`pause`; nothing if chunks are under way."""
-        if self.is_uploading and not self._paused:
+        if self.is_uploading and not self._dispatcher.paused:
             return
-        self._paused = False
-        self._started = True
+        self._dispatcher.paused = False
+        self._dispatcher.started = True
         self._emit("upload_start")
-        self._pump()
+        self._dispatcher.pump()
 
     def pause(self) -> None:
         """Stop the chunks under way and start no more, nor retries, until :meth:`resume`."""
-        if self._paused:
+        if self._dispatcher.paused:
             return
-        self._paused = True
-        for file in list(self._jobs):
-            self._stop_jobs(file)
+        self._dispatcher.pause()
         self._emit("paused")
 
     def resume(self) -> None:
         """Go on after :meth:`pause`."""
-        if self._paused:
+        if self._dispatcher.paused:
             self.upload()
 
     def cancel(self) -> None:
@@ -438,140 +415,7 @@ class Resumable(Events):
         finally:
             await self.close()
 
-    # Slots -------------------------------------------------------------------------------------
-
-    def _pump(self) -> None:
-        """
-        Fill free slots.  A token is asked for first, and only then the next chunk; a job that is
-        done at once comes back here without recursion.
-        """
-        if self._pumping or self._paused:
-            return
-        self._pumping = True
-        try:
-            while self._slots.free and not self._paused:
-                place = self._probe() if self._outage.lasts else self._queue.next()
-                if place is None:
-                    break
-                if not self._started:
-                    self._started = True
-                    self._emit("upload_start")
-                    continue
-                self._slots.take()
-                self._start(*place)
-        finally:
-            self._pumping = False
-
-    def _probe(self) -> tuple[ResumableFile, int] | None:
-        """While the server cannot be reached: the one chunk that tries."""
-        outage = self._outage
-        if outage.probe is None or not outage.probe[0]._may_send(outage.probe[1]):
-            outage.probe = self._queue.next()
-        if outage.probe is None or not outage.probe[0]._is_pending(outage.probe[1]):
-            return None
-        return outage.probe
-
-    def _start(self, file: ResumableFile, offset: int) -> None:
-        file._begin(offset)
-        job = _Job(file, offset, self._clock.seconds() if self._adaptive else 0.0)
-        self._jobs.setdefault(file, {})[offset] = job
-        if self.file_progress:
-            self._emit("file_progress", file)
-        attempt = Deferred.fromCoroutine(self._delivery.attempt(file, offset))
-        job.attempt = attempt
-        attempt.addCallbacks(
-            self._delivered, self._undelivered, callbackArgs=(job,), errbackArgs=(job,)
-        )
-        attempt.addErrback(self._broken, file)
-
-    def _free(self, job: _Job) -> bool:
-        """Give a job's slot back. :returns: whether its outcome still counts."""
-        self._slots.give_back()
-        if job.cancelled:
-            return False
-        del self._jobs[job.file][job.offset]
-        return True
-
-    def _stop_jobs(self, file: ResumableFile) -> None:
-        """Abort what is under way of a file.  Nothing begins in the freed slots by itself."""
-        pumping, self._pumping = self._pumping, True
-        for offset, job in self._jobs.pop(file, {}).items():
-            job.cancelled = True
-            if file.state is FileState.READY:
-                file._put_back(offset)
-                self._queue.add(file)
-            else:
-                file._stand_still(offset)
-                file._states[offset] = 0
-            if job.attempt is not None:
-                job.attempt.cancel()
-        self._pumping = pumping
-
-    # Outcomes ----------------------------------------------------------------------------------
-
-    def _delivered(self, result: Result, job: _Job) -> None:
-        if not self._free(job):
-            self._pump()
-            return
-        file, offset, answer = job.file, job.offset, result.answer
-        if self._adaptive is not None:
-            self._adapt(self._adaptive, job, result)
-        if self._outage.answered():
-            _log.info("The server answers again")
-        if result.verdict is Verdict.STORED:
-            self._stored(file, offset, result)
-        elif result.verdict is Verdict.RETRY:
-            assert result.error is not None
-            file._hear(offset, answer.text)
-            requested = retry_after(answer.header("Retry-After"), time.time())
-            self._retry(file, offset, result.error, requested)
-        else:
-            file._hear(offset, answer.text)
-            assert result.error is not None
-            self._fail(file, result.error)
-        self._pump()
-
-    def _adapt(self, adaptive: AdaptiveConcurrency, job: _Job, result: Result) -> None:
-        """``simultaneous_uploads="auto"``: see what this outcome says about the network."""
-        now = self._clock.seconds()
-        if result.verdict is Verdict.STORED and not result.found:
-            start, end = job.file._layout.range(job.offset)
-            self._slots.resize(adaptive.stored(now, end - start, now - job.began))
-        elif result.answer.status in (429, 503):
-            self._slots.resize(adaptive.pushed_back())
-
-    def _undelivered(self, failure: Failure, job: _Job) -> None:
-        if not self._free(job):
-            self._pump()
-            return
-        file, offset, error = job.file, job.offset, failure.value
-        if isinstance(error, ConnectFailed):
-            self._unreachable(file, offset, error)
-        elif isinstance(error, TransportError):
-            if self._adaptive is not None and isinstance(error, (StallTimeout, ChunkTimeout)):
-                self._slots.resize(self._adaptive.pushed_back())
-            self._retry(file, offset, error, None)
-        elif out_of_descriptors(error):
-            _log.info("Too many open files; {name!r} waits", name=file.file_name)
-            self._wait(file, offset, 1.0)
-        else:
-            assert isinstance(error, Exception)
-            self._fail(file, error)
-        self._pump()
-
-    def _stored(self, file: ResumableFile, offset: int, result: Result) -> None:
-        file.reply = result.answer.text
-        if self.options.checksum is not None:
-            # Not always the last answer to arrive is the last one that was given.
-            said = result.answer.header("Resumable-File-Checksum")
-            file._plan.checksum = said or file._plan.checksum
-        if file._count_stored(offset):
-            file.chunks_found += result.found
-            if self.file_progress or self.progress or self.catch_all:
-                self._emit("file_progress", file)
-            file._tell_stored(offset)
-        if file._all_stored and file.state is FileState.READY:
-            self._finish(file)
+    # Ends of files ---------------------------------------------------------------------
 
     def _finish(self, file: ResumableFile) -> None:
         """Every chunk is stored; a digest of the whole that the server gives must be ours."""
@@ -591,73 +435,6 @@ class Resumable(Events):
         comparing = self.digest(file).addCallback(compare)
         comparing.addErrback(self._broken, file)
 
-    def _retry(
-        self, file: ResumableFile, offset: int, error: Exception, requested: float | None
-    ) -> None:
-        retries = file._count_retry(offset)
-        if retries > self.options.max_chunk_retries:
-            self._fail(file, RetriesExhausted(error, retries, offset + 1))
-            return
-        delay = self._delay(retries, requested)
-        _log.info(
-            "Chunk {chunk} of {name!r} is tried again in {delay:.1f} s: {error}",
-            chunk=offset + 1,
-            name=file.file_name,
-            delay=delay,
-            error=error,
-        )
-        self._emit("file_retry", file)
-        if file.state is FileState.READY and not file._is_pending(offset):
-            self._wait(file, offset, delay)
-
-    def _delay(self, attempts: int, requested: float | None) -> float:
-        delay = self.options.policy(attempts, requested)
-        if not 0 <= delay < float("inf"):
-            raise InvalidOption("retry_policy", delay, "must give seconds to wait")
-        return delay
-
-    def _wait(self, file: ResumableFile, offset: int, delay: float) -> None:
-        file._wait(offset)
-        if delay > 0:
-            self._timers[file, offset] = self._clock.callLater(delay, self._again, file, offset)
-        else:
-            self._again(file, offset)
-
-    def _again(self, file: ResumableFile, offset: int) -> None:
-        self._timers.pop((file, offset), None)
-        file._put_back(offset)
-        self._queue.add(file)
-        self._pump()
-
-    def _unreachable(self, file: ResumableFile, offset: int, error: ConnectFailed) -> None:
-        """One chunk probes; the others wait for it, and no retry is counted against them."""
-        outage, now = self._outage, self._clock.seconds()
-        if not outage.failed(file, offset, now):
-            file._put_back(offset)
-            self._queue.add(file)
-            return
-        attempts, options = outage.failures, self.options
-        if (not outage.reached and attempts > options.max_chunk_retries) or (
-            outage.reached and now - outage.since >= options.max_offline
-        ):
-            # They share the probe, so they share its end.  What is added later tries anew.
-            waiting = [each for each in self._handles if each.state is FileState.READY]
-            pumping, self._pumping = self._pumping, True
-            for each in waiting:
-                self._fail(each, RetriesExhausted(error, attempts, offset + 1))
-            self._pumping = pumping
-            outage.give_up()
-            return
-        delay = max(self._delay(attempts, None), outage.least_delay)
-        _log.info(
-            "The server cannot be reached; next try in {delay:.1f} s: {error}",
-            delay=delay,
-            error=error,
-        )
-        self._emit("file_retry", file)
-        if file.state is FileState.READY:
-            self._wait(file, offset, delay)
-
     def _broken(self, failure: Failure, file: ResumableFile) -> None:
         error = failure.value
         assert isinstance(error, Exception)
@@ -666,6 +443,10 @@ class Resumable(Events):
     def _fail(self, file: ResumableFile, error: Exception) -> None:
         if file._unfinished:
             file._end(FileState.FAILED, error)
+
+    def _fail_all(self, error: Exception) -> None:
+        for file in [each for each in self._handles if each.state is FileState.READY]:
+            self._fail(file, error)
 
     # What files ask for (file.Owner) -----------------------------------------------------------
 
@@ -686,17 +467,13 @@ class Resumable(Events):
             preparing = self._preparing.pop(file, None)
             if preparing is not None:
                 preparing.cancel()
-        self._stop_jobs(file)
-        for place in [place for place in self._timers if place[0] is file]:
-            self._timers.pop(place).cancel()
-            file._put_back(place[1])
-        self._outage.leave(file)
+        self._dispatcher.stop(file)
 
     def proceed(self, file: ResumableFile) -> None:
         if file not in self._preparing:
             self._enqueue(file)
-        if self._started or self._intake.is_idle:
-            self._pump()
+        if self._dispatcher.started or self._intake.is_idle:
+            self._dispatcher.pump()
 
     def restart(self, file: ResumableFile) -> None:
         if self._closed:
@@ -739,8 +516,8 @@ class Resumable(Events):
         tell_waiters()
         handle._settle(result, heard=heard)
         self._check_joined()
-        if self._started:
-            self._pump()
+        if self._dispatcher.started:
+            self._dispatcher.pump()
 
     def _report(self, file: ResumableFile) -> None:
         error = file.error
@@ -755,9 +532,9 @@ class Resumable(Events):
 
     def _check_end(self) -> None:
         """Tell once that nothing is left to do."""
-        if self._unfinished or self._walks or not self._started:
+        if self._unfinished or self._walks or not self._dispatcher.started:
             return
-        self._started = False
+        self._dispatcher.started = False
         failed, self._failed = self._failed, []
         if self._files or failed:
             self._emit("completed", failed)
@@ -779,16 +556,3 @@ def _type_of(name: str) -> str:
         return mimetypes.guess_type(name, strict=False)[0] or ""
     except OSError:  # too many files are open
         return ""
-
-
-class _Unreadable(PathSource):
-    """A folder that could not be read, on its way to tell so."""
-
-    __slots__ = ("_error",)
-
-    def __init__(self, path: str, error: OSError) -> None:
-        super().__init__(path)
-        self._error = error
-
-    def open(self) -> None:
-        raise self._error

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-__all__ = ["Found", "walk"]
+from .source import PathSource
+
+__all__ = ["Found", "Unreadable", "walk"]
 
 
 @frozen
@@ -54,3 +56,21 @@ def _below(directory: str, relative: str) -> Iterator[Found]:
             yield from _below(entry.path, inner)
         else:
             yield Found(entry.path, inner)
+
+
+class Unreadable(PathSource):
+    """
+    A folder that could not be read, on its way to tell so.
+
+    :param path: the folder.
+    :param error: what opening it as a file is going to raise.
+    """
+
+    __slots__ = ("_error",)
+
+    def __init__(self, path: str, error: OSError) -> None:
+        super().__init__(path)
+        self._error = error
+
+    def open(self) -> None:
+        raise self._error

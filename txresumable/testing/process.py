@@ -164,9 +164,12 @@ class Process:
         for upload in self.uploads:
             if upload.file._source.is_open:
                 found.append(f"open: {upload.file.file_name}")
-        if uploader._slots.free != uploader._slots.number:
-            found.append(f"slots: {uploader._slots.free} of {uploader._slots.number}")
-        for name in ("_jobs", "_timers", "_handles", "_by_identifier"):
+        slots = uploader._dispatcher.slots
+        if slots.free != slots.number:
+            found.append(f"slots: {slots.free} of {slots.number}")
+        if uploader.is_uploading:
+            found.append("chunks under way")
+        for name in ("_handles", "_by_identifier"):
             if getattr(uploader, name):
                 found.append(f"{name}: {getattr(uploader, name)}")
         return found
