@@ -179,9 +179,7 @@ class Transport:
         :raises InsecureCredentials: if credentials would go out unencrypted and must not.
         :raises InvalidOption: if the URL has characters that a URL cannot have.
         """
-        if not url.isascii() or not url.isprintable() or " " in url:
-            shown = without_query(url.partition("?")[0])
-            raise InvalidOption("target", shown, "must give URLs that are encoded")
+        _check_url(url)
         self._guard.check(url, headers)
         if fresh and self._agent is not None:
             self._agent.drop_idle(url.encode("ascii"))
@@ -222,6 +220,15 @@ class Transport:
         closed: Deferred[None] = Deferred()
         closed.callback(None)
         return closed
+
+
+def _check_url(url: object) -> None:
+    """:raises InvalidOption: for what would not stay on the first line of a request."""
+    if not isinstance(url, str):
+        raise InvalidOption("target", url, "must give URLs as text")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        shown = without_query(url.partition("?")[0])
+        raise InvalidOption("target", shown, "must give URLs that are encoded")
 
 
 class _Exchange:

@@ -122,7 +122,7 @@ class FaultCase(TestCase):
         self._servers.append(server)
         return server
 
-    def uploader(self, target: str, **options: Any) -> Resumable:
+    def uploader(self, target: Any, **options: Any) -> Resumable:
         """An uploader without patience, which is closed in the end."""
         given: dict[str, Any] = {
             "reactor": reactor,

@@ -134,7 +134,7 @@ async def starved(url: str, folder: str) -> dict[str, Any]:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, limit))
     paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
-    starvation = Starvation(3)
+    starvation = Starvation(2)
     observer: Any = starvation.hear
     globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
     resumable = uploader(url, simultaneous_uploads=6, chunk_retry_interval=0.05, connect_timeout=1)

@@ -239,8 +239,8 @@ class ReplyTests(FaultCase):
 
     async def test_encoded(self) -> None:
         """C12: an encoded body is refused, a bomb not unpacked, and identity is asked for."""
+        packed = gzip.compress(b"\0" * 1_000_000)
         for coding in ("gzip", "GZIP", "deflate", "br", "x-gzip", "identity, gzip"):
-            packed = gzip.compress(b"\0" * 60_000_000, 9)
             answer = reply(200, packed[:1000], f"Content-Encoding: {coding}")
             with self.assertRaises(MalformedReply):
                 await self.ask(answer)

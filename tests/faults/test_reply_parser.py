@@ -109,7 +109,7 @@ def outcome(data: bytes, cuts: list[int], end: type[Exception], bodiless: bool) 
 class ParserTests(SynchronousTestCase):
     """The parser against anything."""
 
-    @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         replies,
         st.lists(st.integers(0, 3 * LIMIT), max_size=12),
