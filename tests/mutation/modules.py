@@ -1,0 +1,30 @@
+"""
+Which tests have to notice faults in which module; the quickest come first.
+"""
+
+from __future__ import annotations
+
+__all__ = ["TESTS"]
+
+TESTS: dict[str, tuple[str, ...]] = {
+    "chunks": ("tests.test_chunks",),
+    "protocol": ("tests.test_protocol",),
+    "retry": ("tests.test_retry",),
+    "identifiers": ("tests.test_identifiers",),
+    "rules": ("tests.test_rules",),
+    "options": ("tests.test_options",),
+    "limiter": ("tests.test_limiter",),
+    "slots": ("tests.test_slots",),
+    "concurrency": ("tests.test_concurrency",),
+    "outage": ("tests.test_outage",),
+    "queue": ("tests.test_queue",),
+    "observers": ("tests.test_observers",),
+    "uploader": (
+        "tests.test_uploader",
+        "tests.test_outage",
+        "tests.test_delivery",
+        "tests.test_intake",
+    ),
+    "file": ("tests.test_file", "tests.test_upload", "tests.test_uploader"),
+    "delivery": ("tests.test_delivery", "tests.test_uploader"),
+}
