@@ -4,6 +4,7 @@ The uploader: what users write, hear and get, over a fake client.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from io import BytesIO
 from typing import Any
@@ -20,6 +21,7 @@ from txresumable import (
     InvalidOption,
     ResumableError,
     RetriesExhausted,
+    SourceChanged,
 )
 from txresumable.testing import Reply
 
@@ -590,6 +592,18 @@ class ChecksumTests(UploaderTestCase):
                 self.client.answer(200, headers=said)
             error = self.failureResultOf(upload, ChecksumMismatch).value
             self.assertEqual(error.received, "00")
+
+    def test_changed_before_the_comparison(self) -> None:
+        """A file that was written to after its last chunk was sent is said to have changed."""
+        path = self.file(b"x" * 20)
+        upload = self.uploader(checksum="sha256", test_chunks=False).add_file(path)
+        self.client.answer(200)
+        with open(path, "wb") as file:
+            file.write(b"y" * 20)
+        os.utime(path, (1, 1))
+        digest = hashlib.sha256(b"x" * 20).hexdigest()
+        self.client.answer(200, headers={"Resumable-File-Checksum": f"sha256:{digest}"})
+        self.failureResultOf(upload, SourceChanged)
 
     def test_damaged_on_the_way(self) -> None:
         """A chunk that arrives damaged is sent again."""

@@ -429,6 +429,7 @@ class Resumable(Events):
             if file.state is not FileState.READY or not file._all_stored:
                 return
             if ours != theirs:
+                file._source.check()  # what was written to since then has another digest now
                 raise ChecksumMismatch(file.file_name, ours, theirs)
             file._end(FileState.COMPLETED, None)
 

@@ -43,7 +43,7 @@ class FaultyNetwork(FakeClient):
         clock: Any,
         receiver: ScriptedReceiver,
         weather: Weather,
-        note: Callable[[str], None] = lambda line: None,
+        note: Callable[[str], None] | None = None,
     ) -> None:
         """
         :param clock: an ``IReactorTime``: how time passes for the network.
@@ -193,6 +193,8 @@ class FaultyNetwork(FakeClient):
         return damaged
 
     def _say(self, request: SentRequest, what: str) -> None:
+        if self._note is None:
+            return
         names, parameters = self._receiver.names, dict(request.query)
         name = parameters.get(names.file_name, "?")
         number = parameters.get(names.chunk_number, "?")

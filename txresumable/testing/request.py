@@ -112,6 +112,7 @@ class SentRequest:
         self._pieces: list[bytes] = []
         self._producer: Any = None
         self._data = data
+        self._query: list[tuple[str, str]] | None = None
 
     def __repr__(self) -> str:
         return f"<SentRequest {self.method} {self.url.partition('?')[0]}>"
@@ -205,7 +206,9 @@ class SentRequest:
     @property
     def query(self) -> list[tuple[str, str]]:
         """The parameters in the URL, decoded and in order."""
-        return parse_qsl(urlsplit(self.url).query, keep_blank_values=True)
+        if self._query is None:
+            self._query = parse_qsl(urlsplit(self.url).query, keep_blank_values=True)
+        return self._query
 
     @property
     def parts(self) -> list[Part]:

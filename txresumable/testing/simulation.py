@@ -191,7 +191,8 @@ class Simulation:
 
     def _start(self) -> None:
         self._restarting = False
-        network = FaultyNetwork(self.clock, self.receiver, self._weather, self._say)
+        say = self._say if self._note is not None else None
+        network = FaultyNetwork(self.clock, self.receiver, self._weather, say)
         self.processes.append(Process(self.clock, network, self.schedule, self.files, self._random))
 
     def _say(self, line: str) -> None:
