@@ -31,7 +31,7 @@ from .errors import (
 )
 from .trust import tls_error
 
-__all__ = ["KeepingAgent", "ReadyHeaders"]
+__all__ = ["KeepingAgent", "ReadyHeaders", "RequestURL", "request_url"]
 
 IDLE = 4.0
 """Seconds that a connection is kept without use: less than any server's limit that we know."""
@@ -59,6 +59,16 @@ class ReadyHeaders(Headers):
 
     def addRawHeader(self, name: Any, value: Any) -> None:
         pass
+
+
+class RequestURL(bytes):
+    """
+    The URL of a request for who wraps an agent: its origin, which is soon parsed.
+
+    :ivar path: what is to be asked for there, path and query.
+    """
+
+    path = b"/"
 
 
 @define(eq=False)
@@ -133,7 +143,7 @@ class KeepingAgent:
             whole, and fails with a :class:`~txresumable.errors.TransportError` or
             :class:`~txresumable.errors.TLSRejected`.  Cancelling it aborts the connection.
         """
-        prefix, path = _split(uri)
+        prefix, path = (bytes(uri), uri.path) if type(uri) is RequestURL else _split(uri)
         origin = self._origins.get(prefix) or self._origin(prefix)
         head = _head(
             method, path if path[:1] == b"/" else b"/" + path, origin.host, headers, bodyProducer
@@ -352,8 +362,22 @@ def _split(uri: bytes) -> tuple[bytes, bytes]:
     """The origin of a URL, and the rest."""
     slash = uri.find(b"/", 8)
     question = uri.find(b"?", 8)
-    cut = min(end for end in (slash, question, len(uri)) if end >= 0)
+    cut = slash if slash >= 0 else len(uri)
+    if 0 <= question < cut:
+        cut = question
     return uri[:cut], uri[cut:]
+
+
+def request_url(uri: bytes) -> RequestURL:
+    """
+    Split a URL.
+
+    :param uri: encoded.
+    """
+    prefix, path = _split(uri)
+    url = RequestURL(prefix)
+    url.path = path
+    return url
 
 
 def _host_field(origin: bytes) -> bytes:

@@ -87,6 +87,19 @@ class Reply:
         self.previousResponse = response
 
 
+@define(eq=False)
+class _Known:
+    """A head that was read before: a server says nearly the same of each chunk."""
+
+    head: bytes
+    version: tuple[bytes, int, int]
+    code: int
+    phrase: bytes
+    headers: Headers
+    keep: bool
+    left: int | None
+
+
 @implementer(IPushProducer, IConsumer, IHandshakeListener)
 class HTTPConnection(Protocol):
     """
@@ -123,6 +136,7 @@ class HTTPConnection(Protocol):
         self._direct = self.keeps_nothing = False
         self._behind = False
         self._credit = DIRECT
+        self._known: _Known | None = None
         self.idle_since = seconds()
         self._waiting: Deferred[Reply] | None = None
         self._reset(None)
@@ -313,6 +327,11 @@ class HTTPConnection(Protocol):
                 return False
             head, self._buffer = self._buffer[: end.start()], self._buffer[end.end() :]
             self._taken += end.end()
+            known = self._known
+            if known is not None and known.head == head and not self._bodiless:
+                reply = Reply(known.version, known.code, known.phrase, known.headers)
+                self._keep, self._left = known.keep, known.left
+                return self._answers(reply, self._taken > end.end())
             lines = head.split(b"\n")
             status = _STATUS.match(lines[0].removesuffix(b"\r"))
             if status is None:
@@ -322,11 +341,21 @@ class HTTPConnection(Protocol):
                 break
             if code == 101:
                 raise MalformedReply("it switches protocols")
-        if self._taken > end.end():
-            self._heard = self._seconds()  # what came before was not yet the answer
+        informed = self._taken > end.end()
         headers = _fields(lines[1:])
-        self._reply = Reply((b"HTTP", 1, int(status[1])), code, status[3] or b"", headers)
-        self._frame(self._reply, headers)
+        reply = Reply((b"HTTP", 1, int(status[1])), code, status[3] or b"", headers)
+        self._frame(reply, headers)
+        if not self._chunk and not self._bodiless and not headers.hasHeader(b"content-encoding"):
+            self._known = _Known(
+                head, reply.version, code, reply.phrase, headers, self._keep, self._left
+            )
+        return self._answers(reply, informed)
+
+    def _answers(self, reply: Reply, informed: bool) -> bool:
+        """Take an answer whose head is read, and whether informational ones came before."""
+        if informed:
+            self._heard = self._seconds()  # what came before was not yet the answer
+        self._reply = reply
         self._stop_early()
         return True
 

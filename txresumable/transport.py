@@ -20,7 +20,7 @@ from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 
-from .agent import KeepingAgent, ReadyHeaders
+from .agent import KeepingAgent, ReadyHeaders, RequestURL, request_url
 from .body import ChunkBody
 from .connection import LIMIT, Reply
 from .credentials import CredentialsGuard
@@ -73,7 +73,10 @@ class Answer:
 
 
 class _ReadyURL(EncodedURL):
-    """An encoded URL that is not taken apart and put together again for each request."""
+    """
+    An encoded URL that is not taken apart and put together again for each request: neither here
+    nor by those whom treq hands it on to, who hear of no more than its origin.
+    """
 
     def __init__(self, text: str) -> None:
         self._ready_text = text
@@ -81,8 +84,12 @@ class _ReadyURL(EncodedURL):
     def to_uri(self) -> _ReadyURL:
         return self
 
-    def to_text(self, with_password: bool = False) -> str:
-        return self._ready_text
+    def to_text(self, with_password: bool = False) -> Any:
+        return self
+
+    def encode(self, encoding: str) -> RequestURL:
+        """As treq turns a URL into bytes."""
+        return request_url(self._ready_text.encode(encoding))
 
 
 class _NoCookies(CookieJar):
