@@ -45,6 +45,12 @@ class ChunkLayoutTests(SynchronousTestCase):
         start, end = (layout := ChunkLayout(size, chunk_size, True)).range(layout.count - 1)
         self.assertTrue(0 < end - start <= chunk_size)
 
+    def test_rounds_down_by_default(self) -> None:
+        """The number of chunks follows from the rest, by the floor rule if not told otherwise."""
+        self.assertEqual(ChunkLayout(1999, 1000).count, 1)
+        self.assertEqual(ChunkLayout(1999, 1000, True).count, 2)
+        self.assertRaises(TypeError, ChunkLayout, 1999, 1000, False, 3)
+
     def test_knows_its_bounds(self) -> None:
         """There is no chunk before the first nor after the last."""
         layout = ChunkLayout(3000, 1000)

@@ -1,13 +1,23 @@
+import hashlib
 import re
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.strategies import hostile_names
 from txresumable.chunks import ChunkLayout
 from txresumable.file import ResumableFile
-from txresumable.identifiers import SAMPLE, SAMPLES, Fingerprint, fingerprint, resumable_js, safe
+from txresumable.identifiers import (
+    SAMPLE,
+    SAMPLES,
+    Fingerprint,
+    content,
+    fingerprint,
+    resumable_js,
+    safe,
+)
 
 
 def a_file(
@@ -48,6 +58,25 @@ class SafeTests(SynchronousTestCase):
             re.fullmatch(r"[0-9A-Za-z_-]{1,128}", safe(a_file(name, size=size, chunk=1 << 50)))
         )
 
+    def test_name_is_short(self) -> None:
+        """No more than 48 characters of a name are kept."""
+        self.assertEqual(safe(a_file("n" * 49)).split("-")[1], "n" * 48)
+
+
+class ContentTests(SynchronousTestCase):
+    def test_is_the_same_again(self) -> None:
+        """From the digest of the content and the chunk size: this very text, in any process."""
+
+        class Owner:
+            def digest(self, file: ResumableFile) -> Deferred[str]:
+                return succeed("0123456789abcdef" * 4)
+
+        file = a_file("d/some file")
+        file._owner = Owner()  # type: ignore[assignment]
+        named = hashlib.sha256(b"0123456789abcdef" * 4 + b":5").hexdigest()
+        identifier = self.successResultOf(content(file))
+        self.assertEqual(identifier, "10-somefile-" + named[:32])
+
 
 class ResumableJsTests(SynchronousTestCase):
     def test_as_the_browser(self) -> None:
@@ -58,7 +87,21 @@ class ResumableJsTests(SynchronousTestCase):
 
 class FingerprintTests(SynchronousTestCase):
     def look(self, content: bytes, mtime: int | None = 1) -> Fingerprint:
-        return fingerprint(len(content), mtime, lambda at, size: content[at : at + size])
+        def read(at: int, size: int) -> bytes:
+            self.assertTrue(0 <= at < at + size <= len(content), (at, size))
+            return content[at : at + size]
+
+        return fingerprint(len(content), mtime, read)
+
+    def test_is_the_same_again(self) -> None:
+        """A restarted process looks at the same bytes, whatever its version."""
+        content = bytes(at * at % 251 for at in range(200_000))
+        whole = hashlib.sha256(content).digest()
+        self.assertEqual(self.look(content, None), Fingerprint(200_000, None, whole))
+        for short in (b"", content[:65536]):
+            self.assertEqual(self.look(short).sample, hashlib.sha256(short).digest())
+        samples = bytes.fromhex("4be872a5e1676217934167cac93abe43ba61d05d21680f65533f5ea181eb45cf")
+        self.assertEqual(self.look(content, 5), Fingerprint(200_000, 5, samples))
 
     def test_small_files_are_read_whole(self) -> None:
         """Any byte of a small file tells."""

@@ -22,7 +22,9 @@ class FullJitterTests(SynchronousTestCase):
 
     def test_may_be_nothing(self) -> None:
         """Full jitter begins at no wait at all."""
-        self.assertEqual(full_jitter(uniform=lambda low, high: low)(5, None), 0)
+        bounds: list[float] = []
+        self.assertEqual(full_jitter(uniform=lambda *each: bounds.extend(each) or 0)(5, None), 0)
+        self.assertEqual(bounds, [0, 8])
 
     def test_honours_the_server(self) -> None:
         """Nobody comes back before the server said, up to five minutes."""
@@ -46,6 +48,13 @@ class RetryAfterTests(SynchronousTestCase):
     def test_seconds(self) -> None:
         """A number is seconds."""
         self.assertEqual(retry_after(" 120 ", 0), 120)
+        self.assertEqual(retry_after("0", 5), 0)
+        self.assertEqual(retry_after("999999999", 0), 999999999)
+
+    def test_ages(self) -> None:
+        """What has more than nine digits is some thirty years, however many there are."""
+        for value in ("1000000001", "9" * 10, "9" * 11, "9" * 5000):
+            self.assertEqual(retry_after(value, 0), 1e9)
 
     def test_date(self) -> None:
         """A date is seconds from now, and none if it is past."""

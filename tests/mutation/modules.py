@@ -21,10 +21,16 @@ TESTS: dict[str, tuple[str, ...]] = {
     "observers": ("tests.test_observers",),
     "uploader": (
         "tests.test_uploader",
+        "tests.test_intake",
         "tests.test_outage",
         "tests.test_delivery",
-        "tests.test_intake",
+    ),
+    "dispatcher": (
+        "tests.test_uploader",
+        "tests.test_outage",
+        "tests.test_delivery",
     ),
     "file": ("tests.test_file", "tests.test_upload", "tests.test_uploader"),
+    "chunk": ("tests.test_file", "tests.test_uploader"),
     "delivery": ("tests.test_delivery", "tests.test_uploader"),
 }

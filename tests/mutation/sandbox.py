@@ -73,7 +73,7 @@ class Sandbox:
         """
         self._folder = folder
         ignored = shutil.ignore_patterns("__pycache__", ".*", "_trial_temp*", "node_modules")
-        for name in ("txresumable", "tests"):
+        for name in ("txresumable", "tests", "benchmarks"):
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)
             compileall.compile_dir(folder / name, quiet=1)
         for name in PRELOADED:
