@@ -8,7 +8,8 @@ How a page is written so that its examples run, one after the other:
   fragments of a page share their names, as if typed into one session; they may ``await`` at the
   top level; ``reactor`` is there, everything else they import.
 - ``.. code-block:: console`` holds commands, each after ``$``.  Those of this package run in a
-  process; one that serves runs until the page ends.
+  process; one that serves runs until the page ends.  What installs, builds or measures is shown
+  only: git, make, pip, and Python with the name of a script.
 - A comment ``.. test:`` with indented Python below it is a fragment that readers do not see: what
   has to be there before, and what must hold afterwards.
 - A comment ``.. needs: NAME VERSION`` keeps what follows it in its section from running with an
