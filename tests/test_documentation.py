@@ -43,7 +43,7 @@ _SHOWN_ONLY = ("git", "make", "pip")
 class PageTests(TestCase):
     """The examples of each page, in order, in a folder with files to upload."""
 
-    timeout = 60
+    timeout = 180
 
     def setUp(self) -> None:
         folder = Path(self.mktemp())
