@@ -4,8 +4,9 @@ One request out, one answer back: the only user of treq.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from http.cookiejar import Cookie, CookieJar
 from typing import Any
 
@@ -244,6 +245,7 @@ class _Exchange:
     __slots__ = (
         "_again",
         "_body",
+        "_collector",
         "_ended_by",
         "_headers",
         "_limit",
@@ -272,6 +274,7 @@ class _Exchange:
         self._body = body
         self._again = again
         self._ended_by: Failure | None = None
+        self._collector: _Collector | None = None
         self._limit: Any = None
         self._watch: Any = None
         self._moved = 0.0
@@ -325,14 +328,11 @@ class _Exchange:
             return
         self._move()
         coding = response.headers.getRawHeaders("content-encoding") or []
+        self._collector = collector = _Collector(partial(self._read, response))
+        response.deliverBody(collector)
         if any(value.lower() not in ("", "identity") for value in coding):
-            self._request = None
-            response.deliverBody(_Collector(self._move, lambda *_: None, 0))
-            self._end(Failure(MalformedReply(f"its body is encoded as {coding[0][:40]!r}")))
-            return
-        response.deliverBody(
-            _Collector(self._move, lambda body, ended: self._read(response, body, ended), LIMIT)
-        )
+            error = MalformedReply(f"its body is encoded as {coding[0][:40]!r}")
+            self._end_by(Failure(error))
 
     def _read(self, response: Any, body: bytes, ended: Failure | None) -> None:
         if ended is None:
@@ -378,6 +378,8 @@ class _Exchange:
         if request is not None:
             request.addErrback(lambda _: None)
             request.cancel()
+        if self._collector is not None:
+            self._collector.stop()
         if body is not None:
             body.stopProducing()
         self._end(failure)
@@ -400,35 +402,35 @@ class _Exchange:
 
 
 class _Collector(Protocol):
-    """Collects a body up to a limit."""
+    """Collects a body up to the limit."""
 
-    def __init__(self, moved: Any, done: Any, limit: int) -> None:
-        self._moved = moved
-        self._done = done
-        self._limit = limit
-        self._pieces: list[bytes] = []
-        self._size = 0
+    def __init__(self, done: Callable[[bytes, Failure | None], object]) -> None:
+        self._done: Callable[[bytes, Failure | None], object] | None = done
+        self._content = b""
 
     def dataReceived(self, data: bytes) -> None:
-        self._moved()
-        room = self._limit - self._size
-        self._pieces.append(data[: max(room, 0)])
-        self._size += len(data)
-        if self._size > self._limit:
+        content = self._content + data
+        self._content = content[:LIMIT]
+        if len(content) > LIMIT:
             self._finish(None)
-            stop = getattr(self.transport, "abortConnection", None) or getattr(
-                self.transport, "stopProducing", None
-            )
-            if stop is not None:
-                stop()
+            self.stop()
 
     def connectionLost(self, reason: Failure = Failure(ResponseDone())) -> None:  # noqa: B008
         self._finish(None if reason.check(ResponseDone, PotentialDataLoss) else reason)
 
+    def stop(self) -> None:
+        """Take no more, and tell nothing."""
+        self._done = None
+        stop = getattr(self.transport, "abortConnection", None) or getattr(
+            self.transport, "stopProducing", None
+        )
+        if stop is not None:
+            stop()
+
     def _finish(self, ended: Failure | None) -> None:
         done, self._done = self._done, None
         if done is not None:
-            done(b"".join(self._pieces), ended)
+            done(self._content, ended)
 
 
 def _transport_error(failure: Failure) -> Exception:

@@ -374,6 +374,14 @@ class UploadReplyTests(FaultCase):
             cookies = [each.field("cookie") for each in server.requests]
             self.assertEqual(cookies, [None] + 4 * ["session=1" if wanted else None])
 
+    async def test_no_proxy(self) -> None:
+        """C15: proxies that the environment names are not used: that takes a client."""
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            self.patch(os, "environ", {**os.environ, name: "http://127.0.0.1:1"})
+        server = self.serve(Peer.serve_all)
+        await self.uploader(server.url).add_file(self.file(BODY))
+        self.assertEqual(server.content("upload.bin"), BODY)
+
     async def test_many_refusals(self) -> None:
         """C22: the bodies of refusals are read to the end and the connections used again."""
         answer = reply(503, b"busy " * 2000, "Retry-After: 0")
