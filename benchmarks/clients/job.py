@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
 
+KEPT = 256
+
 
 class Piece(NamedTuple):
     """One chunk to send: where to, from which open file, and which bytes."""
@@ -81,8 +83,8 @@ class Job:
         Every chunk, its parameters in the URL.
 
         The part of the URL that all chunks of a file share is built once, which is what a careful
-        user of a plain HTTP client would do. Files are closed as soon as no chunk of them can be in
-        flight, the last few by the end of the process.
+        user of a plain HTTP client would do. Files are closed when no chunk of them can be in
+        flight any more, the last few by the end of the process.
         """
         descriptors: list[int] = []
         for path in self.files:
@@ -94,9 +96,7 @@ class Job:
             for number in range(os.path.getsize(path) // self.chunk_size):
                 url = f"{self.url}?resumableChunkNumber={number + 1}{shared}"
                 yield Piece(url, descriptors[-1], number * self.chunk_size, self.chunk_size)
-            if (
-                len(descriptors) > self.at_once
-            ):  # a chunk of the oldest cannot be in flight any more
+            if len(descriptors) > KEPT:  # so far behind is none of the threads
                 os.close(descriptors.pop(0))
 
 
