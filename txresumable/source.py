@@ -14,6 +14,7 @@ import io
 import os
 import stat
 import threading
+from abc import ABC, abstractmethod
 from typing import IO, Any
 
 from twisted.python.filepath import FilePath
@@ -32,7 +33,7 @@ _NOWAIT = getattr(os, "RWF_NOWAIT", None)
 _scratch = memoryview(bytearray(128 * 1024))
 
 
-class Source:
+class Source(ABC):
     """
     Bytes of a known size, by offset.
 
@@ -54,10 +55,11 @@ class Source:
         """Give back what :meth:`open` took.  Safe to call twice."""
         self.is_open = False
 
+    @abstractmethod
     def look(self) -> Fingerprint:
         """Size, time and samples of what is open, for later checks.  Blocks."""
-        raise NotImplementedError  # pragma: no cover
 
+    @abstractmethod
     def check(self) -> None:
         """:raises SourceChanged: if it is no longer what :meth:`look` saw."""
 
@@ -73,9 +75,9 @@ class Source:
         """
         return None
 
+    @abstractmethod
     def read(self, start: int, size: int) -> bytes:
         """So many bytes.  Blocks.  :raises SourceChanged: if they are not there."""
-        raise NotImplementedError  # pragma: no cover
 
     def _changed(self, reason: str) -> SourceChanged:
         return SourceChanged(self.path, reason)
@@ -293,6 +295,9 @@ class BytesSource(Source):
 
     def look(self) -> Fingerprint:
         return fingerprint(len(self._content), None, self.read)
+
+    def check(self) -> None:
+        """Bytes do not change."""
 
     def glance(self, start: int, size: int) -> bytes | memoryview | None:
         return self._content[start : start + size]
