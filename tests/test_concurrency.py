@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from itertools import count, groupby
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.links import LINKS, Link, goodput
@@ -13,6 +16,120 @@ def adapted(link: Link, seed: int = 1) -> tuple[float, int]:
     adaptive = AdaptiveConcurrency()
     found = goodput(link, lambda: adaptive.number, adaptive.stored, seed=seed)
     return found, adaptive.number
+
+
+def follow(
+    adaptive: AdaptiveConcurrency,
+    rate: Callable[[int], float],
+    chunks: int,
+    seconds: Callable[[int], float] | None = None,
+) -> str:
+    """
+    Let chunks arrive one after another.
+
+    :param rate: from a number of slots to chunks a second.
+    :param seconds: from a number of slots to how long a chunk takes.
+    :returns: the numbers, one after another, each with how many chunks arrived by it.
+    """
+    now, numbers = 0.0, []
+    for _ in range(chunks):
+        number = adaptive.number
+        numbers.append(number)
+        now += 1 / rate(number)
+        took = seconds(number) if seconds else number / rate(number)
+        assert adaptive.stored(now, 1000, took) == adaptive.number
+    return " ".join(f"{number}:{len(list(each))}" for number, each in groupby(numbers))
+
+
+class StepTests(SynchronousTestCase):
+    """
+    Its steps, one by one.
+
+    A window is twice as many chunks as there are slots, but 8 at least; after each but the first,
+    as many as there are slots are not looked at: three times the number in all, or 8 and it.
+    """
+
+    def test_doubles_up_to_the_cap(self) -> None:
+        """
+        While that pays it doubles; at the cap, now and then it tries if one less would do.  The
+        first time that is after the window of the last trial and six quiet ones, later after six
+        quiet ones, one that finds no room for more, and six more.
+        """
+        self.assertEqual(
+            follow(AdaptiveConcurrency(), lambda number: 10.0 * number, 1500),
+            "3:8 6:18 12:36 16:384 15:45 16:672 15:45 16:292",
+        )
+
+    def test_finds_the_least_that_is_enough(self) -> None:
+        """
+        Where more than four bring nothing: it goes back to six, tries seven, waits, then goes
+        down; three are too few.  From then on it tries five and three, in turns.
+        """
+        self.assertEqual(
+            follow(AdaptiveConcurrency(), lambda number: 10.0 * min(number, 4), 576),
+            "3:8 6:18 12:36 7:21 6:126 5:15 4:12 3:11 4:84 5:15 4:84 3:11 4:84 5:15 4:36",
+        )
+
+    def test_flees_from_a_queue(self) -> None:
+        """Where more slots bring nothing but longer times, it goes down by a quarter at once."""
+        self.assertEqual(
+            follow(
+                AdaptiveConcurrency(),
+                lambda number: 10.0 * min(number, 4),
+                600,
+                lambda number: 0.1 if number <= 3 else number / 10,
+            ),
+            "3:8 6:18 12:36 7:21 4:84 3:11 4:84 5:15 3:77 2:10 3:77 4:12 5:15 3:77 2:10 3:45",
+        )
+
+    def test_goes_down_to_one(self) -> None:
+        """Where one is enough, it stays at one and tries two now and then."""
+        self.assertEqual(
+            follow(AdaptiveConcurrency(), lambda number: 10.0, 550),
+            "3:8 6:18 4:12 5:15 4:84 3:11 2:10 1:72 2:10 1:126 2:10 1:126 2:10 1:38",
+        )
+
+    def test_caps(self) -> None:
+        """A cap below the number that it begins with, and one that doubling would exceed."""
+        self.assertEqual(
+            follow(AdaptiveConcurrency(2), lambda number: 10.0 * number, 300),
+            "2:78 1:9 2:140 1:9 2:64",
+        )
+        self.assertEqual(
+            follow(AdaptiveConcurrency(4), lambda number: 10.0 * number, 60), "3:8 4:52"
+        )
+
+    def test_goes_by_how_it_is_now(self) -> None:
+        """Where two are enough, that is found while the network becomes slower, too."""
+        chunk = count()
+        self.assertEqual(
+            follow(
+                AdaptiveConcurrency(4),
+                lambda number: 10.0 * min(number, 2) * 0.9995 ** next(chunk),
+                600,
+            ),
+            "3:8 4:96 3:11 2:10 1:9 2:70 4:12 3:11 2:7[35 chars]2:53",
+        )
+
+    def test_after_a_push(self) -> None:
+        """Half of it, once for chunks that were under way together; then quiet; then one more."""
+        adaptive = AdaptiveConcurrency()
+        follow(adaptive, lambda number: 10.0 * number, 80)
+        self.assertEqual((adaptive.number, adaptive.pushed_back()), (16, 8))
+        self.assertEqual(adaptive.pushed_back(), 8)
+        self.assertEqual(
+            follow(adaptive, lambda number: 10.0 * number, 300),
+            "8:168 9:27 10:30 11:33 12:36 13:6",
+        )
+
+    def test_no_time(self) -> None:
+        """Chunks that take no time, or have no bytes, do not count as infinitely fast."""
+        adaptive = AdaptiveConcurrency()
+        for _ in range(100):
+            self.assertEqual(adaptive.stored(0.0, 0, 0.0), 3)
+        for _ in range(8):
+            adaptive.stored(1.0, 0, 0.0)
+        self.assertEqual(adaptive.number, 6)
 
 
 class AdaptiveConcurrencyTests(SynchronousTestCase):

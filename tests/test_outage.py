@@ -5,8 +5,10 @@ When the network is down.
 from __future__ import annotations
 
 from twisted.internet.error import ConnectionRefusedError, DNSLookupError
+from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable import RetriesExhausted
+from txresumable import ResumableFile, RetriesExhausted
+from txresumable.outage import Outage
 from txresumable.retry import full_jitter
 from txresumable.testing import FaultyNetwork, Forecast, SentRequest, Weather
 
@@ -24,6 +26,61 @@ class FixedChance:
 
     def choice(self, values: tuple[type[Exception], ...]) -> type[Exception]:
         return values[0]
+
+
+class StateTests(SynchronousTestCase):
+    """
+    What is remembered of an outage.
+    """
+
+    def setUp(self) -> None:
+        self.outage = Outage()
+        self.first, self.second = (
+            ResumableFile(None, None, name, name, "", 1, 1)  # type: ignore[arg-type]
+            for name in "ab"
+        )
+
+    def test_begins_and_ends(self) -> None:
+        """It begins with the first failure, and an answer ends it."""
+        outage = self.outage
+        self.assertFalse(outage.answered())
+        self.assertTrue(outage.failed(self.first, 3, 50.0))
+        self.assertTrue(outage.failed(self.first, 3, 60.0))
+        self.assertEqual((outage.lasts, outage.failures, outage.since), (True, 2, 50.0))
+        self.assertTrue(outage.answered())
+        self.assertFalse(outage.answered())
+        self.assertEqual((outage.lasts, outage.failures, outage.probe), (False, 0, None))
+        self.assertTrue(outage.failed(self.second, 0, 70.0))
+        self.assertEqual((outage.failures, outage.since), (1, 70.0))
+
+    def test_one_counts(self) -> None:
+        """Only the failures of the chunk that probes are counted."""
+        outage = self.outage
+        outage.failed(self.first, 3, 1.0)
+        for file, offset in ((self.first, 2), (self.second, 3)):
+            self.assertFalse(outage.failed(file, offset, 2.0))
+        self.assertEqual((outage.failures, outage.probe), (1, (self.first, 3)))
+
+    def test_leaving(self) -> None:
+        """Only the file that probes can stop probing; the outage goes on."""
+        self.outage.leave(self.first)
+        self.outage.failed(self.first, 0, 1.0)
+        self.outage.leave(self.second)
+        self.assertEqual(self.outage.probe, (self.first, 0))
+        self.outage.leave(self.first)
+        self.assertEqual((self.outage.probe, self.outage.lasts), (None, True))
+
+    def test_least_delay(self) -> None:
+        """Nobody tries more often than once a second for long, however often it failed."""
+        delays = []
+        for _ in range(6):
+            self.outage.failed(self.first, 0, 1.0)
+            delays.append(self.outage.least_delay)
+        self.assertEqual(delays, [0.1, 0.2, 0.4, 0.8, 1.0, 1.0])
+        self.outage.failures = 10**6
+        self.assertEqual(self.outage.least_delay, 1.0)
+        self.outage.give_up()
+        self.assertFalse(self.outage.lasts)
 
 
 class OutageTests(UploaderTestCase):

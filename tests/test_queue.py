@@ -88,7 +88,8 @@ class ChunkQueueTests(SynchronousTestCase):
     def test_following(self) -> None:
         """The files that come next can be looked at without taking anything."""
         queue, files = ChunkQueue(), [self.file(order, 1) for order in range(5)]
-        for file in files:
+        for file in files * 2:
             queue.add(file)
         self.assertEqual(queue.following(2), files[:2])
+        self.assertEqual(sorted(queue.following(10), key=lambda file: file._order), files)
         self.assertEqual(len(self.drain(queue)), 5)
