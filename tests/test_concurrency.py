@@ -108,7 +108,7 @@ class StepTests(SynchronousTestCase):
                 lambda number: 10.0 * min(number, 2) * 0.9995 ** next(chunk),
                 600,
             ),
-            "3:8 4:96 3:11 2:10 1:9 2:70 4:12 3:11 2:7[35 chars]2:53",
+            "3:8 4:96 3:11 2:10 1:9 2:70 4:12 3:11 2:70 1:9 2:70 3:11 2:70 1:9 2:70 3:11 2:53",
         )
 
     def test_after_a_push(self) -> None:
