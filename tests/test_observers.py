@@ -86,3 +86,24 @@ class OutcomeTests(SynchronousTestCase):
         self.failureResultOf(first, CancelledError)
         outcome.settle(1)
         self.assertEqual(self.successResultOf(second), 1)
+
+    def test_is_awaited(self) -> None:
+        """It is as long as anybody waits who was not told and has not cancelled."""
+        outcome: Outcome[int] = Outcome()
+        self.assertIs(outcome.is_awaited, False)
+        first, second = outcome.wait(), outcome.wait()
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.assertIs(outcome.is_awaited, True)
+        outcome.settle(1)
+        self.assertIs(outcome.is_awaited, False)
+        self.assertEqual(self.successResultOf(second), 1)
+
+    def test_forgets_who_cancelled(self) -> None:
+        """Who comes and goes leaves nothing behind."""
+        outcome: Outcome[int] = Outcome()
+        for _ in range(3):
+            waiter = outcome.wait()
+            waiter.cancel()
+            self.failureResultOf(waiter, CancelledError)
+        self.assertFalse(outcome.is_awaited)
