@@ -37,6 +37,62 @@ class RateLimiterTests(SynchronousTestCase):
             passed = self.run_for(10, clock, RateLimiter(rate, reactor=clock), size=size)
             self.assertApproximates(passed / (rate * 10), 1.0, 0.02)
 
+    def test_is_exact(self) -> None:
+        """The first piece goes at once; the next when the first is paid for, and not before."""
+        clock = Clock()
+        limiter = RateLimiter(10.0, reactor=clock)
+        self.assertIsNone(limiter.reserve(100))
+        waiting = [limiter.reserve(50), limiter.reserve(20)]
+        fired: list[float] = []
+        for each in waiting:
+            assert each is not None
+            each.addCallback(lambda _: fired.append(clock.seconds()))
+        for _ in range(2000):
+            clock.advance(1 / 128)
+        self.assertEqual(fired, [10.0, 15.0])
+        clock.advance(16.95 - clock.seconds())
+        waited = limiter.reserve(10)
+        assert waited is not None
+        self.assertNoResult(waited)
+        clock.advance(0.05)
+        self.successResultOf(waited)
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_idle_time_is_not_saved_up(self) -> None:
+        """After any pause no more goes at once than a twentieth of a second's worth."""
+        clock = Clock()
+        limiter = RateLimiter(1000.0, reactor=clock)
+        for pause in (100.0, 0.06, 0.05, 1e6):
+            clock.advance(pause)
+            passed = 0
+            while (waiting := limiter.reserve(10)) is None:
+                passed += 10
+            self.assertEqual(passed, 60, pause)  # the last on credit
+            clock.advance(0.05)
+            self.successResultOf(waiting)
+
+    def test_quantum(self) -> None:
+        """Pieces are a twentieth of a second's worth, but for very small rates and for none."""
+        clock = Clock()
+        for rate, quantum in ((1e6, 50_000), (20_500, 1025), (20_460, 1024), (1, 1024)):
+            self.assertEqual(RateLimiter(rate, reactor=clock).quantum, quantum)
+        self.assertEqual(RateLimiter(None, reactor=clock).quantum, 1 << 30)
+
+    def test_a_new_rate_is_not_for_the_past(self) -> None:
+        """What was earned before is earned at the old rate."""
+        clock = Clock()
+        limiter = RateLimiter(1000.0, reactor=clock)
+        limiter.reserve(1000)
+        waiting = limiter.reserve(10)
+        assert waiting is not None
+        clock.advance(0.5)
+        limiter.rate = 100
+        self.assertEqual(limiter.rate, 100)
+        clock.advance(4.99)
+        self.assertNoResult(waiting)
+        clock.advance(0.01)
+        self.successResultOf(waiting)
+
     def test_is_shared(self) -> None:
         """Two users of one limiter have one rate between them."""
         clock = Clock()

@@ -1,11 +1,14 @@
 from typing import Any
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable.errors import InvalidOption
+from txresumable.identifiers import safe
 from txresumable.options import MIB, Options, check_headers, query_pairs
+from txresumable.protocol import DIALECTS, Rendering
 
 
 class OptionsTests(SynchronousTestCase):
@@ -30,6 +33,156 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(options.permanent, {400, 401, 403, 404, 409, 415, 500, 501})
         self.assertEqual(options.min_file_size, 1)
         self.assertEqual((options.connect_timeout, options.stall_timeout), (30, 60))
+
+    def test_all_defaults(self) -> None:
+        """No default changes unnoticed."""
+        options = Options(target="http://h")
+        found = {name: getattr(options, name) for name in Options.__slots__ if name[:1] != "_"}
+        unset = {name for name, value in found.items() if value is None}
+        self.assertEqual(
+            {name: value for name, value in found.items() if value is not None},
+            {
+                "target": "http://h",
+                "test_method": "GET",
+                "upload_method": "POST",
+                "headers": {},
+                "query": {},
+                "with_credentials": False,
+                "insecure_credentials": "warn",
+                "dialect": "resumable",
+                "method": "multipart",
+                "chunk_format": "blob",
+                "set_chunk_type_from_file": False,
+                "parameter_namespace": "",
+                "chunk_size": 1048576,
+                "force_chunk_size": False,
+                "simultaneous_uploads": 3,
+                "prioritize_first_and_last_chunk": False,
+                "test_chunks": True,
+                "generate_unique_identifier": safe,
+                "min_file_size": 1,
+                "file_type": (),
+                "max_chunk_retries": 100,
+                "connect_timeout": 30.0,
+                "stall_timeout": 60.0,
+                "max_offline": 86400.0,
+                "throttle_progress_callbacks": 0.5,
+            },
+        )
+        self.assertLessEqual(
+            {
+                "test_target",
+                "checksum",
+                "max_files",
+                "max_file_size",
+                "permanent_errors",
+                "chunk_retry_interval",
+                "retry_policy",
+                "chunk_timeout",
+                "max_rate",
+                "preprocess",
+                "preprocess_file",
+            },
+            unset,
+        )
+
+    def test_bounds(self) -> None:
+        """The least and the most that each option takes."""
+        for option, value in [
+            ("chunk_size", 1),
+            ("simultaneous_uploads", 1),
+            ("simultaneous_uploads", "auto"),
+            ("max_chunk_retries", 0),
+            ("min_file_size", 0),
+            ("max_file_size", 1),
+            ("max_file_size", None),
+            ("max_files", 1),
+            ("max_files", None),
+            ("connect_timeout", 0.001),
+            ("stall_timeout", 0.001),
+            ("chunk_timeout", 0),
+            ("chunk_timeout", None),
+            ("chunk_retry_interval", 0),
+            ("chunk_retry_interval", None),
+            ("throttle_progress_callbacks", 0),
+            ("max_offline", 0),
+            ("max_rate", 0.5),
+            ("max_rate", None),
+            ("permanent_errors", frozenset((100, 599))),
+            ("permanent_errors", None),
+        ]:
+            taken = getattr(Options(target="http://h", **{option: value}), option)
+            self.assertEqual(taken, value, option)
+        for option in ("connect_timeout", "stall_timeout"):
+            self.refuses(option, 0.0009)
+        for option in ("max_offline", "throttle_progress_callbacks", "chunk_timeout"):
+            self.refuses(option, -0.001)
+        for option in ("max_offline", "throttle_progress_callbacks"):
+            self.refuses(option, None)
+        self.assertEqual(
+            Options(target="http://h", min_file_size=0, max_file_size=0).max_file_size, 0
+        )
+
+    def test_hooks(self) -> None:
+        """What is to be called is callable, or nothing."""
+        for option in (
+            "preprocess",
+            "preprocess_file",
+            "generate_unique_identifier",
+            "max_files_error_callback",
+            "retry_policy",
+        ):
+            self.assertIn("callable", self.refuses(option, "a text"))
+            self.assertIs(getattr(Options(target="http://h", **{option: len}), option), len)
+        for option in ("headers", "query"):
+            self.refuses(option, 5)
+            self.assertIs(getattr(Options(target="http://h", **{option: len}), option), len)
+
+    def test_texts(self) -> None:
+        """Methods are tokens; a namespace is text; types are extensions and media types."""
+        for option in ("test_method", "upload_method"):
+            for value in ("", "GET /", 5, None, b"GET", "P\u00d6ST"):
+                self.refuses(option, value)
+            self.assertEqual(getattr(Options(target="http://h", **{option: "PUT"}), option), "PUT")
+        self.refuses("parameter_namespace", None)
+        for value in ("", " ", [""], [5], ["png", None]):
+            self.assertRaises(InvalidOption, Options, target="http://h", file_type=value)
+        for value, taken in [(" JPG ", ("jpg",)), (["a", ".B"], ("a", ".b")), ([], ())]:
+            self.assertEqual(Options(target="http://h", file_type=value).file_type, taken)
+
+    def test_rendering(self) -> None:
+        """How requests are written follows from the options."""
+        plain = Options(target="http://h").rendering
+        self.assertEqual(plain, Rendering(chunk_size=MIB))
+        told = Options(
+            target="http://h",
+            dialect="simple",
+            chunk_size=7,
+            parameter_namespace="ns",
+            chunk_format="base64",
+            set_chunk_type_from_file=True,
+            checksum="sha256",
+            file_parameter_name="f",
+        ).rendering
+        self.assertEqual(
+            told,
+            Rendering(
+                names=evolve(DIALECTS["simple"].names, file="f"),
+                namespace="ns",
+                chunk_size=7,
+                base64=True,
+                type_from_file=True,
+                checksum=True,
+                custom_query_first=True,
+                in_url=False,
+            ),
+        )
+        self.assertTrue(Options(target="http://h", method="octet").rendering.octet)
+
+    def test_policy(self) -> None:
+        """Waits are random and grow, if no interval and no policy is given."""
+        self.assertEqual(Options(target="http://h").policy(1, 200.0), 200.0)
+        self.assertEqual(Options(target="http://h", chunk_retry_interval=0).policy(9, None), 0)
 
     def test_numbers(self) -> None:
         """Numbers that cannot be are refused."""

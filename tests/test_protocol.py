@@ -64,6 +64,27 @@ class ClassifyTests(SynchronousTestCase):
         self.assertEqual(found[Verdict.REDIRECTED], list(range(300, 400)))
         self.assertIn(204, found[Verdict.RETRY])
 
+    def test_as_flow_js(self) -> None:
+        """202 is success too, five are permanent, of tests as well."""
+        for name in ("flow", "simple"):
+            dialect = DIALECTS[name]
+            found: dict[Verdict, list[int]] = {}
+            for status in range(200, 600):
+                verdict = classify(status, stored=dialect.stored, permanent=dialect.permanent)
+                found.setdefault(verdict, []).append(status)
+            self.assertEqual(found[Verdict.STORED], [200, 201, 202])
+            self.assertEqual(found[Verdict.REJECTED], [404, 413, 415, 500, 501])
+            self.assertEqual(dialect.test_permanent, dialect.permanent)
+            self.assertEqual((dialect.custom_query_first, dialect.in_url), (True, False))
+        dialect = DIALECTS["resumable"]
+        self.assertEqual((dialect.custom_query_first, dialect.in_url), (False, True))
+        self.assertEqual(dialect.test_permanent, frozenset())
+
+    def test_an_upload_is_asked_if_not_told(self) -> None:
+        """A status that is not listed is something to try again, not a chunk to send."""
+        none: frozenset[int] = frozenset()
+        self.assertIs(classify(404, stored=none, permanent=none), Verdict.RETRY)
+
     def test_tests_never_fail_a_file(self) -> None:
         """Whatever a test is answered, the chunk is sent if it is not there."""
         dialect = DIALECTS["resumable"]
@@ -84,15 +105,56 @@ class TextTests(SynchronousTestCase):
 
     def test_js_strings(self) -> None:
         """Large and small floats as JavaScript writes them."""
-        self.assertEqual(
-            [js_string(v) for v in (0.5, 1e20, -2.0, 10**30)][:3],
-            ["0.5", "100000000000000000000", "-2"],
-        )
-        self.assertRaises(TypeError, js_string, b"bytes")
+        for value, written in {
+            0.5: "0.5",
+            -0.0: "0",
+            -2.0: "-2",
+            100.0: "100",
+            -1234.5: "-1234.5",
+            1e20: "100000000000000000000",
+            123456789012345680000.0: "123456789012345680000",
+            1e21: "1e+21",
+            -1.5e300: "-1.5e+300",
+            0.1: "0.1",
+            0.0123: "0.0123",
+            0.000001: "0.000001",
+            0.0000012: "0.0000012",
+            1e-7: "1e-7",
+            -1.25e-9: "-1.25e-9",
+            5e-324: "5e-324",
+            float("inf"): "Infinity",
+            float("-inf"): "-Infinity",
+        }.items():
+            self.assertEqual(js_string(value), written)
+        self.assertEqual(js_string(float("nan")), "NaN")
+
+    def test_js_values(self) -> None:
+        """Whatever else JavaScript's String() has a text for."""
+        for value, written in [
+            ("text", "text"),
+            (True, "true"),
+            (False, "false"),
+            (None, "null"),
+            (-7, "-7"),
+            (10**30, "1" + "0" * 30),
+            ([1, None, "x", [True, ()]], "1,,x,true,"),
+            ((), ""),
+        ]:
+            self.assertEqual(js_string(value), written)
+        for other in (b"bytes", {}, object()):
+            self.assertRaises(TypeError, js_string, other)
 
     def test_without_query(self) -> None:
         """What may be logged has no secrets."""
-        self.assertEqual(without_query("https://u:p@h:8/x?token=1#f"), "https://h:8/x")
+        for url, shown in {
+            "https://u:p@h:8/x?token=1#f": "https://h:8/x",
+            "https://u:p@x@h/": "https://h/",
+            "http://[::1/x?token=1#f": "http://[::1/x",
+            "http://u:p@[::1/x#token": "http://[::1/x",
+            "http://h/a//b?c": "http://h/a//b",
+            "": "",
+        }.items():
+            self.assertEqual(without_query(url), shown)
 
 
 class RangesTests(SynchronousTestCase):
@@ -144,6 +206,44 @@ class TemplateTests(SynchronousTestCase):
         template = Template(Rendering(chunk_size=1000), facts())
         url = template.upload_url("http://h/u?x=1", self.chunk, [("a", "b")])
         self.assertEqual(url, "http://h/u?x=1&" + self.NINE + "&a=b")
+
+    def test_numbers_come_first(self) -> None:
+        """A custom query in the order in which JavaScript walks an object."""
+        query = [(name, "") for name in ("b", "10", "2", "a", "01", "4294967295", "4294967294")]
+        order = ["2", "10", "4294967294", "b", "a", "01", "4294967295"]
+        template = Template(Rendering(), facts())
+        url = template.test_url("http://h/u", self.chunk, query)
+        pairs = urlsplit(url).query.split("&")
+        self.assertEqual([pair.partition("=")[0] for pair in pairs][:7], order)
+        pairs = template.upload_pairs(self.chunk, query)
+        names = [pair.partition("=")[0] for pair in pairs]
+        self.assertEqual([*names[:3], *names[-4:]], order)
+        url = template.test_url("http://h/u", self.chunk, [("b", "1"), ("a", "2")])
+        self.assertTrue(url.startswith("http://h/u?b=1&a=2&"), url)
+
+    def test_targets_become_ascii(self) -> None:
+        """As a browser's URL layer has it: host, path and query each in its own way."""
+        template = Template(Rendering(chunk_size=1000), facts())
+        for target, start in {
+            "http://h": "http://h/?",
+            "http://h/é %2F'{a}?ä='#f": "http://h/%C3%A9%20%2F'%7Ba%7D?%C3%A4=%27&",
+            "https://bücher.example:8/": "https://xn--bcher-kva.example:8/?",
+            "http://h/x?": "http://h/x?&",
+        }.items():
+            self.assertEqual(template.test_url(target, self.chunk, ()), start + self.NINE)
+
+    def test_remembers_one_of_a_kind(self) -> None:
+        """A custom query that is new for each chunk does not fill the memory."""
+        template = Template(Rendering(), facts())
+        for number in range(5):
+            query = [("n", str(number))]
+            for url in (
+                template.test_url("http://h/u", self.chunk, query),
+                template.upload_url("http://h/u", self.chunk, query),
+            ):
+                self.assertIn(f"n={number}", url)
+            self.assertIn(b"%d" % number, template.upload("u", self.chunk, query).head)
+        self.assertEqual(len(template._ready), 3)
 
     def test_fragments_are_left_out(self) -> None:
         """Parameters after a fragment would not be sent."""
@@ -237,6 +337,8 @@ class TemplateTests(SynchronousTestCase):
         )
         template = Template(rendering, facts())
         self.assertEqual(template.upload_url("http://h/u", self.chunk, [("a", "b")]), "http://h/u")
+        url = template.upload_url("http://h/u?x=1", self.chunk, [("a", "b")])
+        self.assertEqual(url, "http://h/u?x=1")
         parts = body_of(*_split(template.upload("http://h/u", self.chunk, [("a", "b")])))
         names = [part.get_param("name", header="Content-Disposition") for part in parts]
         self.assertEqual(names[:3], ["a", "flowChunkNumber", "flowChunkSize"])

@@ -188,7 +188,7 @@ def _constant(node: ast.Constant) -> Iterator[ast.AST]:
 def _return(node: ast.Return) -> Iterator[ast.AST]:
     if node.value is None:
         yield ast.Pass()
-    elif not (isinstance(node.value, ast.Constant) and node.value.value is None):
+    elif not isinstance(node.value, ast.Constant) or node.value.value not in (None, True, False):
         yield ast.Return(ast.Constant(None))
 
 
