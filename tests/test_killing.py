@@ -91,7 +91,7 @@ class KillingTests(TestCase):
     Equal at the end, and hardly anything sent twice.
     """
 
-    timeout = 60 + 4 * KILLS
+    timeout = 120 + 20 * KILLS
 
     def setUp(self) -> None:
         self.random = Random(5)
@@ -123,6 +123,8 @@ class KillingTests(TestCase):
         for each in (enough, done):
             each.addCallback(lambda _: None if either.called else either.callback(None))
         await either
+        if "ended" in client.lines:
+            self.assertIn("done", " ".join(client.lines), client.errors.decode())
         await deferLater(reactor, self.random.random() * 0.01, lambda: None)
         dying = [client.kill()] + ([receiver.kill()] if kill_receiver else [])
         for each in dying:
