@@ -1,0 +1,246 @@
+"""
+Chunks through slots: how many at once, what is told, and what is logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost, ConnectionRefusedError
+from twisted.logger import LogLevel, globalLogPublisher
+
+from txresumable import ChunkRejected, RetriesExhausted
+
+from .uploader_rig import UploaderTestCase
+
+
+class AutoTests(UploaderTestCase):
+    """
+    ``simultaneous_uploads="auto"``.
+    """
+
+    def rounds(self, number: int, status: int = 200) -> list[int]:
+        """
+        Let all that is under way take a second, and then be answered.
+
+        :returns: how many were under way, again and again.
+        """
+        found = []
+        for _ in range(number):
+            found.append(len(self.client.waiting))
+            self.clock.advance(1)
+            for _ in list(self.client.waiting):
+                self.client.answer(status)
+        return found
+
+    def test_grows(self) -> None:
+        """It begins with three, and takes more where that pays."""
+        self.clock.advance(1000)
+        uploader = self.uploader(simultaneous_uploads="auto", test_chunks=False)
+        upload = uploader.add_file(b"x" * 2000, file_name="a")
+        self.assertEqual(self.rounds(9), [3, 3, 3, 6, 6, 6, 12, 12, 12])
+        self.assertEqual(len(self.client.waiting), 16)
+        upload.file.cancel()
+        self.assert_cancelled(upload)
+
+    def test_what_was_there_says_nothing(self) -> None:
+        """Chunks that are found on the server do not count: no byte of them was sent."""
+        uploader = self.uploader(simultaneous_uploads="auto")
+        upload = uploader.add_file(b"x" * 300, file_name="a")
+        self.assertEqual(self.rounds(10), [3] * 10)
+        self.successResultOf(upload)
+        self.assertEqual(upload.file.chunks_found, 30)
+
+    def test_a_server_that_pushes_back(self) -> None:
+        """429 and 503 halve the number of slots; another status does not."""
+        for status, number in ((429, 1), (503, 1), (502, 3)):
+            uploader = self.uploader(simultaneous_uploads="auto", test_chunks=False)
+            upload = uploader.add_file(b"x" * 300, file_name="a")
+            self.assertEqual(self.rounds(1, status), [3])
+            self.clock.advance(1)
+            self.assertEqual(len(self.client.waiting), number, status)
+            upload.file.cancel()
+            self.assert_cancelled(upload)
+
+    def test_an_answer_that_never_comes(self) -> None:
+        """A time-out halves it as well; a connection that breaks does not."""
+
+        def wait() -> None:
+            self.clock.advance(10)
+
+        def lose() -> None:
+            for _ in list(self.client.waiting):
+                self.client.fail(ConnectionLost())
+
+        events: tuple[tuple[Callable[[], None], dict[str, float], int], ...] = (
+            (wait, {"chunk_timeout": 10}, 1),
+            (wait, {"stall_timeout": 10}, 1),
+            (lose, {}, 3),
+        )
+        for happen, options, number in events:
+            uploader = self.uploader(simultaneous_uploads="auto", test_chunks=False, **options)
+            upload = uploader.add_file(b"x" * 300, file_name="a")
+            happen()
+            self.assertEqual(len(self.client.waiting), number, options)
+            upload.file.cancel()
+            self.assert_cancelled(upload)
+
+    def test_fixed(self) -> None:
+        """A number that was given stays, whatever the server answers."""
+        uploader = self.uploader(simultaneous_uploads=2, test_chunks=False)
+        upload = uploader.add_file(b"x" * 1000, file_name="a")
+        self.assertEqual(self.rounds(20), [2] * 20)
+        self.rounds(1, 503)
+        self.clock.advance(1)
+        self.assertEqual(len(self.client.waiting), 2)
+        upload.file.cancel()
+        self.assert_cancelled(upload)
+
+
+class TellingTests(UploaderTestCase):
+    """
+    What is told and logged while chunks go their way.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.logged: list[Any] = []
+        globalLogPublisher.addObserver(self.logged.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.logged.append)
+
+    def lines(self) -> list[tuple[LogLevel, str]]:
+        """What the library logged so far, without what it was filled in with."""
+        return [
+            (event["log_level"], event["log_format"])
+            for event in self.logged
+            if event.get("log_namespace", "").startswith("txresumable")
+        ]
+
+    def test_logs_a_retry(self) -> None:
+        """A retry is logged with its chunk, its file, and when it will be."""
+        upload = self.uploader(test_chunks=False).add_file(b"x" * 10, file_name="a")
+        self.client.answer(503)
+        self.clock.advance(1)
+        self.client.answer(200)
+        self.successResultOf(upload)
+        [event] = [event for event in self.logged if "is tried again" in event["log_format"]]
+        self.assertEqual(event["log_level"], LogLevel.info)
+        self.assertEqual((event["chunk"], event["name"], event["delay"]), (1, "a", 1.0))
+        self.assertEqual(event["error"].status, 503)
+
+    def test_logs_an_outage(self) -> None:
+        """That the server cannot be reached, and that it answers again, is logged."""
+        upload = self.uploader(test_chunks=False).add_file(b"x" * 10, file_name="a")
+        self.client.fail(ConnectionRefusedError())
+        self.clock.advance(1)
+        self.client.answer(200)
+        self.successResultOf(upload)
+        levels, texts = zip(*self.lines(), strict=True)
+        self.assertEqual(set(levels), {LogLevel.info})
+        self.assertTrue(texts[0].startswith("The server cannot be reached"), texts)
+        self.assertEqual(texts[1], "The server answers again")
+
+    def test_logs_a_failure(self) -> None:
+        """A file that fails is warned of; one that arrives is not worth a line."""
+        uploader = self.uploader(test_chunks=False)
+        self.successResultOf(self.arrived(uploader.add_file(b"x", file_name="a")))
+        self.assertEqual(self.lines(), [])
+        upload = uploader.add_file(b"x", file_name="b")
+        self.client.answer(404)
+        self.failureResultOf(upload, ChunkRejected)
+        [(level, text)] = self.lines()
+        self.assertEqual((level, text), (LogLevel.warn, "{name!r} failed: {error}"))
+
+    def arrived(self, upload: Deferred[Any]) -> Deferred[Any]:
+        self.answer_all()
+        return upload
+
+    def test_progress_of_small_chunks(self) -> None:
+        """file_progress fires as a chunk begins and when it is stored, before it is told of."""
+        uploader, heard = self.uploader(test_chunks=False, simultaneous_uploads=1), []
+        uploader.file_progress.register(
+            lambda file: heard.append(("progress", file.fraction_completed))
+        )
+        uploader.chunk_completed.register(lambda file, chunk: heard.append(("chunk", chunk.number)))
+        uploader.add_file(b"x" * 20, file_name="a")
+        self.answer_all()
+        self.assertEqual(
+            heard,
+            [
+                *(("progress", 0.0), ("progress", 0.5), ("chunk", 1)),
+                *(("progress", 0.5), ("progress", 1.0), ("chunk", 2)),
+            ],
+        )
+
+    def test_progress_for_others(self) -> None:
+        """progress and catch_all follow file_progress, also if nobody listens to that."""
+        for name in ("progress", "catch_all"):
+            heard: list[tuple[Any, ...]] = []
+            uploader = self.uploader(test_chunks=False)
+            upload = uploader.add_file(b"x" * 10, file_name="a")
+            getattr(uploader, name).register(lambda *args, heard=heard: heard.append(args))
+            self.client.answer(200)
+            self.successResultOf(upload)
+            self.assertIn(() if name == "progress" else ("file_progress", upload.file), heard)
+
+    def test_retries_are_told(self) -> None:
+        """file_retry fires for each chunk that will be tried again, and for each failed probe."""
+        uploader, heard = self.uploader(test_chunks=False), []
+        uploader.file_retry.register(heard.append)
+        upload = uploader.add_file(b"x" * 20, file_name="a")
+        self.client.answer(503)
+        self.client.fail(ConnectionLost())
+        self.assertEqual(heard, [upload.file] * 2)
+        self.assertEqual([chunk.retries for chunk in upload.file.chunks], [1, 1])
+        self.clock.advance(1)
+        self.client.fail(ConnectionRefusedError())
+        self.client.fail(ConnectionRefusedError())
+        self.assertEqual(heard, [upload.file] * 3)
+        self.clock.advance(1)
+        self.answer_all()
+        self.successResultOf(upload)
+
+    def test_what_the_server_said_last(self) -> None:
+        """A chunk keeps the server's last word while it waits; the file has the last one."""
+        uploader = self.uploader(test_chunks=False, max_chunk_retries=1)
+        upload = uploader.add_file(b"x" * 20, file_name="a")
+        self.client.answer(503, b"not now")
+        self.client.answer(200, b"thanks")
+        file = upload.file
+        self.assertEqual([chunk.message for chunk in file.chunks], ["not now", ""])
+        self.assertEqual(file.reply, "thanks")
+        self.clock.advance(1)
+        self.client.answer(503, b"not ever")
+        error = self.failureResultOf(upload, RetriesExhausted).value
+        self.assertEqual((error.attempts, error.chunk_number), (2, 1))
+        self.assertEqual(file.chunks[0].message, "not ever")
+        rejected = uploader.add_file(b"x", file_name="b")
+        self.client.answer(400, b"never")
+        self.failureResultOf(rejected, ChunkRejected)
+        self.assertEqual(rejected.file.chunks[0].message, "never")
+
+    def test_an_interval_of_nothing(self) -> None:
+        """Without a wait a chunk is tried again at once, and no timer is made."""
+        uploader = self.uploader(test_chunks=False, chunk_retry_interval=0)
+        upload = uploader.add_file(b"x", file_name="a")
+        for _ in range(3):
+            self.client.answer(503)
+            self.assertEqual(len(self.client.waiting), 1)
+            self.assertEqual(uploader._dispatcher._timers, {})
+        self.client.answer(200)
+        self.successResultOf(upload)
+
+    def test_counts_what_is_under_way(self) -> None:
+        """How many chunks are under way; one that waits for its next try is not."""
+        uploader = self.uploader(test_chunks=False)
+        upload = uploader.add_file(b"x" * 20, file_name="a")
+        self.assertEqual((uploader.chunks_under_way, uploader.is_uploading), (2, True))
+        self.client.answer(503)
+        self.client.answer(503)
+        self.assertEqual((uploader.chunks_under_way, uploader.is_uploading), (0, True))
+        self.clock.advance(1)
+        self.answer_all()
+        self.successResultOf(upload)
+        self.assertEqual((uploader.chunks_under_way, uploader.is_uploading), (0, False))
