@@ -244,3 +244,33 @@ class TellingTests(UploaderTestCase):
         self.answer_all()
         self.successResultOf(upload)
         self.assertEqual((uploader.chunks_under_way, uploader.is_uploading), (0, False))
+
+
+class ProgressTests(UploaderTestCase):
+    """
+    What is told while a chunk of many pieces is on its way.
+    """
+
+    def times(self, name: str, throttle: float) -> list[float]:
+        """When an event fired in the first two seconds of five that a chunk takes."""
+        uploader = self.uploader(
+            test_chunks=False,
+            chunk_size=1_000_000,
+            max_rate=200_000,
+            throttle_progress_callbacks=throttle,
+        )
+        upload = uploader.add_file(b"x" * 1_000_000, file_name="a")
+        began, heard = self.clock.seconds(), []
+        getattr(uploader, name).register(lambda *_: heard.append(self.clock.seconds() - began))
+        self.clock.pump([1 / 8] * 16)
+        upload.file.cancel()
+        self.assert_cancelled(upload)
+        return [each for each in heard if each <= 2]
+
+    def test_is_throttled(self) -> None:
+        """A file tells at most twice a second, or as often as is wanted, that it moves."""
+        for name in ("file_progress", "progress"):
+            self.assertEqual(self.times(name, 0.5), [0.125, 0.625, 1.125, 1.625])
+            self.assertEqual(self.times(name, 1), [0.125, 1.125])
+        self.assertEqual(set(self.times("file_progress", 0)), {each / 8 for each in range(1, 17)})
+        self.assertEqual(len(set(self.times("catch_all", 0.25))), 8)
