@@ -147,6 +147,8 @@ class Sink:
 
     def reset(self) -> dict[str, float]:
         """What was counted since the last time; the counters start anew."""
+        if self._process.poll() is not None:
+            raise SystemExit(f"The sink has ended, with code {self._process.returncode}.")
         with urllib.request.urlopen(self.url + "/reset", timeout=30) as reply:
             counters: dict[str, float] = json.load(reply)
         return counters
