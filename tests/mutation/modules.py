@@ -20,12 +20,15 @@ TESTS: dict[str, tuple[str, ...]] = {
     "queue": ("tests.test_queue",),
     "observers": ("tests.test_observers",),
     "uploader": (
+        "tests.test_steering",
+        "tests.test_dispatcher",
         "tests.test_uploader",
         "tests.test_intake",
         "tests.test_outage",
         "tests.test_delivery",
     ),
     "dispatcher": (
+        "tests.test_dispatcher",
         "tests.test_uploader",
         "tests.test_outage",
         "tests.test_delivery",

@@ -1,0 +1,336 @@
+"""
+The uploader as a whole: all its events from beginning to end, starting, pausing and joining.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from txresumable import ChunkRejected, Resumable, ResumableError
+
+from .uploader_rig import UploaderTestCase
+
+
+class EventTests(UploaderTestCase):
+    """
+    Every event, in its place.
+    """
+
+    def hear(self, uploader: Resumable) -> list[Any]:
+        """:returns: where the events will be, with what they carry."""
+        heard: list[Any] = []
+        uploader.catch_all.register(lambda *event: heard.append(event))
+        return heard
+
+    def test_a_life(self) -> None:
+        """All events of one file, from the first to the last."""
+        uploader = self.uploader(test_chunks=False)
+        heard = self.hear(uploader)
+        upload = uploader.add_file(b"x" * 10, file_name="a")
+        file = upload.file
+        self.client.answer(200)
+        self.successResultOf(upload)
+        self.assertEqual(
+            heard,
+            [
+                ("chunking_start", file),
+                ("chunking_progress", file, 1.0),
+                ("chunking_complete", file),
+                ("file_added", file),
+                ("files_added", [file], []),
+                ("upload_start",),
+                ("file_progress", file),
+                ("progress",),
+                ("chunk_completed", file, file.chunks[0]),
+                ("file_completed", file),
+                ("completed", []),
+            ],
+        )
+
+    def test_start(self) -> None:
+        """Uploading starts once for all that is there, and again after its end."""
+        uploader, heard = self.uploader(test_chunks=False), []
+        uploader.upload_start.register(lambda: heard.append("start"))
+        uploader.completed.register(lambda failed: heard.append("end"))
+        for name in "ab":
+            uploader.add_file(b"x", file_name=name)
+        uploader.upload()  # nothing, since chunks are under way
+        self.assertEqual(heard, ["start"])
+        self.answer_all()
+        self.assertEqual(heard, ["start", "end"])
+        upload = uploader.add_file(b"x", file_name="c")
+        self.answer_all()
+        self.successResultOf(upload)
+        self.assertEqual(heard, ["start", "end"] * 2)
+
+    def test_upload(self) -> None:
+        """upload() begins by itself: it is told of, though there is nothing to do."""
+        uploader, heard = self.uploader(), []
+        uploader.upload_start.register(lambda: heard.append("start"))
+        uploader.upload()
+        uploader.upload()
+        self.assertEqual(heard, ["start"] * 2)
+        upload = uploader.add_file(b"x", file_name="a")
+        self.answer_all()
+        self.successResultOf(upload)
+        self.assertEqual(heard, ["start"] * 2)
+
+    def test_resume(self) -> None:
+        """resume() after pause() is a start; without a pause it is nothing."""
+        uploader, heard = self.uploader(test_chunks=False), []
+        uploader.upload_start.register(lambda: heard.append("start"))
+        upload = uploader.add_file(b"x", file_name="a")
+        uploader.resume()
+        self.assertEqual(heard, ["start"])
+        uploader.pause()
+        self.assertFalse(uploader.is_uploading)
+        uploader.resume()
+        self.assertEqual((heard, uploader.is_uploading), (["start"] * 2, True))
+        self.answer_all()
+        self.successResultOf(upload)
+
+    def test_paused_while_a_chunk_waits(self) -> None:
+        """upload() goes on after pause(), though a chunk waits to be tried again."""
+        uploader = self.uploader(test_chunks=False)
+        upload = uploader.add_file(b"x" * 20, file_name="a")
+        self.client.answer(503)
+        uploader.pause()
+        self.assertTrue(uploader.is_uploading)
+        uploader.upload()
+        self.assertEqual(len(self.client.waiting), 1)
+        self.clock.advance(1)
+        self.answer_all()
+        self.successResultOf(upload)
+
+    def test_failed_files(self) -> None:
+        """The end tells of the files that failed since the beginning, and of no others."""
+        uploader, ends = self.uploader(test_chunks=False), []
+        uploader.completed.register(ends.append)
+        uploads = [uploader.add_file(b"x", file_name=name) for name in "abc"]
+        for status in (404, 200, 404):
+            self.client.answer(status)
+        for index in (0, 2):
+            self.failureResultOf(uploads[index], ChunkRejected)
+        self.assertEqual(ends, [[uploads[0].file, uploads[2].file]])
+        self.assertEqual(uploader.files, [upload.file for upload in uploads])
+        uploads[0].file.retry()
+        self.client.answer(200)
+        self.assertEqual(ends[1:], [[]])
+        self.assertTrue(uploads[0].file.is_completed)
+
+    def test_a_failure_that_is_mended(self) -> None:
+        """A file that fails and is tried again before the end has not failed."""
+        uploader, ends = self.uploader(test_chunks=False), []
+        uploader.completed.register(ends.append)
+        failing = uploader.add_file(b"x", file_name="a")
+        uploader.add_file(b"x", file_name="b")
+        self.client.answer(404)
+        self.failureResultOf(failing, ChunkRejected)
+        failing.file.retry()
+        self.answer_all()
+        self.assertEqual(ends, [[]])
+        self.assertIsNone(self.successResultOf(uploader.join()))
+
+    def test_nothing_completed(self) -> None:
+        """What was cancelled altogether does not come to completion."""
+        uploader = self.uploader()
+        heard = self.hear(uploader)
+        upload = uploader.add_file(b"x", file_name="a")
+        uploader.cancel()
+        self.assert_cancelled(upload)
+        self.assertEqual([event[0] for event in heard[-2:]], ["before_cancel", "cancelled"])
+        self.assertNotIn("completed", [event[0] for event in heard])
+
+
+class ListTests(UploaderTestCase):
+    """
+    What is on the list.
+    """
+
+    def test_fraction(self) -> None:
+        """Files count by their size; files of nothing are done when they are stored."""
+        uploader = self.uploader(
+            test_chunks=False, simultaneous_uploads=1, min_file_size=0, chunk_size=100
+        )
+        uploads = [uploader.add_file(b"x" * size, file_name=str(size)) for size in (30, 0, 90)]
+        self.assertEqual((uploader.get_size(), uploader.fraction_completed), (120, 0.0))
+        for fraction in (0.25, 0.25, 1.0):
+            self.client.answer(200)
+            self.assertEqual(uploader.fraction_completed, fraction)
+        for upload in uploads:
+            self.successResultOf(upload)
+        empty = self.uploader(test_chunks=False, min_file_size=0)
+        upload = empty.add_file(b"", file_name="nothing")
+        self.assertEqual(empty.fraction_completed, 0.0)
+        self.client.answer(200)
+        self.successResultOf(upload)
+        self.assertEqual(empty.fraction_completed, 1.0)
+
+    def test_type(self) -> None:
+        """A type is guessed from the name, if it tells, unless it is given."""
+        uploader = self.uploader(self.receiver)
+        for name, given, type in (
+            ("a.png", None, "image/png"),
+            ("a.unknown-suffix", None, ""),
+            ("a.png", "", ""),
+            ("a.png", "text/plain", "text/plain"),
+        ):
+            file = uploader.add_file(os.urandom(9), file_name=name, type=given).file
+            self.assertEqual(file.type, type)
+
+    def test_type_without_tables(self) -> None:
+        """If the tables of types cannot be read, the type is not known, and that is all."""
+
+        def starve(name: str, strict: bool) -> None:
+            raise OSError(24, "Too many open files")
+
+        self.patch(mimetypes, "guess_type", starve)
+        file = self.uploader(self.receiver).add_file(b"x", file_name="a.png").file
+        self.assertEqual(file.type, "")
+
+    def test_paths(self) -> None:
+        """The relative path is what is given, or else the name."""
+        uploader = self.uploader(self.receiver)
+        [first, second] = uploader.add_files(
+            [
+                {"source": b"x", "file_name": "a", "relative_path": "d/a"},
+                {"source": b"y", "file_name": "b"},
+            ]
+        )
+        self.assertEqual([first.file.relative_path, second.file.relative_path], ["d/a", "b"])
+        self.assertEqual(self.successResultOf(first).file_name, "a")
+
+    def test_room(self) -> None:
+        """max_files counts what is let in and what is about to be; all of a group, or none."""
+        uploader = self.uploader(self.receiver, max_files=3)
+        two = uploader.add_files([{"source": b"x", "file_name": name} for name in "ab"])
+        refused = uploader.add_files([{"source": b"x", "file_name": name} for name in "cd"])
+        one = uploader.add_file(b"x", file_name="e")
+        for upload in (*two, one):
+            self.successResultOf(upload)
+        for upload in refused:
+            error = self.failureResultOf(upload).value
+            self.assertEqual(error.rule, "max_files")
+        self.assertEqual(len(uploader.files), 3)
+
+    def test_room_while_files_are_looked_at(self) -> None:
+        """Files whose identifiers are being fetched count as well."""
+        identifiers: list[Deferred[str]] = []
+
+        def identify(file: Any) -> Deferred[str]:
+            identifiers.append(Deferred())
+            return identifiers[-1]
+
+        uploader = self.uploader(self.receiver, max_files=2, generate_unique_identifier=identify)
+        uploads = [uploader.add_file(b"x", file_name=name) for name in "abc"]
+        self.assertEqual(self.failureResultOf(uploads[2]).value.rule, "max_files")
+        while identifiers:
+            identifiers.pop(0).callback(f"id-{len(identifiers)}-{len(uploader.files)}")
+        for upload in uploads[:2]:
+            self.successResultOf(upload)
+
+
+class JoinTests(UploaderTestCase):
+    """
+    Waiting for all.
+    """
+
+    def test_a_folder_counts(self) -> None:
+        """While a folder is looked through, all is not done."""
+        top = self.mktemp()
+        os.mkdir(top)
+        uploader = self.uploader()
+        walking: Deferred[Any] = Deferred()
+        uploader._walks.append(walking)
+        joined = uploader.join()
+        self.assertNoResult(joined)
+        uploader._walks.remove(walking)
+        self.assertEqual(self.successResultOf(uploader.add_directory(top)), [])
+        self.assertIsNone(self.successResultOf(joined))
+
+    def test_the_first_of_several(self) -> None:
+        """Of the failures before, join() fails with the first, and forgets them all."""
+        uploader = self.uploader(test_chunks=False)
+        uploads = [uploader.add_file(b"x", file_name=name) for name in "ab"]
+        for status in (404, 415):
+            self.client.answer(status)
+        for upload in uploads:
+            self.failureResultOf(upload, ChunkRejected)
+        error = self.failureResultOf(uploader.join(), ChunkRejected).value
+        self.assertEqual(error.status, 404)
+        self.assertIsNone(self.successResultOf(uploader.join()))
+
+    def test_left(self) -> None:
+        """Nothing can be added to an uploader that was left."""
+
+        async def main() -> Resumable:
+            async with self.uploader(self.receiver) as uploader:
+                uploader.add_file(b"x", file_name="a")
+            return uploader
+
+        uploader = self.successResultOf(Deferred.fromCoroutine(main()))
+        self.assertRaises(ResumableError, uploader.add_file, b"x", file_name="b")
+
+    def test_leaving_by_an_exception(self) -> None:
+        """What leaves the context is what was raised in it, at once, and all is cancelled."""
+        uploads: list[Any] = []
+
+        async def main() -> None:
+            async with self.uploader() as uploader:
+                uploads.append(uploader.add_file(b"x", file_name="a"))
+                raise KeyError("mine")
+
+        self.failureResultOf(Deferred.fromCoroutine(main()), KeyError)
+        self.assert_cancelled(*uploads)
+
+
+class PreparingTests(UploaderTestCase):
+    """
+    ``preprocess_file``.
+    """
+
+    def test_waits_for_it(self) -> None:
+        """Chunks of a file wait until it is prepared; others do not."""
+        hooks: dict[str, Deferred[None]] = {}
+
+        def prepare(file: Any) -> Deferred[None] | None:
+            return hooks.setdefault("a", Deferred()) if file.file_name == "a" else None
+
+        uploader = self.uploader(preprocess_file=prepare, test_chunks=False)
+        first = uploader.add_file(b"x", file_name="a")
+        second = uploader.add_file(b"y", file_name="b")
+        self.assertEqual(len(self.client.waiting), 1)
+        first.file.suspend()
+        first.file.resume()
+        self.assertEqual(len(self.client.waiting), 1)
+        self.client.answer(200)
+        self.successResultOf(second)
+        hooks["a"].callback(None)
+        self.client.answer(200)
+        self.successResultOf(first)
+
+    def test_cancelled(self) -> None:
+        """A file that is cancelled is prepared no further."""
+        hook: Deferred[None] = Deferred()
+        uploader = self.uploader(preprocess_file=lambda file: hook)
+        upload = uploader.add_file(b"x", file_name="a")
+        upload.cancel()
+        self.assertTrue(hook.called)
+        self.assert_cancelled(upload)
+        self.assertEqual((self.client.sent, uploader._preparing), ([], {}))
+
+    def test_fails(self) -> None:
+        """A file that cannot be prepared fails with the reason."""
+        hook: Deferred[None] = Deferred()
+        uploader = self.uploader(preprocess_file=lambda file: hook)
+        upload = uploader.add_file(b"x", file_name="a")
+        hook.errback(Failure(ZeroDivisionError()))
+        self.failureResultOf(upload, ZeroDivisionError)
+        again = self.uploader(preprocess_file=lambda file: 1 / 0)
+        self.failureResultOf(again.add_file(b"x", file_name="a"), ZeroDivisionError)
+        self.assertEqual(self.client.sent, [])
