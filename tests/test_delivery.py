@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 
 from txresumable import ChunkRejected, Redirected, SourceChanged
+from txresumable.errors import StaleConnection
 from txresumable.testing import ScriptedReceiver, SentRequest
 
 from .uploader_rig import UploaderTestCase
@@ -339,3 +340,49 @@ class SourceTests(UploaderTestCase):
         os.remove(path)
         waiting.callback(None)
         self.failureResultOf(upload, FileNotFoundError)
+
+
+class StaleTests(UploaderTestCase):
+    """
+    A kept connection turns out to be closed as a chunk goes out.
+    """
+
+    def methods(self) -> str:
+        """What was sent so far."""
+        return " ".join(request.method for request in self.client.sent)
+
+    def test_without_tests(self) -> None:
+        """The chunk is sent once more, at once and for free; the second time it is a retry."""
+        upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
+        self.client.fail(StaleConnection())
+        self.assertEqual(len(self.client.waiting), 1)
+        self.client.fail(StaleConnection())
+        self.assertEqual(self.client.waiting, [])
+        self.assertEqual(upload.file.chunks[0].retries, 1)
+        self.clock.advance(1)
+        self.client.answer(200)
+        self.successResultOf(upload)
+
+    def test_asks_first(self) -> None:
+        """With tests the server is asked if the chunk came; if it did, that is all."""
+        upload = self.uploader().add_file(b"x", file_name="a")
+        self.client.answer(404)
+        self.client.fail(StaleConnection())
+        self.assertEqual(self.methods(), "GET POST GET")
+        self.client.answer(200)
+        self.assertEqual(self.successResultOf(upload).chunks[0].retries, 0)
+
+    def test_sent_again(self) -> None:
+        """If it did not, it is sent again, as a retry only if that fails as well."""
+        upload = self.uploader().add_file(b"x", file_name="a")
+        self.client.answer(404)
+        self.client.fail(StaleConnection())
+        self.client.answer(404)
+        self.assertEqual(self.methods(), "GET POST GET POST")
+        self.client.fail(StaleConnection())
+        self.assertEqual(self.client.waiting, [])
+        self.assertEqual(upload.file.chunks[0].retries, 1)
+        self.clock.advance(1)
+        self.assertEqual(self.methods(), "GET POST GET POST GET")
+        self.answer_all()
+        self.successResultOf(upload)

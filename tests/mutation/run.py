@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 SEED = 1
-SAMPLE = 40
+SAMPLE = 30
 WANTED = 0.9
 
 
