@@ -14,6 +14,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from secrets import token_hex
 from urllib.parse import quote, urlsplit
 
@@ -258,6 +259,7 @@ def _file_name(text: str) -> bytes:
     return _scalars(escaped).encode()
 
 
+@lru_cache(maxsize=128)
 def _field_name(text: str) -> bytes:
     """The name of a part: as a file name, but with the newlines of a value."""
     return _file_name(_NEWLINES.sub("\r\n", text))
@@ -549,8 +551,8 @@ class Template:
         return _joinable(target) + "&".join(self.upload_pairs(chunk, query))
 
 
-_MARKS = [token_hex(16) for _ in range(3)]
-_CUT = re.compile(f"({'|'.join(_MARKS)})")
+_MARK = token_hex(16)
+_MARKS = [f"{_MARK}{place}" for place in range(3)]
 
 
 @frozen
@@ -565,8 +567,8 @@ class _Pieces:
 
     @classmethod
     def cut(cls, render: Callable[[ChunkFacts], str]) -> _Pieces:
-        parts = _CUT.split(render(ChunkFacts(*_MARKS)))
-        return cls(tuple(parts[::2]), tuple(_MARKS.index(mark) for mark in parts[1::2]))
+        first, *parts = render(ChunkFacts(*_MARKS)).split(_MARK)
+        return cls((first, *[part[1:] for part in parts]), tuple([int(part[0]) for part in parts]))
 
     def text(self, chunk: ChunkFacts) -> str:
         values = (str(chunk.number), str(chunk.size), chunk.checksum)
