@@ -45,6 +45,21 @@ class AutoTests(UploaderTestCase):
         upload.file.cancel()
         self.assert_cancelled(upload)
 
+    def test_a_full_link(self) -> None:
+        """Where three chunks a second arrive, however many are sent, it stays at a few."""
+        self.clock.advance(1000)
+        uploader = self.uploader(simultaneous_uploads="auto", test_chunks=False)
+        upload = uploader.add_file(b"x" * 2000, file_name="a")
+        found = set()
+        for _ in range(30):
+            found.add(len(self.client.waiting))
+            self.clock.advance(1)
+            for _ in range(3):
+                self.client.answer(200)
+        self.assertLessEqual(max(found), 6)
+        upload.file.cancel()
+        self.assert_cancelled(upload)
+
     def test_what_was_there_says_nothing(self) -> None:
         """Chunks that are found on the server do not count: no byte of them was sent."""
         uploader = self.uploader(simultaneous_uploads="auto")

@@ -108,6 +108,19 @@ class OutageTests(UploaderTestCase):
             file = self.successResultOf(upload)
             self.assertEqual([chunk.retries for chunk in file.chunks], [0, 0, 0])
 
+    def test_another_probes(self) -> None:
+        """When the file that probes is gone, the next that cannot connect probes, and waits."""
+        uploader = self.uploader(test_chunks=False)
+        first, second = (uploader.add_file(b"x", file_name=name) for name in "ab")
+        self.client.fail(ConnectionRefusedError())
+        first.cancel()
+        self.assert_cancelled(first)
+        self.client.fail(ConnectionRefusedError())
+        self.assertEqual(self.client.waiting, [])
+        self.clock.advance(1)
+        self.client.answer(200)
+        self.successResultOf(second)
+
     def test_down_for_an_hour(self) -> None:
         """An hour without a network costs one request at a time, no retries, and no more time."""
         weather = Weather(

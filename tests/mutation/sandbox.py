@@ -36,6 +36,7 @@ PRELOADED = (
 )
 MOST_MEMORY = 2 << 30
 PAUSE = 0.01
+COPIED = ("txresumable", "tests", "benchmarks")
 
 
 class Outcome(Enum):
@@ -73,7 +74,7 @@ class Sandbox:
         """
         self._folder = folder
         ignored = shutil.ignore_patterns("__pycache__", ".*", "_trial_temp*", "node_modules")
-        for name in ("txresumable", "tests", "benchmarks"):
+        for name in COPIED:
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)
             compileall.compile_dir(folder / name, quiet=1)
         for name in PRELOADED:
