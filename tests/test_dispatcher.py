@@ -236,6 +236,16 @@ class TellingTests(UploaderTestCase):
         self.failureResultOf(rejected, ChunkRejected)
         self.assertEqual(rejected.file.chunks[0].message, "never")
 
+    def test_never_reached(self) -> None:
+        """If no connection can ever be made, the error has the chunk that tried, and how often."""
+        uploader = self.uploader(test_chunks=False, max_chunk_retries=1)
+        upload = uploader.add_file(b"x", file_name="a")
+        self.client.fail(ConnectionRefusedError())
+        self.clock.advance(1)
+        self.client.fail(ConnectionRefusedError())
+        error = self.failureResultOf(upload, RetriesExhausted).value
+        self.assertEqual((error.attempts, error.chunk_number), (2, 1))
+
     def test_an_interval_of_nothing(self) -> None:
         """Without a wait a chunk is tried again at once, and no timer is made."""
         uploader = self.uploader(test_chunks=False, chunk_retry_interval=0)
