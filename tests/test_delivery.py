@@ -341,6 +341,17 @@ class SourceTests(UploaderTestCase):
         waiting.callback(None)
         self.failureResultOf(upload, FileNotFoundError)
 
+    def test_changed_before_a_digest(self) -> None:
+        """Nobody is asked about a chunk of what a file has become."""
+        path = self.file(b"x" * 20)
+        upload = self.uploader(checksum="sha256", simultaneous_uploads=1).add_file(path)
+        with open(path, "r+b") as file:
+            file.write(b"y" * 20)
+        os.utime(path, (1, 1))
+        self.client.answer(200)
+        self.failureResultOf(upload, SourceChanged)
+        self.assertEqual(len(self.client.sent), 1)
+
 
 class StaleTests(UploaderTestCase):
     """
