@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import ResumableFile
 from txresumable.testing import Schedule, Simulation
+from txresumable.testing.process import ProcessClock
 
 from .uploader_rig import UploaderTestCase
 
@@ -230,3 +231,54 @@ class CancellationTests(UploaderTestCase):
         running.cancel()
         self.assert_cancelled(running)
         self.assertTrue(self.client.sent[0].given_up)
+
+
+class ThreadTests(UploaderTestCase):
+    """
+    Cancelling what threads are busy with.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = ProcessClock(self.clock, lambda: 1.0)
+
+    def test_while_a_folder_is_read(self) -> None:
+        """A folder that is still being read when everything is cancelled adds nothing."""
+        top = self.mktemp()
+        os.mkdir(top)
+        with open(os.path.join(top, "a"), "wb") as file:
+            file.write(b"x")
+        for how in ("cancel", "close"):
+            uploader = self.uploader()
+            adding, joined = uploader.add_directory(top), uploader.join()
+            self.assertNoResult(joined)
+            getattr(uploader, how)()
+            self.assert_cancelled(adding)
+            self.assertIsNone(self.successResultOf(joined))
+            self.clock._clock.advance(1)
+            self.assertEqual(uploader.files, [])
+
+    def test_while_it_is_looked_at_or_opened(self) -> None:
+        """A file that a thread opens after its end is closed again, and nothing is sent."""
+        for step in range(2):
+            upload = self.uploader().add_file(self.file(b"x"))
+            for _ in range(step):
+                self.clock._clock.advance(1)
+            source = upload.file._source
+            upload.cancel()
+            self.assert_cancelled(upload)
+            self.clock._clock.pump([1, 1, 1])
+            self.assertFalse(source.is_open)
+            self.assertEqual(self.client.sent, [])
+
+    def test_while_paused(self) -> None:
+        """A file that is opened for two attempts, one after the other, is opened once."""
+        uploader = self.uploader(test_chunks=False)
+        upload = uploader.add_file(self.file(b"x"))
+        self.clock._clock.advance(1)
+        uploader.pause()
+        uploader.resume()
+        self.clock._clock.pump([1, 1])
+        self.answer_all()
+        self.successResultOf(upload)
+        self.assertEqual(len(self.client.sent), 1)

@@ -9,10 +9,10 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorThreads
 from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import alsoProvides
 
 from ..file import ResumableFile
 from ..retry import full_jitter
@@ -26,17 +26,23 @@ __all__ = ["Process", "ProcessClock"]
 TARGET = "http://receiver.example/upload"
 
 
-@implementer(IReactorTime)
-class ProcessClock:
+class ProcessClock(Clock):
     """
-    Time for one process: when that is gone, none of its calls comes.
+    Time for one process, and threads that take some: when it is gone, none of its calls comes.
 
     :param clock: time for all.
+    :param disk: how long the next work in a thread takes, in seconds; without it such work is
+        done at once, outside threads.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, disk: Callable[[], float] | None = None) -> None:
+        super().__init__()
         self._clock = clock
+        self._disk = disk
         self._calls: list[Any] = []
+        self._works: list[Any] = []
+        if disk is not None:
+            alsoProvides(self, IReactorThreads)
 
     def seconds(self) -> float:
         return self._clock.seconds()
@@ -53,10 +59,35 @@ class ProcessClock:
     def getDelayedCalls(self) -> list[Any]:
         return [call for call in self._calls if call.active()]
 
+    def getThreadPool(self) -> ProcessClock:
+        """The pool of threads: itself."""
+        return self
+
+    def callInThreadWithCallback(
+        self, done: Callable[[bool, Any], object], work: Callable[..., Any], *args: Any
+    ) -> None:
+        """Do something in a thread, which nobody can stop: at one moment, some time from now."""
+        assert self._disk is not None
+        self._works = [work for work in self._works if work.active()]
+        self._works.append(self._clock.callLater(self._disk(), self._work, done, work, args))
+
+    def _work(self, done: Any, work: Any, args: Any) -> None:
+        try:
+            result = work(*args)
+        except Exception:
+            done(False, Failure())
+        else:
+            done(True, result)
+
+    def callFromThread(self, call: Callable[..., object], *args: Any) -> None:
+        """Call something where the reactor runs: at once."""
+        call(*args)
+
     def stop(self) -> None:
         """Let no call come any more."""
-        for call in self.getDelayedCalls():
-            call.cancel()
+        for call in self.getDelayedCalls() + self._works:
+            if call.active():
+                call.cancel()
 
 
 class Process:
@@ -84,7 +115,9 @@ class Process:
         :param files: what it uploads.
         :param random: its source of chance.
         """
-        self.clock = ProcessClock(clock)
+        delay = schedule.disk_delay
+        disk = None if delay is None else partial(random.uniform, 0.0, delay)
+        self.clock = ProcessClock(clock, disk)
         self.network = network
         self.wrong: list[str] = []
         self.ends: list[Any] = [None] * len(files)
@@ -97,6 +130,8 @@ class Process:
             options["retry_policy"] = full_jitter(uniform=random.uniform)
         self.uploader = Resumable(TARGET, reactor=self.clock, client=network, **options)
         self.uploader.completed.register(self._all_completed)
+        self.uploader.file_added.register(self._admitted)
+        self._files = files
         self.uploads = [
             self.uploader.add_file(file.source(), file_name=file.plan.name) for file in files
         ]
@@ -125,6 +160,12 @@ class Process:
         return headers
 
     # What it does ------------------------------------------------------------------------------
+
+    def _admitted(self, file: ResumableFile) -> None:
+        """What it holds at this moment is what is uploaded."""
+        for index, each in enumerate(self._files):
+            if each.plan.name == file.file_name:
+                self.expected[index] = each.versions[-1]
 
     def _completed(self, index: int) -> None:
         file, heard = self.uploads[index].file, self._heard[index]

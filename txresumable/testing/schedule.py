@@ -62,6 +62,8 @@ class Schedule:
     :ivar files: what is uploaded.
     :ivar acts: what people do meanwhile.
     :ivar forecast: what goes wrong on the network.
+    :ivar disk_delay: how long reading takes at most, in seconds, or :data:`None` if it takes no
+        time.
     :ivar hook_delay: how long the uploader's ``headers`` take to be found, in seconds, or
         :data:`None` if they are given.
     """
@@ -71,6 +73,7 @@ class Schedule:
     files: tuple[FilePlan, ...]
     acts: tuple[Act, ...]
     forecast: Forecast
+    disk_delay: float | None = None
     hook_delay: float | None = None
 
     @classmethod
@@ -86,7 +89,8 @@ class Schedule:
         forecast = _forecast(random, options)
         acts = _acts(random, files, min(forecast.clears + 5.0, random.choice((3.0, 30.0, 3000.0))))
         hook_delay = random.choice((None, None, None, 0.0, random.random()))
-        return cls(seed, options, files, acts, forecast, hook_delay)
+        disk_delay = random.choice((None, 0.0, 0.01, 1.0))
+        return cls(seed, options, files, acts, forecast, disk_delay, hook_delay)
 
     @property
     def lines(self) -> list[str]:
@@ -97,6 +101,7 @@ class Schedule:
             f"schedule {self.seed}",
             f"options: {shown}",
             *(f"file: {file}" for file in self.files),
+            f"the disk takes {self.disk_delay} s, headers take {self.hook_delay} s",
             f"latency to {self.forecast.latency:.3f} s, outages {self.forecast.outages}",
             f"faults: {self.forecast.rate:.0%} until {self.forecast.clears:.1f} s of {weights}",
             *(f"act: {act}" for act in self.acts),

@@ -231,6 +231,7 @@ class Simulation:
             wrong.append(f"close(): {closed}")
         if len(process.network.sent) != sent:
             wrong.append("requests after the end")
+        wrong += process.leftovers()
         for file in self.files:
             file.close()
         if wrong:
