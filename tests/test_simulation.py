@@ -113,7 +113,7 @@ class SimulatorTests(SynchronousTestCase):
         """Among some hundred schedules every fault happens, and most kinds of ends."""
         faults: Counter[Fault] = Counter()
         ends: Counter[str] = Counter()
-        for seed in range(150):
+        for seed in range(100):
             report = simulate(seed)
             faults.update(report.faults)
             ends.update(report.ends)
