@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 
 from txresumable import ChunkRejected, Redirected, SourceChanged
+from txresumable.body import PIECE
 from txresumable.errors import StaleConnection
 from txresumable.testing import ScriptedReceiver, SentRequest
 
@@ -32,7 +33,9 @@ class TestingTests(UploaderTestCase):
             self.client.answer(status)
             self.answer_all()
             self.successResultOf(upload)
-            self.assertEqual(len(self.client.uploads) - before, int(status not in (200, 201)))
+            there = status in (200, 201)
+            self.assertEqual(len(self.client.uploads) - before, int(not there))
+            self.assertEqual(upload.file.chunks_found, int(there))
 
     def test_broken(self) -> None:
         """A test without an answer means that the chunk is sent; without a connection it waits."""
@@ -47,6 +50,25 @@ class TestingTests(UploaderTestCase):
         self.clock.advance(1)
         self.assertEqual(self.client.answer(200).method, "GET")
         self.successResultOf(upload)
+
+    def test_once(self) -> None:
+        """What was asked once is not asked again, though the upload was held up after it."""
+        for answer in (lambda: self.client.answer(404), lambda: self.client.fail(ConnectionLost())):
+            held: list[Deferred[dict[str, str]]] = []
+
+            def headers(file: Any, chunk: Any, held: Any = held) -> Any:
+                held.append(Deferred())
+                return held[-1]
+
+            uploader = self.uploader(headers=headers)
+            upload = uploader.add_file(b"x", file_name="a")
+            held[0].callback({})
+            answer()
+            uploader.pause()
+            uploader.resume()
+            held[2].callback({})
+            self.assertEqual(self.client.answer(200).method, "POST")
+            self.successResultOf(upload)
 
     def test_not_before_a_retry(self) -> None:
         """A chunk that the server refused for now is not tested before the next attempt."""
@@ -202,6 +224,16 @@ class SendingTests(UploaderTestCase):
         self.assertEqual(heard, sorted(heard))
         self.assertEqual(heard[-1], 1.0)
 
+    def test_one_piece(self) -> None:
+        """A chunk of one piece is on its way or there, and nothing between."""
+        for size, moves in ((PIECE, False), (PIECE + 1, True)):
+            upload = self.uploader(test_chunks=False, chunk_size=size).add_file(
+                b"x" * size, file_name="a"
+            )
+            self.assertEqual(upload.file.fraction_completed > 0, moves)
+            self.client.answer(200)
+            self.successResultOf(upload)
+
     def test_digests_are_taken_once(self) -> None:
         """A chunk that is tried again carries the digest that was taken before."""
         upload = self.uploader(checksum="sha256").add_file(self.file(b"x" * 10), file_name="a")
@@ -270,11 +302,27 @@ class JudgingTests(UploaderTestCase):
 
     def test_redirects(self) -> None:
         """A redirect is permanent, with or without a place."""
-        for status, headers in ((301, {"Location": "/there"}), (307, {})):
+        for status, headers in (
+            *((301, {"Location": "/there"}), (307, {"Location": "http://u:p@h/x?token=1"})),
+            *((300, {}), (304, {}), (399, {})),
+        ):
             upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
             self.client.answer(status, headers=headers)
             error = self.failureResultOf(upload, Redirected).value
-            self.assertEqual(error.location, headers.get("Location", ""))
+            place = headers.get("Location", "").replace("u:p@", "").partition("?")[0]
+            self.assertEqual((error.status, error.location, error.chunk_number), (status, place, 1))
+
+    def test_errors(self) -> None:
+        """An error has the status, the answer, which chunk, and where it was sent."""
+        upload = self.uploader(test_chunks=False, simultaneous_uploads=1).add_file(
+            b"x" * 20, file_name="a"
+        )
+        self.client.answer(200)
+        self.client.answer(400, b"no")
+        error = self.failureResultOf(upload, ChunkRejected).value
+        self.assertIs(type(error), ChunkRejected)
+        found = (error.status, error.body, error.url, error.chunk_number)
+        self.assertEqual(found, (400, "no", "http://receiver.example/upload", 2))
 
     def test_others_stop(self) -> None:
         """A permanent error aborts the file's other chunks, and the next file runs."""
@@ -340,6 +388,19 @@ class SourceTests(UploaderTestCase):
         os.remove(path)
         waiting.callback(None)
         self.failureResultOf(upload, FileNotFoundError)
+
+    def test_changed_while_encoded(self) -> None:
+        """What is encoded before it is sent is looked at after it was read, too."""
+        path = self.file(b"x" * 20)
+        upload = self.uploader(
+            chunk_format="base64", simultaneous_uploads=1, test_chunks=False
+        ).add_file(path)
+        with open(path, "r+b") as file:
+            file.write(b"y" * 20)
+        os.utime(path, (1, 1))
+        self.client.answer(200)
+        self.failureResultOf(upload, SourceChanged)
+        self.assertEqual(len(self.client.sent), 1)
 
     def test_changed_before_a_digest(self) -> None:
         """Nobody is asked about a chunk of what a file has become."""

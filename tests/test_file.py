@@ -239,6 +239,54 @@ class FileTests(UploaderTestCase):
         self.assertEqual(len(self.client.uploads), 3 + 3)
         self.successResultOf(upload)
 
+    def test_bootstrap_forgets(self) -> None:
+        """Nothing of the try before is left: no retries, no words of the server, no progress."""
+        uploader = self.uploader(simultaneous_uploads=1)
+        upload = uploader.add_file(b"x" * 20, file_name="a")
+        file = upload.file
+        for status in (404, 200, 404, 503):
+            self.client.answer(status, b"busy")
+        self.assertEqual((file.fraction_completed, file.chunks[1].retries), (0.5, 1))
+        self.assertEqual(file.chunks[1].message, "busy")
+        file.bootstrap()
+        self.assertEqual((file.fraction_completed, file.chunks_found, file.reply), (0.0, 0, ""))
+        self.assertEqual([(chunk.retries, chunk.message) for chunk in file.chunks], [(0, "")] * 2)
+        self.assertEqual(self.client.waiting[0].method, "GET")
+        self.answer_all()
+        self.successResultOf(upload)
+        self.assertEqual(file.chunks_found, 2)
+
+    def test_is_uploading(self) -> None:
+        """It is while any chunk is under way or waits to be tried again."""
+        uploader = self.uploader(test_chunks=False, simultaneous_uploads=1)
+        upload = uploader.add_file(b"x" * 10, file_name="a")
+        other = uploader.add_file(b"x" * 10, file_name="b")
+        self.assertEqual((upload.file.is_uploading, other.file.is_uploading), (True, False))
+        self.client.answer(503)
+        self.assertEqual((upload.file.is_uploading, other.file.is_uploading), (True, True))
+        self.client.answer(200)
+        self.assertEqual((upload.file.is_uploading, other.file.is_uploading), (True, False))
+        self.clock.advance(1)
+        self.client.answer(200)
+        self.assertFalse(upload.file.is_uploading)
+        self.successResultOf(upload)
+        self.successResultOf(other)
+
+    def test_bounds_of_marks(self) -> None:
+        """No chunk at all up to every chunk can be marked, and no more."""
+        upload = self.uploader(test_chunks=False, simultaneous_uploads=1).add_file(
+            b"x" * 20, file_name="a"
+        )
+        for number in (-1, 3):
+            error = self.assertRaises(ValueError, upload.file.mark_chunks_completed, number)
+            self.assertEqual(str(error), f"number must be from 0 to 2, not {number}")
+        upload.file.mark_chunks_completed(0)
+        self.assertEqual(upload.file.fraction_completed, 0.0)
+        upload.file.mark_chunks_completed(2)
+        self.answer_all()
+        self.successResultOf(upload)
+        self.assertEqual(len(self.client.sent), 1)
+
     def test_mark_chunks_completed(self) -> None:
         """Chunks that are known to be there are not sent."""
         uploader = self.uploader(test_chunks=False)
