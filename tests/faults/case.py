@@ -9,6 +9,7 @@ import os
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from twisted.internet import reactor as installed
@@ -30,6 +31,12 @@ __all__ = ["FaultCase", "certified", "open_descriptors", "or_serve", "reactor"]
 reactor: Any = installed
 
 NEIGHBOUR = "neighbour.bin"
+
+
+@cache
+def _leave_modules_alone() -> None:
+    """Looking through all that was ever imported is most of what a collection costs."""
+    gc.freeze()
 
 
 def open_descriptors() -> dict[int, str]:
@@ -73,6 +80,7 @@ class FaultCase(TestCase):
     timeout = 20
 
     def setUp(self) -> None:
+        _leave_modules_alone()
         gc.collect()
         self._descriptors = open_descriptors()
         self._servers: list[RawServer] = []
@@ -86,7 +94,6 @@ class FaultCase(TestCase):
         for server in self._servers:
             server.stop()
         await self._settled()
-        gc.collect()
         gc.collect()
         self.assertEqual(
             [error.getTraceback() for error in self.flushLoggedErrors()], [], "errors were logged"

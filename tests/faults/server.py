@@ -119,6 +119,7 @@ class Peer:
         self.number = number
         self.served = 0
         self._buffer = b""
+        self._left = False
         connection.settimeout(_PATIENCE)
 
     def secure(self, context: ssl.SSLContext) -> None:
@@ -186,7 +187,13 @@ class Peer:
         poll = select.poll()
         poll.register(self.socket, select.POLLRDHUP)
         poll.poll(_PATIENCE * 1000)
-        self.tell("left")
+        self.leave()
+
+    def leave(self) -> None:
+        """Tell, once, that the client has closed."""
+        if not self._left:
+            self._left = True
+            self.tell("left")
 
     def store(self, request: Request) -> None:
         """Keep the chunk of a whole request."""
@@ -341,7 +348,7 @@ class RawServer:
                 peer.secure(self.context)
             self.script(peer)
         except (Gone, OSError):
-            pass
+            peer.leave()  # perhaps its limit was over before the fault could begin
         except BaseException as error:
             self.errors.append(error)
         finally:

@@ -273,10 +273,7 @@ class ReplyTests(FaultCase):
 
             def script(peer: Peer, answer: bytes = answer) -> None:
                 peer.request()
-                try:
-                    peer.trickle(answer, 0.02)
-                finally:
-                    peer.tell("left")
+                peer.trickle(answer, 0.02)
 
             server = self.serve(script)
             transport = self.transport(stall_timeout=0.2)
