@@ -82,6 +82,19 @@ class StepTests(SynchronousTestCase):
             "3:8 6:18 12:36 7:21 4:84 3:11 4:84 5:15 3:77 2:10 3:77 4:12 5:15 3:77 2:10 3:45",
         )
 
+    def test_flees_from_three(self) -> None:
+        """Of three a quarter is one as well; two are few enough to stay."""
+        chunk = count()
+        self.assertEqual(
+            follow(
+                AdaptiveConcurrency(),
+                lambda number: 10.0 * min(number, 2),
+                400,
+                lambda number: 0.01 if next(chunk) == 0 else number / 10,
+            ),
+            "3:8 6:18 4:12 2:70 1:9 2:70 3:11 2:70 1:9 2:70 3:11 2:42",
+        )
+
     def test_goes_down_to_one(self) -> None:
         """Where one is enough, it stays at one and tries two now and then."""
         self.assertEqual(

@@ -119,6 +119,30 @@ class FileTests(UploaderTestCase):
         self.assertEqual((file.is_completed, file.reply), (True, ""))
         self.successResultOf(upload)
 
+    def test_fraction_of_a_chunk(self) -> None:
+        """Bytes that are sent count for a little less than all of it; stored, it is all."""
+        uploader = self.uploader(
+            test_chunks=False, simultaneous_uploads=1, chunk_size=200_000, min_file_size=0
+        )
+        upload = uploader.add_file(b"x" * 400_000, file_name="b")
+        first, second = upload.file.chunks
+        self.assertEqual((first.fraction_completed, second.fraction_completed), (0.95, 0.0))
+        self.client.answer(503)
+        self.assertEqual((first.retries, second.retries), (1, 0))
+        self.assertEqual((first.fraction_completed, second.fraction_completed), (0.0, 0.95))
+        self.client.answer(200)
+        self.assertEqual((first.fraction_completed, second.fraction_completed), (0.0, 1.0))
+        self.clock.advance(1)
+        self.answer_all()
+        self.assertEqual(self.successResultOf(upload).chunks[0].fraction_completed, 1.0)
+        empty = uploader.add_file(b"", file_name="c")
+        self.assertEqual(empty.file.chunks[0].fraction_completed, 0.0)
+        self.client.answer(503)
+        self.assertEqual(empty.file.chunks[0].fraction_completed, 0.0)
+        self.clock.advance(1)
+        self.answer_all()
+        self.assertEqual(self.successResultOf(empty).chunks[0].fraction_completed, 1.0)
+
     def test_suspend(self) -> None:
         """Suspended, the chunks under way go on and no other starts."""
         uploader = self.uploader(test_chunks=False, simultaneous_uploads=2)

@@ -135,7 +135,7 @@ class OptionsTests(SynchronousTestCase):
             self.assertIn("callable", self.refuses(option, "a text"))
             self.assertIs(getattr(Options(target="http://h", **{option: len}), option), len)
         for option in ("headers", "query"):
-            self.refuses(option, 5)
+            self.assertIn("a mapping or a function of file and chunk", self.refuses(option, 5))
             self.assertIs(getattr(Options(target="http://h", **{option: len}), option), len)
 
     def test_texts(self) -> None:
