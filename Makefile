@@ -8,7 +8,7 @@
 #   make docs       the documentation, into docs/_build
 #   make packaging  four ways to install, and uninstalling
 #   make lowest     the suite with the lowest supported versions; make newest: with the newest
-#   make interop    uploads to receivers that others wrote (fetches them first)
+#   make interop    uploads to and from what others wrote (fetches it first)
 #   make bench      the benchmarks
 #   make check      all that a change has to pass but interop
 

@@ -483,6 +483,16 @@ class OriginTests(ReceiverTestCase):
             self.assertEqual(answer.headers["access-control-allow-origin"], origin)
             self.assertIn("Resumable-Stored", answer.headers["access-control-expose-headers"])
 
+    def test_credentials(self) -> None:
+        """A page on the list may send cookies; one that is there as all are may not."""
+        self.start(site={"origins": ["https://good.example", "*"]})
+        for origin, granted in (("https://good.example", "true"), ("https://x.example", None)):
+            headers = {"origin": origin}
+            for asked in (request("OPTIONS", "/", headers), ClientFile(CONTENT).test(1, **headers)):
+                answer = self.ask(asked)
+                self.assertEqual(answer.headers["access-control-allow-origin"], origin)
+                self.assertEqual(answer.headers.get("access-control-allow-credentials"), granted)
+
     def test_preflight(self) -> None:
         """The browser's question before an upload is answered."""
         self.start(site={"origins": ["*"]})

@@ -1,4 +1,4 @@
-"""Fetch the receivers, then run the tests that need them; none of them may be skipped."""
+"""Fetch what others wrote, then run the tests that need it; none of them may be skipped."""
 
 import os
 import subprocess

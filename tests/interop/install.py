@@ -1,10 +1,13 @@
 """
-Put the receivers that other people wrote where the integration tests find them.
+Put the receivers and clients that other people wrote where the integration tests find them.
 
 Run it as ``python -m tests.interop.install``.  Everything goes into :data:`HOME`, an untracked
 folder beside the package: one folder of Node modules, and one virtual environment for each Python
-receiver.  A part that is already there as it should be is left alone, so a second run takes no
-time.
+receiver or client.  A part that is already there as it should be is left alone, so a second run
+takes no time.
+
+The browser alone is the system's.  With ``--browser``, and in CI, where ``CI`` is set, one that is
+missing is fetched from Debian.
 """
 
 from __future__ import annotations
@@ -15,15 +18,18 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 __all__ = [
+    "BROWSER",
     "ENVIRONMENTS",
     "HOME",
     "NODE_MODULES",
     "NODE_PACKAGES",
+    "browser",
     "is_installed",
     "main",
     "python_of",
@@ -38,13 +44,18 @@ NODE_PACKAGES: Final = (
     "connect-multiparty@2",
     "resumablejs@1.1.0",
     "@flowjs/flow.js@2.14.1",
+    "simple-uploader.js@0.6.0",
 )
+
+BROWSER: Final = "browser"
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 
 ENVIRONMENTS: Final[dict[str, tuple[str, ...]]] = {
     "django-async": ("Django==5.2.*", "django-resumable-async-upload==0.1.5"),
     "django-resumable": ("Django==5.2.*", "django-resumable==0.2.0"),
     "flowjs": ("tornado==6.*", "flowjs==0.1.1"),
     "dash": ("dash-uploader-ng==1.3.2",),
+    "resumable": ("resumable==0.1.1",),
 }
 """What each virtual environment holds; the names are also the names of their folders."""
 
@@ -60,27 +71,43 @@ def python_of(environment: str) -> Path:
 def is_installed(part: str) -> bool:
     """Whether a part is there and holds what this version of the tests wants.
 
-    :param part: :data:`NODE` or a name from :data:`ENVIRONMENTS`.
+    :param part: :data:`NODE`, :data:`BROWSER` or a name from :data:`ENVIRONMENTS`.
     """
+    if part == BROWSER:
+        return browser() is not None
     try:
-        return _stamp(part).read_text("utf-8") == _wanted(part)
+        there = part == NODE or python_of(part).exists()
+        return there and _stamp(part).read_text("utf-8") == _wanted(part)
     except OSError:
         return False
 
 
-def main() -> int:
+def browser() -> str | None:
+    """The program that is the browser, if there is one."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def main(arguments: Sequence[str] = ()) -> int:
     """Install what is missing.
 
+    :param arguments: of the command line.
     :return: the exit status: 0, or 1 when a part could not be installed.
     """
+    wanted = "--browser" in arguments or os.environ.get("CI")
+    if wanted and not is_installed(BROWSER):
+        _install_from_debian("chromium")
+        if not is_installed(BROWSER):
+            _say("there is no Chromium, and none could be installed")
+            return 1
     missing = [part for part in (NODE, *ENVIRONMENTS) if not is_installed(part)]
     if not missing:
-        _say(f"all receivers are in {HOME.name}/")
+        _say(f"all receivers and clients are in {HOME.name}/")
         return 0
     HOME.mkdir(exist_ok=True)
     (HOME / ".gitignore").write_text("*\n", "utf-8")
-    if NODE in missing:
-        _ensure_npm()
+    if NODE in missing and shutil.which("npm") is None:
+        # Where that fails, calling npm will say so.
+        _install_from_debian("nodejs", "npm")
     with ThreadPoolExecutor(max_workers=2) as pool:
         return 0 if all(list(pool.map(_try, missing))) else 1
 
@@ -119,14 +146,11 @@ def _install(part: str) -> None:
     _stamp(part).write_text(_wanted(part), "utf-8")
 
 
-def _ensure_npm() -> None:
-    """Get Node.js from Debian when npm is missing; where that fails, calling npm will say so."""
-    if shutil.which("npm") is None and shutil.which("apt-get") is not None and os.geteuid() == 0:
+def _install_from_debian(*packages: str) -> None:
+    """Get packages of the system, where it is Debian's kind and may be changed."""
+    if shutil.which("apt-get") is not None and os.geteuid() == 0:
         quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-        for command in (
-            ("update",),
-            ("install", "--yes", "--no-install-recommends", "nodejs", "npm"),
-        ):
+        for command in (("update",), ("install", "--yes", "--no-install-recommends", *packages)):
             subprocess.run(("apt-get", "-qq", *command), env=quiet, check=False)
 
 
@@ -145,8 +169,8 @@ def _stamp(part: str) -> Path:
 
 def _wanted(part: str) -> str:
     packages = NODE_PACKAGES if part == NODE else ENVIRONMENTS[part]
-    return json.dumps([list(packages), "" if part == NODE else sys.version.split()[0]])
+    return json.dumps(list(packages))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

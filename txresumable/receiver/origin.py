@@ -4,6 +4,9 @@ Which web pages may use the receiver.
 A browser sends a page's form or upload anywhere, with an ``Origin`` header that says where the
 page came from.  Pages from the receiver's own host may upload; others only if they are on the
 list.  Clients that are not browsers send no such header and are not concerned.
+
+Pages from origins that are named on the list may also send the cookies and the logins that the
+browser has for the receiver (``withCredentials``); that all origins may upload does not grant it.
 """
 
 from __future__ import annotations
@@ -48,11 +51,14 @@ class Origins:
         """What an answer says to the page at an origin that is admitted."""
         if origin is None:
             return {"Vary": "Origin"} if self.allowed else {}
-        return {
+        headers = {
             "Access-Control-Allow-Origin": origin,
             "Access-Control-Expose-Headers": _EXPOSED,
             "Vary": "Origin",
         }
+        if origin in self.allowed:
+            headers["Access-Control-Allow-Credentials"] = "true"
+        return headers
 
     def preflight(self, wanted: str | None) -> Mapping[str, str]:
         """
