@@ -18,7 +18,6 @@ from txresumable.chunks import ChunkLayout
 from txresumable.protocol import ChunkFacts, FileFacts, Rendering, Template
 from txresumable.receiver import Disk, ReceivedFile, ReceiverSite, Store, at_once, make_site
 
-
 TARGET = "http://receiver.example/"
 
 

@@ -141,7 +141,7 @@ class OutageTests(UploaderTestCase):
                 at_once.append(self.clock.seconds())
             elif 10 < self.clock.seconds() < back:
                 self.assertLessEqual(len(network.waiting), 1)
-            self.clock.advance(0.5)
+            self.clock.advance(0.1)
             self.assertLess(self.clock.seconds(), 2 * back)
         for number, upload in enumerate(uploads):
             self.successResultOf(upload)

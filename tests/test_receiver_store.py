@@ -96,7 +96,8 @@ class CrashTests(ReceiverTestCase):
     def flush(self) -> None:
         """Handle what a killed process left, so that no later test finds it in its log."""
         for each in gc.get_objects():
-            if type(each) is Deferred and isinstance(getattr(each, "result", None), Failure):
+            result = getattr(each, "result", None) if type(each) is Deferred else None
+            if isinstance(result, Failure) and result.check(Killed):
                 each.addErrback(lambda failure: failure.trap(Killed))
         gc.collect()
         self.flushLoggedErrors(Killed)

@@ -89,6 +89,7 @@ class FaultCase(TestCase):
     async def tearDown(self) -> None:  # type: ignore[override]
         for close in reversed(self._closing):
             await close()
+        await deferLater(reactor, 0)  # Twisted flushes what it writes over TLS a turn later
         calls = [call for call in reactor.getDelayedCalls() if "Timeout" not in repr(call)]
         self.assertEqual(calls, [], "calls are still to come")
         for server in self._servers:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 
 from txresumable import FileRejected
 from txresumable.errors import SourceChanged
@@ -128,10 +128,15 @@ class ChangeTests(FaultCase):
 
         server = self.serve(or_serve(fault))
         uploader = self.uploader(server.url, simultaneous_uploads=1, chunk_size=1000)
+        looked_at: Deferred[None] = Deferred()
+        uploader.file_added.register(
+            lambda file: looked_at.callback(None) if file.file_name == "39.bin" else None
+        )
         first = uploader.add_file(self.file(OLD * 5, "first.bin"))
         # Nothing is opened ahead of its turn when there is more than that.
         uploads = [uploader.add_file(self.file(OLD, f"{number}.bin")) for number in range(40)]
         await server.when("came")
+        await looked_at
         self.file(NEW + b"!", "39.bin")
         server.gate.set()
         await first
