@@ -10,7 +10,7 @@ names = st.text(min_size=1, max_size=60)
 hostile_names = st.text(
     alphabet=st.one_of(
         st.characters(),
-        st.sampled_from('\r\n"\\%;:&=+\'/\udc80\udcff\ud800é日🎉'),
+        st.sampled_from("\r\n\"\\%;:&=+'/\udc80\udcff\ud800é日🎉"),
     ),
     min_size=1,
     max_size=60,
