@@ -22,8 +22,10 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from zope.interface import implementer
 
 from txresumable import Resumable
 
@@ -80,11 +82,26 @@ class AnsweringTransport(StringTransport):
         self._reactor.callLater(0, self._protocol.connectionLost, Failure(ConnectionDone()))
 
 
+@implementer(IHostnameResolver)
+class Resolver:
+    """Every name is this machine's."""
+
+    def resolveHostName(
+        self, resolutionReceiver: Any, hostName: str, portNumber: int = 0, *_: Any, **__: Any
+    ) -> Any:
+        resolutionReceiver.resolutionBegan(self)
+        resolutionReceiver.addressResolved(IPv4Address("TCP", "127.0.0.1", portNumber))
+        resolutionReceiver.resolutionComplete()
+        return resolutionReceiver
+
+
+@implementer(IReactorPluggableNameResolver)
 class AnsweringReactor(MemoryReactorClock):  # type: ignore[misc]
     """A reactor whose connections lead to :class:`AnsweringTransport`."""
 
     def __init__(self, to_tests: bytes) -> None:
         super().__init__()
+        self.nameResolver = Resolver()
         self.to_tests = to_tests
         self.requests = 0
 
