@@ -98,7 +98,7 @@ class FingerprintTests(SynchronousTestCase):
         content = bytes(at * at % 251 for at in range(200_000))
         whole = hashlib.sha256(content).digest()
         self.assertEqual(self.look(content, None), Fingerprint(200_000, None, whole))
-        for short in (b"", content[:65536]):
+        for short in (b"", content[:10_000], content[:65536]):
             self.assertEqual(self.look(short).sample, hashlib.sha256(short).digest())
         samples = bytes.fromhex("4be872a5e1676217934167cac93abe43ba61d05d21680f65533f5ea181eb45cf")
         self.assertEqual(self.look(content, 5), Fingerprint(200_000, 5, samples))
