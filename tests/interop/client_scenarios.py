@@ -104,8 +104,13 @@ class BrowserTestCase(ClientTestCase):
     """
 
     parts = (NODE, BROWSER)
-    # simple-uploader.js would keep most progress to itself.
-    options: ClassVar[Mapping[str, Any]] = {"chunkSize": CHUNK, "progressCallbacksInterval": 0}
+    # Two of the libraries do not try again by default, and one keeps most progress to itself.
+    options: ClassVar[Mapping[str, Any]] = {
+        "chunkSize": CHUNK,
+        "maxChunkRetries": 20,
+        "chunkRetryInterval": 50,
+        "progressCallbacksInterval": 0,
+    }
     timeout = 60.0
 
     def setUp(self) -> None:
@@ -219,7 +224,10 @@ class BrowserUploads(BrowserTestCase):
         found = receiver.found()
         self.assertEqual(receiver.requests("GET"), EVERY)
         self.assertGreaterEqual(len(found), before)
-        self.assertEqual(receiver.requests("POST").total(), 20 - len(found))
+        # What was still being written when its client stopped is refused for a moment.
+        sent = [asked.status for asked in receiver.asked if asked.method == "POST"]
+        self.assertLessEqual(set(sent), {200, 503})
+        self.assertEqual(sent.count(200), 20 - len(found))
 
 
 class MoreBrowserUploads(BrowserUploads):
