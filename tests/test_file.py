@@ -266,6 +266,8 @@ class FileTests(UploaderTestCase):
     def test_bootstrap_forgets(self) -> None:
         """Nothing of the try before is left: no retries, no words of the server, no progress."""
         uploader = self.uploader(simultaneous_uploads=1)
+        added: list[Any] = []
+        uploader.file_added.register(added.append)
         upload = uploader.add_file(b"x" * 20, file_name="a")
         file = upload.file
         for status in (404, 200, 404, 503):
@@ -278,7 +280,7 @@ class FileTests(UploaderTestCase):
         self.assertEqual(self.client.waiting[0].method, "GET")
         self.answer_all()
         self.successResultOf(upload)
-        self.assertEqual(file.chunks_found, 2)
+        self.assertEqual((file.chunks_found, added), (2, [file]))
 
     def test_is_uploading(self) -> None:
         """It is while any chunk is under way or waits to be tried again."""

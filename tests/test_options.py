@@ -138,6 +138,11 @@ class OptionsTests(SynchronousTestCase):
             self.assertIn("a mapping or a function of file and chunk", self.refuses(option, 5))
             self.assertIs(getattr(Options(target="http://h", **{option: len}), option), len)
 
+    def test_query(self) -> None:
+        """A query that has no text is refused as the options are made."""
+        self.refuses("query", {"a": object()})
+        self.refuses("query", {b"a": 1})
+
     def test_texts(self) -> None:
         """Methods are tokens; a namespace is text; types are extensions and media types."""
         for option in ("test_method", "upload_method"):
@@ -254,6 +259,8 @@ class OptionsTests(SynchronousTestCase):
             self.assertRaises(InvalidOption, Options, target="http://h", headers=headers)
         self.refuses("headers", "X: y")
         Options(target="http://h", headers={"X-Token": "é"})
+        headers = {"X": "y"}
+        self.assertIs(check_headers(headers), headers)
 
     def test_a_refused_header_value_is_not_shown(self) -> None:
         """It may be a secret."""

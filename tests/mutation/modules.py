@@ -26,6 +26,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_intake",
         "tests.test_outage",
         "tests.test_delivery",
+        "tests.test_file",
     ),
     "dispatcher": (
         "tests.test_dispatcher",
