@@ -15,6 +15,7 @@ from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from txresumable import ChunkRejected, Redirected, SourceChanged
 from txresumable.body import PIECE
 from txresumable.errors import StaleConnection
+from txresumable.source import PathSource
 from txresumable.testing import ScriptedReceiver, SentRequest
 
 from .uploader_rig import UploaderTestCase
@@ -119,6 +120,18 @@ class TestingTests(UploaderTestCase):
         self.successResultOf(upload)
         self.assertEqual(len(self.client.tests), 8 + 1 + 16)
 
+    def test_adaptive_from_the_beginning(self) -> None:
+        """Sixteen misses are enough, or twice as many as there are slots if that is more."""
+        for slots, tests in ((1, 16), (8, 16), (20, 40)):
+            before = len(self.client.tests)
+            uploader = self.uploader(test_chunks="adaptive", simultaneous_uploads=slots)
+            upload = uploader.add_file(b"x" * 1000, file_name="a")
+            self.answer_all_but_tests()
+            self.successResultOf(upload)
+            # Those under way as the last miss comes are asked as well.
+            asked = len(self.client.tests) - before
+            self.assertTrue(tests <= asked < tests + slots, (slots, asked))
+
     def answer_all_but_tests(self) -> None:
         while self.client.waiting:
             self.client.answer(200 if self.client.waiting[0].is_upload else 404)
@@ -134,6 +147,7 @@ class TestingTests(UploaderTestCase):
         self.successResultOf(upload)
         sent = [each.parameters["resumableChunkNumber"] for each in self.client.sent]
         self.assertEqual(sent, ["1", "1", "5"])
+        self.assertEqual(upload.file.chunks_found, 4)
 
     def test_whole_answer_that_ends_it(self) -> None:
         """A receiver that has all of a file needs one test to say so."""
@@ -214,6 +228,26 @@ class SendingTests(UploaderTestCase):
         self.successResultOf(upload)
         self.assertEqual(receiver.stored("a").content, content)
 
+    def test_base64_of_a_slow_file(self) -> None:
+        """A chunk that is not at hand is read by a thread, and then encoded."""
+        content = os.urandom(35)
+        self.patch(PathSource, "read_now", lambda source, start, size: None)
+        upload = self.uploader(self.receiver, chunk_format="base64").add_file(
+            self.file(content), file_name="a"
+        )
+        self.successResultOf(upload)
+        self.assertEqual(self.receiver.stored("a").content, content)
+
+    def test_hook_that_cannot_be_cancelled(self) -> None:
+        """A chunk that was cancelled while its upload was prepared is not sent."""
+        waiting: Deferred[Any] = Deferred(lambda each: each.callback({}))
+        upload = self.uploader(headers=lambda *args: waiting, test_chunks=False).add_file(
+            b"x", file_name="a"
+        )
+        upload.cancel()
+        self.assert_cancelled(upload)
+        self.assertEqual(self.client.sent, [])
+
     def test_big_chunks(self) -> None:
         """A chunk of many pieces arrives, and tells how far it is."""
         uploader, heard = self.uploader(self.receiver, chunk_size=10**6), []
@@ -233,6 +267,13 @@ class SendingTests(UploaderTestCase):
             self.assertEqual(upload.file.fraction_completed > 0, moves)
             self.client.answer(200)
             self.successResultOf(upload)
+        upload = self.uploader(
+            test_chunks=False, chunk_size=PIECE, simultaneous_uploads=1
+        ).add_file(b"x" * 4 * PIECE, file_name="b")
+        for fraction in (0.0, 0.25, 0.5, 0.75):
+            self.assertEqual(upload.file.fraction_completed, fraction)
+            self.client.answer(200)
+        self.successResultOf(upload)
 
     def test_digests_are_taken_once(self) -> None:
         """A chunk that is tried again carries the digest that was taken before."""

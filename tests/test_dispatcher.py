@@ -4,6 +4,8 @@ Chunks through slots: how many at once, what is told, and what is logged.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from twisted.logger import LogLevel, globalLogPublisher
 
-from txresumable import ChunkRejected, RetriesExhausted
+from txresumable import ChunkRejected, ChunkState, RetriesExhausted
+from txresumable.source import PathSource
 
 from .uploader_rig import UploaderTestCase
 
@@ -246,6 +249,60 @@ class TellingTests(UploaderTestCase):
         error = self.failureResultOf(upload, RetriesExhausted).value
         self.assertEqual((error.attempts, error.chunk_number), (2, 1))
 
+    def test_offline_since(self) -> None:
+        """How long the server may be away counts from when it went."""
+        self.clock.advance(5000)
+        uploader = self.uploader(test_chunks=False, max_offline=10, simultaneous_uploads=1)
+        upload = uploader.add_file(b"x" * 20, file_name="a")
+        self.client.answer(200)
+        for _ in range(10):
+            self.client.fail(ConnectionRefusedError())
+            self.assertNoResult(upload)
+            self.clock.advance(1)
+        self.client.fail(ConnectionRefusedError())
+        self.failureResultOf(upload, RetriesExhausted)
+
+    def test_all_go_on(self) -> None:
+        """After an outage every chunk goes that was under way as it began."""
+        uploader = self.uploader(test_chunks=False)
+        uploads = [uploader.add_file(b"x", file_name=name) for name in "abc"]
+        for _ in uploads:
+            self.client.fail(ConnectionRefusedError())
+        self.clock.advance(1)
+        self.assertEqual(len(self.client.waiting), 1)
+        self.client.answer(200)
+        self.assertEqual(len(self.client.waiting), 2)
+        self.answer_all()
+        for upload in uploads:
+            self.successResultOf(upload)
+
+    def test_no_descriptors(self) -> None:
+        """A file that cannot be opened for want of descriptors waits a second, and for free."""
+        path, original, tries = self.file(b"x" * 10), PathSource.open, []
+
+        def open_or_not(source: PathSource) -> None:
+            tries.append(self.clock.seconds())
+            if len(tries) in (2, 3):
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            original(source)
+
+        uploader = self.uploader(test_chunks=False)
+        uploader.file_added.register(lambda file: file._source.close())
+        self.patch(PathSource, "open", open_or_not)
+        upload = uploader.add_file(path)
+        for _ in range(8):
+            self.clock.advance(0.25)
+        self.assertEqual(tries, [0.0, 0.0, 1.0, 2.0])
+        self.client.answer(200)
+        self.assertEqual(self.successResultOf(upload).chunks[0].retries, 0)
+
+    def test_cancelled_as_it_starts(self) -> None:
+        """Nothing is sent of a file that is cancelled by who hears that uploading starts."""
+        uploader = self.uploader()
+        uploader.upload_start.register(lambda: [file.cancel() for file in uploader.files])
+        self.assert_cancelled(uploader.add_file(b"x", file_name="a"))
+        self.assertEqual(self.client.sent, [])
+
     def test_an_interval_of_nothing(self) -> None:
         """Without a wait a chunk is tried again at once, and no timer is made."""
         uploader = self.uploader(test_chunks=False, chunk_retry_interval=0)
@@ -265,6 +322,7 @@ class TellingTests(UploaderTestCase):
         self.client.answer(503)
         self.client.answer(503)
         self.assertEqual((uploader.chunks_under_way, uploader.is_uploading), (0, True))
+        self.assertEqual({chunk.state for chunk in upload.file.chunks}, {ChunkState.WAITING})
         self.clock.advance(1)
         self.answer_all()
         self.successResultOf(upload)

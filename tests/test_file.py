@@ -354,6 +354,15 @@ class FileTests(UploaderTestCase):
         for waiting in (*before, upload.file.when_completed(), upload.file.when_completed()):
             self.assertIs(self.successResultOf(waiting), upload.file)
 
+    def test_holds_nothing_afterwards(self) -> None:
+        """A file at its end has let go of its requests, whatever the end was."""
+        for status in (200, 404):
+            upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
+            self.assertIsNotNone(upload.file._plan)
+            self.client.answer(status)
+            upload.addErrback(lambda _: None)
+            self.assertIsNone(upload.file._plan)
+
     def test_repr(self) -> None:
         """It says which file it is and how far."""
         upload = self.uploader(self.receiver).add_file(b"x", file_name="a")
