@@ -1,20 +1,22 @@
 """
 What is killed: ``python -m tests.killed upload URL PATH`` and ``... receive FOLDER``.
 
-Both say on standard output how far they are.
+Both say on standard output how far they are.  The receiver says ``gets NUMBER`` when a chunk begins
+to arrive, ``stored NUMBER`` when it has confirmed one, and ``alone`` when nobody is connected.
 """
 
 from __future__ import annotations
 
 import sys
 from typing import Any
+from urllib.parse import parse_qsl
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from txresumable import Resumable
 
-CHUNK_SIZE = 32 * 1024
+CHUNK_SIZE = 256 * 1024
 SLOTS = 3
 
 
@@ -51,7 +53,29 @@ async def receive(reactor: Any, folder: str) -> None:
         if request.method == b"POST" and request.code == 200:
             say("stored", request.args[b"resumableChunkNumber"][0].decode())
 
-    site.log = log
+    taken = site.resource.take_body
+
+    def take(request: Any) -> Any:
+        arrival = taken(request)
+        if arrival is not None:
+            _, _, query = request.uri.partition(b"?")
+            say("gets", dict(parse_qsl(query))[b"resumableChunkNumber"].decode())
+        return arrival
+
+    admit, forget = site.admit, site.forget
+
+    def meet(channel: Any) -> bool:
+        say("meets")
+        return admit(channel)
+
+    def leave(channel: Any) -> None:
+        forget(channel)
+        if not site.connections:
+            say("alone")
+
+    site.admit, site.forget = meet, leave  # type: ignore[method-assign]
+    site.log = log  # type: ignore[method-assign]
+    site.resource.take_body = take
     site.displayTracebacks = False
     port = reactor.listenTCP(0, site, interface="127.0.0.1")
     say("listens", port.getHost().port)

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from attrs import frozen
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
@@ -20,6 +21,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from .figures import note
 from .killed import CHUNK_SIZE, SLOTS
 
 KILLS = int(os.environ.get("TXRESUMABLE_KILLS", "10"))
@@ -80,10 +82,24 @@ class Child(ProcessProtocol):
             self.transport.signalProcess("KILL")
         return self.ended
 
-    @property
-    def stored(self) -> list[str]:
-        """The numbers of the chunks that it has confirmed."""
-        return [line.split()[1] for line in self.lines if line.startswith("stored ")]
+    def chunks(self, what: str) -> list[str]:
+        """The numbers of the chunks that it ``gets``, or has ``stored``."""
+        return [line.split()[1] for line in self.lines if line.startswith(f"{what} ")]
+
+
+@frozen
+class Life:
+    """
+    A client from its start to its end.
+
+    :ivar killed: whether it was killed before it was done.
+    :ivar got: the chunks that the receiver began to get from it.
+    :ivar stored: the chunks that were confirmed to it.
+    """
+
+    killed: bool
+    got: list[str]
+    stored: list[str]
 
 
 class KillingTests(TestCase):
@@ -105,19 +121,19 @@ class KillingTests(TestCase):
         self.assertTrue(self.receiver.lines[0].startswith("listens"), self.receiver.errors)
         return f"http://127.0.0.1:{self.receiver.lines[0].split()[1]}/"
 
-    async def go_on(self, target: str, path: str, *, kill_receiver: bool) -> tuple[bool, list[str]]:
+    async def go_on(self, target: str, path: str, *, kill_receiver: bool) -> Life:
         """
         Upload, and kill after a few chunks.
 
-        :returns: whether it was killed before it was done, and what was stored meanwhile.
+        :returns: what came of it.
         """
         receiver = self.receiver
         assert receiver is not None
-        before = len(receiver.stored)
+        got, stored = len(receiver.chunks("gets")), len(receiver.chunks("stored"))
         client = Child("upload", target, path)
         await client.until(lambda lines: lines)
-        few = self.random.randrange(1, 12)
-        enough = receiver.until(lambda _: len(receiver.stored) >= before + few)
+        few = self.random.randrange(12)
+        enough = receiver.until(lambda _: len(receiver.chunks("stored")) >= stored + few)
         done = client.until(lambda lines: "done" in lines[-1])
         either: Deferred[None] = Deferred()
         for each in (enough, done):
@@ -129,39 +145,57 @@ class KillingTests(TestCase):
         dying = [client.kill()] + ([receiver.kill()] if kill_receiver else [])
         for each in dying:
             await each
-        await receiver.until(lambda _: True)
+        # What the receiver has still to say of it.
+        await receiver.until(lambda lines: lines[-1].startswith(("alone", "listens")))
         killed = not any(line.startswith("done") for line in client.lines)
         if not killed:
             self.assertEqual(client.errors, b"")
-        return killed, receiver.stored[before:]
+        return Life(killed, receiver.chunks("gets")[got:], receiver.chunks("stored")[stored:])
 
     async def kill_again_and_again(self, *, kill_receiver: bool) -> None:
         kills = number = 0
+        sent_again: list[int] = []
         target = await self.receive()
         wanted = KILLS // 2 if kill_receiver else KILLS
         while kills < wanted:
             content = self.random.randbytes(CHUNKS * CHUNK_SIZE + 100)
             path = Path(self.mktemp()).resolve()
             path.write_bytes(content)
-            sent: Counter[str] = Counter()
-            killed, of_this_file = True, 0
+            got: Counter[str] = Counter()
+            confirmed: set[str] = set()
+            killed = True
+            of_this_file = []
             while killed:
-                killed, stored = await self.go_on(target, str(path), kill_receiver=kill_receiver)
-                sent.update(stored)
-                of_this_file += killed
+                life = await self.go_on(target, str(path), kill_receiver=kill_receiver)
+                killed = life.killed
+                kills += killed
+                self.assertEqual(confirmed.intersection(life.got), set(), "confirmed, sent again")
+                of_this_file.append(sum(number in got for number in life.got))
+                got.update(life.got)
+                confirmed.update(life.stored)
                 if kill_receiver:
                     target = await self.receive()
-            kills += of_this_file
             number += 1
             received = Path(self.folder, path.name)
             self.assertEqual(received.read_bytes(), content)
             received.unlink()
-            again = sum(sent.values()) - len(sent)
-            self.assertLessEqual(again, SLOTS * of_this_file)
+            # A chunk of which something arrived twice was in flight at a kill.
+            self.assertLessEqual(sum(of_this_file), SLOTS * (len(of_this_file) - 1))
+            sent_again += of_this_file
         self.assertLess(number, wanted + 2, "the uploads are too short to be killed")
         assert self.receiver is not None
         await self.receiver.kill()
         self.assertEqual(os.listdir(self.folder)[1:], [])
+        note(
+            "kills of both" if kill_receiver else "kills of the client",
+            kills=kills,
+            uploads=number,
+            files_equal=number,
+            chunks_sent_again=sum(sent_again),
+            confirmed_chunks_sent_again=0,
+            most_sent_again_by_one_life=max(sent_again),
+            most_in_flight=SLOTS,
+        )
 
     def test_client(self) -> Deferred[None]:
         """The client is killed and started again until its files have arrived."""
