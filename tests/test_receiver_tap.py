@@ -86,18 +86,22 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertTrue(os.path.isdir(root))
         self.successResultOf(cast(ReceiverService, service).stopService())
 
-    def test_bad(self) -> None:
-        """A directory or an endpoint that cannot be used is a usage error."""
+    def test_unusable(self) -> None:
+        """A directory or an endpoint that cannot be used is a usage error, in one line."""
         path = self.mktemp()
         with open(path, "w"):
             pass
-        for arguments in (
-            ("--directory", path),
-            ("--directory", self.mktemp(), "--listen", "nonsense"),
-            ("--directory", self.mktemp(), "--listen", "tcp:x"),
-            ("--directory", self.mktemp(), "--listen", "what:1"),
+        for arguments, why in (
+            (("--directory", path), f"--directory {path}: it is not a directory"),
+            (("--directory", f"{path}/x"), f"--directory {path}/x: Not a directory"),
+            (("--directory", "/proc/x"), "--directory /proc/x: "),
+            (("--directory", self.mktemp(), "--listen", "nonsense"), "--listen nonsense: "),
+            (("--directory", self.mktemp(), "--listen", "tcp:x"), "--listen tcp:x: "),
+            (("--directory", self.mktemp(), "--listen", "what:1"), "--listen what:1: "),
+            (("--directory", self.mktemp(), "--listen", "ssl:1:privateKey=none"), "--listen ssl:"),
         ):
-            self.assertRaises(UsageError, makeService, parse(*arguments))
+            error = self.assertRaises(UsageError, parse, *arguments)
+            self.assertTrue(str(error).startswith(why), error)
 
     def test_secure(self) -> None:
         """Where TLS is spoken, the URL that it logs says so."""
@@ -112,10 +116,12 @@ class MakeServiceTests(SynchronousTestCase):
             self.successResultOf(service.stopService())
 
     def test_in_use(self) -> None:
-        """A directory that another receiver uses is a usage error."""
+        """A directory that another receiver uses is a usage error, then and later."""
         root = self.mktemp()
+        options = parse("--directory", root)
         store = Store(root, run=at_once)
-        self.assertRaises(UsageError, makeService, parse("--directory", root))
+        self.assertRaises(UsageError, parse, "--directory", root)
+        self.assertRaises(UsageError, makeService, options)
         self.successResultOf(store.close())
 
 

@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from ..protocol import DIALECTS
+from .disk import Disk
+from .folder import Folder
 from .service import ReceiverService
 from .site import make_site
 from .store import Store
@@ -100,7 +104,12 @@ class Options(UsageOptions):
         self["origins"].append(origin)
 
     def postOptions(self) -> None:
-        """Check what depends on more than one option."""
+        """
+        Check everything, as long as there is somebody who can be told.
+
+        :raises UsageError: naming the option; also if the directory cannot be used, or is used
+            by another receiver, or the endpoint is none.
+        """
         for name in ("max-file-size", "max-unfinished-size", "expire"):
             if isinstance(self[name], str):
                 self[name] = span(self[name]) if name == "expire" else size(self[name])
@@ -116,20 +125,39 @@ class Options(UsageOptions):
             except ValueError as error:
                 raise UsageError(f"--port {self['port']}: {error}")
             self["listen"] = f"tcp:{port}:interface=127.0.0.1"
+        self["endpoint"] = self._endpoint()
+        try:
+            Folder(os.path.abspath(self["directory"]), Disk()).close()
+        except OSError as error:
+            raise _unusable(self["directory"], error)
+
+    def _endpoint(self) -> IStreamServerEndpoint:
+        from twisted.internet import reactor
+
+        try:
+            endpoint: IStreamServerEndpoint = serverFromString(reactor, self["listen"])
+        except (ValueError, TypeError, KeyError, LookupError, OSError) as error:
+            raise UsageError(f"--listen {self['listen']}: {error}")
+        return endpoint
+
+
+def _unusable(directory: str, error: OSError) -> UsageError:
+    why = error.strerror
+    if isinstance(error, BlockingIOError):
+        why = "another receiver uses it"
+    elif isinstance(error, FileExistsError):
+        why = "it is not a directory"
+    return UsageError(f"--directory {directory}: {why}")
 
 
 def makeService(options: Options) -> IService:
     """
     The service that the options ask for.
 
-    :raises UsageError: if the directory cannot be used, or the endpoint is none.
+    :raises UsageError: if the directory can be used no more.
     """
     from twisted.internet import reactor
 
-    try:
-        endpoint = serverFromString(reactor, options["listen"])
-    except (ValueError, TypeError, KeyError, LookupError) as error:
-        raise UsageError(f"--listen {options['listen']}: {error}")
     try:
         store = Store(
             options["directory"],
@@ -139,10 +167,8 @@ def makeService(options: Options) -> IService:
             max_unfinished_size=options["max-unfinished-size"],
             expire=options["expire"],
         )
-    except BlockingIOError:
-        raise UsageError(f"--directory {options['directory']}: another receiver uses it")
     except OSError as error:
-        raise UsageError(f"--directory {options['directory']}: {error.strerror}")
+        raise _unusable(options["directory"], error)
     site = make_site(
         store,
         reactor=reactor,
@@ -152,4 +178,4 @@ def makeService(options: Options) -> IService:
         min_rate=options["min-rate"],
     )
     secure = options["listen"].partition(":")[0] in _SECURE
-    return ReceiverService(endpoint, site, store, reactor, "https" if secure else "http")
+    return ReceiverService(options["endpoint"], site, store, reactor, "https" if secure else "http")
