@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, execute
 from twisted.python.failure import Failure
 
 from tests.receiver_rig import ClientFile, Connection, FaultyDisk, Killed, QuickDisk
@@ -320,6 +320,43 @@ class OrderTests(ReceiverTestCase):
         thread.work()
         self.assertEqual(self.connect().send(file.test(1)).answer().status, 200)
 
+    def test_again_before_it_is_durable(self) -> None:
+        """A chunk that comes again while it is made durable waits for that, and is not refused."""
+        for data, status in ((None, 200), (b"other byte", 409)):
+            thread = Thread()
+            self.start(run=thread.run)
+            file = ClientFile(CONTENT, identifier=str(status))
+            self.connect().send(file.upload(1))
+            thread.work(2)
+            self.hang_up()
+            wire = self.connect().send(file.upload(1, data))
+            self.assertEqual(wire.answers(), [])
+            thread.work(1)
+            self.assertEqual(wire.answers(), [])  # until it was compared
+            thread.work()
+            self.assertEqual(wire.answer().status, status)
+            self.assertEqual(self.connect().send(file.test(1)).answer().status, 200)
+            self.hang_up()
+            self.successResultOf(self.store.close())
+
+    def test_again_after_a_failure(self) -> None:
+        """A chunk that comes again while it fails to become durable is to be sent once more."""
+        thread, disk = Thread(), FaultyDisk()
+        self.start(run=thread.run, disk=disk)
+        file = ClientFile(CONTENT)
+        first = self.connect().send(file.upload(1))
+        thread.work(2)
+        wire = self.connect().send(file.upload(1))
+        disk.sync_data = fail_once(  # type: ignore[method-assign]
+            disk.sync_data, OSError(errno.EIO, "broken")
+        )
+        thread.work()
+        self.assertEqual([first.answer().status, wire.answer().status], [500, 503])
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        again = self.connect().send(file.upload(1))
+        thread.work()
+        self.assertEqual(again.answer().status, 200)
+
     def test_close_waits(self) -> None:
         """A store closes once what is under way is durable, and answers no more after that."""
         thread = Thread()
@@ -396,7 +433,7 @@ class Thread:
         """Do so many of the things that wait, or all."""
         while self.waiting and steps:
             done, work = self.waiting.pop(0)
-            done.callback(work())
+            execute(work).chainDeferred(done)
             steps -= 1
 
 

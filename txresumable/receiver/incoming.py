@@ -57,6 +57,7 @@ class Incoming:
         self._prefix = 0
         self._ranges: str | None = None
         self._sending: set[int] = set()
+        self._settling: dict[int, list[Deferred[None]]] = {}
         self._epoch = 0
         self._written: list[tuple[int, Deferred[None]]] = []
         self._committing = False
@@ -95,6 +96,10 @@ class Incoming:
         if self.opened.present[given.offset]:
             self._use()
             return Comparison(given, lambda: self._digest_of(given), self._release)
+        if given.offset in self._settling:
+            # It is all there, and its sender may be gone: it will do for this one as well.
+            self._use()
+            return Comparison(given, lambda: self._digest_once_settled(given), self._release)
         if given.offset in self._sending:
             raise Refused(503, "this chunk is being sent by another request", retry_after=1)
         offset, epoch = given.offset, self._epoch
@@ -161,9 +166,14 @@ class Incoming:
             raise OSError(errno.EIO, "the disk failed while this chunk was written")
         done: Deferred[None] = Deferred()
         self._written.append((offset, done))
+        self._settling[offset] = []
         if not self._committing:
             Deferred.fromCoroutine(self._commit_all())
-        await done
+        try:
+            await done
+        finally:
+            for settled in self._settling.pop(offset):
+                settled.callback(None)
 
     async def _commit_all(self) -> None:
         self._committing = True
@@ -204,6 +214,15 @@ class Incoming:
 
     async def _digest_of(self, given: Parameters) -> str:
         return await self._range_digest(*given.layout.range(given.offset))
+
+    async def _digest_once_settled(self, given: Parameters) -> str:
+        if given.offset in self._settling:
+            settled: Deferred[None] = Deferred()
+            self._settling[given.offset].append(settled)
+            await settled
+        if not self.opened.present[given.offset]:
+            raise Refused(503, "the other request with this chunk failed", retry_after=1)
+        return await self._digest_of(given)
 
     async def _range_digest(self, start: int, end: int) -> str:
         self._use()
