@@ -4,12 +4,13 @@ Chunks through slots: how many at once, what is told, and what is logged.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from twisted.logger import LogLevel, globalLogPublisher
 
@@ -295,6 +296,7 @@ class TellingTests(UploaderTestCase):
         self.assertEqual(tries, [0.0, 0.0, 1.0, 2.0])
         self.client.answer(200)
         self.assertEqual(self.successResultOf(upload).chunks[0].retries, 0)
+        self.assertEqual(self.lines(), [(LogLevel.info, "Too many open files; {name!r} waits")] * 2)
 
     def test_cancelled_as_it_starts(self) -> None:
         """Nothing is sent of a file that is cancelled by who hears that uploading starts."""
@@ -314,6 +316,61 @@ class TellingTests(UploaderTestCase):
         self.client.answer(200)
         self.successResultOf(upload)
 
+    def test_a_failure_is_told_before_others_begin(self) -> None:
+        """The slots of a file that fails are filled when all have been told of it."""
+        uploader, heard = self.uploader(test_chunks=False, simultaneous_uploads=2), []
+        failing = uploader.add_file(b"x" * 20, file_name="a")
+        upload = uploader.add_file(b"x" * 10, file_name="b")
+        uploader.file_error.register(lambda file, failure: heard.append("a failed"))
+        uploader.file_progress.register(lambda file: heard.append(f"{file.file_name} begins"))
+        self.client.answer(404)
+        self.failureResultOf(failing, ChunkRejected)
+        self.assertEqual(heard, ["a failed", "b begins"])
+        self.answer_all()
+        self.successResultOf(upload)
+
+    def test_what_was_stopped_is_not_sent(self) -> None:
+        """A chunk that was under way as its file failed counts as not begun."""
+        uploader = self.uploader(test_chunks=False, chunk_size=200_000)
+        upload = uploader.add_file(b"x" * 400_000, file_name="a")
+        self.assertEqual(upload.file.chunks[1].fraction_completed, 0.95)
+        self.client.answer(404)
+        self.failureResultOf(upload, ChunkRejected)
+        self.assertEqual(upload.file.chunks[1].fraction_completed, 0.0)
+        self.assertIs(upload.file.chunks[1].state, ChunkState.PENDING)
+
+    def test_the_last_try_is_not_told_as_a_retry(self) -> None:
+        """file_retry does not fire for a chunk or a probe that is given up."""
+        for fail in (
+            lambda: self.client.answer(503),
+            lambda: self.client.fail(ConnectionRefusedError()),
+        ):
+            uploader, heard = self.uploader(test_chunks=False, max_chunk_retries=1), []
+            uploader.file_retry.register(heard.append)
+            upload = uploader.add_file(b"x", file_name="a")
+            fail()
+            self.clock.advance(1)
+            fail()
+            self.failureResultOf(upload, RetriesExhausted)
+            self.assertEqual(heard, [upload.file])
+
+    def test_who_hears_of_a_retry_steps_in(self) -> None:
+        """A file that is cancelled or started over, as a retry is told of, does not wait for it."""
+        for error in (ConnectionLost(), ConnectionRefusedError()):
+            uploader = self.uploader(test_chunks=False)
+            upload = uploader.add_file(b"x", file_name="a")
+            uploader.file_retry.register(lambda file: file.cancel())
+            self.client.fail(error)
+            self.assert_cancelled(upload)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+        uploader = self.uploader(test_chunks=False)
+        upload = uploader.add_file(b"x", file_name="b")
+        uploader.file_retry.register(lambda file: file.bootstrap())
+        self.client.answer(503)
+        self.assertEqual(len(self.client.waiting), 1)
+        self.client.answer(200)
+        self.successResultOf(upload)
+
     def test_counts_what_is_under_way(self) -> None:
         """How many chunks are under way; one that waits for its next try is not."""
         uploader = self.uploader(test_chunks=False)
@@ -327,6 +384,60 @@ class TellingTests(UploaderTestCase):
         self.answer_all()
         self.successResultOf(upload)
         self.assertEqual((uploader.chunks_under_way, uploader.is_uploading), (0, False))
+
+
+class StubbornTests(UploaderTestCase):
+    """
+    Hooks that go on though they are cancelled: they keep their slots until they are done.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.gates: list[Deferred[None]] = []
+
+    async def hook(self, *_: object) -> dict[str, str]:
+        gate: Deferred[None] = Deferred()
+        self.gates.append(gate)
+        waiting: Deferred[None] = Deferred()
+        gate.addCallback(lambda _: waiting.called or waiting.callback(None))
+        with contextlib.suppress(CancelledError):
+            await waiting
+        await gate
+        return {}
+
+    def test_its_file_is_cancelled(self) -> None:
+        """Others wait until the hook is done; then nothing is sent of the file, but of others."""
+        uploader = self.uploader(test_chunks=False, simultaneous_uploads=1, headers=self.hook)
+        uploads = [uploader.add_file(b"x", file_name=name) for name in "ab"]
+        uploads[0].cancel()
+        self.assert_cancelled(uploads[0])
+        self.assertEqual(len(self.gates), 1)
+        self.gates[0].callback(None)
+        self.assertEqual((len(self.gates), self.client.sent), (2, []))
+        self.gates[1].callback(None)
+        self.client.answer(200)
+        self.assertEqual(self.successResultOf(uploads[1]).file_name, "b")
+
+    def test_its_chunk_begins_anew(self) -> None:
+        """Of a chunk that begins anew meanwhile, the answer to what was stopped does not count."""
+        uploader = self.uploader(test_chunks=False, simultaneous_uploads=2, headers=self.hook)
+        uploads = [uploader.add_file(b"x", file_name=name) for name in "ab"]
+        file = uploads[0].file
+        self.gates[1].callback(None)
+        self.client.answer(200)
+        file.abort()
+        file.resume()
+        third = uploader.add_file(b"x", file_name="c")
+        self.assertEqual(len(self.gates), 3)  # the third is the first file's second
+        self.gates[0].callback(None)
+        self.client.answer(200)
+        self.assertEqual((file.chunks[0].state, file.is_uploading), (ChunkState.UPLOADING, True))
+        self.assertEqual(len(self.gates), 4)
+        for gate in self.gates[2:]:
+            gate.callback(None)
+        self.answer_all()
+        for upload in (*uploads, third):
+            self.successResultOf(upload)
 
 
 class ProgressTests(UploaderTestCase):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any
+from unittest.mock import ANY
 
 from twisted.internet.defer import Deferred
 
@@ -53,6 +54,7 @@ class ChunkTests(UploaderTestCase):
         self.assertEqual(chunks[-1], chunks[2])
         self.assertNotEqual(chunks[0], chunks[1])
         self.assertNotEqual(chunks[0], 0)
+        self.assertEqual(chunks[0], ANY)
         self.assertEqual(len({chunks[0], chunks[0]}), 1)
         self.assertRaises(IndexError, lambda: chunks[3])
 

@@ -12,11 +12,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from attrs import Factory, define, frozen
+from attrs import frozen
 
 from .modules import TESTS
-from .mutants import Mutant, mutants_of
+from .mutants import mutants_of
+from .record import record
 from .sandbox import Outcome, Sandbox
+from .score import HEADING, Score
 
 __all__ = ["main"]
 
@@ -26,56 +28,13 @@ SAMPLE = 30
 WANTED = 0.9
 
 
-@define
-class Score:
-    """
-    What became of a module's mutants.
-
-    :ivar total: how many there are.
-    :ivar caught: how many of the sample a test noticed, by its end or by not coming to it.
-    :ivar timed_out: how many of these by the latter.
-    :ivar equivalent: how many of the sample cannot be noticed; they are not run.
-    :ivar survived: those that no test noticed.
-    """
-
-    total: int = 0
-    caught: int = 0
-    timed_out: int = 0
-    equivalent: int = 0
-    survived: list[Mutant] = Factory(list)
-
-    @property
-    def planted(self) -> int:
-        return self.caught + len(self.survived)
-
-    def add(self, other: Score) -> None:
-        self.total += other.total
-        self.caught += other.caught
-        self.timed_out += other.timed_out
-        self.equivalent += other.equivalent
-        self.survived += other.survived
-
-    def row(self, name: str) -> str:
-        part = f"{self.caught / self.planted:.1%}" if self.planted else "-"
-        return (
-            f"{name:12} {self.total:7} {self.planted:8} {self.caught:7} {self.timed_out:10}"
-            f" {len(self.survived):9} {self.equivalent:11} {part:>7}"
-        )
-
-
-HEADING = (
-    f"{'module':12} {'mutants':>7} {'planted':>8} {'caught':>7} {'(by time)':>10}"
-    f" {'survived':>9} {'equivalent':>11} {'':>7}"
-)
-
-
 @frozen
 class Campaign:
     """
     What is to be planted.
 
     :ivar modules: in which modules.
-    :ivar sample: the most mutants of each.
+    :ivar sample: the most mutants of each, or 0 for all.
     :ivar seed: chooses them.
     :ivar equivalent: the names of those that no test could notice, each with its module's.
     :ivar verbose: whether each mutant is told of.
@@ -93,7 +52,8 @@ class Campaign:
 
         :raises SystemExit: if the tests fail without a fault.
         """
-        _tell(f"seed {self.seed}, at most {self.sample} mutants of each module\n\n{HEADING}")
+        what = f"at most {self.sample}" if self.sample else "all"
+        _tell(f"seed {self.seed}, {what} mutants of each module\n\n{HEADING}")
         scores = {}
         for module in self.modules:
             scores[module] = self._module(sandbox, module)
@@ -107,7 +67,7 @@ class Campaign:
             raise SystemExit(f"the tests of {module} fail without a fault")
         mutants = mutants_of(source)
         chosen = mutants
-        if len(mutants) > self.sample:
+        if 0 < self.sample < len(mutants):
             chosen = random.Random(f"{self.seed} {module}").sample(mutants, self.sample)
         score = Score(total=len(mutants))
         for mutant in chosen:
@@ -152,6 +112,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"of {', '.join(TESTS)}")
     parser.add_argument("--seed", type=int, default=SEED, help="chooses the sample")
     parser.add_argument("--sample", type=int, default=SAMPLE, help="the most of each module")
+    parser.add_argument("--all", action="store_true", help="no sample, but all of each module")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument("--committed", action="store_true", help="copy what was committed last")
     parser.add_argument("--verbose", action="store_true", help="tell of each mutant")
     options = parser.parse_args(arguments)
     unknown = [module for module in options.modules if module not in TESTS]
@@ -159,13 +122,15 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"no tests are known for {', '.join(unknown)}")
     campaign = Campaign(
         options.modules or list(TESTS),
-        options.sample,
+        0 if options.all else options.sample,
         options.seed,
         known_equivalent(EQUIVALENT.read_text()),
         options.verbose,
     )
     with tempfile.TemporaryDirectory() as folder:
-        scores = campaign.run(Sandbox(Path(folder).resolve()))
+        scores = campaign.run(Sandbox(Path(folder).resolve(), options.committed))
+    if options.csv is not None:
+        record(options.csv, scores)
     whole = Score()
     for score in scores.values():
         whole.add(score)

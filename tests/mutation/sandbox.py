@@ -7,11 +7,14 @@ from __future__ import annotations
 import compileall
 import contextlib
 import importlib
+import io
 import os
 import resource
 import shutil
 import signal
+import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Sequence
 from enum import Enum
@@ -68,14 +71,14 @@ class Sandbox:
     tests has been used, and no reactor was imported; so it starts quickly, and with no memory.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, committed: bool = False) -> None:
         """
         :param folder: an empty one.
+        :param committed: whether to copy the last commit, and not the files as they are now.
         """
         self._folder = folder
-        ignored = shutil.ignore_patterns("__pycache__", ".*", "_trial_temp*", "node_modules")
+        (_extract if committed else _copy)(folder)
         for name in COPIED:
-            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
             compileall.compile_dir(folder / name, quiet=1)
         for name in PRELOADED:
             with contextlib.suppress(ImportError):  # the tests of it are skipped, then
@@ -142,6 +145,19 @@ class Sandbox:
             return Run(Outcome.TIMED_OUT if killed else Outcome.FAILED, seconds)
         passed = os.WEXITSTATUS(status) == 0
         return Run(Outcome.PASSED if passed else Outcome.FAILED, seconds)
+
+
+def _copy(folder: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__", ".*", "_trial_temp*", "node_modules")
+    for name in COPIED:
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+
+
+def _extract(folder: Path) -> None:
+    command = ["git", "archive", "--format=tar", "HEAD", *COPIED]
+    packed = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        archive.extractall(folder)
 
 
 def _tested(folder: Path, work: Path, tests: Sequence[str], cpu: float) -> int:
