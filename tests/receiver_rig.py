@@ -15,8 +15,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable.chunks import ChunkLayout
-from txresumable.protocol import ChunkFacts, FileFacts, Rendering, Template
 from txresumable.receiver import Disk, ReceivedFile, ReceiverSite, Store, at_once, make_site
+from txresumable.rendering import ChunkFacts, FileFacts, Rendering, Template
 
 TARGET = "http://receiver.example/"
 

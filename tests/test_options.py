@@ -8,7 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from txresumable.errors import InvalidOption
 from txresumable.identifiers import safe
 from txresumable.options import MIB, Options, check_headers, query_pairs
-from txresumable.protocol import DIALECTS, Rendering
+from txresumable.protocol import DIALECTS
+from txresumable.rendering import Rendering
 
 
 class OptionsTests(SynchronousTestCase):

@@ -8,19 +8,21 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.strategies import hostile_names
+from txresumable.escaping import encode_component, js_string
 from txresumable.protocol import (
     DIALECTS,
-    ChunkFacts,
-    FileFacts,
     ParameterNames,
-    Rendering,
-    Template,
     Verdict,
     classify,
-    encode_component,
-    js_string,
     parse_ranges,
     without_query,
+)
+from txresumable.rendering import (
+    MOST_OUTLINES,
+    ChunkFacts,
+    FileFacts,
+    Rendering,
+    Template,
 )
 
 
@@ -235,7 +237,7 @@ class TemplateTests(SynchronousTestCase):
     def test_remembers_one_of_a_kind(self) -> None:
         """A custom query that is new for each chunk does not fill the memory."""
         template = Template(Rendering(), facts())
-        for number in range(5):
+        for number in range(100):
             query = [("n", str(number))]
             for url in (
                 template.test_url("http://h/u", self.chunk, query),
@@ -243,7 +245,8 @@ class TemplateTests(SynchronousTestCase):
             ):
                 self.assertIn(f"n={number}", url)
             self.assertIn(b"%d" % number, template.upload("u", self.chunk, query).head)
-        self.assertEqual(len(template._ready), 3)
+        self.assertEqual(len(template._filled), 3)
+        self.assertLessEqual(len(template.rendering._outlines), MOST_OUTLINES)
 
     def test_fragments_are_left_out(self) -> None:
         """Parameters after a fragment would not be sent."""

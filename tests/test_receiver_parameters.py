@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable.chunks import ChunkLayout
-from txresumable.protocol import DIALECTS, ChunkFacts, FileFacts, ParameterNames, Rendering
+from txresumable.protocol import DIALECTS, ParameterNames
 from txresumable.receiver import Refused
 from txresumable.receiver.parameters import MAX_CHUNKS, Parameters, merged, standard_names
+from txresumable.rendering import ChunkFacts, FileFacts, Rendering
 
 NAMES = ParameterNames()
 GIVEN = {

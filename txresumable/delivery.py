@@ -18,16 +18,8 @@ from .file import ResumableFile
 from .limiter import RateLimiter
 from .opener import AHEAD, Opener
 from .options import Options, check_headers, query_pairs
-from .protocol import (
-    ChunkFacts,
-    FileFacts,
-    Rendering,
-    Template,
-    Verdict,
-    classify,
-    parse_ranges,
-    without_query,
-)
+from .protocol import Verdict, classify, parse_ranges, without_query
+from .rendering import ChunkFacts, FileFacts, Rendering, Template
 from .source import BytesSource
 from .transport import Answer, Transport
 

@@ -15,8 +15,10 @@ from attrs import Attribute, evolve, field, frozen
 from twisted.internet.defer import Deferred
 
 from .errors import InvalidOption
+from .escaping import js_string
 from .identifiers import safe
-from .protocol import DIALECTS, Dialect, ParameterNames, Rendering, js_string, without_query
+from .protocol import DIALECTS, Dialect, ParameterNames, without_query
+from .rendering import Rendering
 from .retry import RetryPolicy, fixed_interval, full_jitter
 
 if TYPE_CHECKING:
@@ -165,7 +167,7 @@ def query_pairs(query: object) -> tuple[tuple[str, str], ...]:
     """
     A custom query as text.
 
-    :param query: a mapping; values as :func:`txresumable.protocol.js_string` takes them.
+    :param query: a mapping; values as :func:`txresumable.escaping.js_string` takes them.
     :returns: its pairs in order.
     :raises InvalidOption: for anything else.
     """

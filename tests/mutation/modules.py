@@ -9,6 +9,8 @@ __all__ = ["TESTS"]
 TESTS: dict[str, tuple[str, ...]] = {
     "chunks": ("tests.test_chunks",),
     "protocol": ("tests.test_protocol",),
+    "escaping": ("tests.test_protocol",),
+    "rendering": ("tests.test_protocol",),
     "retry": ("tests.test_retry",),
     "identifiers": ("tests.test_identifiers",),
     "rules": ("tests.test_rules",),

@@ -1,0 +1,396 @@
+"""
+Requests written from options, a file and a chunk.
+
+What a browser running resumable.js puts on the wire is the measure: the order and the escaping of
+parameters, the parts of a body.  :class:`Rendering` says it plainly.  A :class:`Template` comes to
+the same text sooner: what the options decide is written once, and has places to be filled with
+what is known of a file, and then with what is known of a chunk.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from secrets import token_hex
+
+from attrs import evolve, field, frozen
+
+from .escaping import (
+    encode_component,
+    form_file_name,
+    form_name,
+    form_value,
+    joinable,
+    js_order,
+    url_layer,
+)
+from .protocol import ParameterNames
+
+__all__ = ["ChunkFacts", "FileFacts", "Rendering", "RequestHead", "Template"]
+
+Pairs = Sequence["tuple[str, str]"]
+
+MOST_OUTLINES = 32
+
+_PRINTABLE = re.compile(r"[\x20-\x7e]*\Z")
+
+
+@frozen(kw_only=True)
+class FileFacts:
+    """
+    What requests say about a file.
+
+    :ivar file_name: its name, without folders.
+    :ivar relative_path: its path below what was added, with ``/``.
+    :ivar identifier: what the server knows it by.
+    :ivar type: its media type, or nothing.
+    :ivar size: bytes.
+    :ivar total_chunks: how many chunks it has.
+    """
+
+    file_name: str
+    relative_path: str
+    identifier: str
+    type: str
+    size: int | str
+    total_chunks: int | str
+
+
+@frozen
+class ChunkFacts:
+    """
+    What requests say about a chunk.
+
+    :ivar number: counted from 1.
+    :ivar size: bytes.
+    :ivar checksum: its SHA-256 as hexadecimal, or nothing.
+
+    (While an outline is cut, texts stand in for the numbers.)
+    """
+
+    number: int | str
+    size: int | str
+    checksum: str = ""
+
+
+@frozen(kw_only=True)
+class Rendering:
+    """
+    How requests are written: the options that shape them.
+
+    :ivar names: what the parameters are called.
+    :ivar namespace: what stands before every name.
+    :ivar chunk_size: the configured size of a chunk in bytes.
+    :ivar octet: whether the body of an upload is the bare chunk.
+    :ivar base64: whether the chunk is sent as a ``data:`` URL in a field.
+    :ivar type_from_file: whether the file's type is the type of its part.
+    :ivar checksum: whether each chunk carries its digest.
+    :ivar custom_query_first: see :class:`Dialect`.
+    :ivar in_url: see :class:`Dialect`.
+    """
+
+    names: ParameterNames = field(factory=ParameterNames)
+    namespace: str = ""
+    chunk_size: int = 1024 * 1024
+    octet: bool = False
+    base64: bool = False
+    type_from_file: bool = False
+    checksum: bool = False
+    custom_query_first: bool = False
+    in_url: bool = True
+    _outlines: dict[tuple[str, str, tuple[tuple[str, str], ...]], _Text] = field(
+        factory=dict, init=False, eq=False, repr=False
+    )
+
+    def parameters(self, file: FileFacts, chunk: ChunkFacts) -> list[tuple[str, str]]:
+        """The nine, in their order and without those that have no name; then the checksum."""
+        names = self.names
+        pairs = [
+            (names.chunk_number, str(chunk.number)),
+            (names.chunk_size, str(self.chunk_size)),
+            (names.current_chunk_size, str(chunk.size)),
+            (names.total_size, str(file.size)),
+            (names.type, file.type),
+            (names.identifier, file.identifier),
+            (names.file_name, file.file_name),
+            (names.relative_path, file.relative_path),
+            (names.total_chunks, str(file.total_chunks)),
+        ]
+        if self.checksum:
+            pairs.append((names.checksum, f"sha256:{chunk.checksum}"))
+        return [pair for pair in pairs if pair[0]]
+
+    def test_pairs(self, file: FileFacts, chunk: ChunkFacts, query: Pairs) -> list[str]:
+        """A test's parameters, encoded: the custom query, then the nine with bare names."""
+        space = self.namespace
+        pairs = [f"{encode_component(space + k)}={encode_component(v)}" for k, v in js_order(query)]
+        pairs += [
+            f"{url_layer(space + name)}={encode_component(value)}"
+            for name, value in self.parameters(file, chunk)
+        ]
+        return pairs
+
+    def upload_fields(
+        self, file: FileFacts, chunk: ChunkFacts, query: Pairs
+    ) -> list[tuple[str, str]]:
+        """An upload's parameters; a custom name equal to a standard one replaces it in place."""
+        ours, custom = self.parameters(file, chunk), list(query)
+        merged = dict(custom + ours if self.custom_query_first else ours + custom)
+        return [(self.namespace + name, value) for name, value in js_order(merged.items())]
+
+    def multipart(
+        self, file: FileFacts, fields: Iterable[tuple[str, str]], boundary: str
+    ) -> tuple[bytes, bytes]:
+        """What stands before and after the chunk in a multipart body."""
+        mark = boundary.encode()
+        lines = []
+        for name, value in fields:
+            lines.append(b'--%b\r\nContent-Disposition: form-data; name="' % mark)
+            lines.append(b'%b"\r\n\r\n%b\r\n' % (form_name(name), form_value(value)))
+        kind = self._part_type(file)
+        lines.append(b'--%b\r\nContent-Disposition: form-data; name="' % mark)
+        lines.append(form_name(self.namespace + self.names.file))
+        if self.base64:
+            lines.append(b'"\r\n\r\ndata:%b;base64,' % kind)
+        else:
+            lines.append(b'"; filename="%b"\r\n' % form_file_name(file.file_name))
+            lines.append(b"Content-Type: %b\r\n\r\n" % kind)
+        return b"".join(lines), b"\r\n--%b--\r\n" % mark
+
+    def _part_type(self, file: FileFacts) -> bytes:
+        kind = file.type.lower() if self.type_from_file else ""
+        return kind.encode() if kind and _PRINTABLE.match(kind) else b"application/octet-stream"
+
+    def upload_url(self, target: str, file: FileFacts, chunk: ChunkFacts, query: Pairs) -> str:
+        """Where to send a chunk."""
+        if not self.in_url and not self.octet:
+            return joinable(target)[:-1]
+        return joinable(target) + "&".join(self.upload_pairs(file, chunk, query))
+
+    def upload_pairs(self, file: FileFacts, chunk: ChunkFacts, query: Pairs) -> list[str]:
+        """An upload's parameters, encoded."""
+        fields = self.upload_fields(file, chunk, query)
+        return [f"{encode_component(name)}={encode_component(value)}" for name, value in fields]
+
+    def outline(self, what: str, target: str, query: Pairs) -> _Text:
+        """
+        The text of all requests of a kind, with places for what differs from file to file and
+        from chunk to chunk.
+
+        :param what: ``test`` or ``upload`` for its URL, ``body`` for what stands before the chunk.
+        :param target: the URL before the parameters.
+        :param query: the custom query.
+        """
+        key = (what, target, tuple(query))
+        outline = self._outlines.get(key)
+        if outline is None:
+            if len(self._outlines) >= MOST_OUTLINES:  # a custom query may be new for each chunk
+                self._outlines.clear()
+            outline = self._outlines[key] = _Text.cut(self._outline(what, target, query))
+        return outline
+
+    def _outline(self, what: str, target: str, query: Pairs) -> str:
+        file, chunk = FileFacts(**_FILE_MARKS), ChunkFacts(*_CHUNK_MARKS)
+        if what == "test":
+            return joinable(target) + "&".join(self.test_pairs(file, chunk, query))
+        if what == "upload":
+            return self.upload_url(target, file, chunk, query)
+        fields = self.upload_fields(file, chunk, query)
+        # A name and a type are not written into a part's headers as they are into a field.
+        part = evolve(file, file_name=_mark(PART_NAME), type=_mark(PART_TYPE))
+        return self.multipart(part, fields, _mark(BOUNDARY))[0].decode("latin-1")
+
+    def encode_chunk(self, data: bytes) -> bytes:
+        """A chunk as it stands in a body that is not streamed: base64."""
+        return b64encode(data)
+
+    def encoded_size(self, size: int) -> int:
+        """How many bytes of a body a chunk of so many bytes takes."""
+        return -(-size // 3) * 4 if self.base64 else size
+
+
+@frozen
+class RequestHead:
+    """
+    An upload request but for its chunk.
+
+    :ivar url: where to, encoded.
+    :ivar content_type: its Content-Type.
+    :ivar head: the bytes of the body before the chunk.
+    :ivar tail: those after it.
+    """
+
+    url: str
+    content_type: str
+    head: bytes = b""
+    tail: bytes = b""
+
+
+class Template:
+    """
+    The requests of one file.
+
+    :ivar rendering: how requests are written.
+    :ivar file: what they are about.
+    :ivar boundary: between the parts of a body.
+    """
+
+    __slots__ = ("_filled", "boundary", "file", "rendering")
+
+    def __init__(self, rendering: Rendering, file: FileFacts) -> None:
+        self.rendering = rendering
+        self.file = file
+        self.boundary = "----txresumable" + token_hex(16)
+        self._filled: dict[str, tuple[_Text, _Text]] = {}
+
+    def test_pairs(self, chunk: ChunkFacts, query: Pairs) -> list[str]:
+        """The encoded parameters of a test, for a ``target`` that is a function."""
+        return self.rendering.test_pairs(self.file, chunk, query)
+
+    def upload_pairs(self, chunk: ChunkFacts, query: Pairs) -> list[str]:
+        """The encoded parameters of an upload, for a ``target`` that is a function."""
+        return self.rendering.upload_pairs(self.file, chunk, query)
+
+    def test_url(self, target: str, chunk: ChunkFacts, query: Pairs) -> str:
+        """
+        Where to ask for a chunk.
+
+        :param target: the URL before the parameters.
+        :param chunk: which chunk.
+        :param query: the custom query.
+        :returns: an encoded URL.
+        """
+        return self._text("test", target, query, chunk)
+
+    def upload_url(self, target: str, chunk: ChunkFacts, query: Pairs) -> str:
+        """Where to send a chunk; see :meth:`test_url`."""
+        return self._text("upload", target, query, chunk)
+
+    def upload(self, url: str, chunk: ChunkFacts, query: Pairs) -> RequestHead:
+        """
+        What to send with a chunk.
+
+        :param url: where to, as :meth:`upload_url` or a function gave it.
+        :param chunk: which chunk.
+        :param query: the custom query.
+        """
+        if self.rendering.octet:
+            return RequestHead(url, "application/octet-stream")
+        head = self._text("body", "", query, chunk).encode("latin-1")
+        content_type = f"multipart/form-data; boundary={self.boundary}"
+        return RequestHead(url, content_type, head, b"\r\n--%b--\r\n" % self.boundary.encode())
+
+    def _text(self, what: str, target: str, query: Pairs, chunk: ChunkFacts) -> str:
+        outline = self.rendering.outline(what, target, query)
+        filled = self._filled.get(what)
+        if filled is None or filled[0] is not outline:
+            values = self._in_form() if what == "body" else self._in_url()
+            filled = self._filled[what] = outline, outline.fill(values)
+        return filled[1].text((str(chunk.number), str(chunk.size), chunk.checksum))
+
+    def _in_url(self) -> tuple[str | None, ...]:
+        """What is known of the file, by place, as it stands in a URL."""
+        file = self.file
+        name = encode_component(file.file_name)
+        path = file.relative_path
+        return (
+            None,
+            None,
+            None,
+            str(file.size),
+            encode_component(file.type),
+            encode_component(file.identifier),
+            name,
+            name if path == file.file_name else encode_component(path),
+            str(file.total_chunks),
+        )
+
+    def _in_form(self) -> tuple[str | None, ...]:
+        """What is known of the file, by place, as it stands in a form: bytes as Latin-1."""
+        file = self.file
+        name = _latin(form_value(file.file_name))
+        path = file.relative_path
+        return (
+            None,
+            None,
+            None,
+            str(file.size),
+            _latin(form_value(file.type)),
+            _latin(form_value(file.identifier)),
+            name,
+            name if path == file.file_name else _latin(form_value(path)),
+            str(file.total_chunks),
+            _latin(form_file_name(file.file_name)),
+            _latin(self.rendering._part_type(file)),
+            self.boundary,
+        )
+
+
+def _latin(content: bytes) -> str:
+    return content.decode("latin-1")
+
+
+_MARK = token_hex(16)
+
+
+def _mark(place: int) -> str:
+    """What stands for a value in an outline, until that is cut there."""
+    return f"{_MARK}{place:02}"
+
+
+_CHUNK_MARKS = [_mark(place) for place in range(3)]
+_FILE_MARKS = {
+    name: _mark(place)
+    for place, name in enumerate(
+        ("size", "type", "identifier", "file_name", "relative_path", "total_chunks"), 3
+    )
+}
+PART_NAME, PART_TYPE, BOUNDARY = 9, 10, 11
+
+
+@frozen
+class _Text:
+    """
+    A text with places for values that are not known yet.
+
+    :ivar constants: what stands before, between and after the places.
+    :ivar places: which value belongs into each.
+    """
+
+    constants: tuple[str, ...]
+    places: tuple[int, ...]
+
+    @classmethod
+    def cut(cls, text: str) -> _Text:
+        """A text in which marks, that nothing else can contain, stand for values."""
+        first, *parts = text.split(_MARK)
+        return cls((first, *[part[2:] for part in parts]), tuple([int(part[:2]) for part in parts]))
+
+    def fill(self, values: Sequence[str | None]) -> _Text:
+        """
+        Put values in.
+
+        :param values: by the number of their place; :data:`None` leaves it as it is.
+        """
+        constants, places = [], []
+        run = [self.constants[0]]
+        for place, constant in zip(self.places, self.constants[1:], strict=True):
+            value = values[place]
+            if value is None:
+                constants.append("".join(run))
+                places.append(place)
+                run = [constant]
+            else:
+                run.append(value)
+                run.append(constant)
+        constants.append("".join(run))
+        return _Text(tuple(constants), tuple(places))
+
+    def text(self, values: Sequence[str]) -> str:
+        """The text with all values in their places."""
+        parts = [self.constants[0]]
+        for place, constant in zip(self.places, self.constants[1:], strict=True):
+            parts.append(values[place])
+            parts.append(constant)
+        return "".join(parts)
