@@ -20,8 +20,8 @@ __all__ = ["PIECE", "ChunkBody"]
 
 PIECE = 120 * 1024
 """
-Bytes handed to the transport at a time.  From 128 KiB on, each buffer is a fresh mapping and its
-page faults cost more than the bytes.
+Bytes handed to a transport that keeps them, at a time.  From 128 KiB on, each buffer is a fresh
+mapping and its page faults cost more than the bytes.
 """
 
 
@@ -29,6 +29,10 @@ page faults cost more than the bytes.
 class ChunkBody:
     """
     An ``IBodyProducer`` that keeps no more than one piece in memory.
+
+    To a consumer that keeps none, larger pieces are offered, in memory that is used again: its
+    ``appetite`` says how many bytes are worth reading, its ``offer`` how many it took, and when
+    it has no appetite it calls :meth:`resumeProducing` later.
 
     The source is checked before the first byte is read and before the last piece is sent, so that
     a body with bytes of two contents is never complete.
@@ -38,15 +42,15 @@ class ChunkBody:
     """
 
     __slots__ = (
+        "_at",
         "_consumer",
         "_done",
         "_end",
-        "_glances",
         "_head",
         "_limiter",
         "_moved",
+        "_offers",
         "_pausing",
-        "_position",
         "_progress",
         "_pumping",
         "_read_later",
@@ -82,7 +86,7 @@ class ChunkBody:
         """
         self._head = head
         self._source = source
-        self._start = self._position = start
+        self._start = start
         self._end = end
         self._tail = tail
         self._read_later = read_later
@@ -93,7 +97,8 @@ class ChunkBody:
         self._consumer: Any = None
         self._done: Deferred[None] | None = None
         self._reading: Deferred[Any] | None = None
-        self._glances = self._pausing = self._pumping = self._moved = False
+        self._at = 0
+        self._offers = self._pausing = self._pumping = self._moved = False
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         """
@@ -103,31 +108,21 @@ class ChunkBody:
             cannot be read; cancelling it stops.
         """
         self._consumer = consumer
-        self._glances = getattr(consumer, "keeps_nothing", False) is True
-        self._position = self._start
+        self._offers = self._limiter is None and getattr(consumer, "appetite", 0) > 0
+        self._at = 0
         self._pausing = False
         try:
             self._source.check()
-            if self._end - self._start <= PIECE and self._limiter is None:
-                piece = self._source.glance(self._start, self._end - self._start)
-                if piece is not None:
-                    self._source.check()
-                    self._position = self._end
-                    consumer.write(b"".join((self._head, piece, self._tail)))
-                    self._consumer = None
-                    if self._progress is not None:
-                        self._progress(self._end - self._start)
-                    return succeed(None)
-        except Exception:  # a file object of the user's may raise anything
-            self._consumer = None
-            self.failure = Failure()
-            return fail(self.failure)
-        done: Deferred[None] = Deferred(lambda _: self.stopProducing())
-        self._done = done
-        if self._head:
-            consumer.write(self._head)
+        except Exception:
+            self._fail(Failure())
         self._pump()
-        return done
+        self._moved = False  # what goes at once is the beginning
+        if self.failure is not None:
+            return fail(self.failure)
+        if self._at == self.length:
+            return succeed(None)
+        self._done = Deferred(lambda _: self.stopProducing())
+        return self._done
 
     def pauseProducing(self) -> None:
         self._pausing = True
@@ -163,22 +158,35 @@ class ChunkBody:
             self._pumping = False
 
     def _step(self) -> None:
-        size = min(PIECE, self._end - self._position)
+        start, left = self._next()
+        if self._offers:
+            if not self._consumer.appetite:
+                self._pausing = True
+                return
+            piece = self._source.glance(start, min(self._consumer.appetite, left))
+            if piece or not left:
+                self._offer(piece)
+                return
+        size = min(PIECE, left)
         if self._limiter is not None:
             size = min(size, self._limiter.quantum)
             wait = self._limiter.reserve(size)
             if wait is not None:
-                self._wait_for(wait, lambda _: self._read(size))
+                self._wait_for(wait, lambda _: self._read(start, size))
                 return
-        self._read(size)
+        self._read(start, size)
 
-    def _read(self, size: int) -> None:
-        look = self._source.glance if self._glances else self._source.read_now
-        piece = look(self._position, size)
+    def _next(self) -> tuple[int, int]:
+        """:returns: from where in the source to go on, and how many bytes of the chunk are left."""
+        start = max(self._start, self._start + self._at - len(self._head))
+        return min(start, self._end), max(0, self._end - start)
+
+    def _read(self, start: int, size: int) -> None:
+        piece = self._source.read_now(start, size)
         if piece is not None:
             self._hand_over(piece)
             return
-        self._wait_for(self._read_later(self._source, self._position, size), self._hand_over)
+        self._wait_for(self._read_later(self._source, start, size), self._hand_over)
 
     def _wait_for(self, waiting: Deferred[Any], then: Callable[[Any], None]) -> None:
         self._reading = waiting
@@ -201,21 +209,36 @@ class ChunkBody:
 
         waiting.addCallbacks(go_on, fall)
 
-    def _hand_over(self, piece: bytes | memoryview) -> None:
-        self._position += len(piece)
-        self._moved = True
-        last = self._position == self._end
-        if last:
+    def _around(self, piece: bytes | memoryview) -> list[bytes | memoryview]:
+        """The piece that comes next, with what is left of the head and the tail next to it."""
+        before, size = len(self._head), self._end - self._start
+        parts: list[bytes | memoryview] = []
+        if self._at < before:
+            parts.append(self._head[self._at :])
+        if piece:
+            parts.append(piece)
+        if max(0, self._at - before) + len(piece) >= size:
             self._source.check()
-        consumer = self._consumer
-        consumer.write(piece)
-        if self._consumer is None:  # stopped meanwhile
-            return
-        if self._progress is not None:
-            self._progress(self._position - self._start)
-        if last and self._consumer is not None:
-            if self._tail:
-                consumer.write(self._tail)
+            parts.append(self._tail[max(0, self._at - before - size) :])
+        return parts
+
+    def _offer(self, piece: bytes | memoryview) -> None:
+        parts = self._around(piece)
+        self._advance(self._consumer.offer(parts))
+
+    def _hand_over(self, piece: bytes) -> None:
+        data = b"".join(self._around(piece))
+        self._consumer.write(data)
+        self._advance(len(data))
+
+    def _advance(self, taken: int) -> None:
+        self._at += taken
+        self._moved = self._moved or taken > 0
+        if self._progress is not None and self._consumer is not None:
+            loaded = min(self._at - len(self._head), self._end - self._start)
+            if loaded > 0:
+                self._progress(loaded)
+        if self._at == self.length and self._consumer is not None:  # not stopped meanwhile
             done, self._done, self._consumer = self._done, None, None
             if done is not None:
                 done.callback(None)

@@ -9,11 +9,10 @@ understand differently is refused, and how long nothing moved is known at any ti
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
@@ -24,6 +23,7 @@ from twisted.internet.interfaces import (
     ITCPTransport,
 )
 from twisted.internet.protocol import Protocol
+from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http_headers import Headers
@@ -44,8 +44,10 @@ between the chunks of that.
 FIELDS = 256
 """Header fields of an answer."""
 
-DIRECT = 12
-"""Writes of a request that go straight to the kernel before other connections get their turn."""
+TURN = 1536 * 1024
+"""Bytes of a request that go straight to the kernel before other connections get their turn."""
+LEAST, MOST = 120 * 1024, 1024 * 1024
+"""Bytes that are worth reading at a time."""
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([^\r\n]*))?\Z")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -108,7 +110,7 @@ class HTTPConnection(Protocol):
     :ivar busy: whether a request is under way.
     :ivar usable: whether another one may be sent.
     :ivar idle_since: since when, in seconds of the clock, nothing was under way.
-    :ivar keeps_nothing: whether memory given to :meth:`write` may be used again after it.
+    :ivar appetite: how many bytes are worth reading for :meth:`offer`; 0 if it takes none now.
     """
 
     transport: Any
@@ -133,9 +135,10 @@ class HTTPConnection(Protocol):
         self._gone = gone
         self._lost = False
         self._uses = 0
-        self._direct = self.keeps_nothing = False
-        self._behind = False
-        self._credit = DIRECT
+        self._direct = self._behind = False
+        self._socket: Any = None
+        self._credit = self._turn = self.appetite = 0
+        self._room = MOST
         self._known: _Known | None = None
         self.idle_since = seconds()
         self._waiting: Deferred[Reply] | None = None
@@ -169,8 +172,9 @@ class HTTPConnection(Protocol):
 
     def connectionMade(self) -> None:
         # Not what merely forwards to one: what it sends is not what it is given.
-        direct = not self._secure and isinstance(self.transport, FileDescriptor)
-        self._direct = self.keeps_nothing = direct
+        if not self._secure and isinstance(self.transport, Connection):
+            self._socket = self.transport.getHandle()
+            self._direct = hasattr(self._socket, "sendmsg")
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         if not self._secure:
@@ -213,7 +217,7 @@ class HTTPConnection(Protocol):
         waiting: Deferred[Reply] = Deferred(self._cancelled)
         self._waiting = waiting
         self._head = head
-        self._credit = DIRECT
+        self._credit, self._turn = TURN, 0
         if body is None:
             self.write(b"")
         else:
@@ -229,6 +233,8 @@ class HTTPConnection(Protocol):
             behind = self._behind
             self.transport.registerProducer(self, not self._direct)
             self._behind = behind
+            if self._direct:
+                self.appetite = self._hunger()
         if self._body is None:  # the connection was lost already
             return
         try:
@@ -238,24 +244,61 @@ class HTTPConnection(Protocol):
         else:
             producing.addCallbacks(self._sent, self._unsendable)
 
-    def write(self, data: bytes | memoryview) -> None:
+    def write(self, data: bytes) -> None:
         self._moved = self._seconds()
         head, self._head = self._head, b""
         if head:
             data = head + data
-        if self._direct and self._credit and not self._behind and not self._lost:
-            self._credit -= 1
-            sent = self.transport.writeSomeData(data)
-            if sent == len(data):
-                return
-            if type(sent) is int and sent > 0:
-                data = data[sent:]
-        # Also after an error: the transport meets it again, and knows what to do.
-        self.transport.write(bytes(data))
+        taken = self._give([data])
+        if taken == len(data):
+            return
+        self.transport.write(data[taken:] if taken else data)
         if self._direct:
             self._behind = True
             if self._registered and self._body is not None:
                 self._body.pauseProducing()
+
+    def offer(self, parts: Sequence[bytes | memoryview]) -> int:
+        """
+        Send as much as the kernel takes, and keep nothing.
+
+        :param parts: what is to be sent one after the other.
+        :returns: how many bytes of it were taken.  When there is room for more, the
+            body's ``resumeProducing`` is called.
+        """
+        if self._head:
+            parts = [self._head, *parts]
+        taken = self._give(parts)
+        self._turn += taken
+        whole = taken == sum(map(len, parts))
+        if not whole or self._turn > self._room:
+            self._room = self._turn
+        if whole and self._credit:
+            self.appetite = self._hunger()
+        else:
+            self.appetite = 0
+            if not (self._behind or self._lost):  # the transport resumes when it has sent all
+                self.transport.startWriting()
+        before = min(taken, len(self._head))
+        self._head = self._head[before:]
+        return taken - before
+
+    def _hunger(self) -> int:
+        """What the kernel takes is known from the last time: more would be read in vain."""
+        return min(MOST, max(LEAST, self._room - self._turn))
+
+    def _give(self, parts: Sequence[bytes | memoryview]) -> int:
+        """:returns: how many bytes the kernel took; none if others have to get their turn."""
+        if not self._direct or self._behind or self._lost or not self._credit:
+            return 0
+        try:
+            taken = self._socket.sendmsg(parts)
+        except OSError:  # it is full, or the connection is broken: which the transport finds, too
+            return 0
+        if taken:
+            self._moved = self._seconds()
+            self._credit = max(0, self._credit - taken)
+        return int(taken)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """The body is known already."""
@@ -270,8 +313,10 @@ class HTTPConnection(Protocol):
     def resumeProducing(self) -> None:
         self._moved = self._seconds()
         self._behind = False
-        self._credit = DIRECT
+        self._credit, self._turn = TURN, 0
         if self._body is not None:
+            if self._direct:
+                self.appetite = self._hunger()
             try:
                 self._body.resumeProducing()
             except Exception:
@@ -294,6 +339,7 @@ class HTTPConnection(Protocol):
         self._moved = self._seconds()
         if self._registered:
             self._registered = False
+            self.appetite = 0
             self.transport.unregisterProducer()
 
     def _stop_body(self) -> None:

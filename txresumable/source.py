@@ -30,7 +30,7 @@ _NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
 
 # Where glance() reads to: used in the reactor thread only, and only until the next call.
-_scratch = memoryview(bytearray(128 * 1024))
+_scratch = memoryview(bytearray(1024 * 1024))
 
 
 class Source(ABC):
@@ -66,14 +66,16 @@ class Source(ABC):
     def read_now(self, start: int, size: int) -> bytes | None:
         """So many bytes, or :data:`None` if reading them could block."""
         seen = self.glance(start, size)
-        return seen if seen is None or isinstance(seen, bytes) else seen.tobytes()
+        return bytes(seen) if len(seen) == size else None
 
-    def glance(self, start: int, size: int) -> bytes | memoryview | None:
+    def glance(self, start: int, size: int) -> bytes | memoryview:
         """
-        As :meth:`read_now`, for who is done with the bytes before anything else is read: they may
-        lie in memory that the next glance at any source writes to.
+        As many of these bytes as there are without waiting, at most 1 MiB.
+
+        They are for who is done with them before anything else is read: they may lie in memory
+        that the next glance at any source writes to.
         """
-        return None
+        return b""
 
     @abstractmethod
     def read(self, start: int, size: int) -> bytes:
@@ -160,18 +162,17 @@ class _DescriptorSource(Source):
             raise self._changed(f"it had {seen[2]} bytes and has {now.st_size}")
         raise self._changed("it was written to")
 
-    def glance(self, start: int, size: int) -> bytes | memoryview | None:
+    def glance(self, start: int, size: int) -> bytes | memoryview:
         if _NOWAIT is None:
-            return None
-        scratch = _scratch if size <= len(_scratch) else memoryview(bytearray(size))
-        piece = scratch[:size]
+            return b""
+        piece = _scratch[:size]
         try:
             found = os.preadv(self._fd, (piece,), start, _NOWAIT)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
-                return None
+                return b""
             raise
-        return piece if found == size else None
+        return piece[:found]
 
     def read(self, start: int, size: int) -> bytes:
         pieces = []
@@ -257,10 +258,8 @@ class FileObjectSource(Source):
         with self._lock:
             return self._file.seek(0, os.SEEK_END)
 
-    def glance(self, start: int, size: int) -> bytes | memoryview | None:
-        if isinstance(self._file, io.BytesIO):
-            return self.read(start, size)
-        return None
+    def glance(self, start: int, size: int) -> bytes | memoryview:
+        return self.read(start, size) if isinstance(self._file, io.BytesIO) else b""
 
     def read(self, start: int, size: int) -> bytes:
         if isinstance(self._file, io.BytesIO):
@@ -299,7 +298,7 @@ class BytesSource(Source):
     def check(self) -> None:
         """Bytes do not change."""
 
-    def glance(self, start: int, size: int) -> bytes | memoryview | None:
+    def glance(self, start: int, size: int) -> bytes | memoryview:
         return self._content[start : start + size]
 
     def read(self, start: int, size: int) -> bytes:
