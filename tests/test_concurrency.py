@@ -95,6 +95,26 @@ class StepTests(SynchronousTestCase):
             "3:8 6:18 4:12 2:70 1:9 2:70 3:11 2:70 1:9 2:70 3:11 2:42",
         )
 
+    def test_what_is_a_queue(self) -> None:
+        """Chunks that take more than four times the shortest time, and not less than that."""
+        for longer, fewer in ((0.39, 6), (0.41, 4)):
+            seconds = {3: 0.1}
+            found = follow(
+                AdaptiveConcurrency(),
+                lambda number: 10.0 * min(number, 4),
+                84,
+                lambda number, seconds=seconds, longer=longer: seconds.get(number, longer),
+            )
+            self.assertEqual(found, f"3:8 6:18 12:36 7:21 {fewer}:1")
+
+    def test_small_chunks(self) -> None:
+        """How long a chunk takes is seen by the byte: a small one that is done early is no hint."""
+        for size, seconds in ((100, 0.01), (1, 3e-5), (0, 3e-5)):
+            adaptive = AdaptiveConcurrency()
+            adaptive.stored(seconds, size, seconds)
+            found = follow(adaptive, lambda number: 10.0 * min(number, 6), 83, lambda number: 0.1)
+            self.assertEqual(found, "3:7 6:18 12:36 7:21 6:1", size)
+
     def test_goes_down_to_one(self) -> None:
         """Where one is enough, it stays at one and tries two now and then."""
         self.assertEqual(
@@ -134,6 +154,22 @@ class StepTests(SynchronousTestCase):
             follow(adaptive, lambda number: 10.0 * number, 300),
             "8:168 9:27 10:30 11:33 12:36 13:6",
         )
+
+    def test_forgets_the_rate_after_a_push(self) -> None:
+        """What is tried after a push is judged by what was measured after it, and that alone."""
+        for ninth, stays in ((0.995, False), (1.005, True)):
+            adaptive = AdaptiveConcurrency()
+            follow(adaptive, lambda number: 10.0 * number, 80)
+            adaptive.pushed_back()
+            least = 0.01 * (1 + 0.35 / 8)
+            rates = {8: 0.01, 9: least * ninth, 10: 1.0}
+            found = follow(adaptive, rates.__getitem__, 196, lambda number: 0.1)
+            self.assertEqual(found, "8:168 9:27 10:1" if stays else "8:168 9:27 8:1")
+
+    def test_pushed_back_at_once(self) -> None:
+        """A push before anything arrived counts as well."""
+        adaptive = AdaptiveConcurrency()
+        self.assertEqual((adaptive.pushed_back(), adaptive.pushed_back()), (1, 1))
 
     def test_no_time(self) -> None:
         """Chunks that take no time, or have no bytes, do not count as infinitely fast."""

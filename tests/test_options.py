@@ -208,12 +208,15 @@ class OptionsTests(SynchronousTestCase):
         }.items():
             for value in values:
                 self.assertIn(repr(value), self.refuses(option, value))
+        self.assertIn("whole number of at least 0", self.refuses("max_file_size", -1))
 
     def test_choices(self) -> None:
         """A word that is none of the choices is refused with the choices."""
         self.assertIn("'multipart', 'octet'", self.refuses("method", "binary"))
         self.assertIn("'blob', 'base64'", self.refuses("chunk_format", "hex"))
-        self.assertIn("'adaptive'", self.refuses("test_chunks", 1))
+        self.assertIn("True, False, 'adaptive'", self.refuses("test_chunks", 1))
+        for tests in (True, False, "adaptive"):
+            self.assertIs(Options(target="http://h", test_chunks=tests).test_chunks, tests)
         self.assertIn("'sha256'", self.refuses("checksum", "md5"))
         self.assertIn("'flow'", self.refuses("dialect", "tus"))
         self.assertIn("'refuse'", self.refuses("insecure_credentials", "never"))
@@ -262,6 +265,7 @@ class OptionsTests(SynchronousTestCase):
         Options(target="http://h", headers={"X-Token": "é"})
         headers = {"X": "y"}
         self.assertIs(check_headers(headers), headers)
+        self.assertRaises(InvalidOption, check_headers, [("X", "y")])
 
     def test_a_refused_header_value_is_not_shown(self) -> None:
         """It may be a secret."""
@@ -273,14 +277,22 @@ class OptionsTests(SynchronousTestCase):
     def test_secrets_are_not_in_the_repr(self) -> None:
         """Headers, query and certificates stay out of what may be logged."""
         options = Options(
-            target="http://h", headers={"Authorization": "s3cret"}, query={"token": "t0ken"}
+            target="http://h/u?key=k3y",
+            test_target=len,
+            headers={"Authorization": "s3cret"},
+            query={"token": "t0ken"},
+            client_certificate="c3rt",
         )
-        self.assertNotIn("s3cret", repr(options))
-        self.assertNotIn("t0ken", repr(options))
+        shown = repr(options)
+        for secret in ("k3y", "s3cret", "t0ken", "c3rt"):
+            self.assertNotIn(secret, shown)
+        self.assertIn("target='http://h/u", shown)
+        self.assertIn(f"test_target={len!r}", shown)
 
     def test_statuses(self) -> None:
         """Permanent errors are HTTP statuses."""
-        self.assertRaises(InvalidOption, Options, target="http://h", permanent_errors=[42])
+        for status in (42, 99, 600):
+            self.refuses("permanent_errors", [404, status])
         self.assertRaises(InvalidOption, Options, target="http://h", permanent_errors="404")
         self.assertRaises(InvalidOption, Options, target="http://h", permanent_errors=404)
         self.assertEqual(Options(target="http://h", permanent_errors=[]).permanent, frozenset())

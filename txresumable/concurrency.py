@@ -90,7 +90,7 @@ class AdaptiveConcurrency:
 
         :returns: :attr:`number`, half of what it was unless that was just done.
         """
-        if self._chunks or not self._skip:
+        if not self._skip:
             self.number = max(1, self.number // 2)
             self._trial, self._next = _Trial.NONE, _Trial.MORE
             self._rate, self._quiet, self._climbing = 0.0, QUIET, False
@@ -108,8 +108,8 @@ class AdaptiveConcurrency:
                     self._climbing = False
                     self._try(_Trial.MORE)  # twice as many are too many; a few more may not be
                     return
-                if pace > SLOWER * self._fastest and before > 2:
-                    self.number = max(1, round(before * 0.75))  # a queue builds up
+                if pace > SLOWER * self._fastest:
+                    self.number = round(before * 0.75)  # a queue builds up; two stay two
                 self._settle(_Trial.LESS)
                 return
             self._rate = rate
