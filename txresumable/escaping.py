@@ -120,6 +120,9 @@ def form_name(text: str) -> bytes:
 
 
 def form_value(text: str) -> bytes:
+    """The content of a part that is no file: lines end as in a mail."""
+    if text.isascii() and text.isprintable():
+        return text.encode()
     return _NEWLINES.sub("\r\n", _scalars(text)).encode()
 
 

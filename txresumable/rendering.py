@@ -99,7 +99,7 @@ class Rendering:
     checksum: bool = False
     custom_query_first: bool = False
     in_url: bool = True
-    _outlines: dict[tuple[str, str, tuple[tuple[str, str], ...]], _Text] = field(
+    _outlines: dict[tuple[str, str, tuple[tuple[str, str], ...]], _Outline] = field(
         factory=dict, init=False, eq=False, repr=False
     )
 
@@ -173,7 +173,7 @@ class Rendering:
         fields = self.upload_fields(file, chunk, query)
         return [f"{encode_component(name)}={encode_component(value)}" for name, value in fields]
 
-    def outline(self, what: str, target: str, query: Pairs) -> _Text:
+    def outline(self, what: str, target: str, query: Pairs) -> _Outline:
         """
         The text of all requests of a kind, with places for what differs from file to file and
         from chunk to chunk.
@@ -187,7 +187,7 @@ class Rendering:
         if outline is None:
             if len(self._outlines) >= MOST_OUTLINES:  # a custom query may be new for each chunk
                 self._outlines.clear()
-            outline = self._outlines[key] = _Text.cut(self._outline(what, target, query))
+            outline = self._outlines[key] = _Outline(self._outline(what, target, query))
         return outline
 
     def _outline(self, what: str, target: str, query: Pairs) -> str:
@@ -242,7 +242,7 @@ class Template:
         self.rendering = rendering
         self.file = file
         self.boundary = "----txresumable" + token_hex(16)
-        self._filled: dict[str, tuple[_Text, _Text]] = {}
+        self._filled: dict[str, tuple[_Outline, _Text]] = {}
 
     def test_pairs(self, chunk: ChunkFacts, query: Pairs) -> list[str]:
         """The encoded parameters of a test, for a ``target`` that is a function."""
@@ -286,18 +286,16 @@ class Template:
         filled = self._filled.get(what)
         if filled is None or filled[0] is not outline:
             values = self._in_form() if what == "body" else self._in_url()
-            filled = self._filled[what] = outline, outline.fill(values)
+            filled = self._filled[what] = outline, _Text.cut(outline.fill(values))
         return filled[1].text((str(chunk.number), str(chunk.size), chunk.checksum))
 
-    def _in_url(self) -> tuple[str | None, ...]:
+    def _in_url(self) -> tuple[str, ...]:
         """What is known of the file, by place, as it stands in a URL."""
         file = self.file
         name = encode_component(file.file_name)
         path = file.relative_path
         return (
-            None,
-            None,
-            None,
+            *_CHUNK_MARKS,
             str(file.size),
             encode_component(file.type),
             encode_component(file.identifier),
@@ -306,15 +304,13 @@ class Template:
             str(file.total_chunks),
         )
 
-    def _in_form(self) -> tuple[str | None, ...]:
+    def _in_form(self) -> tuple[str, ...]:
         """What is known of the file, by place, as it stands in a form: bytes as Latin-1."""
         file = self.file
         name = _latin(form_value(file.file_name))
         path = file.relative_path
         return (
-            None,
-            None,
-            None,
+            *_CHUNK_MARKS,
             str(file.size),
             _latin(form_value(file.type)),
             _latin(form_value(file.identifier)),
@@ -332,14 +328,15 @@ def _latin(content: bytes) -> str:
 
 
 _MARK = token_hex(16)
+"""What begins the places in a text: nothing else can contain it."""
 
 
 def _mark(place: int) -> str:
-    """What stands for a value in an outline, until that is cut there."""
+    """What stands for a value that is not known yet."""
     return f"{_MARK}{place:02}"
 
 
-_CHUNK_MARKS = [_mark(place) for place in range(3)]
+_CHUNK_MARKS = tuple(_mark(place) for place in range(3))
 _FILE_MARKS = {
     name: _mark(place)
     for place, name in enumerate(
@@ -349,43 +346,43 @@ _FILE_MARKS = {
 PART_NAME, PART_TYPE, BOUNDARY = 9, 10, 11
 
 
-@frozen
+class _Outline:
+    """
+    A text with places for what is known of a file, some of them more than once.
+    """
+
+    __slots__ = ("_format", "_pick")
+
+    def __init__(self, text: str) -> None:
+        """:param text: with marks for the values."""
+        cut = _Text.cut(text)
+        self._format = "%s".join([constant.replace("%", "%%") for constant in cut.constants])
+        self._pick = cut.places
+
+    def fill(self, values: Sequence[str]) -> str:
+        """The text with these values, by the number of their place, in it."""
+        return self._format % tuple([values[place] for place in self._pick])
+
+
 class _Text:
     """
-    A text with places for values that are not known yet.
+    A text with places for what is known of a chunk.
 
     :ivar constants: what stands before, between and after the places.
     :ivar places: which value belongs into each.
     """
 
-    constants: tuple[str, ...]
-    places: tuple[int, ...]
+    __slots__ = ("constants", "places")
+
+    def __init__(self, constants: list[str], places: list[int]) -> None:
+        self.constants = constants
+        self.places = places
 
     @classmethod
     def cut(cls, text: str) -> _Text:
-        """A text in which marks, that nothing else can contain, stand for values."""
+        """A text with marks for the values."""
         first, *parts = text.split(_MARK)
-        return cls((first, *[part[2:] for part in parts]), tuple([int(part[:2]) for part in parts]))
-
-    def fill(self, values: Sequence[str | None]) -> _Text:
-        """
-        Put values in.
-
-        :param values: by the number of their place; :data:`None` leaves it as it is.
-        """
-        constants, places = [], []
-        run = [self.constants[0]]
-        for place, constant in zip(self.places, self.constants[1:], strict=True):
-            value = values[place]
-            if value is None:
-                constants.append("".join(run))
-                places.append(place)
-                run = [constant]
-            else:
-                run.append(value)
-                run.append(constant)
-        constants.append("".join(run))
-        return _Text(tuple(constants), tuple(places))
+        return cls([first, *[part[2:] for part in parts]], [int(part[:2]) for part in parts])
 
     def text(self, values: Sequence[str]) -> str:
         """The text with all values in their places."""
