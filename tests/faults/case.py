@@ -19,6 +19,7 @@ from twisted.python.filepath import FilePath
 from twisted.trial.unittest import TestCase
 
 from tests.authority import Authority
+from tests.figures import note
 from txresumable import Resumable, Upload
 from txresumable.agent import KeepingAgent
 from txresumable.clock import steady
@@ -73,8 +74,9 @@ def certified(authority: Authority, name: str = "localhost") -> ssl.SSLContext:
 
 class FaultCase(TestCase):
     """
-    Afterwards no descriptor may be open that was not open before, no call may be delayed, and no
-    error may be in the log.
+    Afterwards no file that was uploaded may be open, even before the uploaders are closed; and once
+    they are, no descriptor that was not open before, no call may be delayed, and no error may be in
+    the log.
     """
 
     timeout = 20
@@ -87,28 +89,33 @@ class FaultCase(TestCase):
         self._closing: list[Callable[[], Deferred[None]]] = []
 
     async def tearDown(self) -> None:  # type: ignore[override]
+        left: dict[str, Any] = {"files that are open": await self._settled(self.open_files)}
         for close in reversed(self._closing):
             await close()
         await deferLater(reactor, 0)  # Twisted flushes what it writes over TLS a turn later
-        calls = [call for call in reactor.getDelayedCalls() if "Timeout" not in repr(call)]
-        self.assertEqual(calls, [], "calls are still to come")
+        own = "TestCase._run.<locals>.onTimeout"
+        left["calls still to come"] = [
+            call for call in reactor.getDelayedCalls() if own not in repr(call)
+        ]
         for server in self._servers:
             server.stop()
-        await self._settled()
+        left["descriptors that are open"] = await self._settled(self.left_open)
         gc.collect()
-        self.assertEqual(
-            [error.getTraceback() for error in self.flushLoggedErrors()], [], "errors were logged"
-        )
+        left["errors in the log"] = [each.getTraceback() for each in self.flushLoggedErrors()]
+        note("faults", tests=1, leaks=sum(map(len, left.values())))
+        self.assertEqual({what: each for what, each in left.items() if each}, {})
 
-    async def _settled(self) -> None:
+    async def _settled(self, left: Callable[[], Any]) -> Any:
         """
         Sockets that were aborted are closed by the reactor's next turns; what a thread was just
         opening is closed when it is through.
+
+        :returns: what is left nevertheless.
         """
         deadline = reactor.seconds() + 2
-        while self.left_open() and reactor.seconds() < deadline:
+        while left() and reactor.seconds() < deadline:
             await deferLater(reactor, 0.001)
-        self.assertEqual(self.left_open(), {}, "descriptors are still open")
+        return left()
 
     def left_open(self) -> dict[int, str]:
         """What is open and was not before."""
