@@ -108,6 +108,13 @@ class TestingTests(UploaderTestCase):
         self.assertEqual((error.status, error.body), (404, "who?"))
         self.assertEqual(self.client.uploads, [])
 
+    def test_on(self) -> None:
+        """Each chunk is tested, however many are absent."""
+        upload = self.uploader(simultaneous_uploads=1).add_file(b"x" * 400, file_name="a")
+        self.answer_all_but_tests()
+        self.successResultOf(upload)
+        self.assertEqual(len(self.client.tests), 40)
+
     def test_adaptive(self) -> None:
         """After enough misses in a row the rest is sent without tests; a hit starts anew."""
         uploader = self.uploader(test_chunks="adaptive", simultaneous_uploads=1)
@@ -215,8 +222,9 @@ class SendingTests(UploaderTestCase):
     def test_base64(self) -> None:
         """chunk_format="base64" sends a data: URL in a field."""
         self.send(chunk_format="base64", set_chunk_type_from_file=True)
-        value = self.client.sent[0].fields["file"]
-        self.assertEqual(value, "data:image/png;base64," + base64.b64encode(b"x" * 10).decode())
+        for request, size in zip(self.client.sent, (10, 10, 15), strict=True):
+            encoded = base64.b64encode(b"x" * size).decode()
+            self.assertEqual(request.fields["file"], "data:image/png;base64," + encoded)
 
     def test_base64_of_a_file(self) -> None:
         """A chunk that has to be encoded is read as exactly as any other."""
@@ -247,6 +255,17 @@ class SendingTests(UploaderTestCase):
         upload.cancel()
         self.assert_cancelled(upload)
         self.assertEqual(self.client.sent, [])
+
+    def test_cancelled_while_it_is_preprocessed(self) -> None:
+        """For a chunk that was cancelled while it was preprocessed, no other hook is asked."""
+        asked: list[Any] = []
+        waiting: Deferred[Any] = Deferred(lambda each: each.callback(None))
+        upload = self.uploader(
+            preprocess=lambda chunk: waiting, query=lambda *args: asked.append(args) or {}
+        ).add_file(b"x", file_name="a")
+        upload.cancel()
+        self.assert_cancelled(upload)
+        self.assertEqual(asked, [])
 
     def test_big_chunks(self) -> None:
         """A chunk of many pieces arrives, and tells how far it is."""
@@ -286,6 +305,20 @@ class SendingTests(UploaderTestCase):
         expected = f"sha256:{hashlib.sha256(b'x' * 10).hexdigest()}"
         for request in self.client.sent:
             self.assertEqual(request.parameters["resumableChunkChecksum"], expected)
+
+    def test_digests_are_forgotten(self) -> None:
+        """Of a chunk that is stored no digest is kept, found or sent."""
+        upload = self.uploader(checksum="sha256", simultaneous_uploads=1).add_file(
+            b"x" * 30, file_name="a"
+        )
+        self.assertEqual(set(upload.file._plan.digests), {0})
+        self.client.answer(200)
+        self.assertEqual(set(upload.file._plan.digests), {1})
+        self.client.answer(404)
+        self.client.answer(200)
+        self.assertEqual(set(upload.file._plan.digests), {2})
+        self.client.answer(200)
+        self.successResultOf(upload)
 
     def test_rate(self) -> None:
         """max_rate holds bytes back."""
@@ -352,6 +385,11 @@ class JudgingTests(UploaderTestCase):
             error = self.failureResultOf(upload, Redirected).value
             place = headers.get("Location", "").replace("u:p@", "").partition("?")[0]
             self.assertEqual((error.status, error.location, error.chunk_number), (status, place, 1))
+        upload = self.uploader(test_chunks=False, permanent_errors=[299]).add_file(
+            b"x", file_name="a"
+        )
+        self.client.answer(299)
+        self.assertNotIsInstance(self.failureResultOf(upload, ChunkRejected).value, Redirected)
 
     def test_errors(self) -> None:
         """An error has the status, the answer, which chunk, and where it was sent."""

@@ -4,6 +4,7 @@ The uploader as a whole: all its events from beginning to end, starting, pausing
 
 from __future__ import annotations
 
+import hashlib
 import mimetypes
 import os
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from txresumable import ChunkRejected, Resumable, ResumableError
+from txresumable import ChunkRejected, FileRejected, Resumable, ResumableError
+from txresumable.testing.process import ProcessClock
 
 from .uploader_rig import UploaderTestCase
 
@@ -146,6 +148,18 @@ class EventTests(UploaderTestCase):
         self.assertEqual([event[0] for event in heard[-2:]], ["before_cancel", "cancelled"])
         self.assertNotIn("completed", [event[0] for event in heard])
 
+    def test_cancel_takes_all_off_the_list(self) -> None:
+        """After cancel() nothing is listed, what was done before neither."""
+        uploader = self.uploader(test_chunks=False)
+        done, failed, under_way = [uploader.add_file(b"x", file_name=name) for name in "abc"]
+        self.client.answer(200)
+        self.client.answer(404)
+        self.failureResultOf(failed, ChunkRejected)
+        uploader.cancel()
+        self.assert_cancelled(under_way)
+        self.assertEqual(uploader.files, [])
+        self.assertTrue(self.successResultOf(done).is_completed)
+
 
 class ListTests(UploaderTestCase):
     """
@@ -170,6 +184,13 @@ class ListTests(UploaderTestCase):
         self.client.answer(200)
         self.successResultOf(upload)
         self.assertEqual(empty.fraction_completed, 1.0)
+        both = self.uploader(test_chunks=False, min_file_size=0, simultaneous_uploads=1)
+        uploads = [both.add_file(b"x" * size, file_name="c") for size in (1, 0)]
+        self.client.answer(200)
+        self.assertEqual(both.fraction_completed, 1.0)  # of all bytes, that is
+        self.client.answer(200)
+        for upload in uploads:
+            self.successResultOf(upload)
 
     def test_type(self) -> None:
         """A type is guessed from the name, if it tells, unless it is given."""
@@ -182,6 +203,9 @@ class ListTests(UploaderTestCase):
         ):
             file = uploader.add_file(os.urandom(9), file_name=name, type=given).file
             self.assertEqual(file.type, type)
+        self.addCleanup(mimetypes.init)
+        mimetypes.add_type("x-own/type", ".own", strict=False)
+        self.assertEqual(uploader.add_file(b"x", file_name="a.own").file.type, "x-own/type")
 
     def test_type_without_tables(self) -> None:
         """If the tables of types cannot be read, the type is not known, and that is all."""
@@ -207,7 +231,8 @@ class ListTests(UploaderTestCase):
 
     def test_room(self) -> None:
         """max_files counts what is let in and what is about to be; all of a group, or none."""
-        uploader = self.uploader(self.receiver, max_files=3)
+        uploader, told = self.uploader(self.receiver, max_files=3), []
+        uploader.files_added.register(lambda *added: told.append(added))
         two = uploader.add_files([{"source": b"x", "file_name": name} for name in "ab"])
         refused = uploader.add_files([{"source": b"x", "file_name": name} for name in "cd"])
         one = uploader.add_file(b"x", file_name="e")
@@ -217,6 +242,7 @@ class ListTests(UploaderTestCase):
             error = self.failureResultOf(upload).value
             self.assertEqual(error.rule, "max_files")
         self.assertEqual(len(uploader.files), 3)
+        self.assertEqual(told, [([upload.file for upload in two], []), ([one.file], [])])
 
     def test_room_while_files_are_looked_at(self) -> None:
         """Files whose identifiers are being fetched count as well."""
@@ -232,6 +258,108 @@ class ListTests(UploaderTestCase):
         while identifiers:
             identifiers.pop(0).callback(f"id-{len(identifiers)}-{len(uploader.files)}")
         for upload in uploads[:2]:
+            self.successResultOf(upload)
+
+    def test_back_on_the_list(self) -> None:
+        """A file that was taken off the list is on it again when it is tried again."""
+        uploader = self.uploader(test_chunks=False)
+        upload = uploader.add_file(b"x", file_name="a")
+        self.client.answer(404)
+        self.failureResultOf(upload, ChunkRejected)
+        uploader.remove_file(upload.file)
+        self.assertEqual(uploader.files, [])
+        upload.file.retry()
+        self.assertEqual(uploader.files, [upload.file])
+        uploader.remove_file(upload.file)
+        twin = uploader.add_file(b"x", file_name="a")
+        upload.file.retry()
+        self.failureResultOf(upload.file.when_completed(), FileRejected)
+        self.assertEqual(uploader.files, [twin.file])
+        self.answer_all()
+        self.successResultOf(twin)
+
+    def test_resumed_while_it_is_looked_at(self) -> None:
+        """A file that has no chunks yet is not complete for having none that is absent."""
+        named: Deferred[str] = Deferred()
+        uploader = self.uploader(test_chunks=False, generate_unique_identifier=lambda _: named)
+        upload = uploader.add_file(b"x", file_name="a")
+        upload.file.suspend()
+        upload.file.resume()
+        self.assertNoResult(upload)
+        named.callback("a")
+        self.client.answer(200)
+        self.successResultOf(upload)
+
+    def test_unreadable_folder(self) -> None:
+        """What could not be read is called by its name, wherever it lies."""
+        top = os.path.join(self.mktemp(), "missing")
+        [upload] = self.successResultOf(self.uploader().add_directory(top))
+        self.failureResultOf(upload, FileNotFoundError)
+        self.assertEqual((upload.file.file_name, upload.file.relative_path), ("missing",) * 2)
+
+    def test_a_folder_has_a_path(self) -> None:
+        """Content is no folder."""
+        error = self.assertRaises(TypeError, self.uploader().add_directory, b"content")
+        self.assertIn("a folder is given by its path", str(error))
+
+    def test_own_client(self) -> None:
+        """Without a client there is one, which nobody else has to close."""
+        uploader = Resumable("http://receiver.example/", reactor=self.clock)
+        self.assertIsNone(self.successResultOf(uploader.close()))
+
+
+class ThreadTests(UploaderTestCase):
+    """
+    What happens while threads take a second for all that they do.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.time = self.clock
+        self.clock = ProcessClock(self.time, lambda: 1.0)
+
+    def folder(self) -> str:
+        path = self.mktemp()
+        os.mkdir(path)
+        return path
+
+    def test_an_empty_folder_comes_last(self) -> None:
+        """All is completed when the last folder was looked through, be it that it was empty."""
+        uploader, ends = self.uploader(self.receiver), []
+        uploader.completed.register(ends.append)
+        upload = uploader.add_file(b"x", file_name="a")
+        self.time.pump([0.5] * 3)
+        walked = uploader.add_directory(self.folder())
+        self.time.advance(0.5)
+        self.successResultOf(upload)
+        self.assertEqual(ends, [])
+        self.time.advance(1)
+        self.assertEqual((self.successResultOf(walked), ends), ([], [[]]))
+
+    def test_cancelled_while_a_folder_is_looked_through(self) -> None:
+        """cancel() is for files that are not known yet as well."""
+        uploader, folder = self.uploader(self.receiver), self.folder()
+        with open(os.path.join(folder, "a"), "wb") as file:
+            file.write(b"x")
+        walked = uploader.add_directory(folder)
+        uploader.cancel()
+        self.assert_cancelled(walked)
+        self.time.pump([0.5] * 20)
+        self.assertEqual((uploader.files, self.receiver.sent), ([], []))
+
+    def test_started_over_while_it_is_compared(self) -> None:
+        """A file that starts over while its digest is taken is not complete by that digest."""
+        for same in (True, False):
+            uploader = self.uploader(checksum="sha256", test_chunks=False)
+            upload = uploader.add_file(b"x", file_name="a")
+            self.time.pump([0.5] * 10)
+            digest = hashlib.sha256(b"x" if same else b"y").hexdigest()
+            self.client.answer(200, headers={"Resumable-File-Checksum": f"sha256:{digest}"})
+            upload.file.bootstrap()
+            self.time.pump([0.5] * 10)
+            self.assertNoResult(upload)
+            self.client.answer(200)
+            self.time.pump([0.5] * 10)
             self.successResultOf(upload)
 
 
@@ -313,6 +441,26 @@ class PreparingTests(UploaderTestCase):
         hooks["a"].callback(None)
         self.client.answer(200)
         self.successResultOf(first)
+
+    def test_suspended_meanwhile(self) -> None:
+        """A file that was prepared while it was suspended goes on when it may."""
+        hook: Deferred[None] = Deferred()
+        uploader = self.uploader(preprocess_file=lambda file: hook, test_chunks=False)
+        upload = uploader.add_file(b"x", file_name="a")
+        upload.file.suspend()
+        hook.callback(None)
+        self.assertEqual(self.client.sent, [])
+        upload.file.resume()
+        self.client.answer(200)
+        self.successResultOf(upload)
+
+    def test_cancelled_as_it_is_added(self) -> None:
+        """A file that is cancelled by who hears of it is not prepared."""
+        prepared: list[Any] = []
+        uploader = self.uploader(preprocess_file=prepared.append)
+        uploader.file_added.register(lambda file: file.cancel())
+        self.assert_cancelled(uploader.add_file(b"x", file_name="a"))
+        self.assertEqual(prepared, [])
 
     def test_cancelled(self) -> None:
         """A file that is cancelled is prepared no further."""

@@ -23,6 +23,7 @@ from txresumable import (
     RetriesExhausted,
     SourceChanged,
 )
+from txresumable.source import PathSource
 from txresumable.testing import Reply
 
 from .uploader_rig import UploaderTestCase
@@ -118,6 +119,7 @@ class UsageTests(UploaderTestCase):
         uploader.close()
         self.assertRaises(ResumableError, uploader.add_file, b"x", file_name="b")
         self.assertRaises(ResumableError, file.retry)
+        self.assert_cancelled(file.when_completed())
 
     def test_lists(self) -> None:
         """The uploader knows its files, their size, and how much of them is done."""
@@ -580,6 +582,15 @@ class ChecksumTests(UploaderTestCase):
         self.successResultOf(upload)
         for request in self.receiver.sent:
             self.assertTrue(request.parameters["resumableChunkChecksum"].startswith("sha256:"))
+
+    def test_no_digest_unasked(self) -> None:
+        """A file is not read once more for a digest that nobody will compare."""
+        opened: list[PathSource] = []
+        original = PathSource.open
+        self.patch(PathSource, "open", lambda source: opened.append(source) or original(source))
+        upload = self.uploader(self.receiver).add_file(self.file(b"x" * 20))
+        self.successResultOf(upload)
+        self.assertEqual(len(opened), 2)  # to look at it, and to send it
 
     def test_other_digest(self) -> None:
         """A server that has something else fails the file, whichever answer says so."""
