@@ -17,6 +17,8 @@ from txresumable import (
     FileState,
     RetriesExhausted,
 )
+from txresumable.testing import FakeResponse
+from txresumable.testing.process import ProcessClock
 
 from .uploader_rig import UploaderTestCase
 
@@ -71,8 +73,11 @@ class ChunkTests(UploaderTestCase):
         self.assertEqual([chunk.fraction_completed for chunk in chunks[:2]], [0.0, 1.0])
         self.assertIn("waiting", repr(chunks[0]))
         self.clock.advance(1)
-        self.answer_all()
+        self.client.waiting[1].respond(FakeResponse(200))
+        self.assertIs(chunks[0].state, ChunkState.STORED)
+        self.assertIs(chunks[2].state, ChunkState.UPLOADING)
         self.assertEqual((chunks[0].retries, chunks[0].message), (0, ""))
+        self.answer_all()
         self.assertEqual(self.successResultOf(chunks[2].when_completed()), chunks[2])
 
     def test_waiters_of_a_failure(self) -> None:
@@ -100,6 +105,16 @@ class FileTests(UploaderTestCase):
         self.assertEqual((file.unique_identifier, file.is_completed), ("", False))
         self.assertEqual((file.fraction_completed, file.is_uploading), (0.0, False))
         self.failureResultOf(upload, FileRejected)
+
+    def test_as_it_is_looked_at(self) -> None:
+        """Until a file was looked at it has no size."""
+        clock, self.clock = self.clock, ProcessClock(self.clock, lambda: 1.0)
+        upload = self.uploader(self.receiver).add_file(b"x" * 10, file_name="a")
+        file = upload.file
+        self.assertEqual((file.size, file.fingerprint.size, len(file.chunks)), (0, 0, 0))
+        self.assertEqual((file.chunks_found, file.reply, file.error), (0, "", None))
+        clock.pump([0.5] * 8)
+        self.assertEqual(self.successResultOf(upload).fingerprint.size, 10)
 
     def test_progress(self) -> None:
         """The fraction never falls, and is 1 only when all is stored."""
@@ -134,6 +149,7 @@ class FileTests(UploaderTestCase):
         self.assertEqual((first.fraction_completed, second.fraction_completed), (0.0, 0.95))
         self.client.answer(200)
         self.assertEqual((first.fraction_completed, second.fraction_completed), (0.0, 1.0))
+        self.assertEqual(upload.file.fraction_completed, 0.5)
         self.clock.advance(1)
         self.answer_all()
         self.assertEqual(self.successResultOf(upload).chunks[0].fraction_completed, 1.0)
@@ -144,6 +160,39 @@ class FileTests(UploaderTestCase):
         self.clock.advance(1)
         self.answer_all()
         self.assertEqual(self.successResultOf(empty).chunks[0].fraction_completed, 1.0)
+
+    def test_almost_done(self) -> None:
+        """As long as a byte is missing, the fraction is not one that could be shown as all."""
+        uploader = self.uploader(chunk_size=2_000_000, force_chunk_size=True)
+        uploader.pause()
+        upload = uploader.add_file(b"x" * 2_000_001, file_name="a")
+        upload.file.mark_chunks_completed(1)
+        self.assertEqual(upload.file.fraction_completed, 0.999999)
+        upload.file.mark_chunks_completed(2)
+        self.assertEqual(self.successResultOf(upload).fraction_completed, 1.0)
+
+    def test_what_is_held_has_to_be_sent_again(self) -> None:
+        """Of a chunk that was under way as all was paused, nothing counts as sent."""
+        uploader = self.uploader(test_chunks=False, chunk_size=200_000)
+        upload = uploader.add_file(b"x" * 200_000, file_name="a")
+        [chunk] = upload.file.chunks
+        self.assertEqual(chunk.fraction_completed, 0.95)
+        uploader.pause()
+        self.assertEqual(chunk.fraction_completed, 0.0)
+        uploader.resume()
+        self.answer_all()
+        self.successResultOf(upload)
+
+    def test_retry_of_what_is_suspended(self) -> None:
+        """A file that is tried again is not suspended any more."""
+        upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
+        upload.file.suspend()
+        self.client.answer(404)
+        self.failureResultOf(upload, ChunkRejected)
+        upload.file.retry()
+        self.assertFalse(upload.file.is_suspended)
+        self.client.answer(200)
+        self.successResultOf(upload.file.when_completed())
 
     def test_suspend(self) -> None:
         """Suspended, the chunks under way go on and no other starts."""
@@ -360,10 +409,15 @@ class FileTests(UploaderTestCase):
         """A file at its end has let go of its requests, whatever the end was."""
         for status in (200, 404):
             upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
+            self.client.answer(503)
+            self.clock.advance(1)
             self.assertIsNotNone(upload.file._plan)
+            self.assertIsNotNone(upload.file._in_hand)
             self.client.answer(status)
             upload.addErrback(lambda _: None)
             self.assertIsNone(upload.file._plan)
+            # Of one that failed, who asks is told how often each chunk was tried.
+            self.assertEqual(upload.file._in_hand is None, status == 200)
 
     def test_repr(self) -> None:
         """It says which file it is and how far."""

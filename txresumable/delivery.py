@@ -184,7 +184,6 @@ class Delivery:
             answer.status, stored=self._stored, permanent=self._test_permanent, test=True
         )
         if verdict is Verdict.STORED:
-            plan.tested.discard(offset)
             plan.digests.pop(offset, None)
             plan.misses = 0
             self._take_whole_answer(file, answer)

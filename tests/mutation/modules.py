@@ -36,7 +36,14 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_outage",
         "tests.test_delivery",
     ),
-    "file": ("tests.test_file", "tests.test_upload", "tests.test_uploader"),
+    "file": (
+        "tests.test_file",
+        "tests.test_upload",
+        "tests.test_outage",
+        "tests.test_delivery",
+        "tests.test_dispatcher",
+        "tests.test_uploader",
+    ),
     "chunk": ("tests.test_file", "tests.test_uploader"),
     "delivery": ("tests.test_delivery", "tests.test_uploader"),
 }
