@@ -278,18 +278,6 @@ class ListTests(UploaderTestCase):
         self.answer_all()
         self.successResultOf(twin)
 
-    def test_resumed_while_it_is_looked_at(self) -> None:
-        """A file that has no chunks yet is not complete for having none that is absent."""
-        named: Deferred[str] = Deferred()
-        uploader = self.uploader(test_chunks=False, generate_unique_identifier=lambda _: named)
-        upload = uploader.add_file(b"x", file_name="a")
-        upload.file.suspend()
-        upload.file.resume()
-        self.assertNoResult(upload)
-        named.callback("a")
-        self.client.answer(200)
-        self.successResultOf(upload)
-
     def test_unreadable_folder(self) -> None:
         """What could not be read is called by its name, wherever it lies."""
         top = os.path.join(self.mktemp(), "missing")
@@ -335,6 +323,16 @@ class ThreadTests(UploaderTestCase):
         self.assertEqual(ends, [])
         self.time.advance(1)
         self.assertEqual((self.successResultOf(walked), ends), ([], [[]]))
+
+    def test_resumed_while_it_is_looked_at(self) -> None:
+        """A file that has no chunks yet is not complete for having none that is absent."""
+        upload = self.uploader(self.receiver).add_file(b"x", file_name="a")
+        upload.file.suspend()
+        upload.file.resume()
+        self.assertNoResult(upload)
+        self.time.pump([0.5] * 10)
+        self.successResultOf(upload)
+        self.assertEqual(self.receiver.stored("a").content, b"x")
 
     def test_cancelled_while_a_folder_is_looked_through(self) -> None:
         """cancel() is for files that are not known yet as well."""

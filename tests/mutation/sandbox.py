@@ -94,12 +94,13 @@ class Sandbox:
         """
         Change a module.
 
-        :param module: its name in the package.
+        :param module: its name in the package, with ``/`` if it is in one within that.
         :param source: its new source.
         """
-        self._path(module).write_text(source)
+        path = self._path(module)
+        path.write_text(source)
         # Two sources of one second and one length would be taken for the same.
-        for compiled in (self._folder / "txresumable/__pycache__").glob(f"{module}.*.pyc"):
+        for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
             compiled.unlink()
 
     def _path(self, module: str) -> Path:
