@@ -65,7 +65,7 @@ class SteadyClockTests(SynchronousTestCase):
         self.clock.callLater(60, self.heard.append, 1)
         self.now += 60
         self.assertEqual(self.heard, [])
-        self.clock._run()  # what the pulse has the reactor call once a second
+        self.clock._run()  # what the pulse has the reactor call
         self.assertEqual(self.heard, [1])
 
     def test_cancel(self) -> None:

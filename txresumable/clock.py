@@ -23,7 +23,7 @@ from zope.interface import implementer
 
 __all__ = ["SteadyClock", "steady"]
 
-PULSE = 1.0
+PULSE = 0.5
 _log = Logger()
 
 
@@ -90,7 +90,7 @@ class SteadyClock:
     Monotonic time over a reactor.
 
     The reactor is asked to wake us at the next deadline.  As it may be late by as much as the
-    wall clock was set back, a thread also wakes it once a second as long as anybody waits.
+    wall clock was set back, a thread also wakes it twice a second as long as anybody waits.
     """
 
     def __init__(self, reactor: Any, seconds: Callable[[], float] = time.monotonic) -> None:

@@ -397,7 +397,7 @@ class _Exchange:
             limit = transport.stall_timeout
             self._end_by(Failure(StallTimeout(f"nothing moved for {limit:g} s")))
         else:
-            tick = min(1.0, transport.stall_timeout / 4)
+            tick = min(0.5, transport.stall_timeout / 4)
             self._watch = transport.clock.callLater(tick, self._look)
 
 

@@ -4,6 +4,7 @@ A receiver that keeps what it gets in memory, and answers as it is told to.
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,6 +19,8 @@ from .client import FakeClient
 from .request import FakeResponse, SentRequest
 
 __all__ = ["Reply", "ScriptedReceiver", "StoredFile"]
+
+_NEWLINES = re.compile("\r\n|\r|\n")
 
 
 @frozen
@@ -166,10 +169,11 @@ class ScriptedReceiver(FakeClient):
         return self._reply(file, headers)
 
     def _store(self, request: SentRequest) -> Reply:
-        names, parameters = self.names, request.parameters
-        in_url = dict(request.query)
-        if any(in_url.get(name, value) != value for name, value in parameters.items()):
+        names, in_url, in_body = self.names, dict(request.query), request.fields
+        both = in_url.keys() & in_body.keys()
+        if any(_folded(in_url[name]) != _folded(in_body[name]) for name in both):
             raise ValueError("URL and body disagree")
+        parameters = {**in_body, **in_url}
         content = _decoded(request)
         file, number = self._file(parameters), int(parameters[names.chunk_number])
         if len(content) != int(parameters[names.current_chunk_size]):
@@ -212,6 +216,11 @@ class ScriptedReceiver(FakeClient):
             return Reply(200, b'{"status":"stored"}', headers)
         digest = f"sha256:{sha256(file.content).hexdigest()}"
         return Reply(200, b'{"status":"complete"}', {**headers, "Resumable-File-Checksum": digest})
+
+
+def _folded(value: str) -> str:
+    """A value with its line ends as browsers write them in bodies, though not in URLs."""
+    return _NEWLINES.sub("\r\n", value)
 
 
 def _counts(file: StoredFile) -> set[int]:
