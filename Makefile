@@ -2,6 +2,8 @@
 #
 #   make demo       an upload that is killed half-way and goes on: see it work
 #   make test       the test suite             (TESTS=tests.test_retry TRIALFLAGS= for a part of it)
+#   make robustness 10,000 schedules of faults, 100 and 50 kills, each fault, and the figures of
+#                   docs/figures.rst                             (SCHEDULES= KILLS= for more of them)
 #   make coverage   the same, with the branches that it takes
 #   make lint       ruff, formatting and news fragments
 #   make types      mypy, strict
@@ -17,15 +19,25 @@ VENV ?= .venv
 TESTS ?= tests
 TRIALFLAGS ?= -j2
 PIPFLAGS ?=
+SCHEDULES ?= 10000
+KILLS ?= 100
 
 BIN = $(VENV)/bin
 PIP_QUIET = --quiet --disable-pip-version-check
+FIGURES = $(CURDIR)/build/figures.jsonl
 TRIAL = $(BIN)/python -m twisted.trial --temp-directory=_trial_temp
 
-.PHONY: bench check clean coverage demo dev docs interop lint lowest newest packaging receivers test types venv
+.PHONY: bench check clean coverage demo dev docs interop lint lowest newest packaging receivers robustness test types venv
 
 test: $(VENV)/ready
 	$(TRIAL) $(TRIALFLAGS) $(TESTS)
+
+# The longest first, so that both workers are busy to the end.
+robustness: $(VENV)/ready
+	mkdir -p build && rm -f $(FIGURES)
+	TXRESUMABLE_FIGURES=$(FIGURES) TXRESUMABLE_SCHEDULES=$(SCHEDULES) TXRESUMABLE_KILLS=$(KILLS) \
+	    $(TRIAL) -j2 tests.test_killing tests.test_simulation tests.test_cancellation tests.faults
+	$(BIN)/python -m tests.figures $(FIGURES)
 
 demo: $(VENV)/ready-demo
 	$(BIN)/python demo/demo.py

@@ -5,6 +5,7 @@ Cancelling, at any moment: nothing is left, nothing more is sent, and nobody els
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from itertools import count
 from random import Random
@@ -19,10 +20,12 @@ from txresumable import ResumableFile
 from txresumable.testing import Schedule, Simulation
 from txresumable.testing.process import ProcessClock
 
+from .figures import note
 from .uploader_rig import UploaderTestCase
 
 POINTS = 1000
 BATCHES = 5
+KINDS = ("file", "handle", "uploader", "waiter", "chunk's waiter")
 
 
 class Canceller:
@@ -37,7 +40,7 @@ class Canceller:
         self.simulation = simulation
         self.random = random
         self.moment = int(random.expovariate(1 / 25))
-        self.what = random.choice(("file", "handle", "uploader", "waiter", "chunk's waiter"))
+        self.what = random.choice(KINDS)
         self.waiting: list[Deferred[Any]] = []
         self.told: list[Any] = []
         self.sent = 0
@@ -75,6 +78,8 @@ class Canceller:
             waiter = self.random.choice(upload.file.chunks).when_completed()
             waiter.addErrback(lambda failure: None)
             waiter.cancel()
+        else:
+            self.was_in_time = False  # there was nothing yet
         for each, other in enumerate(process.uploads):
             if other.file in self.cancelled:
                 self.simulation._cancelled.add(each)
@@ -130,6 +135,7 @@ def _batch(first: int) -> Callable[[RandomPointTests], None]:
         folder = self.mktemp()
         os.mkdir(folder)
         wrong, points = [], 0
+        kinds: Counter[str] = Counter()
         for seed in count(first, BATCHES):
             if points == POINTS // BATCHES:
                 break
@@ -138,10 +144,13 @@ def _batch(first: int) -> Callable[[RandomPointTests], None]:
             canceller = Canceller(simulation, Random(seed))
             simulation.run(canceller)
             points += canceller.was_in_time
+            kinds[canceller.what.replace("'s ", "_")] += canceller.was_in_time
             wrong += [f"{seed}: {line}" for line in canceller.finish()]
             for name in os.listdir(folder):
                 os.remove(os.path.join(folder, name))
         self.assertEqual(wrong, [], "\n".join(wrong))
+        self.assertEqual(len(kinds), len(KINDS))
+        note("cancellations", points=points, left_behind=0, **kinds)
 
     test.__doc__ = f"Nothing is left of what is cancelled: every {BATCHES}th schedule from {first}."
     return test

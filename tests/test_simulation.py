@@ -28,6 +28,8 @@ from txresumable.testing import (
 )
 from txresumable.testing.__main__ import main
 
+from .figures import note
+
 SCHEDULES = int(os.environ.get("TXRESUMABLE_SCHEDULES", "1000"))
 BATCHES = 10
 
@@ -43,15 +45,22 @@ def _batch(first: int) -> Callable[[ScheduleTests], None]:
         folder = self.mktemp()
         os.mkdir(folder)
         failures = []
+        counted: Counter[str] = Counter()
         for seed in range(first, SCHEDULES, BATCHES):
             try:
-                simulate(seed, folder)
+                report = simulate(seed, folder)
+                counted["schedules"] += 1
+                counted["uploads"] += len(report.ends)
+                counted["equal"] += report.ends.count("equal")
+                counted["requests"] += report.requests
+                counted["faults"] += sum(report.faults.values()) - report.faults.get(Fault.NONE, 0)
             except SimulationFailed as failed:
                 failures.append(str(failed))
             except Exception as error:
                 failures.append(f"python -m txresumable.testing {seed} raises {error!r}")
         self.assertEqual(failures, [], "\n".join(failures))
         self.assertEqual(self.flushLoggedErrors(), [])
+        note("schedules", **counted, errors_with_a_cause=counted["uploads"] - counted["equal"])
 
     test.__doc__ = f"Every {BATCHES}th schedule from {first} ends as it may."
     return test

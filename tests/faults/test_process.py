@@ -139,8 +139,9 @@ class ClockTests(FaultCase):
         ):
             failed, took = told[case]
             self.assertEqual(failed, error, case)
-            # As much again as a busy machine may take for anything.
-            self.assertTrue(least - 0.05 <= took <= most + 1, f"{case}: {told}")
+            self.assertTrue(least - 0.05 <= took <= most, f"{case}: {told}")
+            if error:
+                note("hangs", ended=1, most_seconds_after_their_limit=round(took - least, 2))
 
     async def test_set(self) -> None:
         """
