@@ -99,7 +99,7 @@ class Canceller:
                 self.wrong.append(f"{file}: open")
             if file in jobs or any(place[0] is file for place in dispatcher._timers):
                 self.wrong.append(f"{file}: jobs")
-            if file in uploader.files or file in uploader._handles:
+            if file in uploader.files or file in uploader._intake.files or file._handle:
                 self.wrong.append(f"{file}: on a list")
         under_way = uploader.chunks_under_way
         if slots.free + under_way != slots.number:

@@ -56,11 +56,13 @@ class UploaderTestCase(SynchronousTestCase):
         self.assertEqual(client.waiting, [])
         dispatcher = uploader._dispatcher
         self.assertEqual(dispatcher.slots.free, dispatcher.slots.number)
-        self.assertEqual((dispatcher._jobs, dispatcher._timers, uploader._handles), ({}, {}, {}))
-        self.assertEqual((uploader._unfinished, uploader._by_identifier), (0, {}))
+        self.assertEqual((dispatcher._jobs, dispatcher._timers), ({}, {}))
+        self.assertEqual((uploader._intake.files, uploader._by_identifier), ([], {}))
+        self.assertEqual(uploader._unfinished, 0)
         self.assertFalse(uploader.is_uploading)
         for file in self._added:
             self.assertFalse(file._source.is_open, file)
+            self.assertIsNone(file._handle, file)
 
     def file(self, content: bytes, name: str = "file.bin") -> str:
         """

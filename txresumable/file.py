@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -20,6 +20,9 @@ from .chunks import ChunkLayout
 from .errors import ResumableError
 from .identifiers import Fingerprint
 from .observers import Outcome, Signal
+
+if TYPE_CHECKING:
+    from .upload import Upload
 
 __all__ = ["FileState", "ResumableFile"]
 
@@ -72,10 +75,10 @@ class ResumableFile:
     """
 
     __slots__ = (
-        "_admitted",
         "_best",
         "_chunk_outcomes",
         "_cursor",
+        "_handle",
         "_held",
         "_in_hand",
         "_layout",
@@ -83,6 +86,7 @@ class ResumableFile:
         "_outcome",
         "_owner",
         "_plan",
+        "_queued",
         "_signals",
         "_source",
         "_states",
@@ -131,7 +135,8 @@ class ResumableFile:
         self._layout = _NO_LAYOUT
         self._states = _NO_STATES
         self._in_hand: _InHand | None = None
-        self._admitted = False
+        self._handle: Upload | None = None
+        self._queued = False
         self._cursor = self._stored_count = self._stored_bytes = 0
         self._best = 0.0
 
@@ -239,7 +244,7 @@ class ResumableFile:
         self._owner.stop(self)
         self._forget()
         self.state = FileState.ADDED
-        if self._admitted:
+        if self.unique_identifier:
             self.state = FileState.READY
         self._owner.restart(self)
 

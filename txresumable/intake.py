@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from inspect import isawaitable
+from itertools import repeat
 from typing import Any
 
 from attrs import define, field
@@ -17,6 +19,7 @@ from .chunks import ChunkLayout, chunk_count
 from .delivery import settled
 from .errors import FileRejected, InvalidOption
 from .file import FileState, ResumableFile
+from .identifiers import Fingerprint
 from .opener import Opener, out_of_descriptors
 from .options import Options
 from .rules import check_file
@@ -73,7 +76,9 @@ class Intake:
         self._admit = admit
         self._announce = announce
         self._twin = twin
-        self._queue: deque[tuple[ResumableFile, Group]] = deque()
+        self._queue: deque[ResumableFile] = deque()
+        self._groups_of: deque[Group | None] = deque()  # as long; nothing for who came alone
+        self._batch: list[ResumableFile] = []
         self._running: Deferred[None] | None = None
         self._naming: dict[ResumableFile, Deferred[str]] = {}
         self._errors = self._groups = 0
@@ -84,13 +89,18 @@ class Intake:
         """Whether every file that was taken in is in or out, and announced."""
         return not self._groups
 
+    @property
+    def files(self) -> list[ResumableFile]:
+        """The files that are neither in nor out, in order."""
+        return [file for file in (*self._batch, *self._queue) if file.state is FileState.ADDED]
+
     def add(self, files: Sequence[ResumableFile]) -> None:
         """Take files in; each ends as READY, or fails with what was wrong with it."""
         if not files:
             return
-        group = Group(len(files))
         self._groups += 1
-        self._queue.extend((file, group) for file in files)
+        self._queue.extend(files)
+        self._groups_of.extend(repeat(Group(len(files)) if len(files) > 1 else None, len(files)))
         if self._running is None:
             running = self._running = Deferred.fromCoroutine(self._run())
             running.addCallbacks(self._idle, self._stopped)
@@ -100,7 +110,6 @@ class Intake:
     def close(self) -> None:
         """Take nothing more in."""
         self._closed = True
-        self._queue.clear()
         for naming in list(self._naming.values()):
             naming.addErrback(lambda _: None)
             naming.cancel()
@@ -113,9 +122,10 @@ class Intake:
 
         :param file: the file.
         """
-        naming = self._naming.pop(file, None)
-        if naming is not None:
-            naming.cancel()
+        if self._naming:
+            naming = self._naming.pop(file, None)
+            if naming is not None:
+                naming.cancel()
 
     def _idle(self, _: None) -> None:
         self._running = None
@@ -127,29 +137,45 @@ class Intake:
 
     async def _run(self) -> None:
         while self._queue:
-            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-            looks = await self._opener.look([file._source for file, _ in batch])
-            named = [
-                Deferred.fromCoroutine(self._name(file, look))
-                for (file, _), look in zip(batch, looks, strict=True)
-            ]
-            self._naming = {file: name for (file, _), name in zip(batch, named, strict=True)}
+            count = min(BATCH, len(self._queue))
+            batch = self._batch = [self._queue.popleft() for _ in range(count)]
+            groups = [self._groups_of.popleft() for _ in range(count)]
+            looks = await self._opener.look([file._source for file in batch])
+            names = [self._name(file, look) for file, look in zip(batch, looks, strict=True)]
             starved = False
-            for (file, group), naming in zip(batch, named, strict=True):
-                if await self._conclude(file, group, naming):
+            for file, group, name in zip(batch, groups, names, strict=True):
+                if isinstance(name, Deferred):
+                    name = await self._named(file, name)
+                if self._conclude(file, group, name):
                     starved = True
-                self._naming.pop(file, None)
                 if self._closed:
                     return
+            self._batch = []
             if starved:
                 await _sleep(self._clock, PAUSE)
 
-    async def _name(self, file: ResumableFile, look: Any) -> str:
-        """Check a file against the rules, lay it out, and find its identifier."""
-        if file.state is not FileState.ADDED:
-            raise CancelledError()
-        if isinstance(look, Failure):
-            look.raiseException()
+    def _name(self, file: ResumableFile, look: Any) -> Any:
+        """
+        Check a file against the rules, lay it out, and find its identifier.
+
+        :returns: the identifier or a Deferred of it; or the error that keeps the file out.
+        """
+        try:
+            if file.state is not FileState.ADDED:
+                raise CancelledError()
+            if isinstance(look, Failure):
+                look.raiseException()
+            self._lay_out(file, look)
+            identifier = self._options().generate_unique_identifier(file)
+        except Exception as error:
+            return error
+        if isinstance(identifier, str) or not isawaitable(identifier):
+            return identifier
+        naming: Deferred[str] = Deferred.fromCoroutine(settled(identifier))
+        self._naming[file] = naming
+        return naming
+
+    def _lay_out(self, file: ResumableFile, look: Fingerprint) -> None:
         options = self._options()
         check_file(options, file.file_name, file.relative_path, file.type, look.size)
         count = chunk_count(look.size, options.chunk_size, options.force_chunk_size)
@@ -158,45 +184,45 @@ class Intake:
             raise FileRejected(file.file_name, "chunk_size", reason)
         file.fingerprint = look
         file._lay_out(ChunkLayout(look.size, options.chunk_size, options.force_chunk_size))
-        identifier = await settled(options.generate_unique_identifier(file))
-        if not isinstance(identifier, str) or not identifier or "\0" in identifier:
-            raise InvalidOption(
-                "generate_unique_identifier", identifier, "must give text that is not empty"
-            )
-        return identifier
 
-    async def _conclude(self, file: ResumableFile, group: Group, naming: Deferred[str]) -> bool:
-        """:returns: whether the file must wait until fewer files are open."""
+    async def _named(self, file: ResumableFile, naming: Deferred[str]) -> Any:
         try:
-            file.unique_identifier = await naming
-            if file.state is not FileState.ADDED or self._closed:
-                raise CancelledError()
-            twin = self._twin(file.unique_identifier)
-            if twin is not None:
-                raise duplicate(file, twin)
-        except CancelledError:
+            return await naming
+        except Exception as error:
+            return error
+        finally:
+            self._naming.pop(file, None)
+
+    def _conclude(self, file: ResumableFile, group: Group | None, name: Any) -> bool:
+        """:returns: whether the file must wait until fewer files are open."""
+        if file.state is not FileState.ADDED or self._closed or isinstance(name, CancelledError):
             self._through(group)
             if file.state is FileState.ADDED:
                 file.cancel()
             return False
-        except Exception as error:
-            if out_of_descriptors(error):
+        if isinstance(name, Exception):
+            if out_of_descriptors(name):
                 _log.info("Too many open files; {name!r} waits", name=file.file_name)
-                self._queue.append((file, group))
+                self._queue.append(file)
+                self._groups_of.append(group)
                 return True
-            self._refuse(file, group, error)
-            return False
-        group.added.append(file)
-        self._admit(file)
-        self._through(group)
+            self._refuse(file, group, name)
+        elif not isinstance(name, str) or not name or "\0" in name:
+            reason = "must give text that is not empty"
+            self._refuse(file, group, InvalidOption("generate_unique_identifier", name, reason))
+        elif (twin := self._twin(name)) is not None:
+            self._refuse(file, group, duplicate(file, twin))
+        else:
+            file.unique_identifier = name
+            self._admit(file)
+            self._through(group, added=file)
         return False
 
-    def _refuse(self, file: ResumableFile, group: Group, error: Exception) -> None:
-        group.skipped.append(file)
+    def _refuse(self, file: ResumableFile, group: Group | None, error: Exception) -> None:
         if isinstance(error, FileRejected):
             self.tell(error.rule, file)
         file._end(FileState.FAILED, error)
-        self._through(group)
+        self._through(group, skipped=file)
 
     def tell(self, rule: str, what: object) -> None:
         """Call the error callback of a rule, which hears how many errors came before."""
@@ -208,7 +234,17 @@ class Intake:
             except Exception:
                 _log.failure("{rule}_error_callback raised", rule=rule)
 
-    def _through(self, group: Group) -> None:
+    def _through(
+        self,
+        group: Group | None,
+        added: ResumableFile | None = None,
+        skipped: ResumableFile | None = None,
+    ) -> None:
+        group = group or Group(1)
+        if added is not None:
+            group.added.append(added)
+        if skipped is not None:
+            group.skipped.append(skipped)
         group.remaining -= 1
         if not group.remaining:
             self._groups -= 1

@@ -5,6 +5,8 @@ Which chunk is next: the lowest number first, file after file.
 from __future__ import annotations
 
 import heapq
+from collections import deque
+from itertools import islice
 
 from .file import FileState, ResumableFile
 
@@ -20,16 +22,19 @@ class ChunkQueue:
 
     def __init__(self, ends_first: bool = False) -> None:
         self._ends_first = ends_first
-        self._files: list[tuple[int, ResumableFile]] = []
+        self._files: deque[ResumableFile] = deque()
+        self._early: list[tuple[int, ResumableFile]] = []
         self._ends: list[tuple[int, ResumableFile]] = []
-        self._queued: set[ResumableFile] = set()
 
     def add(self, file: ResumableFile) -> None:
         """Take a file in, or in again: it has chunks that wait for their turn."""
-        if file in self._queued:
+        if file._queued:
             return
-        self._queued.add(file)
-        heapq.heappush(self._files, (file._order, file))
+        file._queued = True
+        if not self._files or file._order > self._files[-1]._order:
+            self._files.append(file)
+        else:
+            heapq.heappush(self._early, (file._order, file))
         if self._ends_first:
             heapq.heappush(self._ends, (file._order, file))
 
@@ -44,19 +49,30 @@ class ChunkQueue:
             for offset in self._ends_of(file):
                 return file, offset
             heapq.heappop(self._ends)
-        while self._files:
-            file = self._files[0][1]
+        while self._files or self._early:
+            early = self._comes_early()
+            file = self._early[0][1] if early else self._files[0]
             if self._may_go(file):
                 offset = file._next_pending()
                 if offset >= 0:
                     return file, offset
-            heapq.heappop(self._files)
-            self._queued.discard(file)
+            if early:
+                heapq.heappop(self._early)
+            else:
+                self._files.popleft()
+            file._queued = False
         return None
+
+    def _comes_early(self) -> bool:
+        """Whether one that came in again, or late, is next."""
+        if not self._early:
+            return False
+        return not self._files or self._early[0][0] < self._files[0]._order
 
     def following(self, count: int) -> list[ResumableFile]:
         """The files that come next, roughly in their order."""
-        return [file for _, file in self._files[:count]]
+        early = [file for _, file in self._early[:count]]
+        return early + list(islice(self._files, count - len(early)))
 
     def _ends_of(self, file: ResumableFile) -> list[int]:
         if not self._may_go(file):

@@ -29,6 +29,7 @@ class Upload(Deferred[ResumableFile]):
     def __init__(self, file: ResumableFile) -> None:
         super().__init__()
         self.file = file
+        file._handle = self
 
     def cancel(self) -> None:
         """Cancel the upload: :meth:`ResumableFile.cancel`; after the end, what it waits for."""

@@ -4,7 +4,6 @@ The uploader: files in, chunks out, through a few slots at a time.
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
@@ -30,6 +29,7 @@ from .file import FileState, ResumableFile
 from .intake import Group, Intake, duplicate
 from .joined import Joined
 from .limiter import RateLimiter
+from .mediatype import type_of
 from .opener import Opener
 from .options import Options
 from .queue import ChunkQueue
@@ -89,7 +89,6 @@ class Resumable(Events):
         )
         self._files: dict[ResumableFile, None] = {}
         self._by_identifier: dict[str, ResumableFile] = {}
-        self._handles: dict[ResumableFile, Upload] = {}
         self._failed: list[ResumableFile] = []
         self._preparing: dict[ResumableFile, Deferred[None]] = {}
         self._walks: list[Deferred[Any]] = []
@@ -206,7 +205,7 @@ class Resumable(Events):
         else:
             source, name = make_source(source, file_name)
         if type is None:
-            type = _type_of(name)
+            type = type_of(name)
         self._order += 1
         return ResumableFile(
             self,
@@ -221,8 +220,6 @@ class Resumable(Events):
     def _add(self, files: list[ResumableFile]) -> list[Upload]:
         uploads = [Upload(file) for file in files]
         self._unfinished += len(files)
-        for file, upload in zip(files, uploads, strict=True):
-            self._handles[file] = upload
         if self._has_room(files):
             self._intake.add(files)
         return uploads
@@ -232,10 +229,7 @@ class Resumable(Events):
         most = self.options.max_files
         if most is None:
             return True
-        new = set(files)
-        there = [*self._files]
-        there += [each for each in self._handles if each.state is FileState.ADDED]
-        there = [each for each in there if each not in new]
+        there = [*self._files, *self._intake.files]
         if most == 1 and len(there) == len(files) == 1:
             self.remove_file(there.pop())  # as resumable.js does
         if len(there) + len(files) <= most:
@@ -251,7 +245,7 @@ class Resumable(Events):
 
     def _admit(self, file: ResumableFile) -> None:
         """A file is in: announce it, and queue its chunks."""
-        file.state, file._admitted = FileState.READY, True
+        file.state = FileState.READY
         self._files[file] = None
         self._by_identifier[file.unique_identifier] = file
         for event in ("chunking_start", "chunking_progress", "chunking_complete", "file_added"):
@@ -397,7 +391,7 @@ class Resumable(Events):
     def _cancel_all(self) -> None:
         for walking in list(self._walks):
             walking.cancel()
-        for file in reversed(list(self._handles)):
+        for file in reversed([*self._files, *self._intake.files]):
             file.cancel()
 
     async def __aenter__(self) -> Resumable:
@@ -446,7 +440,7 @@ class Resumable(Events):
             file._end(FileState.FAILED, error)
 
     def _fail_all(self, error: Exception) -> None:
-        for file in [each for each in self._handles if each.state is FileState.READY]:
+        for file in [each for each in self._files if each.state is FileState.READY]:
             self._fail(file, error)
 
     # What files ask for (file.Owner) -----------------------------------------------------------
@@ -480,10 +474,9 @@ class Resumable(Events):
         if self._closed:
             file.state = FileState.CANCELLED
             raise ResumableError("the uploader is closed")
-        if file not in self._handles:
+        if file._handle is None:
             self._unfinished += 1
-            self._handles[file] = Upload(file)
-            self._handles[file].addErrback(lambda _: None)
+            Upload(file).addErrback(lambda _: None)
         if file in self._failed:
             self._failed.remove(file)
         self._joined.forgive(file)
@@ -503,7 +496,8 @@ class Resumable(Events):
     def file_ended(self, file: ResumableFile) -> None:
         self._unfinished -= 1
         # From here on anybody who is told may begin the next try.
-        handle, result, heard = self._handles.pop(file), file._result(), self._joined.is_awaited
+        handle, file._handle = file._handle, None
+        result, heard = file._result(), self._joined.is_awaited
         tell_waiters = file._take_waiters()
         if self._by_identifier.get(file.unique_identifier) is file:
             del self._by_identifier[file.unique_identifier]
@@ -515,6 +509,7 @@ class Resumable(Events):
             self._report(file)
         self._check_end()
         tell_waiters()
+        assert handle is not None
         handle._settle(result, heard=heard)
         self._check_joined()
         if self._dispatcher.started:
@@ -549,11 +544,3 @@ class Resumable(Events):
         waiting = self._joined.begin()
         self._cancel_all()
         waiting.settle(failure)
-
-
-def _type_of(name: str) -> str:
-    """A media type, if its name tells; the first time, that takes reading tables."""
-    try:
-        return mimetypes.guess_type(name, strict=False)[0] or ""
-    except OSError:  # too many files are open
-        return ""

@@ -210,7 +210,11 @@ class Process:
             found.append(f"slots: {slots.free} of {slots.number}")
         if uploader.is_uploading:
             found.append("chunks under way")
-        for name in ("_handles", "_by_identifier"):
-            if getattr(uploader, name):
-                found.append(f"{name}: {getattr(uploader, name)}")
+        for name, left in {
+            "handles": [each.file for each in self.uploads if each.file._handle],
+            "files to look at": uploader._intake.files,
+            "identifiers": uploader._by_identifier,
+        }.items():
+            if left:
+                found.append(f"{name}: {left}")
         return found
