@@ -198,11 +198,11 @@ class KillingTests(TestCase):
         )
 
     def test_client(self) -> Deferred[None]:
-        """The client is killed and started again until its files have arrived."""
+        """C27: The client is killed and started again until its files have arrived."""
         return Deferred.fromCoroutine(self.kill_again_and_again(kill_receiver=False))
 
     def test_client_and_receiver(self) -> Deferred[None]:
-        """Both are killed at once and started again until the files have arrived."""
+        """C27: Both are killed at once and started again until the files have arrived."""
         return Deferred.fromCoroutine(self.kill_again_and_again(kill_receiver=True))
 
     def tearDown(self) -> Any:

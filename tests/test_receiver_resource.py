@@ -373,6 +373,19 @@ class RefusalTests(ReceiverTestCase):
         self.refuse(file.upload(1, b"other byte"), 409)
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
 
+    def test_never_a_page(self) -> None:
+        """What was stored is not served: every answer is JSON, and not to be taken for else."""
+        self.start()
+        page = b"<script>alert(1)</script>"
+        file = ClientFile(page, "page.html", "<script>")
+        asked = [file.upload(1), file.upload(2), file.test(1), file.upload(1, b"<b>")]
+        for data in (*asked, request("GET", "/page.html", {}), request("GET", "/", {})):
+            answer = self.ask(data)
+            self.assertEqual(answer.headers["content-type"], "application/json")
+            self.assertEqual(answer.headers["x-content-type-options"], "nosniff")
+            self.assertNotIn(page, answer.body)
+        self.assertEqual(self.finished(), {"page.html": page})
+
     def test_wrong_checksum(self) -> None:
         """A chunk that does not have its digest is to be sent again."""
         self.start()

@@ -251,7 +251,7 @@ class StopTests(ServiceTestCase):
         self.assertEqual(self.lines("error"), [])
 
     def test_patience(self) -> None:
-        """After ten seconds, what is still under way is aborted."""
+        """C26: After ten seconds, what is still under way is aborted."""
         service, client = self.start()
         stopped = service.stopService()
         for _ in range(199):

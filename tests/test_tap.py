@@ -241,7 +241,7 @@ class TwistdTests(ProcessTestCase):
         self.assertIn("--simultaneous-uploads=", ended.output)
 
     async def test_drains(self) -> None:
-        """SIGTERM lets chunks under way finish, and no other is begun."""
+        """C26: SIGTERM lets chunks under way finish, and no other is begun."""
         self.file("a.dat", 10 << 20)
         held = self.holding()
         process = self.twistd("--target", held.target, "--test-chunks", "no", "a.dat")
@@ -256,7 +256,7 @@ class TwistdTests(ProcessTestCase):
         self.assertEqual(held.count, 3)
 
     async def test_second_signal(self) -> None:
-        """A second signal ends it at once."""
+        """C26: A second signal ends it at once."""
         self.file("a.dat", 10 << 20)
         held = self.holding()
         process = self.twistd("--target", held.target, "--test-chunks", "no", "a.dat")
