@@ -86,6 +86,13 @@ class ClassifyTests(SynchronousTestCase):
         """A status that is not listed is something to try again, not a chunk to send."""
         none: frozenset[int] = frozenset()
         self.assertIs(classify(404, stored=none, permanent=none), Verdict.RETRY)
+        for status, verdict in (
+            (299, Verdict.RETRY),
+            (300, Verdict.REDIRECTED),
+            (399, Verdict.REDIRECTED),
+            (400, Verdict.RETRY),
+        ):
+            self.assertIs(classify(status, stored=none, permanent=none), verdict)
 
     def test_tests_never_fail_a_file(self) -> None:
         """Whatever a test is answered, the chunk is sent if it is not there."""
@@ -233,6 +240,65 @@ class TemplateTests(SynchronousTestCase):
             "http://h/x?": "http://h/x?&",
         }.items():
             self.assertEqual(template.test_url(target, self.chunk, ()), start + self.NINE)
+
+    def test_pairs(self) -> None:
+        """Who makes a URL of one's own is given what would stand in ours."""
+        template = Template(Rendering(chunk_size=1000), facts())
+        query = [("a", "b")]
+        for pairs, url in (
+            (template.test_pairs, template.test_url),
+            (template.upload_pairs, template.upload_url),
+        ):
+            found = pairs(self.chunk, query)
+            self.assertEqual("&".join(found), urlsplit(url("http://h/", self.chunk, query)).query)
+
+    def test_boundaries(self) -> None:
+        """Each file has a boundary of its own, which nothing in it will contain by chance."""
+        boundaries = {Template(Rendering(), facts()).boundary for _ in range(10)}
+        self.assertEqual(len(boundaries), 10)
+        for boundary in boundaries:
+            self.assertTrue(re.fullmatch("----txresumable[0-9a-f]{32}", boundary), boundary)
+
+    def test_defaults(self) -> None:
+        """As resumable.js writes requests by default."""
+        self.assertEqual(
+            Rendering(),
+            Rendering(
+                names=ParameterNames(),
+                namespace="",
+                chunk_size=1048576,
+                octet=False,
+                base64=False,
+                type_from_file=False,
+                checksum=False,
+                custom_query_first=False,
+                in_url=True,
+            ),
+        )
+
+    def test_outlines(self) -> None:
+        """Thirty-two outlines are kept, then all are made anew; they are nobody's business."""
+        rendering = Rendering()
+        first = rendering.outline("test", "http://h/", ())
+        for number in range(31):
+            rendering.outline("test", "http://h/", [("n", str(number))])
+        self.assertIs(rendering.outline("test", "http://h/", ()), first)
+        sizes = []
+        for number in range(100):
+            rendering.outline("body", "", [("n", str(number))])
+            sizes.append(len(rendering._outlines))
+        self.assertEqual((sizes[0], max(sizes)), (1, 32))
+        self.assertEqual((rendering, repr(rendering)), (Rendering(), repr(Rendering())))
+        self.assertNotIn("outlines", repr(rendering))
+        self.assertRaises(TypeError, Rendering, outlines={})
+
+    def test_is_filled_once(self) -> None:
+        """What is known of a file is written once for all its chunks."""
+        template = Template(Rendering(), facts())
+        template.test_url("http://h/", self.chunk, ())
+        filled = template._filled["test"]
+        template.test_url("http://h/", ChunkFacts(3, 1017), ())
+        self.assertIs(template._filled["test"], filled)
 
     def test_remembers_one_of_a_kind(self) -> None:
         """A custom query that is new for each chunk does not fill the memory."""
