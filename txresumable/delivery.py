@@ -4,7 +4,7 @@ One attempt at one chunk: test, read, send, judge.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from .opener import AHEAD, Opener
 from .options import Options, check_headers, query_pairs
 from .protocol import Verdict, classify, parse_ranges, without_query
 from .rendering import ChunkFacts, FileFacts, Rendering, Template
-from .source import BytesSource
+from .source import BytesSource, Source
 from .transport import Answer, Transport
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Plan:
             identifier=file.unique_identifier,
             type=file.type,
             size=file.size,
-            total_chunks=len(file.chunks),
+            total_chunks=file._layout.count,
         )
         return cls(Template(rendering, facts))
 
@@ -105,7 +105,10 @@ class Delivery:
         """Go by these options from now on."""
         self._options = options
         self._rendering = options.rendering
-        self._query = () if callable(options.query) else query_pairs(options.query)
+        # Hooks are asked for each chunk.
+        self._query = None if callable(options.query) else query_pairs(options.query)
+        headers: Any = options.headers
+        self._headers: Mapping[str, str] | None = None if callable(headers) else headers
         self._stored = options.spoken.stored
         self._permanent = options.permanent
         self._test_permanent = options.spoken.test_permanent
@@ -161,8 +164,9 @@ class Delivery:
     async def _test(self, file: ResumableFile, offset: int, facts: ChunkFacts) -> Result | None:
         """A result if the chunk is there or the server has had enough of the file."""
         options, plan = self._options, file._plan
-        chunk = ResumableChunk(file, offset)
-        query = await self._custom_query(chunk)
+        query = self._query
+        if query is None:
+            query = await self._custom_query(file, offset)
         target = options.test_target
         if target is None or target == "/":
             target = options.target
@@ -170,7 +174,9 @@ class Delivery:
             url = await settled(target(plan.template.test_pairs(facts, query)))
         else:
             url = plan.template.test_url(target, facts, query)
-        headers = await self._custom_headers(chunk)
+        headers = self._headers
+        if headers is None:
+            headers = await self._custom_headers(file, offset)
         self._still_wanted(file, offset)
         try:
             answer = await self._transport.exchange(options.test_method, url, headers)
@@ -215,17 +221,23 @@ class Delivery:
 
     async def _upload(self, file: ResumableFile, offset: int, facts: ChunkFacts) -> Result:
         options, plan = self._options, file._plan
-        chunk = ResumableChunk(file, offset)
         asked_again = stale = False
         while True:
-            query = await self._custom_query(chunk)
+            query = self._query
+            if query is None:
+                query = await self._custom_query(file, offset)
             if callable(options.target):
                 url = await settled(options.target(plan.template.upload_pairs(facts, query)))
             else:
                 url = plan.template.upload_url(options.target, facts, query)
             head = plan.template.upload(url, facts, query)
-            headers = await self._custom_headers(chunk)
-            body = await self._body(file, offset, head.head, head.tail)
+            headers = self._headers
+            if headers is None:
+                headers = await self._custom_headers(file, offset)
+            if options.chunk_format == "base64":
+                body = await self._encoded_body(file, offset, head.head, head.tail)
+            else:
+                body = self._body(file, offset, head.head, head.tail)
             self._still_wanted(file, offset)
             plan.tested.discard(offset)
             try:
@@ -257,22 +269,39 @@ class Delivery:
             plan.tested.add(offset)
             return Result(verdict, answer, self._error(answer, url, offset))
 
-    async def _body(self, file: ResumableFile, offset: int, head: bytes, tail: bytes) -> ChunkBody:
-        source: Any = file._source
+    def _body(self, file: ResumableFile, offset: int, head: bytes, tail: bytes) -> ChunkBody:
         start, end = file._layout.range(offset)
         progress = None
-        if self._options.chunk_format == "base64":
-            data = source.read_now(start, end - start)
-            if data is None:
-                data = await self._opener.read(source, start, end - start)
-            source.check()
-            encoded = file._plan.template.rendering.encode_chunk(data)
-            source, start, end = BytesSource(file.file_name, encoded), 0, len(encoded)
-        elif end - start > PIECE:
+        if end - start > PIECE:
 
             def progress(loaded: int) -> None:
                 file._progress(offset, loaded)
 
+        return self._make_body(head, file._source, start, end, tail, progress)
+
+    async def _encoded_body(
+        self, file: ResumableFile, offset: int, head: bytes, tail: bytes
+    ) -> ChunkBody:
+        """A body for a chunk that is not sent as it is: base64."""
+        source: Any = file._source
+        start, end = file._layout.range(offset)
+        data = source.read_now(start, end - start)
+        if data is None:
+            data = await self._opener.read(source, start, end - start)
+        source.check()
+        encoded = self._rendering.encode_chunk(data)
+        source = BytesSource(file.file_name, encoded)
+        return self._make_body(head, source, 0, len(encoded), tail, None)
+
+    def _make_body(
+        self,
+        head: bytes,
+        source: Source,
+        start: int,
+        end: int,
+        tail: bytes,
+        progress: Callable[[int], object] | None,
+    ) -> ChunkBody:
         return ChunkBody(
             head,
             source,
@@ -286,18 +315,13 @@ class Delivery:
 
     # Hooks -------------------------------------------------------------------------------------
 
-    async def _custom_query(self, chunk: ResumableChunk) -> tuple[tuple[str, str], ...]:
-        query = self._options.query
-        if not callable(query):
-            return self._query
-        return query_pairs(await settled(query(chunk.file, chunk)))
+    async def _custom_query(self, file: ResumableFile, offset: int) -> tuple[tuple[str, str], ...]:
+        hook: Any = self._options.query
+        return query_pairs(await settled(hook(file, ResumableChunk(file, offset))))
 
-    async def _custom_headers(self, chunk: ResumableChunk) -> Mapping[str, str]:
-        headers: Any = self._options.headers
-        if callable(headers):
-            return check_headers(await settled(headers(chunk.file, chunk)))
-        given: Mapping[str, str] = headers
-        return given
+    async def _custom_headers(self, file: ResumableFile, offset: int) -> Mapping[str, str]:
+        hook: Any = self._options.headers
+        return check_headers(await settled(hook(file, ResumableChunk(file, offset))))
 
     @staticmethod
     def _still_wanted(file: ResumableFile, offset: int) -> None:

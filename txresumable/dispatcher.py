@@ -125,9 +125,10 @@ class Dispatcher:
         :param file: the file.
         """
         self._stop_jobs(file)
-        for place in [place for place in self._timers if place[0] is file]:
-            self._timers.pop(place).cancel()
-            file._put_back(place[1])
+        if self._timers:
+            for place in [place for place in self._timers if place[0] is file]:
+                self._timers.pop(place).cancel()
+                file._put_back(place[1])
         self._outage.leave(file)
 
     def pump(self) -> None:

@@ -70,16 +70,14 @@ def safe(file: ResumableFile) -> str:
         the file is not written to.
     """
     look = file.fingerprint
-    digest = hashlib.sha256()
-    path = file.relative_path.encode("utf-8", "surrogatepass")
-    for part in (
-        path,
+    parts = (
+        file.relative_path.encode("utf-8", "surrogatepass"),
         str(look.size).encode(),
         str(look.mtime_ns).encode(),
         str(file.chunk_size).encode(),
         look.sample,
-    ):
-        digest.update(b"%d:%b" % (len(part), part))
+    )
+    digest = hashlib.sha256(b"".join([b"%d:%b" % (len(part), part) for part in parts]))
     return f"{look.size}-{_short(file.file_name)}-{digest.hexdigest()[:32]}"
 
 

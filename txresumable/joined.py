@@ -29,6 +29,11 @@ class Joined:
         return self._outcome.is_awaited
 
     @property
+    def has_failed(self) -> bool:
+        """Whether there is a :attr:`failure`."""
+        return bool(self._failed)
+
+    @property
     def failure(self) -> Failure | None:
         """The first failure that nobody has heard of by waiting."""
         for file in self._failed:

@@ -13,8 +13,9 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from secrets import token_hex
+from typing import NamedTuple
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from .escaping import (
     encode_component,
@@ -36,8 +37,7 @@ MOST_OUTLINES = 32
 _PRINTABLE = re.compile(r"[\x20-\x7e]*\Z")
 
 
-@frozen(kw_only=True)
-class FileFacts:
+class FileFacts(NamedTuple):
     """
     What requests say about a file.
 
@@ -57,8 +57,7 @@ class FileFacts:
     total_chunks: int | str
 
 
-@frozen
-class ChunkFacts:
+class ChunkFacts(NamedTuple):
     """
     What requests say about a chunk.
 
@@ -198,7 +197,7 @@ class Rendering:
             return self.upload_url(target, file, chunk, query)
         fields = self.upload_fields(file, chunk, query)
         # A name and a type are not written into a part's headers as they are into a field.
-        part = evolve(file, file_name=_mark(PART_NAME), type=_mark(PART_TYPE))
+        part = file._replace(file_name=_mark(PART_NAME), type=_mark(PART_TYPE))
         return self.multipart(part, fields, _mark(BOUNDARY))[0].decode("latin-1")
 
     def encode_chunk(self, data: bytes) -> bytes:
@@ -210,8 +209,7 @@ class Rendering:
         return -(-size // 3) * 4 if self.base64 else size
 
 
-@frozen
-class RequestHead:
+class RequestHead(NamedTuple):
     """
     An upload request but for its chunk.
 
@@ -236,13 +234,14 @@ class Template:
     :ivar boundary: between the parts of a body.
     """
 
-    __slots__ = ("_filled", "boundary", "file", "rendering")
+    __slots__ = ("_filled", "_in_form", "_in_url", "boundary", "file", "rendering")
 
     def __init__(self, rendering: Rendering, file: FileFacts) -> None:
         self.rendering = rendering
         self.file = file
         self.boundary = "----txresumable" + token_hex(16)
         self._filled: dict[str, tuple[_Outline, _Text]] = {}
+        self._in_url, self._in_form = self._values()
 
     def test_pairs(self, chunk: ChunkFacts, query: Pairs) -> list[str]:
         """The encoded parameters of a test, for a ``target`` that is a function."""
@@ -283,44 +282,30 @@ class Template:
 
     def _text(self, what: str, target: str, query: Pairs, chunk: ChunkFacts) -> str:
         outline = self.rendering.outline(what, target, query)
+        known = self._in_form if what == "body" else self._in_url
+        values = (str(chunk.number), str(chunk.size), chunk.checksum)
+        if self.file.total_chunks == 1:
+            return outline.fill(values + known)
         filled = self._filled.get(what)
         if filled is None or filled[0] is not outline:
-            values = self._in_form() if what == "body" else self._in_url()
-            filled = self._filled[what] = outline, _Text.cut(outline.fill(values))
-        return filled[1].text((str(chunk.number), str(chunk.size), chunk.checksum))
+            filled = self._filled[what] = outline, _Text.cut(outline.fill(_CHUNK_MARKS + known))
+        return filled[1].text(values)
 
-    def _in_url(self) -> tuple[str, ...]:
-        """What is known of the file, by place, as it stands in a URL."""
+    def _values(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is known of the file, by place: as it stands in a URL, and in a form as Latin-1."""
         file = self.file
-        name = encode_component(file.file_name)
-        path = file.relative_path
-        return (
-            *_CHUNK_MARKS,
-            str(file.size),
-            encode_component(file.type),
-            encode_component(file.identifier),
-            name,
-            name if path == file.file_name else encode_component(path),
-            str(file.total_chunks),
-        )
-
-    def _in_form(self) -> tuple[str, ...]:
-        """What is known of the file, by place, as it stands in a form: bytes as Latin-1."""
-        file = self.file
-        name = _latin(form_value(file.file_name))
-        path = file.relative_path
-        return (
-            *_CHUNK_MARKS,
-            str(file.size),
-            _latin(form_value(file.type)),
-            _latin(form_value(file.identifier)),
-            name,
-            name if path == file.file_name else _latin(form_value(path)),
-            str(file.total_chunks),
-            _latin(form_file_name(file.file_name)),
-            _latin(self.rendering._part_type(file)),
-            self.boundary,
-        )
+        texts = (file.type, file.identifier, file.file_name, file.relative_path)
+        in_url = [encode_component(text) for text in texts]
+        # What needs no escape in a URL needs none in a form.
+        in_form = [
+            text if text is encoded else _latin(form_value(text))
+            for text, encoded in zip(texts, in_url, strict=True)
+        ]
+        name = file.file_name
+        part_name = name if name is in_url[2] else _latin(form_file_name(name))
+        part_type = _latin(self.rendering._part_type(file))
+        size, total = str(file.size), str(file.total_chunks)
+        return (size, *in_url, total), (size, *in_form, total, part_name, part_type, self.boundary)
 
 
 def _latin(content: bytes) -> str:

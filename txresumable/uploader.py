@@ -391,7 +391,8 @@ class Resumable(Events):
     def _cancel_all(self) -> None:
         for walking in list(self._walks):
             walking.cancel()
-        for file in reversed([*self._files, *self._intake.files]):
+        unfinished = [each for each in self._files if each.state is FileState.READY]
+        for file in reversed([*unfinished, *self._intake.files]):
             file.cancel()
 
     async def __aenter__(self) -> Resumable:
@@ -536,11 +537,11 @@ class Resumable(Events):
             self._emit("completed", failed)
 
     def _check_joined(self) -> None:
+        if (self._unfinished or self._walks) and not self._joined.has_failed:
+            return
         if not self._joined.is_awaited:
             return
         failure = self._joined.failure
-        if failure is None and (self._unfinished or self._walks):
-            return
         waiting = self._joined.begin()
         self._cancel_all()
         waiting.settle(failure)
