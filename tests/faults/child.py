@@ -171,55 +171,72 @@ async def stepped(hours: str) -> dict[str, Any]:
     seconds, shift = reactor.seconds, [0.0]
     reactor.seconds = lambda: seconds() + shift[0]
 
+    begun: list[float] = []
+
     def step() -> None:
         shift[0] += 3600 * float(hours)
+        begun.append(time.monotonic())
 
-    cases = ("connect", "answer", "read", "retry", "idle")
+    cases = ("connect", "send", "answer", "read", "trickle", "total", "retry", "idle")
     # When all have come so far that something is waited for.
     ready = threading.Barrier(len(cases), lambda: blockingCallFromThread(reactor, step))
-    waiting = [ensureDeferred(_stepped(ready, case)) for case in cases]
+    waiting = [ensureDeferred(_stepped(ready, case, begun)) for case in cases]
     return dict(zip(cases, await gatherResults(waiting, consumeErrors=True), strict=True))
 
 
-async def _stepped(ready: threading.Barrier, case: str) -> tuple[str, float]:
-    """:returns: what one upload failed with, if it did, and how many seconds it took."""
+async def _stepped(
+    ready: threading.Barrier, case: str, begun: list[float]
+) -> tuple[str, float, float]:
+    """
+    :returns: what one upload failed with, if it did, how many seconds it took, and how many it
+        was since the clock was set.
+    """
 
     def script(peer: Peer) -> None:
         if case == "connect":
             ready.wait()
             peer.ignore()
         while True:
-            peer.request()
+            request = peer.head()
+            if case == "send":
+                ready.wait()
+                peer.ignore()
+            peer.body(request)
             if len(server.requests) == 1:
                 ready.wait()
             if case == "retry" and len(server.requests) < 3:
                 peer.send(reply(503))
             elif case == "read":
                 peer.send(reply(200, b"half", length=9))
-            elif case != "answer":
+            elif case == "trickle":
+                peer.trickle(reply(200, b"x" * 9000), 0.02)
+            elif case not in ("answer", "total"):
                 peer.send(reply(200))
 
     server = RawServer(script).start()
     target = server.url.replace("http:", "https:") if case == "connect" else server.url
     resumable = uploader(
         target,
-        stall_timeout=0.5,
+        stall_timeout=30 if case == "total" else 0.5,
+        chunk_timeout=0.5 if case == "total" else None,
         connect_timeout=0.5,
+        chunk_size=64 << 20,
         chunk_retry_interval=0.5,
         max_chunk_retries=3 if case == "retry" else 0,
     )
     began = time.monotonic()
     error = ""
     try:
-        await resumable.add_file(b"x", file_name="upload.bin")
+        content = b"x" * (16 << 20 if case == "send" else 1)
+        await resumable.add_file(content, file_name="upload.bin")
     except RetriesExhausted as failure:
         error = type(failure.last).__name__
     if case == "idle":
         await idle(resumable)
-    took = time.monotonic() - began
+    now = time.monotonic()
     await resumable.close()
     server.stop()
-    return error, took
+    return error, now - began, now - begun[0]
 
 
 def idle(resumable: Resumable) -> Deferred[None]:
