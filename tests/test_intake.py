@@ -9,9 +9,12 @@ import os
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import formatEvent, globalLogPublisher
 
 from txresumable import FileRejected, FileState, InvalidOption, identifiers
 from txresumable.source import PathSource
+from txresumable.testing.process import ProcessClock
 
 from .uploader_rig import UploaderTestCase
 
@@ -30,6 +33,7 @@ class IntakeTests(UploaderTestCase):
         self.failureResultOf(uploads[1], FileRejected)
         self.assertEqual(heard, [([files[0], files[2]], [files[1]])])
         self.assertEqual(uploader.add_files([]), [])
+        self.assertEqual((len(heard), uploader._intake.is_idle), (1, True))
 
     def test_in_order(self) -> None:
         """Files are announced in their order, though a name for the first takes its time."""
@@ -51,12 +55,16 @@ class IntakeTests(UploaderTestCase):
         waiting: list[Deferred[str]] = []
 
         def identify(file: Any) -> Any:
+            asked.append(file.file_name)
             if file.file_name != "a":
                 return file.file_name
             waiting.append(Deferred())
             return waiting[0]
 
+        asked: list[str] = []
+        heard: list[Any] = []
         uploader = self.uploader(self.receiver, generate_unique_identifier=identify)
+        uploader.files_added.register(lambda added, skipped: heard.append((added, skipped)))
         first = uploader.add_file(b"x", file_name="a")
         second = uploader.add_file(b"x", file_name="b")
         third = uploader.add_file(b"x", file_name="c")
@@ -66,16 +74,58 @@ class IntakeTests(UploaderTestCase):
         first.cancel()
         self.assert_cancelled(first, third)
         self.successResultOf(second)
+        self.assertEqual(asked, ["a", "b"])
+        self.assertEqual(heard, [([], []), ([second.file], []), ([], [])])
 
     def test_closed_before_it_is_in(self) -> None:
         """Closing the uploader lets nothing in any more."""
-        waiting: Deferred[str] = Deferred()
-        uploader = self.uploader(generate_unique_identifier=lambda _: waiting)
+        waiting: list[Deferred[str]] = []
+
+        def identify(file: Any) -> Deferred[str]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+        uploader = self.uploader(generate_unique_identifier=identify)
         uploads = uploader.add_files([self.file(b"x"), self.file(b"y")])
         late = uploader.add_file(b"z", file_name="late")
         uploader.close()
         self.assert_cancelled(*uploads, late)
         self.assertEqual((uploader.files, self._added, self.client.sent), ([], [], []))
+        self.assertEqual(len(waiting), 2)
+        for each in waiting:
+            self.assertTrue(each.called)
+
+    def test_identifiers_that_fail(self) -> None:
+        """A file whose identifier cannot be had fails with the reason, or is cancelled by it."""
+        waiting: list[Deferred[str]] = []
+
+        def identify(file: Any) -> Deferred[str]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+        uploader = self.uploader(self.receiver, generate_unique_identifier=identify)
+        uploads = [uploader.add_file(b"x", file_name=name) for name in "abc"]
+        waiting[0].errback(ZeroDivisionError())
+        self.failureResultOf(uploads[0], ZeroDivisionError)
+        waiting[1].cancel()
+        self.assert_cancelled(uploads[1])
+        waiting[2].callback("c")
+        self.successResultOf(uploads[2])
+        self.assertEqual((uploader._intake._naming, uploader._intake.is_idle), ({}, True))
+
+    def test_most_chunks(self) -> None:
+        """A file that would have more chunks than are possible is refused, and one as many not."""
+        path, most = self.file(b""), 134_217_728
+        uploader = self.uploader(chunk_size=1)
+        uploader.pause()
+        os.truncate(path, most + 1)
+        error = self.failureResultOf(uploader.add_file(path), FileRejected).value
+        self.assertEqual(error.rule, "chunk_size")
+        os.truncate(path, most)
+        upload = uploader.add_file(path)
+        self.assertEqual((upload.file.state, len(upload.file.chunks)), (FileState.READY, most))
+        upload.cancel()
+        self.assert_cancelled(upload)
 
     def test_bad_identifiers(self) -> None:
         """What cannot be an identifier, or is not found, fails its file only."""
@@ -162,7 +212,11 @@ class IntakeTests(UploaderTestCase):
             original(source)
 
         self.patch(PathSource, "open", open_or_not)
+        logged = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         upload = self.uploader(self.receiver).add_file(path)
+        self.assertEqual(
+            formatEvent(logged[0]), f"Too many open files; {upload.file.file_name!r} waits"
+        )
         self.clock.advance(5)
         self.assertNoResult(upload)
         starved.clear()
@@ -182,3 +236,50 @@ class IntakeTests(UploaderTestCase):
         uploader.close()
         self.assert_cancelled(upload)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class ThreadTests(UploaderTestCase):
+    """
+    Files that are looked at in threads, which take a second each time.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.time = self.clock
+        self.clock = self.threads = FailingThreads(self.time, lambda: 1.0)
+
+    def test_one_after_another(self) -> None:
+        """What comes while others are looked at, and after that, is looked at as well."""
+        uploader = self.uploader(self.receiver)
+        uploads = []
+        for name in "abc":
+            uploads.append(uploader.add_file(b"x", file_name=name))
+            self.time.pump([0.25] * (2 if name == "a" else 20))
+        for upload in uploads:
+            self.successResultOf(upload)
+
+    def test_threads_that_fail(self) -> None:
+        """If files cannot be looked at at all, that is logged, and is no reason for ever after."""
+        uploader = self.uploader(self.receiver)
+        self.threads.failing = True
+        lost = uploader.add_file(b"x", file_name="a")
+        self.assertEqual(len(self.flushLoggedErrors(MemoryError)), 1)
+        self.threads.failing = False
+        upload = uploader.add_file(b"x", file_name="b")
+        self.time.pump([0.5] * 10)
+        self.successResultOf(upload)
+        lost.cancel()
+        self.assert_cancelled(lost)
+
+
+class FailingThreads(ProcessClock):
+    """
+    Threads of which there may be none.
+    """
+
+    failing = False
+
+    def callInThreadWithCallback(self, *args: Any) -> None:
+        if self.failing:
+            raise MemoryError("no thread can be started")
+        super().callInThreadWithCallback(*args)
