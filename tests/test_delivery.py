@@ -319,12 +319,12 @@ class SendingTests(UploaderTestCase):
         upload = self.uploader(checksum="sha256", simultaneous_uploads=1).add_file(
             b"x" * 30, file_name="a"
         )
-        self.assertEqual(set(upload.file._plan.digests), {0})
+        self.assertEqual(set(upload.file._course.plan.digests), {0})
         self.client.answer(200)
-        self.assertEqual(set(upload.file._plan.digests), {1})
+        self.assertEqual(set(upload.file._course.plan.digests), {1})
         self.client.answer(404)
         self.client.answer(200)
-        self.assertEqual(set(upload.file._plan.digests), {2})
+        self.assertEqual(set(upload.file._course.plan.digests), {2})
         self.client.answer(200)
         self.successResultOf(upload)
 

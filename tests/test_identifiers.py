@@ -7,7 +7,6 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.strategies import hostile_names
-from txresumable.chunks import ChunkLayout
 from txresumable.file import ResumableFile
 from txresumable.identifiers import (
     SAMPLE,
@@ -25,7 +24,7 @@ def a_file(
 ) -> ResumableFile:
     file = ResumableFile(None, None, path.rpartition("/")[2], path, "", chunk, 1)  # type: ignore[arg-type]
     file.fingerprint = Fingerprint(size, mtime, sample)
-    file._lay_out(ChunkLayout(size, chunk))
+    file._lay_out(size)
     return file
 
 

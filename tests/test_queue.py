@@ -8,7 +8,6 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.chunks import ChunkLayout
 from txresumable.file import FileState, ResumableFile
 from txresumable.queue import ChunkQueue
 
@@ -27,7 +26,7 @@ class ChunkQueueTests(SynchronousTestCase):
 
     def file(self, order: int, chunks: int) -> ResumableFile:
         file = ResumableFile(Owner(), None, f"{order}", f"{order}", "", 1, order)
-        file._lay_out(ChunkLayout(chunks, 1))
+        file._lay_out(chunks)
         file.state = FileState.READY
         return file
 

@@ -801,7 +801,7 @@ class OriginalTests(UploaderTestCase):
     def test_no_deferred_for_each_chunk(self) -> None:
         """A million chunks are a byte each until somebody looks."""
         upload = self.uploader(chunk_size=1).add_file(bytes(10**6), file_name="a")
-        self.assertIsInstance(upload.file._states, bytearray)
+        self.assertIsInstance(upload.file._course.states, bytearray)
         self.assertIsNone(upload.file._chunk_outcomes)
         self.assertLess(len(self.client.sent), 5)
         upload.cancel()

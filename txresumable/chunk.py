@@ -70,34 +70,34 @@ class ResumableChunk:
     @property
     def start_byte(self) -> int:
         """Its first byte."""
-        return self.file._layout.range(self.offset)[0]
+        return self.file._set_out().layout.range(self.offset)[0]
 
     @property
     def end_byte(self) -> int:
         """The byte after its last."""
-        return self.file._layout.range(self.offset)[1]
+        return self.file._set_out().layout.range(self.offset)[1]
 
     @property
     def size(self) -> int:
         """Bytes."""
-        start, end = self.file._layout.range(self.offset)
+        start, end = self.file._set_out().layout.range(self.offset)
         return end - start
 
     @property
     def state(self) -> ChunkState:
         """How far it is."""
-        return _STATES[self.file._states[self.offset]]
+        return _STATES[self.file._set_out().states[self.offset]]
 
     @property
     def retries(self) -> int:
         """How often it failed and was, or will be, tried again."""
-        in_hand = self.file._in_hand
+        in_hand = self.file._course.in_hand
         return in_hand.retries.get(self.offset, 0) if in_hand is not None else 0
 
     @property
     def message(self) -> str:
         """The text of the server's last answer, while the chunk is not yet done with."""
-        in_hand = self.file._in_hand
+        in_hand = self.file._course.in_hand
         return in_hand.messages.get(self.offset, "") if in_hand is not None else ""
 
     @property
@@ -105,7 +105,7 @@ class ResumableChunk:
         """How much of it is sent, from 0 to 1; 1 only when it is stored."""
         if self.state is ChunkState.STORED:
             return 1.0
-        in_hand = self.file._in_hand
+        in_hand = self.file._course.in_hand
         if in_hand is None or not self.size:
             return 0.0
         return 0.95 * in_hand.loaded.get(self.offset, 0) / self.size
@@ -140,7 +140,7 @@ class Chunks(Sequence[ResumableChunk]):
         self._file = file
 
     def __len__(self) -> int:
-        return len(self._file._states)
+        return len(self._file._set_out().states)
 
     @overload
     def __getitem__(self, index: int) -> ResumableChunk: ...

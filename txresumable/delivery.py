@@ -77,7 +77,7 @@ class Plan:
             identifier=file.unique_identifier,
             type=file.type,
             size=file.size,
-            total_chunks=file._layout.count,
+            total_chunks=file._set_out().layout.count,
         )
         return cls(Template(rendering, facts))
 
@@ -124,15 +124,15 @@ class Delivery:
         :raises TLSRejected: if the server cannot be trusted.
         :raises SourceChanged, OSError: if the chunk could not be read.
         """
-        options, plan = self._options, file._plan
+        options, plan = self._options, file._course.plan
         if plan is None:
-            plan = file._plan = Plan.of(file, self._rendering)
+            plan = file._course.plan = Plan.of(file, self._rendering)
         if options.preprocess is not None and offset not in plan.preprocessed:
             await settled(options.preprocess(ResumableChunk(file, offset)))
             plan.preprocessed.add(offset)
         if not file._source.is_open:
             await self._opener.open(file, self._queue.following(AHEAD))
-        start, end = file._layout.range(offset)
+        start, end = file._set_out().layout.range(offset)
         digest = ""
         if options.checksum is not None:
             digest = await self._digest(file, offset, start, end)
@@ -145,7 +145,7 @@ class Delivery:
         return await self._upload(file, offset, facts)
 
     async def _digest(self, file: ResumableFile, offset: int, start: int, end: int) -> str:
-        digests = file._plan.digests
+        digests = file._course.plan.digests
         if offset not in digests:
             file._source.check()
             digests[offset] = await self._opener.digest(file._source, start, end)
@@ -163,7 +163,7 @@ class Delivery:
 
     async def _test(self, file: ResumableFile, offset: int, facts: ChunkFacts) -> Result | None:
         """A result if the chunk is there or the server has had enough of the file."""
-        options, plan = self._options, file._plan
+        options, plan = self._options, file._course.plan
         query = self._query
         if query is None:
             query = await self._custom_query(file, offset)
@@ -206,10 +206,10 @@ class Delivery:
         if self._options.test_chunks != "adaptive" or self._options.checksum is not None:
             return
         said = answer.header("Resumable-Stored")
-        if said is None or file._plan.whole:
+        if said is None or file._course.plan.whole:
             return
-        file._plan.whole = True
-        for span in parse_ranges(said, len(file._states)):
+        file._course.plan.whole = True
+        for span in parse_ranges(said, len(file._course.states)):
             for offset in span:
                 if not file._unfinished:  # whoever was told has cancelled it
                     return
@@ -220,7 +220,7 @@ class Delivery:
     # Sending -----------------------------------------------------------------------------------
 
     async def _upload(self, file: ResumableFile, offset: int, facts: ChunkFacts) -> Result:
-        options, plan = self._options, file._plan
+        options, plan = self._options, file._course.plan
         asked_again = stale = False
         while True:
             query = self._query
@@ -270,7 +270,7 @@ class Delivery:
             return Result(verdict, answer, self._error(answer, url, offset))
 
     def _body(self, file: ResumableFile, offset: int, head: bytes, tail: bytes) -> ChunkBody:
-        start, end = file._layout.range(offset)
+        start, end = file._set_out().layout.range(offset)
         progress = None
         if end - start > PIECE:
 
@@ -284,7 +284,7 @@ class Delivery:
     ) -> ChunkBody:
         """A body for a chunk that is not sent as it is: base64."""
         source: Any = file._source
-        start, end = file._layout.range(offset)
+        start, end = file._set_out().layout.range(offset)
         data = source.read_now(start, end - start)
         if data is None:
             data = await self._opener.read(source, start, end - start)

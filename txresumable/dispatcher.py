@@ -193,7 +193,7 @@ class Dispatcher:
                 self._queue.add(file)
             else:
                 file._stand_still(offset)
-                file._states[offset] = 0
+                file._course.states[offset] = 0
             if job.attempt is not None:
                 job.attempt.cancel()
         self._pumping = pumping
@@ -226,7 +226,7 @@ class Dispatcher:
         """``simultaneous_uploads="auto"``: see what this outcome says about the network."""
         now = self._clock.seconds()
         if result.verdict is Verdict.STORED and not result.found:
-            start, end = job.file._layout.range(job.offset)
+            start, end = job.file._course.layout.range(job.offset)
             self.slots.resize(adaptive.stored(now, end - start, now - job.began))
         elif result.answer.status in (429, 503):
             self.slots.resize(adaptive.pushed_back())
@@ -255,7 +255,7 @@ class Dispatcher:
         if self._principal.options.checksum is not None:
             # Not always the last answer to arrive is the last one that was given.
             said = result.answer.header("Resumable-File-Checksum")
-            file._plan.checksum = said or file._plan.checksum
+            file._course.plan.checksum = said or file._course.plan.checksum
         if file._count_stored(offset):
             file.chunks_found += result.found
             heard = self._principal

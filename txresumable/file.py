@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from .chunk import Chunks, ChunkState, ResumableChunk
 from .chunks import ChunkLayout
+from .course import NOWHERE, Course, InHand
 from .errors import ResumableError
 from .identifiers import Fingerprint
 from .observers import Outcome, Signal
@@ -65,6 +66,7 @@ class ResumableFile:
     :ivar file_name: its name, without folders.
     :ivar relative_path: its path below the folder that was added, with ``/``; its name otherwise.
     :ivar type: its media type, or an empty text.
+    :ivar size: bytes; 0 until ``file_added``.
     :ivar chunk_size: the configured size of a chunk in bytes.
     :ivar unique_identifier: what the server knows it by; empty until ``file_added``.
     :ivar fingerprint: what it looked like when it was added.
@@ -75,23 +77,17 @@ class ResumableFile:
     """
 
     __slots__ = (
-        "_best",
         "_chunk_outcomes",
-        "_cursor",
+        "_course",
+        "_force",
         "_handle",
         "_held",
-        "_in_hand",
-        "_layout",
         "_order",
         "_outcome",
         "_owner",
-        "_plan",
         "_queued",
         "_signals",
         "_source",
-        "_states",
-        "_stored_bytes",
-        "_stored_count",
         "chunk_size",
         "chunks_found",
         "error",
@@ -99,6 +95,7 @@ class ResumableFile:
         "fingerprint",
         "relative_path",
         "reply",
+        "size",
         "state",
         "type",
         "unique_identifier",
@@ -127,18 +124,15 @@ class ResumableFile:
         self.chunks_found = 0
         self.reply = ""
         self.error: Exception | None = None
+        self.size = 0
         self._held = False
-        self._plan: Any = None
+        self._force: bool | None = None  # what it is laid out by, once it is
+        self._course = NOWHERE
         self._outcome: Outcome[ResumableFile] | None = None
         self._chunk_outcomes: dict[int, Outcome[ResumableChunk]] | None = None
         self._signals: dict[str, Signal] | None = None
-        self._layout = _NO_LAYOUT
-        self._states = _NO_STATES
-        self._in_hand: _InHand | None = None
         self._handle: Upload | None = None
         self._queued = False
-        self._cursor = self._stored_count = self._stored_bytes = 0
-        self._best = 0.0
 
     def __repr__(self) -> str:
         return (
@@ -146,11 +140,6 @@ class ResumableFile:
         )
 
     # What users see ----------------------------------------------------------------------------
-
-    @property
-    def size(self) -> int:
-        """Bytes; 0 until ``file_added``."""
-        return self._layout.size
 
     @property
     def chunks(self) -> Sequence[ResumableChunk]:
@@ -170,15 +159,16 @@ class ResumableFile:
     @property
     def fraction_completed(self) -> float:
         """How much is on the server, from 0 to 1: never falls, and is 1 only when all is stored."""
-        if self._states and self._stored_count == len(self._states):
+        if self._all_stored:
             return 1.0
-        if not self._layout.size:
+        course = self._course
+        if course is NOWHERE or not self.size:
             return 0.0
         # As in resumable.js, bytes on their way count for a little less than bytes that arrived.
-        moving = sum(self._in_hand.loaded.values()) if self._in_hand is not None else 0
-        sent = self._stored_bytes + 0.95 * moving
-        self._best = max(self._best, min(sent / self._layout.size, 0.999999))
-        return self._best
+        moving = sum(course.in_hand.loaded.values()) if course.in_hand is not None else 0
+        sent = course.stored_bytes + 0.95 * moving
+        course.best = max(course.best, min(sent / self.size, 0.999999))
+        return course.best
 
     @property
     def is_completed(self) -> bool:
@@ -188,7 +178,8 @@ class ResumableFile:
     @property
     def is_uploading(self) -> bool:
         """Whether any chunk is being tested, sent, or waits to be tried again."""
-        return _UPLOADING in self._states or _WAITING in self._states
+        states = self._course.states
+        return _UPLOADING in states or _WAITING in states
 
     @property
     def is_suspended(self) -> bool:
@@ -264,10 +255,11 @@ class ResumableFile:
         :param number: how many.
         :raises ValueError: if the file has not so many.
         """
-        if not 0 <= number <= len(self._states):
-            raise ValueError(f"number must be from 0 to {len(self._states)}, not {number}")
+        states = self._set_out().states
+        if not 0 <= number <= len(states):
+            raise ValueError(f"number must be from 0 to {len(states)}, not {number}")
         for offset in range(number):
-            if self._states[offset] == _PENDING:
+            if states[offset] == _PENDING:
                 self._count_stored(offset)
         self._owner.proceed(self)
 
@@ -285,63 +277,75 @@ class ResumableFile:
     def _unfinished(self) -> bool:
         return self.state in (FileState.ADDED, FileState.READY)
 
-    def _lay_out(self, layout: ChunkLayout) -> None:
-        self._layout = layout
+    def _lay_out(self, size: int, force: bool = False) -> None:
+        self.size, self._force = size, force
         self._forget()
 
     def _forget(self) -> None:
-        self.reply, self.error = "", None
-        self._states = bytearray(self._layout.count)
-        self._in_hand = self._plan = None
-        self._cursor = self._stored_count = self._stored_bytes = 0
-        self._best, self.chunks_found = 0.0, 0
+        self.reply, self.error, self.chunks_found = "", None, 0
+        self._course = NOWHERE
+
+    def _set_out(self) -> Course:
+        """Its course, made if it has none; that of a file not yet looked at has no chunks."""
+        if self._course is NOWHERE and self._force is not None:
+            layout = ChunkLayout(self.size, self.chunk_size, self._force)
+            course = self._course = Course(layout)
+            if self.state is FileState.COMPLETED:
+                course.store_all()
+        return self._course
 
     def _next_pending(self) -> int:
         """The first chunk that waits for its turn, or -1."""
-        found = self._states.find(_PENDING, self._cursor)
-        self._cursor = len(self._states) if found < 0 else found
+        course = self._set_out()
+        found = course.states.find(_PENDING, course.cursor)
+        course.cursor = len(course.states) if found < 0 else found
         return found
 
     def _is_pending(self, offset: int) -> bool:
-        return self._states[offset] == _PENDING
+        return self._set_out().states[offset] == _PENDING
 
     def _is_uploading(self, offset: int) -> bool:
-        return self._states[offset] == _UPLOADING
+        return self._set_out().states[offset] == _UPLOADING
 
     def _may_send(self, offset: int) -> bool:
         """Whether it has, now or later, anything to do with a request."""
-        return self.state is FileState.READY and not self._held and self._states[offset] != _STORED
+        if self.state is not FileState.READY or self._held:
+            return False
+        return self._set_out().states[offset] != _STORED
 
     def _begin(self, offset: int) -> None:
-        self._states[offset] = _UPLOADING
+        self._set_out().states[offset] = _UPLOADING
 
     def _progress(self, offset: int, loaded: int) -> None:
-        if self._states[offset] == _UPLOADING:
+        if self._is_uploading(offset):
             moving = self._hand().loaded
             moving[offset] = max(loaded, moving.get(offset, 0))
             self._owner.progressed(self)
 
-    def _hand(self) -> _InHand:
-        if self._in_hand is None:
-            self._in_hand = _InHand()
-        return self._in_hand
+    def _hand(self) -> InHand:
+        course = self._set_out()
+        if course.in_hand is None:
+            course.in_hand = InHand()
+        return course.in_hand
 
     def _stand_still(self, offset: int) -> None:
-        if self._in_hand is not None:
-            self._in_hand.loaded.pop(offset, None)
+        in_hand = self._course.in_hand
+        if in_hand is not None:
+            in_hand.loaded.pop(offset, None)
 
     def _hear(self, offset: int, message: str) -> None:
         self._hand().messages[offset] = message
 
     def _wait(self, offset: int) -> None:
-        self._states[offset] = _WAITING
+        self._set_out().states[offset] = _WAITING
         self._stand_still(offset)
 
     def _put_back(self, offset: int) -> None:
         """It waits for its turn again."""
-        if self._states[offset] in (_UPLOADING, _WAITING):
-            self._states[offset] = _PENDING
-            self._cursor = min(self._cursor, offset)
+        course = self._set_out()
+        if course.states[offset] in (_UPLOADING, _WAITING):
+            course.states[offset] = _PENDING
+            course.cursor = min(course.cursor, offset)
         self._stand_still(offset)
 
     def _count_retry(self, offset: int) -> int:
@@ -350,18 +354,22 @@ class ResumableFile:
         return retries
 
     def _count_stored(self, offset: int) -> bool:
-        if self._states[offset] == _STORED:
+        course = self._set_out()
+        if course.states[offset] == _STORED:
             return False
-        start, end = self._layout.range(offset)
-        self._states[offset] = _STORED
-        self._stored_count += 1
-        self._stored_bytes += end - start
+        start, end = course.layout.range(offset)
+        course.states[offset] = _STORED
+        course.stored_count += 1
+        course.stored_bytes += end - start
         self._stand_still(offset)
         return True
 
     @property
     def _all_stored(self) -> bool:
-        return self._stored_count == len(self._states)
+        course = self._course
+        if course is NOWHERE:
+            return self.state is FileState.COMPLETED
+        return course.stored_count == len(course.states)
 
     def _stored(self, offset: int) -> None:
         """State first, then the chunk's signals and waiters."""
@@ -376,9 +384,10 @@ class ResumableFile:
             outcome = self._chunk_outcomes.pop(offset, None)
             if outcome is not None:
                 outcome.settle(chunk)
-        if self._in_hand is not None:
-            self._in_hand.retries.pop(offset, None)
-            self._in_hand.messages.pop(offset, None)
+        in_hand = self._course.in_hand
+        if in_hand is not None:
+            in_hand.retries.pop(offset, None)
+            in_hand.messages.pop(offset, None)
 
     def _end(self, state: FileState, error: Exception | None) -> None:
         """The file's end, of which there is one: state, source, signals, waiters, handle."""
@@ -386,9 +395,10 @@ class ResumableFile:
             return
         self.state, self.error = state, error
         self._owner.stop(self)
-        self._plan = None
         if state is FileState.COMPLETED:
-            self._in_hand = None
+            self._course = NOWHERE
+        elif self._course is not NOWHERE:
+            self._course.plan = None
         self._source.close()
         if state is FileState.COMPLETED:
             self._fire("completed")
@@ -433,16 +443,3 @@ class ResumableFile:
 
 
 _UNSEEN = Fingerprint(0, None, b"")
-_NO_LAYOUT = ChunkLayout(0, 1)
-_NO_STATES = bytearray()
-
-
-class _InHand:
-    """What is remembered of the chunks of a file that are not done with."""
-
-    __slots__ = ("loaded", "messages", "retries")
-
-    def __init__(self) -> None:
-        self.loaded: dict[int, int] = {}
-        self.retries: dict[int, int] = {}
-        self.messages: dict[int, str] = {}

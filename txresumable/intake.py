@@ -15,7 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .chunks import ChunkLayout, chunk_count
+from .chunks import chunk_count
 from .delivery import settled
 from .errors import FileRejected, InvalidOption
 from .file import FileState, ResumableFile
@@ -183,7 +183,7 @@ class Intake:
             reason = f"it would have {count} chunks, at most {MOST_CHUNKS} are possible"
             raise FileRejected(file.file_name, "chunk_size", reason)
         file.fingerprint = look
-        file._lay_out(ChunkLayout(look.size, options.chunk_size, options.force_chunk_size))
+        file._lay_out(look.size, options.force_chunk_size)
 
     async def _named(self, file: ResumableFile, naming: Deferred[str]) -> Any:
         try:

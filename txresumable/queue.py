@@ -77,7 +77,7 @@ class ChunkQueue:
     def _ends_of(self, file: ResumableFile) -> list[int]:
         if not self._may_go(file):
             return []
-        ends = (0, len(file._states) - 1)
+        ends = (0, len(file._set_out().states) - 1)
         return [offset for offset in ends if file._is_pending(offset)]
 
     @staticmethod

@@ -414,7 +414,7 @@ class Resumable(Events):
 
     def _finish(self, file: ResumableFile) -> None:
         """Every chunk is stored; a digest of the whole that the server gives must be ours."""
-        said = file._plan.checksum if file._plan is not None else ""
+        said = file._course.plan.checksum if file._course.plan is not None else ""
         if self.options.checksum is None or not said:
             file._end(FileState.COMPLETED, None)
             return
