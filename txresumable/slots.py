@@ -1,10 +1,8 @@
 """
-How many chunks may be under way: a ``DeferredSemaphore`` whose number can change.
+How many chunks may be under way: a number that can change.
 """
 
 from __future__ import annotations
-
-from twisted.internet.defer import DeferredSemaphore
 
 __all__ = ["Slots"]
 
@@ -13,38 +11,32 @@ class Slots:
     """
     Tokens for chunks under way.
 
-    They are taken only while some are free, so that nobody queues at the semaphore: what comes
-    next is chosen when there is room for it, and not before.
+    They are taken only while some are free, so that nobody waits for one: what comes next is
+    chosen when there is room for it, and not before.
 
     :param number: how many there are.
+    :ivar number: how many there are, without those that are to go when they are given back.
     """
 
-    def __init__(self, number: int) -> None:
-        self._semaphore = DeferredSemaphore(number)
-        self._surplus = 0
+    __slots__ = ("_taken", "number")
 
-    @property
-    def number(self) -> int:
-        """How many there are, without those that are to go when they are given back."""
-        return self._semaphore.limit - self._surplus
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._taken = 0
 
     @property
     def free(self) -> int:
         """How many can be taken now."""
-        return self._semaphore.tokens
+        return max(0, self.number - self._taken)
 
     def take(self) -> None:
         """Take one that is free."""
-        assert self._semaphore.tokens > 0
-        self._semaphore.acquire()
+        assert self._taken < self.number
+        self._taken += 1
 
     def give_back(self) -> None:
         """Give one back."""
-        if self._surplus:
-            self._surplus -= 1
-            self._semaphore.limit -= 1
-        else:
-            self._semaphore.release()
+        self._taken -= 1
 
     def resize(self, number: int) -> None:
         """
@@ -52,14 +44,4 @@ class Slots:
 
         :param number: 1 or more.
         """
-        more = number - self.number
-        if more > 0:
-            kept = min(more, self._surplus)
-            self._surplus -= kept
-            self._semaphore.limit += more - kept
-            self._semaphore.tokens += more - kept
-        elif more < 0:
-            gone = min(-more, self._semaphore.tokens)
-            self._semaphore.limit -= gone
-            self._semaphore.tokens -= gone
-            self._surplus += -more - gone
+        self.number = number
