@@ -13,6 +13,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "rendering": ("tests.test_protocol",),
     "retry": ("tests.test_retry",),
     "identifiers": ("tests.test_identifiers",),
+    "mediatype": ("tests.test_mediatype",),
     "rules": ("tests.test_rules",),
     "options": ("tests.test_options",),
     "limiter": ("tests.test_limiter",),
@@ -36,6 +37,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_outage",
         "tests.test_delivery",
     ),
+    "course": ("tests.test_file", "tests.test_uploader"),
     "file": (
         "tests.test_file",
         "tests.test_upload",
