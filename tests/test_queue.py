@@ -47,6 +47,16 @@ class ChunkQueueTests(SynchronousTestCase):
         self.assertEqual(self.drain(queue), ["1.0", "1.1", "1.2", "2.0", "2.1"])
         self.assertIsNone(queue.next())
 
+    def test_several_late(self) -> None:
+        """Files that come in late stand where they belong, however many were before them."""
+        queue, files = ChunkQueue(), {order: self.file(order, 1) for order in (1, 5, 9, 3, 7)}
+        for file in files.values():
+            queue.add(file)
+        following = queue.following(3)
+        self.assertEqual(len(following), 3)
+        self.assertLessEqual({files[1], files[3]}, set(following))
+        self.assertEqual(self.drain(queue), ["1.0", "3.0", "5.0", "7.0", "9.0"])
+
     def test_put_back(self) -> None:
         """A chunk that is to be tried again goes before those that come after it."""
         queue, file = ChunkQueue(), self.file(1, 4)
