@@ -1,8 +1,10 @@
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from txresumable import Resumable
 from txresumable.errors import InvalidOption
 from txresumable.limiter import RateLimiter
+from txresumable.testing import ScriptedReceiver
 
 
 class RateLimiterTests(SynchronousTestCase):
@@ -141,3 +143,22 @@ class RateLimiterTests(SynchronousTestCase):
         """The option is named."""
         for rate in (0, -1, "fast", True, float("nan")):
             self.assertRaises(InvalidOption, RateLimiter, rate, reactor=Clock())
+
+
+class EmptyChunkTests(SynchronousTestCase):
+    def test_does_not_wait(self) -> None:
+        """A chunk of nothing asks for nothing, and leaves nobody waiting."""
+        clock, receiver = Clock(), ScriptedReceiver()
+        uploader = Resumable(
+            "https://receiver.example/upload",
+            client=receiver,
+            reactor=clock,
+            max_rate=1000,
+            method="octet",
+            min_file_size=0,
+            test_chunks=False,
+        )
+        uploads = [uploader.add_file(each, file_name=str(len(each))) for each in (b"x" * 1000, b"")]
+        for upload in uploads:
+            self.successResultOf(upload)
+        self.assertEqual(clock.getDelayedCalls(), [])

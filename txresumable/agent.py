@@ -225,7 +225,7 @@ class KeepingAgent:
 
     def _watch(self) -> None:
         if self._tick is None:
-            self._tick = self._clock.callLater(min(1.0, self.stall_timeout / 4), self._look)
+            self._tick = self._clock.callLater(min(0.5, self.stall_timeout / 4), self._look)
 
     def _look(self) -> None:
         self._tick = None

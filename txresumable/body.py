@@ -119,7 +119,7 @@ class ChunkBody:
         self._moved = False  # what goes at once is the beginning
         if self.failure is not None:
             return fail(self.failure)
-        if self._at == self.length:
+        if self._at == self.length and self._reading is None:
             return succeed(None)
         self._done = Deferred(lambda _: self.stopProducing())
         return self._done
@@ -168,7 +168,7 @@ class ChunkBody:
                 self._offer(piece)
                 return
         size = min(PIECE, left)
-        if self._limiter is not None:
+        if self._limiter is not None and size:
             size = min(size, self._limiter.quantum)
             wait = self._limiter.reserve(size)
             if wait is not None:

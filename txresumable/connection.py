@@ -559,7 +559,7 @@ class HTTPConnection(Protocol):
 
     def watch(self, limit: float) -> None:
         """
-        End the request if nothing moved for too long.  To be called every second or so.
+        End the request if nothing moved for too long.  To be called twice a second or so.
 
         Bytes that the kernel still sends count as moving; the bytes of an answer do so only once,
         so that one that trickles ends as well.

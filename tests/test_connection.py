@@ -1,0 +1,267 @@
+"""
+Bodies on their way to the kernel, which takes as much as it likes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
+from twisted.internet.tcp import Connection
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable.body import PIECE, ChunkBody
+from txresumable.connection import MOST, TURN, HTTPConnection, Reply
+from txresumable.errors import ConnectionBroken, SourceChanged
+from txresumable.limiter import RateLimiter
+from txresumable.source import BytesSource, Source
+
+HEAD = b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+FULL = 0
+
+
+class Socket:
+    """
+    A socket whose kernel takes what it is told to.
+
+    :ivar taken: how many bytes each call takes, the first one first; then everything.
+    :ivar arrived: what was taken.
+    :ivar broken: whether the peer is gone.
+    """
+
+    def __init__(self, taken: list[int]) -> None:
+        self.taken = deque(taken)
+        self.arrived = bytearray()
+        self.broken = False
+
+    def sendmsg(self, parts: list[bytes]) -> int:
+        return self.send(b"".join(parts))
+
+    def send(self, data: bytes) -> int:
+        if self.broken:
+            raise ConnectionResetError(104, "the peer is gone")
+        size = min(self.taken.popleft(), len(data)) if self.taken else len(data)
+        if size == FULL and len(data):
+            raise BlockingIOError(11, "it is full")
+        self.arrived += bytes(data)[:size]
+        return size
+
+    def __getattr__(self, name: str) -> Any:
+        """Options, and the end."""
+        return lambda *_: 7
+
+
+class Reactor(Clock):
+    """
+    Knows who wants to write, and lets them, one turn each.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writers: set[Any] = set()
+
+    addWriter = property(lambda self: self.writers.add)
+    removeWriter = property(lambda self: self.writers.discard)
+    addReader = removeReader = lambda self, reader: None
+
+    def turn(self) -> None:
+        """Every socket is writable."""
+        for writer in list(self.writers):
+            lost = writer.doWrite()
+            if lost is not None:
+                writer.connectionLost(Failure(lost))
+
+
+class Counted(BytesSource):
+    """
+    Bytes, and how many of them were read.
+
+    :ivar read_bytes: that number.
+    :ivar changed: whether it is no longer what it was.
+    """
+
+    read_bytes = 0
+    changed = False
+
+    def glance(self, start: int, size: int) -> Any:
+        self.read_bytes += size
+        return super().glance(start, size)
+
+    def check(self) -> None:
+        if self.changed:
+            raise SourceChanged("a", "it was written to")
+
+
+class Rig:
+    """A connection over a :class:`Socket`."""
+
+    def __init__(self, taken: list[int]) -> None:
+        self.reactor = Reactor()
+        self.socket = Socket(taken)
+        self.connection = HTTPConnection(seconds=self.reactor.seconds)
+        given: Any = self.socket
+        self.transport = Connection(given, self.connection, self.reactor)  # type: ignore[arg-type]
+        self.transport.connected = 1
+        self.connection.makeConnection(self.transport)
+        self.results: list[Any] = []
+
+    def send(self, source: Source, size: int, **options: Any) -> ChunkBody:
+        """Send a chunk; how that ends goes to ``results``."""
+        body = ChunkBody(
+            b"<head>", source, 0, size, b"<tail>", read_later=self._read_later, **options
+        )
+        self.connection.send(HEAD, body).addBoth(self.results.append)
+        return body
+
+    def _read_later(self, source: Source, start: int, size: int) -> Deferred[bytes]:
+        reading: Deferred[bytes] = Deferred()
+        self.reactor.callLater(0, lambda: reading.callback(source.read(start, size)))
+        return reading
+
+    def finish(self) -> None:
+        """Turn after turn, until nobody wants one."""
+        now = self.reactor.seconds()
+        while self.reactor.writers or any(
+            call.getTime() <= now for call in self.reactor.getDelayedCalls()
+        ):
+            self.reactor.turn()
+            self.reactor.advance(0)
+
+
+class SometimesInMemory(BytesSource):
+    """Bytes that are in memory by chance."""
+
+    def __init__(self, path: str, content: bytes, seed: int) -> None:
+        super().__init__(path, content)
+        self.random = Random(seed)
+
+    def glance(self, start: int, size: int) -> Any:
+        return super().glance(start, min(size, self.random.choice((0, 1, 5000, MOST))))
+
+
+class DirectTests(SynchronousTestCase):
+    """What goes from the source to the kernel."""
+
+    @settings(max_examples=150, deadline=None)
+    @given(
+        st.integers(0, 2 * MOST + 9),
+        st.lists(st.one_of(st.integers(0, 200), st.integers(0, 2 * MOST)), max_size=30),
+        st.integers(),
+    )
+    def test_whatever_the_kernel_takes(self, size: int, taken: list[int], seed: int) -> None:
+        """Every byte arrives once and in order, in whatever portions it is read and taken."""
+        content = Random(size).randbytes(size)
+        rig = Rig(taken)
+        rig.send(SometimesInMemory("a", content, seed), size)
+        rig.finish()
+        self.assertEqual(bytes(rig.socket.arrived), HEAD + b"<head>" + content + b"<tail>")
+        rig.connection.dataReceived(OK)
+        self.assertIsInstance(rig.results[0], Reply)
+        self.assertTrue(rig.connection.usable)
+
+    def test_one_call(self) -> None:
+        """A chunk of 1 MiB, its head and its tail are one call where the kernel takes them."""
+        rig = Rig([])
+        rig.socket.taken.extend([10 * MOST])
+        rig.send(BytesSource("a", bytes(MOST)), MOST)
+        self.assertEqual(len(rig.socket.taken), 0)
+        self.assertEqual(len(rig.socket.arrived), len(HEAD) + MOST + 12)
+        self.assertEqual(rig.reactor.writers, set())
+
+    def test_turns(self) -> None:
+        """A kernel that takes everything does not keep other connections from their turn."""
+        rig = Rig([])
+        rig.send(BytesSource("a", bytes(8 * MOST)), 8 * MOST)
+        before = len(rig.socket.arrived)
+        self.assertTrue(TURN <= before < TURN + MOST, before)
+        rig.reactor.turn()
+        self.assertTrue(TURN <= len(rig.socket.arrived) - before < TURN + MOST)
+
+    def test_a_slow_line(self) -> None:
+        """Where the kernel takes little at a time, not much more than that is read."""
+        rig = Rig([40_000, FULL] * 200)
+        source = Counted("a", bytes(4 * MOST))
+        rig.send(source, 4 * MOST)
+        for _ in range(100):
+            rig.reactor.turn()
+        sent = len(rig.socket.arrived)
+        self.assertGreater(sent, MOST)
+        self.assertLess(source.read_bytes, MOST + 4 * sent)
+
+    def test_an_answer_ends_the_sending(self) -> None:
+        """Nothing is sent after an answer that came early, and nothing waits."""
+        rig = Rig([300_000, FULL])
+        rig.send(BytesSource("a", bytes(MOST)), MOST)
+        sent = len(rig.socket.arrived)
+        rig.connection.dataReceived(OK)
+        rig.finish()
+        self.assertEqual(len(rig.socket.arrived), sent)
+        self.assertFalse(rig.connection.usable)
+
+    def test_a_broken_connection(self) -> None:
+        """A connection that breaks while a chunk is offered fails the request."""
+        rig = Rig([300_000, FULL])
+        rig.send(BytesSource("a", bytes(MOST)), MOST)
+        rig.socket.broken = True
+        rig.finish()
+        self.assertEqual(rig.results[0].type, ConnectionBroken)
+
+    def test_a_lost_connection(self) -> None:
+        """A connection that is lost between two offers stops the body."""
+        rig = Rig([300_000, FULL])
+        body = rig.send(BytesSource("a", bytes(MOST)), MOST)
+        rig.transport.connectionLost(Failure(ConnectionLost()))
+        rig.finish()
+        body.resumeProducing()
+        self.assertEqual(len(rig.socket.arrived), 300_000)
+        self.assertEqual(len(rig.results), 1)
+
+    def test_a_source_that_changes(self) -> None:
+        """The end of a chunk whose source changed meanwhile is not sent."""
+        rig = Rig([300_000, FULL])
+        source = Counted("a", bytes(MOST))
+        rig.send(source, MOST)
+        source.changed = True
+        rig.finish()
+        self.assertEqual(rig.results[0].type, SourceChanged)
+        self.assertLess(len(rig.socket.arrived), MOST)
+
+    def test_progress(self) -> None:
+        """How much of the chunk was taken is told each time, without its head and its tail."""
+        seen: list[int] = []
+        rig = Rig([len(HEAD) + 6 + 300_000, FULL])
+        rig.send(BytesSource("a", bytes(MOST)), MOST, progress=seen.append)
+        rig.finish()
+        self.assertEqual(seen[0], 300_000)
+        self.assertEqual(seen[-1], MOST)
+        self.assertEqual(seen, sorted(seen))
+
+    def test_a_limit(self) -> None:
+        """Bytes that are held back to a rate are read when it is their turn."""
+        rig = Rig([])
+        limiter = RateLimiter(MOST, reactor=rig.reactor)
+        rig.send(BytesSource("a", bytes(2 * MOST)), 2 * MOST, limiter=limiter)
+        self.assertLess(len(rig.socket.arrived), 2 * PIECE)
+        for _ in range(230):
+            rig.reactor.advance(0.01)
+            rig.reactor.turn()
+        self.assertEqual(len(rig.socket.arrived), len(HEAD) + 2 * MOST + 12)
+
+    def test_two_in_turn(self) -> None:
+        """What one chunk met does not keep the next one from arriving whole."""
+        rig = Rig([1, FULL, 7, 100_000, FULL])
+        for _ in range(2):
+            rig.socket.arrived.clear()
+            rig.send(BytesSource("a", bytes(MOST)), MOST)
+            rig.finish()
+            self.assertEqual(len(rig.socket.arrived), len(HEAD) + MOST + 12)
+            rig.connection.dataReceived(OK)
+        self.assertEqual([reply.code for reply in rig.results], [200, 200])
