@@ -305,8 +305,7 @@ class ResumableFile:
         return self._set_out().states[offset] == _PENDING
 
     def _is_uploading(self, offset: int) -> bool:
-        states = self._course.states
-        return offset < len(states) and states[offset] == _UPLOADING
+        return self._set_out().states[offset] == _UPLOADING
 
     def _may_send(self, offset: int) -> bool:
         """Whether it has, now or later, anything to do with a request."""
@@ -315,7 +314,7 @@ class ResumableFile:
         return self._set_out().states[offset] != _STORED
 
     def _begin(self, offset: int) -> None:
-        self._course.states[offset] = _UPLOADING
+        self._set_out().states[offset] = _UPLOADING
 
     def _progress(self, offset: int, loaded: int) -> None:
         if self._is_uploading(offset):
@@ -355,7 +354,7 @@ class ResumableFile:
         return retries
 
     def _count_stored(self, offset: int) -> bool:
-        course = self._course
+        course = self._set_out()
         if course.states[offset] == _STORED:
             return False
         start, end = course.layout.range(offset)

@@ -23,17 +23,15 @@ class Signal:
 
     Callbacks run in the reactor thread, in the order in which they registered.  One that raises
     is logged; the others are called all the same and the upload goes on.
-
-    :ivar callbacks: those who are told.
     """
 
-    __slots__ = ("callbacks",)
+    __slots__ = ("_callbacks",)
 
     def __init__(self) -> None:
-        self.callbacks: tuple[Callable[..., object], ...] = ()
+        self._callbacks: tuple[Callable[..., object], ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.callbacks)
+        return bool(self._callbacks)
 
     def register(self, callback: Callable[..., object]) -> None:
         """
@@ -44,7 +42,7 @@ class Signal:
         """
         if not callable(callback):
             raise TypeError(f"a callback must be callable, not {callback!r}")
-        self.callbacks += (callback,)
+        self._callbacks += (callback,)
 
     def unregister(self, callback: Callable[..., object]) -> None:
         """
@@ -53,9 +51,9 @@ class Signal:
         :param callback: as it was registered.
         :raises ValueError: if it is not registered.
         """
-        remaining = list(self.callbacks)
+        remaining = list(self._callbacks)
         remaining.remove(callback)
-        self.callbacks = tuple(remaining)
+        self._callbacks = tuple(remaining)
 
     def fire(self, *args: object) -> None:
         """
@@ -63,7 +61,7 @@ class Signal:
 
         :param args: what to tell.
         """
-        for callback in self.callbacks:
+        for callback in self._callbacks:
             try:
                 callback(*args)
             except Exception:
