@@ -15,6 +15,7 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -24,7 +25,8 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
 from twisted.internet.protocol import Protocol
-from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.internet.tcp import Connection
+from twisted.internet.testing import MemoryReactorClock
 from zope.interface import implementer
 
 from txresumable import Resumable
@@ -47,39 +49,36 @@ PATHS: dict[str, tuple[int, dict[str, Any], bytes]] = {
 }
 
 
-class AnsweringTransport(StringTransport):
-    """A transport in memory that takes all at once and answers each request that is whole."""
+class AnsweringSocket:
+    """
+    A socket whose kernel takes all at once, and whose peer answers each request that is whole.
 
-    def __init__(self, reactor: AnsweringReactor, protocol: Protocol) -> None:
-        super().__init__(IPv4Address("TCP", "127.0.0.1", 1), IPv4Address("TCP", "127.0.0.1", 80))
+    :ivar protocol: who is answered.
+    """
+
+    protocol: Protocol
+
+    def __init__(self, reactor: AnsweringReactor) -> None:
         self._reactor = reactor
-        self._protocol = protocol
         self._left = 0
 
-    def write(self, data: bytes) -> None:
+    def sendmsg(self, parts: Sequence[bytes]) -> int:
         """Take bytes: the first of a request hold its head."""
+        size = sum(map(len, parts))
         if self._left == 0:
-            head = bytes(data).partition(b"\r\n\r\n")[0]
+            head = bytes(parts[0]).partition(b"\r\n\r\n")[0]
             length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
             self._answer = self._reactor.to_tests if head.startswith(b"GET") else OK
             self._left = len(head) + 4 + int(length or b"0")
-        self._left -= len(data)
+        self._left -= size
         if self._left == 0:
             self._reactor.requests += 1
-            self._reactor.callLater(0, self._protocol.dataReceived, self._answer)
+            self._reactor.callLater(0, self.protocol.dataReceived, self._answer)
+        return size
 
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Nothing ever has to wait."""
-
-    def unregisterProducer(self) -> None:
-        """Nothing ever had to wait."""
-
-    def abortConnection(self) -> None:
-        """The peer has heard of it at the next turn."""
-        from twisted.internet.error import ConnectionDone
-        from twisted.python.failure import Failure
-
-        self._reactor.callLater(0, self._protocol.connectionLost, Failure(ConnectionDone()))
+    def __getattr__(self, name: str) -> Any:
+        """Its options, and its end."""
+        return lambda *_: 0
 
 
 @implementer(IHostnameResolver)
@@ -97,7 +96,7 @@ class Resolver:
 
 @implementer(IReactorPluggableNameResolver)
 class AnsweringReactor(MemoryReactorClock):  # type: ignore[misc]
-    """A reactor whose connections lead to :class:`AnsweringTransport`."""
+    """A reactor whose connections lead to an :class:`AnsweringSocket`."""
 
     def __init__(self, to_tests: bytes) -> None:
         super().__init__()
@@ -109,7 +108,10 @@ class AnsweringReactor(MemoryReactorClock):  # type: ignore[misc]
         """Connect at once."""
         address = IPv4Address("TCP", host, port)
         protocol = factory.buildProtocol(address)
-        transport = AnsweringTransport(self, protocol)
+        socket: Any = AnsweringSocket(self)
+        socket.protocol = protocol
+        transport = Connection(socket, protocol, self)
+        transport.connected = 1
         protocol.makeConnection(transport)
         return transport
 

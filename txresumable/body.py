@@ -113,9 +113,15 @@ class ChunkBody:
         self._pausing = False
         try:
             self._source.check()
-        except Exception:
+            size = self._end - self._start
+            if size <= PIECE and self._limiter is None:
+                piece = self._source.glance(self._start, size)
+                if len(piece) == size:
+                    self._hand_over(piece)
+        except Exception:  # a file object of the user's may raise anything
             self._fail(Failure())
-        self._pump()
+        if self._at < self.length:
+            self._pump()
         self._moved = False  # what goes at once is the beginning
         if self.failure is not None:
             return fail(self.failure)
@@ -226,7 +232,7 @@ class ChunkBody:
         parts = self._around(piece)
         self._advance(self._consumer.offer(parts))
 
-    def _hand_over(self, piece: bytes) -> None:
+    def _hand_over(self, piece: bytes | memoryview) -> None:
         data = b"".join(self._around(piece))
         self._consumer.write(data)
         self._advance(len(data))

@@ -77,9 +77,9 @@ class Events:
     def _emit(self, name: str, *args: object) -> None:
         """Tell, and tell what follows from it, as resumable.js does."""
         signal: Signal = getattr(self, name)
-        if signal:
+        if signal.callbacks:
             signal.fire(*args)
-        if self.catch_all:
+        if self.catch_all.callbacks:
             self.catch_all.fire(name, *args)
         if name == "file_error":
             self._emit("error", args[1], args[0])

@@ -305,7 +305,8 @@ class ResumableFile:
         return self._set_out().states[offset] == _PENDING
 
     def _is_uploading(self, offset: int) -> bool:
-        return self._set_out().states[offset] == _UPLOADING
+        states = self._course.states
+        return offset < len(states) and states[offset] == _UPLOADING
 
     def _may_send(self, offset: int) -> bool:
         """Whether it has, now or later, anything to do with a request."""
@@ -314,7 +315,7 @@ class ResumableFile:
         return self._set_out().states[offset] != _STORED
 
     def _begin(self, offset: int) -> None:
-        self._set_out().states[offset] = _UPLOADING
+        self._course.states[offset] = _UPLOADING
 
     def _progress(self, offset: int, loaded: int) -> None:
         if self._is_uploading(offset):
@@ -354,7 +355,7 @@ class ResumableFile:
         return retries
 
     def _count_stored(self, offset: int) -> bool:
-        course = self._set_out()
+        course = self._course
         if course.states[offset] == _STORED:
             return False
         start, end = course.layout.range(offset)

@@ -23,15 +23,17 @@ class Signal:
 
     Callbacks run in the reactor thread, in the order in which they registered.  One that raises
     is logged; the others are called all the same and the upload goes on.
+
+    :ivar callbacks: those who are told.
     """
 
-    __slots__ = ("_callbacks",)
+    __slots__ = ("callbacks",)
 
     def __init__(self) -> None:
-        self._callbacks: tuple[Callable[..., object], ...] = ()
+        self.callbacks: tuple[Callable[..., object], ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self._callbacks)
+        return bool(self.callbacks)
 
     def register(self, callback: Callable[..., object]) -> None:
         """
@@ -42,7 +44,7 @@ class Signal:
         """
         if not callable(callback):
             raise TypeError(f"a callback must be callable, not {callback!r}")
-        self._callbacks += (callback,)
+        self.callbacks += (callback,)
 
     def unregister(self, callback: Callable[..., object]) -> None:
         """
@@ -51,9 +53,9 @@ class Signal:
         :param callback: as it was registered.
         :raises ValueError: if it is not registered.
         """
-        remaining = list(self._callbacks)
+        remaining = list(self.callbacks)
         remaining.remove(callback)
-        self._callbacks = tuple(remaining)
+        self.callbacks = tuple(remaining)
 
     def fire(self, *args: object) -> None:
         """
@@ -61,7 +63,7 @@ class Signal:
 
         :param args: what to tell.
         """
-        for callback in self._callbacks:
+        for callback in self.callbacks:
             try:
                 callback(*args)
             except Exception:
