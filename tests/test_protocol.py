@@ -3,6 +3,7 @@ from email.message import Message
 from email.parser import BytesParser
 from urllib.parse import unquote, urlsplit
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -299,6 +300,21 @@ class TemplateTests(SynchronousTestCase):
         filled = template._filled["test"]
         template.test_url("http://h/", ChunkFacts(3, 1017), ())
         self.assertIs(template._filled["test"], filled)
+
+    def test_one_chunk(self) -> None:
+        """For a file of one chunk the same is written, and nothing is kept for others."""
+        for total in (1, 2):
+            file, rendering = evolve(facts("é"), total_chunks=total), Rendering()
+            template, query = Template(rendering, file), [("a", "b")]
+            self.assertEqual(
+                template.test_url("http://h/", self.chunk, query),
+                "http://h/?" + "&".join(rendering.test_pairs(file, self.chunk, query)),
+            )
+            fields = rendering.upload_fields(file, self.chunk, query)
+            head, tail = rendering.multipart(file, fields, template.boundary)
+            request = template.upload("u", self.chunk, query)
+            self.assertEqual((request.head, request.tail), (head, tail))
+            self.assertEqual(len(template._filled), 0 if total == 1 else 2)
 
     def test_remembers_one_of_a_kind(self) -> None:
         """A custom query that is new for each chunk does not fill the memory."""

@@ -49,9 +49,4 @@ TESTS: dict[str, tuple[str, ...]] = {
     "chunk": ("tests.test_file", "tests.test_uploader"),
     "delivery": ("tests.test_delivery", "tests.test_uploader"),
     "intake": ("tests.test_intake", "tests.test_steering", "tests.test_uploader"),
-    "clock": ("tests.test_clock",),
-    "tally": ("tests.test_progress",),
-    "receiver/names": ("tests.test_receiver_names",),
-    "receiver/parameters": ("tests.test_receiver_parameters",),
-    "receiver/form": ("tests.test_receiver_form",),
 }
