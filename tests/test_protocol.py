@@ -3,7 +3,6 @@ from email.message import Message
 from email.parser import BytesParser
 from urllib.parse import unquote, urlsplit
 
-from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -27,14 +26,16 @@ from txresumable.rendering import (
 )
 
 
-def facts(name: str = "file.bin", *, path: str | None = None, type: str = "") -> FileFacts:
+def facts(
+    name: str = "file.bin", *, path: str | None = None, type: str = "", total: int = 3
+) -> FileFacts:
     return FileFacts(
         file_name=name,
         relative_path=path or name,
         identifier="3017-filebin",
         type=type,
         size=3017,
-        total_chunks=3,
+        total_chunks=total,
     )
 
 
@@ -304,7 +305,7 @@ class TemplateTests(SynchronousTestCase):
     def test_one_chunk(self) -> None:
         """For a file of one chunk the same is written, and nothing is kept for others."""
         for total in (1, 2):
-            file, rendering = evolve(facts("é"), total_chunks=total), Rendering()
+            file, rendering = facts("é", total=total), Rendering()
             template, query = Template(rendering, file), [("a", "b")]
             self.assertEqual(
                 template.test_url("http://h/", self.chunk, query),
