@@ -18,9 +18,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable.body import PIECE, ChunkBody
-from txresumable.connection import MOST, TURN, HTTPConnection, Reply
+from txresumable.connection import MOST, TURN, HTTPConnection
 from txresumable.errors import ConnectionBroken, SourceChanged
 from txresumable.limiter import RateLimiter
+from txresumable.reply import Reply
 from txresumable.source import BytesSource, Source
 
 HEAD = b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n"

@@ -21,7 +21,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer
 from zope.interface import implementer
 
-from .connection import HTTPConnection, Reply
+from .connection import HTTPConnection
 from .errors import (
     ConnectFailed,
     ConnectTimeout,
@@ -29,6 +29,7 @@ from .errors import (
     MalformedReply,
     StaleConnection,
 )
+from .reply import Reply
 from .trust import tls_error
 
 __all__ = ["KeepingAgent", "ReadyHeaders", "RequestURL", "request_url"]

@@ -1,105 +1,41 @@
 """
-One HTTP/1.1 connection of a client: requests out, strictly parsed answers in.
+One HTTP/1.1 connection of a client: requests out, answers in.
 
 Compared with Twisted's own client protocol, an answer that comes while the body is still being
-sent ends the sending, head and body of an answer are bounded, framing that two readers could
-understand differently is refused, and how long nothing moved is known at any time.
+sent ends the sending, answers are read strictly and within bounds, and how long nothing moved is
+known at any time.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IConsumer,
     IHandshakeListener,
-    IProtocol,
     IPushProducer,
     ITCPTransport,
 )
 from twisted.internet.protocol import Protocol
 from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone
-from twisted.web.http_headers import Headers
-from twisted.web.iweb import IBodyProducer, IResponse
+from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from .errors import ConnectionBroken, MalformedReply, StaleConnection, StallTimeout
+from .reply import LIMIT, Reply, ReplyReader
 from .sendqueue import unsent_bytes
 from .trust import tls_error
 
-__all__ = ["HTTPConnection", "Reply"]
-
-LIMIT = 64 * 1024
-"""
-Bytes of an answer's head, with all informational ones before it, of its body, and of what is
-between the chunks of that.
-"""
-FIELDS = 256
-"""Header fields of an answer."""
+__all__ = ["HTTPConnection"]
 
 TURN = 1536 * 1024
 """Bytes of a request that go straight to the kernel before other connections get their turn."""
 LEAST, MOST = 120 * 1024, 1024 * 1024
 """Bytes that are worth reading at a time."""
-
-_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([^\r\n]*))?\Z")
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-_NO_VALUE = re.compile(rb"[\0\r\n]")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\Z")
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
-
-
-@implementer(IResponse)
-@define(eq=False)
-class Reply:
-    """
-    An answer, whole.
-
-    :ivar code: its status.
-    :ivar phrase: the words after it.
-    :ivar headers: its fields.
-    :ivar body: at most :data:`LIMIT` bytes of its content.
-    :ivar truncated: whether there was more.
-    """
-
-    version: tuple[bytes, int, int]
-    code: int
-    phrase: bytes
-    headers: Headers
-    body: bytes = b""
-    truncated: bool = False
-    request: Any = None
-    previousResponse: Any = None
-    length: int = field(default=0)
-
-    def deliverBody(self, protocol: IProtocol) -> None:
-        """Give the body to a protocol, at once."""
-        if self.body:
-            protocol.dataReceived(self.body)
-        protocol.connectionLost(Failure(ResponseDone()))
-
-    def setPreviousResponse(self, response: Any) -> None:
-        self.previousResponse = response
-
-
-@define(eq=False)
-class _Known:
-    """A head that was read before: a server says nearly the same of each chunk."""
-
-    head: bytes
-    version: tuple[bytes, int, int]
-    code: int
-    phrase: bytes
-    headers: Headers
-    keep: bool
-    left: int | None
 
 
 @implementer(IPushProducer, IConsumer, IHandshakeListener)
@@ -139,23 +75,17 @@ class HTTPConnection(Protocol):
         self._socket: Any = None
         self._credit = self._turn = self.appetite = 0
         self._room = MOST
-        self._known: _Known | None = None
+        self._reader = ReplyReader()
         self.idle_since = seconds()
         self._waiting: Deferred[Reply] | None = None
         self._reset(None)
 
-    def _reset(self, body: IBodyProducer | None) -> None:
+    def _reset(self, body: IBodyProducer | None, bodiless: bool = False) -> None:
+        self._reader.begin(bodiless)
         self._body = body
         self._sends = body is not None
         self._head = b""
         self._registered = False
-        self._buffer = b""
-        self._taken = 0
-        self._reply: Reply | None = None
-        self._content = b""
-        self._left: int | None = None
-        self._chunk = ""
-        self._keep = False
         self._heard: float | None = None
         self._moved = self._seconds()
         self._unsent = 0
@@ -211,8 +141,7 @@ class HTTPConnection(Protocol):
             then closed.  Cancelling it closes the connection at once.
         """
         assert self.usable
-        self._reset(body)
-        self._bodiless = bodiless
+        self._reset(body, bodiless)
         self._uses += 1
         waiting: Deferred[Reply] = Deferred(self._cancelled)
         self._waiting = waiting
@@ -356,167 +285,36 @@ class HTTPConnection(Protocol):
             return
         if self._heard is None:
             self._heard = self._seconds()
-        self._buffer = self._buffer + data if self._buffer else data
+        reader = self._reader
+        known = reader.reply is not None
         try:
-            if self._reply is None and not self._read_head():
-                return
-            self._read_body()
+            reader.feed(data)
+            if reader.reply is not None and not known:
+                if reader.informed:
+                    self._heard = self._seconds()  # what came before was not yet the answer
+                self._stop_early(reader.reply)
         except MalformedReply as error:
             self._fail(Failure(error))
+            return
+        if reader.over:
+            self._complete()
 
-    def _read_head(self) -> bool:
-        while True:
-            end = _HEAD_END.search(self._buffer)
-            if (end.end() if end else len(self._buffer)) + self._taken > LIMIT:
-                raise MalformedReply(f"its head has more than {LIMIT} bytes")
-            if end is None:
-                return False
-            head, self._buffer = self._buffer[: end.start()], self._buffer[end.end() :]
-            self._taken += end.end()
-            known = self._known
-            if known is not None and known.head == head and not self._bodiless:
-                reply = Reply(known.version, known.code, known.phrase, known.headers)
-                self._keep, self._left = known.keep, known.left
-                return self._answers(reply, self._taken > end.end())
-            lines = head.split(b"\n")
-            status = _STATUS.match(lines[0].removesuffix(b"\r"))
-            if status is None:
-                raise MalformedReply(f"its first line is {_shown(lines[0])}")
-            code = int(status[2])
-            if code >= 200:
-                break
-            if code == 101:
-                raise MalformedReply("it switches protocols")
-        informed = self._taken > end.end()
-        headers = _fields(lines[1:])
-        reply = Reply((b"HTTP", 1, int(status[1])), code, status[3] or b"", headers)
-        self._frame(reply, headers)
-        if not self._chunk and not self._bodiless and not headers.hasHeader(b"content-encoding"):
-            self._known = _Known(
-                head, reply.version, code, reply.phrase, headers, self._keep, self._left
-            )
-        return self._answers(reply, informed)
-
-    def _answers(self, reply: Reply, informed: bool) -> bool:
-        """Take an answer whose head is read, and whether informational ones came before."""
-        if informed:
-            self._heard = self._seconds()  # what came before was not yet the answer
-        self._reply = reply
-        self._stop_early()
-        return True
-
-    def _frame(self, reply: Reply, headers: Headers) -> None:
-        """Where the body ends, and whether another request may follow."""
-        tokens = _tokens(headers, b"connection")
-        recent = reply.version[2] == 1
-        self._keep = b"close" not in tokens and (recent or b"keep-alive" in tokens)
-        codings = _tokens(headers, b"transfer-encoding")
-        lengths = set(_tokens(headers, b"content-length"))
-        if len(lengths) != headers.hasHeader(b"content-length"):
-            raise MalformedReply("its Content-Length is no single number")
-        if self._bodiless or reply.code in (204, 304):
-            self._left = 0
-            if reply.code == 204 and (codings or lengths - {b"0"}):
-                self._keep = False  # a body is announced that may not be: it may yet come
-        elif codings:
-            if codings != [b"chunked"] or lengths:
-                raise MalformedReply("its body is framed in more ways than one")
-            self._chunk = "size"
-            self._taken = 0
-            self._keep = self._keep and recent  # RFC 9112, section 6.1
-        elif lengths:
-            if not re.fullmatch(rb"[0-9]{1,18}", min(lengths)):
-                raise MalformedReply("its Content-Length is no single number")
-            self._left = int(min(lengths))
-        else:
-            self._keep = False
-
-    def _stop_early(self) -> None:
+    def _stop_early(self, reply: Reply) -> None:
         """An answer before all of the request was taken: what is left would not be read."""
         if self._body is None and not (self._sends and unsent_bytes(self.transport)):
             return
-        self._keep = False
+        self._reader.keep = False
         self._stop_body()
-        assert self._reply is not None
-        if self._reply.code < 300:
-            raise MalformedReply(f"it says {self._reply.code} before the whole chunk was sent")
-
-    def _read_body(self) -> None:
-        if self._chunk:
-            over = self._read_chunks()
-        else:
-            data = self._buffer if self._left is None else self._buffer[: self._left]
-            self._buffer = self._buffer[len(data) :]
-            over = self._keep_data(data)
-            if self._left is not None:
-                self._left -= len(data)
-                over = over or not self._left
-        if over:
-            self._complete()
-
-    def _read_chunks(self) -> bool:
-        """:returns: whether the body is over."""
-        buffer, at, over = self._buffer, 0, False
-        while not over:
-            if self._chunk == "data":
-                assert self._left is not None
-                data = buffer[at : at + self._left]
-                if not data:
-                    break
-                at += len(data)
-                self._left -= len(data)
-                over = self._keep_data(data)
-                if not self._left:
-                    self._chunk = "end"
-                continue
-            newline = buffer.find(b"\n", at)
-            end = len(buffer) if newline < 0 else newline + 1
-            if self._taken + end - at > LIMIT:
-                raise MalformedReply("the framing of its body does not end")
-            if newline < 0:
-                break
-            over = self._read_chunk_line(buffer[at:newline].removesuffix(b"\r"))
-            self._taken += end - at
-            at = end
-        self._buffer = buffer[at:]
-        return over
-
-    def _read_chunk_line(self, line: bytes) -> bool:
-        """:returns: whether it was the last."""
-        if self._chunk == "trailers":
-            return not line
-        if self._chunk == "end":
-            if line:
-                raise MalformedReply("a chunk of its body is longer than it says")
-            self._chunk = "size"
-            return False
-        match = _CHUNK.match(line)
-        if match is None:
-            raise MalformedReply(f"a chunk of its body has the size {_shown(line)}")
-        self._left = int(match[1], 16)
-        self._chunk = "data" if self._left else "trailers"
-        return False
-
-    def _keep_data(self, data: bytes) -> bool:
-        """:returns: whether there was more than is kept."""
-        content = self._content + data
-        self._content = content[:LIMIT]
-        if len(content) <= LIMIT:
-            return False
-        assert self._reply is not None
-        self._reply.truncated = True
-        self._keep = False
-        return True
+        if reply.code < 300:
+            raise MalformedReply(f"it says {reply.code} before the whole chunk was sent")
 
     # Ending ------------------------------------------------------------------------------------
 
     def _complete(self) -> None:
-        waiting, reply = self._waiting, self._reply
-        assert waiting is not None and reply is not None
-        self._waiting = None
-        reply.body = self._content
-        reply.length = len(reply.body)
-        keep = self._keep and not self._buffer and not self._lost
+        waiting, self._waiting = self._waiting, None
+        assert waiting is not None
+        reply = self._reader.finish()
+        keep = self._reader.keep and not self._reader.buffer and not self._lost
         self._reset(None)
         self.idle_since = self._seconds()
         if not keep:
@@ -526,7 +324,7 @@ class HTTPConnection(Protocol):
     def _ended(self, reason: Failure, aborted: bool) -> None:
         """The peer has closed: that may be the end of an answer, or the lack of one."""
         clean = reason.check(ConnectionDone) is not None
-        if self._reply is not None and self._left is None and not self._chunk and clean:
+        if self._reader.ends_with_connection and clean:
             self._complete()
             return
         error: Exception | None = None
@@ -537,7 +335,7 @@ class HTTPConnection(Protocol):
         elif self._heard is None:
             error = tls_error(reason.value)  # it may want a certificate of us
         if error is None:
-            where = "before it answered" if self._reply is None else "within its answer"
+            where = "before it answered" if self._reader.reply is None else "within its answer"
             error = ConnectionBroken(f"the server closed the connection {where}")
         self._fail(Failure(error))
 
@@ -569,7 +367,7 @@ class HTTPConnection(Protocol):
         if self._waiting is None:
             return
         now = self._seconds()
-        if self._reply is None:
+        if self._reader.reply is None:
             unsent = unsent_bytes(self.transport)
             if unsent != self._unsent:
                 self._unsent = unsent
@@ -578,27 +376,3 @@ class HTTPConnection(Protocol):
         if since >= limit:
             what = "nothing moved" if self._heard is None else "the answer did not end"
             self._fail(Failure(StallTimeout(f"{what} for {limit:g} s")))
-
-
-def _fields(lines: list[bytes]) -> Headers:
-    if len(lines) > FIELDS:
-        raise MalformedReply(f"its head has more than {FIELDS} fields")
-    headers = Headers()
-    for line in lines:
-        # No pattern over the whole line: one that trims spaces takes cubic time on some.
-        name, colon, value = line.removesuffix(b"\r").partition(b":")
-        if not colon or not _NAME.match(name) or _NO_VALUE.search(value):
-            raise MalformedReply(f"a line of its head is {_shown(line)}")
-        headers.addRawHeader(name, value.strip(b" \t"))
-    return headers
-
-
-def _tokens(headers: Headers, name: bytes) -> list[bytes]:
-    lines = headers.getRawHeaders(name)
-    if not lines:
-        return []
-    return [token.strip().lower() for token in b",".join(lines).split(b",") if token.strip()]
-
-
-def _shown(line: bytes) -> str:
-    return repr(line[:80].decode("latin-1"))

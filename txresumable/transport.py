@@ -23,7 +23,6 @@ from twisted.web.http_headers import Headers
 
 from .agent import KeepingAgent, ReadyHeaders, RequestURL, request_url
 from .body import ChunkBody
-from .connection import LIMIT, Reply
 from .credentials import CredentialsGuard
 from .errors import (
     ChunkTimeout,
@@ -37,6 +36,7 @@ from .errors import (
     TransportError,
 )
 from .protocol import without_query
+from .reply import LIMIT, Reply
 from .trust import tls_error
 from .version import __version__
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from tests.authority import Authority
 from txresumable import ChunkRejected, RetriesExhausted
-from txresumable.connection import LIMIT
 from txresumable.errors import (
     ConnectFailed,
     ConnectTimeout,
@@ -17,6 +16,7 @@ from txresumable.errors import (
     StallTimeout,
     TLSRejected,
 )
+from txresumable.reply import LIMIT
 
 from .case import NEIGHBOUR, FaultCase, certified, or_serve
 from .server import Peer, RawServer, Request, reply

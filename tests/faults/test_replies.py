@@ -13,7 +13,6 @@ from twisted.internet.defer import gatherResults
 
 from tests.figures import note
 from txresumable import ChunkRejected, Redirected, RetriesExhausted
-from txresumable.connection import LIMIT
 from txresumable.errors import (
     ChunkTimeout,
     ConnectionBroken,
@@ -21,6 +20,7 @@ from txresumable.errors import (
     StallTimeout,
     TransportError,
 )
+from txresumable.reply import LIMIT
 from txresumable.transport import Answer
 
 from .case import FaultCase, or_serve

@@ -12,8 +12,9 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.connection import LIMIT, HTTPConnection, Reply
+from txresumable.connection import HTTPConnection
 from txresumable.errors import ConnectionBroken, MalformedReply
+from txresumable.reply import LIMIT, Reply
 
 FIELDS = (
     b"Content-Length: 5",
@@ -91,7 +92,7 @@ def outcome(data: bytes, cuts: list[int], end: type[Exception], bodiless: bool) 
     for start, stop in pairwise([0, *sorted(cuts), len(data)]):
         if not wire.gone and stop > start:
             connection.dataReceived(data[start:stop])
-            assert len(connection._buffer) <= LIMIT
+            assert len(connection._reader.buffer) <= LIMIT
     kept = connection.usable
     connection.connectionLost(Failure(end()))
     (result,) = results
