@@ -155,6 +155,7 @@ class FileTests(UploaderTestCase):
         self.assertEqual(self.successResultOf(upload).chunks[0].fraction_completed, 1.0)
         empty = uploader.add_file(b"", file_name="c")
         self.assertEqual(empty.file.chunks[0].fraction_completed, 0.0)
+        self.assertEqual(empty.file.fraction_completed, 0.0)
         self.client.answer(503)
         self.assertEqual(empty.file.chunks[0].fraction_completed, 0.0)
         self.clock.advance(1)
