@@ -9,7 +9,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred, fail
 
 from .body import PIECE, ChunkBody
 from .chunk import ResumableChunk
@@ -114,19 +114,31 @@ class Delivery:
         self._test_permanent = options.spoken.test_permanent
         slots = options.simultaneous_uploads
         self._enough_misses = max(16, 2 * slots if isinstance(slots, int) else 0)
+        asked = (options.target, options.query, options.headers, options.preprocess)
+        self._plain = not any(map(callable, asked)) and (
+            options.checksum is None and options.chunk_format != "base64"
+        )
 
-    async def attempt(self, file: ResumableFile, offset: int) -> Result:
+    def attempt(self, file: ResumableFile, offset: int) -> Deferred[Result]:
         """
         Get one chunk onto the server, if it is not there.
 
-        :returns: the verdict: stored, retry, redirected or rejected.
-        :raises TransportError: if there was no usable answer.
-        :raises TLSRejected: if the server cannot be trusted.
-        :raises SourceChanged, OSError: if the chunk could not be read.
+        :returns: a Deferred that fires with the verdict: stored, retry, redirected or rejected.
+            It fails with a :class:`~txresumable.errors.TransportError` if there was no usable
+            answer, with :class:`~txresumable.errors.TLSRejected` if the server cannot be trusted,
+            and as the source did if the chunk could not be read.  Cancelling it aborts what is
+            under way.
         """
-        options, plan = self._options, file._course.plan
+        plan = file._course.plan
         if plan is None:
             plan = file._course.plan = Plan.of(file, self._rendering)
+        ready = self._plain and file._source.is_open and offset not in plan.tested
+        if ready and not self._needs_test(plan, offset):
+            return self._send(file, offset, plan)
+        return Deferred.fromCoroutine(self._attempt(file, offset, plan))
+
+    async def _attempt(self, file: ResumableFile, offset: int, plan: Plan) -> Result:
+        options = self._options
         if options.preprocess is not None and offset not in plan.preprocessed:
             await settled(options.preprocess(ResumableChunk(file, offset)))
             plan.preprocessed.add(offset)
@@ -219,6 +231,31 @@ class Delivery:
 
     # Sending -----------------------------------------------------------------------------------
 
+    def _send(self, file: ResumableFile, offset: int, plan: Plan) -> Deferred[Result]:
+        """The way of nearly every chunk: there is nothing to wait for before its request."""
+        method, target = self._options.upload_method, self._options.target
+        query, headers = self._query, self._headers
+        assert isinstance(target, str) and query is not None and headers is not None
+        try:
+            start, end = file._course.layout.range(offset)
+            facts = ChunkFacts(offset + 1, end - start, "")
+            url = plan.template.upload_url(target, facts, query)
+            head = plan.template.upload(url, facts, query)
+            body = self._body(file, offset, head.head, head.tail)
+            posting = self._transport.exchange(method, url, headers, head.content_type, body)
+        except Exception:
+            return fail()
+        return posting.addCallback(self._judge, url, offset, plan)
+
+    def _judge(self, answer: Answer, url: str, offset: int, plan: Plan) -> Result:
+        verdict = classify(answer.status, stored=self._stored, permanent=self._permanent)
+        if verdict is Verdict.STORED:
+            if plan.digests:
+                plan.digests.pop(offset, None)  # of a million chunks too, nothing is kept
+            return Result(verdict, answer)
+        plan.tested.add(offset)
+        return Result(verdict, answer, self._error(answer, url, offset))
+
     async def _upload(self, file: ResumableFile, offset: int, facts: ChunkFacts) -> Result:
         options, plan = self._options, file._course.plan
         asked_again = stale = False
@@ -259,15 +296,10 @@ class Delivery:
                 if tested is not None:
                     return tested
                 continue
-            verdict = classify(answer.status, stored=self._stored, permanent=self._permanent)
             if answer.status == 401 and callable(options.headers) and not asked_again:
                 asked_again = True  # a token may have run out
                 continue
-            if verdict is Verdict.STORED:
-                plan.digests.pop(offset, None)  # of a million chunks too, nothing is kept
-                return Result(verdict, answer)
-            plan.tested.add(offset)
-            return Result(verdict, answer, self._error(answer, url, offset))
+            return self._judge(answer, url, offset, plan)
 
     def _body(self, file: ResumableFile, offset: int, head: bytes, tail: bytes) -> ChunkBody:
         start, end = file._set_out().layout.range(offset)

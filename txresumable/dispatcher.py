@@ -168,7 +168,7 @@ class Dispatcher:
         self._jobs.setdefault(file, {})[offset] = job
         if self._principal.file_progress:
             self._principal._emit("file_progress", file)
-        attempt = Deferred.fromCoroutine(self._delivery.attempt(file, offset))
+        attempt = self._delivery.attempt(file, offset)
         job.attempt = attempt
         attempt.addCallbacks(
             self._delivered, self._undelivered, callbackArgs=(job,), errbackArgs=(job,)
