@@ -79,6 +79,17 @@ class TestingTests(UploaderTestCase):
         self.clock.advance(1)
         self.assertEqual(self.client.answer(200).method, "POST")
 
+    def test_before_a_retry_whose_answer_was_lost(self) -> None:
+        """A chunk that was refused for now, and then may have arrived, is asked about."""
+        upload = self.uploader(simultaneous_uploads=1).add_file(b"x" * 20, file_name="a")
+        for answer in (200, 404, 503):
+            self.client.answer(answer)
+        self.clock.advance(1)
+        self.client.fail(ConnectionLost())
+        self.clock.advance(1)
+        self.assertEqual(self.client.answer(200).method, "GET")
+        self.successResultOf(upload)
+
     def test_off(self) -> None:
         """Without test_chunks nothing is tested, a lost answer neither."""
         self.uploader(test_chunks=False).add_file(b"x", file_name="a")
@@ -346,6 +357,41 @@ class SendingTests(UploaderTestCase):
             request = self.client.answer(status)
             self.assertEqual((request.header("User-Agent"), request.header("x-a")), ("mine", "b"))
             self.assertEqual(request.header("Accept"), "*/*")
+
+    def test_hooks_are_asked_for_each_chunk(self) -> None:
+        """Without tests, too, no chunk goes out by what a hook said of another."""
+        for name, given in (
+            ("headers", {"X-A": "b"}),
+            ("query", {"a": "b"}),
+            ("target", "http://other.example/"),
+            ("preprocess", None),
+        ):
+            asked: list[Any] = []
+
+            def hook(*args: Any, asked: list[Any] = asked, given: Any = given) -> Any:
+                asked.append(args)
+                return given
+
+            self.client.sent.clear()
+            options: dict[str, Any] = {name: hook}
+            self.send(simultaneous_uploads=1, **options)
+            self.assertEqual((len(asked), len(self.client.sent)), (3, 3), name)
+
+    def test_every_chunk_has_its_digest(self) -> None:
+        """Without tests, too, each chunk carries the digest of its own bytes."""
+        content = os.urandom(30)
+        upload = self.uploader(test_chunks=False, checksum="sha256").add_file(
+            content, file_name="a"
+        )
+        self.answer_all()
+        self.successResultOf(upload)
+        self.assertEqual(
+            [request.parameters["resumableChunkChecksum"] for request in self.client.sent],
+            [
+                f"sha256:{hashlib.sha256(content[start : start + 10]).hexdigest()}"
+                for start in (0, 10, 20)
+            ],
+        )
 
     def test_preprocessed_once(self) -> None:
         """preprocess sees each chunk once, before its test, and again when it starts over."""
