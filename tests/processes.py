@@ -56,6 +56,7 @@ class Running(ProcessProtocol):
         self.ended: Deferred[Ended] = Deferred()
         self._written: dict[int, bytes] = {1: b"", 2: b""}
         environment = {**os.environ, "PYTHONPATH": str(_ROOT), "TOKEN": "in the environment"}
+        environment.pop("PYTHONUNBUFFERED", None)  # what is still in a buffer at the end counts
         reactor.spawnProcess(self, arguments[0], arguments, env=environment, path=str(folder))
         case.addCleanup(self._kill)
 

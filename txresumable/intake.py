@@ -140,7 +140,12 @@ class Intake:
             count = min(BATCH, len(self._queue))
             batch = self._batch = [self._queue.popleft() for _ in range(count)]
             groups = [self._groups_of.popleft() for _ in range(count)]
-            looks = await self._opener.look([file._source for file in batch])
+            try:
+                looks = await self._opener.look([file._source for file in batch])
+            except CancelledError:
+                raise
+            except Exception:  # no thread could be started
+                looks = [Failure()] * count
             names = [self._name(file, look) for file, look in zip(batch, looks, strict=True)]
             starved = False
             for file, group, name in zip(batch, groups, names, strict=True):

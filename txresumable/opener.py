@@ -55,6 +55,7 @@ class Opener:
         for other in batch[1:]:
             self._opening[other] = []
         opened = run_in_thread(self._reactor, _all, [each._source.open for each in batch])
+        opened.addErrback(lambda failure: [failure] * len(batch))  # no thread could be started
         opened.addCallback(self._opened, batch)
         return waiting
 

@@ -41,6 +41,11 @@ class _Log:
         self._say(formatEvent(event))
 
 
+def _begin_logging(observers: Sequence[ILogObserver]) -> None:
+    # What is printed goes where it always goes, and is there in the end.
+    globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
+
+
 class Session:
     """
     Uploads files and says how it goes.
@@ -58,7 +63,7 @@ class Session:
         output: TextIO | None = None,
         errors: TextIO | None = None,
         on_signals: Callable[[Any, Callable[[int], object]], object] = on_signals,
-        begin_logging: Callable[[Any], object] = globalLogBeginner.beginLoggingTo,
+        begin_logging: Callable[[Any], object] = _begin_logging,
     ) -> None:
         """
         :param options: of :class:`~txresumable.uploader.Resumable`, with its ``target``.

@@ -24,8 +24,9 @@ def run_in_thread(reactor: Any, work: Callable[..., _T], *args: Any) -> Deferred
     :param work: what to do.
     :param args: with what.
     :returns: a Deferred that fires in the reactor thread with what ``work`` returned, or fails as
-        it raised.  Cancelling it does not stop the work, only the waiting.
+        it raised, and with :exc:`RuntimeError` if no thread can be started.  Cancelling it does
+        not stop the work, only the waiting.
     """
     if not IReactorThreads.providedBy(reactor):
         return maybeDeferred(work, *args)
-    return deferToThreadPool(reactor, reactor.getThreadPool(), work, *args)
+    return maybeDeferred(deferToThreadPool, reactor, reactor.getThreadPool(), work, *args)
