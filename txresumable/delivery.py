@@ -4,7 +4,8 @@ One attempt at one chunk: test, read, send, judge.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,8 @@ from .limiter import RateLimiter
 from .opener import AHEAD, Opener
 from .options import Options, check_headers, query_pairs
 from .protocol import Verdict, classify, parse_ranges, without_query
-from .rendering import ChunkFacts, FileFacts, Rendering, Template
-from .source import BytesSource, Source
+from .rendering import ChunkFacts, FileFacts, Rendering, RequestHead, Template
+from .source import BytesSource
 from .transport import Answer, Transport
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Delivery:
         self._transport = transport
         self._opener = opener
         self._queue = queue
-        self._limiter = limiter
+        self._make_body = partial(ChunkBody, read_later=opener.read, limiter=limiter)
         self.use(options)
 
     def use(self, options: Options) -> None:
@@ -237,11 +238,11 @@ class Delivery:
         query, headers = self._query, self._headers
         assert isinstance(target, str) and query is not None and headers is not None
         try:
-            start, end = file._course.layout.range(offset)
+            start, end = span = file._course.layout.range(offset)
             facts = ChunkFacts(offset + 1, end - start, "")
             url = plan.template.upload_url(target, facts, query)
             head = plan.template.upload(url, facts, query)
-            body = self._body(file, offset, head.head, head.tail)
+            body = self._body(file, offset, span, head)
             posting = self._transport.exchange(method, url, headers, head.content_type, body)
         except Exception:
             return fail()
@@ -258,6 +259,7 @@ class Delivery:
 
     async def _upload(self, file: ResumableFile, offset: int, facts: ChunkFacts) -> Result:
         options, plan = self._options, file._course.plan
+        span = file._set_out().layout.range(offset)
         asked_again = stale = False
         while True:
             query = self._query
@@ -272,9 +274,9 @@ class Delivery:
             if headers is None:
                 headers = await self._custom_headers(file, offset)
             if options.chunk_format == "base64":
-                body = await self._encoded_body(file, offset, head.head, head.tail)
+                body = await self._encoded_body(file, span, head)
             else:
-                body = self._body(file, offset, head.head, head.tail)
+                body = self._body(file, offset, span, head)
             self._still_wanted(file, offset)
             plan.tested.discard(offset)
             try:
@@ -301,49 +303,31 @@ class Delivery:
                 continue
             return self._judge(answer, url, offset, plan)
 
-    def _body(self, file: ResumableFile, offset: int, head: bytes, tail: bytes) -> ChunkBody:
-        start, end = file._set_out().layout.range(offset)
+    def _body(
+        self, file: ResumableFile, offset: int, span: tuple[int, int], head: RequestHead
+    ) -> ChunkBody:
+        start, end = span
         progress = None
         if end - start > PIECE:
 
             def progress(loaded: int) -> None:
                 file._progress(offset, loaded)
 
-        return self._make_body(head, file._source, start, end, tail, progress)
+        return self._make_body(head.head, file._source, start, end, head.tail, progress=progress)
 
     async def _encoded_body(
-        self, file: ResumableFile, offset: int, head: bytes, tail: bytes
+        self, file: ResumableFile, span: tuple[int, int], head: RequestHead
     ) -> ChunkBody:
         """A body for a chunk that is not sent as it is: base64."""
         source: Any = file._source
-        start, end = file._set_out().layout.range(offset)
+        start, end = span
         data = source.read_now(start, end - start)
         if data is None:
             data = await self._opener.read(source, start, end - start)
         source.check()
         encoded = self._rendering.encode_chunk(data)
         source = BytesSource(file.file_name, encoded)
-        return self._make_body(head, source, 0, len(encoded), tail, None)
-
-    def _make_body(
-        self,
-        head: bytes,
-        source: Source,
-        start: int,
-        end: int,
-        tail: bytes,
-        progress: Callable[[int], object] | None,
-    ) -> ChunkBody:
-        return ChunkBody(
-            head,
-            source,
-            start,
-            end,
-            tail,
-            read_later=self._opener.read,
-            progress=progress,
-            limiter=self._limiter,
-        )
+        return self._make_body(head.head, source, 0, len(encoded), head.tail)
 
     # Hooks -------------------------------------------------------------------------------------
 

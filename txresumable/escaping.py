@@ -114,16 +114,21 @@ def form_file_name(text: str) -> bytes:
 
 
 @lru_cache(maxsize=128)
+def fold_newlines(text: str) -> str:
+    """Text with its line ends as browsers write them in forms, though not in URLs."""
+    return _NEWLINES.sub("\r\n", text)
+
+
 def form_name(text: str) -> bytes:
     """The name of a part: as a file name, but with the newlines of a value."""
-    return form_file_name(_NEWLINES.sub("\r\n", text))
+    return form_file_name(fold_newlines(text))
 
 
 def form_value(text: str) -> bytes:
     """The content of a part that is no file: lines end as in a mail."""
     if text.isascii() and text.isprintable():
         return text.encode()
-    return _NEWLINES.sub("\r\n", _scalars(text)).encode()
+    return fold_newlines(_scalars(text)).encode()
 
 
 def joinable(target: str) -> str:

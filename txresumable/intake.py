@@ -104,8 +104,6 @@ class Intake:
         if self._running is None:
             running = self._running = Deferred.fromCoroutine(self._run())
             running.addCallbacks(self._idle, self._stopped)
-            if running.called:
-                self._running = None
 
     def close(self) -> None:
         """Take nothing more in."""

@@ -12,14 +12,12 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.internet.defer import CancelledError
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.trial.unittest import TestCase
 
 from tests.processes import Running
 from txresumable import Resumable, ResumableChunk
@@ -28,7 +26,7 @@ from txresumable.identifiers import resumable_js
 from .browser import Browser, Job
 from .install import BROWSER, NODE, is_installed
 from .recording import RecordingReceiver, stored
-from .scenarios import AWKWARD_NAME, KIB, is_required
+from .scenarios import AWKWARD_NAME, KIB, folder_for, require
 
 __all__ = [
     "EVERY",
@@ -71,12 +69,8 @@ class ClientTestCase(TestCase):
             if not is_installed(part):
                 flag = " --browser" if part == BROWSER else ""
                 reason = f"{part} is not installed: run python -m tests.interop.install{flag}"
-                if is_required():
-                    self.fail(reason)
-                raise SkipTest(reason)
-        self.folder = Path(self.mktemp()).resolve()
-        self.folder.mkdir(parents=True)
-        self.addCleanup(shutil.rmtree, self.folder)
+                require(self, reason)
+        self.folder = folder_for(self)
 
     def receiver(self, **options: Any) -> RecordingReceiver:
         """Our receiver, in this process."""

@@ -33,6 +33,27 @@ def is_required() -> bool:
     return os.environ.get("INTEROP_REQUIRED") == "1"
 
 
+def require(case: TestCase, missing: str | None) -> None:
+    """
+    Skip a test that needs what is not installed, or fail it where CI runs these tests.
+
+    :param case: the test.
+    :param missing: why it cannot run, if it cannot.
+    """
+    if missing is not None:
+        if is_required():
+            case.fail(missing)
+        raise SkipTest(missing)
+
+
+def folder_for(case: TestCase) -> Path:
+    """A folder for a test, gone after it."""
+    folder = Path(case.mktemp()).resolve()
+    folder.mkdir(parents=True)
+    case.addCleanup(shutil.rmtree, folder)
+    return folder
+
+
 class ReceiverTestCase(TestCase):
     """
     A receiver for each test.
@@ -50,14 +71,8 @@ class ReceiverTestCase(TestCase):
     server: RunningReceiver
 
     async def setUp(self) -> None:
-        reason = why_not(self.receiver)
-        if reason is not None:
-            if is_required():
-                self.fail(reason)
-            raise SkipTest(reason)
-        self.folder = Path(self.mktemp()).resolve()
-        self.folder.mkdir(parents=True)
-        self.addCleanup(shutil.rmtree, self.folder)
+        require(self, why_not(self.receiver))
+        self.folder = folder_for(self)
         await self.start_server()
 
     async def start_server(self) -> None:

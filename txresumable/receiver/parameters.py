@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from attrs import field, frozen
 
 from ..chunks import ChunkLayout, chunk_count
+from ..escaping import fold_newlines
 from ..protocol import ParameterNames
 from .reply import Refused
 
@@ -23,7 +24,6 @@ MAX_CHUNKS = 4 * 1024 * 1024
 
 _NUMBER = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
 _CHECKSUM = re.compile(r"sha256:([0-9a-f]{64})\Z", re.ASCII | re.IGNORECASE)
-_NEWLINES = re.compile("\r\n|\r|\n")
 
 
 @frozen(kw_only=True)
@@ -125,7 +125,7 @@ def merged(
             continue
         if name not in found:
             found[name] = value
-        elif _NEWLINES.sub("\n", found[name]) != _NEWLINES.sub("\n", value):
+        elif fold_newlines(found[name]) != fold_newlines(value):
             raise Refused(400, f"{name} is given twice with different values")
     return found
 

@@ -4,7 +4,6 @@ A receiver that keeps what it gets in memory, and answers as it is told to.
 
 from __future__ import annotations
 
-import re
 from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -14,13 +13,12 @@ from itertools import groupby
 from attrs import define, field, frozen
 
 from ..chunks import chunk_count
+from ..escaping import fold_newlines
 from ..protocol import ParameterNames
 from .client import FakeClient
 from .request import FakeResponse, SentRequest
 
 __all__ = ["Reply", "ScriptedReceiver", "StoredFile"]
-
-_NEWLINES = re.compile("\r\n|\r|\n")
 
 
 @frozen
@@ -171,7 +169,7 @@ class ScriptedReceiver(FakeClient):
     def _store(self, request: SentRequest) -> Reply:
         names, in_url, in_body = self.names, dict(request.query), request.fields
         both = in_url.keys() & in_body.keys()
-        if any(_folded(in_url[name]) != _folded(in_body[name]) for name in both):
+        if any(fold_newlines(in_url[name]) != fold_newlines(in_body[name]) for name in both):
             raise ValueError("URL and body disagree")
         parameters = {**in_body, **in_url}
         content = _decoded(request)
@@ -216,11 +214,6 @@ class ScriptedReceiver(FakeClient):
             return Reply(200, b'{"status":"stored"}', headers)
         digest = f"sha256:{sha256(file.content).hexdigest()}"
         return Reply(200, b'{"status":"complete"}', {**headers, "Resumable-File-Checksum": digest})
-
-
-def _folded(value: str) -> str:
-    """A value with its line ends as browsers write them in bodies, though not in URLs."""
-    return _NEWLINES.sub("\r\n", value)
 
 
 def _counts(file: StoredFile) -> set[int]:
