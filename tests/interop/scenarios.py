@@ -191,8 +191,13 @@ class Uploads(ReceiverTestCase):
         self.assertEqual(list(self.server.stored().values()), [digest])
 
     async def interrupted_upload(self, path: Path, after: int) -> None:
-        """Cancel an upload when a number of its chunks are stored, and stop the receiver."""
-        uploader = self.uploader(chunk_size=16 * KIB)
+        """
+        Cancel an upload when a number of its chunks are stored, and stop the receiver.
+
+        One chunk at a time, so that none is under way when the receiver ends: most of them write a
+        chunk in its place, and take what they had written of it for the whole when they are back.
+        """
+        uploader = self.uploader(chunk_size=16 * KIB, simultaneous_uploads=1)
         upload = uploader.add_file(path)
         stored: list[ResumableChunk] = []
 
@@ -205,6 +210,7 @@ class Uploads(ReceiverTestCase):
         await self.assertFailure(upload, CancelledError)
         await uploader.close()
         await self.server.stop()
+        self.assertEqual(dict(self.server.requests("POST")), dict.fromkeys(range(1, after + 1), 1))
 
 
 class RememberedUploads(Uploads):
