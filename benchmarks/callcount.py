@@ -62,7 +62,7 @@ class AnsweringSocket:
         self._reactor = reactor
         self._left = 0
 
-    def sendmsg(self, parts: Sequence[bytes]) -> int:
+    def sendmsg(self, parts: Sequence[bytes], _: object = (), flags: int = 0) -> int:
         """Take bytes: the first of a request hold its head."""
         size = sum(map(len, parts))
         if self._left == 0:

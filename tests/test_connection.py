@@ -4,6 +4,7 @@ Bodies on their way to the kernel, which takes as much as it likes.
 
 from __future__ import annotations
 
+import socket
 from collections import deque
 from random import Random
 from typing import Any
@@ -35,22 +36,28 @@ class Socket:
 
     :ivar taken: how many bytes each call takes, the first one first; then everything.
     :ivar arrived: what was taken.
+    :ivar calls: how many bytes each call took, and its flags.
     :ivar broken: whether the peer is gone.
     """
 
     def __init__(self, taken: list[int]) -> None:
         self.taken = deque(taken)
         self.arrived = bytearray()
+        self.calls: list[tuple[int, int]] = []
         self.broken = False
 
-    def sendmsg(self, parts: list[bytes]) -> int:
-        return self.send(b"".join(parts))
+    def sendmsg(self, parts: list[bytes], _: object = (), flags: int = 0) -> int:
+        size = self.send(b"".join(parts))
+        self.calls.append((size, flags))
+        return size
 
     def send(self, data: bytes) -> int:
         if self.broken:
             raise ConnectionResetError(104, "the peer is gone")
+        if not data:
+            return 0
         size = min(self.taken.popleft(), len(data)) if self.taken else len(data)
-        if size == FULL and len(data):
+        if size == FULL:
             raise BlockingIOError(11, "it is full")
         self.arrived += bytes(data)[:size]
         return size
@@ -169,13 +176,18 @@ class DirectTests(SynchronousTestCase):
         self.assertTrue(rig.connection.usable)
 
     def test_one_call(self) -> None:
-        """A chunk of 1 MiB, its head and its tail are one call where the kernel takes them."""
+        """The body of a chunk of 1 MiB is one call, after the head, which waits for it."""
         rig = Rig([])
-        rig.socket.taken.extend([10 * MOST])
         rig.send(BytesSource("a", bytes(MOST)), MOST)
-        self.assertEqual(len(rig.socket.taken), 0)
-        self.assertEqual(len(rig.socket.arrived), len(HEAD) + MOST + 12)
+        more = getattr(socket, "MSG_MORE", 0)
+        self.assertEqual(rig.socket.calls, [(len(HEAD), more), (MOST + 12, 0)])
         self.assertEqual(rig.reactor.writers, set())
+
+    def test_a_small_chunk(self) -> None:
+        """A request that is small is one call, head and all."""
+        rig = Rig([])
+        rig.send(BytesSource("a", bytes(PIECE)), PIECE)
+        self.assertEqual(rig.socket.calls, [(len(HEAD) + PIECE + 12, 0)])
 
     def test_turns(self) -> None:
         """A kernel that takes everything does not keep other connections from their turn."""
@@ -188,7 +200,7 @@ class DirectTests(SynchronousTestCase):
 
     def test_a_slow_line(self) -> None:
         """Where the kernel takes little at a time, not much more than that is read."""
-        rig = Rig([40_000, FULL] * 200)
+        rig = Rig([len(HEAD)] + [40_000] * 200)
         source = Counted("a", bytes(4 * MOST))
         rig.send(source, 4 * MOST)
         for _ in range(100):
@@ -199,7 +211,7 @@ class DirectTests(SynchronousTestCase):
 
     def test_an_answer_ends_the_sending(self) -> None:
         """Nothing is sent after an answer that came early, and nothing waits."""
-        rig = Rig([300_000, FULL])
+        rig = Rig([len(HEAD), 300_000, FULL])
         rig.send(BytesSource("a", bytes(MOST)), MOST)
         sent = len(rig.socket.arrived)
         rig.connection.dataReceived(OK)
@@ -209,7 +221,7 @@ class DirectTests(SynchronousTestCase):
 
     def test_a_broken_connection(self) -> None:
         """A connection that breaks while a chunk is offered fails the request."""
-        rig = Rig([300_000, FULL])
+        rig = Rig([len(HEAD), 300_000, FULL])
         rig.send(BytesSource("a", bytes(MOST)), MOST)
         rig.socket.broken = True
         rig.finish()
@@ -217,17 +229,17 @@ class DirectTests(SynchronousTestCase):
 
     def test_a_lost_connection(self) -> None:
         """A connection that is lost between two offers stops the body."""
-        rig = Rig([300_000, FULL])
+        rig = Rig([len(HEAD), 300_000, FULL])
         body = rig.send(BytesSource("a", bytes(MOST)), MOST)
         rig.transport.connectionLost(Failure(ConnectionLost()))
         rig.finish()
         body.resumeProducing()
-        self.assertEqual(len(rig.socket.arrived), 300_000)
+        self.assertEqual(len(rig.socket.arrived), len(HEAD) + 300_000)
         self.assertEqual(len(rig.results), 1)
 
     def test_a_source_that_changes(self) -> None:
         """The end of a chunk whose source changed meanwhile is not sent."""
-        rig = Rig([300_000, FULL])
+        rig = Rig([len(HEAD), 300_000, FULL])
         source = Counted("a", bytes(MOST))
         rig.send(source, MOST)
         source.changed = True
@@ -238,7 +250,7 @@ class DirectTests(SynchronousTestCase):
     def test_progress(self) -> None:
         """How much of the chunk was taken is told each time, without its head and its tail."""
         seen: list[int] = []
-        rig = Rig([len(HEAD) + 6 + 300_000, FULL])
+        rig = Rig([len(HEAD), 6 + 300_000, FULL])
         rig.send(BytesSource("a", bytes(MOST)), MOST, progress=seen.append)
         rig.finish()
         self.assertEqual(seen[0], 300_000)

@@ -15,6 +15,7 @@ import os
 import stat
 import threading
 from abc import ABC, abstractmethod
+from mmap import mmap
 from typing import IO, Any
 
 from twisted.python.filepath import FilePath
@@ -29,8 +30,9 @@ _OPEN |= getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
 
-# Where glance() reads to: used in the reactor thread only, and only until the next call.
-_scratch = memoryview(bytearray(1024 * 1024))
+# Where glance() reads to: used in the reactor thread only, and only until the next call.  It begins
+# where a page begins, so that the kernel copies pages to it twice as fast as to any other place.
+_scratch = memoryview(mmap(-1, 1024 * 1024))
 
 
 class Source(ABC):
