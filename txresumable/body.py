@@ -34,8 +34,8 @@ class ChunkBody:
     ``appetite`` says how many bytes are worth reading, its ``offer`` how many it took, and when
     it has no appetite it calls :meth:`resumeProducing` later.
 
-    The source is checked before the first byte is read and before the last piece is sent, so that
-    a body with bytes of two contents is never complete.
+    The source is checked before the last piece is sent, so that a body with bytes of two contents
+    is never complete, and before the first one unless that is the last.
 
     :ivar length: bytes in all.
     :ivar failure: why the source could not be sent, or :data:`None`.
@@ -112,9 +112,10 @@ class ChunkBody:
         self._at = 0
         self._pausing = False
         try:
-            self._source.check()
             size = self._end - self._start
-            if size <= PIECE and self._limiter is None:
+            if size > PIECE or self._limiter is not None:
+                self._source.check()
+            else:
                 piece = self._source.glance(self._start, size)
                 if len(piece) == size:
                     self._hand_over(piece)

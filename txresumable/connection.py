@@ -317,9 +317,9 @@ class HTTPConnection(Protocol):
         assert waiting is not None
         reply = self._reader.finish()
         keep = self._reader.keep and not self._reader.buffer and not self._lost
-        self._reset(None)
         self.idle_since = self._seconds()
         if not keep:
+            self._reset(None)
             self.abort()
         waiting.callback(reply)
 

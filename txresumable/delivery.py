@@ -7,9 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred, fail
 
 from .body import PIECE, ChunkBody
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Delivery", "Plan", "Result"]
 
 
-@frozen
-class Result:
+class Result(NamedTuple):
     """
     How an attempt ended.
 

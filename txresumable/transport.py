@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from http.cookiejar import Cookie, CookieJar
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
-from attrs import frozen
 from hyperlink import EncodedURL
 from treq.client import HTTPClient
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
@@ -48,8 +47,7 @@ _STANDARD = {
 }
 
 
-@frozen
-class Answer:
+class Answer(NamedTuple):
     """
     What a server answered.
 
@@ -192,7 +190,51 @@ class Transport:
         if fresh and self._agent is not None:
             self._agent.drop_idle(url.encode("ascii"))
         written = self._written(headers, content_type)
-        return _Exchange(self, method, url, written, body, again).start()
+        asked = self._ask(method, url, written, body, again)
+        if self.chunk_timeout is not None:
+            asked.addTimeout(self.chunk_timeout, self.clock, _overdue)
+        return asked
+
+    def _ask(
+        self, method: str, url: str, headers: Headers, body: ChunkBody | None, again: bool
+    ) -> Deferred[Answer]:
+        asking: Deferred[Any]
+        if not self.own:
+            asking = _Exchange(self, method, url, headers, body).start()
+            return asking.addErrback(self._unanswered, method, url, headers, body, again)
+        try:
+            asking = self.client.request(
+                method,
+                _ReadyURL(url),
+                headers=headers,
+                data=body,
+                cookies=None if self.cookies else self._cookies,
+                allow_redirects=False,
+                unbuffered=True,
+                reactor=self.reactor,
+            )
+        except Exception:
+            asking = fail()
+        return asking.addCallbacks(
+            _answered, self._unanswered, errbackArgs=(method, url, headers, body, again)
+        )
+
+    def _unanswered(
+        self,
+        failure: Failure,
+        method: str,
+        url: str,
+        headers: Headers,
+        body: ChunkBody | None,
+        again: bool,
+    ) -> Any:
+        if failure.check(CancelledError):
+            return failure
+        if body is not None and body.failure is not None:
+            return body.failure
+        if again and failure.check(StaleConnection):
+            return self._ask(method, url, headers, body, False)
+        return Failure(_transport_error(failure))
 
     def _written(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
         key = (content_type, *headers.items())
@@ -239,24 +281,19 @@ def _check_url(url: object) -> None:
         raise InvalidOption("target", shown, "must give URLs that are encoded")
 
 
-class _Exchange:
-    """One request, with its limits and its one free retry."""
+def _answered(response: Any) -> Answer:
+    reply: Reply = response.original
+    return Answer(reply.code, reply.body, reply.headers)
 
-    __slots__ = (
-        "_again",
-        "_body",
-        "_collector",
-        "_ended_by",
-        "_headers",
-        "_limit",
-        "_method",
-        "_moved",
-        "_request",
-        "_result",
-        "_transport",
-        "_url",
-        "_watch",
-    )
+
+def _overdue(_: object, limit: float) -> NoReturn:
+    raise ChunkTimeout(f"no answer within {limit:g} s (chunk_timeout)")
+
+
+class _Exchange:
+    """
+    One request by a client of the user's, which nobody but this watches over.
+    """
 
     def __init__(
         self,
@@ -265,56 +302,37 @@ class _Exchange:
         url: str,
         headers: Headers,
         body: ChunkBody | None,
-        again: bool,
     ) -> None:
         self._transport = transport
         self._method = method
         self._url = url
         self._headers = headers
         self._body = body
-        self._again = again
         self._ended_by: Failure | None = None
         self._collector: _Collector | None = None
-        self._limit: Any = None
         self._watch: Any = None
         self._moved = 0.0
         self._request: Any = None
         self._result: Deferred[Answer] = Deferred(self._cancel)
 
     def start(self) -> Deferred[Answer]:
-        transport, result = self._transport, self._result
-        if transport.chunk_timeout is not None:
-            self._limit = transport.clock.callLater(transport.chunk_timeout, self._overdue)
-        if not transport.own:
-            self._move()
-            self._look()
+        self._move()
+        self._look()
         self._send()
-        return result
+        return self._result
 
     def _send(self) -> None:
         transport = self._transport
         try:
-            if transport.own:
-                request = transport.client.request(
-                    self._method,
-                    _ReadyURL(self._url),
-                    headers=self._headers,
-                    data=self._body,
-                    cookies=None if transport.cookies else transport._cookies,
-                    allow_redirects=False,
-                    unbuffered=True,
-                    reactor=transport.reactor,
-                )
-            else:
-                request = transport.client.request(
-                    self._method,
-                    self._url,
-                    headers=self._headers.copy(),
-                    data=self._body,
-                    allow_redirects=False,
-                    unbuffered=True,
-                    reactor=transport.reactor,
-                )
+            request = transport.client.request(
+                self._method,
+                self._url,
+                headers=self._headers.copy(),
+                data=self._body,
+                allow_redirects=False,
+                unbuffered=True,
+                reactor=transport.reactor,
+            )
         except Exception:
             self._failed(Failure())
             return
@@ -322,10 +340,6 @@ class _Exchange:
         request.addCallbacks(self._answered, self._failed)
 
     def _answered(self, response: Any) -> None:
-        if self._transport.own:
-            reply: Reply = response.original
-            self._end(Answer(reply.code, reply.body, reply.headers))
-            return
         self._move()
         coding = response.headers.getRawHeaders("content-encoding") or []
         self._collector = collector = _Collector(partial(self._read, response))
@@ -341,21 +355,11 @@ class _Exchange:
             self._end(Failure(ConnectionBroken("the connection ended within the answer")))
 
     def _failed(self, failure: Failure) -> None:
-        body = self._body
-        if self._ended_by is not None:
-            self._end(self._ended_by)
-        elif body is not None and body.failure is not None:
-            self._end(body.failure)
-        elif failure.check(StaleConnection) and self._again:
-            self._again = False
-            self._send()
-        else:
-            self._end(Failure(_transport_error(failure)))
+        self._end(self._ended_by or failure)
 
     def _end(self, result: Answer | Failure) -> None:
-        for timer in (self._limit, self._watch):
-            if timer is not None and timer.active():
-                timer.cancel()
+        if self._watch is not None and self._watch.active():
+            self._watch.cancel()
         request, self._request = self._request, None
         if not self._result.called:
             self._result.callback(result)
@@ -365,10 +369,6 @@ class _Exchange:
 
     def _cancel(self, _: Deferred[Answer]) -> None:
         self._end_by(Failure(CancelledError()))
-
-    def _overdue(self) -> None:
-        limit = self._transport.chunk_timeout
-        self._end_by(Failure(ChunkTimeout(f"no answer within {limit:g} s (chunk_timeout)")))
 
     def _end_by(self, failure: Failure) -> None:
         """Stop what is under way, and only then say why."""
@@ -383,8 +383,6 @@ class _Exchange:
         if body is not None:
             body.stopProducing()
         self._end(failure)
-
-    # A client of the user's has no watch over it but this one.
 
     def _move(self) -> None:
         self._moved = self._transport.clock.seconds()
