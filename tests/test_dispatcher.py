@@ -279,17 +279,17 @@ class TellingTests(UploaderTestCase):
 
     def test_no_descriptors(self) -> None:
         """A file that cannot be opened for want of descriptors waits a second, and for free."""
-        path, original, tries = self.file(b"x" * 10), PathSource.open, []
+        path, original, tries = self.file(b"x" * 10), PathSource._open, []
 
-        def open_or_not(source: PathSource) -> None:
+        def open_or_not(source: PathSource) -> Any:
             tries.append(self.clock.seconds())
             if len(tries) in (2, 3):
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-            original(source)
+            return original(source)
 
         uploader = self.uploader(test_chunks=False)
         uploader.file_added.register(lambda file: file._source.close())
-        self.patch(PathSource, "open", open_or_not)
+        self.patch(PathSource, "_open", open_or_not)
         upload = uploader.add_file(path)
         for _ in range(8):
             self.clock.advance(0.25)

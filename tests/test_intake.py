@@ -205,14 +205,14 @@ class IntakeTests(UploaderTestCase):
     def test_too_many_open_files(self) -> None:
         """When no more files can be opened, a file waits until they can."""
         path, starved = self.file(b"x"), [True]
-        original = PathSource.open
+        original = PathSource._open
 
-        def open_or_not(source: PathSource) -> None:
+        def open_or_not(source: PathSource) -> Any:
             if starved:
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-            original(source)
+            return original(source)
 
-        self.patch(PathSource, "open", open_or_not)
+        self.patch(PathSource, "_open", open_or_not)
         logged = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         upload = self.uploader(self.receiver).add_file(path)
         self.assertEqual(
@@ -231,7 +231,7 @@ class IntakeTests(UploaderTestCase):
             raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
 
         path = self.file(b"x")
-        self.patch(PathSource, "open", open_not)
+        self.patch(PathSource, "_open", open_not)
         uploader = self.uploader()
         upload = uploader.add_file(path)
         uploader.close()

@@ -586,8 +586,8 @@ class ChecksumTests(UploaderTestCase):
     def test_no_digest_unasked(self) -> None:
         """A file is not read once more for a digest that nobody will compare."""
         opened: list[PathSource] = []
-        original = PathSource.open
-        self.patch(PathSource, "open", lambda source: opened.append(source) or original(source))
+        original = PathSource._open
+        self.patch(PathSource, "_open", lambda source: opened.append(source) or original(source))
         upload = self.uploader(self.receiver).add_file(self.file(b"x" * 20))
         self.successResultOf(upload)
         self.assertEqual(len(opened), 2)  # to look at it, and to send it

@@ -24,7 +24,7 @@ from .opener import Opener, out_of_descriptors
 from .options import Options
 from .rules import check_file
 
-__all__ = ["Group", "Intake", "duplicate"]
+__all__ = ["Intake", "duplicate"]
 
 BATCH = 64
 MOST_CHUNKS = 1 << 27
@@ -36,7 +36,7 @@ _log = Logger()
 
 
 @define(eq=False)
-class Group:
+class _Group:
     """
     Files that were added together.
 
@@ -58,7 +58,7 @@ class Intake:
     :param opener: looks at files.
     :param options: the options in force, asked for each file.
     :param admit: called with a file that is in; may return a Deferred.
-    :param announce: called with a group that is through.
+    :param announce: called when all that came together are through: who is in, and who is not.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Intake:
         opener: Opener,
         options: Callable[[], Options],
         admit: Callable[[ResumableFile], None],
-        announce: Callable[[Group], None],
+        announce: Callable[[list[ResumableFile], list[ResumableFile]], None],
         twin: Callable[[str], ResumableFile | None],
     ) -> None:
         self._clock = clock
@@ -77,7 +77,7 @@ class Intake:
         self._announce = announce
         self._twin = twin
         self._queue: deque[ResumableFile] = deque()
-        self._groups_of: deque[Group | None] = deque()  # as long; nothing for who came alone
+        self._groups_of: deque[_Group | None] = deque()  # as long; nothing for who came alone
         self._batch: list[ResumableFile] = []
         self._running: Deferred[None] | None = None
         self._naming: dict[ResumableFile, Deferred[str]] = {}
@@ -100,7 +100,7 @@ class Intake:
             return
         self._groups += 1
         self._queue.extend(files)
-        self._groups_of.extend(repeat(Group(len(files)) if len(files) > 1 else None, len(files)))
+        self._groups_of.extend(repeat(_Group(len(files)) if len(files) > 1 else None, len(files)))
         if self._running is None:
             running = self._running = Deferred.fromCoroutine(self._run())
             running.addCallbacks(self._idle, self._stopped)
@@ -196,7 +196,7 @@ class Intake:
         finally:
             self._naming.pop(file, None)
 
-    def _conclude(self, file: ResumableFile, group: Group | None, name: Any) -> bool:
+    def _conclude(self, file: ResumableFile, group: _Group | None, name: Any) -> bool:
         """:returns: whether the file must wait until fewer files are open."""
         if file.state is not FileState.ADDED or self._closed or isinstance(name, CancelledError):
             self._through(group)
@@ -221,7 +221,7 @@ class Intake:
             self._through(group, added=file)
         return False
 
-    def _refuse(self, file: ResumableFile, group: Group | None, error: Exception) -> None:
+    def _refuse(self, file: ResumableFile, group: _Group | None, error: Exception) -> None:
         if isinstance(error, FileRejected):
             self.tell(error.rule, file)
         file._end(FileState.FAILED, error)
@@ -239,11 +239,14 @@ class Intake:
 
     def _through(
         self,
-        group: Group | None,
+        group: _Group | None,
         added: ResumableFile | None = None,
         skipped: ResumableFile | None = None,
     ) -> None:
-        group = group or Group(1)
+        if group is None:  # it came alone
+            self._groups -= 1
+            self._announce([added] if added else [], [skipped] if skipped else [])
+            return
         if added is not None:
             group.added.append(added)
         if skipped is not None:
@@ -251,7 +254,7 @@ class Intake:
         group.remaining -= 1
         if not group.remaining:
             self._groups -= 1
-            self._announce(group)
+            self._announce(group.added, group.skipped)
 
 
 def duplicate(file: ResumableFile, twin: ResumableFile) -> FileRejected:

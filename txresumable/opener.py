@@ -89,7 +89,7 @@ class Opener:
 
         :returns: a Deferred that fires with a fingerprint or a Failure for each.
         """
-        return run_in_thread(self._reactor, _all, [_Look(source) for source in sources])
+        return run_in_thread(self._reactor, _all, [source.look for source in sources])
 
     def digest_closed(self, source: Source, size: int) -> Deferred[str]:
         """
@@ -98,20 +98,6 @@ class Opener:
         :returns: a Deferred that fires with it as hexadecimal and fails as reading failed.
         """
         return run_in_thread(self._reactor, _digest_closed, source, size)
-
-
-class _Look:
-    """To look at a source that is closed."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    def __call__(self) -> Any:
-        self._source.open()
-        try:
-            return self._source.look()
-        finally:
-            self._source.close()
 
 
 def _all(works: list[Callable[[], _T]]) -> list[_T | Failure]:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from operator import itemgetter
 from secrets import token_hex
 from typing import NamedTuple
 
@@ -239,8 +241,8 @@ class Template:
     def __init__(self, rendering: Rendering, file: FileFacts) -> None:
         self.rendering = rendering
         self.file = file
-        self.boundary = "----txresumable" + token_hex(16)
-        self._filled: dict[str, tuple[_Outline, _Text]] = {}
+        self.boundary = _next_boundary()
+        self._filled: dict[str, tuple[_Outline, _Outline]] = {}
         self._in_url, self._in_form = self._values()
 
     def test_pairs(self, chunk: ChunkFacts, query: Pairs) -> list[str]:
@@ -288,24 +290,39 @@ class Template:
             return outline.fill(values + known)
         filled = self._filled.get(what)
         if filled is None or filled[0] is not outline:
-            filled = self._filled[what] = outline, _Text.cut(outline.fill(_CHUNK_MARKS + known))
-        return filled[1].text(values)
+            filled = self._filled[what] = outline, _Outline(outline.fill(_CHUNK_MARKS + known))
+        return filled[1].fill(values)
 
     def _values(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What is known of the file, by place: as it stands in a URL, and in a form as Latin-1."""
         file = self.file
         texts = (file.type, file.identifier, file.file_name, file.relative_path)
-        in_url = [encode_component(text) for text in texts]
+        name = encode_component(file.file_name)
+        same = file.relative_path is file.file_name
+        path = name if same else encode_component(file.relative_path)
+        in_url = (_encoded_type(file.type), encode_component(file.identifier), name, path)
         # What needs no escape in a URL needs none in a form.
         in_form = [
             text if text is encoded else _latin(form_value(text))
             for text, encoded in zip(texts, in_url, strict=True)
         ]
-        name = file.file_name
-        part_name = name if name is in_url[2] else _latin(form_file_name(name))
+        plain = name is file.file_name
+        part_name = name if plain else _latin(form_file_name(file.file_name))
         part_type = _latin(self.rendering._part_type(file))
         size, total = str(file.size), str(file.total_chunks)
         return (size, *in_url, total), (size, *in_form, total, part_name, part_type, self.boundary)
+
+
+def _boundaries() -> Iterator[str]:
+    """One after the other; random bytes cost less by the dozen."""
+    while True:
+        many = token_hex(16 * 64)
+        for at in range(0, len(many), 32):
+            yield f"----txresumable{many[at : at + 32]}"
+
+
+_next_boundary = _boundaries().__next__
+_encoded_type = lru_cache(maxsize=64)(encode_component)
 
 
 def _latin(content: bytes) -> str:
@@ -333,46 +350,25 @@ PART_NAME, PART_TYPE, BOUNDARY = 9, 10, 11
 
 class _Outline:
     """
-    A text with places for what is known of a file, some of them more than once.
+    A text with places for values, some of them more than once.
     """
 
     __slots__ = ("_format", "_pick")
 
     def __init__(self, text: str) -> None:
         """:param text: with marks for the values."""
-        cut = _Text.cut(text)
-        self._format = "%s".join([constant.replace("%", "%%") for constant in cut.constants])
-        self._pick = cut.places
+        first, *parts = text.split(_MARK)
+        constants = [first, *[part[2:] for part in parts]]
+        self._format = "%s".join([constant.replace("%", "%%") for constant in constants])
+        self._pick = _picker([int(part[:2]) for part in parts])
 
     def fill(self, values: Sequence[str]) -> str:
         """The text with these values, by the number of their place, in it."""
-        return self._format % tuple([values[place] for place in self._pick])
+        return self._format % self._pick(values)
 
 
-class _Text:
-    """
-    A text with places for what is known of a chunk.
-
-    :ivar constants: what stands before, between and after the places.
-    :ivar places: which value belongs into each.
-    """
-
-    __slots__ = ("constants", "places")
-
-    def __init__(self, constants: list[str], places: list[int]) -> None:
-        self.constants = constants
-        self.places = places
-
-    @classmethod
-    def cut(cls, text: str) -> _Text:
-        """A text with marks for the values."""
-        first, *parts = text.split(_MARK)
-        return cls([first, *[part[2:] for part in parts]], [int(part[:2]) for part in parts])
-
-    def text(self, values: Sequence[str]) -> str:
-        """The text with all values in their places."""
-        parts = [self.constants[0]]
-        for place, constant in zip(self.places, self.constants[1:], strict=True):
-            parts.append(values[place])
-            parts.append(constant)
-        return "".join(parts)
+def _picker(places: list[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    """What takes those in these places."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda values: tuple([values[place] for place in places])

@@ -15,6 +15,7 @@ import os
 import stat
 import threading
 from abc import ABC, abstractmethod
+from functools import partial
 from mmap import mmap
 from typing import IO, Any
 
@@ -57,9 +58,17 @@ class Source(ABC):
         """Give back what :meth:`open` took.  Safe to call twice."""
         self.is_open = False
 
-    @abstractmethod
     def look(self) -> Fingerprint:
-        """Size, time and samples of what is open, for later checks.  Blocks."""
+        """Size, time and samples of what is closed, for later checks.  Blocks."""
+        self.open()
+        try:
+            return self._look()
+        finally:
+            self.close()
+
+    @abstractmethod
+    def _look(self) -> Fingerprint:
+        """The same of what is open."""
 
     @abstractmethod
     def check(self) -> None:
@@ -145,13 +154,15 @@ class _DescriptorSource(Source):
     def _fd(self) -> int:
         return self._descriptor.fd
 
-    def look(self) -> Fingerprint:
-        now = os.fstat(self._fd)
+    def _look(self) -> Fingerprint:
+        return self._see(self._fd, os.fstat(self._fd))
+
+    def _see(self, fd: int, now: os.stat_result) -> Fingerprint:
         self._seen = _identity(now)
         self._linked = now.st_nlink > 0  # a temporary file may have no name from the start
-        if not now.st_size and os.pread(self._fd, 1, 0):
+        if not now.st_size and os.pread(fd, 1, 0):
             raise FileRejected(self.path, "regular_file", "it has content but no size")
-        return fingerprint(now.st_size, now.st_mtime_ns, self.read)
+        return fingerprint(now.st_size, now.st_mtime_ns, partial(self._read, fd))
 
     def check(self) -> None:
         now = os.fstat(self._fd)
@@ -177,15 +188,18 @@ class _DescriptorSource(Source):
         return piece[:found]
 
     def read(self, start: int, size: int) -> bytes:
-        pieces = []
         with self._descriptor as fd:
-            while size:
-                piece = os.pread(fd, size, start)
-                if not piece:
-                    raise self._changed(f"it ends at byte {start}")
-                pieces.append(piece)
-                start += len(piece)
-                size -= len(piece)
+            return self._read(fd, start, size)
+
+    def _read(self, fd: int, start: int, size: int) -> bytes:
+        pieces = []
+        while size:
+            piece = os.pread(fd, size, start)
+            if not piece:
+                raise self._changed(f"it ends at byte {start}")
+            pieces.append(piece)
+            start += len(piece)
+            size -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
@@ -196,7 +210,18 @@ class PathSource(_DescriptorSource):
 
     __slots__ = ()
 
+    def look(self) -> Fingerprint:
+        fd, now = self._open()
+        try:
+            return self._see(fd, now)
+        finally:
+            os.close(fd)
+
     def open(self) -> None:
+        self._descriptor = _Descriptor(self._open()[0])
+        self.is_open = True
+
+    def _open(self) -> tuple[int, os.stat_result]:
         fd = os.open(self.path, _OPEN)
         try:
             now = os.fstat(fd)
@@ -209,8 +234,7 @@ class PathSource(_DescriptorSource):
         except BaseException:
             os.close(fd)
             raise
-        self._descriptor = _Descriptor(fd)
-        self.is_open = True
+        return fd, now
 
     def close(self) -> None:
         if self.is_open:
@@ -246,7 +270,7 @@ class FileObjectSource(Source):
         self._lock = threading.Lock()
         self._size = 0
 
-    def look(self) -> Fingerprint:
+    def _look(self) -> Fingerprint:
         self._size = self._length()
         return fingerprint(self._size, None, self.read)
 
@@ -294,7 +318,7 @@ class BytesSource(Source):
         super().__init__(path)
         self._content = memoryview(content)
 
-    def look(self) -> Fingerprint:
+    def _look(self) -> Fingerprint:
         return fingerprint(len(self._content), None, self.read)
 
     def check(self) -> None:

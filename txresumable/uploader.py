@@ -26,7 +26,7 @@ from .errors import (
 )
 from .events import Events
 from .file import FileState, ResumableFile
-from .intake import Group, Intake, duplicate
+from .intake import Intake, duplicate
 from .joined import Joined
 from .limiter import RateLimiter
 from .mediatype import type_of
@@ -268,8 +268,8 @@ class Resumable(Events):
         self._preparing.pop(file, None)
         self._enqueue(file)
 
-    def _announce(self, group: Group) -> None:
-        self._emit("files_added", group.added, group.skipped)
+    def _announce(self, added: list[ResumableFile], skipped: list[ResumableFile]) -> None:
+        self._emit("files_added", added, skipped)
         self._dispatcher.pump()
 
     def _enqueue(self, file: ResumableFile) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import NoReturn
 
 from attrs import frozen
 
@@ -72,5 +73,5 @@ class Unreadable(PathSource):
         super().__init__(path)
         self._error = error
 
-    def open(self) -> None:
+    def _open(self) -> NoReturn:
         raise self._error

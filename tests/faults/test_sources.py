@@ -146,15 +146,15 @@ class ChangeTests(FaultCase):
 
     async def test_unreadable(self) -> None:
         """C17: a disk that fails in mid-file fails that upload with its error, and no other."""
-        original = PathSource.read
+        original = PathSource._read
 
-        def read_now(source: Any, start: int, size: int) -> None:
-            return None
+        def glance(source: Any, start: int, size: int) -> bytes:
+            return b""
 
-        def read(source: Any, start: int, size: int) -> bytes:
+        def read(source: Any, fd: int, start: int, size: int) -> bytes:
             if source.path.endswith("upload.bin") and start >= 2 * MIB:
                 raise OSError(errno.EIO, os.strerror(errno.EIO), source.path)
-            return original(source, start, size)
+            return original(source, fd, start, size)
 
         server = self.serve(Peer.serve_all)
         uploader = self.uploader(server.url, chunk_size=4 * MIB)
@@ -162,8 +162,8 @@ class ChangeTests(FaultCase):
         neighbour = self.neighbour(uploader)
         await neighbour  # looked at, both of them
         other = uploader.add_file(self.file(OLD * 4000, "other.bin"))
-        self.patch(PathSource, "read_now", read_now)
-        self.patch(PathSource, "read", read)
+        self.patch(PathSource, "glance", glance)
+        self.patch(PathSource, "_read", read)
         with contextlib.suppress(OSError):
             await upload  # it may have been quicker
         again = uploader.add_file(self.file(OLD * 4001))
