@@ -26,7 +26,6 @@ from .errors import (
     ConnectFailed,
     ConnectTimeout,
     InvalidOption,
-    MalformedReply,
     StaleConnection,
 )
 from .reply import Reply
@@ -183,8 +182,6 @@ class KeepingAgent:
                     connection.abort()
             elif isinstance(result, Failure) and result.check(StaleConnection):
                 self._drop_idle(origin)  # its siblings were opened and closed with it
-            if type(result) is Reply:
-                return _understood(result)
             return result
 
         return sent.addBoth(over)
@@ -397,14 +394,6 @@ def _connect_error(failure: Failure) -> Exception:
     return tls_error(failure.value) or ConnectFailed(
         f"no connection: {failure.value or type(failure.value).__name__}"
     )
-
-
-def _understood(reply: Reply) -> Reply:
-    """Refuse an answer in an encoding that we did not ask for."""
-    for coding in reply.headers.getRawHeaders(b"content-encoding") or ():
-        if coding.strip().lower() not in (b"", b"identity"):
-            raise MalformedReply(f"its body is encoded as {coding[:40]!r}")
-    return reply
 
 
 def _head(

@@ -314,9 +314,12 @@ class HTTPConnection(Protocol):
 
     def _complete(self) -> None:
         waiting, self._waiting = self._waiting, None
-        assert waiting is not None
-        reply = self._reader.finish()
-        keep = self._reader.keep and not self._reader.buffer and not self._lost
+        reader = self._reader
+        if not reader.over:
+            reader.finish()
+        reply = reader.reply
+        assert waiting is not None and reply is not None
+        keep = reader.keep and not reader.buffer and not self._lost
         self.idle_since = self._seconds()
         if not keep:
             self._reset(None)

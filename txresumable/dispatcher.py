@@ -166,7 +166,7 @@ class Dispatcher:
         file._begin(offset)
         job = _Job(file, offset, self._clock.seconds() if self._adaptive else 0.0)
         self._jobs.setdefault(file, {})[offset] = job
-        if self._principal.file_progress:
+        if self._principal.file_progress.callbacks:
             self._principal._emit("file_progress", file)
         attempt = self._delivery.attempt(file, offset)
         job.attempt = attempt
@@ -259,7 +259,11 @@ class Dispatcher:
         if file._count_stored(offset):
             file.chunks_found += result.found
             heard = self._principal
-            if heard.file_progress or heard.progress or heard.catch_all:
+            if (
+                heard.file_progress.callbacks
+                or heard.progress.callbacks
+                or heard.catch_all.callbacks
+            ):
                 heard._emit("file_progress", file)
             file._tell_stored(offset)
         if file._all_stored and file.state is FileState.READY:

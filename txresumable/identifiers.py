@@ -70,14 +70,9 @@ def safe(file: ResumableFile) -> str:
         the file is not written to.
     """
     look = file.fingerprint
-    parts = (
-        file.relative_path.encode("utf-8", "surrogatepass"),
-        str(look.size).encode(),
-        str(look.mtime_ns).encode(),
-        str(file.chunk_size).encode(),
-        look.sample,
-    )
-    digest = hashlib.sha256(b"".join([b"%d:%b" % (len(part), part) for part in parts]))
+    path = file.relative_path.encode("utf-8", "surrogatepass")
+    facts = f"{look.size} {look.mtime_ns} {file.chunk_size} ".encode()
+    digest = hashlib.sha256(facts + look.sample + path)
     return f"{look.size}-{_short(file.file_name)}-{digest.hexdigest()[:32]}"
 
 

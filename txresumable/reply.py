@@ -140,13 +140,12 @@ class ReplyReader:
         if self.reply is not None or self._read_head():
             self._read_body()
 
-    def finish(self) -> Reply:
-        """The answer, as far as it came."""
+    def finish(self) -> None:
+        """The answer is over, as far as it came."""
         assert self.reply is not None
         self.over = True
         self.reply.body = self._content
         self.reply.length = len(self._content)
-        return self.reply
 
     def _read_head(self) -> bool:
         while True:
@@ -176,7 +175,10 @@ class ReplyReader:
         headers = _fields(lines[1:])
         reply = Reply((b"HTTP", 1, int(status[1])), code, status[3] or b"", headers)
         self._frame(reply, headers)
-        if not self._chunk and not self._bodiless and not headers.hasHeader(b"content-encoding"):
+        for coding in headers.getRawHeaders(b"content-encoding") or ():
+            if coding.strip().lower() not in (b"", b"identity"):  # nobody asked for it
+                raise MalformedReply(f"its body is encoded as {coding[:40]!r}")
+        if not self._chunk and not self._bodiless:
             self._known = _Known(
                 head, reply.version, code, reply.phrase, headers, self.keep, self._left
             )

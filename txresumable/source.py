@@ -150,12 +150,9 @@ class _DescriptorSource(Source):
         self._linked = False
         self._seen: tuple[int, int, int, int] | None = None
 
-    @property
-    def _fd(self) -> int:
-        return self._descriptor.fd
-
     def _look(self) -> Fingerprint:
-        return self._see(self._fd, os.fstat(self._fd))
+        fd = self._descriptor.fd
+        return self._see(fd, os.fstat(fd))
 
     def _see(self, fd: int, now: os.stat_result) -> Fingerprint:
         self._seen = _identity(now)
@@ -165,7 +162,7 @@ class _DescriptorSource(Source):
         return fingerprint(now.st_size, now.st_mtime_ns, partial(self._read, fd))
 
     def check(self) -> None:
-        now = os.fstat(self._fd)
+        now = os.fstat(self._descriptor.fd)
         seen = self._seen
         if seen is None or _identity(now) == seen:
             if self._linked and not now.st_nlink:
@@ -180,7 +177,7 @@ class _DescriptorSource(Source):
             return b""
         piece = _scratch[:size]
         try:
-            found = os.preadv(self._fd, (piece,), start, _NOWAIT)
+            found = os.preadv(self._descriptor.fd, (piece,), start, _NOWAIT)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
                 return b""
@@ -347,7 +344,7 @@ def make_source(what: Any, file_name: str | None) -> tuple[Source, str]:
         if isinstance(what, bytes):
             what = os.fsdecode(what)
     if isinstance(what, (str, os.PathLike)):
-        path = os.fsdecode(os.fspath(what))
+        path = what if type(what) is str else os.fsdecode(os.fspath(what))
         return PathSource(path), file_name or os.path.basename(path) or path
     if isinstance(what, (bytes, bytearray, memoryview)):
         if not file_name:

@@ -246,9 +246,10 @@ class Transport:
         return written
 
     def _write(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
-        given = {name.lower() for name in headers}
+        given = {name.lower() for name in headers} if headers else ()
         lines = [line for name, line in _STANDARD.items() if name not in given]
-        lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
+        if headers:
+            lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
         if content_type is not None and "content-type" not in given:
             lines.append(f"Content-Type: {content_type}\r\n")
         if self.own and not self.cookies:
