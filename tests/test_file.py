@@ -114,7 +114,7 @@ class FileTests(UploaderTestCase):
         self.assertEqual((file.size, file.fingerprint.size, len(file.chunks)), (0, 0, 0))
         self.assertEqual((file.chunks_found, file.reply, file.error), (0, "", None))
         clock.pump([0.5] * 8)
-        self.assertEqual(self.successResultOf(upload).fingerprint.size, 10)
+        self.assertEqual(self.successResultOf(upload).size, 10)
 
     def test_progress(self) -> None:
         """The fraction never falls, and is 1 only when all is stored."""

@@ -41,9 +41,9 @@ class Principal(Protocol):
 
     options: Options
     file_progress: Signal
-    progress: Signal
-    catch_all: Signal
 
+    @property
+    def _hears_progress(self) -> bool: ...
     def _emit(self, name: str, *args: object) -> None: ...
     def _finish(self, file: ResumableFile) -> None: ...
     def _fail(self, file: ResumableFile, error: Exception) -> None: ...
@@ -258,13 +258,8 @@ class Dispatcher:
             file._course.plan.checksum = said or file._course.plan.checksum
         if file._count_stored(offset):
             file.chunks_found += result.found
-            heard = self._principal
-            if (
-                heard.file_progress.callbacks
-                or heard.progress.callbacks
-                or heard.catch_all.callbacks
-            ):
-                heard._emit("file_progress", file)
+            if self._principal._hears_progress:
+                self._principal._emit("file_progress", file)
             file._tell_stored(offset)
         if file._all_stored and file.state is FileState.READY:
             self._principal._finish(file)

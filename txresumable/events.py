@@ -74,6 +74,13 @@ class Events:
         self.chunking_complete = Signal()
         self.catch_all = Signal()
 
+    @property
+    def _hears_progress(self) -> bool:
+        """Whether anybody is told of progress."""
+        return bool(
+            self.file_progress.callbacks or self.progress.callbacks or self.catch_all.callbacks
+        )
+
     def _emit(self, name: str, *args: object) -> None:
         """Tell, and tell what follows from it, as resumable.js does."""
         signal: Signal = getattr(self, name)

@@ -19,7 +19,7 @@ from .chunk import Chunks, ChunkState, ResumableChunk
 from .chunks import ChunkLayout
 from .course import NOWHERE, Course, InHand
 from .errors import ResumableError
-from .identifiers import Fingerprint
+from .identifiers import UNSEEN
 from .observers import Outcome, Signal
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _PENDING, _UPLOADING, _WAITING, _STORED = (state.value for state in ChunkState)
 class Owner(Protocol):
     """What a file asks of the uploader that it belongs to."""
 
-    def chunk_stored(self, chunk: ResumableChunk) -> None: ...
+    def chunk_stored(self, file: ResumableFile, offset: int) -> None: ...
     def file_ended(self, file: ResumableFile) -> None: ...
     def progressed(self, file: ResumableFile) -> None: ...
     def stop(self, file: ResumableFile) -> None: ...
@@ -69,7 +69,7 @@ class ResumableFile:
     :ivar size: bytes; 0 until ``file_added``.
     :ivar chunk_size: the configured size of a chunk in bytes.
     :ivar unique_identifier: what the server knows it by; empty until ``file_added``.
-    :ivar fingerprint: what it looked like when it was added.
+    :ivar fingerprint: what it looks like, for who gives it its identifier; empty after that.
     :ivar state: how far it is.
     :ivar chunks_found: how many of its chunks the server had already, so that they were not sent.
     :ivar reply: the text of the server's answer to its last chunk.
@@ -119,7 +119,7 @@ class ResumableFile:
         self.type = type
         self.chunk_size = chunk_size
         self.unique_identifier = ""
-        self.fingerprint = _UNSEEN
+        self.fingerprint = UNSEEN
         self.state = FileState.ADDED
         self.chunks_found = 0
         self.reply = ""
@@ -378,13 +378,13 @@ class ResumableFile:
             self._tell_stored(offset)
 
     def _tell_stored(self, offset: int) -> None:
-        chunk = ResumableChunk(self, offset)
-        self._fire("chunk_completed", chunk)
-        self._owner.chunk_stored(chunk)
+        if self._signals is not None:
+            self._fire("chunk_completed", ResumableChunk(self, offset))
+        self._owner.chunk_stored(self, offset)
         if self._chunk_outcomes is not None:
             outcome = self._chunk_outcomes.pop(offset, None)
             if outcome is not None:
-                outcome.settle(chunk)
+                outcome.settle(ResumableChunk(self, offset))
         in_hand = self._course.in_hand
         if in_hand is not None:
             in_hand.retries.pop(offset, None)
@@ -441,6 +441,3 @@ class ResumableFile:
     def _fire(self, name: str, *args: object) -> None:
         if self._signals is not None and name in self._signals:
             self._signals[name].fire(*args)
-
-
-_UNSEEN = Fingerprint(0, None, b"")

@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 if TYPE_CHECKING:
     from .file import ResumableFile
 
-__all__ = ["Fingerprint", "content", "fingerprint", "resumable_js", "safe"]
+__all__ = ["UNSEEN", "Fingerprint", "content", "fingerprint", "resumable_js", "safe"]
 
 SAMPLE = 4096
 SAMPLES = 16
@@ -41,6 +41,10 @@ class Fingerprint:
     size: int
     mtime_ns: int | None
     sample: bytes
+
+
+UNSEEN = Fingerprint(0, None, b"")
+"""That of what nobody has looked at."""
 
 
 def fingerprint(size: int, mtime_ns: int | None, read: Callable[[int, int], bytes]) -> Fingerprint:

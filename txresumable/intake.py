@@ -19,7 +19,7 @@ from .chunks import chunk_count
 from .delivery import settled
 from .errors import FileRejected, InvalidOption
 from .file import FileState, ResumableFile
-from .identifiers import Fingerprint
+from .identifiers import UNSEEN, Fingerprint
 from .opener import Opener, out_of_descriptors
 from .options import Options
 from .rules import check_file
@@ -216,7 +216,7 @@ class Intake:
         elif (twin := self._twin(name)) is not None:
             self._refuse(file, group, duplicate(file, twin))
         else:
-            file.unique_identifier = name
+            file.unique_identifier, file.fingerprint = name, UNSEEN
             self._admit(file)
             self._through(group, added=file)
         return False

@@ -142,20 +142,21 @@ _NO_DESCRIPTOR.closing = True
 class _DescriptorSource(Source):
     """A regular file that is open."""
 
-    __slots__ = ("_descriptor", "_linked", "_seen")
+    __slots__ = ("_descriptor", "_linked", "_seen", "_size")
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self._descriptor = _NO_DESCRIPTOR
         self._linked = False
-        self._seen: tuple[int, int, int, int] | None = None
+        self._seen: int | None = None
+        self._size = 0
 
     def _look(self) -> Fingerprint:
         fd = self._descriptor.fd
         return self._see(fd, os.fstat(fd))
 
     def _see(self, fd: int, now: os.stat_result) -> Fingerprint:
-        self._seen = _identity(now)
+        self._seen, self._size = _identity(now), now.st_size
         self._linked = now.st_nlink > 0  # a temporary file may have no name from the start
         if not now.st_size and os.pread(fd, 1, 0):
             raise FileRejected(self.path, "regular_file", "it has content but no size")
@@ -168,8 +169,8 @@ class _DescriptorSource(Source):
             if self._linked and not now.st_nlink:
                 raise self._changed("it was deleted or replaced")
             return
-        if now.st_size != seen[2]:
-            raise self._changed(f"it had {seen[2]} bytes and has {now.st_size}")
+        if now.st_size != self._size:
+            raise self._changed(f"it had {self._size} bytes and has {now.st_size}")
         raise self._changed("it was written to")
 
     def glance(self, start: int, size: int) -> bytes | memoryview:
@@ -375,5 +376,6 @@ def _file_object(what: Any, file_name: str | None) -> tuple[Source, str]:
     return FileObjectSource(file_name, inner), file_name
 
 
-def _identity(now: os.stat_result) -> tuple[int, int, int, int]:
-    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
+def _identity(now: os.stat_result) -> int:
+    """Which file it is, and of when: of many that wait, a number takes a fifth of the memory."""
+    return hash((now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns))

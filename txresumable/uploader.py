@@ -446,11 +446,12 @@ class Resumable(Events):
 
     # What files ask for (file.Owner) -----------------------------------------------------------
 
-    def chunk_stored(self, chunk: ResumableChunk) -> None:
-        self._emit("chunk_completed", chunk.file, chunk)
+    def chunk_stored(self, file: ResumableFile, offset: int) -> None:
+        if self.chunk_completed.callbacks or self.catch_all.callbacks:
+            self._emit("chunk_completed", file, ResumableChunk(file, offset))
 
     def progressed(self, file: ResumableFile) -> None:
-        if not (self.file_progress or self.progress or self.catch_all):
+        if not self._hears_progress:
             return
         now = self._clock.seconds()
         if now >= self._next_progress:
