@@ -34,8 +34,8 @@ class ChunkBody:
     ``appetite`` says how many bytes are worth reading, its ``offer`` how many it took, and when
     it has no appetite it calls :meth:`resumeProducing` later.
 
-    The source is checked before the last piece is sent, so that a body with bytes of two contents
-    is never complete, and before the first one unless that is the last.
+    The source is checked before the first byte is read, and before the last piece is sent, so that
+    a body with bytes of two contents is never complete.
 
     :ivar length: bytes in all.
     :ivar failure: why the source could not be sent, or :data:`None`.
@@ -100,6 +100,26 @@ class ChunkBody:
         self._at = 0
         self._offers = self._pausing = self._pumping = self._moved = False
 
+    def whole(self) -> bytes | None:
+        """
+        All of it, if it is small and at hand; otherwise, or to anyone who does not ask, it is
+        given by :meth:`startProducing`.
+
+        :raises Exception: as the source cannot be read; :attr:`failure` says so, too.
+        """
+        size = self._end - self._start
+        if size > PIECE or self._limiter is not None:
+            return None
+        try:
+            piece = self._source.glance(self._start, size)
+            if len(piece) < size:
+                return None
+            self._source.check()
+        except Exception:  # a file object of the user's may raise anything
+            self.failure = Failure()
+            raise
+        return b"".join((self._head, piece, self._tail))
+
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         """
         Send it all.
@@ -112,16 +132,10 @@ class ChunkBody:
         self._at = 0
         self._pausing = False
         try:
-            size = self._end - self._start
-            if size > PIECE or self._limiter is not None:
-                self._source.check()
-            else:
-                piece = self._source.glance(self._start, size)
-                if len(piece) == size:
-                    self._hand_over(piece)
+            self._source.check()
         except Exception:  # a file object of the user's may raise anything
             self._fail(Failure())
-        if self._at < self.length:
+        else:
             self._pump()
         self._moved = False  # what goes at once is the beginning
         if self.failure is not None:

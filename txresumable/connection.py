@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
+from .body import ChunkBody
 from .errors import ConnectionBroken, MalformedReply, StaleConnection, StallTimeout
 from .reply import LIMIT, Reply, ReplyReader
 from .sendqueue import unsent_bytes
@@ -156,6 +157,16 @@ class HTTPConnection(Protocol):
         return waiting
 
     def _start(self, body: IBodyProducer) -> None:
+        if isinstance(body, ChunkBody):
+            try:
+                whole = body.whole()
+            except Exception:
+                self._unsendable(Failure())
+                return
+            if whole is not None:
+                self._body = None
+                self.write(whole)
+                return
         if body.length > LIMIT * 2:
             self._registered = True
             # What goes straight to the kernel leaves nothing to pause for: what matters is when
