@@ -136,7 +136,7 @@ class Dispatcher:
         Fill free slots.  A token is asked for first, and only then the next chunk; a job that is
         done at once comes back here without recursion.
         """
-        if self._pumping or self.paused:
+        if self._pumping or self.paused or not self.slots.free:
             return
         self._pumping = True
         try:

@@ -248,8 +248,10 @@ class Resumable(Events):
         file.state = FileState.READY
         self._files[file] = None
         self._by_identifier[file.unique_identifier] = file
-        for event in ("chunking_start", "chunking_progress", "chunking_complete", "file_added"):
-            self._emit(event, file, *((1.0,) if event == "chunking_progress" else ()))
+        self._emit("chunking_start", file)
+        self._emit("chunking_progress", file, 1.0)
+        self._emit("chunking_complete", file)
+        self._emit("file_added", file)
         if file.state is not FileState.READY:  # whoever was told has cancelled it
             return
         if self.options.preprocess_file is None:
