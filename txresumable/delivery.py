@@ -131,6 +131,8 @@ class Delivery:
         plan = file._course.plan
         if plan is None:
             plan = file._course.plan = Plan.of(file, self._rendering)
+            if file is self._opener.half_way:
+                self._opener.open_ahead(self._queue.following(AHEAD))
         ready = self._plain and file._source.is_open and offset not in plan.tested
         if ready and not self._needs_test(plan, offset):
             return self._send(file, offset, plan)

@@ -18,8 +18,8 @@ from .threads import run_in_thread
 
 __all__ = ["Opener", "out_of_descriptors"]
 
-AHEAD = 16
-"""How many files are opened with one that is needed now."""
+AHEAD = 32
+"""How many files are open before they are needed, at the most."""
 
 _T = TypeVar("_T")
 
@@ -28,12 +28,14 @@ class Opener:
     """
     Keeps the sources open that are being sent, and those that come next.
 
+    :ivar half_way: with the first chunk of this file it is time to open more.
     :param reactor: its threads open and read.
     """
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._opening: dict[ResumableFile, list[Deferred[None]]] = {}
+        self.half_way: ResumableFile | None = None
 
     def open(self, file: ResumableFile, following: Iterable[ResumableFile]) -> Deferred[None]:
         """
@@ -46,18 +48,33 @@ class Opener:
         waiting: Deferred[None] = Deferred()
         if file in self._opening:
             self._opening[file].append(waiting)
-            return waiting
-        batch = [file]
-        for other in following:
-            if not other._source.is_open and other not in self._opening and other is not file:
-                batch.append(other)
-        self._opening[file] = [waiting]
+        else:
+            self._open([file, *self._closed(following, but=file)], [waiting])
+        return waiting
+
+    def open_ahead(self, following: Iterable[ResumableFile]) -> None:
+        """Open those that are likely to be next, before anybody has to wait for them."""
+        batch = self._closed(following)
+        if batch:
+            self._open(batch, [])
+
+    def _closed(
+        self, files: Iterable[ResumableFile], but: ResumableFile | None = None
+    ) -> list[ResumableFile]:
+        return [
+            file
+            for file in files
+            if not file._source.is_open and file not in self._opening and file is not but
+        ]
+
+    def _open(self, batch: list[ResumableFile], waiting: list[Deferred[None]]) -> None:
+        self._opening[batch[0]] = waiting
         for other in batch[1:]:
             self._opening[other] = []
+        self.half_way = batch[len(batch) // 2]
         opened = run_in_thread(self._reactor, _all, [each._source.open for each in batch])
         opened.addErrback(lambda failure: [failure] * len(batch))  # no thread could be started
         opened.addCallback(self._opened, batch)
-        return waiting
 
     def _opened(self, results: list[Any], batch: list[ResumableFile]) -> None:
         for file, result in zip(batch, results, strict=True):
