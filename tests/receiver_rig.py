@@ -216,7 +216,7 @@ class ClientFile:
     ) -> bytes:
         """An upload of a chunk, or of other bytes in its place."""
         facts = ChunkFacts(number, len(self.chunk(number)), checksum)
-        head = self.template.upload(self.template.upload_url(TARGET, facts, ()), facts, ())
+        head = self.template.upload(TARGET, facts, ())
         data = self.chunk(number) if data is None else data
         if self.rendering.base64:
             data = self.rendering.encode_chunk(data)

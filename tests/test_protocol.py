@@ -215,7 +215,7 @@ class TemplateTests(SynchronousTestCase):
     def test_uploads_have_it_last(self) -> None:
         """And a target with a query is gone on with."""
         template = Template(Rendering(chunk_size=1000), facts())
-        url = template.upload_url("http://h/u?x=1", self.chunk, [("a", "b")])
+        url = template.upload("http://h/u?x=1", self.chunk, [("a", "b")]).url
         self.assertEqual(url, "http://h/u?x=1&" + self.NINE + "&a=b")
 
     def test_numbers_come_first(self) -> None:
@@ -248,16 +248,15 @@ class TemplateTests(SynchronousTestCase):
         template = Template(Rendering(chunk_size=1000), facts())
         query = [("a", "b")]
         for pairs, url in (
-            (template.test_pairs, template.test_url),
-            (template.upload_pairs, template.upload_url),
+            (template.test_pairs, template.test_url("http://h/", self.chunk, query)),
+            (template.upload_pairs, template.upload("http://h/", self.chunk, query).url),
         ):
-            found = pairs(self.chunk, query)
-            self.assertEqual("&".join(found), urlsplit(url("http://h/", self.chunk, query)).query)
+            self.assertEqual("&".join(pairs(self.chunk, query)), urlsplit(url).query)
 
     def test_boundaries(self) -> None:
         """Each file has a boundary of its own, which nothing in it will contain by chance."""
-        boundaries = {Template(Rendering(), facts()).boundary for _ in range(10)}
-        self.assertEqual(len(boundaries), 10)
+        boundaries = {Template(Rendering(), facts()).boundary for _ in range(200)}
+        self.assertEqual(len(boundaries), 200)
         for boundary in boundaries:
             self.assertTrue(re.fullmatch("----txresumable[0-9a-f]{32}", boundary), boundary)
 
@@ -313,7 +312,7 @@ class TemplateTests(SynchronousTestCase):
             )
             fields = rendering.upload_fields(file, self.chunk, query)
             head, tail = rendering.multipart(file, fields, template.boundary)
-            request = template.upload("u", self.chunk, query)
+            request = template.upload_to("u", self.chunk, query)
             self.assertEqual((request.head, request.tail), (head, tail))
             self.assertEqual(len(template._filled), 0 if total == 1 else 2)
 
@@ -324,10 +323,10 @@ class TemplateTests(SynchronousTestCase):
             query = [("n", str(number))]
             for url in (
                 template.test_url("http://h/u", self.chunk, query),
-                template.upload_url("http://h/u", self.chunk, query),
+                template.upload("http://h/u", self.chunk, query).url,
             ):
                 self.assertIn(f"n={number}", url)
-            self.assertIn(b"%d" % number, template.upload("u", self.chunk, query).head)
+            self.assertIn(b"%d" % number, template.upload_to("u", self.chunk, query).head)
         self.assertEqual(len(template._filled), 3)
         self.assertLessEqual(len(template.rendering._outlines), MOST_OUTLINES)
 
@@ -359,7 +358,7 @@ class TemplateTests(SynchronousTestCase):
         """In uploads in its place; in tests it is sent twice."""
         template = Template(Rendering(chunk_size=1000), facts())
         query = [("resumableType", "mine")]
-        url = template.upload_url("http://h/", self.chunk, query)
+        url = template.upload("http://h/", self.chunk, query).url
         self.assertIn("resumableTotalSize=3017&resumableType=mine&resumableIdentifier", url)
         self.assertEqual(url.count("resumableType"), 1)
         self.assertEqual(
@@ -369,7 +368,7 @@ class TemplateTests(SynchronousTestCase):
     def test_multipart(self) -> None:
         """The nine, the custom query, then the chunk with its name and type."""
         template = Template(Rendering(chunk_size=1000), facts('a"\r\nb\\%.bin'))
-        request = template.upload("http://h/", self.chunk, [("k\n", "v\rw")])
+        request = template.upload_to("http://h/", self.chunk, [("k\n", "v\rw")])
         parts = body_of(request.head, b"CHUNK", request.tail, request.content_type)
         self.assertEqual(len(parts), 11)
         self.assertEqual(parts[0].get_payload(), "2")
@@ -381,15 +380,15 @@ class TemplateTests(SynchronousTestCase):
     def test_type_from_file(self) -> None:
         """The part's type is the file's, if that can stand in a header."""
         rendering = Rendering(type_from_file=True)
-        head = Template(rendering, facts(type="text/plain")).upload("u", self.chunk, ()).head
+        head = Template(rendering, facts(type="text/plain")).upload_to("u", self.chunk, ()).head
         self.assertTrue(head.endswith(b"Content-Type: text/plain\r\n\r\n"))
-        head = Template(rendering, facts(type="a\r\nb: c")).upload("u", self.chunk, ()).head
+        head = Template(rendering, facts(type="a\r\nb: c")).upload_to("u", self.chunk, ()).head
         self.assertTrue(head.endswith(b"Content-Type: application/octet-stream\r\n\r\n"))
 
     def test_octet(self) -> None:
         """The body is the bare chunk; the parameters are in the URL."""
         template = Template(Rendering(octet=True, chunk_size=1000), facts())
-        request = template.upload(template.upload_url("http://h/", self.chunk, ()), self.chunk, ())
+        request = template.upload("http://h/", self.chunk, ())
         self.assertEqual((request.head, request.tail), (b"", b""))
         self.assertEqual(request.content_type, "application/octet-stream")
         self.assertEqual(request.url, "http://h/?" + self.NINE)
@@ -397,7 +396,7 @@ class TemplateTests(SynchronousTestCase):
     def test_base64(self) -> None:
         """A data: URL in a field without a file name."""
         rendering = Rendering(base64=True)
-        head = Template(rendering, facts()).upload("u", self.chunk, ()).head
+        head = Template(rendering, facts()).upload_to("u", self.chunk, ()).head
         self.assertTrue(
             head.endswith(b'name="file"\r\n\r\ndata:application/octet-stream;base64,'), head
         )
@@ -410,8 +409,8 @@ class TemplateTests(SynchronousTestCase):
         chunk = ChunkFacts(2, 1000, "ab" * 32)
         end = "&resumableChunkChecksum=sha256%3A" + "ab" * 32
         self.assertTrue(template.test_url("http://h/", chunk, ()).endswith(end))
-        self.assertTrue(template.upload_url("http://h/", chunk, ()).endswith(end))
-        self.assertIn(b"\r\n\r\nsha256:" + b"ab" * 32, template.upload("u", chunk, ()).head)
+        self.assertTrue(template.upload("http://h/", chunk, ()).url.endswith(end))
+        self.assertIn(b"\r\n\r\nsha256:" + b"ab" * 32, template.upload_to("u", chunk, ()).head)
 
     def test_flow(self) -> None:
         """flow.js puts the parameters into the body only, its custom query first."""
@@ -422,10 +421,10 @@ class TemplateTests(SynchronousTestCase):
             in_url=dialect.in_url,
         )
         template = Template(rendering, facts())
-        self.assertEqual(template.upload_url("http://h/u", self.chunk, [("a", "b")]), "http://h/u")
-        url = template.upload_url("http://h/u?x=1", self.chunk, [("a", "b")])
+        self.assertEqual(template.upload("http://h/u", self.chunk, [("a", "b")]).url, "http://h/u")
+        url = template.upload("http://h/u?x=1", self.chunk, [("a", "b")]).url
         self.assertEqual(url, "http://h/u?x=1")
-        parts = body_of(*_split(template.upload("http://h/u", self.chunk, [("a", "b")])))
+        parts = body_of(*_split(template.upload_to("http://h/u", self.chunk, [("a", "b")])))
         names = [part.get_param("name", header="Content-Disposition") for part in parts]
         self.assertEqual(names[:3], ["a", "flowChunkNumber", "flowChunkSize"])
 
@@ -435,14 +434,14 @@ class TemplateTests(SynchronousTestCase):
         template = Template(Rendering(chunk_size=1000), facts(name))
         for number in (1, 2, 77):
             chunk = ChunkFacts(number, 1000)
-            url = template.upload_url("http://h/u", chunk, [("k", value)])
+            url = template.upload("http://h/u", chunk, [("k", value)]).url
             self.assertTrue(re.fullmatch(r"[\x21-\x7e]+", url))
             pairs = [pair.split("=") for pair in urlsplit(url).query.split("&")]
             self.assertEqual([len(pair) for pair in pairs], [2] * 10)
             self.assertEqual(pairs[0][1], str(number))
             expected = re.sub("[\ud800-\udfff]", "\ufffd", name)
             self.assertEqual(unquote(pairs[6][1]), expected)
-            request = template.upload(url, chunk, [("k", value)])
+            request = template.upload_to(url, chunk, [("k", value)])
             boundary = request.content_type.partition("boundary=")[2].encode()
             self.assertEqual(request.head.count(b"--" + boundary + b"\r\n"), 11)
             self.assertEqual(request.head.count(b"\r\nContent-Disposition: form-data; name="), 11)
@@ -457,7 +456,7 @@ class TemplateTests(SynchronousTestCase):
         self.assertEqual(template.test_url("http://h/", chunk, [("a", "b")]), anew)
         fields = rendering.upload_fields(file, chunk, [("a", "b")])
         head, tail = rendering.multipart(file, fields, template.boundary)
-        request = template.upload("u", chunk, [("a", "b")])
+        request = template.upload_to("u", chunk, [("a", "b")])
         self.assertEqual((request.head, request.tail), (head, tail))
 
 

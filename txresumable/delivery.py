@@ -240,13 +240,12 @@ class Delivery:
         try:
             start, end = span = file._course.layout.range(offset)
             facts = ChunkFacts(offset + 1, end - start, "")
-            url = plan.template.upload_url(target, facts, query)
-            head = plan.template.upload(url, facts, query)
+            head = plan.template.upload(target, facts, query)
             body = self._body(file, offset, span, head)
-            posting = self._transport.exchange(method, url, headers, head.content_type, body)
+            posting = self._transport.exchange(method, head.url, headers, head.content_type, body)
         except Exception:
             return fail()
-        return posting.addCallback(self._judge, url, offset, plan)
+        return posting.addCallback(self._judge, head.url, offset, plan)
 
     def _judge(self, answer: Answer, url: str, offset: int, plan: Plan) -> Result:
         verdict = classify(answer.status, stored=self._stored, permanent=self._permanent)
@@ -267,9 +266,9 @@ class Delivery:
                 query = await self._custom_query(file, offset)
             if callable(options.target):
                 url = await settled(options.target(plan.template.upload_pairs(facts, query)))
+                head = plan.template.upload_to(url, facts, query)
             else:
-                url = plan.template.upload_url(options.target, facts, query)
-            head = plan.template.upload(url, facts, query)
+                head = plan.template.upload(options.target, facts, query)
             headers = self._headers
             if headers is None:
                 headers = await self._custom_headers(file, offset)
@@ -282,7 +281,7 @@ class Delivery:
             try:
                 answer = await self._transport.exchange(
                     options.upload_method,
-                    url,
+                    head.url,
                     headers,
                     head.content_type,
                     body,
@@ -301,7 +300,7 @@ class Delivery:
             if answer.status == 401 and callable(options.headers) and not asked_again:
                 asked_again = True  # a token may have run out
                 continue
-            return self._judge(answer, url, offset, plan)
+            return self._judge(answer, head.url, offset, plan)
 
     def _body(
         self, file: ResumableFile, offset: int, span: tuple[int, int], head: RequestHead

@@ -179,7 +179,8 @@ class Rendering:
         The text of all requests of a kind, with places for what differs from file to file and
         from chunk to chunk.
 
-        :param what: ``test`` or ``upload`` for its URL, ``body`` for what stands before the chunk.
+        :param what: ``test`` for the URL of one; for an upload ``body``, what stands before the
+            chunk, or ``upload``, its URL and that on the next lines.
         :param target: the URL before the parameters.
         :param query: the custom query.
         """
@@ -196,8 +197,14 @@ class Rendering:
         if what == "test":
             return joinable(target) + "&".join(self.test_pairs(file, chunk, query))
         if what == "upload":
-            return self.upload_url(target, file, chunk, query)
-        fields = self.upload_fields(file, chunk, query)
+            return (
+                self.upload_url(target, file, chunk, query)
+                + "\n"
+                + self._outline("body", "", query)
+            )
+        if self.octet:
+            return ""
+        fields = self.upload_fields(file._replace(**_FORM_MARKS), chunk, query)
         # A name and a type are not written into a part's headers as they are into a field.
         part = file._replace(file_name=_mark(PART_NAME), type=_mark(PART_TYPE))
         return self.multipart(part, fields, _mark(BOUNDARY))[0].decode("latin-1")
@@ -236,14 +243,14 @@ class Template:
     :ivar boundary: between the parts of a body.
     """
 
-    __slots__ = ("_filled", "_in_form", "_in_url", "boundary", "file", "rendering")
+    __slots__ = ("_filled", "_known", "boundary", "file", "rendering")
 
     def __init__(self, rendering: Rendering, file: FileFacts) -> None:
         self.rendering = rendering
         self.file = file
         self.boundary = _next_boundary()
         self._filled: dict[str, tuple[_Outline, _Outline]] = {}
-        self._in_url, self._in_form = self._values()
+        self._known = self._values()
 
     def test_pairs(self, chunk: ChunkFacts, query: Pairs) -> list[str]:
         """The encoded parameters of a test, for a ``target`` that is a function."""
@@ -264,37 +271,45 @@ class Template:
         """
         return self._text("test", target, query, chunk)
 
-    def upload_url(self, target: str, chunk: ChunkFacts, query: Pairs) -> str:
-        """Where to send a chunk; see :meth:`test_url`."""
-        return self._text("upload", target, query, chunk)
+    def upload(self, target: str, chunk: ChunkFacts, query: Pairs) -> RequestHead:
+        """
+        Where to send a chunk, and what with it; see :meth:`test_url`.
+        """
+        url, _, body = self._text("upload", target, query, chunk).partition("\n")
+        return self._around(url, body)
 
-    def upload(self, url: str, chunk: ChunkFacts, query: Pairs) -> RequestHead:
+    def upload_to(self, url: str, chunk: ChunkFacts, query: Pairs) -> RequestHead:
         """
         What to send with a chunk.
 
-        :param url: where to, as :meth:`upload_url` or a function gave it.
+        :param url: where to, as a function gave it.
         :param chunk: which chunk.
         :param query: the custom query.
         """
+        return self._around(url, self._text("body", "", query, chunk))
+
+    def _around(self, url: str, body: str) -> RequestHead:
         if self.rendering.octet:
             return RequestHead(url, "application/octet-stream")
-        head = self._text("body", "", query, chunk).encode("latin-1")
         content_type = f"multipart/form-data; boundary={self.boundary}"
-        return RequestHead(url, content_type, head, b"\r\n--%b--\r\n" % self.boundary.encode())
+        tail = b"\r\n--%b--\r\n" % self.boundary.encode()
+        return RequestHead(url, content_type, body.encode("latin-1"), tail)
 
     def _text(self, what: str, target: str, query: Pairs, chunk: ChunkFacts) -> str:
         outline = self.rendering.outline(what, target, query)
-        known = self._in_form if what == "body" else self._in_url
         values = (str(chunk.number), str(chunk.size), chunk.checksum)
         if self.file.total_chunks == 1:
-            return outline.fill(values + known)
+            return outline.fill(values + self._known)
         filled = self._filled.get(what)
         if filled is None or filled[0] is not outline:
-            filled = self._filled[what] = outline, _Outline(outline.fill(_CHUNK_MARKS + known))
+            filled = self._filled[what] = (
+                outline,
+                _Outline(outline.fill(_CHUNK_MARKS + self._known)),
+            )
         return filled[1].fill(values)
 
-    def _values(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What is known of the file, by place: as it stands in a URL, and in a form as Latin-1."""
+    def _values(self) -> tuple[str, ...]:
+        """What is known of the file, by place: as it stands in a URL, then in a form as Latin-1."""
         file = self.file
         texts = (file.type, file.identifier, file.file_name, file.relative_path)
         name = encode_component(file.file_name)
@@ -310,7 +325,7 @@ class Template:
         part_name = name if plain else _latin(form_file_name(file.file_name))
         part_type = _latin(self.rendering._part_type(file))
         size, total = str(file.size), str(file.total_chunks)
-        return (size, *in_url, total), (size, *in_form, total, part_name, part_type, self.boundary)
+        return (size, *in_url, total, *in_form, part_name, part_type, self.boundary)
 
 
 def _boundaries() -> Iterator[str]:
@@ -345,7 +360,11 @@ _FILE_MARKS = {
         ("size", "type", "identifier", "file_name", "relative_path", "total_chunks"), 3
     )
 }
-PART_NAME, PART_TYPE, BOUNDARY = 9, 10, 11
+_FORM_MARKS = {
+    name: _mark(place)
+    for place, name in enumerate(("type", "identifier", "file_name", "relative_path"), 9)
+}
+PART_NAME, PART_TYPE, BOUNDARY = 13, 14, 15
 
 
 class _Outline:
