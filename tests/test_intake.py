@@ -259,6 +259,19 @@ class ThreadTests(UploaderTestCase):
         for upload in uploads:
             self.successResultOf(upload)
 
+    def test_opened_ahead(self) -> None:
+        """Nobody waits for a file to be opened but the first: the others are, in good time."""
+        uploader = self.uploader(test_chunks=False, simultaneous_uploads=1)
+        names = [f"{number}.bin" for number in range(100)]
+        uploads = uploader.add_files([{"source": b"x", "file_name": name} for name in names])
+        self.time.pump([0.5] * 8)
+        for _ in names:
+            self.assertEqual(len(self.client.waiting), 1)
+            self.client.answer(200)
+            self.time.advance(0.1)
+        for upload in uploads:
+            self.successResultOf(upload)
+
     def test_threads_that_fail(self) -> None:
         """Files that can neither be looked at nor opened fail; those that come later do not."""
         uploader = self.uploader(self.receiver)

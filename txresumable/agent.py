@@ -126,6 +126,8 @@ class KeepingAgent:
         self._active: set[HTTPConnection] = set()
         self._emptied: list[Deferred[None]] = []
         self._tick: Any = None
+        self._gathered: list[HTTPConnection] = []
+        self._releasing: Any = None
 
     # IAgent ------------------------------------------------------------------------------------
 
@@ -186,6 +188,28 @@ class KeepingAgent:
 
         return sent.addBoth(over)
 
+    def _gather(self, connection: HTTPConnection) -> bool:
+        """
+        Small requests that begin in one turn of the reactor go out together at its end: a peer
+        that sleeps is woken once for all of them.
+
+        :returns: whether a request is to wait for that.
+        """
+        if len(self._active) < 2:
+            return False
+        if self._releasing is None:
+            self._releasing = self._reactor.callLater(0, self._release)
+        self._gathered.append(connection)
+        return True
+
+    def _release(self) -> None:
+        releasing, self._releasing = self._releasing, None
+        if releasing is not None and releasing.active():  # it is late
+            releasing.cancel()
+        gathered, self._gathered = self._gathered, []
+        for connection in gathered:
+            connection.release()
+
     # Connecting --------------------------------------------------------------------------------
 
     def _origin(self, prefix: bytes) -> _Origin:
@@ -227,6 +251,7 @@ class KeepingAgent:
 
     def _look(self) -> None:
         self._tick = None
+        self._release()  # the reactor's turn may have been put off with the wall clock
         for connection in list(self._active):
             connection.watch(self.stall_timeout)
         now = self._clock.seconds()
@@ -274,6 +299,9 @@ class KeepingAgent:
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
+        if self._releasing is not None:
+            self._releasing.cancel()
+            self._releasing, self._gathered = None, []
         for origin in self._origins.values():
             origin.idle = []
         for connection in list(self._open):
@@ -313,6 +341,7 @@ class _Attempt:
             secure=self._origin.secure,
             ready=self._ready,
             gone=self._gone,
+            gather=self._agent._gather,
         )
         self._agent._opened(connection)
         return connection

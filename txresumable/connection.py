@@ -38,6 +38,8 @@ TURN = 1536 * 1024
 """Bytes of a request that go straight to the kernel before other connections get their turn."""
 LEAST, MOST = 120 * 1024, 1024 * 1024
 """Bytes that are worth reading at a time."""
+FLIGHT = 8 * 1024
+"""Bytes that leave at once on a new connection, too: no answer can be before their end."""
 _MORE = getattr(socket, "MSG_MORE", 0)
 
 
@@ -61,17 +63,20 @@ class HTTPConnection(Protocol):
         secure: bool = False,
         ready: Callable[[HTTPConnection], object] = lambda connection: None,
         gone: Callable[[HTTPConnection, Failure], object] = lambda connection, reason: None,
+        gather: Callable[[HTTPConnection], bool] = lambda connection: False,
     ) -> None:
         """
         :param seconds: monotonic time.
         :param secure: whether TLS is to be agreed on before it is ready.
         :param ready: called when requests can be sent.
         :param gone: called when the connection has ended.
+        :param gather: asked whether a request that is small can wait for :meth:`release`.
         """
         self._seconds = seconds
         self._secure = secure
         self._ready = ready
         self._gone = gone
+        self._gather = gather
         self._lost = False
         self._uses = 0
         self._direct = self._behind = False
@@ -86,8 +91,8 @@ class HTTPConnection(Protocol):
     def _reset(self, body: IBodyProducer | None, bodiless: bool = False) -> None:
         self._reader.begin(bodiless)
         self._body = body
-        self._sends = body is not None
-        self._head = b""
+        self._outlasts = body is not None and body.length > FLIGHT
+        self._head = self._held = b""
         self._registered = False
         self._heard: float | None = None
         self._moved = self._seconds()
@@ -151,10 +156,22 @@ class HTTPConnection(Protocol):
         self._head = head
         self._credit, self._turn = TURN, 0
         if body is None:
-            self.write(b"")
+            self._send_whole(b"")
         else:
             self._start(body)
         return waiting
+
+    def _send_whole(self, body: bytes) -> None:
+        if self._gather(self):
+            self._held, self._head = self._head + body, b""
+        else:
+            self.write(body)
+
+    def release(self) -> None:
+        """Send what was held back, if it is still to be sent."""
+        held, self._held = self._held, b""
+        if held:
+            self.write(held)
 
     def _start(self, body: IBodyProducer) -> None:
         if isinstance(body, ChunkBody):
@@ -165,7 +182,7 @@ class HTTPConnection(Protocol):
                 return
             if whole is not None:
                 self._body = None
-                self.write(whole)
+                self._send_whole(whole)
                 return
         if body.length > LIMIT * 2:
             self._registered = True
@@ -296,6 +313,7 @@ class HTTPConnection(Protocol):
         if self._waiting is None:
             self.abort()  # nobody asked
             return
+        self.release()
         if self._heard is None:
             self._heard = self._seconds()
         reader = self._reader
@@ -314,7 +332,7 @@ class HTTPConnection(Protocol):
 
     def _stop_early(self, reply: Reply) -> None:
         """An answer before all of the request was taken: what is left would not be read."""
-        if self._body is None and not (self._sends and unsent_bytes(self.transport)):
+        if self._body is None and not (self._outlasts and unsent_bytes(self.transport)):
             return
         self._reader.keep = False
         self._stop_body()

@@ -71,7 +71,7 @@ class Opener:
         self._opening[batch[0]] = waiting
         for other in batch[1:]:
             self._opening[other] = []
-        self.half_way = batch[len(batch) // 2]
+        self.half_way = batch[max(0, len(batch) - AHEAD // 2)]
         opened = run_in_thread(self._reactor, _all, [each._source.open for each in batch])
         opened.addErrback(lambda failure: [failure] * len(batch))  # no thread could be started
         opened.addCallback(self._opened, batch)

@@ -1,0 +1,120 @@
+"""
+Requests that begin together, over connections that an agent keeps.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.task import Clock
+from twisted.internet.tcp import Connection
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from txresumable.agent import KeepingAgent
+from txresumable.errors import ConnectionBroken
+
+from .test_connection import OK, Reactor, Socket
+
+URL = b"http://127.0.0.1/upload?a=1"
+
+
+@implementer(IStreamClientEndpoint)
+class Endpoint:
+    """
+    Leads to sockets whose kernel takes everything.
+
+    :ivar sockets: one for each connection.
+    :ivar protocols: likewise.
+    """
+
+    def __init__(self, reactor: Reactor) -> None:
+        self.reactor = reactor
+        self.sockets: list[Socket] = []
+        self.protocols: list[Any] = []
+
+    def connect(self, factory: Any) -> Deferred[Any]:
+        given: Any = Socket([])
+        protocol = factory.buildProtocol(None)
+        transport = Connection(given, protocol, self.reactor)  # type: ignore[arg-type]
+        transport.connected = 1
+        self.sockets.append(given)
+        self.protocols.append(protocol)
+        protocol.makeConnection(transport)
+        return succeed(protocol)
+
+
+class GatheringTests(SynchronousTestCase):
+    """
+    Small requests of one turn of the reactor.
+    """
+
+    def setUp(self) -> None:
+        self.reactor, self.clock = Reactor(), Clock()
+        self.endpoint = Endpoint(self.reactor)
+        self.agent = KeepingAgent(self.reactor, self.clock, endpoint=lambda _: self.endpoint)
+        self.addCleanup(self.agent.close)
+
+    def ask(self, number: int) -> list[Deferred[Any]]:
+        """Begin so many requests."""
+        return [self.agent.request(b"GET", URL) for _ in range(number)]
+
+    def sent(self) -> list[int]:
+        """How many requests went out over each connection."""
+        return [
+            socket.arrived.count(b"GET /upload?a=1 HTTP/1.1") for socket in self.endpoint.sockets
+        ]
+
+    def test_alone(self) -> None:
+        """One for which nobody waits goes out at once."""
+        self.ask(1)
+        self.assertEqual(self.sent(), [1])
+
+    def test_together(self) -> None:
+        """Others go out at the end of the turn, each once."""
+        asked = self.ask(3)
+        self.assertEqual(self.sent(), [1, 0, 0])
+        self.reactor.advance(0)
+        self.assertEqual(self.sent(), [1, 1, 1])
+        for protocol in self.endpoint.protocols:
+            protocol.dataReceived(OK)
+        for reply in asked:
+            self.assertEqual(self.successResultOf(reply).code, 200)
+        self.ask(3)
+        self.reactor.advance(0)
+        self.assertEqual(self.sent(), [2, 2, 2])
+
+    def test_cancelled(self) -> None:
+        """One that is cancelled before that is not sent."""
+        asked = self.ask(3)
+        asked[1].cancel()
+        self.failureResultOf(asked[1], CancelledError)
+        self.reactor.advance(0)
+        self.assertEqual(self.sent(), [1, 0, 1])
+
+    def test_closed(self) -> None:
+        """When the agent is closed before that, none is sent, and nothing is left."""
+        for asked in self.ask(3):
+            asked.addErrback(lambda failure: failure.trap(ConnectionBroken))
+        self.agent.close()
+        self.reactor.advance(0)
+        self.assertEqual(self.sent(), [1, 0, 0])
+        self.assertEqual(self.reactor.getDelayedCalls() + self.clock.getDelayedCalls(), [])
+
+    def test_answer_before(self) -> None:
+        """A server that speaks before that gets the request all the same, and is answered once."""
+        asked = self.ask(2)
+        self.endpoint.protocols[1].dataReceived(OK)
+        self.assertEqual(self.successResultOf(asked[1]).code, 200)
+        self.reactor.advance(0)
+        self.assertEqual(self.sent(), [1, 1])
+
+    def test_a_turn_that_does_not_end(self) -> None:
+        """A wall clock that is set back puts them off by no more than half a second."""
+        self.ask(3)
+        self.clock.advance(0.5)
+        self.assertEqual(self.sent(), [1, 1, 1])
+        self.reactor.advance(3600)
+        self.assertEqual(self.sent(), [1, 1, 1])
