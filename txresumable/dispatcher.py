@@ -185,8 +185,11 @@ class Dispatcher:
 
     def _stop_jobs(self, file: ResumableFile) -> None:
         """Abort what is under way of a file.  Nothing begins in the freed slots by itself."""
+        jobs = self._jobs.pop(file, None)
+        if not jobs:
+            return
         pumping, self._pumping = self._pumping, True
-        for offset, job in self._jobs.pop(file, {}).items():
+        for offset, job in jobs.items():
             job.cancelled = True
             if file.state is FileState.READY:
                 file._put_back(offset)

@@ -75,6 +75,17 @@ class Events:
         self.catch_all = Signal()
 
     @property
+    def _hears_of_files(self) -> bool:
+        """Whether anybody is told of a file that is let in."""
+        return bool(
+            self.catch_all.callbacks
+            or self.file_added.callbacks
+            or self.chunking_start.callbacks
+            or self.chunking_progress.callbacks
+            or self.chunking_complete.callbacks
+        )
+
+    @property
     def _hears_progress(self) -> bool:
         """Whether anybody is told of progress."""
         return bool(

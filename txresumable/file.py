@@ -405,12 +405,14 @@ class ResumableFile:
             self._fire("completed")
         self._owner.file_ended(self)
 
-    def _take_waiters(self) -> Callable[[], None]:
+    def _take_waiters(self) -> Callable[[], None] | None:
         """
         Part with those who waited for this end.
 
-        :returns: what tells them.
+        :returns: what tells them, if there are any.
         """
+        if self._outcome is None and not self._chunk_outcomes:
+            return None
         result = self._result()
         assert result is not None
         chunks, self._chunk_outcomes = self._chunk_outcomes or {}, None

@@ -248,12 +248,13 @@ class Resumable(Events):
         file.state = FileState.READY
         self._files[file] = None
         self._by_identifier[file.unique_identifier] = file
-        self._emit("chunking_start", file)
-        self._emit("chunking_progress", file, 1.0)
-        self._emit("chunking_complete", file)
-        self._emit("file_added", file)
-        if file.state is not FileState.READY:  # whoever was told has cancelled it
-            return
+        if self._hears_of_files:
+            self._emit("chunking_start", file)
+            self._emit("chunking_progress", file, 1.0)
+            self._emit("chunking_complete", file)
+            self._emit("file_added", file)
+            if file.state is not FileState.READY:  # whoever was told has cancelled it
+                return
         if self.options.preprocess_file is None:
             self._enqueue(file)
             return
@@ -512,7 +513,8 @@ class Resumable(Events):
         else:
             self._report(file)
         self._check_end()
-        tell_waiters()
+        if tell_waiters is not None:
+            tell_waiters()
         assert handle is not None
         handle._settle(result, heard=heard)
         self._check_joined()
