@@ -52,11 +52,9 @@ class CredentialsGuard:
         :param headers: the user's.
         :raises InsecureCredentials: if the mode is ``refuse``.
         """
-        if not (headers or self._cookies) or self._mode == "allow":
-            return
-        if url[:5].lower() != "http:":
-            return
         if not self._cookies and not any(name.lower() in _CARRIERS for name in headers):
+            return
+        if url[:5].lower() != "http:" or self._mode == "allow":
             return
         origin = without_query(url)
         origin = origin[: origin.find("/", 7)] if "/" in origin[7:] else origin

@@ -49,28 +49,22 @@ class Opener:
         if file in self._opening:
             self._opening[file].append(waiting)
         else:
-            self._open([file, *self._closed(following, but=file)], [waiting])
+            self._opening[file] = [waiting]
+            self._open([file, *self._closed(following)])
         return waiting
 
     def open_ahead(self, following: Iterable[ResumableFile]) -> None:
         """Open those that are likely to be next, before anybody has to wait for them."""
         batch = self._closed(following)
         if batch:
-            self._open(batch, [])
+            self._open(batch)
 
-    def _closed(
-        self, files: Iterable[ResumableFile], but: ResumableFile | None = None
-    ) -> list[ResumableFile]:
-        return [
-            file
-            for file in files
-            if not file._source.is_open and file not in self._opening and file is not but
-        ]
+    def _closed(self, files: Iterable[ResumableFile]) -> list[ResumableFile]:
+        return [file for file in files if not file._source.is_open and file not in self._opening]
 
-    def _open(self, batch: list[ResumableFile], waiting: list[Deferred[None]]) -> None:
-        self._opening[batch[0]] = waiting
-        for other in batch[1:]:
-            self._opening[other] = []
+    def _open(self, batch: list[ResumableFile]) -> None:
+        for file in batch:
+            self._opening.setdefault(file, [])
         self.half_way = batch[max(0, len(batch) - AHEAD // 2)]
         opened = run_in_thread(self._reactor, _all, [each._source.open for each in batch])
         opened.addErrback(lambda failure: [failure] * len(batch))  # no thread could be started
