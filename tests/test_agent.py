@@ -1,5 +1,5 @@
 """
-Requests that begin together, over connections that an agent keeps.
+Where an agent connects to, and requests that begin together over connections that it keeps.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -44,6 +45,39 @@ class Endpoint:
         self.protocols.append(protocol)
         protocol.makeConnection(transport)
         return succeed(protocol)
+
+
+class AddressTests(SynchronousTestCase):
+    """
+    Where connections go.
+    """
+
+    def test_address(self) -> None:
+        """An address is connected to as it is: there is nothing to look up, nor a thread for it."""
+        for url, host in ((URL, "127.0.0.1"), (b"http://[::1]:8080/upload", "::1")):
+            with self.subTest(url=url):
+                reactor: Any = MemoryReactorClock()
+                reactor.nameResolver = None
+                asked = KeepingAgent(reactor, reactor).request(b"GET", url)
+                asked.addErrback(lambda _: None)
+                self.assertEqual([each[0] for each in reactor.tcpClients], [host])
+                self.assertEqual(reactor.tcpClients[0][3], None, "the limit goes by our own clock")
+                asked.cancel()
+
+    def test_name(self) -> None:
+        """A name is looked up."""
+        reactor: Any = MemoryReactorClock()
+        looked_up: list[str] = []
+
+        class Resolver:
+            def resolveHostName(self, receiver: Any, name: str, *_: Any, **__: Any) -> None:
+                looked_up.append(name)
+
+        reactor.nameResolver = Resolver()
+        asked = KeepingAgent(reactor, reactor).request(b"GET", b"http://example.com/upload")
+        asked.addErrback(lambda _: None)
+        self.assertEqual((looked_up, reactor.tcpClients), (["example.com"], []))
+        asked.cancel()
 
 
 class GatheringTests(SynchronousTestCase):

@@ -10,8 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import define, field
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    wrapClientTLS,
+)
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import optionsForClientTLS
@@ -223,9 +229,7 @@ class KeepingAgent:
 
     def _default_endpoint(self, uri: URI) -> IStreamClientEndpoint:
         host = uri.host.decode("ascii")
-        # Its limit would go by the wall clock; ours, over everything, does not.
-        no_limit: Any = None
-        plain = HostnameEndpoint(self._reactor, host, uri.port, timeout=no_limit)
+        plain = self._plain_endpoint(host, uri.port)
         if uri.scheme != b"https":
             return plain
         try:
@@ -238,6 +242,15 @@ class KeepingAgent:
                 option, error, "must be what optionsForClientTLS() takes"
             ) from error
         return wrapClientTLS(options, plain)
+
+    def _plain_endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+        # Its limit would go by the wall clock; ours, over everything, does not.
+        no_limit: Any = None
+        if isIPAddress(host):  # nothing to look up, which would take a thread and a millisecond
+            return TCP4ClientEndpoint(self._reactor, host, port, timeout=no_limit)
+        if isIPv6Address(host):
+            return TCP6ClientEndpoint(self._reactor, host, port, timeout=no_limit)
+        return HostnameEndpoint(self._reactor, host, port, timeout=no_limit)
 
     def _connect(self, origin: _Origin) -> Deferred[HTTPConnection]:
         """One deadline over DNS, TCP and TLS; what comes after it is closed."""
