@@ -236,12 +236,21 @@ class OptionsTests(SynchronousTestCase):
             "http://h:99999/",
             "http://user:secret@h/",
             "http://h/\r\nX: y",
+            "http://a b/",
+            "http://a\x7fb/",
+            "http://a\x80b/",
             b"http://h/",
             None,
             5,
         ):
             self.refuses("target", value)
-        for value in ("http://h", "https://h:8/u?x=1", "http://[::1]:80/", lambda pairs: ""):
+        for value in (
+            "http://h",
+            "https://h:8/u?x=1",
+            "http://[::1]:80/",
+            "http://h/a b?\x7f",
+            lambda pairs: "",
+        ):
             Options(target=value)
         Options(target="http://h", test_target="/")
         self.refuses("test_target", "/test")

@@ -9,7 +9,7 @@ empty file is one chunk of no bytes.
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import define, field
 
 __all__ = ["ChunkLayout", "chunk_count"]
 
@@ -30,7 +30,7 @@ def chunk_count(size: int, chunk_size: int, force: bool = False) -> int:
     return max(-(-size // chunk_size) if force else size // chunk_size, 1)
 
 
-@frozen
+@define
 class ChunkLayout:
     """
     Which bytes belong to which chunk.

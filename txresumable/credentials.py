@@ -52,7 +52,9 @@ class CredentialsGuard:
         :param headers: the user's.
         :raises InsecureCredentials: if the mode is ``refuse``.
         """
-        if not self._cookies and not any(name.lower() in _CARRIERS for name in headers):
+        if not self._cookies and not (
+            headers and any(name.lower() in _CARRIERS for name in headers)
+        ):
             return
         if url[:5].lower() != "http:" or self._mode == "allow":
             return

@@ -13,15 +13,23 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 
 from .body import PIECE, ChunkBody
 from .chunk import ResumableChunk
-from .errors import ChunkRejected, ConnectFailed, Redirected, StaleConnection, TransportError
+from .errors import (
+    ChunkRejected,
+    ConnectFailed,
+    InvalidOption,
+    Redirected,
+    StaleConnection,
+    TransportError,
+)
 from .file import ResumableFile
 from .limiter import RateLimiter
 from .opener import AHEAD, Opener
 from .options import Options, check_headers, query_pairs
-from .protocol import Verdict, classify, parse_ranges, without_query
+from .protocol import REJECTED, STORED, Verdict, classify, parse_ranges, without_query
 from .rendering import ChunkFacts, FileFacts, Rendering, RequestHead, Template
+from .reply import Reply
 from .source import BytesSource
-from .transport import Answer, Transport
+from .transport import Transport
 
 if TYPE_CHECKING:
     from .queue import ChunkQueue
@@ -40,7 +48,7 @@ class Result(NamedTuple):
     """
 
     verdict: Verdict
-    answer: Answer
+    answer: Reply
     error: ChunkRejected | None = None
     found: bool = False
 
@@ -69,14 +77,14 @@ class Plan:
 
     @classmethod
     def of(cls, file: ResumableFile, rendering: Rendering) -> Plan:
-        """The plan of a file that is laid out and has its identifier."""
+        """The plan of a file that has set out."""
         facts = FileFacts(
-            file_name=file.file_name,
-            relative_path=file.relative_path,
-            identifier=file.unique_identifier,
-            type=file.type,
-            size=file.size,
-            total_chunks=file._set_out().layout.count,
+            file.file_name,
+            file.relative_path,
+            file.unique_identifier,
+            file.type,
+            file.size,
+            len(file._course.states),
         )
         return cls(Template(rendering, facts))
 
@@ -184,7 +192,7 @@ class Delivery:
         if target is None or target == "/":
             target = options.target
         if callable(target):
-            url = await settled(target(plan.template.test_pairs(facts, query)))
+            url = await self._given_url(target, plan.template.test_pairs(facts, query))
         else:
             url = plan.template.test_url(target, facts, query)
         headers = self._headers
@@ -200,21 +208,21 @@ class Delivery:
             plan.tested.add(offset)
             return None
         verdict = classify(
-            answer.status, stored=self._stored, permanent=self._test_permanent, test=True
+            answer.code, stored=self._stored, permanent=self._test_permanent, test=True
         )
-        if verdict is Verdict.STORED:
+        if verdict is STORED:
             plan.digests.pop(offset, None)
             plan.misses = 0
             self._take_whole_answer(file, answer)
             return Result(verdict, answer, found=True)
         plan.tested.add(offset)
-        if verdict is Verdict.REJECTED:
+        if verdict is REJECTED:
             return Result(verdict, answer, self._error(answer, url, offset))
         plan.misses += 1
         self._take_whole_answer(file, answer)
         return None
 
-    def _take_whole_answer(self, file: ResumableFile, answer: Answer) -> None:
+    def _take_whole_answer(self, file: ResumableFile, answer: Reply) -> None:
         """What a receiver says of all chunks at once, when tests are to be cheap."""
         if self._options.test_chunks != "adaptive" or self._options.checksum is not None:
             return
@@ -247,9 +255,9 @@ class Delivery:
             return fail()
         return posting.addCallback(self._judge, head.url, offset, plan)
 
-    def _judge(self, answer: Answer, url: str, offset: int, plan: Plan) -> Result:
-        verdict = classify(answer.status, stored=self._stored, permanent=self._permanent)
-        if verdict is Verdict.STORED:
+    def _judge(self, answer: Reply, url: str, offset: int, plan: Plan) -> Result:
+        verdict = classify(answer.code, stored=self._stored, permanent=self._permanent)
+        if verdict is STORED:
             if plan.digests:
                 plan.digests.pop(offset, None)  # of a million chunks too, nothing is kept
             return Result(verdict, answer)
@@ -265,7 +273,8 @@ class Delivery:
             if query is None:
                 query = await self._custom_query(file, offset)
             if callable(options.target):
-                url = await settled(options.target(plan.template.upload_pairs(facts, query)))
+                pairs = plan.template.upload_pairs(facts, query)
+                url = await self._given_url(options.target, pairs)
                 head = plan.template.upload_to(url, facts, query)
             else:
                 head = plan.template.upload(options.target, facts, query)
@@ -297,7 +306,7 @@ class Delivery:
                 if tested is not None:
                     return tested
                 continue
-            if answer.status == 401 and callable(options.headers) and not asked_again:
+            if answer.code == 401 and callable(options.headers) and not asked_again:
                 asked_again = True  # a token may have run out
                 continue
             return self._judge(answer, head.url, offset, plan)
@@ -339,17 +348,28 @@ class Delivery:
         return check_headers(await settled(hook(file, ResumableChunk(file, offset))))
 
     @staticmethod
+    async def _given_url(target: Any, pairs: list[str]) -> str:
+        """What a ``target`` that is a function says, if it can stay on a request's first line."""
+        url = await settled(target(pairs))
+        if not isinstance(url, str):
+            raise InvalidOption("target", url, "must give URLs as text")
+        if not url.isascii() or not url.isprintable() or " " in url:
+            shown = without_query(url.partition("?")[0])
+            raise InvalidOption("target", shown, "must give URLs that are encoded")
+        return url
+
+    @staticmethod
     def _still_wanted(file: ResumableFile, offset: int) -> None:
         """Send nothing for a chunk that was cancelled, even if a hook did not mind."""
         if not file._is_uploading(offset):
             raise CancelledError()
 
-    def _error(self, answer: Answer, url: str, offset: int) -> ChunkRejected:
+    def _error(self, answer: Reply, url: str, offset: int) -> ChunkRejected:
         place = without_query(url)
-        if 300 <= answer.status < 400:
+        if 300 <= answer.code < 400:
             location = without_query(answer.header("Location") or "")
-            return Redirected(answer.status, answer.text, place, offset + 1, location)
-        return ChunkRejected(answer.status, answer.text, place, offset + 1)
+            return Redirected(answer.code, answer.text, place, offset + 1, location)
+        return ChunkRejected(answer.code, answer.text, place, offset + 1)
 
 
 async def settled(value: Any) -> Any:

@@ -21,12 +21,12 @@ from .errors import (
     StallTimeout,
     TransportError,
 )
-from .file import FileState, ResumableFile
+from .file import READY, ResumableFile
 from .observers import Signal
 from .opener import out_of_descriptors
 from .options import Options
 from .outage import Outage
-from .protocol import Verdict
+from .protocol import RETRY, STORED
 from .queue import ChunkQueue
 from .retry import retry_after
 from .slots import Slots
@@ -191,7 +191,7 @@ class Dispatcher:
         pumping, self._pumping = self._pumping, True
         for offset, job in jobs.items():
             job.cancelled = True
-            if file.state is FileState.READY:
+            if file.state is READY:
                 file._put_back(offset)
                 self._queue.add(file)
             else:
@@ -212,9 +212,9 @@ class Dispatcher:
             self._adapt(self._adaptive, job, result)
         if self._outage.answered():
             _log.info("The server answers again")
-        if result.verdict is Verdict.STORED:
+        if result.verdict is STORED:
             self._stored(file, offset, result)
-        elif result.verdict is Verdict.RETRY:
+        elif result.verdict is RETRY:
             assert result.error is not None
             file._hear(offset, answer.text)
             requested = retry_after(answer.header("Retry-After"), time.time())
@@ -228,10 +228,10 @@ class Dispatcher:
     def _adapt(self, adaptive: AdaptiveConcurrency, job: _Job, result: Result) -> None:
         """``simultaneous_uploads="auto"``: see what this outcome says about the network."""
         now = self._clock.seconds()
-        if result.verdict is Verdict.STORED and not result.found:
+        if result.verdict is STORED and not result.found:
             start, end = job.file._course.layout.range(job.offset)
             self.slots.resize(adaptive.stored(now, end - start, now - job.began))
-        elif result.answer.status in (429, 503):
+        elif result.answer.code in (429, 503):
             self.slots.resize(adaptive.pushed_back())
 
     def _undelivered(self, failure: Failure, job: _Job) -> None:
@@ -264,7 +264,7 @@ class Dispatcher:
             if self._principal._hears_progress:
                 self._principal._emit("file_progress", file)
             file._tell_stored(offset)
-        if file._all_stored and file.state is FileState.READY:
+        if file._all_stored and file.state is READY:
             self._principal._finish(file)
 
     def _retry(
@@ -283,7 +283,7 @@ class Dispatcher:
             error=error,
         )
         self._principal._emit("file_retry", file)
-        if file.state is FileState.READY and not file._is_pending(offset):
+        if file.state is READY and not file._is_pending(offset):
             self._wait(file, offset, delay)
 
     def _delay(self, attempts: int, requested: float | None) -> float:
@@ -329,7 +329,7 @@ class Dispatcher:
             error=error,
         )
         self._principal._emit("file_retry", file)
-        if file.state is FileState.READY:
+        if file.state is READY:
             self._wait(file, offset, delay)
 
     def _broken(self, failure: Failure, file: ResumableFile) -> None:

@@ -43,6 +43,10 @@ class FileState(Enum):
     """Somebody cancelled it."""
 
 
+# Before Python 3.12, looking a member up in its class costs as much as calling a function.
+ADDED, READY, COMPLETED, FAILED, CANCELLED = FileState
+
+
 _PENDING, _UPLOADING, _WAITING, _STORED = (state.value for state in ChunkState)
 
 
@@ -120,7 +124,7 @@ class ResumableFile:
         self.chunk_size = chunk_size
         self.unique_identifier = ""
         self.fingerprint = UNSEEN
-        self.state = FileState.ADDED
+        self.state = ADDED
         self.chunks_found = 0
         self.reply = ""
         self.error: Exception | None = None
@@ -173,7 +177,7 @@ class ResumableFile:
     @property
     def is_completed(self) -> bool:
         """Whether every chunk is on the server."""
-        return self.state is FileState.COMPLETED
+        return self.state is COMPLETED
 
     @property
     def is_uploading(self) -> bool:
@@ -223,20 +227,20 @@ class ResumableFile:
         Give the file up: stop what is under way, close the file, take it off the list, and tell
         everyone who waits ``CancelledError``.  After the end it does nothing.
         """
-        self._end(FileState.CANCELLED, None)
+        self._end(CANCELLED, None)
 
     def bootstrap(self) -> None:
         """
         Start over: stop what is under way and count every chunk as absent.  What waited for a
         file that was at its end has been told; :meth:`when_completed` tells of the new try.
         """
-        if self.state is FileState.ADDED:
+        if self.state is ADDED:
             return
         self._owner.stop(self)
         self._forget()
-        self.state = FileState.ADDED
+        self.state = ADDED
         if self.unique_identifier:
-            self.state = FileState.READY
+            self.state = READY
         self._owner.restart(self)
 
     def retry(self) -> None:
@@ -275,7 +279,7 @@ class ResumableFile:
 
     @property
     def _unfinished(self) -> bool:
-        return self.state in (FileState.ADDED, FileState.READY)
+        return self.state in (ADDED, READY)
 
     def _lay_out(self, size: int, force: bool = False) -> None:
         self.size, self._force = size, force
@@ -290,7 +294,7 @@ class ResumableFile:
         if self._course is NOWHERE and self._force is not None:
             layout = ChunkLayout(self.size, self.chunk_size, self._force)
             course = self._course = Course(layout)
-            if self.state is FileState.COMPLETED:
+            if self.state is COMPLETED:
                 course.store_all()
         return self._course
 
@@ -310,7 +314,7 @@ class ResumableFile:
 
     def _may_send(self, offset: int) -> bool:
         """Whether it has, now or later, anything to do with a request."""
-        if self.state is not FileState.READY or self._held:
+        if self.state is not READY or self._held:
             return False
         return self._set_out().states[offset] != _STORED
 
@@ -369,7 +373,7 @@ class ResumableFile:
     def _all_stored(self) -> bool:
         course = self._course
         if course is NOWHERE:
-            return self.state is FileState.COMPLETED
+            return self.state is COMPLETED
         return course.stored_count == len(course.states)
 
     def _stored(self, offset: int) -> None:
@@ -396,12 +400,12 @@ class ResumableFile:
             return
         self.state, self.error = state, error
         self._owner.stop(self)
-        if state is FileState.COMPLETED:
+        if state is COMPLETED:
             self._course = NOWHERE
         elif self._course is not NOWHERE:
             self._course.plan = None
         self._source.close()
-        if state is FileState.COMPLETED:
+        if state is COMPLETED:
             self._fire("completed")
         self._owner.file_ended(self)
 
@@ -427,11 +431,11 @@ class ResumableFile:
         return tell
 
     def _result(self) -> ResumableFile | Failure | None:
-        if self.state is FileState.COMPLETED:
+        if self.state is COMPLETED:
             return self
-        if self.state is FileState.CANCELLED:
+        if self.state is CANCELLED:
             return Failure(CancelledError())
-        if self.state is FileState.FAILED:
+        if self.state is FAILED:
             return Failure(self.error or ResumableError("it failed"))
         return None
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from attrs import frozen
 from twisted.internet.defer import Deferred
 
 if TYPE_CHECKING:
@@ -27,8 +26,7 @@ SAMPLES = 16
 _UNSAFE = re.compile(r"[^0-9A-Za-z_-]")
 
 
-@frozen
-class Fingerprint:
+class Fingerprint(NamedTuple):
     """
     What a file looked like when it was added.
 
@@ -55,8 +53,11 @@ def fingerprint(size: int, mtime_ns: int | None, read: Callable[[int, int], byte
     :param mtime_ns: when it was last written, if that is known.
     :param read: from an offset and a size to exactly those bytes.
     """
+    if size <= SAMPLE * SAMPLES:
+        digest = hashlib.sha256(read(0, size) if size else b"")
+        return Fingerprint(size, mtime_ns, digest.digest())
     digest = hashlib.sha256()
-    if mtime_ns is None or size <= SAMPLE * SAMPLES:
+    if mtime_ns is None:
         for start in range(0, size, 65536):
             digest.update(read(start, min(65536, size - start)))
     else:

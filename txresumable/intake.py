@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from .chunks import chunk_count
 from .delivery import settled
 from .errors import FileRejected, InvalidOption
-from .file import FileState, ResumableFile
+from .file import ADDED, FAILED, ResumableFile
 from .identifiers import UNSEEN, Fingerprint
 from .opener import Opener, out_of_descriptors
 from .options import Options
@@ -92,7 +92,7 @@ class Intake:
     @property
     def files(self) -> list[ResumableFile]:
         """The files that are neither in nor out, in order."""
-        return [file for file in (*self._batch, *self._queue) if file.state is FileState.ADDED]
+        return [file for file in (*self._batch, *self._queue) if file.state is ADDED]
 
     def add(self, files: Sequence[ResumableFile]) -> None:
         """Take files in; each ends as READY, or fails with what was wrong with it."""
@@ -164,7 +164,7 @@ class Intake:
         :returns: the identifier or a Deferred of it; or the error that keeps the file out.
         """
         try:
-            if file.state is not FileState.ADDED:
+            if file.state is not ADDED:
                 raise CancelledError()
             if isinstance(look, Failure):
                 look.raiseException()
@@ -198,9 +198,9 @@ class Intake:
 
     def _conclude(self, file: ResumableFile, group: _Group | None, name: Any) -> bool:
         """:returns: whether the file must wait until fewer files are open."""
-        if file.state is not FileState.ADDED or self._closed or isinstance(name, CancelledError):
+        if file.state is not ADDED or self._closed or isinstance(name, CancelledError):
             self._through(group)
-            if file.state is FileState.ADDED:
+            if file.state is ADDED:
                 file.cancel()
             return False
         if isinstance(name, Exception):
@@ -224,7 +224,7 @@ class Intake:
     def _refuse(self, file: ResumableFile, group: _Group | None, error: Exception) -> None:
         if isinstance(error, FileRejected):
             self.tell(error.rule, file)
-        file._end(FileState.FAILED, error)
+        file._end(FAILED, error)
         self._through(group, skipped=file)
 
     def tell(self, rule: str, what: object) -> None:

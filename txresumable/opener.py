@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
-from .file import FileState, ResumableFile
+from .file import READY, ResumableFile
 from .source import Source
 from .threads import run_in_thread
 
@@ -73,7 +73,7 @@ class Opener:
     def _opened(self, results: list[Any], batch: list[ResumableFile]) -> None:
         for file, result in zip(batch, results, strict=True):
             waiting = self._opening.pop(file)
-            if file.state is not FileState.READY:  # it ended meanwhile
+            if file.state is not READY:  # it ended meanwhile
                 file._source.close()
             for waiter in waiting:
                 waiter.callback(result)

@@ -15,7 +15,7 @@ from attrs import Attribute, evolve, field, frozen
 from twisted.internet.defer import Deferred
 
 from .errors import InvalidOption
-from .escaping import js_string
+from .escaping import joinable, js_string
 from .identifiers import safe
 from .protocol import DIALECTS, Dialect, ParameterNames, without_query
 from .rendering import Rendering
@@ -108,7 +108,9 @@ def _target(_: object, attribute: Attribute[Any], value: object) -> None:
     try:
         parts = urlsplit(value)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        sent = joinable(value)
+        usable = usable and sent.isprintable() and " " not in sent
+    except ValueError:  # a name that cannot be written in ASCII is one, too
         usable = False
     if not usable or parts.username is not None or any(mark in value for mark in "\r\n\t\0"):
         _refuse(

@@ -39,6 +39,10 @@ class Verdict(Enum):
     """It will never work."""
 
 
+# Before Python 3.12, looking a member up in its class costs as much as calling a function.
+STORED, ABSENT, RETRY, REDIRECTED, REJECTED = Verdict
+
+
 @frozen(kw_only=True)
 class ParameterNames:
     """
@@ -140,14 +144,14 @@ def classify(
     :returns: the verdict; total over all numbers.
     """
     if status in stored:
-        return Verdict.STORED
+        return STORED
     if status in permanent:
-        return Verdict.REJECTED
+        return REJECTED
     if test:
-        return Verdict.ABSENT
+        return ABSENT
     if 300 <= status < 400:
-        return Verdict.REDIRECTED
-    return Verdict.RETRY
+        return REDIRECTED
+    return RETRY
 
 
 def without_query(url: str) -> str:

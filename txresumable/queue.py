@@ -8,7 +8,7 @@ import heapq
 from collections import deque
 from itertools import islice
 
-from .file import FileState, ResumableFile
+from .file import READY, ResumableFile
 
 __all__ = ["ChunkQueue"]
 
@@ -82,4 +82,4 @@ class ChunkQueue:
 
     @staticmethod
     def _may_go(file: ResumableFile) -> bool:
-        return file.state is FileState.READY and not file._held
+        return file.state is READY and not file._held

@@ -149,7 +149,7 @@ class Rendering:
         for name, value in fields:
             lines.append(b'--%b\r\nContent-Disposition: form-data; name="' % mark)
             lines.append(b'%b"\r\n\r\n%b\r\n' % (form_name(name), form_value(value)))
-        kind = self._part_type(file)
+        kind = self._part_type(file).encode()
         lines.append(b'--%b\r\nContent-Disposition: form-data; name="' % mark)
         lines.append(form_name(self.namespace + self.names.file))
         if self.base64:
@@ -159,9 +159,9 @@ class Rendering:
             lines.append(b"Content-Type: %b\r\n\r\n" % kind)
         return b"".join(lines), b"\r\n--%b--\r\n" % mark
 
-    def _part_type(self, file: FileFacts) -> bytes:
+    def _part_type(self, file: FileFacts) -> str:
         kind = file.type.lower() if self.type_from_file else ""
-        return kind.encode() if kind and _PRINTABLE.match(kind) else b"application/octet-stream"
+        return kind if kind and _PRINTABLE.match(kind) else "application/octet-stream"
 
     def upload_url(self, target: str, file: FileFacts, chunk: ChunkFacts, query: Pairs) -> str:
         """Where to send a chunk."""
@@ -311,21 +311,28 @@ class Template:
     def _values(self) -> tuple[str, ...]:
         """What is known of the file, by place: as it stands in a URL, then in a form as Latin-1."""
         file = self.file
-        texts = (file.type, file.identifier, file.file_name, file.relative_path)
-        name = encode_component(file.file_name)
-        same = file.relative_path is file.file_name
-        path = name if same else encode_component(file.relative_path)
-        in_url = (_encoded_type(file.type), encode_component(file.identifier), name, path)
-        # What needs no escape in a URL needs none in a form.
-        in_form = [
-            text if text is encoded else _latin(form_value(text))
-            for text, encoded in zip(texts, in_url, strict=True)
-        ]
-        plain = name is file.file_name
-        part_name = name if plain else _latin(form_file_name(file.file_name))
-        part_type = _latin(self.rendering._part_type(file))
-        size, total = str(file.size), str(file.total_chunks)
-        return (size, *in_url, total, *in_form, part_name, part_type, self.boundary)
+        name, path = file.file_name, file.relative_path
+        url_name, form_name, part_name = _written_name(name)
+        url_path, form_path = url_name, form_name
+        if path is not name:
+            url_path, form_path, _ = _written_name(path)
+        url_identifier, form_identifier, _ = _written_name(file.identifier)
+        url_type, form_type, _ = _written_type(file.type)
+        return (
+            str(file.size),
+            url_type,
+            url_identifier,
+            url_name,
+            url_path,
+            str(file.total_chunks),
+            form_type,
+            form_identifier,
+            form_name,
+            form_path,
+            part_name,
+            self.rendering._part_type(file),
+            self.boundary,
+        )
 
 
 def _boundaries() -> Iterator[str]:
@@ -337,11 +344,17 @@ def _boundaries() -> Iterator[str]:
 
 
 _next_boundary = _boundaries().__next__
-_encoded_type = lru_cache(maxsize=64)(encode_component)
 
 
-def _latin(content: bytes) -> str:
-    return content.decode("latin-1")
+def _written_name(text: str) -> tuple[str, str, str]:
+    """A text as it stands in a URL, in a field, and as a file name; the last two as Latin-1."""
+    encoded = encode_component(text)
+    if encoded is text:  # what needs no escape in a URL needs none in a form
+        return text, text, text
+    return encoded, form_value(text).decode("latin-1"), form_file_name(text).decode("latin-1")
+
+
+_written_type = lru_cache(maxsize=64)(_written_name)
 
 
 _MARK = token_hex(16)

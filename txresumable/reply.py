@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from attrs import define, field
+from attrs import define
 from twisted.internet.interfaces import IProtocol
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
@@ -55,7 +55,17 @@ class Reply:
     truncated: bool = False
     request: Any = None
     previousResponse: Any = None
-    length: int = field(default=0)
+    length: int = 0
+
+    @property
+    def text(self) -> str:
+        """The body as text; what is not UTF-8 is replaced."""
+        return self.body.decode("utf-8", "replace")
+
+    def header(self, name: str) -> str | None:
+        """The last value of a header field, or :data:`None`."""
+        values = self.headers.getRawHeaders(name.encode())
+        return values[-1].decode("latin-1") if values else None
 
     def deliverBody(self, protocol: IProtocol) -> None:
         """Give the body to a protocol, at once."""

@@ -190,15 +190,18 @@ class _DescriptorSource(Source):
             return self._read(fd, start, size)
 
     def _read(self, fd: int, start: int, size: int) -> bytes:
-        pieces = []
-        while size:
-            piece = os.pread(fd, size, start)
+        piece = os.pread(fd, size, start)
+        if len(piece) == size:
+            return piece
+        pieces = [piece]
+        while size > len(piece):
             if not piece:
                 raise self._changed(f"it ends at byte {start}")
-            pieces.append(piece)
             start += len(piece)
             size -= len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            piece = os.pread(fd, size, start)
+            pieces.append(piece)
+        return b"".join(pieces)
 
 
 class PathSource(_DescriptorSource):
@@ -223,9 +226,9 @@ class PathSource(_DescriptorSource):
         fd = os.open(self.path, _OPEN)
         try:
             now = os.fstat(fd)
-            if stat.S_ISDIR(now.st_mode):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
             if not stat.S_ISREG(now.st_mode):
+                if stat.S_ISDIR(now.st_mode):
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
                 raise FileRejected(self.path, "regular_file", "it is not a regular file")
             if self._seen is not None and _identity(now) != self._seen:
                 raise self._changed("it is not the file that was added")

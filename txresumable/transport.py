@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from http.cookiejar import Cookie, CookieJar
-from typing import Any, NamedTuple, NoReturn
+from operator import attrgetter
+from typing import Any, NoReturn
 
 from hyperlink import EncodedURL
 from treq.client import HTTPClient
@@ -27,48 +28,24 @@ from .errors import (
     ChunkTimeout,
     ConnectFailed,
     ConnectionBroken,
-    InvalidOption,
     MalformedReply,
     ResumableError,
     StaleConnection,
     StallTimeout,
     TransportError,
 )
-from .protocol import without_query
 from .reply import LIMIT, Reply
 from .trust import tls_error
 from .version import __version__
 
-__all__ = ["Answer", "Transport"]
+__all__ = ["Transport"]
 
+_original = attrgetter("original")
+"""What treq has wrapped: the answer, which is whole."""
 _STANDARD = {
     "user-agent": f"User-Agent: txresumable/{__version__}\r\n",
     "accept": "Accept: */*\r\n",
 }
-
-
-class Answer(NamedTuple):
-    """
-    What a server answered.
-
-    :ivar status: the HTTP status.
-    :ivar body: at most 64 KiB of the body.
-    :ivar headers: the header fields.
-    """
-
-    status: int
-    body: bytes
-    headers: Headers
-
-    @property
-    def text(self) -> str:
-        """The body as text; what is not UTF-8 is replaced."""
-        return self.body.decode("utf-8", "replace")
-
-    def header(self, name: str) -> str | None:
-        """The last value of a header field, or :data:`None`."""
-        values = self.headers.getRawHeaders(name.encode())
-        return values[-1].decode("latin-1") if values else None
 
 
 class _ReadyURL(EncodedURL):
@@ -152,7 +129,7 @@ class Transport:
             jar: Any = _Cookies() if cookies else self._cookies  # treq's own came after 24.9
             client = HTTPClient(agent, jar)
         self.client = client
-        self._headers: dict[tuple[object, ...], Headers] = {}
+        self._lines: dict[tuple[tuple[str, str], ...], tuple[bytes, bool]] = {}
         self._guard = CredentialsGuard(insecure_credentials, self.cookies)
 
     def exchange(
@@ -165,27 +142,25 @@ class Transport:
         *,
         again: bool = True,
         fresh: bool = False,
-    ) -> Deferred[Answer]:
+    ) -> Deferred[Reply]:
         """
         Send a request.
 
         :param method: the HTTP method.
-        :param url: where to, encoded.
+        :param url: where to: printable ASCII without spaces.
         :param headers: the user's.
         :param content_type: of the body; a ``Content-Type`` of the user's wins.
         :param body: what to send.
         :param again: whether to send it once more, at once, if a kept connection turns out to be
             closed; else this fails with :class:`~txresumable.errors.StaleConnection`.
         :param fresh: whether to send it over a new connection.
-        :returns: a Deferred that fires with the :class:`Answer`.  It fails with a
+        :returns: a Deferred that fires with the :class:`~txresumable.reply.Reply`.  It fails with a
             :class:`~txresumable.errors.TransportError` or
             :class:`~txresumable.errors.TLSRejected` if there is none, and as the source failed if
             that could not be read.  Cancelling it aborts the request and fails it with
             ``CancelledError``.
         :raises InsecureCredentials: if credentials would go out unencrypted and must not.
-        :raises InvalidOption: if the URL has characters that a URL cannot have.
         """
-        _check_url(url)
         self._guard.check(url, headers)
         if fresh and self._agent is not None:
             self._agent.drop_idle(url.encode("ascii"))
@@ -197,7 +172,7 @@ class Transport:
 
     def _ask(
         self, method: str, url: str, headers: Headers, body: ChunkBody | None, again: bool
-    ) -> Deferred[Answer]:
+    ) -> Deferred[Reply]:
         asking: Deferred[Any]
         if not self.own:
             asking = _Exchange(self, method, url, headers, body).start()
@@ -216,7 +191,7 @@ class Transport:
         except Exception:
             asking = fail()
         return asking.addCallbacks(
-            _answered, self._unanswered, errbackArgs=(method, url, headers, body, again)
+            _original, self._unanswered, errbackArgs=(method, url, headers, body, again)
         )
 
     def _unanswered(
@@ -237,27 +212,21 @@ class Transport:
         return Failure(_transport_error(failure))
 
     def _written(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
-        key = (content_type, *headers.items())
-        written = self._headers.get(key)
-        if written is None:
-            if len(self._headers) >= 64:
-                self._headers.clear()
-            written = self._headers[key] = self._write(headers, content_type)
-        return written
-
-    def _write(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
-        given = {name.lower() for name in headers} if headers else ()
-        lines = [line for name, line in _STANDARD.items() if name not in given]
-        if headers:
-            lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
-        if content_type is not None and "content-type" not in given:
-            lines.append(f"Content-Type: {content_type}\r\n")
+        key = tuple(headers.items())
+        known = self._lines.get(key)
+        if known is None:
+            if len(self._lines) >= 64:
+                self._lines.clear()
+            known = self._lines[key] = _write(headers)
+        lines, typed = known
+        if content_type is not None and not typed:
+            lines += b"Content-Type: %b\r\n" % content_type.encode()
         if self.own and not self.cookies:
-            return ReadyHeaders("".join(lines).encode())
+            return ReadyHeaders(lines)
         plain = Headers()
-        for line in lines:
-            name, _, value = line.partition(": ")
-            plain.addRawHeader(name, value[:-2])
+        for line in lines.split(b"\r\n")[:-1]:
+            name, _, value = line.partition(b": ")
+            plain.addRawHeader(name, value)
         return plain
 
     def close(self) -> Deferred[None]:
@@ -273,18 +242,12 @@ class Transport:
         return closed
 
 
-def _check_url(url: object) -> None:
-    """:raises InvalidOption: for what would not stay on the first line of a request."""
-    if not isinstance(url, str):
-        raise InvalidOption("target", url, "must give URLs as text")
-    if not url.isascii() or not url.isprintable() or " " in url:
-        shown = without_query(url.partition("?")[0])
-        raise InvalidOption("target", shown, "must give URLs that are encoded")
-
-
-def _answered(response: Any) -> Answer:
-    reply: Reply = response.original
-    return Answer(reply.code, reply.body, reply.headers)
+def _write(headers: Mapping[str, str]) -> tuple[bytes, bool]:
+    """:returns: the lines of the header, and whether a Content-Type is among them."""
+    given = {name.lower() for name in headers}
+    lines = [line for name, line in _STANDARD.items() if name not in given]
+    lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
+    return "".join(lines).encode(), "content-type" in given
 
 
 def _overdue(_: object, limit: float) -> NoReturn:
@@ -314,9 +277,9 @@ class _Exchange:
         self._watch: Any = None
         self._moved = 0.0
         self._request: Any = None
-        self._result: Deferred[Answer] = Deferred(self._cancel)
+        self._result: Deferred[Reply] = Deferred(self._cancel)
 
-    def start(self) -> Deferred[Answer]:
+    def start(self) -> Deferred[Reply]:
         self._move()
         self._look()
         self._send()
@@ -351,14 +314,14 @@ class _Exchange:
 
     def _read(self, response: Any, body: bytes, ended: Failure | None) -> None:
         if ended is None:
-            self._end(Answer(int(response.code), body, response.headers))
+            self._end(Reply((b"HTTP", 1, 1), int(response.code), b"", response.headers, body))
         else:
             self._end(Failure(ConnectionBroken("the connection ended within the answer")))
 
     def _failed(self, failure: Failure) -> None:
         self._end(self._ended_by or failure)
 
-    def _end(self, result: Answer | Failure) -> None:
+    def _end(self, result: Reply | Failure) -> None:
         if self._watch is not None and self._watch.active():
             self._watch.cancel()
         request, self._request = self._request, None
@@ -368,7 +331,7 @@ class _Exchange:
             request.addErrback(lambda _: None)
             request.cancel()
 
-    def _cancel(self, _: Deferred[Answer]) -> None:
+    def _cancel(self, _: Deferred[Reply]) -> None:
         self._end_by(Failure(CancelledError()))
 
     def _end_by(self, failure: Failure) -> None:

@@ -25,7 +25,7 @@ from .errors import (
     ResumableError,
 )
 from .events import Events
-from .file import FileState, ResumableFile
+from .file import ADDED, CANCELLED, COMPLETED, FAILED, READY, ResumableFile
 from .intake import Intake, duplicate
 from .joined import Joined
 from .limiter import RateLimiter
@@ -237,7 +237,7 @@ class Resumable(Events):
         self._intake.tell("max_files", files)
         for file in files:
             reason = f"at most {most} may be uploaded"
-            file._end(FileState.FAILED, FileRejected(file.file_name, "max_files", reason))
+            file._end(FAILED, FileRejected(file.file_name, "max_files", reason))
         return False
 
     def _twin(self, identifier: str) -> ResumableFile | None:
@@ -245,7 +245,7 @@ class Resumable(Events):
 
     def _admit(self, file: ResumableFile) -> None:
         """A file is in: announce it, and queue its chunks."""
-        file.state = FileState.READY
+        file.state = READY
         self._files[file] = None
         self._by_identifier[file.unique_identifier] = file
         if self._hears_of_files:
@@ -253,7 +253,7 @@ class Resumable(Events):
             self._emit("chunking_progress", file, 1.0)
             self._emit("chunking_complete", file)
             self._emit("file_added", file)
-            if file.state is not FileState.READY:  # whoever was told has cancelled it
+            if file.state is not READY:  # whoever was told has cancelled it
                 return
         if self.options.preprocess_file is None:
             self._enqueue(file)
@@ -276,7 +276,7 @@ class Resumable(Events):
         self._dispatcher.pump()
 
     def _enqueue(self, file: ResumableFile) -> None:
-        if file.state is not FileState.READY:
+        if file.state is not READY:
             return
         if file._all_stored:
             self._finish(file)
@@ -394,7 +394,7 @@ class Resumable(Events):
     def _cancel_all(self) -> None:
         for walking in list(self._walks):
             walking.cancel()
-        unfinished = [each for each in self._files if each.state is FileState.READY]
+        unfinished = [each for each in self._files if each.state is READY]
         for file in reversed([*unfinished, *self._intake.files]):
             file.cancel()
 
@@ -419,17 +419,17 @@ class Resumable(Events):
         """Every chunk is stored; a digest of the whole that the server gives must be ours."""
         said = file._course.plan.checksum if file._course.plan is not None else ""
         if self.options.checksum is None or not said:
-            file._end(FileState.COMPLETED, None)
+            file._end(COMPLETED, None)
             return
         theirs = said.rpartition(":")[2].strip().lower()
 
         def compare(ours: str) -> None:
-            if file.state is not FileState.READY or not file._all_stored:
+            if file.state is not READY or not file._all_stored:
                 return
             if ours != theirs:
                 file._source.check()  # what was written to since then has another digest now
                 raise ChecksumMismatch(file.file_name, ours, theirs)
-            file._end(FileState.COMPLETED, None)
+            file._end(COMPLETED, None)
 
         comparing = self.digest(file).addCallback(compare)
         comparing.addErrback(self._broken, file)
@@ -441,10 +441,10 @@ class Resumable(Events):
 
     def _fail(self, file: ResumableFile, error: Exception) -> None:
         if file._unfinished:
-            file._end(FileState.FAILED, error)
+            file._end(FAILED, error)
 
     def _fail_all(self, error: Exception) -> None:
-        for file in [each for each in self._files if each.state is FileState.READY]:
+        for file in [each for each in self._files if each.state is READY]:
             self._fail(file, error)
 
     # What files ask for (file.Owner) -----------------------------------------------------------
@@ -462,7 +462,7 @@ class Resumable(Events):
             self._emit("file_progress", file)
 
     def stop(self, file: ResumableFile) -> None:
-        if file.state is not FileState.READY:
+        if file.state is not READY:
             self._intake.drop(file)
             preparing = self._preparing.pop(file, None)
             if preparing is not None:
@@ -477,7 +477,7 @@ class Resumable(Events):
 
     def restart(self, file: ResumableFile) -> None:
         if self._closed:
-            file.state = FileState.CANCELLED
+            file.state = CANCELLED
             raise ResumableError("the uploader is closed")
         if file._handle is None:
             self._unfinished += 1
@@ -485,12 +485,12 @@ class Resumable(Events):
         if file in self._failed:
             self._failed.remove(file)
         self._joined.forgive(file)
-        if file.state is FileState.ADDED:  # it never got as far as to have chunks
+        if file.state is ADDED:  # it never got as far as to have chunks
             self._intake.add([file])
             return
         twin = self._by_identifier.setdefault(file.unique_identifier, file)
         if twin is not file:
-            file._end(FileState.FAILED, duplicate(file, twin))
+            file._end(FAILED, duplicate(file, twin))
             return
         self._files.setdefault(file)
         self._enqueue(file)
@@ -506,9 +506,9 @@ class Resumable(Events):
         tell_waiters = file._take_waiters()
         if self._by_identifier.get(file.unique_identifier) is file:
             del self._by_identifier[file.unique_identifier]
-        if file.state is FileState.COMPLETED:
+        if file.state is COMPLETED:
             self._emit("file_completed", file)
-        elif file.state is FileState.CANCELLED:
+        elif file.state is CANCELLED:
             self._files.pop(file, None)
         else:
             self._report(file)

@@ -20,8 +20,7 @@ from txresumable.errors import (
     StallTimeout,
     TransportError,
 )
-from txresumable.reply import LIMIT
-from txresumable.transport import Answer
+from txresumable.reply import LIMIT, Reply
 
 from .case import FaultCase, or_serve
 from .server import Peer, RawServer, Request, reply
@@ -132,7 +131,7 @@ class CutTests(FaultCase):
             for size in (1, len(whole)):
                 server = self.serve(partial(script, whole=whole, size=size))
                 answer = await self.transport().exchange("POST", server.url, {})
-                self.assertEqual(answer.status in (200, 201), not name.startswith("a "), name)
+                self.assertEqual(answer.code in (200, 201), not name.startswith("a "), name)
                 self.assertEqual(answer.body, b"" if name == "without body" else BODY, name)
 
 
@@ -152,7 +151,7 @@ class _Named:
 class ReplyTests(FaultCase):
     """C7 to C9, C12, C13 and C22, seen from one request."""
 
-    async def ask(self, answer: bytes, *, close: bool = False, **options: Any) -> Answer:
+    async def ask(self, answer: bytes, *, close: bool = False, **options: Any) -> Reply:
         """What comes of a request that is answered with these bytes."""
 
         def script(peer: Peer) -> None:
@@ -214,9 +213,9 @@ class ReplyTests(FaultCase):
         """C13: bytes that are not ASCII where they may be do no harm, nor do odd spellings."""
         for line in ("Set-Cookie: ä=ö", "X-Empty:", "CONTENT-type:\ttext/plain\t", "x: y"):
             answer = await self.ask(reply(200, b"fine", line))
-            self.assertEqual((answer.status, answer.body), (200, b"fine"))
+            self.assertEqual((answer.code, answer.body), (200, b"fine"))
         for first in ("HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.1 200 Schön"):
-            self.assertEqual((await self.ask(reply(first))).status, 200)
+            self.assertEqual((await self.ask(reply(first))).code, 200)
         self.assertEqual((await self.ask(b"HTTP/1.1 200 OK\nContent-Length: 1\n\nx")).body, b"x")
 
     async def test_cookies_that_are_no_text(self) -> None:
@@ -249,7 +248,7 @@ class ReplyTests(FaultCase):
             b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n" + long,
         ):
             got = await self.ask(answer)
-            self.assertEqual((got.status, got.body), (500, b"x" * LIMIT))
+            self.assertEqual((got.code, got.body), (500, b"x" * LIMIT))
             await self.server.when("left")
 
     async def test_spaces(self) -> None:
@@ -319,7 +318,7 @@ class ReplyTests(FaultCase):
         server = self.serve(script)
         transport = self.transport()
         for _ in range(3):
-            self.assertEqual((await transport.exchange("GET", server.url, {})).status, 404)
+            self.assertEqual((await transport.exchange("GET", server.url, {})).code, 404)
         await server.when("left", 3)
 
 
