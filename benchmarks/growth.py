@@ -2,8 +2,9 @@
 Show what a chunk costs as uploads grow: time and memory have to stay flat.
 
 Each case runs in a process of its own against the sink: a file of 100 GiB, one of a million
-chunks, 100,000 queued files, and 1, 3, 16 and 64 requests at once. While it runs, CPU time and
-resident memory are noted a hundred times.
+chunks, 100,000 files that queue up, and 1, 3, 16 and 64 requests at once. While it runs, CPU time
+and resident memory are noted a hundred times. Those that are compared with each other are run in
+turns, several times, and the median is shown.
 
 Time in user mode is told apart: a sparse file of 100 GiB passes through the page cache, and what
 the kernel spends on that depends on how much memory is left to it.
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -46,6 +48,7 @@ class Growth:
     :param at_once: how many requests at once.
     :param most: MiB that it may have resident.
     :param filled: whether the file has content, and is in the page cache; it is sparse otherwise.
+    :param fed: whether files are taken out of an iterable as others get done, not added at once.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Growth:
     at_once: int = 3
     most: int = 80
     filled: bool = False
+    fed: bool = False
 
     @property
     def units(self) -> int:
@@ -66,12 +70,15 @@ class Growth:
 GROWTHS = (
     Growth("100 GiB", "one file of 100 GiB, 102,400 chunks", 102_400, MIB),
     Growth("million", "one file of a million chunks of 4 KiB", 1_000_000, 4 * KIB, most=100),
-    Growth("queue", "100,000 files of 4 KiB, all added at once", 1, 4 * KIB, files=100_000),
+    Growth("queue", "100,000 files of 4 KiB, fed", 1, 4 * KIB, files=100_000, fed=True),
+    Growth("added", "100,000 files of 4 KiB, all added at once", 1, 4 * KIB, files=100_000),
     *(
-        Growth(f"{n} at once", f"1 GiB, {n} requests at once", 1024, MIB, at_once=n, filled=True)
+        Growth(f"{n} at once", f"2 GiB, {n} requests at once", 2048, MIB, at_once=n, filled=True)
         for n in (1, 3, 16, 64)
     ),
 )
+USUAL = "3 at once"
+ROUNDS = 9
 
 
 @dataclass
@@ -145,8 +152,12 @@ def watch(job: dict[str, Any]) -> None:
         begun, used, user = time.perf_counter(), time.process_time(), user_seconds()
         async with Resumable(job["url"], reactor=reactor, test_chunks=False, **options) as uploader:
             uploader.chunk_completed.register(count)
-            for number in range(growth.files):
-                uploader.add_file(folder / f"{number}.dat")
+            paths = (folder / f"{number}.dat" for number in range(growth.files))
+            if growth.fed:
+                await uploader.feed(paths)
+            else:
+                for path in paths:
+                    uploader.add_file(path)
         watched.wall = time.perf_counter() - begun
         watched.cpu = time.process_time() - used
         watched.user = user_seconds() - user
@@ -156,37 +167,53 @@ def watch(job: dict[str, Any]) -> None:
     react(lambda reactor: Deferred.fromCoroutine(main(reactor)))
 
 
-def measure(growth: Growth, sink: Sink, cores: Cores) -> Watched:
-    """Make the files and watch them being uploaded, in a process of its own."""
-    with tempfile.TemporaryDirectory(prefix="growth-") as folder:
-        for number in range(growth.files):
-            with open(f"{folder}/{number}.dat", "wb") as file:
-                if growth.files > 1:
-                    # Each its own content: equal ones would be told apart by their names only.
-                    file.write(number.to_bytes(8, "big"))
-                for _ in range(growth.chunks if growth.filled else 0):
-                    file.write(bytes(growth.chunk_size))
-                file.truncate(growth.chunks * growth.chunk_size)
-        job = {
-            "url": sink.url + "/upload",
-            "folder": folder,
-            "growth": asdict(growth),
-            "core": cores.client,
-        }
-        paths = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
-        sink.reset()
-        done = subprocess.run(
-            [sys.executable, __file__, "--watch"],
-            input=json.dumps(job),
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        )
+def make_files(growth: Growth, folder: str) -> None:
+    """Make what is to be uploaded."""
+    for number in range(growth.files):
+        with open(f"{folder}/{number}.dat", "wb") as file:
+            if growth.files > 1:
+                # Each its own content: equal ones would be told apart by their names only.
+                file.write(number.to_bytes(8, "big"))
+            for _ in range(growth.chunks if growth.filled else 0):
+                file.write(bytes(growth.chunk_size))
+            file.truncate(growth.chunks * growth.chunk_size)
+
+
+def measure(growth: Growth, folder: str, sink: Sink, cores: Cores) -> Watched:
+    """Watch files being uploaded, in a process of its own."""
+    job = {
+        "url": sink.url + "/upload",
+        "folder": folder,
+        "growth": asdict(growth),
+        "core": cores.client,
+    }
+    paths = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
+    sink.reset()
+    done = subprocess.run(
+        [sys.executable, __file__, "--watch"],
+        input=json.dumps(job),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+    )
     arrived = sink.reset()["uploads"]
     if arrived != growth.units:
         raise SystemExit(f"{growth.name}: {arrived} of {growth.units} chunks arrived")
     return Watched(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def in_turns(growths: Sequence[Growth], rounds: int, sink: Sink, cores: Cores) -> list[Watched]:
+    """Measure uploads of the same files, one after the other and over again: the medians."""
+    runs: dict[str, list[Watched]] = {growth.name: [] for growth in growths}
+    with tempfile.TemporaryDirectory(prefix="growth-") as folder:
+        make_files(growths[0], folder)
+        for _ in range(rounds):
+            for growth in growths:
+                watched = measure(growth, folder, sink, cores)
+                runs[growth.name].append(watched)
+                print(f"{growth.name}: {watched.wall:.1f} s", file=sys.stderr, flush=True)
+    return [sorted(each, key=lambda one: one.cpu)[rounds // 2] for each in runs.values()]
 
 
 HEADING = [
@@ -195,6 +222,7 @@ HEADING = [
     "wall s",
     "us CPU a chunk",
     "us in user mode",
+    f"against {USUAL}",
     "last third / first",
     "the same, user mode",
     "peak MiB",
@@ -202,15 +230,17 @@ HEADING = [
 ]
 
 
-def row(growth: Growth, watched: Watched) -> list[str]:
+def row(growth: Growth, watched: Watched, usual: Watched | None) -> list[str]:
     """A row of the table."""
     peak = watched.peak / MIB
+    against = f"{watched.cpu / usual.cpu:.2f}" if usual is not None and growth.filled else ""
     return [
         growth.title,
         f"{growth.units:,}",
         f"{watched.wall:.1f}",
         f"{watched.cpu / growth.units * 1e6:.0f}",
         f"{watched.user / growth.units * 1e6:.0f}",
+        against,
         f"{watched.slope():.2f}",
         f"{watched.slope(user=True):.2f}",
         f"{peak:.0f}",
@@ -233,17 +263,21 @@ def main() -> None:
         return
     cores = Cores.available()
     os.sched_setaffinity(0, {cores.sink})
-    rows, seen = [HEADING], []
+    chosen = [growth for growth in GROWTHS if growth.name in options.cases]
+    alone = [growth for growth in chosen if not growth.filled]
+    together = [growth for growth in chosen if growth.filled]
+    seen: list[Watched] = []
     with (
         tempfile.TemporaryDirectory(prefix="growth-") as folder,
         Sink(Path(folder), cores.sink) as sink,
     ):
-        for growth in GROWTHS:
-            if growth.name in options.cases:
-                watched = measure(growth, sink, cores)
-                seen.append(watched)
-                rows.append(row(growth, watched))
-                print(f"{growth.name}: {watched.wall:.0f} s", file=sys.stderr, flush=True)
+        for growth in alone:
+            seen += in_turns([growth], 1, sink, cores)
+        if together:
+            seen += in_turns(together, ROUNDS, sink, cores)
+    usual = next((watched for watched in seen if watched.name == USUAL), None)
+    rows = [row(growth, watched, usual) for growth, watched in zip(chosen, seen, strict=True)]
+    rows.insert(0, HEADING)
     print(as_text(rows), "", *(json.dumps(asdict(one)) for one in seen), sep="\n")
     if options.publish:
         import plot

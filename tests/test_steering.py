@@ -372,10 +372,10 @@ class JoinTests(UploaderTestCase):
         os.mkdir(top)
         uploader = self.uploader()
         walking: Deferred[Any] = Deferred()
-        uploader._walks.append(walking)
+        uploader._bringing.append(walking)
         joined = uploader.join()
         self.assertNoResult(joined)
-        uploader._walks.remove(walking)
+        uploader._bringing.remove(walking)
         self.assertEqual(self.successResultOf(uploader.add_directory(top)), [])
         self.assertIsNone(self.successResultOf(joined))
 

@@ -9,7 +9,12 @@ about it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from attrs import define, field
+
+if TYPE_CHECKING:
+    from .file import ResumableFile
 
 __all__ = [
     "ChecksumMismatch",
@@ -19,6 +24,7 @@ __all__ = [
     "ConnectTimeout",
     "ConnectionBroken",
     "FileRejected",
+    "FilesFailed",
     "InsecureCredentials",
     "InvalidOption",
     "MalformedReply",
@@ -72,6 +78,23 @@ class FileRejected(ResumableError):
 
     def __str__(self) -> str:
         return f"{self.file_name!r} was refused ({self.rule}): {self.reason}"
+
+
+@define(eq=False, slots=False)
+class FilesFailed(ResumableError):
+    """
+    Some of the files that came out of an iterable failed; the others are on the server.
+
+    :ivar files: those that failed, in the order in which they did; the ``error`` of each says why.
+    :ivar stored: how many are on the server.
+    """
+
+    files: list[ResumableFile]
+    stored: int
+
+    def __str__(self) -> str:
+        first, count = self.files[0], len(self.files)
+        return f"{count} of {count + self.stored} files failed, {first.file_name!r}: {first.error}"
 
 
 @define(eq=False, slots=False)

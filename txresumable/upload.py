@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from .file import ResumableFile
 from .observers import Signal
 
-__all__ = ["Upload"]
+__all__ = ["Upload", "mark_heard"]
 
 
 class Upload(Deferred[ResumableFile]):
@@ -68,10 +68,14 @@ class Upload(Deferred[ResumableFile]):
             return
         self.callback(result)
         if isinstance(result, Failure) and (heard or result.check(CancelledError)):
-            self._heard()
+            mark_heard(self)
 
-    def _heard(self) -> None:
-        # What Twisted keeps for its "Unhandled error in Deferred"; a callback that is added later
-        # gets the failure all the same.
-        if self._debugInfo is not None:
-            self._debugInfo.failResult = None
+
+def mark_heard(deferred: Deferred[Any]) -> None:
+    """
+    Somebody knows of a failure by other means: it is not logged if nobody handles it.
+
+    :param deferred: has failed.  A callback that is added later gets the failure all the same.
+    """
+    if deferred._debugInfo is not None:  # what Twisted keeps for "Unhandled error in Deferred"
+        deferred._debugInfo.failResult = None

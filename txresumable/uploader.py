@@ -4,6 +4,7 @@ The uploader: files in, chunks out, through a few slots at a time.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
@@ -19,12 +20,9 @@ from .clock import steady
 from .concurrency import START, AdaptiveConcurrency
 from .delivery import Delivery, settled
 from .dispatcher import Dispatcher
-from .errors import (
-    ChecksumMismatch,
-    FileRejected,
-    ResumableError,
-)
+from .errors import ChecksumMismatch, FileRejected, InvalidOption, ResumableError
 from .events import Events
+from .feed import Feed
 from .file import ADDED, CANCELLED, COMPLETED, FAILED, READY, ResumableFile
 from .intake import Intake, duplicate
 from .joined import Joined
@@ -37,7 +35,7 @@ from .slots import Slots
 from .source import PathSource, make_source
 from .threads import run_in_thread
 from .transport import Transport
-from .upload import Upload
+from .upload import Upload, mark_heard
 from .walk import Found, Unreadable, walk
 
 __all__ = ["Resumable"]
@@ -91,10 +89,10 @@ class Resumable(Events):
         self._by_identifier: dict[str, ResumableFile] = {}
         self._failed: list[ResumableFile] = []
         self._preparing: dict[ResumableFile, Deferred[None]] = {}
-        self._walks: list[Deferred[Any]] = []
+        self._bringing: list[Deferred[Any]] = []
         self._joined = Joined()
         self._unfinished = self._order = 0
-        self._closed = False
+        self._closed = self._any_stored = False
         self._next_progress = 0.0
 
     def _make_transport(self, client: Any, kept: int) -> Transport:
@@ -156,13 +154,42 @@ class Resumable(Events):
             by name: ``{"source": b"...", "file_name": "a.txt", "type": "text/plain"}``.
         :returns: an Upload for each; one that fails does not stop the others.
         """
-        files = []
-        for source in sources:
-            given = source if isinstance(source, Mapping) else {"source": source}
-            files.append(
-                self._make_file(**{"file_name": None, "relative_path": None, "type": None, **given})
-            )
-        return self._add(files)
+        return self._add([self._make_given(source) for source in _several(sources)])
+
+    def feed(self, sources: Iterable[Any], *, ahead: int = 256) -> Deferred[int]:
+        """
+        Upload files out of an iterable, such as a generator, and take the next ones out of it only
+        as others are done: memory does not grow with how many it gives.
+
+        Its files leave :attr:`files` at their end, so that what :attr:`fraction_completed` and
+        :meth:`get_size` tell is about those that are there.
+
+        :param sources: gives what :meth:`add_files` takes, one after the other, in the reactor
+            thread.
+        :param ahead: how many of its files may be there at a time, 1 or more.
+        :returns: a Deferred that fires with how many were uploaded, when it is exhausted and each
+            of them is at its end.  One that fails does not stop the others, but at that point
+            this Deferred, with :class:`~txresumable.errors.FilesFailed`; files that somebody
+            cancelled do not count.  If the iterable raises, or gives what is no file, nothing more
+            is taken, and this fails with that.  Cancelling it takes no more and cancels those that
+            are not done.
+        :raises TypeError: if this is no iterable, or one file.
+        :raises InvalidOption: if ``ahead`` is no whole number of 1 or more.
+        """
+        if type(ahead) is not int or ahead < 1:
+            raise InvalidOption("ahead", ahead, "must be a whole number of 1 or more")
+        if self._closed:
+            raise ResumableError("the uploader is closed")
+        feed = Feed(
+            _several(sources),
+            ahead,
+            lambda source: self._add([self._make_given(source)])[0],
+            self.remove_file,
+        )
+        self._bringing.append(feed.done)
+        feed.done.addBoth(self._brought, feed.done)
+        feed.draw()
+        return feed.done
 
     def add_directory(self, directory: Any) -> Deferred[list[Upload]]:
         """
@@ -185,15 +212,21 @@ class Resumable(Events):
                 files.append(self._make_file(inner, name, each.relative_path, None))
             return self._add(files) if files else []
 
-        def over(result: Any) -> Any:
-            self._walks.remove(walking)
-            self._check_end()
-            self._check_joined()
-            return result
-
         walking: Deferred[Any] = run_in_thread(self._reactor, walk, source.path)
-        self._walks.append(walking)
-        return walking.addCallback(walked).addBoth(over)
+        self._bringing.append(walking)
+        return walking.addCallback(walked).addBoth(self._brought, walking)
+
+    def _brought(self, result: Any, bringing: Deferred[Any]) -> Any:
+        """What brought files has come to its end."""
+        self._bringing.remove(bringing)
+        self._check_end()
+        self._check_joined()
+        return result
+
+    def _make_given(self, source: Any) -> ResumableFile:
+        """:param source: a file, or a mapping of :meth:`add_file`'s arguments."""
+        given = source if isinstance(source, Mapping) else {"source": source}
+        return self._make_file(**{"file_name": None, "relative_path": None, "type": None, **given})
 
     def _make_file(
         self, source: Any, file_name: str | None, relative_path: str | None, type: str | None
@@ -392,8 +425,9 @@ class Resumable(Events):
         return self._transport.close()
 
     def _cancel_all(self) -> None:
-        for walking in list(self._walks):
-            walking.cancel()
+        for bringing in list(self._bringing):
+            bringing.cancel()
+            mark_heard(bringing)
         unfinished = [each for each in self._files if each.state is READY]
         for file in reversed([*unfinished, *self._intake.files]):
             file.cancel()
@@ -507,6 +541,7 @@ class Resumable(Events):
         if self._by_identifier.get(file.unique_identifier) is file:
             del self._by_identifier[file.unique_identifier]
         if file.state is COMPLETED:
+            self._any_stored = True
             self._emit("file_completed", file)
         elif file.state is CANCELLED:
             self._files.pop(file, None)
@@ -534,15 +569,16 @@ class Resumable(Events):
 
     def _check_end(self) -> None:
         """Tell once that nothing is left to do."""
-        if self._unfinished or self._walks or not self._dispatcher.started:
+        if self._unfinished or self._bringing or not self._dispatcher.started:
             return
         self._dispatcher.started = False
         failed, self._failed = self._failed, []
-        if self._files or failed:
+        stored, self._any_stored = self._any_stored, False
+        if self._files or failed or stored:
             self._emit("completed", failed)
 
     def _check_joined(self) -> None:
-        if (self._unfinished or self._walks) and not self._joined.has_failed:
+        if (self._unfinished or self._bringing) and not self._joined.has_failed:
             return
         if not self._joined.is_awaited:
             return
@@ -550,3 +586,11 @@ class Resumable(Events):
         waiting = self._joined.begin()
         self._cancel_all()
         waiting.settle(failure)
+
+
+def _several(sources: Any) -> Iterable[Any]:
+    """:raises TypeError: if one file was given where several are taken."""
+    if isinstance(sources, (str, bytes, bytearray, memoryview, os.PathLike, Mapping)):
+        raise TypeError(f"several files are given as a list or another iterable, not {sources!r}")
+    several: Iterable[Any] = sources
+    return several

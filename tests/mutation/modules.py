@@ -22,6 +22,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "outage": ("tests.test_outage",),
     "queue": ("tests.test_queue",),
     "observers": ("tests.test_observers",),
+    "feed": ("tests.test_feed",),
     "uploader": (
         "tests.test_steering",
         "tests.test_dispatcher",
@@ -30,6 +31,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_outage",
         "tests.test_delivery",
         "tests.test_file",
+        "tests.test_feed",
     ),
     "dispatcher": (
         "tests.test_dispatcher",

@@ -1,0 +1,201 @@
+"""
+Files out of an iterable, a few at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from twisted.internet.defer import CancelledError
+
+from txresumable import ChunkRejected, FilesFailed, InvalidOption, Resumable, ResumableError
+
+from .uploader_rig import UploaderTestCase
+
+
+class FeedTests(UploaderTestCase):
+    """
+    :meth:`Resumable.feed`.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.taken = 0
+
+    def sources(self, count: int) -> Iterator[dict[str, Any]]:
+        """So many small files; how many were taken is in ``taken``."""
+        for number in range(count):
+            self.taken += 1
+            yield {"source": b"%d" % number, "file_name": f"{number}.txt"}
+
+    def uploader(self, client: Any = None, **options: Any) -> Resumable:
+        return super().uploader(client, **{"test_chunks": False, **options})
+
+    def test_all(self) -> None:
+        """It fires with how many were uploaded; all of them are."""
+        done: list[str] = []
+        uploader = self.uploader(self.receiver)
+        uploader.file_completed.register(lambda file: done.append(file.file_name))
+        self.assertEqual(self.successResultOf(uploader.feed(self.sources(1000))), 1000)
+        self.assertEqual(done, [f"{number}.txt" for number in range(1000)])
+
+    def test_no_more_than_there_is_room_for(self) -> None:
+        """The next are taken when half are done, which then have left the list."""
+        uploader = self.uploader(simultaneous_uploads=2)
+        feeding = uploader.feed(self.sources(10), ahead=4)
+        self.assertEqual((self.taken, len(uploader.files)), (4, 4))
+        self.client.answer(200)
+        self.assertEqual((self.taken, len(uploader.files)), (4, 3))
+        self.client.answer(200)
+        self.assertEqual((self.taken, len(uploader.files)), (6, 4))
+        self.assertEqual(uploader.files[0].file_name, "2.txt")
+        self.answer_all()
+        self.assertEqual(self.successResultOf(feeding), 10)
+        self.assertEqual(uploader.files, [])
+
+    def test_nothing(self) -> None:
+        """An iterable that gives nothing is exhausted at once."""
+        self.assertEqual(self.successResultOf(self.uploader().feed([])), 0)
+
+    def test_failures(self) -> None:
+        """One that fails stops no other; at the end it says which, and why."""
+        missing = [self.mktemp() for _ in range(2000)]
+        uploader = self.uploader(self.receiver)
+        ended: list[Any] = []
+        uploader.completed.register(ended.append)
+        feeding = uploader.feed([missing[0], {"source": b"x", "file_name": "x"}, *missing[1:]])
+        error = self.failureResultOf(feeding, FilesFailed).value
+        self.assertEqual((len(error.files), error.stored), (2000, 1))
+        self.assertIsInstance(error.files[0].error, FileNotFoundError)
+        self.assertRegex(str(error), "^2000 of 2001 files failed, '.*': .*No such file")
+        self.assertEqual(uploader.files, [])
+        self.assertEqual(len(self.receiver.files), 1)
+
+    def test_refused_by_the_server(self) -> None:
+        """What the server refuses is among them; it can be tried again."""
+        uploader = self.uploader()
+        feeding = uploader.feed(self.sources(3), ahead=1)
+        for status in (200, 404, 200):
+            self.client.answer(status)
+        error = self.failureResultOf(feeding, FilesFailed).value
+        self.assertEqual([file.file_name for file in error.files], ["1.txt"])
+        self.assertIsInstance(error.files[0].error, ChunkRejected)
+        again = error.files[0]
+        again.retry()
+        self.client.answer(200)
+        self.assertTrue(again.is_completed)
+
+    def test_cancelled_file(self) -> None:
+        """A file that somebody cancels is no failure, and makes room."""
+        uploader = self.uploader(simultaneous_uploads=1)
+        feeding = uploader.feed(self.sources(3), ahead=2)
+        uploader.files[1].cancel()
+        self.assertEqual(self.taken, 3)
+        self.answer_all()
+        self.assertEqual(self.successResultOf(feeding), 2)
+
+    def test_iterable_that_raises(self) -> None:
+        """What it gave before is uploaded, nothing more is taken, and its error comes out."""
+
+        def sources() -> Iterator[Any]:
+            yield from self.sources(3)
+            raise RuntimeError("the listing broke off")
+
+        uploader = self.uploader()
+        feeding = uploader.feed(sources())
+        self.assertNoResult(feeding)
+        self.answer_all()
+        self.assertEqual(len(self.client.sent), 3)
+        self.failureResultOf(feeding, RuntimeError)
+
+    def test_what_is_no_file(self) -> None:
+        """Neither is it passed over."""
+        uploader = self.uploader()
+        feeding = uploader.feed([{"source": b"x", "file_name": "x"}, 5, {"source": b"y"}])
+        self.answer_all()
+        error = self.failureResultOf(feeding, TypeError)
+        self.assertIn("not 5", error.getErrorMessage())
+        self.assertEqual(len(self.client.sent), 1)
+
+    def test_cancel(self) -> None:
+        """Cancelling it takes no more, and cancels what is not done; others are left alone."""
+        uploader = self.uploader()
+        other = uploader.add_file(b"other", file_name="other")
+        feeding = uploader.feed(self.sources(100), ahead=5)
+        feeding.cancel()
+        self.assert_cancelled(feeding)
+        self.assertEqual((self.taken, [file.file_name for file in uploader.files]), (5, ["other"]))
+        self.answer_all()
+        self.successResultOf(other)
+
+    def test_cancel_from_within(self) -> None:
+        """It may be cancelled by whoever is told of one of its files."""
+        uploader = self.uploader()
+        feeding = uploader.feed(self.sources(100), ahead=5)
+        uploader.file_completed.register(lambda _: feeding.cancel())
+        self.client.answer(200)
+        self.assert_cancelled(feeding)
+        self.assertEqual((self.taken, uploader.files), (5, []))
+
+    def test_join(self) -> None:
+        """``join()`` waits for what is still to come."""
+        uploader = self.uploader()
+        feeding = uploader.feed(self.sources(3), ahead=1)
+        joined, ended = uploader.join(), []
+        uploader.completed.register(ended.append)
+        self.client.answer(200)
+        self.client.answer(200)
+        self.assertNoResult(joined)
+        self.assertEqual(ended, [])
+        self.client.answer(200)
+        self.assertIsNone(self.successResultOf(joined))
+        self.assertEqual((ended, self.successResultOf(feeding)), ([[]], 3))
+
+    def test_join_fails(self) -> None:
+        """To who waits by ``join()``, the first failure is the end, as of all other files."""
+        uploader = self.uploader()
+        feeding = uploader.feed(self.sources(100), ahead=2)
+        joined = uploader.join()
+        self.client.answer(404)
+        self.failureResultOf(joined, ChunkRejected)
+        self.assert_cancelled(feeding)
+        self.assertEqual(uploader.files, [])
+        self.assertLessEqual(self.taken, 3)
+
+    def test_heard_of_by_join(self) -> None:
+        """Nobody has to look at it if they hear of the end by ``join()``: nothing is logged."""
+        uploader = self.uploader()
+        uploader.feed(self.sources(100), ahead=2)
+        joined = uploader.join()
+        self.client.answer(404)
+        self.failureResultOf(joined, ChunkRejected)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_close(self) -> None:
+        """Closing ends it."""
+        uploader = self.uploader()
+        feeding = uploader.feed(self.sources(100), ahead=2)
+        self.successResultOf(uploader.close())
+        self.failureResultOf(feeding, CancelledError)
+        self.assertRaises(ResumableError, uploader.feed, [])
+
+    def test_two(self) -> None:
+        """Two at a time do not mix."""
+        uploader = self.uploader(self.receiver)
+        first = uploader.feed({"source": b"a%d" % n, "file_name": f"a{n}"} for n in range(50))
+        second = uploader.feed({"source": b"b%d" % n, "file_name": f"b{n}"} for n in range(70))
+        self.assertEqual((self.successResultOf(first), self.successResultOf(second)), (50, 70))
+
+    def test_bad_input(self) -> None:
+        """What it cannot take is named, and nothing is taken from the iterable."""
+        uploader = self.uploader()
+        for ahead in (0, -1, 1.5, True, "5", None):
+            with self.assertRaises(InvalidOption) as caught:
+                uploader.feed(self.sources(3), ahead=ahead)  # type: ignore[arg-type]
+            self.assertIn(f"not {ahead!r}", str(caught.exception))
+        for one in ("my_file.dat", b"x", {"source": b"x", "file_name": "x"}):
+            self.assertRaises(TypeError, uploader.feed, one)
+            self.assertRaises(TypeError, uploader.add_files, one)
+        self.assertRaises(TypeError, uploader.feed, 5)
+        self.assertEqual((self.taken, uploader.files), (0, []))
