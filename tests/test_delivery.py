@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 
-from txresumable import ChunkRejected, Redirected, SourceChanged, Upload
+from txresumable import ChunkRejected, InvalidOption, Redirected, SourceChanged, Upload
 from txresumable.body import PIECE
 from txresumable.errors import StaleConnection
 from txresumable.source import PathSource
@@ -110,6 +110,19 @@ class TestingTests(UploaderTestCase):
         uploader = self.uploader(test_target="/")
         uploader.add_file(b"x", file_name="a")
         self.assertTrue(self.client.answer(200).url.startswith("http://receiver.example/upload?"))
+
+    def test_no_url(self) -> None:
+        """A function that gives no URL fails the file, by its option, and nothing is sent."""
+        for option in ("target", "test_target"):
+            for given in ("http://a.example/a b", "http://a.example/\x7f", "http://é.example/", 5):
+                uploader = self.uploader(**{option: lambda _, given=given: given})
+                upload = uploader.add_file(b"x", file_name="a")
+                error = self.failureResultOf(upload, InvalidOption).value
+                self.assertEqual((error.option, error.value), (option, given))
+        uploader = self.uploader(target=lambda _: "http://a.example/ ?secret=1", test_chunks=False)
+        error = self.failureResultOf(uploader.add_file(b"x", file_name="a"), InvalidOption)
+        self.assertNotIn("secret", error.getErrorMessage())
+        self.assertEqual(self.client.sent, [])
 
     def test_permanent_in_flow(self) -> None:
         """In flow.js's dialect a test can fail the file."""

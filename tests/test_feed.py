@@ -180,6 +180,12 @@ class FeedTests(UploaderTestCase):
         self.failureResultOf(feeding, CancelledError)
         self.assertRaises(ResumableError, uploader.feed, [])
 
+    def test_max_files(self) -> None:
+        """No more are taken at a time than may be there; one at a time replaces no other."""
+        for most in (1, 3):
+            uploader = self.uploader(self.receiver, max_files=most)
+            self.assertEqual(self.successResultOf(uploader.feed(self.sources(20))), 20)
+
     def test_two(self) -> None:
         """Two at a time do not mix."""
         uploader = self.uploader(self.receiver)

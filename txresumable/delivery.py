@@ -188,11 +188,11 @@ class Delivery:
         query = self._query
         if query is None:
             query = await self._custom_query(file, offset)
-        target = options.test_target
+        option, target = "test_target", options.test_target
         if target is None or target == "/":
-            target = options.target
+            option, target = "target", options.target
         if callable(target):
-            url = await self._given_url(target, plan.template.test_pairs(facts, query))
+            url = await _given_url(option, target, plan.template.test_pairs(facts, query))
         else:
             url = plan.template.test_url(target, facts, query)
         headers = self._headers
@@ -274,7 +274,7 @@ class Delivery:
                 query = await self._custom_query(file, offset)
             if callable(options.target):
                 pairs = plan.template.upload_pairs(facts, query)
-                url = await self._given_url(options.target, pairs)
+                url = await _given_url("target", options.target, pairs)
                 head = plan.template.upload_to(url, facts, query)
             else:
                 head = plan.template.upload(options.target, facts, query)
@@ -348,17 +348,6 @@ class Delivery:
         return check_headers(await settled(hook(file, ResumableChunk(file, offset))))
 
     @staticmethod
-    async def _given_url(target: Any, pairs: list[str]) -> str:
-        """What a ``target`` that is a function says, if it can stay on a request's first line."""
-        url = await settled(target(pairs))
-        if not isinstance(url, str):
-            raise InvalidOption("target", url, "must give URLs as text")
-        if not url.isascii() or not url.isprintable() or " " in url:
-            shown = without_query(url.partition("?")[0])
-            raise InvalidOption("target", shown, "must give URLs that are encoded")
-        return url
-
-    @staticmethod
     def _still_wanted(file: ResumableFile, offset: int) -> None:
         """Send nothing for a chunk that was cancelled, even if a hook did not mind."""
         if not file._is_uploading(offset):
@@ -370,6 +359,17 @@ class Delivery:
             location = without_query(answer.header("Location") or "")
             return Redirected(answer.code, answer.text, place, offset + 1, location)
         return ChunkRejected(answer.code, answer.text, place, offset + 1)
+
+
+async def _given_url(option: str, target: Any, pairs: list[str]) -> str:
+    """What a target that is a function gives, if it can stay on the first line of a request."""
+    url = await settled(target(pairs))
+    if not isinstance(url, str):
+        raise InvalidOption(option, url, "must give URLs as text")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        shown = without_query(url.partition("?")[0])
+        raise InvalidOption(option, shown, "must give URLs that are encoded")
+    return url
 
 
 async def settled(value: Any) -> Any:

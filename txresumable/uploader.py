@@ -182,7 +182,7 @@ class Resumable(Events):
             raise ResumableError("the uploader is closed")
         feed = Feed(
             _several(sources),
-            ahead,
+            min(ahead, self.options.max_files or ahead),
             lambda source: self._add([self._make_given(source)])[0],
             self.remove_file,
         )
