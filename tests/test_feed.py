@@ -129,6 +129,22 @@ class FeedTests(UploaderTestCase):
         self.answer_all()
         self.successResultOf(other)
 
+    def test_cancelled_generator(self) -> None:
+        """A generator is closed when nothing more is taken from it, and can tidy up."""
+        tidied: list[bool] = []
+
+        def sources() -> Iterator[Any]:
+            try:
+                yield from self.sources(100)
+            finally:
+                tidied.append(True)
+
+        feeding = self.uploader().feed(sources(), ahead=5)
+        self.assertEqual(tidied, [])
+        feeding.cancel()
+        self.assert_cancelled(feeding)
+        self.assertEqual(tidied, [True])
+
     def test_cancel_from_within(self) -> None:
         """It may be cancelled by whoever is told of one of its files."""
         uploader = self.uploader()
