@@ -129,7 +129,8 @@ class Transport:
             jar: Any = _Cookies() if cookies else self._cookies  # treq's own came after 24.9
             client = HTTPClient(agent, jar)
         self.client = client
-        self._lines: dict[tuple[tuple[str, str], ...], tuple[bytes, bool]] = {}
+        self._lines: dict[tuple[object, ...], tuple[bytes, bool]] = {}
+        self._last: tuple[tuple[object, ...], Headers] = ((), Headers())
         self._guard = CredentialsGuard(insecure_credentials, self.cookies)
 
     def exchange(
@@ -212,12 +213,19 @@ class Transport:
         return Failure(_transport_error(failure))
 
     def _written(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
-        key = tuple(headers.items())
+        facts = (content_type, *headers.items())
+        if self._last[0] != facts:  # another file's: the boundary is in the Content-Type
+            self._last = facts, self._write(headers, facts[1:], content_type)
+        return self._last[1]
+
+    def _write(
+        self, headers: Mapping[str, str], key: tuple[object, ...], content_type: str | None
+    ) -> Headers:
         known = self._lines.get(key)
         if known is None:
             if len(self._lines) >= 64:
                 self._lines.clear()
-            known = self._lines[key] = _write(headers)
+            known = self._lines[key] = _lines(headers)
         lines, typed = known
         if content_type is not None and not typed:
             lines += b"Content-Type: %b\r\n" % content_type.encode()
@@ -242,7 +250,7 @@ class Transport:
         return closed
 
 
-def _write(headers: Mapping[str, str]) -> tuple[bytes, bool]:
+def _lines(headers: Mapping[str, str]) -> tuple[bytes, bool]:
     """:returns: the lines of the header, and whether a Content-Type is among them."""
     given = {name.lower() for name in headers}
     lines = [line for name, line in _STANDARD.items() if name not in given]
