@@ -12,7 +12,14 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 
-from txresumable import ChunkRejected, InvalidOption, Redirected, SourceChanged, Upload
+from txresumable import (
+    ChunkRejected,
+    InsecureCredentials,
+    InvalidOption,
+    Redirected,
+    SourceChanged,
+    Upload,
+)
 from txresumable.body import PIECE
 from txresumable.errors import StaleConnection
 from txresumable.source import PathSource
@@ -122,6 +129,18 @@ class TestingTests(UploaderTestCase):
         uploader = self.uploader(target=lambda _: "http://a.example/ ?secret=1", test_chunks=False)
         error = self.failureResultOf(uploader.add_file(b"x", file_name="a"), InvalidOption)
         self.assertNotIn("secret", error.getErrorMessage())
+        self.assertEqual(self.client.sent, [])
+
+    def test_refused_before_it_is_sent(self) -> None:
+        """A request that must not go out fails its file, and holds no slot."""
+        for tests in (True, False):
+            uploader = self.uploader(
+                test_chunks=tests,
+                headers={"Authorization": "secret"},
+                insecure_credentials="refuse",
+            )
+            upload = uploader.add_file(b"x", file_name="a")
+            self.failureResultOf(upload, InsecureCredentials)
         self.assertEqual(self.client.sent, [])
 
     def test_permanent_in_flow(self) -> None:

@@ -11,6 +11,7 @@ from txresumable.file import ResumableFile
 from txresumable.identifiers import (
     SAMPLE,
     SAMPLES,
+    UNSEEN,
     Fingerprint,
     content,
     fingerprint,
@@ -85,6 +86,14 @@ class ResumableJsTests(SynchronousTestCase):
 
 
 class FingerprintTests(SynchronousTestCase):
+    """
+    What is looked at of a file.
+    """
+
+    def test_of_nothing(self) -> None:
+        """That of a file that nobody has looked at says nothing of one."""
+        self.assertEqual((UNSEEN.size, UNSEEN.mtime_ns, UNSEEN.sample), (0, None, b""))
+
     def look(self, content: bytes, mtime: int | None = 1) -> Fingerprint:
         def read(at: int, size: int) -> bytes:
             self.assertTrue(0 <= at < at + size <= len(content), (at, size))

@@ -391,6 +391,8 @@ class TemplateTests(SynchronousTestCase):
         request = template.upload("http://h/", self.chunk, ())
         self.assertEqual((request.head, request.tail), (b"", b""))
         self.assertEqual(request.content_type, "application/octet-stream")
+        elsewhere = template.upload_to("http://b.example/", ChunkFacts(2, 5), ())
+        self.assertEqual(elsewhere, request._replace(url="http://b.example/"))
         self.assertEqual(request.url, "http://h/?" + self.NINE)
 
     def test_base64(self) -> None:

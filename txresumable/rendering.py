@@ -399,8 +399,6 @@ class _Outline:
         return self._format % self._pick(values)
 
 
-def _picker(places: list[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
-    """What takes those in these places."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    return lambda values: tuple([values[place] for place in places])
+def _picker(places: list[int]) -> Callable[[Sequence[str]], str | tuple[str, ...]]:
+    """What takes those in these places: several in a tuple, one as it is."""
+    return itemgetter(*places) if places else lambda values: ()

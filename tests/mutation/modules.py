@@ -49,6 +49,6 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_uploader",
     ),
     "chunk": ("tests.test_file", "tests.test_uploader"),
-    "delivery": ("tests.test_delivery", "tests.test_uploader"),
+    "delivery": ("tests.test_delivery", "tests.test_uploader", "tests.test_intake"),
     "intake": ("tests.test_intake", "tests.test_steering", "tests.test_uploader"),
 }
