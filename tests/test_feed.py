@@ -154,6 +154,15 @@ class FeedTests(UploaderTestCase):
         self.assert_cancelled(feeding)
         self.assertEqual((self.taken, uploader.files), (5, []))
 
+    def test_cancelled_as_one_is_added(self) -> None:
+        """Neither is the file uploaded whose coming leads to that."""
+        uploader = self.uploader()
+        feeding = uploader.feed(self.sources(100), ahead=2)
+        uploader.file_added.register(lambda _: feeding.cancel())
+        self.client.answer(200)
+        self.assert_cancelled(feeding)
+        self.assertEqual((self.taken, uploader.files, self.client.waiting), (3, [], []))
+
     def test_join(self) -> None:
         """``join()`` waits for what is still to come."""
         uploader = self.uploader()
