@@ -69,7 +69,7 @@ class Feed:
             else:
                 self._there[upload.file] = None
                 upload.addBoth(self._ended, upload.file)
-                if self._sources is None:  # who was told of it has cancelled all
+                if self.done.called:  # who was told of it has cancelled all
                     upload.cancel()
         self._drawing = False
         if self._sources is None and not self._there and not self.done.called:
