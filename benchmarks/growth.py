@@ -47,7 +47,8 @@ class Growth:
     :param files: how many files.
     :param at_once: how many requests at once.
     :param most: MiB that it may have resident.
-    :param filled: whether the file has content, and is in the page cache; it is sparse otherwise.
+    :param filled: whether files have content, all the same, and are in the page cache; they are
+        sparse otherwise.
     :param fed: whether files are taken out of an iterable as others get done, not added at once.
     """
 
@@ -73,12 +74,20 @@ GROWTHS = (
     Growth("queue", "100,000 files of 4 KiB, fed", 1, 4 * KIB, files=100_000, fed=True),
     Growth("added", "100,000 files of 4 KiB, all added at once", 1, 4 * KIB, files=100_000),
     *(
-        Growth(f"{n} at once", f"2 GiB, {n} requests at once", 2048, MIB, at_once=n, filled=True)
+        Growth(
+            f"{n} at once",
+            f"8 files of 1 GiB, {n} requests at once",
+            1024,
+            MIB,
+            files=8,
+            at_once=n,
+            filled=True,
+        )
         for n in (1, 3, 16, 64)
     ),
 )
 USUAL = "3 at once"
-ROUNDS = 9
+ROUNDS = 7
 
 
 @dataclass
@@ -170,7 +179,11 @@ def watch(job: dict[str, Any]) -> None:
 def make_files(growth: Growth, folder: str) -> None:
     """Make what is to be uploaded."""
     for number in range(growth.files):
-        with open(f"{folder}/{number}.dat", "wb") as file:
+        path = f"{folder}/{number}.dat"
+        if growth.filled and number:  # so that all are in the page cache
+            os.link(f"{folder}/0.dat", path)
+            continue
+        with open(path, "wb") as file:
             if growth.files > 1:
                 # Each its own content: equal ones would be told apart by their names only.
                 file.write(number.to_bytes(8, "big"))
