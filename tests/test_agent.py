@@ -7,12 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IReactorPluggableNameResolver, IStreamClientEndpoint
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
+from zope.interface import alsoProvides, implementer
 
 from txresumable.agent import KeepingAgent
 from txresumable.errors import ConnectionBroken
@@ -67,6 +67,7 @@ class AddressTests(SynchronousTestCase):
     def test_name(self) -> None:
         """A name is looked up."""
         reactor: Any = MemoryReactorClock()
+        alsoProvides(reactor, IReactorPluggableNameResolver)
         looked_up: list[str] = []
 
         class Resolver:
