@@ -143,6 +143,19 @@ class TestingTests(UploaderTestCase):
             self.failureResultOf(upload, InsecureCredentials)
         self.assertEqual(self.client.sent, [])
 
+    def test_request_that_cannot_be_made(self) -> None:
+        """Neither does it hold a slot if a later chunk's request turns out to be impossible."""
+
+        def exchange(*_: Any, **__: Any) -> Any:
+            raise MemoryError("no room for it")
+
+        uploader = self.uploader(test_chunks=False, simultaneous_uploads=1)
+        upload = uploader.add_file(b"x" * 40, file_name="a")
+        self.patch(uploader._transport, "exchange", exchange)
+        self.client.answer(200)
+        self.failureResultOf(upload, MemoryError)
+        self.assertEqual(len(self.client.sent), 1)
+
     def test_permanent_in_flow(self) -> None:
         """In flow.js's dialect a test can fail the file."""
         upload = self.uploader(dialect="flow").add_file(b"x", file_name="a")
