@@ -177,6 +177,17 @@ class FeedTests(UploaderTestCase):
         self.assertIsNone(self.successResultOf(joined))
         self.assertEqual((ended, self.successResultOf(feeding)), ([[]], 3))
 
+    def test_completed_once(self) -> None:
+        """The end is told once; a file that is added after it and cancelled is no other."""
+        uploader = self.uploader()
+        ended: list[Any] = []
+        uploader.completed.register(ended.append)
+        feeding = uploader.feed(self.sources(2))
+        self.answer_all()
+        self.assertEqual((self.successResultOf(feeding), ended), (2, [[]]))
+        uploader.add_file(b"x", file_name="x").cancel()
+        self.assertEqual(ended, [[]])
+
     def test_join_fails(self) -> None:
         """To who waits by ``join()``, the first failure is the end, as of all other files."""
         uploader = self.uploader()
