@@ -8,9 +8,11 @@ import io
 import os
 import socket
 import tempfile
+import threading
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 
 from txresumable import FileRejected
@@ -172,6 +174,38 @@ class ChangeTests(FaultCase):
         await other
         self.assertEqual(server.content("other.bin"), OLD * 4000)
         self.assertEqual(self.open_files(), [])
+
+    async def test_hung(self) -> None:
+        """C17: a disk that hangs in mid-file holds up a chunk of it; all else goes on."""
+        glance, read = PathSource.glance, PathSource._read
+        hangs: Deferred[None] = Deferred()
+        goes_on = threading.Event()
+        self.addCleanup(goes_on.set)
+
+        def cold(source: Any, start: int, size: int) -> Any:
+            return b"" if source.path.endswith("upload.bin") else glance(source, start, size)
+
+        def hang(source: Any, fd: int, start: int, size: int) -> bytes:
+            if source.path.endswith("upload.bin") and start == 8 * MIB:
+                reactor.callFromThread(hangs.callback, None)
+                goes_on.wait(20)
+            return read(source, fd, start, size)
+
+        def arm(file: Any) -> None:
+            self.patch(PathSource, "glance", cold)
+            self.patch(PathSource, "_read", hang)
+
+        server = self.serve(Peer.serve_all)
+        uploader = self.uploader(server.url, chunk_size=4 * MIB)
+        uploader.file_added.register(arm)
+        upload = uploader.add_file(self.file(OLD * 16_000))
+        await hangs
+        uploader.file_added.unregister(arm)
+        await self.check_neighbour(self.neighbour(uploader), server)
+        self.assertFalse(upload.called)
+        goes_on.set()
+        await upload
+        self.assertEqual(server.content("upload.bin"), OLD * 16_000)
 
 
 class OddFile(io.RawIOBase):
