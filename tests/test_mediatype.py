@@ -33,6 +33,12 @@ class TypeOfTests(SynchronousTestCase):
         name = name.upper() if shouted else name
         self.assertEqual(type_of(name), mimetypes.guess_type(name, strict=False)[0] or "")
 
+    def test_common(self) -> None:
+        """So are those that are common, but no standard."""
+        mimetypes.add_type("application/x-ours", ".only-ours", strict=False)
+        self.addCleanup(mimetypes.common_types.pop, ".only-ours")
+        self.assertEqual(type_of("a.only-ours"), "application/x-ours")
+
     def test_no_descriptors(self) -> None:
         """If the tables cannot be read now, there is no type now, and there may be one later."""
 
