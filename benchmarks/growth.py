@@ -294,7 +294,8 @@ def main() -> None:
         if together:
             seen += in_turns(together, ROUNDS, sink, cores)
     usual = next((watched for watched in seen if watched.name == USUAL), None)
-    rows = [row(growth, watched, usual) for growth, watched in zip(chosen, seen, strict=True)]
+    pairs = zip((*alone, *together), seen, strict=True)
+    rows = [row(growth, watched, usual) for growth, watched in pairs]
     rows.insert(0, HEADING)
     print(as_text(rows), "", *(json.dumps(asdict(one)) for one in seen), sep="\n")
     if options.publish:

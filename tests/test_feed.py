@@ -68,6 +68,7 @@ class FeedTests(UploaderTestCase):
         error = self.failureResultOf(feeding, FilesFailed).value
         self.assertEqual((len(error.files), error.stored), (2000, 1))
         self.assertIsInstance(error.files[0].error, FileNotFoundError)
+        self.assertEqual(ended, [error.files])
         self.assertRegex(str(error), "^2000 of 2001 files failed, '.*': .*No such file")
         self.assertEqual(uploader.files, [])
         self.assertEqual(len(self.receiver.files), 1)

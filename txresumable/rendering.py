@@ -312,12 +312,12 @@ class Template:
         """What is known of the file, by place: as it stands in a URL, then in a form as Latin-1."""
         file = self.file
         name, path = file.file_name, file.relative_path
-        url_name, form_name, part_name = _written_name(name)
-        url_path, form_path = url_name, form_name
+        url_name, field_name, part_name = _written_name(name)
+        url_path, field_path = url_name, field_name
         if path is not name:
-            url_path, form_path, _ = _written_name(path)
-        url_identifier, form_identifier, _ = _written_name(file.identifier)
-        url_type, form_type, _ = _written_type(file.type)
+            url_path, field_path, _ = _written_name(path)
+        url_identifier, field_identifier, _ = _written_name(file.identifier)
+        url_type, field_type, _ = _written_type(file.type)
         return (
             str(file.size),
             url_type,
@@ -325,10 +325,10 @@ class Template:
             url_name,
             url_path,
             str(file.total_chunks),
-            form_type,
-            form_identifier,
-            form_name,
-            form_path,
+            field_type,
+            field_identifier,
+            field_name,
+            field_path,
             part_name,
             self.rendering._part_type(file),
             self.boundary,

@@ -129,7 +129,7 @@ class Transport:
             jar: Any = _Cookies() if cookies else self._cookies  # treq's own came after 24.9
             client = HTTPClient(agent, jar)
         self.client = client
-        self._lines: dict[tuple[object, ...], tuple[bytes, bool]] = {}
+        self._lines: dict[tuple[tuple[str, str], ...], tuple[bytes, bool]] = {}
         self._last: tuple[tuple[object, ...], Headers] = ((), Headers())
         self._guard = CredentialsGuard(insecure_credentials, self.cookies)
 
@@ -215,12 +215,11 @@ class Transport:
     def _written(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
         facts = (content_type, *headers.items())
         if self._last[0] != facts:  # another file's: the boundary is in the Content-Type
-            self._last = facts, self._write(headers, facts[1:], content_type)
+            self._last = facts, self._write(headers, content_type)
         return self._last[1]
 
-    def _write(
-        self, headers: Mapping[str, str], key: tuple[object, ...], content_type: str | None
-    ) -> Headers:
+    def _write(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
+        key = tuple(headers.items())
         known = self._lines.get(key)
         if known is None:
             if len(self._lines) >= 64:

@@ -178,8 +178,7 @@ class Resumable(Events):
         """
         if type(ahead) is not int or ahead < 1:
             raise InvalidOption("ahead", ahead, "must be a whole number of 1 or more")
-        if self._closed:
-            raise ResumableError("the uploader is closed")
+        self._check_open()
         feed = Feed(
             _several(sources),
             min(ahead, self.options.max_files or ahead),
@@ -231,8 +230,7 @@ class Resumable(Events):
     def _make_file(
         self, source: Any, file_name: str | None, relative_path: str | None, type: str | None
     ) -> ResumableFile:
-        if self._closed:
-            raise ResumableError("the uploader is closed")
+        self._check_open()
         if isinstance(source, Unreadable):
             name: str = file_name or source.path
         else:
@@ -249,6 +247,10 @@ class Resumable(Events):
             self.options.chunk_size,
             self._order,
         )
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ResumableError("the uploader is closed")
 
     def _add(self, files: list[ResumableFile]) -> list[Upload]:
         uploads = [Upload(file) for file in files]
@@ -512,7 +514,7 @@ class Resumable(Events):
     def restart(self, file: ResumableFile) -> None:
         if self._closed:
             file.state = CANCELLED
-            raise ResumableError("the uploader is closed")
+        self._check_open()
         if file._handle is None:
             self._unfinished += 1
             Upload(file).addErrback(lambda _: None)
@@ -588,9 +590,8 @@ class Resumable(Events):
         waiting.settle(failure)
 
 
-def _several(sources: Any) -> Iterable[Any]:
+def _several(sources: Iterable[Any]) -> Iterable[Any]:
     """:raises TypeError: if one file was given where several are taken."""
     if isinstance(sources, (str, bytes, bytearray, memoryview, os.PathLike, Mapping)):
         raise TypeError(f"several files are given as a list or another iterable, not {sources!r}")
-    several: Iterable[Any] = sources
-    return several
+    return sources
