@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from txresumable import Resumable, ResumableChunk, ResumableFile
-from txresumable.progress import Bar
+from txresumable._cli.bar import Bar
 
 
 def tell(event: str, number: int) -> None:

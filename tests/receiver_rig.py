@@ -14,9 +14,9 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.chunks import ChunkLayout
+from txresumable._protocol.layout import ChunkLayout
+from txresumable._protocol.request import ChunkFacts, FileFacts, Rendering, Template
 from txresumable.receiver import Disk, ReceivedFile, ReceiverSite, Store, at_once, make_site
-from txresumable.rendering import ChunkFacts, FileFacts, Rendering, Template
 
 TARGET = "http://receiver.example/"
 

@@ -14,7 +14,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides, implementer
 
-from txresumable.agent import KeepingAgent
+from txresumable._http.agent import KeepingAgent
 from txresumable.errors import ConnectionBroken
 
 from .test_connection import OK, Reactor, Socket

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.strategies import chunk_sizes
-from txresumable.chunks import ChunkLayout, chunk_count
+from txresumable._protocol.layout import ChunkLayout, chunk_count
 
 
 class ChunkCountTests(SynchronousTestCase):

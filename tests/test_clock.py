@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from txresumable.clock import SteadyClock, steady
+from txresumable._runtime.clock import SteadyClock, steady
 
 
 class WallClockReactor:

@@ -16,10 +16,11 @@ from twisted.logger import LogLevel
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.processes import ProcessTestCase
-from txresumable import command, session
-from txresumable.arguments import ARGUMENTS
-from txresumable.command import main
-from txresumable.session import Session
+from txresumable._cli import main as command
+from txresumable._cli import run as session
+from txresumable._cli.arguments import ARGUMENTS
+from txresumable._cli.main import main
+from txresumable._cli.run import Session
 from txresumable.testing import FakeClient, ScriptedReceiver
 
 TARGET = "http://127.0.0.1/upload"

@@ -4,7 +4,7 @@ from itertools import count, groupby
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.links import LINKS, Link, goodput
-from txresumable.concurrency import CAP, AdaptiveConcurrency
+from txresumable._policy.concurrency import CAP, AdaptiveConcurrency
 
 
 def fixed(link: Link, number: int) -> float:

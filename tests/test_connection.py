@@ -18,12 +18,12 @@ from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.body import PIECE, ChunkBody
-from txresumable.connection import MOST, TURN, HTTPConnection
+from txresumable._http.body import PIECE, ChunkBody
+from txresumable._http.connection import MOST, TURN, HTTPConnection
+from txresumable._http.response import Reply
+from txresumable._policy.limiter import RateLimiter
+from txresumable._source.source import BytesSource, Source
 from txresumable.errors import ConnectionBroken, SourceChanged
-from txresumable.limiter import RateLimiter
-from txresumable.reply import Reply
-from txresumable.source import BytesSource, Source
 
 HEAD = b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

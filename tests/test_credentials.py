@@ -9,7 +9,7 @@ from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import Resumable
-from txresumable.credentials import CredentialsGuard, is_loopback
+from txresumable._http.cleartext import CredentialsGuard, is_loopback
 from txresumable.errors import InsecureCredentials
 from txresumable.testing import ScriptedReceiver
 

@@ -20,9 +20,9 @@ from txresumable import (
     SourceChanged,
     Upload,
 )
-from txresumable.body import PIECE
+from txresumable._http.body import PIECE
+from txresumable._source.source import PathSource
 from txresumable.errors import StaleConnection
-from txresumable.source import PathSource
 from txresumable.testing import ScriptedReceiver, SentRequest
 
 from .uploader_rig import UploaderTestCase

@@ -15,7 +15,7 @@ from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from twisted.logger import LogLevel, globalLogPublisher
 
 from txresumable import ChunkRejected, ChunkState, RetriesExhausted
-from txresumable.source import PathSource
+from txresumable._source.source import PathSource
 
 from .uploader_rig import UploaderTestCase
 

@@ -21,9 +21,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import FileRejected, Resumable
-from txresumable.arguments import ARGUMENTS, BadArgument
-from txresumable.protocol import parse_ranges, without_query
-from txresumable.receiver.record import Done, Record
+from txresumable._cli.arguments import ARGUMENTS, BadArgument
+from txresumable._protocol.dialect import parse_ranges, without_query
+from txresumable.receiver.store.record import Done, Record
 from txresumable.receiver.tap import number, size, span
 from txresumable.retry import retry_after
 from txresumable.testing import ScriptedReceiver

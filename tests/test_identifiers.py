@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.strategies import hostile_names
-from txresumable.file import ResumableFile
+from txresumable._engine.file import ResumableFile
 from txresumable.identifiers import (
     SAMPLE,
     SAMPLES,

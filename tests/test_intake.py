@@ -13,7 +13,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import formatEvent, globalLogPublisher
 
 from txresumable import FileRejected, FileState, InvalidOption, identifiers
-from txresumable.source import PathSource
+from txresumable._source.source import PathSource
 from txresumable.testing.process import ProcessClock
 
 from .uploader_rig import UploaderTestCase

@@ -2,8 +2,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import Resumable
+from txresumable._policy.limiter import RateLimiter
 from txresumable.errors import InvalidOption
-from txresumable.limiter import RateLimiter
 from txresumable.testing import ScriptedReceiver
 
 

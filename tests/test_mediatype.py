@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.mediatype import type_of
+from txresumable._source.mediatype import type_of
 
 ends = st.sampled_from(
     sorted({*mimetypes.types_map, *mimetypes.suffix_map, *mimetypes.encodings_map, ".", ".x", ""})

@@ -100,9 +100,9 @@ class RunTests(SynchronousTestCase):
 
     def test_catches(self) -> None:
         """Three faults in the layout of chunks are caught, and nothing here is changed by it."""
-        source = ROOT / "txresumable" / "chunks.py"
+        source = ROOT / "txresumable" / "_protocol" / "layout.py"
         before = source.read_bytes()
-        status, output = self.run_command("chunks", "--sample", "3", "--verbose")
+        status, output = self.run_command("_protocol/layout", "--sample", "3", "--verbose")
         self.assertEqual(status, 0, output)
         self.assertTrue(output.startswith("seed 1, at most 3 mutants of each module\n"), output)
         self.assertEqual(output.count("\nfailed in "), 3, output)

@@ -2,7 +2,7 @@ from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.observers import Outcome, Signal
+from txresumable._runtime.observers import Outcome, Signal
 
 
 class SignalTests(SynchronousTestCase):

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from txresumable._protocol.dialect import DIALECTS
+from txresumable._protocol.request import Rendering
 from txresumable.errors import InvalidOption
 from txresumable.identifiers import safe
 from txresumable.options import MIB, Options, check_headers, query_pairs
-from txresumable.protocol import DIALECTS
-from txresumable.rendering import Rendering
 
 
 class OptionsTests(SynchronousTestCase):

@@ -8,7 +8,7 @@ from twisted.internet.error import ConnectionRefusedError, DNSLookupError
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import ResumableFile, RetriesExhausted
-from txresumable.outage import Outage
+from txresumable._policy.outage import Outage
 from txresumable.retry import full_jitter
 from txresumable.testing import FaultyNetwork, Forecast, SentRequest, Weather
 

@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import Resumable
-from txresumable.progress import Bar
-from txresumable.tally import Tally
+from txresumable._cli.bar import Bar
+from txresumable._engine.totals import Tally
 from txresumable.testing import FakeClient, ScriptedReceiver
 
 TARGET = "http://127.0.0.1/upload"

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.strategies import hostile_names
-from txresumable.escaping import encode_component, js_string
-from txresumable.protocol import (
+from txresumable._protocol.dialect import (
     DIALECTS,
     ParameterNames,
     Verdict,
@@ -17,7 +16,8 @@ from txresumable.protocol import (
     parse_ranges,
     without_query,
 )
-from txresumable.rendering import (
+from txresumable._protocol.encoding import encode_component, js_string
+from txresumable._protocol.request import (
     MOST_OUTLINES,
     ChunkFacts,
     FileFacts,

@@ -8,8 +8,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.file import FileState, ResumableFile
-from txresumable.queue import ChunkQueue
+from txresumable._engine.file import FileState, ResumableFile
+from txresumable._engine.queue import ChunkQueue
 
 
 class Owner:

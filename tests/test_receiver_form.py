@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable.receiver import Refused
-from txresumable.receiver.form import BodyParser, Field, Mark, MultipartBody, body_parser
+from txresumable.receiver.web.form import BodyParser, Field, Mark, MultipartBody, body_parser
 
 
 def take(parser: BodyParser, *pieces: bytes) -> tuple[list[tuple[str, str]], bytes | None]:

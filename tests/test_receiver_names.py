@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.receiver.names import is_key, key_of, names_for, safe_name
+from txresumable.receiver.store.names import is_key, key_of, names_for, safe_name
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.chunks import ChunkLayout
-from txresumable.protocol import DIALECTS, ParameterNames
+from txresumable._protocol.dialect import DIALECTS, ParameterNames
+from txresumable._protocol.layout import ChunkLayout
+from txresumable._protocol.request import ChunkFacts, FileFacts, Rendering
 from txresumable.receiver import Refused
-from txresumable.receiver.parameters import MAX_CHUNKS, Parameters, merged, standard_names
-from txresumable.rendering import ChunkFacts, FileFacts, Rendering
+from txresumable.receiver.web.parameters import MAX_CHUNKS, Parameters, merged, standard_names
 
 NAMES = ParameterNames()
 GIVEN = {

@@ -11,7 +11,7 @@ from twisted.web.server import Request
 from zope.interface.verify import verifyObject
 
 from tests.receiver_rig import ClientFile, ReceiverTestCase, request
-from txresumable.protocol import DIALECTS
+from txresumable._protocol.dialect import DIALECTS
 from txresumable.receiver import IBodyTaker, ReceivedFile, ReceiverResource, Refused
 
 CONTENT = bytes(range(65, 90))  # 25 bytes: two chunks of 10 and 15

@@ -1,8 +1,8 @@
 from twisted.trial.unittest import SynchronousTestCase
 
+from txresumable._engine.filters import check_file
 from txresumable.errors import FileRejected
 from txresumable.options import Options
-from txresumable.rules import check_file
 
 
 class CheckFileTests(SynchronousTestCase):

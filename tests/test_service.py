@@ -17,7 +17,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from txresumable import FileRejected, Resumable, ResumableError, SourceChanged, TLSRejected
-from txresumable.service import Report, UploadService, explain
+from txresumable.service.upload import Report, UploadService, explain
 from txresumable.testing import FakeClient, ScriptedReceiver
 
 TARGET = "http://127.0.0.1/upload"

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.slots import Slots
+from txresumable._policy.slots import Slots
 
 
 class SlotsTests(SynchronousTestCase):

@@ -16,9 +16,9 @@ from zope.interface.verify import verifyObject
 
 from tests.processes import ProcessTestCase, until
 from txresumable import Resumable
-from txresumable.arguments import ARGUMENTS
-from txresumable.signals import on_signals
-from txresumable.tap import Options, UploadProcess, makeService
+from txresumable._cli.arguments import ARGUMENTS
+from txresumable._cli.shutdown import on_signals
+from txresumable._cli.tap import Options, UploadProcess, makeService
 from txresumable.testing import FakeClient, ScriptedReceiver
 
 TARGET = "http://127.0.0.1/upload"
@@ -186,7 +186,7 @@ class ExitStatusTests(ProcessTestCase):
         """The process ends with it after everything that was to run at exit, and is flushed."""
         ended = await self.python(
             "-c",
-            "import atexit; from txresumable.exit_status import exit_with\n"
+            "import atexit; from txresumable._cli.exit_status import exit_with\n"
             "atexit.register(lambda: print('before', end='')); exit_with(2); exit_with(3)\n"
             "atexit.register(lambda: 1 / 0); print('main, ', end='')",
         ).ended
@@ -197,7 +197,7 @@ class ExitStatusTests(ProcessTestCase):
         """An output that cannot be written to does not change it."""
         ended = await self.python(
             "-c",
-            "import sys; from txresumable.exit_status import exit_with\n"
+            "import sys; from txresumable._cli.exit_status import exit_with\n"
             "exit_with(3); sys.stdout.close()",
         ).ended
         self.assertEqual(ended.status, 3)

@@ -23,7 +23,7 @@ from txresumable import (
     RetriesExhausted,
     SourceChanged,
 )
-from txresumable.source import PathSource
+from txresumable._source.source import PathSource
 from txresumable.testing import Reply
 
 from .uploader_rig import UploaderTestCase

@@ -2,7 +2,11 @@
 Fault-tolerant uploads for Twisted: a client for the protocol of resumable.js.
 """
 
-from .chunk import ChunkState, ResumableChunk
+from ._engine.chunk import ChunkState, ResumableChunk
+from ._engine.file import FileState, ResumableFile
+from ._engine.handle import Upload
+from ._policy.limiter import RateLimiter
+from ._runtime.observers import Signal
 from .errors import (
     ChecksumMismatch,
     ChunkRejected,
@@ -24,11 +28,7 @@ from .errors import (
     TLSRejected,
     TransportError,
 )
-from .file import FileState, ResumableFile
-from .limiter import RateLimiter
-from .observers import Signal
 from .options import Options
-from .upload import Upload
 from .uploader import Resumable
 from .version import __version__
 

@@ -1,6 +1,6 @@
 """``python -m txresumable`` is ``txresumable``."""
 
-from .command import main
+from ._cli.main import main
 
 if __name__ == "__main__":  # pragma: no branch
     main()

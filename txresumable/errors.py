@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from .file import ResumableFile
+    from ._engine.file import ResumableFile
 
 __all__ = [
     "ChecksumMismatch",

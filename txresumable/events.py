@@ -4,7 +4,7 @@ What an uploader tells: one signal for each event.
 
 from __future__ import annotations
 
-from .observers import Signal
+from ._runtime.observers import Signal
 
 __all__ = ["EVENTS", "Events"]
 

@@ -3,7 +3,7 @@ What a server knows a file by.
 
 An identifier must let a restarted process find the chunks it sent before, and must never let two
 contents share one.  Each strategy is a function of a
-:class:`~txresumable.file.ResumableFile` and can be given as ``generate_unique_identifier``.
+:class:`~txresumable.ResumableFile` and can be given as ``generate_unique_identifier``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from twisted.internet.defer import Deferred
 
 if TYPE_CHECKING:
-    from .file import ResumableFile
+    from ._engine.file import ResumableFile
 
 __all__ = ["UNSEEN", "Fingerprint", "content", "fingerprint", "resumable_js", "safe"]
 

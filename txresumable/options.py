@@ -14,17 +14,17 @@ from urllib.parse import urlsplit
 from attrs import Attribute, evolve, field, frozen
 from twisted.internet.defer import Deferred
 
+from ._protocol.dialect import DIALECTS, Dialect, ParameterNames, without_query
+from ._protocol.encoding import joinable, js_string
+from ._protocol.request import Rendering
 from .errors import InvalidOption
-from .escaping import joinable, js_string
 from .identifiers import safe
-from .protocol import DIALECTS, Dialect, ParameterNames, without_query
-from .rendering import Rendering
 from .retry import RetryPolicy, fixed_interval, full_jitter
 
 if TYPE_CHECKING:
-    from .chunk import ResumableChunk
-    from .file import ResumableFile
-    from .limiter import RateLimiter
+    from ._engine.chunk import ResumableChunk
+    from ._engine.file import ResumableFile
+    from ._policy.limiter import RateLimiter
 
 __all__ = ["MIB", "Options"]
 
@@ -169,7 +169,7 @@ def query_pairs(query: object) -> tuple[tuple[str, str], ...]:
     """
     A custom query as text.
 
-    :param query: a mapping; values as :func:`txresumable.escaping.js_string` takes them.
+    :param query: a mapping; values as :func:`txresumable._protocol.encoding.js_string` takes them.
     :returns: its pairs in order.
     :raises InvalidOption: for anything else.
     """

@@ -14,29 +14,29 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .agent import KeepingAgent
-from .chunk import ResumableChunk
-from .clock import steady
-from .concurrency import START, AdaptiveConcurrency
-from .delivery import Delivery, settled
-from .dispatcher import Dispatcher
+from ._engine.admission import Intake, duplicate
+from ._engine.attempt import Delivery, settled
+from ._engine.chunk import ResumableChunk
+from ._engine.feed import Feed
+from ._engine.file import ADDED, CANCELLED, COMPLETED, FAILED, READY, ResumableFile
+from ._engine.handle import Upload, mark_heard
+from ._engine.prefetch import Opener
+from ._engine.queue import ChunkQueue
+from ._engine.scheduler import Dispatcher
+from ._engine.waiters import Joined
+from ._http.agent import KeepingAgent
+from ._http.client import Transport
+from ._policy.concurrency import START, AdaptiveConcurrency
+from ._policy.limiter import RateLimiter
+from ._policy.slots import Slots
+from ._runtime.clock import steady
+from ._runtime.threads import run_in_thread
+from ._source.directory import Found, Unreadable, walk
+from ._source.mediatype import type_of
+from ._source.source import PathSource, make_source
 from .errors import ChecksumMismatch, FileRejected, InvalidOption, ResumableError
 from .events import Events
-from .feed import Feed
-from .file import ADDED, CANCELLED, COMPLETED, FAILED, READY, ResumableFile
-from .intake import Intake, duplicate
-from .joined import Joined
-from .limiter import RateLimiter
-from .mediatype import type_of
-from .opener import Opener
 from .options import Options
-from .queue import ChunkQueue
-from .slots import Slots
-from .source import PathSource, make_source
-from .threads import run_in_thread
-from .transport import Transport
-from .upload import Upload, mark_heard
-from .walk import Found, Unreadable, walk
 
 __all__ = ["Resumable"]
 
@@ -138,7 +138,7 @@ class Resumable(Events):
         :param file_name: what to call it; needed where it has no name.
         :param relative_path: its path for the server; its name by default, never where it lies.
         :param type: its media type; guessed from its name by default.
-        :returns: an :class:`~txresumable.upload.Upload`, at once.  It fails with :class:`OSError`
+        :returns: an :class:`~txresumable.Upload`, at once.  It fails with :class:`OSError`
             if the file cannot be read, with :class:`~txresumable.errors.FileRejected` if it is
             not let in, and as its upload failed; cancelling it cancels the upload.
         :raises TypeError: if this is no file.

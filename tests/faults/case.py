@@ -21,9 +21,9 @@ from twisted.trial.unittest import TestCase
 from tests.authority import Authority
 from tests.figures import note
 from txresumable import Resumable, Upload
-from txresumable.agent import KeepingAgent
-from txresumable.clock import steady
-from txresumable.transport import Transport
+from txresumable._http.agent import KeepingAgent
+from txresumable._http.client import Transport
+from txresumable._runtime.clock import steady
 
 from .server import Peer, RawServer, Request, Script
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.authority import Authority
 from txresumable import ChunkRejected, RetriesExhausted
+from txresumable._http.response import LIMIT
 from txresumable.errors import (
     ConnectFailed,
     ConnectTimeout,
@@ -16,7 +17,6 @@ from txresumable.errors import (
     StallTimeout,
     TLSRejected,
 )
-from txresumable.reply import LIMIT
 
 from .case import NEIGHBOUR, FaultCase, certified, or_serve
 from .server import Peer, RawServer, Request, reply

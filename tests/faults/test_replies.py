@@ -13,6 +13,7 @@ from twisted.internet.defer import gatherResults
 
 from tests.figures import note
 from txresumable import ChunkRejected, Redirected, RetriesExhausted
+from txresumable._http.response import LIMIT, Reply
 from txresumable.errors import (
     ChunkTimeout,
     ConnectionBroken,
@@ -20,7 +21,6 @@ from txresumable.errors import (
     StallTimeout,
     TransportError,
 )
-from txresumable.reply import LIMIT, Reply
 
 from .case import FaultCase, or_serve
 from .server import Peer, RawServer, Request, reply

@@ -12,9 +12,9 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.connection import HTTPConnection
+from txresumable._http.connection import HTTPConnection
+from txresumable._http.response import LIMIT, Reply
 from txresumable.errors import ConnectionBroken, MalformedReply
-from txresumable.reply import LIMIT, Reply
 
 FIELDS = (
     b"Content-Length: 5",

@@ -16,8 +16,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 
 from txresumable import FileRejected
+from txresumable._source.source import PathSource
 from txresumable.errors import SourceChanged
-from txresumable.source import PathSource
 
 from .case import NEIGHBOUR, FaultCase, or_serve
 from .server import Peer, RawServer, Request

@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web import http
 
 from tests.processes import until
-from txresumable.protocol import DIALECTS
+from txresumable._protocol.dialect import DIALECTS
 from txresumable.receiver import ReceiverResource, ReceiverSite, Store
 
 from .receivers import sha256_of

@@ -4,7 +4,7 @@ from twisted.application.service import ServiceMaker
 
 upload = ServiceMaker(
     "txresumable uploader",
-    "txresumable.tap",
+    "txresumable._cli.tap",
     "Upload files in resumable chunks, then exit.",
     "resumable-upload",
 )

@@ -10,15 +10,15 @@ A receiver for the resumable.js protocol.
     reactor.run()
 """
 
-from .disk import Disk
-from .received import ReceivedFile
-from .reply import Refused
-from .request import StreamedRequest
 from .resource import IBodyTaker, ReceiverResource
 from .service import ReceiverService
 from .site import ReceiverSite, make_site
-from .store import Store
-from .thread import Run, at_once, in_threads
+from .store.disk import Disk
+from .store.received import ReceivedFile
+from .store.store import Store
+from .store.thread import Run, at_once, in_threads
+from .web.reply import Refused
+from .web.request import StreamedRequest
 
 __all__ = [
     "Disk",

@@ -16,14 +16,14 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import Interface, implementer
 
-from ..protocol import DIALECTS, Dialect, ParameterNames
-from .arrival import Arrival
-from .entry import Entry
-from .form import OctetBody, body_parser
-from .origin import Origins
-from .parameters import Parameters, merged, standard_names
-from .reply import Refused, Reply, complete, refusal, refused_by_disk, stored
-from .store import Store
+from .._protocol.dialect import DIALECTS, Dialect, ParameterNames
+from .store.entry import Entry
+from .store.store import Store
+from .web.arrival import Arrival
+from .web.form import OctetBody, body_parser
+from .web.origin import Origins
+from .web.parameters import Parameters, merged, standard_names
+from .web.reply import Refused, Reply, complete, refusal, refused_by_disk, stored
 
 __all__ = ["IBodyTaker", "ReceiverResource"]
 
@@ -57,7 +57,7 @@ class ReceiverResource(Resource):
     :param owner: says whose a request is; uploads of different owners never meet.  By default
         all belong to one.
     :param dialect: which protocol of the family: ``resumable``, ``flow``, ``simple``, or a
-        :class:`~txresumable.protocol.Dialect`.
+        :class:`~txresumable._protocol.dialect.Dialect`.
     :param names: what the parameters are called, if not as the dialect says.
     :param namespace: what stands before every name.
     """

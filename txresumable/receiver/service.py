@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .site import ReceiverSite
-from .store import Store
+from .store.store import Store
 
 __all__ = ["ReceiverService"]
 

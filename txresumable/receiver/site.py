@@ -15,10 +15,10 @@ from twisted.web import http
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
-from .channel import ReceiverChannel
-from .request import StreamedRequest
 from .resource import ReceiverResource
-from .store import Store
+from .store.store import Store
+from .web.channel import ReceiverChannel
+from .web.request import StreamedRequest
 
 __all__ = ["ReceiverSite", "make_site"]
 

@@ -14,12 +14,12 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-from ..protocol import DIALECTS
-from .disk import Disk
-from .folder import Folder
+from .._protocol.dialect import DIALECTS
 from .service import ReceiverService
 from .site import make_site
-from .store import Store
+from .store.disk import Disk
+from .store.folder import Folder
+from .store.store import Store
 
 __all__ = ["Options", "makeService"]
 

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides
 
-from ..file import ResumableFile
+from .._engine.file import ResumableFile
 from ..retry import full_jitter
 from ..uploader import Resumable
 from .changing import ChangingFile

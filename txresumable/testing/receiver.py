@@ -12,9 +12,9 @@ from itertools import groupby
 
 from attrs import define, field, frozen
 
-from ..chunks import chunk_count
-from ..escaping import fold_newlines
-from ..protocol import ParameterNames
+from .._protocol.dialect import ParameterNames
+from .._protocol.encoding import fold_newlines
+from .._protocol.layout import chunk_count
 from .client import FakeClient
 from .request import FakeResponse, SentRequest
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from ..protocol import DIALECTS
+from .._protocol.dialect import DIALECTS
 from .weather import Fault, Forecast
 
 __all__ = ["Act", "FilePlan", "Schedule"]

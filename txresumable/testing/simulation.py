@@ -16,8 +16,8 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from .._protocol.dialect import DIALECTS
 from ..errors import ChunkRejected, ConnectFailed, FileRejected, RetriesExhausted, SourceChanged
-from ..protocol import DIALECTS
 from .changing import ChangingFile
 from .network import FaultyNetwork
 from .process import Process

@@ -1,0 +1,3 @@
+"""
+The command and the twistd plugin.
+"""

@@ -1,0 +1,154 @@
+"""
+An upload in front of a person: a bar, plain sentences, an exit status.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    LogLevelFilterPredicate,
+    formatEvent,
+    globalLogBeginner,
+)
+from zope.interface import implementer
+
+from .._engine.totals import Tally
+from ..service.upload import PATIENCE, Report, UploadService, explain
+from ..uploader import Resumable
+from .bar import Bar
+from .shutdown import on_signals
+
+__all__ = ["Session"]
+
+
+@implementer(ILogObserver)
+class _Log:
+    """Says what is logged."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def __call__(self, event: LogEvent) -> None:
+        self._say(formatEvent(event))
+
+
+def _begin_logging(observers: Sequence[ILogObserver]) -> None:
+    # What is printed goes where it always goes, and is there in the end.
+    globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
+
+
+class Session:
+    """
+    Uploads files and says how it goes.
+
+    :ivar service: what does it, once it runs.
+    """
+
+    def __init__(
+        self,
+        options: dict[str, Any],
+        files: Sequence[str],
+        *,
+        quiet: bool = False,
+        verbose: bool = False,
+        output: TextIO | None = None,
+        errors: TextIO | None = None,
+        on_signals: Callable[[Any, Callable[[int], object]], object] = on_signals,
+        begin_logging: Callable[[Any], object] = _begin_logging,
+    ) -> None:
+        """
+        :param options: of :class:`~txresumable.uploader.Resumable`, with its ``target``.
+        :param files: paths of files and folders.
+        :param quiet: whether to say nothing but what went wrong.
+        :param verbose: whether to say what happens, too.
+        :param output: where results go; standard output by default.
+        :param errors: where all else goes; standard error by default.
+        """
+        self._options = options
+        self._files = files
+        self._quiet = quiet
+        self._verbose = verbose
+        self._output = sys.stdout if output is None else output
+        self._errors = sys.stderr if errors is None else errors
+        self._on_signals = on_signals
+        self._begin_logging = begin_logging
+        self._signal: int | None = None
+        self._bar: Bar | None = None
+
+    def run(self, reactor: Any) -> Deferred[None]:
+        """
+        Upload.
+
+        :param reactor: not running yet, or running.
+        :returns: a Deferred that fails with :exc:`SystemExit` that has the exit status: 0, 1 if
+            any file failed, 128 and the signal's number if a signal ended it.
+        """
+        return Deferred.fromCoroutine(self._run(reactor))
+
+    async def _run(self, reactor: Any) -> None:
+        level = LogLevel.info if self._verbose else LogLevel.critical
+        wanted = [LogLevelFilterPredicate(level)]
+        self._begin_logging([FilteringLogObserver(_Log(self._say), wanted)])
+        uploader = Resumable(reactor=reactor, **self._options)
+        self.service = UploadService(uploader, self._files, reactor=reactor)
+        tally = self.service.tally
+        if not self._quiet:
+            self._bar = Bar(uploader, self._errors, tally=tally)
+        reactor.callWhenRunning(self._on_signals, reactor, self._signalled)
+        self.service.startService()
+        report = await self.service.whenDone()
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        if self._signal is None:
+            await self.service.stopService()
+        self._tell(report, tally)
+        raise SystemExit(self._status(report))
+
+    def _status(self, report: Report) -> int:
+        if self._signal is not None and report.failed:
+            return 128 + self._signal
+        return 1 if report.failed else 0
+
+    def _tell(self, report: Report, tally: Tally) -> None:
+        for failed in report.failed:
+            if self._signal is None or not isinstance(failed.error, CancelledError):
+                self._say(f"{failed.path}: {explain(failed.error)}")
+        if self._quiet:
+            return
+        if self._signal is not None and report.failed:
+            self._say("Stopped. The same command goes on from here.")
+        there = f", {tally.chunks_found} were there already" if tally.chunks_found else ""
+        count = len(report.completed)
+        print(
+            f"{count} of {count + len(report.failed)} files uploaded: "
+            f"{tally.chunks_sent} chunks sent{there}",
+            file=self._output,
+        )
+
+    def _signalled(self, number: int) -> None:
+        if self._signal is None:
+            self._signal = number
+            if not self._quiet:
+                self._say(
+                    f"{signal.Signals(number).name}: chunks under way have {PATIENCE:g} s to "
+                    "finish; once more ends it at once"
+                )
+            self.service.stopService()
+        else:
+            self.service.abort()
+
+    def _say(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.write(line)
+        else:
+            print(line, file=self._errors)

@@ -1,0 +1,166 @@
+"""
+``twistd resumable-upload``: its options, and the service that they make.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from twisted.application.app import ServerOptions
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+from ..service.upload import Report, UploadService
+from ..uploader import Resumable
+from .arguments import ARGUMENTS, Argument, BadArgument, read_options
+from .exit_status import exit_with
+from .shutdown import on_signals
+
+__all__ = ["Options", "UploadProcess", "makeService"]
+
+
+class Options(UsageOptions):
+    """The options of ``twistd resumable-upload``: those of the client."""
+
+    synopsis = "--target URL [options] FILE..."
+    longdesc = (
+        "Upload files, and folders with all that is below them, to a server that speaks the "
+        "protocol of resumable.js, then exit: with 0, or with 1 if any file failed. Started "
+        "again, it goes on with the chunks that the server does not have. SIZE may end in K, M, G "
+        "or T, SECONDS in ms, s, m, h or d; FUNCTION is a Python function as "
+        "package.module:function."
+    )
+    compData: Any = None
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._given: list[tuple[Argument, Any]] = []
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Read a command line.
+
+        :param options: its words; those of this process by default.
+        :raises UsageError: naming what cannot be.
+        """
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except UsageError:
+            if isinstance(self.parent, ServerOptions):
+                exit_with(1)  # the twistd of Twisted 24.10 would end with 0
+            raise
+
+    def parseArgs(self, *files: str) -> None:
+        """
+        What to upload.
+
+        :param files: paths.
+        """
+        for path in files:
+            if path.startswith("--") and not os.path.lexists(path):
+                raise UsageError(f"{path}: options go before the files")
+        # A daemon changes its working directory.
+        self["files"] = [os.path.abspath(path) for path in files]
+
+    def postOptions(self) -> None:
+        """
+        Check everything, as long as there is somebody who can be told.
+
+        :raises UsageError: naming the option and its value.
+        """
+        try:
+            self["client"] = read_options(self._given)
+        except BadArgument as error:
+            raise UsageError(str(error))
+        if not self["files"]:
+            raise UsageError("name at least one file to upload")
+
+
+def _handler(argument: Argument) -> Callable[[Any, str], None]:
+    def given(self: Any, value: str) -> None:
+        self._given.append((argument, value))
+
+    given.__doc__ = argument.text
+    return given
+
+
+def _switch(argument: Argument, on: bool) -> Callable[[Any], None]:
+    def given(self: Any) -> None:
+        self._given.append((argument, on))
+
+    given.__doc__ = argument.text if on else f"The opposite of --{argument.name}, the default."
+    return given
+
+
+for _argument in ARGUMENTS:
+    _name = _argument.name.replace("-", "_")
+    if _argument.is_switch:
+        setattr(Options, f"opt_{_name}", _switch(_argument, True))
+        setattr(Options, f"opt_no_{_name}", _switch(_argument, False))
+    else:
+        setattr(Options, f"opt_{_name}", _handler(_argument))
+
+
+class UploadProcess(UploadService):
+    """
+    An upload that a process is for: when it is done, the process ends, with 0 or with 1.  A
+    signal lets it finish what is under way; a second one does not.
+    """
+
+    def __init__(
+        self,
+        uploader: Resumable,
+        paths: Iterable[str],
+        *,
+        reactor: Any,
+        exit_with: Callable[[int], object] = exit_with,
+        on_signals: Callable[[Any, Callable[[int], object]], object] = on_signals,
+    ) -> None:
+        super().__init__(uploader, paths, reactor=reactor)
+        self._exit_with = exit_with
+        self._on_signals = on_signals
+
+    def startService(self) -> None:
+        """Begin to upload."""
+        super().startService()
+        self.whenDone().addCallback(self._over)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        End, with care until the next signal.
+
+        :returns: a Deferred that fires when nothing is left.
+        """
+        # The reactor, which is stopping, would only complain about a second one.
+        self._on_signals(self._reactor, self._signalled)
+        return super().stopService()
+
+    def _signalled(self, number: int) -> None:
+        self._log.info("{signal}: stopping at once", signal=signal.Signals(number).name)
+        self.abort()
+
+    def _over(self, report: Report) -> None:
+        if report.failed:
+            self._exit_with(1)
+        self._reactor.callWhenRunning(self._end)
+
+    def _end(self) -> None:
+        if self.running:
+            self._reactor.stop()
+
+
+def makeService(options: Options) -> IService:
+    """
+    The service that the options ask for.
+
+    :param options: parsed.
+    """
+    from twisted.internet import reactor
+
+    uploader = Resumable(reactor=reactor, **options["client"])
+    return UploadProcess(uploader, options["files"], reactor=reactor)

@@ -1,0 +1,98 @@
+"""
+Files out of an iterable, no more of them at a time than there is room for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from ..errors import FilesFailed
+from .file import ResumableFile
+from .handle import Upload
+
+__all__ = ["Feed"]
+
+
+class Feed:
+    """
+    Takes the next files out of an iterable when half of those before them are at their end.
+
+    :ivar done: a Deferred that fires, when the iterable is exhausted and each of its files is at
+        its end, with how many of them are on the server.  It fails then as the iterable raised,
+        or with :class:`~txresumable.errors.FilesFailed`.  Cancelling it takes no more and cancels
+        what is not at its end.
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[Any],
+        ahead: int,
+        add: Callable[[Any], Upload],
+        remove: Callable[[ResumableFile], None],
+    ) -> None:
+        """
+        :param sources: where files come from.
+        :param ahead: how many may be there at a time.
+        :param add: takes one in.
+        :param remove: takes one that is at its end off the list.
+        """
+        self._sources: Iterator[Any] | None = iter(sources)
+        self._ahead = ahead
+        self._add = add
+        self._remove = remove
+        self._there: dict[ResumableFile, None] = {}
+        self._stored = 0
+        self._failed: list[ResumableFile] = []
+        self._error: Failure | None = None
+        self._drawing = False
+        self.done: Deferred[int] = Deferred(self._cancel)
+
+    def draw(self) -> None:
+        """
+        Take as many as there is room for, once that is worth it: several are looked at in one go.
+        One that fails at once does not lead to recursion.
+        """
+        if self._drawing or len(self._there) > self._ahead // 2:
+            return
+        self._drawing = True
+        while self._sources is not None and len(self._there) < self._ahead:
+            try:
+                upload = self._add(next(self._sources))
+            except StopIteration:
+                self._sources = None
+            except Exception:  # from the iterable, or what it gave is no file
+                self._sources, self._error = None, Failure()
+            else:
+                self._there[upload.file] = None
+                upload.addBoth(self._ended, upload.file)
+                if self.done.called:  # who was told of it has cancelled all
+                    upload.cancel()
+        self._drawing = False
+        if self._sources is None and not self._there and not self.done.called:
+            self.done.callback(self._result())
+
+    def _ended(self, result: Any, file: ResumableFile) -> None:
+        del self._there[file]
+        self._remove(file)
+        if not isinstance(result, Failure):
+            self._stored += 1
+        elif not result.check(CancelledError):
+            self._failed.append(file)
+        self.draw()
+
+    def _result(self) -> Any:
+        if self._error is not None:
+            return self._error
+        if self._failed:
+            return Failure(FilesFailed(self._failed, self._stored))
+        return self._stored
+
+    def _cancel(self, _: Deferred[int]) -> None:
+        self._sources = None
+        self._drawing = True  # this is the end, and not that of the last file
+        for file in reversed(list(self._there)):
+            file.cancel()

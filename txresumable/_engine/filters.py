@@ -1,0 +1,43 @@
+"""
+Which files are let in.
+"""
+
+from __future__ import annotations
+
+from ..errors import FileRejected
+from ..options import Options
+
+__all__ = ["check_file"]
+
+
+def check_file(options: Options, file_name: str, relative_path: str, type: str, size: int) -> None:
+    """
+    Refuse a file that the options do not let in.
+
+    :param options: with ``file_type``, ``min_file_size`` and ``max_file_size``.
+    :param file_name: its name.
+    :param relative_path: its path below what was added.
+    :param type: its media type, or nothing.
+    :param size: bytes.
+    :raises FileRejected: naming the option; ``file_name`` for a name that no request can carry.
+    """
+    if "\0" in file_name + relative_path:
+        raise FileRejected(file_name, "file_name", "a name cannot hold NUL")
+    if options.file_type and not any(_fits(kind, file_name, type) for kind in options.file_type):
+        allowed = ", ".join(options.file_type)
+        raise FileRejected(file_name, "file_type", f"only {allowed} may be uploaded")
+    if size < options.min_file_size:
+        reason = f"it has {size} bytes, at least {options.min_file_size} are needed"
+        raise FileRejected(file_name, "min_file_size", reason)
+    if options.max_file_size is not None and size > options.max_file_size:
+        reason = f"it has {size} bytes, at most {options.max_file_size} are allowed"
+        raise FileRejected(file_name, "max_file_size", reason)
+
+
+def _fits(kind: str, file_name: str, type: str) -> bool:
+    """``jpg``, ``.jpg``, ``image/png`` or ``image/*``, in lower case."""
+    kind = "".join(kind.split())
+    if "/" in kind:
+        prefix, star, _ = kind.partition("*")
+        return type.lower().startswith(prefix) if star else type.lower() == kind
+    return file_name.lower().endswith(kind if kind.startswith(".") else "." + kind)

@@ -1,0 +1,81 @@
+"""
+What ``add_file()`` returns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from .._runtime.observers import Signal
+from .file import ResumableFile
+
+__all__ = ["Upload", "mark_heard"]
+
+
+class Upload(Deferred[ResumableFile]):
+    """
+    A handle on one upload: a Deferred that fires with the
+    :class:`~txresumable.ResumableFile` when every chunk is on the server, fails as the upload
+    failed, and has one consumer.  Everyone else asks :meth:`when_completed`.
+
+    Cancelling it cancels the upload.
+
+    :ivar file: the file.
+    """
+
+    def __init__(self, file: ResumableFile) -> None:
+        super().__init__()
+        self.file = file
+        file._handle = self
+
+    def cancel(self) -> None:
+        """Cancel the upload: :meth:`ResumableFile.cancel`; after the end, what it waits for."""
+        if self.called:
+            super().cancel()
+        else:
+            self.file.cancel()
+
+    @property
+    def completed(self) -> Signal:
+        """:attr:`ResumableFile.completed`."""
+        return self.file.completed
+
+    @property
+    def chunk_completed(self) -> Signal:
+        """:attr:`ResumableFile.chunk_completed`."""
+        return self.file.chunk_completed
+
+    @property
+    def fraction_completed(self) -> float:
+        """:attr:`ResumableFile.fraction_completed`."""
+        return self.file.fraction_completed
+
+    def when_completed(self) -> Deferred[ResumableFile]:
+        """:meth:`ResumableFile.when_completed`."""
+        return self.file.when_completed()
+
+    def _settle(self, result: Any, *, heard: bool) -> None:
+        """
+        The end.
+
+        :param heard: whether somebody was told of the failure by other means, so that it need not
+            be logged when nobody handles this Deferred.
+        """
+        if self.called:
+            return
+        self.callback(result)
+        if isinstance(result, Failure) and (heard or result.check(CancelledError)):
+            mark_heard(self)
+
+
+def mark_heard(deferred: Deferred[Any]) -> None:
+    """
+    Somebody knows of a failure by other means: it is not logged if nobody handles it.
+
+    :param deferred: has failed.  A callback that is added later gets the failure all the same.
+    """
+    if deferred._debugInfo is not None:  # what Twisted keeps for "Unhandled error in Deferred"
+        deferred._debugInfo.failResult = None

@@ -1,0 +1,91 @@
+"""
+How far an uploader is, in numbers, for those who show it.
+"""
+
+from __future__ import annotations
+
+from .._runtime.observers import Signal
+from ..events import Events
+from .chunk import ResumableChunk
+from .file import ResumableFile
+
+__all__ = ["Tally"]
+
+
+class Tally:
+    """
+    Counts what an uploader tells, at the same cost for one file and for many.
+
+    :ivar total: bytes of all files that were let in.
+    :ivar done: bytes of them that are on the server, or on their way.
+    :ivar found: bytes of them that were on the server before, so that they were not sent.
+    :ivar chunks_sent: how many chunks were sent, and arrived.
+    :ivar chunks_found: how many were there before.
+    :ivar files: how many files were let in.
+    :ivar files_completed: how many of them are on the server.
+    :ivar changed: fires without arguments after each change.
+    """
+
+    def __init__(self, uploader: Events) -> None:
+        """
+        :param uploader: with no files yet; those that it has are not counted.
+        """
+        self.total = self.done = self.found = 0
+        self.chunks_sent = self.chunks_found = 0
+        self.files = self.files_completed = 0
+        self.changed = Signal()
+        self._counted: dict[ResumableFile, _Counted] = {}
+        uploader.file_added.register(self._added)
+        uploader.file_progress.register(self._moved)
+        uploader.chunk_completed.register(self._stored)
+        uploader.file_completed.register(self._completed)
+        uploader.file_error.register(self._failed)
+
+    def _added(self, file: ResumableFile) -> None:
+        self._counted[file] = _Counted()
+        self.total += file.size
+        self.files += 1
+        self.changed.fire()
+
+    def _moved(self, file: ResumableFile) -> None:
+        counted = self._counted.get(file)
+        # A chunk that was found is told of here first, but as a chunk only afterwards.
+        if counted is not None and counted.found >= file.chunks_found:
+            self._count(file, counted)
+
+    def _stored(self, file: ResumableFile, chunk: ResumableChunk) -> None:
+        counted = self._counted.get(file)
+        if counted is None:
+            return
+        if file.chunks_found > counted.found:
+            self.found += chunk.size
+            self.chunks_found += 1
+        else:
+            self.chunks_sent += 1
+        counted.found = file.chunks_found
+        self._count(file, counted)
+
+    def _completed(self, file: ResumableFile) -> None:
+        counted = self._counted.pop(file, None)
+        if counted is not None:
+            self.files_completed += 1
+            self._count(file, counted)
+
+    def _failed(self, file: ResumableFile, _: object) -> None:
+        if file in self._counted:
+            self._counted[file].found = 0  # tried again, it starts over
+
+    def _count(self, file: ResumableFile, counted: _Counted) -> None:
+        done = round(file.fraction_completed * file.size)
+        self.done += done - counted.done
+        counted.done = done
+        self.changed.fire()
+
+
+class _Counted:
+    """What is counted of one file so far: bytes, and chunks that were found."""
+
+    __slots__ = ("done", "found")
+
+    def __init__(self) -> None:
+        self.done = self.found = 0

@@ -1,0 +1,3 @@
+"""
+HTTP/1.1: one request out, one response in.
+"""

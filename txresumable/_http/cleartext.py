@@ -1,0 +1,75 @@
+"""
+Credentials that would cross a network in the clear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from twisted.logger import Logger
+
+from .._protocol.dialect import without_query
+from ..errors import InsecureCredentials
+
+__all__ = ["CredentialsGuard", "is_loopback"]
+
+_CARRIERS = frozenset(("authorization", "cookie", "proxy-authorization"))
+_log = Logger()
+
+
+def is_loopback(host: str) -> bool:
+    """
+    Whether a host is this machine.
+
+    :param host: a name or an address.
+    """
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class CredentialsGuard:
+    """
+    Warns once, or refuses, when credentials would go over plain HTTP to another machine.
+
+    :param mode: ``warn``, ``refuse`` or ``allow``.
+    :param cookies: whether a cookie jar is in use.
+    """
+
+    def __init__(self, mode: str, cookies: bool) -> None:
+        self._mode = mode
+        self._cookies = cookies
+        self._settled: set[str] = set()
+
+    def check(self, url: str, headers: Mapping[str, str]) -> None:
+        """
+        :param url: where to.
+        :param headers: the user's.
+        :raises InsecureCredentials: if the mode is ``refuse``.
+        """
+        if not self._cookies and not (
+            headers and any(name.lower() in _CARRIERS for name in headers)
+        ):
+            return
+        if url[:5].lower() != "http:" or self._mode == "allow":
+            return
+        origin = without_query(url)
+        origin = origin[: origin.find("/", 7)] if "/" in origin[7:] else origin
+        if origin in self._settled:
+            return
+        if not is_loopback(urlsplit(origin).hostname or ""):
+            if self._mode == "refuse":
+                raise InsecureCredentials(
+                    f"credentials would go to {origin} unencrypted (insecure_credentials)"
+                )
+            _log.warn(
+                "Credentials go to {origin} unencrypted; use https://, or "
+                "insecure_credentials='refuse' to rule this out",
+                origin=origin,
+            )
+        self._settled.add(origin)

@@ -1,0 +1,420 @@
+"""
+One request out, one answer back: the only user of treq.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from http.cookiejar import Cookie, CookieJar
+from operator import attrgetter
+from typing import Any, NoReturn
+
+from hyperlink import EncodedURL
+from treq.client import HTTPClient
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+
+from ..errors import (
+    ChunkTimeout,
+    ConnectFailed,
+    ConnectionBroken,
+    MalformedReply,
+    ResumableError,
+    StaleConnection,
+    StallTimeout,
+    TransportError,
+)
+from ..version import __version__
+from .agent import KeepingAgent, ReadyHeaders, RequestURL, request_url
+from .body import ChunkBody
+from .cleartext import CredentialsGuard
+from .response import LIMIT, Reply
+from .tls import tls_error
+
+__all__ = ["Transport"]
+
+_original = attrgetter("original")
+"""What treq has wrapped: the answer, which is whole."""
+_STANDARD = {
+    "user-agent": f"User-Agent: txresumable/{__version__}\r\n",
+    "accept": "Accept: */*\r\n",
+}
+
+
+class _ReadyURL(EncodedURL):
+    """
+    An encoded URL that is not taken apart and put together again for each request: neither here
+    nor by those whom treq hands it on to, who hear of no more than its origin.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._ready_text = text
+
+    def to_uri(self) -> _ReadyURL:
+        return self
+
+    def to_text(self, with_password: bool = False) -> Any:
+        return self
+
+    def encode(self, encoding: str) -> RequestURL:
+        """As treq turns a URL into bytes."""
+        return request_url(self._ready_text.encode(encoding))
+
+
+class _NoCookies(CookieJar):
+    """A jar that takes and gives nothing."""
+
+    def __iter__(self) -> Iterator[Cookie]:
+        return iter(())
+
+    def add_cookie_header(self, request: Any) -> None:
+        pass
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        pass
+
+
+class _Cookies(CookieJar):
+    """A jar that takes none from an answer that has one which is not ASCII."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        with suppress(UnicodeError):
+            super().extract_cookies(response, request)
+
+
+class Transport:
+    """
+    Sends requests with treq, by our own agent or by a client that the user gave.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        clock: Any,
+        *,
+        client: Any = None,
+        agent: KeepingAgent | None = None,
+        cookies: bool = False,
+        stall_timeout: float = 60.0,
+        chunk_timeout: float | None = None,
+        insecure_credentials: str = "warn",
+    ) -> None:
+        """
+        :param reactor: what treq would otherwise import.
+        :param clock: an ``IReactorTime`` for the limits.
+        :param client: anything with treq's ``HTTPClient.request`` signature.
+        :param agent: used if there is no client.
+        :param cookies: whether cookies are kept and sent back.
+        :param stall_timeout: seconds without a byte in either direction.
+        :param chunk_timeout: seconds for a whole request, or :data:`None` for no limit.
+        :param insecure_credentials: see :class:`~txresumable._http.cleartext.CredentialsGuard`.
+        """
+        self.reactor = reactor
+        self.clock = clock
+        self.stall_timeout = stall_timeout
+        self.chunk_timeout = chunk_timeout or None
+        self._agent = agent
+        self._cookies = _NoCookies()
+        self.own = client is None
+        self.cookies = cookies and client is None
+        if client is None:
+            assert agent is not None
+            jar: Any = _Cookies() if cookies else self._cookies  # treq's own came after 24.9
+            client = HTTPClient(agent, jar)
+        self.client = client
+        self._lines: dict[tuple[tuple[str, str], ...], tuple[bytes, bool]] = {}
+        self._last: tuple[tuple[object, ...], Headers] = ((), Headers())
+        self._guard = CredentialsGuard(insecure_credentials, self.cookies)
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content_type: str | None = None,
+        body: ChunkBody | None = None,
+        *,
+        again: bool = True,
+        fresh: bool = False,
+    ) -> Deferred[Reply]:
+        """
+        Send a request.
+
+        :param method: the HTTP method.
+        :param url: where to: printable ASCII without spaces.
+        :param headers: the user's.
+        :param content_type: of the body; a ``Content-Type`` of the user's wins.
+        :param body: what to send.
+        :param again: whether to send it once more, at once, if a kept connection turns out to be
+            closed; else this fails with :class:`~txresumable.errors.StaleConnection`.
+        :param fresh: whether to send it over a new connection.
+        :returns: a Deferred that fires with the :class:`Reply`.  It fails with a
+            :class:`~txresumable.errors.TransportError` or
+            :class:`~txresumable.errors.TLSRejected` if there is none, and as the source failed if
+            that could not be read.  Cancelling it aborts the request and fails it with
+            ``CancelledError``.
+        :raises InsecureCredentials: if credentials would go out unencrypted and must not.
+        """
+        self._guard.check(url, headers)
+        if fresh and self._agent is not None:
+            self._agent.drop_idle(url.encode("ascii"))
+        written = self._written(headers, content_type)
+        asked = self._ask(method, url, written, body, again)
+        if self.chunk_timeout is not None:
+            asked.addTimeout(self.chunk_timeout, self.clock, _overdue)
+        return asked
+
+    def _ask(
+        self, method: str, url: str, headers: Headers, body: ChunkBody | None, again: bool
+    ) -> Deferred[Reply]:
+        asking: Deferred[Any]
+        if not self.own:
+            asking = _Exchange(self, method, url, headers, body).start()
+            return asking.addErrback(self._unanswered, method, url, headers, body, again)
+        try:
+            asking = self.client.request(
+                method,
+                _ReadyURL(url),
+                headers=headers,
+                data=body,
+                cookies=None if self.cookies else self._cookies,
+                allow_redirects=False,
+                unbuffered=True,
+                reactor=self.reactor,
+            )
+        except Exception:
+            asking = fail()
+        return asking.addCallbacks(
+            _original, self._unanswered, errbackArgs=(method, url, headers, body, again)
+        )
+
+    def _unanswered(
+        self,
+        failure: Failure,
+        method: str,
+        url: str,
+        headers: Headers,
+        body: ChunkBody | None,
+        again: bool,
+    ) -> Any:
+        if failure.check(CancelledError):
+            return failure
+        if body is not None and body.failure is not None:
+            return body.failure
+        if again and failure.check(StaleConnection):
+            return self._ask(method, url, headers, body, False)
+        return Failure(_transport_error(failure))
+
+    def _written(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
+        facts = (content_type, *headers.items())
+        if self._last[0] != facts:  # another file's: the boundary is in the Content-Type
+            self._last = facts, self._write(headers, content_type)
+        return self._last[1]
+
+    def _write(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
+        key = tuple(headers.items())
+        known = self._lines.get(key)
+        if known is None:
+            if len(self._lines) >= 64:
+                self._lines.clear()
+            known = self._lines[key] = _lines(headers)
+        lines, typed = known
+        if content_type is not None and not typed:
+            lines += b"Content-Type: %b\r\n" % content_type.encode()
+        if self.own and not self.cookies:
+            return ReadyHeaders(lines)
+        plain = Headers()
+        for line in lines.split(b"\r\n")[:-1]:
+            name, _, value = line.partition(b": ")
+            plain.addRawHeader(name, value)
+        return plain
+
+    def close(self) -> Deferred[None]:
+        """
+        Close every connection of our own.
+
+        :returns: a Deferred that fires when all are closed.
+        """
+        if self._agent is not None:
+            return self._agent.close()
+        closed: Deferred[None] = Deferred()
+        closed.callback(None)
+        return closed
+
+
+def _lines(headers: Mapping[str, str]) -> tuple[bytes, bool]:
+    """:returns: the lines of the header, and whether a Content-Type is among them."""
+    given = {name.lower() for name in headers}
+    lines = [line for name, line in _STANDARD.items() if name not in given]
+    lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
+    return "".join(lines).encode(), "content-type" in given
+
+
+def _overdue(_: object, limit: float) -> NoReturn:
+    raise ChunkTimeout(f"no answer within {limit:g} s (chunk_timeout)")
+
+
+class _Exchange:
+    """
+    One request by a client of the user's, which nobody but this watches over.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        method: str,
+        url: str,
+        headers: Headers,
+        body: ChunkBody | None,
+    ) -> None:
+        self._transport = transport
+        self._method = method
+        self._url = url
+        self._headers = headers
+        self._body = body
+        self._ended_by: Failure | None = None
+        self._collector: _Collector | None = None
+        self._watch: Any = None
+        self._moved = 0.0
+        self._request: Any = None
+        self._result: Deferred[Reply] = Deferred(self._cancel)
+
+    def start(self) -> Deferred[Reply]:
+        self._move()
+        self._look()
+        self._send()
+        return self._result
+
+    def _send(self) -> None:
+        transport = self._transport
+        try:
+            request = transport.client.request(
+                self._method,
+                self._url,
+                headers=self._headers.copy(),
+                data=self._body,
+                allow_redirects=False,
+                unbuffered=True,
+                reactor=transport.reactor,
+            )
+        except Exception:
+            self._failed(Failure())
+            return
+        self._request = request
+        request.addCallbacks(self._answered, self._failed)
+
+    def _answered(self, response: Any) -> None:
+        self._move()
+        coding = response.headers.getRawHeaders("content-encoding") or []
+        self._collector = collector = _Collector(partial(self._read, response))
+        response.deliverBody(collector)
+        if any(value.lower() not in ("", "identity") for value in coding):
+            error = MalformedReply(f"its body is encoded as {coding[0][:40]!r}")
+            self._end_by(Failure(error))
+
+    def _read(self, response: Any, body: bytes, ended: Failure | None) -> None:
+        if ended is None:
+            self._end(Reply((b"HTTP", 1, 1), int(response.code), b"", response.headers, body))
+        else:
+            self._end(Failure(ConnectionBroken("the connection ended within the answer")))
+
+    def _failed(self, failure: Failure) -> None:
+        self._end(self._ended_by or failure)
+
+    def _end(self, result: Reply | Failure) -> None:
+        if self._watch is not None and self._watch.active():
+            self._watch.cancel()
+        request, self._request = self._request, None
+        if not self._result.called:
+            self._result.callback(result)
+        if isinstance(result, Failure) and request is not None:
+            request.addErrback(lambda _: None)
+            request.cancel()
+
+    def _cancel(self, _: Deferred[Reply]) -> None:
+        self._end_by(Failure(CancelledError()))
+
+    def _end_by(self, failure: Failure) -> None:
+        """Stop what is under way, and only then say why."""
+        self._ended_by = failure
+        request, self._request = self._request, None
+        body = self._body
+        if request is not None:
+            request.addErrback(lambda _: None)
+            request.cancel()
+        if self._collector is not None:
+            self._collector.stop()
+        if body is not None:
+            body.stopProducing()
+        self._end(failure)
+
+    def _move(self) -> None:
+        self._moved = self._transport.clock.seconds()
+
+    def _look(self) -> None:
+        transport = self._transport
+        if self._body is not None and self._body.take_moved():
+            self._move()
+        if transport.clock.seconds() - self._moved >= transport.stall_timeout:
+            limit = transport.stall_timeout
+            self._end_by(Failure(StallTimeout(f"nothing moved for {limit:g} s")))
+        else:
+            tick = min(0.5, transport.stall_timeout / 4)
+            self._watch = transport.clock.callLater(tick, self._look)
+
+
+class _Collector(Protocol):
+    """Collects a body up to the limit."""
+
+    def __init__(self, done: Callable[[bytes, Failure | None], object]) -> None:
+        self._done: Callable[[bytes, Failure | None], object] | None = done
+        self._content = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        content = self._content + data
+        self._content = content[:LIMIT]
+        if len(content) > LIMIT:
+            self._finish(None)
+            self.stop()
+
+    def connectionLost(self, reason: Failure = Failure(ResponseDone())) -> None:  # noqa: B008
+        self._finish(None if reason.check(ResponseDone, PotentialDataLoss) else reason)
+
+    def stop(self) -> None:
+        """Take no more, and tell nothing."""
+        self._done = None
+        stop = getattr(self.transport, "abortConnection", None) or getattr(
+            self.transport, "stopProducing", None
+        )
+        if stop is not None:
+            stop()
+
+    def _finish(self, ended: Failure | None) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done(self._content, ended)
+
+
+def _transport_error(failure: Failure) -> Exception:
+    """Whatever a client's request may fail with, as one of ours."""
+    error = failure.value
+    if isinstance(error, ResumableError):
+        return error
+    reasons = [error]
+    for reason in getattr(error, "reasons", None) or []:
+        reasons.append(reason.value)
+    for cause in reasons:
+        rejected = tls_error(cause)
+        if rejected is not None:
+            return rejected
+    if isinstance(error, (ConnectError, DNSLookupError)):
+        return ConnectFailed(f"no connection: {error}")
+    cause = reasons[-1]
+    return TransportError(f"{type(cause).__name__}: {cause}")

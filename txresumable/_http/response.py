@@ -1,0 +1,313 @@
+"""
+The answer to a request: strictly parsed, and bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from attrs import define
+from twisted.internet.interfaces import IProtocol
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IResponse
+from zope.interface import implementer
+
+from ..errors import MalformedReply
+
+__all__ = ["LIMIT", "Reply", "ReplyReader"]
+
+LIMIT = 64 * 1024
+"""
+Bytes of an answer's head, with all informational ones before it, of its body, and of what is
+between the chunks of that.
+"""
+FIELDS = 256
+"""Header fields of an answer."""
+
+_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([^\r\n]*))?\Z")
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_NO_VALUE = re.compile(rb"[\0\r\n]")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\Z")
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+
+
+@implementer(IResponse)
+@define(eq=False)
+class Reply:
+    """
+    An answer, whole.
+
+    :ivar code: its status.
+    :ivar phrase: the words after it.
+    :ivar headers: its fields.
+    :ivar body: at most :data:`LIMIT` bytes of its content.
+    :ivar truncated: whether there was more.
+    """
+
+    version: tuple[bytes, int, int]
+    code: int
+    phrase: bytes
+    headers: Headers
+    body: bytes = b""
+    truncated: bool = False
+    request: Any = None
+    previousResponse: Any = None
+    length: int = 0
+
+    @property
+    def text(self) -> str:
+        """The body as text; what is not UTF-8 is replaced."""
+        return self.body.decode("utf-8", "replace")
+
+    def header(self, name: str) -> str | None:
+        """The last value of a header field, or :data:`None`."""
+        values = self.headers.getRawHeaders(name.encode())
+        return values[-1].decode("latin-1") if values else None
+
+    def deliverBody(self, protocol: IProtocol) -> None:
+        """Give the body to a protocol, at once."""
+        if self.body:
+            protocol.dataReceived(self.body)
+        protocol.connectionLost(Failure(ResponseDone()))
+
+    def setPreviousResponse(self, response: Any) -> None:
+        self.previousResponse = response
+
+
+@define(eq=False)
+class _Known:
+    """A head that was read before: a server says nearly the same of each chunk."""
+
+    head: bytes
+    version: tuple[bytes, int, int]
+    code: int
+    phrase: bytes
+    headers: Headers
+    keep: bool
+    left: int | None
+
+
+class ReplyReader:
+    """
+    Reads one answer after the other, strictly: what two readers could understand differently is
+    refused, and nothing of it is unbounded.
+
+    :ivar reply: the answer, once its head was read; its body only when it is over.
+    :ivar over: whether it is whole.
+    :ivar informed: whether informational answers came before it.
+    :ivar keep: whether the connection may be used again after it.
+    :ivar buffer: what came and is not yet read.
+    """
+
+    __slots__ = (
+        "_bodiless",
+        "_chunk",
+        "_content",
+        "_known",
+        "_left",
+        "_taken",
+        "buffer",
+        "informed",
+        "keep",
+        "over",
+        "reply",
+    )
+
+    def __init__(self) -> None:
+        self._known: _Known | None = None
+        self.begin()
+
+    def begin(self, bodiless: bool = False) -> None:
+        """
+        Expect an answer.
+
+        :param bodiless: whether it has no body, as that to ``HEAD``.
+        """
+        self._bodiless = bodiless
+        self.buffer = b""
+        self.reply: Reply | None = None
+        self.over = self.informed = self.keep = False
+        self._taken = 0
+        self._content = b""
+        self._left: int | None = None
+        self._chunk = ""
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether nothing but the end of the connection tells where the answer ends."""
+        return self.reply is not None and self._left is None and not self._chunk
+
+    def feed(self, data: bytes) -> None:
+        """
+        Take what came.
+
+        :raises MalformedReply: if it is no answer.
+        """
+        self.buffer = self.buffer + data if self.buffer else data
+        if self.reply is not None or self._read_head():
+            self._read_body()
+
+    def finish(self) -> None:
+        """The answer is over, as far as it came."""
+        assert self.reply is not None
+        self.over = True
+        self.reply.body = self._content
+        self.reply.length = len(self._content)
+
+    def _read_head(self) -> bool:
+        while True:
+            end = _HEAD_END.search(self.buffer)
+            if (end.end() if end else len(self.buffer)) + self._taken > LIMIT:
+                raise MalformedReply(f"its head has more than {LIMIT} bytes")
+            if end is None:
+                return False
+            head, self.buffer = self.buffer[: end.start()], self.buffer[end.end() :]
+            self._taken += end.end()
+            known = self._known
+            if known is not None and known.head == head and not self._bodiless:
+                reply = Reply(known.version, known.code, known.phrase, known.headers)
+                self.keep, self._left = known.keep, known.left
+                self.reply, self.informed = reply, self._taken > end.end()
+                return True
+            lines = head.split(b"\n")
+            status = _STATUS.match(lines[0].removesuffix(b"\r"))
+            if status is None:
+                raise MalformedReply(f"its first line is {_shown(lines[0])}")
+            code = int(status[2])
+            if code >= 200:
+                break
+            if code == 101:
+                raise MalformedReply("it switches protocols")
+        self.informed = self._taken > end.end()
+        headers = _fields(lines[1:])
+        reply = Reply((b"HTTP", 1, int(status[1])), code, status[3] or b"", headers)
+        self._frame(reply, headers)
+        for coding in headers.getRawHeaders(b"content-encoding") or ():
+            if coding.strip().lower() not in (b"", b"identity"):  # nobody asked for it
+                raise MalformedReply(f"its body is encoded as {coding[:40]!r}")
+        if not self._chunk and not self._bodiless:
+            self._known = _Known(
+                head, reply.version, code, reply.phrase, headers, self.keep, self._left
+            )
+        self.reply = reply
+        return True
+
+    def _frame(self, reply: Reply, headers: Headers) -> None:
+        """Where the body ends, and whether another request may follow."""
+        tokens = _tokens(headers, b"connection")
+        recent = reply.version[2] == 1
+        self.keep = b"close" not in tokens and (recent or b"keep-alive" in tokens)
+        codings = _tokens(headers, b"transfer-encoding")
+        lengths = set(_tokens(headers, b"content-length"))
+        if len(lengths) != headers.hasHeader(b"content-length"):
+            raise MalformedReply("its Content-Length is no single number")
+        if self._bodiless or reply.code in (204, 304):
+            self._left = 0
+            if reply.code == 204 and (codings or lengths - {b"0"}):
+                self.keep = False  # a body is announced that may not be: it may yet come
+        elif codings:
+            if codings != [b"chunked"] or lengths:
+                raise MalformedReply("its body is framed in more ways than one")
+            self._chunk = "size"
+            self._taken = 0
+            self.keep = self.keep and recent  # RFC 9112, section 6.1
+        elif lengths:
+            if not re.fullmatch(rb"[0-9]{1,18}", min(lengths)):
+                raise MalformedReply("its Content-Length is no single number")
+            self._left = int(min(lengths))
+        else:
+            self.keep = False
+
+    def _read_body(self) -> None:
+        if self._chunk:
+            over = self._read_chunks()
+        else:
+            data = self.buffer if self._left is None else self.buffer[: self._left]
+            self.buffer = self.buffer[len(data) :]
+            over = self._keep_data(data)
+            if self._left is not None:
+                self._left -= len(data)
+                over = over or not self._left
+        if over:
+            self.finish()
+
+    def _read_chunks(self) -> bool:
+        """:returns: whether the body is over."""
+        buffer, at, over = self.buffer, 0, False
+        while not over:
+            if self._chunk == "data":
+                assert self._left is not None
+                data = buffer[at : at + self._left]
+                if not data:
+                    break
+                at += len(data)
+                self._left -= len(data)
+                over = self._keep_data(data)
+                if not self._left:
+                    self._chunk = "end"
+                continue
+            newline = buffer.find(b"\n", at)
+            end = len(buffer) if newline < 0 else newline + 1
+            if self._taken + end - at > LIMIT:
+                raise MalformedReply("the framing of its body does not end")
+            if newline < 0:
+                break
+            over = self._read_chunk_line(buffer[at:newline].removesuffix(b"\r"))
+            self._taken += end - at
+            at = end
+        self.buffer = buffer[at:]
+        return over
+
+    def _read_chunk_line(self, line: bytes) -> bool:
+        """:returns: whether it was the last."""
+        if self._chunk == "trailers":
+            return not line
+        if self._chunk == "end":
+            if line:
+                raise MalformedReply("a chunk of its body is longer than it says")
+            self._chunk = "size"
+            return False
+        match = _CHUNK.match(line)
+        if match is None:
+            raise MalformedReply(f"a chunk of its body has the size {_shown(line)}")
+        self._left = int(match[1], 16)
+        self._chunk = "data" if self._left else "trailers"
+        return False
+
+    def _keep_data(self, data: bytes) -> bool:
+        """:returns: whether there was more than is kept."""
+        content = self._content + data
+        self._content = content[:LIMIT]
+        if len(content) <= LIMIT:
+            return False
+        assert self.reply is not None
+        self.reply.truncated = True
+        self.keep = False
+        return True
+
+
+def _fields(lines: list[bytes]) -> Headers:
+    if len(lines) > FIELDS:
+        raise MalformedReply(f"its head has more than {FIELDS} fields")
+    headers = Headers()
+    for line in lines:
+        # No pattern over the whole line: one that trims spaces takes cubic time on some.
+        name, colon, value = line.removesuffix(b"\r").partition(b":")
+        if not colon or not _NAME.match(name) or _NO_VALUE.search(value):
+            raise MalformedReply(f"a line of its head is {_shown(line)}")
+        headers.addRawHeader(name, value.strip(b" \t"))
+    return headers
+
+
+def _tokens(headers: Headers, name: bytes) -> list[bytes]:
+    lines = headers.getRawHeaders(name)
+    if not lines:
+        return []
+    return [token.strip().lower() for token in b",".join(lines).split(b",") if token.strip()]
+
+
+def _shown(line: bytes) -> str:
+    return repr(line[:80].decode("latin-1"))

@@ -1,0 +1,3 @@
+"""
+How much, how fast, and what when the server is away.
+"""

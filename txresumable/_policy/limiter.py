@@ -1,0 +1,109 @@
+"""
+A limit of bytes a second, shared by as many uploaders as are given it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from .._runtime.clock import steady
+from ..errors import InvalidOption
+
+__all__ = ["RateLimiter"]
+
+BURST = 0.05
+"""The longest burst, in seconds of the rate."""
+TOLERANCE = 1e-3
+"""Less than a byte: what rounding may leave of a debt when its time has come."""
+
+
+class RateLimiter:
+    """
+    Lets bytes through at a rate, in the order in which they were asked for.
+
+    :param rate: bytes a second, above 0; :data:`None` for no limit.
+    :param reactor: to wait by; the installed one by default, looked up now.
+    """
+
+    def __init__(self, rate: float | None, *, reactor: Any = None) -> None:
+        if reactor is None:
+            from twisted.internet import reactor
+        self._clock = steady(reactor)
+        self._queue: deque[tuple[int, Deferred[None]]] = deque()
+        self._rate: float | None = None
+        self._credit = 0.0
+        self._counted = self._clock.seconds()
+        self._wake: Any = None
+        self.rate = rate
+
+    @property
+    def rate(self) -> float | None:
+        """Bytes a second; may be set while uploads run."""
+        return self._rate
+
+    @rate.setter
+    def rate(self, rate: Any) -> None:
+        if rate is not None and (
+            isinstance(rate, bool) or not isinstance(rate, (int, float)) or not rate > 0
+        ):
+            raise InvalidOption("max_rate", rate, "must be a number of bytes a second above 0")
+        self._count()
+        self._rate = rate
+        self._serve()
+
+    @property
+    def quantum(self) -> int:
+        """How many bytes to ask for at a time, so that the rate is even."""
+        return 1 << 30 if self._rate is None else max(1024, int(self._rate * BURST))
+
+    def reserve(self, size: int) -> Deferred[None] | None:
+        """
+        Ask to send.
+
+        :param size: how many bytes.
+        :returns: :data:`None` if they may go now, else a Deferred that fires when they may.
+            Cancelling it takes them back.
+        """
+        self._count()
+        if not self._queue and self._take(size):
+            return None
+        waiting: Deferred[None] = Deferred(self._withdraw)
+        self._queue.append((size, waiting))
+        self._serve()
+        return waiting
+
+    def _count(self) -> None:
+        """Earn credit for the time since last time, up to a short burst."""
+        now = self._clock.seconds()
+        if self._rate is not None:
+            earned = self._credit + (now - self._counted) * self._rate
+            self._credit = min(earned, self._rate * BURST)
+        self._counted = now
+
+    def _take(self, size: int) -> bool:
+        """A piece goes as soon as there is any credit, and may leave a debt."""
+        if self._rate is None:
+            return True
+        if self._credit < -TOLERANCE:
+            return False
+        self._credit -= size
+        return True
+
+    def _serve(self) -> None:
+        if self._wake is not None and self._wake.active():
+            self._wake.cancel()
+        self._wake = None
+        self._count()
+        while self._queue and self._take(self._queue[0][0]):
+            self._queue.popleft()[1].callback(None)
+        if self._queue and self._wake is None and self._rate is not None:
+            self._wake = self._clock.callLater(-self._credit / self._rate, self._serve)
+
+    def _withdraw(self, waiting: Deferred[None]) -> None:
+        self._queue = deque(entry for entry in self._queue if entry[1] is not waiting)
+        if not self._queue and self._wake is not None and self._wake.active():
+            self._wake.cancel()
+            self._wake = None

@@ -1,0 +1,75 @@
+"""
+When the network is down: one chunk probes, the others wait for it.
+"""
+
+from __future__ import annotations
+
+from .._engine.file import ResumableFile
+
+__all__ = ["Outage"]
+
+
+class Outage:
+    """
+    Whether the server can be reached at all.
+
+    :ivar reached: whether it ever answered.
+    :ivar probe: the chunk that tries for all, while there is an outage.
+    :ivar failures: how often in a row no connection could be made.
+    :ivar since: when the outage began, in seconds of the clock.
+    """
+
+    def __init__(self) -> None:
+        self.reached = False
+        self.probe: tuple[ResumableFile, int] | None = None
+        self.failures = 0
+        self.since = 0.0
+
+    @property
+    def lasts(self) -> bool:
+        """Whether there is one."""
+        return self.failures > 0
+
+    def failed(self, file: ResumableFile, offset: int, now: float) -> bool:
+        """
+        No connection could be made for a chunk.
+
+        :returns: whether that chunk is the one that probes.
+        """
+        if not self.lasts:
+            self.since = now
+        if self.probe is None:
+            self.probe = (file, offset)
+        if self.probe != (file, offset):
+            return False
+        self.failures += 1
+        return True
+
+    def answered(self) -> bool:
+        """
+        The server answered.
+
+        :returns: whether that ends an outage.
+        """
+        self.reached = True
+        ended = self.lasts
+        self.probe, self.failures = None, 0
+        return ended
+
+    @property
+    def least_delay(self) -> float:
+        """Seconds to wait at the least: an interval of nothing is not meant for days on end."""
+        return min(0.05 * 2.0 ** min(self.failures, 10), 1.0)
+
+    def give_up(self) -> None:
+        """Everything that waited for the server has failed."""
+        self.probe, self.failures = None, 0
+
+    def leave(self, file: ResumableFile) -> None:
+        """
+        A file is stopped: it does not probe any more.
+
+        :param file: the file.
+        """
+        if self.probe is not None and self.probe[0] is file:
+            self.probe = None

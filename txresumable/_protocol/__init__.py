@@ -1,0 +1,3 @@
+"""
+The protocol, as pure values: layout of chunks, dialects, requests.
+"""

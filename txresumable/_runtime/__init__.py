@@ -1,0 +1,3 @@
+"""
+What everything runs on: clock, threads, observers.
+"""

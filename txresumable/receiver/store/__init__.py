@@ -1,0 +1,3 @@
+"""
+Where received files are kept.
+"""

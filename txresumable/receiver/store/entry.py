@@ -1,0 +1,62 @@
+"""
+An upload, as those who answer requests see it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from ..web.parameters import Parameters
+from .received import ReceivedFile
+from .record import Record
+from .writer import ChunkSink
+
+__all__ = ["Entry", "spans"]
+
+_RUNS = re.compile(rb"\x01+")
+_LONGEST = 4096
+
+
+class Entry(Protocol):
+    """An upload that the store knows."""
+
+    @property
+    def record(self) -> Record:
+        """What it is."""
+
+    @property
+    def full(self) -> bool:
+        """Whether all chunks are durable."""
+
+    def ranges(self) -> str:
+        """The durable chunks, counted from 1, as ``1-57,60``; nothing if that is too long."""
+
+    async def holds(self, given: Parameters) -> bool:
+        """Whether a chunk is durable, and has the digest that was asked for, if any."""
+
+    def claim(self, given: Parameters) -> ChunkSink:
+        """Where a chunk goes.  :raises Refused: if another request is sending it."""
+
+    def conclude(self) -> Deferred[ReceivedFile]:
+        """Finish a full upload, once; fires for everyone who asks when it is in its place."""
+
+
+def spans(present: bytearray) -> str:
+    """
+    The chunks that are present, counted from 1, as ``1-57,60``.
+
+    :param present: a byte for each chunk, 1 if it is.
+    :returns: text; nothing if it would be longer than 4 KiB.
+    """
+    found: list[str] = []
+    length = 0
+    for run in _RUNS.finditer(present):
+        first, last = run.start() + 1, run.end()
+        found.append(str(first) if first == last else f"{first}-{last}")
+        length += len(found[-1]) + 1
+        if length > _LONGEST:
+            return ""
+    return ",".join(found)

@@ -1,0 +1,145 @@
+"""
+One chunk on its way to the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Protocol
+
+from ..web.parameters import Parameters
+from ..web.reply import Refused
+
+__all__ = ["ChunkSink", "Comparison", "Writing"]
+
+
+class ChunkSink(Protocol):
+    """Takes the bytes of one chunk in their order."""
+
+    def write(self, data: bytes) -> None:
+        """
+        Take some bytes.
+
+        :raises Refused: with 400 if the chunk is longer than it may be.
+        :raises OSError: if they cannot be written.
+        """
+
+    async def commit(self) -> None:
+        """
+        Return when the chunk is durable.
+
+        :raises Refused: if it is not what was announced.
+        :raises OSError: if the disk fails.
+        """
+
+    def abandon(self) -> None:
+        """Forget it; for use instead of :meth:`commit`, or after."""
+
+
+class _Counted:
+    """Counts, and refuses what is too long or too short."""
+
+    def __init__(self, given: Parameters) -> None:
+        self._given = given
+        self.left = given.length
+
+    def count(self, data: bytes) -> None:
+        if len(data) > self.left:
+            raise Refused(400, f"the chunk is longer than {self._given.length} bytes")
+        self.left -= len(data)
+
+    def check(self) -> None:
+        if self.left:
+            raise Refused(400, f"the chunk is shorter than {self._given.length} bytes")
+
+
+class Writing:
+    """
+    A chunk that is not there yet.
+
+    :param given: which.
+    :param write: writes bytes at an offset of the file.
+    :param digest: gives the SHA-256 of a range of the file.
+    :param commit: makes the chunk durable.
+    :param release: called once at the end, however it comes.
+    """
+
+    def __init__(
+        self,
+        given: Parameters,
+        write: Callable[[bytes, int], None],
+        digest: Callable[[int, int], Awaitable[str]],
+        commit: Callable[[], Awaitable[None]],
+        release: Callable[[], None],
+    ) -> None:
+        self._given = given
+        self._start, self._end = given.layout.range(given.offset)
+        self._counted = _Counted(given)
+        self._write = write
+        self._digest = digest
+        self._commit = commit
+        self._release: Callable[[], None] | None = release
+
+    def write(self, data: bytes) -> None:
+        at = self._end - self._counted.left
+        self._counted.count(data)
+        self._write(data, at)
+
+    async def commit(self) -> None:
+        try:
+            self._counted.check()
+            wanted = self._given.checksum
+            if wanted and await self._digest(self._start, self._end) != wanted:
+                raise Refused(422, "the chunk arrived with another digest")
+            await self._commit()
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
+
+class Comparison:
+    """
+    A chunk that comes again: compared by digest with what is there, never written.
+
+    :param given: which.
+    :param digest: gives the SHA-256 of the chunk that is there, or nothing if it cannot be read
+        any more because the finished file has been taken away.
+    :param release: called once at the end, however it comes.
+    """
+
+    def __init__(
+        self,
+        given: Parameters,
+        digest: Callable[[], Awaitable[str]],
+        release: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._given = given
+        self._counted = _Counted(given)
+        self._there = digest
+        self._arrived = sha256()
+        self._release: Callable[[], None] | None = release
+
+    def write(self, data: bytes) -> None:
+        self._counted.count(data)
+        self._arrived.update(data)
+
+    async def commit(self) -> None:
+        try:
+            self._counted.check()
+            arrived = self._arrived.hexdigest()
+            if self._given.checksum not in ("", arrived):
+                raise Refused(422, "the chunk arrived with another digest")
+            if await self._there() not in ("", arrived):
+                raise Refused(409, "this chunk is there already, with other bytes")
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        release, self._release = self._release, None
+        if release is not None:
+            release()

@@ -1,0 +1,3 @@
+"""
+Requests of clients, and responses to them.
+"""

@@ -1,0 +1,139 @@
+"""
+The body of one upload request, on its way from the network to the disk.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+from twisted.internet.defer import Deferred
+
+from ..._protocol.dialect import ParameterNames
+from ..store.entry import Entry
+from ..store.writer import ChunkSink
+from .form import BodyParser, Event, Field, Mark
+from .parameters import Parameters, merged, standard_names
+from .reply import Refused
+
+__all__ = ["Arrival"]
+
+Begin = Callable[[Parameters], Awaitable[Entry]]
+
+
+class Arrival:
+    """
+    Takes a body as it comes and writes the chunk in it.
+
+    Once the request is refused, the rest of its body is taken and forgotten.
+
+    :param parser: takes the body apart.
+    :param url: the parameters of the URL.
+    :param names: what the parameters are called.
+    :param begin: gives the upload that a chunk belongs to.
+    :ivar done: fires with the upload when the chunk is durable; fails with :class:`Refused` or
+        :exc:`OSError`, perhaps before the body ends.
+    :ivar pause: called when no more of the body can be taken for now.
+    :ivar resume: called when it can be again.
+    """
+
+    def __init__(
+        self, parser: BodyParser, url: Mapping[str, str], names: ParameterNames, begin: Begin
+    ) -> None:
+        self._parser = parser
+        self._url = url
+        self._names = names
+        self._begin = begin
+        self._known = standard_names(names)
+        self._fields: list[tuple[str, str]] = []
+        self._events: deque[Event | Refused] = deque()
+        self._awaited: Deferred[None] | None = None
+        self._over = False
+        self._paused = False
+        self.pause: Callable[[], None] = lambda: None
+        self.resume: Callable[[], None] = lambda: None
+        self.done: Deferred[Entry] = Deferred.fromCoroutine(self._receive())
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more of the body matters."""
+        return self._over
+
+    def feed(self, data: bytes) -> None:
+        """Take more of the body."""
+        self._take(self._parser.parse(data))
+        if self._awaited is None and not (self._over or self._paused):
+            # It is waiting for the disk and not for more of the body.
+            self._paused = True
+            self.pause()
+
+    def end(self) -> None:
+        """The body is all there."""
+        self._take(self._parser.end())
+
+    def refuse(self, error: Refused) -> None:
+        """Give up, unless the body is all there."""
+        if not self._over:
+            self._events.append(error)
+            self._wake()
+
+    def lost(self) -> None:
+        """The rest of the body will not come, and nobody waits for an answer."""
+        self.done.addErrback(lambda _: None)
+        self.refuse(Refused(400, "the request ended too early"))
+
+    def _take(self, events: Iterator[Event]) -> None:
+        if self._over:
+            return
+        try:
+            self._events.extend(events)
+        except Refused as error:
+            self._events.append(error)
+        self._wake()
+
+    def _wake(self) -> None:
+        awaited, self._awaited = self._awaited, None
+        if awaited is not None:
+            awaited.callback(None)
+
+    async def _next(self) -> Event:
+        while not self._events:
+            if self._paused:
+                self._paused = False
+                self.resume()
+            self._awaited = Deferred()
+            await self._awaited
+        event = self._events.popleft()
+        if isinstance(event, Refused):
+            raise event
+        return event
+
+    async def _receive(self) -> Entry:
+        sink: ChunkSink | None = None
+        try:
+            entry, sink = await self._upload()
+            while (event := await self._next()) is not Mark.END:
+                if isinstance(event, bytes):
+                    sink.write(event)
+                elif isinstance(event, Field):
+                    self._fields.append((event.name, event.value))
+            merged(self._url, self._fields, self._known)
+            self._over = True
+            await sink.commit()
+            return entry
+        finally:
+            self._over = True
+            self._events.clear()
+            if sink is not None:
+                sink.abandon()
+            if self._paused:
+                self.resume()
+
+    async def _upload(self) -> tuple[Entry, ChunkSink]:
+        """The upload and the place of its chunk, once the parameters are there."""
+        while (event := await self._next()) is not Mark.BEGIN:
+            if isinstance(event, Field):
+                self._fields.append((event.name, event.value))
+        given = Parameters.read(merged(self._url, self._fields, self._known), self._names)
+        entry = await self._begin(given)
+        return entry, entry.claim(given)

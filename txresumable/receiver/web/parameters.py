@@ -1,0 +1,166 @@
+"""
+What a request says about a chunk, strictly read.
+
+Numbers are ASCII digits and nothing else; the layout must be one that resumable.js can produce;
+and where a parameter stands in the URL and in the body, both must agree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from attrs import field, frozen
+
+from ..._protocol.dialect import ParameterNames
+from ..._protocol.encoding import fold_newlines
+from ..._protocol.layout import ChunkLayout, chunk_count
+from .reply import Refused
+
+__all__ = ["MAX_CHUNKS", "Parameters", "merged", "standard_names"]
+
+MAX_CHUNKS = 4 * 1024 * 1024
+"""The most chunks that a file may have: each costs a byte of memory while it is received."""
+
+_NUMBER = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
+_CHECKSUM = re.compile(r"sha256:([0-9a-f]{64})\Z", re.ASCII | re.IGNORECASE)
+
+
+@frozen(kw_only=True)
+class Parameters:
+    """
+    One chunk of one file, as a client describes it.
+
+    :ivar identifier: what the client calls the upload.
+    :ivar offset: which chunk, counted from 0.
+    :ivar layout: which bytes belong to which chunk.
+    :ivar file_name: the file's name, as the client has it.
+    :ivar relative_path: its path below what was added; metadata, like the name.
+    :ivar type: its media type, or nothing.
+    :ivar checksum: the SHA-256 of the chunk as hexadecimal, or nothing.
+    """
+
+    identifier: str
+    offset: int
+    layout: ChunkLayout
+    file_name: str = ""
+    relative_path: str = ""
+    type: str = ""
+    checksum: str = field(default="")
+
+    @property
+    def length(self) -> int:
+        """How many bytes the chunk has."""
+        start, end = self.layout.range(self.offset)
+        return end - start
+
+    @classmethod
+    def read(cls, given: Mapping[str, str], names: ParameterNames) -> Parameters:
+        """
+        Understand the parameters of a request.
+
+        :param given: their values by name.
+        :param names: what they are called.
+        :raises Refused: with 400, saying what is wrong.
+        """
+        size = _number(given, names.total_size)
+        chunk_size = _number(given, names.chunk_size)
+        number = _number(given, names.chunk_number)
+        if chunk_size < 1:
+            raise Refused(400, f"{names.chunk_size} must be 1 or more")
+        layout = _layout(size, chunk_size, _optional(given, names.total_chunks), names)
+        if not 1 <= number <= layout.count:
+            raise Refused(400, f"{names.chunk_number} must be 1 to {layout.count}")
+        identifier = given.get(names.identifier, "")
+        if not identifier:
+            raise Refused(400, f"{names.identifier} is missing")
+        found = cls(
+            identifier=identifier,
+            offset=number - 1,
+            layout=layout,
+            file_name=given.get(names.file_name, ""),
+            relative_path=given.get(names.relative_path, ""),
+            type=given.get(names.type, ""),
+            checksum=_checksum(given.get(names.checksum, ""), names),
+        )
+        current = _optional(given, names.current_chunk_size)
+        if current is not None and current != found.length:
+            raise Refused(400, f"{names.current_chunk_size} of chunk {number} is {found.length}")
+        return found
+
+
+def standard_names(names: ParameterNames) -> frozenset[str]:
+    """The names that have a meaning, the file part's apart."""
+    found = (
+        names.chunk_number,
+        names.chunk_size,
+        names.current_chunk_size,
+        names.total_size,
+        names.type,
+        names.identifier,
+        names.file_name,
+        names.relative_path,
+        names.total_chunks,
+        names.checksum,
+    )
+    return frozenset(name for name in found if name)
+
+
+def merged(
+    url: Mapping[str, str], body: Iterable[tuple[str, str]], known: frozenset[str]
+) -> dict[str, str]:
+    """
+    The parameters of a request, from its URL and its body.
+
+    Browsers turn a lone CR or LF of a field into CRLF, so line ends do not count as different.
+
+    :param url: those of the URL.
+    :param body: those of the body.
+    :param known: the names that matter; others are left out.
+    :raises Refused: with 400 if the two disagree.
+    """
+    found = {name: value for name, value in url.items() if name in known}
+    for name, value in body:
+        if name not in known:
+            continue
+        if name not in found:
+            found[name] = value
+        elif fold_newlines(found[name]) != fold_newlines(value):
+            raise Refused(400, f"{name} is given twice with different values")
+    return found
+
+
+def _number(given: Mapping[str, str], name: str) -> int:
+    found = _optional(given, name)
+    if found is None:
+        raise Refused(400, f"{name} is missing")
+    return found
+
+
+def _optional(given: Mapping[str, str], name: str) -> int | None:
+    if not name or name not in given:
+        return None
+    if _NUMBER.match(given[name]) is None:
+        raise Refused(400, f"{name} must be 1 to 18 ASCII digits")
+    return int(given[name])
+
+
+def _layout(size: int, chunk_size: int, count: int | None, names: ParameterNames) -> ChunkLayout:
+    floor = chunk_count(size, chunk_size)
+    ceil = chunk_count(size, chunk_size, force=True)
+    if count is None:
+        count = floor
+    if count not in (floor, ceil):
+        raise Refused(400, f"{names.total_chunks} must be {floor} or {ceil}")
+    if count > MAX_CHUNKS:
+        raise Refused(400, f"a file may have at most {MAX_CHUNKS} chunks")
+    return ChunkLayout(size, chunk_size, count != floor)
+
+
+def _checksum(text: str, names: ParameterNames) -> str:
+    if not text:
+        return ""
+    found = _CHECKSUM.match(text)
+    if found is None:
+        raise Refused(400, f"{names.checksum} must be sha256: and 64 hexadecimal digits")
+    return found[1].lower()

@@ -1,0 +1,96 @@
+"""
+What the receiver answers, as values.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Mapping
+
+from attrs import define, field, frozen
+
+from ...errors import ResumableError
+from ..store.received import ReceivedFile
+
+__all__ = ["Refused", "Reply", "complete", "refusal", "refused_by_disk", "stored"]
+
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_LONGEST_HEADER = 4096
+
+
+@define(eq=False, slots=False)
+class Refused(ResumableError):
+    """
+    The receiver refuses a request.
+
+    :ivar status: the HTTP status that says so.
+    :ivar reason: for people.
+    :ivar retry_after: after how many seconds it may work, or :data:`None`.
+    """
+
+    status: int
+    reason: str
+    retry_after: int | None = None
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@frozen
+class Reply:
+    """
+    An answer.
+
+    :ivar status: the HTTP status.
+    :ivar content: what the body says, as JSON.
+    :ivar headers: more headers.
+    """
+
+    status: int
+    content: Mapping[str, object] = field(factory=dict)
+    headers: Mapping[str, str] = field(factory=dict)
+
+    @property
+    def body(self) -> bytes:
+        """The body's bytes; 204 has none."""
+        return b"" if self.status == 204 else json.dumps(self.content).encode()
+
+
+def stored(ranges: str = "") -> Reply:
+    """
+    The chunk is durable.
+
+    :param ranges: the chunks that are, for the ``Resumable-Stored`` header; left out when it is
+        longer than 4 KiB.
+    """
+    shown = ranges and len(ranges) <= _LONGEST_HEADER
+    return Reply(200, {"status": "stored"}, {"Resumable-Stored": ranges} if shown else {})
+
+
+def complete(file: ReceivedFile, ranges: str = "") -> Reply:
+    """The whole file is in its place."""
+    content = {
+        "status": "complete",
+        "identifier": file.identifier,
+        "file_name": file.file_name,
+        "size": file.size,
+        "sha256": file.sha256,
+    }
+    headers = {"Resumable-File-Checksum": f"sha256:{file.sha256}"}
+    if ranges:
+        headers["Resumable-Stored"] = ranges
+    return Reply(200, content, headers)
+
+
+def refusal(error: Refused) -> Reply:
+    """What a refused client is told."""
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return Reply(error.status, {"status": "error", "error": error.reason}, headers)
+
+
+def refused_by_disk(error: OSError) -> Refused:
+    """507 when there is no room, which may change; 500 for every other failure of the disk."""
+    if error.errno in _FULL:
+        return Refused(507, "there is no room for this", retry_after=10)
+    return Refused(500, "the receiver's disk failed")

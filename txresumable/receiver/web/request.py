@@ -1,0 +1,93 @@
+"""
+A request whose body is handed on while it arrives.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from twisted.python.failure import Failure
+from twisted.web.server import Request
+
+from ..resource import IBodyTaker
+from .arrival import Arrival
+
+if TYPE_CHECKING:
+    from .channel import ReceiverChannel
+
+__all__ = ["StreamedRequest"]
+
+_DRAINED = 1024 * 1024
+_WITHOUT_BODY = (b"GET", b"HEAD", b"OPTIONS")
+
+
+class StreamedRequest(Request):
+    """
+    A request whose body goes to its resource as it arrives.
+
+    :ivar arrival: what takes the body, if the resource does.
+    """
+
+    arrival: Arrival | None = None
+    channel: ReceiverChannel
+    _left: int | None = None
+    _unread = 0
+    _early = False
+
+    def gotLength(self, length: int | None) -> None:
+        self.method, self.uri, self.clientproto = self.channel.head
+        self.path = self.uri.partition(b"?")[0]
+        self.arrival = None if self.method in _WITHOUT_BODY else self._taker()
+        if self.arrival is None:
+            super().gotLength(length)  # type: ignore[no-untyped-call]
+            return
+        self._left = length
+        self.content = BytesIO()
+        self.arrival.pause = self.channel.hold
+        self.arrival.resume = self.channel.go_on
+        if self.arrival.over and self.requestHeaders.hasHeader("Expect"):
+            # The client waits to hear whether it shall send the body.
+            self.requestHeaders.removeHeader("Expect")
+            self._answer_early()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        if self.arrival is None:
+            super().handleContentChunk(data)  # type: ignore[no-untyped-call]
+            return
+        self.arrival.feed(data)
+        if self._left is not None:
+            self._left -= len(data)
+        if self.arrival.over and not self._early:
+            self._unread += len(data)
+            if (self._unread if self._left is None else self._left) > _DRAINED:
+                self._answer_early()
+
+    def process(self) -> None:
+        if self.arrival is not None:
+            self.arrival.end()
+        super().process()  # type: ignore[no-untyped-call]
+
+    def connectionLost(self, reason: Failure) -> None:
+        if self.arrival is not None:
+            self.arrival.lost()
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def _answer_early(self) -> None:
+        """Refuse without the rest of the body, which is too long to be worth the wait."""
+        self._early = True
+        self.args = {}
+        self.responseHeaders.setRawHeaders("Connection", ["close"])
+        self.channel.ignore_the_rest()
+        self.process()
+
+    def _taker(self) -> Arrival | None:
+        site = self.site = self.channel.site
+        self.prepath = []
+        self.postpath = [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
+        resource = site.getResourceFor(self)  # type: ignore[no-untyped-call]
+        if not IBodyTaker.providedBy(resource):
+            return None
+        arrival: Arrival | None = resource.take_body(self)
+        return arrival

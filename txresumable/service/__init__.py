@@ -1,0 +1,7 @@
+"""
+Uploads as a Twisted service.
+"""
+
+from .upload import Report, UploadService
+
+__all__ = ["Report", "UploadService"]
