@@ -14,6 +14,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "retry": ("tests.test_retry",),
     "identifiers": ("tests.test_identifiers",),
     "_source/mediatype": ("tests.test_mediatype",),
+    "_source/scratch": ("tests.test_scratch",),
     "_engine/filters": ("tests.test_rules",),
     "options": ("tests.test_options",),
     "_policy/limiter": ("tests.test_limiter",),

@@ -16,24 +16,19 @@ import stat
 import threading
 from abc import ABC, abstractmethod
 from functools import partial
-from mmap import mmap
 from typing import IO, Any
 
 from twisted.python.filepath import FilePath
 
 from ..errors import FileRejected, SourceChanged
 from ..identifiers import Fingerprint, fingerprint
+from .scratch import lend
 
 __all__ = ["BytesSource", "FileObjectSource", "PathSource", "Source", "make_source"]
 
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _OPEN |= getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _NOWAIT = getattr(os, "RWF_NOWAIT", None)
-
-
-# Where glance() reads to: used in the reactor thread only, and only until the next call.  It begins
-# where a page begins, so that the kernel copies pages to it twice as fast as to any other place.
-_scratch = memoryview(mmap(-1, 1024 * 1024))
 
 
 class Source(ABC):
@@ -83,8 +78,8 @@ class Source(ABC):
         """
         As many of these bytes as there are without waiting, at most 1 MiB.
 
-        They are for who is done with them before anything else is read: they may lie in memory
-        that the next glance at any source writes to.
+        They belong to the caller for as long as anything refers to them; until then their memory
+        is not used again, so whoever is done with them lets go of them.
         """
         return b""
 
@@ -176,7 +171,7 @@ class _DescriptorSource(Source):
     def glance(self, start: int, size: int) -> bytes | memoryview:
         if _NOWAIT is None:
             return b""
-        piece = _scratch[:size]
+        piece = lend(size)
         try:
             found = os.preadv(self._descriptor.fd, (piece,), start, _NOWAIT)
         except OSError as error:
