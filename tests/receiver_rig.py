@@ -15,7 +15,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._protocol.layout import ChunkLayout
-from txresumable._protocol.request import ChunkFacts, FileFacts, Rendering, Template
+from txresumable._protocol.request import ChunkFacts, FileFacts, RequestEncoder
+from txresumable._protocol.template import Template
 from txresumable.receiver import Disk, ReceivedFile, ReceiverSite, Store, at_once, make_site
 
 TARGET = "http://receiver.example/"
@@ -179,7 +180,7 @@ class ClientFile:
         chunk_size: int = 10,
         force: bool = False,
         relative_path: str = "",
-        **rendering: Any,
+        **encoder: Any,
     ) -> None:
         self.content = content
         self.layout = ChunkLayout(len(content), chunk_size, force)
@@ -191,8 +192,8 @@ class ClientFile:
             size=len(content),
             total_chunks=self.layout.count,
         )
-        self.rendering = Rendering(chunk_size=chunk_size, **rendering)
-        self.template = Template(self.rendering, facts)
+        self.encoder = RequestEncoder(chunk_size=chunk_size, **encoder)
+        self.template = Template(self.encoder, facts)
 
     def chunk(self, number: int) -> bytes:
         """The bytes of a chunk."""
@@ -218,8 +219,8 @@ class ClientFile:
         facts = ChunkFacts(number, len(self.chunk(number)), checksum)
         head = self.template.upload(TARGET, facts, ())
         data = self.chunk(number) if data is None else data
-        if self.rendering.base64:
-            data = self.rendering.encode_chunk(data)
+        if self.encoder.base64:
+            data = self.encoder.encode_chunk(data)
         headers["content_type"] = head.content_type
         return request(method, head.url, headers, head.head + data + head.tail)
 

@@ -22,7 +22,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import FileRejected, Resumable
 from txresumable._cli.arguments import ARGUMENTS, BadArgument
-from txresumable._protocol.dialect import parse_ranges, without_query
+from txresumable._protocol.ranges import parse_ranges
+from txresumable._protocol.url import without_query
 from txresumable.receiver.store.record import Done, Record
 from txresumable.receiver.tap import number, size, span
 from txresumable.retry import retry_after

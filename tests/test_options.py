@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._protocol.dialect import DIALECTS
-from txresumable._protocol.request import Rendering
+from txresumable._protocol.request import RequestEncoder
 from txresumable.errors import InvalidOption
 from txresumable.identifiers import safe
 from txresumable.options import MIB, Options, check_headers, query_pairs
@@ -156,10 +156,10 @@ class OptionsTests(SynchronousTestCase):
         for value, taken in [(" JPG ", ("jpg",)), (["a", ".B"], ("a", ".b")), ([], ())]:
             self.assertEqual(Options(target="http://h", file_type=value).file_type, taken)
 
-    def test_rendering(self) -> None:
+    def test_encoder(self) -> None:
         """How requests are written follows from the options."""
-        plain = Options(target="http://h").rendering
-        self.assertEqual(plain, Rendering(chunk_size=MIB))
+        plain = Options(target="http://h").encoder
+        self.assertEqual(plain, RequestEncoder(chunk_size=MIB))
         told = Options(
             target="http://h",
             dialect="simple",
@@ -169,10 +169,10 @@ class OptionsTests(SynchronousTestCase):
             set_chunk_type_from_file=True,
             checksum="sha256",
             file_parameter_name="f",
-        ).rendering
+        ).encoder
         self.assertEqual(
             told,
-            Rendering(
+            RequestEncoder(
                 names=evolve(DIALECTS["simple"].names, file="f"),
                 namespace="ns",
                 chunk_size=7,
@@ -183,7 +183,7 @@ class OptionsTests(SynchronousTestCase):
                 in_url=False,
             ),
         )
-        self.assertTrue(Options(target="http://h", method="octet").rendering.octet)
+        self.assertTrue(Options(target="http://h", method="octet").encoder.octet)
 
     def test_policy(self) -> None:
         """Waits are random and grow, if no interval and no policy is given."""

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._protocol.dialect import DIALECTS, ParameterNames
 from txresumable._protocol.layout import ChunkLayout
-from txresumable._protocol.request import ChunkFacts, FileFacts, Rendering
+from txresumable._protocol.request import ChunkFacts, FileFacts, RequestEncoder
 from txresumable.receiver import Refused
 from txresumable.receiver.web.parameters import MAX_CHUNKS, Parameters, merged, standard_names
 
@@ -123,8 +123,8 @@ class ReadTests(SynchronousTestCase):
             total_chunks=layout.count,
         )
         for dialect in DIALECTS.values():
-            rendering = Rendering(names=dialect.names, chunk_size=chunk_size)
-            pairs = rendering.parameters(file, ChunkFacts(offset + 1, end - start))
+            encoder = RequestEncoder(names=dialect.names, chunk_size=chunk_size)
+            pairs = encoder.parameters(file, ChunkFacts(offset + 1, end - start))
             found = Parameters.read(dict(pairs), dialect.names)
             self.assertEqual((found.offset, found.length), (offset, end - start))
             self.assertEqual(found.layout.count, layout.count)

@@ -51,11 +51,11 @@ class UploadTests(ReceiverTestCase):
     def test_every_way_of_sending(self) -> None:
         """Forms, bare bytes and data URLs, by POST and PUT, in pieces of any size, all arrive."""
         self.start()
-        for rendering in ({}, {"octet": True}, {"base64": True}):
+        for encoder in ({}, {"octet": True}, {"base64": True}):
             for method in ("POST", "PUT"):
                 for pieces in (1, 7, 65536):
-                    name = f"{len(rendering)}{''.join(rendering)}{method}{pieces}"
-                    file = ClientFile(CONTENT, name, name, **rendering)
+                    name = f"{len(encoder)}{''.join(encoder)}{method}{pieces}"
+                    file = ClientFile(CONTENT, name, name, **encoder)
                     for number in (2, 1):
                         answer = self.ask(file.upload(number, method=method), pieces)
                         self.assertEqual(answer.status, 200, answer.body)
@@ -288,8 +288,8 @@ class RefusalTests(ReceiverTestCase):
     def test_wrong_length(self) -> None:
         """A chunk that is too long or too short is refused and stays absent."""
         self.start()
-        for rendering in ({}, {"octet": True}, {"base64": True}):
-            file = ClientFile(CONTENT, **rendering)
+        for encoder in ({}, {"octet": True}, {"base64": True}):
+            file = ClientFile(CONTENT, **encoder)
             for size in (0, 9, 11, 1000):
                 self.refuse(file.upload(1, bytes(size)), 400)
                 self.assertEqual(self.ask(file.test(1)).status, 404)

@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 from attrs import Attribute, evolve, field, frozen
 from twisted.internet.defer import Deferred
 
-from ._protocol.dialect import DIALECTS, Dialect, ParameterNames, without_query
+from ._protocol.dialect import DIALECTS, Dialect, ParameterNames
 from ._protocol.encoding import joinable, js_string
-from ._protocol.request import Rendering
+from ._protocol.request import RequestEncoder
+from ._protocol.url import without_query
 from .errors import InvalidOption
 from .identifiers import safe
 from .retry import RetryPolicy, fixed_interval, full_jitter
@@ -344,9 +345,9 @@ class Options:
         return self.spoken.permanent if self.permanent_errors is None else self.permanent_errors
 
     @property
-    def rendering(self) -> Rendering:
+    def encoder(self) -> RequestEncoder:
         """How requests are written."""
-        return Rendering(
+        return RequestEncoder(
             names=self.names,
             namespace=self.parameter_namespace,
             chunk_size=self.chunk_size,

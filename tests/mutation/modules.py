@@ -7,10 +7,14 @@ from __future__ import annotations
 __all__ = ["TESTS"]
 
 TESTS: dict[str, tuple[str, ...]] = {
-    "_protocol/layout": ("tests.test_chunks",),
-    "_protocol/dialect": ("tests.test_protocol",),
-    "_protocol/encoding": ("tests.test_protocol",),
-    "_protocol/request": ("tests.test_protocol",),
+    "_protocol/layout": ("tests.test_layout",),
+    "_protocol/dialect": ("tests.test_dialect",),
+    "_protocol/ranges": ("tests.test_ranges",),
+    "_protocol/url": ("tests.test_url",),
+    "_protocol/encoding": ("tests.test_encoding", "tests.test_request"),
+    "_protocol/request": ("tests.test_request",),
+    "_protocol/outline": ("tests.test_request",),
+    "_protocol/template": ("tests.test_request",),
     "retry": ("tests.test_retry",),
     "identifiers": ("tests.test_identifiers",),
     "_source/mediatype": ("tests.test_mediatype",),

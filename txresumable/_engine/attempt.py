@@ -15,8 +15,11 @@ from .._http.body import PIECE, ChunkBody
 from .._http.client import Transport
 from .._http.response import Reply
 from .._policy.limiter import RateLimiter
-from .._protocol.dialect import REJECTED, STORED, Verdict, classify, parse_ranges, without_query
-from .._protocol.request import ChunkFacts, FileFacts, Rendering, RequestHead, Template
+from .._protocol.dialect import REJECTED, STORED, Verdict, classify
+from .._protocol.ranges import parse_ranges
+from .._protocol.request import ChunkFacts, FileFacts, RequestEncoder, RequestHead
+from .._protocol.template import Template
+from .._protocol.url import without_query
 from .._source.source import BytesSource
 from ..errors import (
     ChunkRejected,
@@ -76,7 +79,7 @@ class Plan:
         self.digests: dict[int, str] = {}
 
     @classmethod
-    def of(cls, file: ResumableFile, rendering: Rendering) -> Plan:
+    def of(cls, file: ResumableFile, encoder: RequestEncoder) -> Plan:
         """The plan of a file that has set out."""
         facts = FileFacts(
             file.file_name,
@@ -86,7 +89,7 @@ class Plan:
             file.size,
             len(file._course.states),
         )
-        return cls(Template(rendering, facts))
+        return cls(Template(encoder, facts))
 
 
 class Delivery:
@@ -111,7 +114,7 @@ class Delivery:
     def use(self, options: Options) -> None:
         """Go by these options from now on."""
         self._options = options
-        self._rendering = options.rendering
+        self._encoder = options.encoder
         # Hooks are asked for each chunk.
         self._query = None if callable(options.query) else query_pairs(options.query)
         headers: Any = options.headers
@@ -138,7 +141,7 @@ class Delivery:
         """
         plan = file._course.plan
         if plan is None:
-            plan = file._course.plan = Plan.of(file, self._rendering)
+            plan = file._course.plan = Plan.of(file, self._encoder)
             if file is self._opener.half_way:
                 self._opener.open_ahead(self._queue.following(AHEAD))
         ready = self._plain and file._source.is_open and offset not in plan.tested
@@ -333,7 +336,7 @@ class Delivery:
         if data is None:
             data = await self._opener.read(source, start, end - start)
         source.check()
-        encoded = self._rendering.encode_chunk(data)
+        encoded = self._encoder.encode_chunk(data)
         source = BytesSource(file.file_name, encoded)
         return self._make_body(head.head, source, 0, len(encoded), head.tail)
 

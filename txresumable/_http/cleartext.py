@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from twisted.logger import Logger
 
-from .._protocol.dialect import without_query
+from .._protocol.url import without_query
 from ..errors import InsecureCredentials
 
 __all__ = ["CredentialsGuard", "is_loopback"]

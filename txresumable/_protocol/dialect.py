@@ -6,10 +6,8 @@ Verdicts are values; nothing here sends, waits or looks at a clock.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import Enum
-from urllib.parse import urlsplit
 
 from attrs import frozen
 
@@ -19,8 +17,6 @@ __all__ = [
     "ParameterNames",
     "Verdict",
     "classify",
-    "parse_ranges",
-    "without_query",
 ]
 
 
@@ -152,39 +148,3 @@ def classify(
     if 300 <= status < 400:
         return REDIRECTED
     return RETRY
-
-
-def without_query(url: str) -> str:
-    """
-    A URL that may be logged or shown.
-
-    :param url: any URL.
-    :returns: it, without user, password, query and fragment.
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # what a server sends need not be a URL
-        scheme, mark, rest = url.partition("?")[0].partition("#")[0].rpartition("//")
-        return scheme + mark + rest.rpartition("@")[2]
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=host, query="", fragment="").geturl()
-
-
-def parse_ranges(text: str, limit: int) -> list[range]:
-    """
-    Read a receiver's list of the chunks that it has.
-
-    :param text: numbers and spans counted from 1, such as ``1-57,60``.
-    :param limit: the number of chunks.
-    :returns: the chunks as ranges counted from 0; nothing at all if any of it is malformed.
-    """
-    found = []
-    for span in text.split(","):
-        match = re.fullmatch(r"\s*([0-9]{1,18})(?:-([0-9]{1,18}))?\s*", span, re.ASCII)
-        if match is None:
-            return []
-        first, last = int(match[1]), int(match[2] or match[1])
-        if not 1 <= first <= last <= limit:
-            return []
-        found.append(range(first - 1, last))
-    return found

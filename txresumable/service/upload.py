@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from .._engine.file import ResumableFile
 from .._engine.handle import Upload
 from .._engine.totals import Tally
-from .._protocol.dialect import without_query
+from .._protocol.url import without_query
 from .._runtime.clock import steady
 from .._runtime.observers import Outcome
 from .._runtime.threads import run_in_thread

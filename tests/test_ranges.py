@@ -1,0 +1,39 @@
+"""Lists of chunks."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable._protocol.ranges import parse_ranges
+
+
+class RangesTests(SynchronousTestCase):
+    def test_reads_spans(self) -> None:
+        """Numbers and spans from 1 become ranges from 0."""
+        self.assertEqual(parse_ranges("1-3, 5", 5), [range(3), range(4, 5)])
+
+    def test_refuses_all_of_what_is_malformed(self) -> None:
+        """One bad span makes the whole list worthless."""
+        for text in (
+            "",
+            "0",
+            "3-2",
+            "1-6",
+            "1,,2",
+            "1-",
+            "-1",
+            "x",
+            "\uff11",
+            "1-3;5",
+            "+1",
+            "1_0",
+        ):
+            self.assertEqual(parse_ranges(text, 5), [], text)
+
+    @given(st.text(alphabet="0123456789-, x"), st.integers(1, 50))
+    def test_stays_within_the_file(self, text: str, limit: int) -> None:
+        """No list names a chunk that the file has not."""
+        for span in parse_ranges(text, limit):
+            self.assertTrue(0 <= span.start < span.stop <= limit)

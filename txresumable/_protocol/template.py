@@ -1,0 +1,138 @@
+"""
+The requests of one file, filled into outlines that its uploader's files share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from secrets import token_hex
+
+from .encoding import encode_component, form_file_name, form_value
+from .outline import CHUNK_MARKS, Outline
+from .request import ChunkFacts, FileFacts, Pairs, RequestEncoder, RequestHead
+
+__all__ = ["Template"]
+
+
+class Template:
+    """
+    The requests of one file.
+
+    :ivar encoder: how requests are written.
+    :ivar file: what they are about.
+    :ivar boundary: between the parts of a body.
+    """
+
+    __slots__ = ("_filled", "_known", "boundary", "encoder", "file")
+
+    def __init__(self, encoder: RequestEncoder, file: FileFacts) -> None:
+        self.encoder = encoder
+        self.file = file
+        self.boundary = _next_boundary()
+        self._filled: dict[str, tuple[Outline, Outline]] = {}
+        self._known = self._values()
+
+    def test_pairs(self, chunk: ChunkFacts, query: Pairs) -> list[str]:
+        """The encoded parameters of a test, for a ``target`` that is a function."""
+        return self.encoder.test_pairs(self.file, chunk, query)
+
+    def upload_pairs(self, chunk: ChunkFacts, query: Pairs) -> list[str]:
+        """The encoded parameters of an upload, for a ``target`` that is a function."""
+        return self.encoder.upload_pairs(self.file, chunk, query)
+
+    def test_url(self, target: str, chunk: ChunkFacts, query: Pairs) -> str:
+        """
+        Where to ask for a chunk.
+
+        :param target: the URL before the parameters.
+        :param chunk: which chunk.
+        :param query: the custom query.
+        :returns: an encoded URL.
+        """
+        return self._text("test", target, query, chunk)
+
+    def upload(self, target: str, chunk: ChunkFacts, query: Pairs) -> RequestHead:
+        """
+        Where to send a chunk, and what with it; see :meth:`test_url`.
+        """
+        url, _, body = self._text("upload", target, query, chunk).partition("\n")
+        return self._around(url, body)
+
+    def upload_to(self, url: str, chunk: ChunkFacts, query: Pairs) -> RequestHead:
+        """
+        What to send with a chunk.
+
+        :param url: where to, as a function gave it.
+        :param chunk: which chunk.
+        :param query: the custom query.
+        """
+        return self._around(url, self._text("body", "", query, chunk))
+
+    def _around(self, url: str, body: str) -> RequestHead:
+        if self.encoder.octet:
+            return RequestHead(url, "application/octet-stream")
+        content_type = f"multipart/form-data; boundary={self.boundary}"
+        tail = b"\r\n--%b--\r\n" % self.boundary.encode()
+        return RequestHead(url, content_type, body.encode("latin-1"), tail)
+
+    def _text(self, what: str, target: str, query: Pairs, chunk: ChunkFacts) -> str:
+        outline = self.encoder.outline(what, target, query)
+        values = (str(chunk.number), str(chunk.size), chunk.checksum)
+        if self.file.total_chunks == 1:
+            return outline.fill(values + self._known)
+        filled = self._filled.get(what)
+        if filled is None or filled[0] is not outline:
+            filled = self._filled[what] = (
+                outline,
+                Outline(outline.fill(CHUNK_MARKS + self._known)),
+            )
+        return filled[1].fill(values)
+
+    def _values(self) -> tuple[str, ...]:
+        """What is known of the file, by place: as it stands in a URL, then in a form as Latin-1."""
+        file = self.file
+        name, path = file.file_name, file.relative_path
+        url_name, field_name, part_name = _written_name(name)
+        url_path, field_path = url_name, field_name
+        if path is not name:
+            url_path, field_path, _ = _written_name(path)
+        url_identifier, field_identifier, _ = _written_name(file.identifier)
+        url_type, field_type, _ = _written_type(file.type)
+        return (
+            str(file.size),
+            url_type,
+            url_identifier,
+            url_name,
+            url_path,
+            str(file.total_chunks),
+            field_type,
+            field_identifier,
+            field_name,
+            field_path,
+            part_name,
+            self.encoder.part_type(file),
+            self.boundary,
+        )
+
+
+def _boundaries() -> Iterator[str]:
+    """One after the other; random bytes cost less by the dozen."""
+    while True:
+        many = token_hex(16 * 64)
+        for at in range(0, len(many), 32):
+            yield f"----txresumable{many[at : at + 32]}"
+
+
+_next_boundary = _boundaries().__next__
+
+
+def _written_name(text: str) -> tuple[str, str, str]:
+    """A text as it stands in a URL, in a field, and as a file name; the last two as Latin-1."""
+    encoded = encode_component(text)
+    if encoded is text:  # what needs no escape in a URL needs none in a form
+        return text, text, text
+    return encoded, form_value(text).decode("latin-1"), form_file_name(text).decode("latin-1")
+
+
+_written_type = lru_cache(maxsize=64)(_written_name)
