@@ -47,7 +47,7 @@ class MultipartTests(SynchronousTestCase):
         """Fields and the chunk come out, whichever come first."""
         first, second = ('name="a"', b"1"), ("name=b", b"\xc3\xa9\xff")
         body = form(first, (FILE, b"chunk"), second)
-        expected = [("a", "1"), ("b", "\u00e9\ufffd")], b"chunk"
+        expected = [("a", "1"), ("b", "\u00e9\udcff")], b"chunk"
         self.assertEqual(take(MultipartBody("B", "file"), body), expected)
 
     @given(st.binary(max_size=200), st.integers(1, 40))
@@ -71,7 +71,7 @@ class MultipartTests(SynchronousTestCase):
         """A field that is no base64 data: URL is refused."""
         for text in (b"", b"data:", b"x" * 2000, b"data:a,b", b"http:;base64,AAAA", b"a,b"):
             self.refused(form(('name="file"', text)))
-        for text in (b"AAA", b"A", b"AAAAA"):
+        for text in (b"AAA", b"A", b"AAAAA", b"AA!A", b"AAA\n", b"AA==AAAA", b"AA==AA==", b"=AAA"):
             self.refused(form(('name="file"', b"data:;base64," + text)))
 
     def test_truncated(self) -> None:
@@ -85,6 +85,14 @@ class MultipartTests(SynchronousTestCase):
         """What comes after the end does not matter."""
         body = form((FILE, b"chunk"))
         self.assertEqual(take(MultipartBody("B", "file"), body, b"\r\n", b"x")[1], b"chunk")
+
+    def test_too_much_around(self) -> None:
+        """What stands before, between and after the parts is bounded."""
+        for start, end in ((b"x", b""), (form((FILE, b"x")), b"x"), (form((FILE, b"x")), b"--B")):
+            parser = MultipartBody("B", "file")
+            pieces = [start, *[bytes(65536)] * 65, end]
+            error = self.assertRaises(Refused, take, parser, *pieces)
+            self.assertEqual((error.status, "too much" in str(error)), (400, True))
 
     def test_parts(self) -> None:
         """A form has one chunk, and not hundreds of fields or very long ones."""

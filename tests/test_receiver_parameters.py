@@ -164,6 +164,15 @@ class MergedTests(SynchronousTestCase):
         with self.assertRaises(Refused):
             merged({}, [("resumableType", "a"), ("resumableType", "b")], self.KNOWN)
 
+    def test_not_text(self) -> None:
+        """A value that is not UTF-8 is refused, wherever it stands; others do not matter."""
+        bad = b"a\xe9".decode("utf-8", "surrogateescape")
+        for name in ("resumableIdentifier", "resumableFilename"):
+            for url, body in (({name: bad}, []), ({}, [(name, bad)])):
+                error = self.assertRaises(Refused, merged, url, body, self.KNOWN)
+                self.assertEqual(error.status, 400)
+        self.assertEqual(merged({"token": bad}, [], self.KNOWN), {})
+
     def test_line_ends(self) -> None:
         """Line ends do not count, since browsers change them."""
         for end in ("\n", "\r", "\r\n"):

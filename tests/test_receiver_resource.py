@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from asyncio import CancelledError
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urlencode
 
 from twisted.internet.defer import Deferred
+from twisted.logger import LogLevel, globalLogPublisher
 from twisted.web.server import Request
 from zope.interface.verify import verifyObject
 
-from tests.receiver_rig import ClientFile, ReceiverTestCase, request
+from tests.receiver_rig import ClientFile, FaultyDisk, QuickDisk, ReceiverTestCase, request
 from txresumable._protocol.dialect import DIALECTS
 from txresumable.receiver import IBodyTaker, ReceivedFile, ReceiverResource, Refused
 
@@ -350,6 +354,72 @@ class RefusalTests(ReceiverTestCase):
             answer = self.ask(b"\r\n".join([*lines, b"", b""]) + body)
             self.assertEqual(answer.status, status)
 
+    def test_late_checksum(self) -> None:
+        """A digest that comes after the chunk counts, for a new chunk and for one sent again."""
+        self.start()
+        right = "sha256:" + sha256(b"aaaa").hexdigest()
+        wrong = "sha256:" + sha256(b"bbbb").hexdigest()
+        for late, status in ((wrong, 422), ("nonsense", 400), (right, 200), (wrong, 422)):
+            half = {**LAYOUT, "resumableTotalSize": "8", "resumableTotalChunks": "2"}
+            data = form(half, b"aaaa", {CHECKSUM: late})
+            self.assertEqual(self.ask(data).status, status)
+        both = form({**LAYOUT, CHECKSUM: right}, b"aaaa", {CHECKSUM: wrong})
+        self.assertEqual(self.ask(both).status, 400)
+        self.assertEqual(self.finished(), {})
+
+    def test_late_fields(self) -> None:
+        """Fields that come after the chunk must repeat what stood before it."""
+        self.start()
+        names = [name for name in LAYOUT if name != "resumableTotalChunks"]
+        for name in names:
+            early = {key: value for key, value in LAYOUT.items() if key != name}
+            early |= {"resumableIdentifier": "other"} if name != "resumableIdentifier" else {}
+            self.refuse(form(early, b"aaaa", {name: LAYOUT[name]}), 400)
+        for name, value in (
+            ("resumableTotalChunks", "999"),
+            ("resumableCurrentChunkSize", "77"),
+            ("resumableType", "text/plain"),
+            ("resumableIdentifier", "other"),
+        ):
+            self.refuse(form(LAYOUT, b"aaaa", {name: value}), 400)
+        self.assertEqual(self.ask(form(LAYOUT, b"aaaa", LAYOUT)).status, 200)
+        self.assertEqual(self.finished(), {"a": b"aaaa"})
+
+    def test_repeated(self) -> None:
+        """In an upload no parameter may have two values; in a test the last one counts."""
+        self.start()
+        twice = "/?" + urlencode([("resumableFilename", "b"), *LAYOUT.items()])
+        self.refuse(request("PUT", twice, {}, b"aaaa"), 400)
+        self.assertEqual(self.ask(request("GET", twice, {})).status, 404)
+        repeated = twice.replace("Filename=b", "Filename=a") + "&token=1&token=2"
+        self.assertEqual(self.ask(request("PUT", repeated, {}, b"aaaa")).status, 200)
+
+    def test_not_text(self) -> None:
+        """Identifiers that are not UTF-8 are refused, and never one and the same."""
+        self.start()
+        for escape in ("%E9", "%E8", "\xe9", "%ED%A0%80", "%C3"):
+            url = "/?" + urlencode(LAYOUT).replace("Identifier=a", f"Identifier=a{escape}")
+            for method in ("GET", "PUT"):
+                data = request(method, url, {}, b"aaaa" * (method == "PUT"))
+                self.assertEqual(self.ask(data).status, 400)
+        self.assertEqual(self.private(), [])
+
+    def test_bodies_of_others(self) -> None:
+        """Only uploads have a body; that of any other request is refused, and not kept."""
+        self.start()
+        query = "/?" + urlencode(LAYOUT)
+        for method, status in (("GET", 400), ("HEAD", 400), ("OPTIONS", 400), ("DELETE", 405)):
+            for sized in ("Content-Length: 4\r\n\r\nbody", f"{CHUNKED}4\r\nbody\r\n0\r\n\r\n"):
+                wire = self.connect()
+                wire.send(f"{method} {query} HTTP/1.1\r\nHost: h\r\n{sized}".encode())
+                self.assertEqual(wire.answer().status, status)
+                wire.send(request("GET", query, {}))
+                self.assertEqual(wire.answer().status, 404)
+        wire = self.connect()
+        wire.send(b"DELETE / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000000\r\n\r\n")
+        wire.send(bytes(65536))
+        self.assertEqual(wire.answer().headers["connection"], "close")
+
     def test_busy(self) -> None:
         """A chunk that another request is sending is refused for now."""
         self.start()
@@ -446,9 +516,73 @@ class RefusalTests(ReceiverTestCase):
         self.assertNotIn(b"secret", answer.body)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_short_of_resources(self) -> None:
+        """What is short for a moment is answered with 503, which no client gives a file up for."""
+        for number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.EINTR):
+            self.root = self.mktemp()
+            disk = FaultyDisk()
+            self.start(disk=disk)
+            disk.fail_at, disk.error = len(disk.calls) + 1, OSError(number, "short")
+            answer = self.ask(ClientFile(CONTENT).upload(1))
+            self.assertEqual((answer.status, answer.headers["retry-after"]), (503, "1"))
+            self.assertEqual(self.ask(ClientFile(CONTENT).upload(1)).status, 200)
+
+    def test_log_of_a_broken_disk(self) -> None:
+        """A disk that stays broken is logged once a minute, in one line without a traceback."""
+
+        class BrokenDisk(QuickDisk):
+            def sync_data(self, fd: int) -> None:
+                raise OSError(errno.EIO, "broken")
+
+        self.start(disk=BrokenDisk())
+        lines: list[dict[str, Any]] = []
+        globalLogPublisher.addObserver(lines.append)
+        self.addCleanup(globalLogPublisher.removeObserver, lines.append)
+        file = ClientFile(bytes(100), chunk_size=10)
+        for number in range(1, 11):
+            self.assertEqual(self.ask(file.upload(number)).status, 500)
+        wrong = [line for line in lines if line["log_level"] > LogLevel.info]
+        self.assertEqual(len(wrong), 1)
+        self.assertNotIn("log_failure", wrong[0])
+
 
 class OwnerTests(ReceiverTestCase):
     """Owners do not meet."""
+
+    def test_owner_fails(self) -> None:
+        """An owner that raises, or returns no text, is logged; each request gets its response."""
+
+        def owner(request: Request) -> Any:
+            found = answers[-1]
+            if isinstance(found, BaseException):
+                raise found
+            return found
+
+        answers: list[object] = [KeyError("session"), CancelledError(), SystemExit(1), None]
+        answers += [b"bytes", Deferred()]
+        while answers:
+            self.root = self.mktemp()
+            self.start(site={"owner": owner})
+            file = ClientFile(CONTENT)
+            for data in (file.test(1), file.upload(1), file.test(1, method="HEAD")):
+                self.assertEqual(self.ask(data).status, 500)
+            self.assertEqual(self.private(), [])
+            self.assertEqual(len(self.flushLoggedErrors()), 1)
+            answers.pop()
+
+    def test_owner_reads(self) -> None:
+        """An owner reads the URL's arguments and the cookies, of a test and of an upload alike."""
+
+        def owner(request: Request) -> str:
+            seen.append((request.args[b"token"], request.getCookie(b"a"), request.path))
+            return "ada"
+
+        seen: list[object] = []
+        self.start(site={"owner": owner})
+        for data in (ClientFile(CONTENT).test(1), ClientFile(CONTENT).upload(1)):
+            data = data.replace(b"/?", b"/?token=t&", 1)
+            self.ask(data.replace(b"\r\n", b"\r\nCookie: a=b\r\n", 1))
+        self.assertEqual(seen, [([b"t"], b"b", b"/")] * 2)
 
     def test_other_owner(self) -> None:
         """An upload of another owner under the same identifier is invisible."""
@@ -486,6 +620,31 @@ class OriginTests(ReceiverTestCase):
             self.assertEqual(answer.status, 403)
             self.assertNotIn("access-control-allow-origin", answer.headers)
         self.assertEqual(self.private(), [])
+
+    def test_any_bytes(self) -> None:
+        """A header may hold any bytes; an origin that is not ASCII is none."""
+        self.start(site={"origins": ["*"]})
+        file = ClientFile(CONTENT)
+        bad = "http://\xff.example"
+        for data in (file.upload(1, origin=bad), file.test(1, origin=bad)):
+            self.assertEqual(self.ask(data).status, 403)
+        answer = self.ask(request("OPTIONS", "/", {"origin": bad}))
+        self.assertEqual(answer.status, 403)
+        self.assertNotIn("access-control-allow-origin", answer.headers)
+        wanted = {"origin": "http://a.example", "access_control_request_headers": "x\xff"}
+        answer = self.ask(request("OPTIONS", "/", wanted))
+        self.assertEqual(answer.status, 204)
+        self.assertNotIn("access-control-allow-headers", answer.headers)
+        kind = file.upload(1).replace(b"multipart/form-data", b"\xff")
+        self.assertEqual(self.ask(kind).status, 400)
+        self.assertEqual(self.ask(file.upload(1, content_encoding="\xff")).status, 415)
+
+    def test_only_for_those(self) -> None:
+        """No response lets a page read it whose origin may not upload."""
+        self.start()
+        for method in ("DELETE", "GET", "PUT"):
+            answer = self.ask(request(method, "/", {"origin": "https://evil.example"}))
+            self.assertNotIn("access-control-allow-origin", answer.headers)
 
     def test_allowed(self) -> None:
         """A page on the list may upload and read the answer, and so may one of our own host."""
@@ -555,9 +714,32 @@ class DialectTests(ReceiverTestCase):
         self.assertIsInstance(self.site.resource, ReceiverResource)
 
 
+LAYOUT = {
+    "resumableChunkNumber": "1",
+    "resumableChunkSize": "4",
+    "resumableTotalSize": "4",
+    "resumableTotalChunks": "1",
+    "resumableIdentifier": "a",
+    "resumableFilename": "a",
+}
+CHECKSUM = "resumableChunkChecksum"
+CHUNKED = "Transfer-Encoding: chunked\r\n\r\n"
+
+
+def form(before: dict[str, str], chunk: bytes, after: dict[str, str]) -> bytes:
+    """An upload in a form with fields before and after the chunk."""
+
+    def part(head: str, content: bytes) -> bytes:
+        return f"--B\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + content + b"\r\n"
+
+    parts = [part(f'name="{name}"', value.encode()) for name, value in before.items()]
+    parts.append(part('name="file"; filename="x"', chunk))
+    parts += [part(f'name="{name}"', value.encode()) for name, value in after.items()]
+    kind = {"content_type": "multipart/form-data; boundary=B"}
+    return request("POST", "/", kind, b"".join(parts) + b"--B--\r\n")
+
+
 def octet(query: dict[str, str], body: bytes) -> bytes:
     """An upload of bare bytes."""
-    from urllib.parse import urlencode
-
     kind = {"content_type": "application/octet-stream"}
     return request("POST", f"/?{urlencode(query)}", kind, body)

@@ -5,7 +5,7 @@ The receiver as a resource of Twisted's web server.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from attrs import asdict
@@ -24,11 +24,14 @@ from .web.form import OctetBody, body_parser
 from .web.origin import Origins
 from .web.parameters import Parameters, merged, standard_names
 from .web.reply import Refused, Reply, complete, refusal, refused_by_disk, stored
+from .web.throttle import LogThrottle
 
 __all__ = ["IBodyTaker", "ReceiverResource"]
 
 _MOST_PARAMETERS = 256
 _BLOCK = 64 * 1024
+_TESTS = (b"GET", b"HEAD")
+_UPLOADS = (b"POST", b"PUT")
 
 
 class IBodyTaker(Interface):
@@ -36,7 +39,7 @@ class IBodyTaker(Interface):
 
     def take_body(request: Request) -> Arrival | None:  # noqa: N805
         """
-        Called when the head of a request is there.
+        Called when the head of a request with a body is there.
 
         :returns: what takes its body, or :data:`None` to leave the body to the server.
         """
@@ -54,8 +57,10 @@ class ReceiverResource(Resource):
     :param store: where files go.
     :param origins: the origins of web pages that may upload, besides the receiver's own host;
         ``*`` for all.
-    :param owner: says whose a request is; uploads of different owners never meet.  By default
-        all belong to one.
+    :param owner: says whose a request is, as a :class:`str`; uploads of different owners never
+        meet.  By default all belong to one.  Called when a request's head is there.  May raise
+        :class:`~txresumable.receiver.Refused`; anything else that it raises or returns is logged,
+        and the response is 500.
     :param dialect: which protocol of the family: ``resumable``, ``flow``, ``simple``, or a
         :class:`~txresumable._protocol.dialect.Dialect`.
     :param names: what the parameters are called, if not as the dialect says.
@@ -84,44 +89,49 @@ class ReceiverResource(Resource):
         self._known = standard_names(self._names)
         # flow.js gives a file up when a test is answered with 404.
         self._absent = 204 if 404 in self._dialect.test_permanent else 404
+        self._disk_errors = LogThrottle()
+        self._failures = LogThrottle()
 
-    def take_body(self, request: Request) -> Arrival | None:
-        """What takes the body of an upload (see :class:`IBodyTaker`)."""
-        if request.method not in (b"POST", b"PUT"):
-            return None
-        owner = ""
+    def take_body(self, request: Request) -> Arrival:
+        """What takes the body of a request (see :class:`IBodyTaker`)."""
         try:
-            self._check_origin(request)
-            if _header(request, "content-encoding") not in (None, "identity"):
-                raise Refused(415, "send a chunk without an encoding")
-            owner = self._owner(request)
-            url = _url_parameters(request)
-            kind = _header(request, "content-type") or ""
-            arrival = Arrival(
-                body_parser(kind, self._names.file),
-                url,
-                self._names,
-                lambda given: self.store.begin(owner, given),
-            )
+            return self._taker(request)
         except Refused as error:
             arrival = Arrival(OctetBody(), {}, self._names, _never)
             arrival.refuse(error)
-        return arrival
+            return arrival
+
+    def _taker(self, request: Request) -> Arrival:
+        self._check_origin(request)
+        if request.method not in _UPLOADS:
+            if request.method not in (*_TESTS, b"OPTIONS"):
+                _refuse_method()
+            raise Refused(400, "only an upload has a body")
+        if _header(request, "content-encoding") not in (None, "identity"):
+            raise Refused(415, "send a chunk without an encoding")
+        owner = self._owner_of(request)
+        kind = _header(request, "content-type") or ""
+        return Arrival(
+            body_parser(kind, self._names.file),
+            self._url_parameters(request, repeated=False),
+            self._names,
+            lambda given: self.store.begin(owner, given),
+        )
 
     def render(self, request: Request) -> int:
         """Answer a request; see the class."""
         asked: Coroutine[Deferred[Any], Any, Reply]
-        if request.method in (b"GET", b"HEAD"):
-            asked = self._test(request)
-        elif request.method in (b"POST", b"PUT"):
+        if request.method in _UPLOADS or getattr(request, "arrival", None) is not None:
             asked = self._upload(request)
+        elif request.method in _TESTS:
+            asked = self._test(request)
         else:
             asked = self._other(request)
         gone: list[Failure] = []
         request.notifyFinish().addErrback(gone.append)
         answered = Deferred.fromCoroutine(self._answer(request, asked))
         answered.addCallback(lambda reply: None if gone else self._write(request, reply))
-        answered.addErrback(lambda failure: self._log.failure("cannot answer", failure))
+        answered.addErrback(lambda failure: None if gone else self._cut(request, failure))
         return NOT_DONE_YET
 
     async def _answer(self, request: Request, asked: Coroutine[Deferred[Any], Any, Reply]) -> Reply:
@@ -130,11 +140,34 @@ class ReceiverResource(Resource):
         except Refused as error:
             return self._refusal(request, error)
         except OSError as error:
-            self._log.failure("the disk failed")
+            if self._disk_errors.passes():
+                self._log.error(
+                    "the disk failed: {error} ({more} such errors were not logged)",
+                    error=error,
+                    more=self._disk_errors.held_back(),
+                )
             return self._refusal(request, refused_by_disk(error))
-        except Exception:
-            self._log.failure("a request failed")
+        except GeneratorExit:
+            raise
+        except BaseException:
+            # What a hook, or asyncio, raises need not be an Exception.
+            self._log_failure("a request failed")
             return self._refusal(request, Refused(500, "the receiver failed"))
+
+    def _log_failure(self, what: str, failure: Failure | None = None) -> None:
+        if self._failures.passes():
+            self._log.failure(
+                "{what} ({more} such failures were not logged)",
+                failure,
+                what=what,
+                more=self._failures.held_back(),
+            )
+
+    def _cut(self, request: Request, failure: Failure) -> None:
+        """End a connection over which a response cannot be written."""
+        self._log_failure("cannot respond", failure)
+        transport: Any = request.transport
+        transport.abortConnection()
 
     def _refusal(self, request: Request, error: Refused) -> Reply:
         if error.status == 413 and 413 not in self._dialect.permanent:
@@ -150,8 +183,10 @@ class ReceiverResource(Resource):
 
     async def _test(self, request: Request) -> Reply:
         self._check_origin(request)
-        given = Parameters.read(merged(_url_parameters(request), (), self._known), self._names)
-        entry = await self.store.find(self._owner(request), given)
+        given = Parameters.read(
+            merged(self._url_parameters(request, repeated=True), (), self._known), self._names
+        )
+        entry = await self.store.find(self._owner_of(request), given)
         if entry is None:
             return Reply(self._absent, {"status": "absent"})
         if not await entry.holds(given):
@@ -159,12 +194,22 @@ class ReceiverResource(Resource):
             return Reply(self._absent, {"status": "absent"}, absent.headers)
         return await self._result(entry)
 
+    def _url_parameters(self, request: Request, *, repeated: bool) -> dict[str, str]:
+        """
+        The parameters of the URL.
+
+        :param repeated: whether one of the protocol's may be there twice, of which the last
+            counts: so it is in tests, where one of the user's with the same name comes first.
+        """
+        pairs = _url_parameters(request)
+        return dict(pairs) if repeated else merged({}, pairs, self._known)
+
     async def _upload(self, request: Request) -> Reply:
         arrival = getattr(request, "arrival", None)
         if arrival is None:
             arrival = self.take_body(request)
             content = request.content
-            assert arrival is not None and content is not None
+            assert content is not None
             while not arrival.over and (data := content.read(_BLOCK)):
                 arrival.feed(data)
             arrival.end()
@@ -172,7 +217,7 @@ class ReceiverResource(Resource):
 
     async def _other(self, request: Request) -> Reply:
         if request.method != b"OPTIONS":
-            raise Refused(405, "use GET, HEAD, POST or PUT")
+            _refuse_method()
         self._check_origin(request)
         wanted = _header(request, "access-control-request-headers")
         return Reply(204, {}, self._origins.preflight(wanted))
@@ -183,14 +228,29 @@ class ReceiverResource(Resource):
         return stored(entry.ranges())
 
     def _check_origin(self, request: Request) -> None:
-        if not self._origins.admits(_header(request, "origin"), _header(request, "host")):
+        if not self._origin_admitted(request):
             raise Refused(403, "pages from this origin may not upload here")
+
+    def _origin_admitted(self, request: Request) -> bool:
+        return self._origins.admits(_header(request, "origin"), _header(request, "host"))
+
+    def _owner_of(self, request: Request) -> str:
+        try:
+            owner: object = self._owner(request)
+            if isinstance(owner, str):
+                return owner
+            raise TypeError(f"owner must return a str, and not {type(owner).__name__}")
+        except Refused:
+            raise
+        except BaseException:
+            self._log_failure("owner failed")
+            raise Refused(500, "the receiver failed") from None
 
     def _write(self, request: Request, reply: Reply) -> None:
         origin = _header(request, "origin")
         request.setResponseCode(reply.status)
         headers = {"X-Content-Type-Options": "nosniff", **reply.headers}
-        if reply.status != 403:
+        if self._origin_admitted(request):
             headers.update(self._origins.headers(origin))
         if reply.status != 204:
             headers["Content-Type"] = "application/json"
@@ -211,19 +271,26 @@ def _prefixed(names: ParameterNames, namespace: str) -> ParameterNames:
 
 
 def _header(request: Request, name: str) -> str | None:
-    return request.getHeader(name)
+    """A header's value; it may hold any bytes, of which those beyond ASCII mean nothing."""
+    value = request.getHeader(name.encode("ascii"))
+    return None if value is None else value.decode("latin-1")
 
 
-def _url_parameters(request: Request) -> dict[str, str]:
-    """The parameters of the URL; of two with one name the last, which is the protocol's own."""
-    query = request.uri.partition(b"?")[2].decode("ascii", "replace")
+def _refuse_method() -> NoReturn:
+    raise Refused(405, "use GET, HEAD, POST or PUT")
+
+
+def _url_parameters(request: Request) -> list[tuple[str, str]]:
+    query = request.uri.partition(b"?")[2].decode("utf-8", "surrogateescape")
     try:
-        pairs = parse_qsl(
-            query, keep_blank_values=True, errors="replace", max_num_fields=_MOST_PARAMETERS
+        return parse_qsl(
+            query,
+            keep_blank_values=True,
+            errors="surrogateescape",
+            max_num_fields=_MOST_PARAMETERS,
         )
     except ValueError as error:
         raise Refused(400, "the URL has too many parameters") from error
-    return dict(pairs)
 
 
 async def _never(given: Parameters) -> Entry:

@@ -25,10 +25,11 @@ class ChunkSink(Protocol):
         :raises OSError: if they cannot be written.
         """
 
-    async def commit(self) -> None:
+    async def commit(self, checksum: str = "") -> None:
         """
         Return when the chunk is durable.
 
+        :param checksum: the digest that it must have, if that was not known when it began.
         :raises Refused: if it is not what was announced.
         :raises OSError: if the disk fails.
         """
@@ -86,10 +87,10 @@ class Writing:
         self._counted.count(data)
         self._write(data, at)
 
-    async def commit(self) -> None:
+    async def commit(self, checksum: str = "") -> None:
         try:
             self._counted.check()
-            wanted = self._given.checksum
+            wanted = checksum or self._given.checksum
             if wanted and await self._digest(self._start, self._end) != wanted:
                 raise Refused(422, "the chunk arrived with another digest")
             await self._commit()
@@ -128,11 +129,11 @@ class Comparison:
         self._counted.count(data)
         self._arrived.update(data)
 
-    async def commit(self) -> None:
+    async def commit(self, checksum: str = "") -> None:
         try:
             self._counted.check()
             arrived = self._arrived.hexdigest()
-            if self._given.checksum not in ("", arrived):
+            if (checksum or self._given.checksum) not in ("", arrived):
                 raise Refused(422, "the chunk arrived with another digest")
             if await self._there() not in ("", arrived):
                 raise Refused(409, "this chunk is there already, with other bytes")

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from ..._protocol.dialect import ParameterNames
@@ -49,6 +50,7 @@ class Arrival:
         self._events: deque[Event | Refused] = deque()
         self._awaited: Deferred[None] | None = None
         self._over = False
+        self._refused = False
         self._paused = False
         self.pause: Callable[[], None] = lambda: None
         self.resume: Callable[[], None] = lambda: None
@@ -73,7 +75,8 @@ class Arrival:
 
     def refuse(self, error: Refused) -> None:
         """Give up, unless the body is all there."""
-        if not self._over:
+        if not (self._over or self._refused):
+            self._refused = True
             self._events.append(error)
             self._wake()
 
@@ -83,12 +86,12 @@ class Arrival:
         self.refuse(Refused(400, "the request ended too early"))
 
     def _take(self, events: Iterator[Event]) -> None:
-        if self._over:
+        if self._over or self._refused:
             return
         try:
             self._events.extend(events)
         except Refused as error:
-            self._events.append(error)
+            self.refuse(error)
         self._wake()
 
     def _wake(self) -> None:
@@ -111,15 +114,19 @@ class Arrival:
     async def _receive(self) -> Entry:
         sink: ChunkSink | None = None
         try:
-            entry, sink = await self._upload()
+            given = await self._parameters()
+            entry = await self._begin(given)
+            sink = entry.claim(given)
+            early = len(self._fields)
             while (event := await self._next()) is not Mark.END:
                 if isinstance(event, bytes):
                     sink.write(event)
                 elif isinstance(event, Field):
                     self._fields.append((event.name, event.value))
-            merged(self._url, self._fields, self._known)
+            if len(self._fields) > early:
+                given = self._confirmed(given)
             self._over = True
-            await sink.commit()
+            await sink.commit(given.checksum)
             return entry
         finally:
             self._over = True
@@ -129,11 +136,22 @@ class Arrival:
             if self._paused:
                 self.resume()
 
-    async def _upload(self) -> tuple[Entry, ChunkSink]:
-        """The upload and the place of its chunk, once the parameters are there."""
+    async def _parameters(self) -> Parameters:
+        """What the request says before its chunk."""
         while (event := await self._next()) is not Mark.BEGIN:
             if isinstance(event, Field):
                 self._fields.append((event.name, event.value))
-        given = Parameters.read(merged(self._url, self._fields, self._known), self._names)
-        entry = await self._begin(given)
-        return entry, entry.claim(given)
+        return self._read()
+
+    def _confirmed(self, given: Parameters) -> Parameters:
+        """
+        What the request says as a whole: a checksum may follow the chunk, all else that does
+        must repeat what stood before it, since that decided where the chunk went.
+        """
+        whole = self._read()
+        if evolve(whole, checksum=given.checksum) != given:
+            raise Refused(400, "what describes a chunk must stand before it")
+        return whole
+
+    def _read(self) -> Parameters:
+        return Parameters.read(merged(self._url, self._fields, self._known), self._names)

@@ -27,6 +27,8 @@ _MOST_PARTS = 64
 _LONGEST_FIELD = 64 * 1024
 _LONGEST_BOUNDARY = 256
 _LONGEST_HEADER = 12 * 1024
+_LONGEST_AROUND = 4 * 1024 * 1024
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
 @frozen
@@ -100,11 +102,12 @@ class MultipartBody:
         self._segment: MultipartSegment | None = None
         self._data_url: _DataURL | None = None
         self._seen = False
+        self._around = 0
         if not 0 < len(boundary) <= _LONGEST_BOUNDARY or "\n" in boundary:
             raise Refused(400, "the form has no boundary")
         try:
             self._parser = PushMultipartParser(
-                boundary,
+                boundary.encode("latin-1", "replace"),
                 max_header_size=_LONGEST_HEADER,
                 max_segment_count=_MOST_PARTS,
             )
@@ -114,6 +117,7 @@ class MultipartBody:
     def parse(self, data: bytes) -> Iterator[Event]:
         if self._parser.closed:
             return
+        self._around += len(data)
         try:
             for event in self._parser.parse(data):
                 if event is None:
@@ -124,6 +128,8 @@ class MultipartBody:
                     yield from self._part_goes_on(bytes(event))
         except MultipartError as error:
             raise Refused(400, f"the form is malformed: {error}") from error
+        if self._around > _LONGEST_AROUND:
+            raise Refused(400, "there is too much in the form besides the chunk")
 
     def end(self) -> Iterator[Event]:
         try:
@@ -153,14 +159,16 @@ class MultipartBody:
             if len(self._field) + len(data) > _LONGEST_FIELD:
                 raise Refused(400, "a field is too long")
             self._field += data
-        elif self._data_url is not None:
+            return
+        self._around -= len(data)
+        if self._data_url is not None:
             yield from self._data_url.decode(data)
         else:
             yield data
 
     def _part_ends(self) -> Iterator[Event]:
         if self._field is not None and self._segment is not None:
-            yield Field(self._segment.name or "", self._field.decode("utf-8", "replace"))
+            yield Field(self._segment.name or "", self._field.decode("utf-8", "surrogateescape"))
         elif self._data_url is not None:
             self._data_url.end()
 
@@ -174,6 +182,7 @@ class _DataURL:
     def __init__(self) -> None:
         self._head: bytes | None = b""
         self._rest = b""
+        self._padded = False
 
     def decode(self, data: bytes) -> Iterator[bytes]:
         if self._head is not None:
@@ -197,6 +206,11 @@ class _DataURL:
             raise Refused(400, "the chunk's data: URL ends too early")
 
     def _decoded(self, data: bytes) -> bytes:
+        # Python skips what is not base64, and what follows the padding.
+        padding = data.translate(None, _BASE64)
+        if self._padded or padding not in (b"", b"=", b"==") or not data.endswith(padding):
+            raise Refused(400, "the chunk's base64 is malformed")
+        self._padded = bool(padding)
         try:
             return binascii.a2b_base64(data)
         except binascii.Error as error:

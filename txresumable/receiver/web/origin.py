@@ -11,6 +11,7 @@ browser has for the receiver (``withCredentials``); that all origins may upload 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -21,6 +22,9 @@ __all__ = ["Origins"]
 _METHODS = "GET, HEAD, POST, PUT, OPTIONS"
 _EXPOSED = "Resumable-Stored, Resumable-File-Checksum, Retry-After"
 _A_DAY = "86400"
+# RFC 6454, 6.2: an origin is ASCII.  RFC 9110, 5.6: a list of tokens.
+_ORIGIN = re.compile(r"[!-~]+\Z", re.ASCII)
+_TOKENS = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z, \t-]+\Z", re.ASCII)
 
 
 @frozen
@@ -40,7 +44,11 @@ class Origins:
         :param origin: its ``Origin`` header.
         :param host: its ``Host`` header.
         """
-        if origin is None or origin in self.allowed or "*" in self.allowed:
+        if origin is None or origin in self.allowed:
+            return True
+        if _ORIGIN.match(origin) is None:
+            return False
+        if "*" in self.allowed:
             return True
         try:
             return bool(host) and urlsplit(origin).netloc == host
@@ -64,13 +72,14 @@ class Origins:
         """
         What more the answer to an ``OPTIONS`` request says.
 
-        :param wanted: its ``Access-Control-Request-Headers``; they are all granted.
+        :param wanted: its ``Access-Control-Request-Headers``; they are all granted if they can be
+            names of headers.
         """
         headers = {
             "Allow": _METHODS,
             "Access-Control-Allow-Methods": _METHODS,
             "Access-Control-Max-Age": _A_DAY,
         }
-        if wanted:
+        if wanted and _TOKENS.match(wanted):
             headers["Access-Control-Allow-Headers"] = wanted
         return headers

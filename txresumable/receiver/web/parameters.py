@@ -23,6 +23,7 @@ MAX_CHUNKS = 4 * 1024 * 1024
 """The most chunks that a file may have: each costs a byte of memory while it is received."""
 
 _NUMBER = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CHECKSUM = re.compile(r"sha256:([0-9a-f]{64})\Z", re.ASCII | re.IGNORECASE)
 
 
@@ -112,12 +113,14 @@ def merged(
     """
     The parameters of a request, from its URL and its body.
 
-    Browsers turn a lone CR or LF of a field into CRLF, so line ends do not count as different.
+    Bytes that are not UTF-8 are surrogates in what is given (``surrogateescape``), and refused:
+    replaced, two identifiers could become one.  Browsers turn a lone CR or LF of a field into
+    CRLF, so line ends do not count as different.
 
     :param url: those of the URL.
     :param body: those of the body.
     :param known: the names that matter; others are left out.
-    :raises Refused: with 400 if the two disagree.
+    :raises Refused: with 400 if the two disagree, or a value is not UTF-8.
     """
     found = {name: value for name, value in url.items() if name in known}
     for name, value in body:
@@ -127,6 +130,9 @@ def merged(
             found[name] = value
         elif fold_newlines(found[name]) != fold_newlines(value):
             raise Refused(400, f"{name} is given twice with different values")
+    for name, value in found.items():
+        if not value.isascii() and _SURROGATE.search(value):
+            raise Refused(400, f"{name} is not UTF-8")
     return found
 
 

@@ -16,6 +16,23 @@ from ..store.received import ReceivedFile
 __all__ = ["Refused", "Reply", "complete", "refusal", "refused_by_disk", "stored"]
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+# Short of something for a moment, interrupted, or a network file system that comes back.
+_PASSING = frozenset(
+    (
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.ENOBUFS,
+        errno.EAGAIN,
+        errno.EINTR,
+        errno.EBUSY,
+        errno.ENOLCK,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+    )
+)
 _LONGEST_HEADER = 4096
 
 
@@ -90,7 +107,12 @@ def refusal(error: Refused) -> Reply:
 
 
 def refused_by_disk(error: OSError) -> Refused:
-    """507 when there is no room, which may change; 500 for every other failure of the disk."""
+    """
+    What a client is told when the disk fails: 507 when there is no room and 503 when something
+    is short for a moment, which it may try again; 500, which ends a file for good, for the rest.
+    """
     if error.errno in _FULL:
         return Refused(507, "there is no room for this", retry_after=10)
+    if error.errno in _PASSING:
+        return Refused(503, "the receiver is short of resources", retry_after=1)
     return Refused(500, "the receiver's disk failed")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from twisted.python.failure import Failure
+from twisted.web.http import parse_qs
 from twisted.web.server import Request
 
 from ..resource import IBodyTaker
@@ -39,7 +40,12 @@ class StreamedRequest(Request):
     def gotLength(self, length: int | None) -> None:
         self.method, self.uri, self.clientproto = self.channel.head
         self.path = self.uri.partition(b"?")[0]
-        self.arrival = None if self.method in _WITHOUT_BODY else self._taker()
+        # An owner may read them; what Twisted itself does comes after the body.
+        self.args = parse_qs(self.uri.partition(b"?")[2], True)
+        if length == 0 and self.method in _WITHOUT_BODY:
+            self.arrival = None
+        else:
+            self.arrival = self._taker()
         if self.arrival is None:
             super().gotLength(length)  # type: ignore[no-untyped-call]
             return
