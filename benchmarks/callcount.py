@@ -76,6 +76,10 @@ class AnsweringSocket:
             self._reactor.callLater(0, self.protocol.dataReceived, self._answer)
         return size
 
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Nothing is there yet."""
+        raise BlockingIOError
+
     def __getattr__(self, name: str) -> Any:
         """Its options, and its end."""
         return lambda *_: 0

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides, implementer
 
 from txresumable._http.agent import KeepingAgent
-from txresumable.errors import ConnectionBroken
+from txresumable.errors import ConnectionBroken, MalformedReply, StaleConnection, StallTimeout
 
 from .test_connection import OK, Reactor, Socket
 
@@ -138,13 +138,14 @@ class GatheringTests(SynchronousTestCase):
         self.assertEqual(self.sent(), [1, 0, 0])
         self.assertEqual(self.reactor.getDelayedCalls() + self.clock.getDelayedCalls(), [])
 
-    def test_answer_before(self) -> None:
-        """A server that speaks before that gets the request all the same, and is answered once."""
+    def test_response_before(self) -> None:
+        """What a server says before that ends the connection, and is no response."""
         asked = self.ask(2)
         self.endpoint.protocols[1].dataReceived(OK)
-        self.assertEqual(self.successResultOf(asked[1]).code, 200)
+        self.failureResultOf(asked[1], MalformedReply)
         self.reactor.advance(0)
-        self.assertEqual(self.sent(), [1, 1])
+        self.assertEqual(self.sent(), [1, 0])
+        self.assertFalse(self.endpoint.protocols[1].usable)
 
     def test_a_turn_that_does_not_end(self) -> None:
         """A wall clock that is set back puts them off by no more than half a second."""
@@ -153,3 +154,83 @@ class GatheringTests(SynchronousTestCase):
         self.assertEqual(self.sent(), [1, 1, 1])
         self.reactor.advance(3600)
         self.assertEqual(self.sent(), [1, 1, 1])
+
+
+class KeptTests(SynchronousTestCase):
+    """
+    Connections that are used again, or not.
+    """
+
+    def setUp(self) -> None:
+        self.reactor, self.clock = Reactor(), Clock()
+        self.endpoint = Endpoint(self.reactor)
+        self.agent = KeepingAgent(self.reactor, self.clock, endpoint=lambda _: self.endpoint)
+        self.addCleanup(self.agent.close)
+
+    def ask(self) -> Deferred[Any]:
+        return self.agent.request(b"GET", URL)
+
+    def answered(self) -> None:
+        """One request, and its response."""
+        asked = self.ask()
+        self.endpoint.protocols[-1].dataReceived(OK)
+        self.successResultOf(asked)
+
+    def test_quiet(self) -> None:
+        """One on which nothing came is used again."""
+        self.answered()
+        self.answered()
+        self.assertEqual(len(self.endpoint.sockets), 1)
+
+    def test_not_quiet(self) -> None:
+        """One on which more came, or its end, or that is broken, is closed and not used."""
+        for came in (b"H", b"", ConnectionResetError(104, "reset")):
+            with self.subTest(came=came):
+                self.answered()
+                used, before = self.endpoint.protocols[-1], len(self.endpoint.sockets)
+                self.endpoint.sockets[-1].came = came
+                self.answered()
+                self.assertEqual(len(self.endpoint.sockets), before + 1)
+                self.assertFalse(used.usable)
+
+    def test_closed_as_it_began(self) -> None:
+        """One that closes within a round trip of a request may have been closed before it."""
+        self.answered()
+        asked = self.ask()
+        self.clock.advance(0.9)
+        self.endpoint.protocols[0].connectionLost()
+        self.failureResultOf(asked, StaleConnection)
+
+    def test_closed_later(self) -> None:
+        """One that closes when the request has long been there has failed it."""
+        self.answered()
+        asked = self.ask()
+        self.clock.advance(1)
+        self.endpoint.protocols[0].connectionLost()
+        self.failureResultOf(asked, ConnectionBroken)
+
+    def test_lost_already(self) -> None:
+        """One that is lost is not aborted once more."""
+        self.answered()
+        protocol, aborted = self.endpoint.protocols[0], []
+        protocol.connectionLost()
+        protocol.transport.abortConnection = lambda: aborted.append(1)
+        protocol.abort()
+        self.agent.drop_idle(URL)
+        self.assertEqual(aborted, [])
+
+    def test_watched_whatever_happens(self) -> None:
+        """A connection that cannot be watched over does not leave the others unwatched."""
+        asked = [self.ask(), self.ask()]
+        self.reactor.advance(0)
+
+        def watch(limit: float) -> None:
+            raise RuntimeError("no such thing")
+
+        self.endpoint.protocols[0].watch = watch
+        for _ in range(200):
+            self.clock.advance(0.5)
+            self.reactor.advance(0)
+        self.failureResultOf(asked[1], StallTimeout)
+        self.failureResultOf(asked[0], ConnectionBroken)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)

@@ -1,3 +1,4 @@
+from asyncio import CancelledError
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from txresumable._runtime.clock import SteadyClock, steady
+from txresumable._runtime.clock import SteadyClock, Ticker, steady
 
 
 class WallClockReactor:
@@ -78,7 +79,50 @@ class SteadyClockTests(SynchronousTestCase):
         self.assertEqual(self.heard, [])
         self.assertRaises(AlreadyCancelled, call.cancel)
         self.assertEqual(self.reactor.wall.getDelayedCalls(), [])
-        self.assertIsNone(self.clock._pulse)
+
+    def test_one_thread(self) -> None:
+        """However often the last call is made or cancelled, the thread is the same; a beat at
+        which nobody waits ends it."""
+        self.clock.callLater(1, self.heard.append, 1)
+        pulse = self.clock._pulse
+        assert pulse is not None
+        for _ in range(10):
+            self.advance(1)
+            self.clock.callLater(1, self.heard.append, 1).cancel()
+            self.clock.callLater(1, self.heard.append, 1)
+        self.assertIs(self.clock._pulse, pulse)
+        pulse._deliver()
+        self.assertTrue(pulse.is_alive())
+        self.advance(1)
+        pulse._deliver()
+        pulse.join(5)
+        self.assertFalse(pulse.is_alive())
+        self.clock.callLater(1, self.heard.append, 1)
+        self.assertIsNot(self.clock._pulse, pulse)
+
+    def test_raises(self) -> None:
+        """What a call raises, whatever it is, keeps no other from being made."""
+
+        def fail(error: BaseException) -> None:
+            raise error
+
+        for error in (RuntimeError(), CancelledError(), GeneratorExit()):
+            self.clock.callLater(1, fail, error)
+        self.clock.callLater(1, self.heard.append, 1)
+        self.clock.callLater(2, self.heard.append, 2)
+        self.advance(1)
+        self.advance(1)
+        self.assertEqual(self.heard, [1, 2])
+        logged = self.flushLoggedErrors(RuntimeError, CancelledError, GeneratorExit)
+        self.assertEqual(len(logged), 3)
+
+    def test_for_ever(self) -> None:
+        """A call that is never due asks the reactor for no wait that it cannot keep."""
+        self.clock.callLater(float("inf"), self.heard.append, 1)
+        (wake,) = self.reactor.wall.getDelayedCalls()
+        self.assertEqual(wake.getTime(), 3600)
+        self.advance(3600)
+        self.assertEqual((self.heard, len(self.reactor.wall.getDelayedCalls())), ([], 1))
 
     def test_called(self) -> None:
         """A call that was made cannot be cancelled."""
@@ -121,4 +165,68 @@ class SteadyTests(SynchronousTestCase):
         """A real reactor gets monotonic time."""
         from twisted.internet import reactor
 
-        self.assertIsInstance(steady(reactor), SteadyClock)
+        clock = steady(reactor)
+        self.assertIsInstance(clock, SteadyClock)
+        self.assertIs(steady(reactor), clock)
+
+
+class TickerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.ticks: list[float] = []
+        self.again: Callable[[], bool] = lambda: True
+        self.ticker = Ticker(self.clock, 0.5, self.tick)
+
+    def tick(self) -> bool:
+        self.ticks.append(self.clock.seconds())
+        return self.again()
+
+    def run_for(self, ticks: int) -> None:
+        for _ in range(ticks):
+            self.clock.advance(0.5)
+
+    def test_ticks(self) -> None:
+        """It is called at each interval until it is stopped, and can be started again."""
+        self.ticker.stop()
+        self.ticker.start()
+        self.ticker.start()
+        self.run_for(3)
+        self.ticker.stop()
+        self.run_for(2)
+        self.ticker.start()
+        self.run_for(1)
+        self.assertEqual(self.ticks, [0.5, 1.0, 1.5, 3.0])
+
+    def test_ends_by_itself(self) -> None:
+        """Who asks for no more is called no more, until it is started again."""
+        self.again = lambda: len(self.ticks) < 2
+        self.ticker.start()
+        self.run_for(4)
+        self.ticker.start()
+        self.run_for(4)
+        self.assertEqual(self.ticks, [0.5, 1.0, 2.5])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_stopped_within(self) -> None:
+        """Who stops it from inside is called no more, whatever it says."""
+
+        def stop() -> bool:
+            self.ticker.stop()
+            return True
+
+        self.again = stop
+        self.ticker.start()
+        self.run_for(3)
+        self.assertEqual(self.ticks, [0.5])
+
+    def test_raises(self) -> None:
+        """No exception ends it."""
+
+        def fail() -> bool:
+            raise CancelledError()
+
+        self.again = fail
+        self.ticker.start()
+        self.run_for(3)
+        self.assertEqual(self.ticks, [0.5, 1.0, 1.5])
+        self.assertEqual(len(self.flushLoggedErrors(CancelledError)), 3)

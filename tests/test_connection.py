@@ -23,7 +23,13 @@ from txresumable._http.connection import MOST, TURN, HTTPConnection
 from txresumable._http.response import Reply
 from txresumable._policy.limiter import RateLimiter
 from txresumable._source.source import BytesSource, Source
-from txresumable.errors import ConnectionBroken, SourceChanged
+from txresumable.errors import (
+    ConnectionBroken,
+    MalformedReply,
+    SourceChanged,
+    StaleConnection,
+    StallTimeout,
+)
 
 HEAD = b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -38,7 +44,10 @@ class Socket:
     :ivar arrived: what was taken.
     :ivar calls: how many bytes each call took, and its flags.
     :ivar broken: whether the peer is gone.
+    :ivar came: what is there to read, an error to raise, or nothing.
     """
+
+    came: bytes | Exception | None = None
 
     def __init__(self, taken: list[int]) -> None:
         self.taken = deque(taken)
@@ -61,6 +70,12 @@ class Socket:
             raise BlockingIOError(11, "it is full")
         self.arrived += bytes(data)[:size]
         return size
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Look at what came."""
+        if isinstance(self.came, bytes):
+            return self.came[:size]
+        raise self.came or BlockingIOError(11, "nothing")
 
     def __getattr__(self, name: str) -> Any:
         """Options, and the end."""
@@ -267,6 +282,49 @@ class DirectTests(SynchronousTestCase):
             rig.reactor.advance(0.01)
             rig.reactor.turn()
         self.assertEqual(len(rig.socket.arrived), len(HEAD) + 2 * MOST + 12)
+
+    def test_large_after_small(self) -> None:
+        """What the kernel left of a small request does not keep the next from being begun."""
+        rig = Rig([1000, FULL])
+        rig.send(BytesSource("a", bytes(PIECE)), PIECE)
+        rig.finish()
+        rig.connection.dataReceived(OK)
+        rig.socket.arrived.clear()
+        rig.send(BytesSource("b", bytes(MOST)), MOST)
+        rig.finish()
+        self.assertEqual(len(rig.socket.arrived), len(HEAD) + MOST + 12)
+
+    def test_response_before_the_rest(self) -> None:
+        """A response that comes while a part of the request is here is no success."""
+        rig = Rig([1000, FULL])
+        rig.send(BytesSource("a", bytes(PIECE)), PIECE)
+        rig.connection.dataReceived(OK)
+        self.assertEqual(rig.results[0].type, MalformedReply)
+        self.assertFalse(rig.connection.usable)
+
+    def test_bytes_before_the_request(self) -> None:
+        """What comes before a byte of the request has left belongs to no request."""
+        for uses, error in ((0, MalformedReply), (1, StaleConnection)):
+            rig = Rig([])
+            for _ in range(uses):
+                rig.send(BytesSource("a", b"x"), 1)
+                rig.connection.dataReceived(OK)
+            rig.socket.taken.extend([FULL])
+            rig.send(BytesSource("a", bytes(PIECE)), PIECE)
+            rig.connection.dataReceived(OK)
+            self.assertEqual(rig.results[-1].type, error)
+            self.assertFalse(rig.connection.usable)
+
+    def test_held_back_by_ourselves(self) -> None:
+        """Waiting for the limiter is no stall; waiting for the peer is one, then as before."""
+        rig = Rig([])
+        limiter = RateLimiter(1000, reactor=rig.reactor)
+        rig.send(BytesSource("a", bytes(9000)), 9000, limiter=limiter)
+        for _ in range(30):
+            rig.reactor.advance(0.5)
+            rig.connection.watch(0.6)
+        self.assertEqual(rig.results[0].type, StallTimeout)
+        self.assertEqual(len(rig.socket.arrived), len(HEAD) + 9000 + 12)
 
     def test_two_in_turn(self) -> None:
         """What one chunk met does not keep the next one from arriving whole."""

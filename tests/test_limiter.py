@@ -141,8 +141,24 @@ class RateLimiterTests(SynchronousTestCase):
 
     def test_refuses_what_is_no_rate(self) -> None:
         """The option is named."""
-        for rate in (0, -1, "fast", True, float("nan")):
+        for rate in (0, -1, "fast", True, float("nan"), float("inf"), 10**400):
             self.assertRaises(InvalidOption, RateLimiter, rate, reactor=Clock())
+
+    def test_extremes(self) -> None:
+        """The fastest that can be asked for does not wait, and the slowest asks for no wait that
+        a reactor cannot keep."""
+        clock = Clock()
+        fast = RateLimiter(1e18, reactor=clock)
+        self.assertIsNone(fast.reserve(fast.quantum))
+        slow = RateLimiter(1e-320, reactor=clock)
+        slow.reserve(1 << 20)
+        waiting = slow.reserve(1)
+        assert waiting is not None
+        for _ in range(3):
+            for call in clock.getDelayedCalls():
+                self.assertLessEqual(call.getTime() - clock.seconds(), 3600)
+            clock.advance(3600)
+        self.assertNoResult(waiting)
 
 
 class EmptyChunkTests(SynchronousTestCase):

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from attrs import Attribute, evolve, field, frozen
 from twisted.internet.defer import Deferred
 
+from ._policy.limiter import RateLimiter, check_rate
 from ._protocol.dialect import DIALECTS, Dialect, ParameterNames
 from ._protocol.encoding import joinable, js_string
 from ._protocol.request import RequestEncoder
@@ -25,7 +26,6 @@ from .retry import RetryPolicy, fixed_interval, full_jitter
 if TYPE_CHECKING:
     from ._engine.chunk import ResumableChunk
     from ._engine.file import ResumableFile
-    from ._policy.limiter import RateLimiter
 
 __all__ = ["MIB", "Options"]
 
@@ -310,9 +310,8 @@ class Options:
                 raise InvalidOption(f"{name}_parameter_name", value, "must be text")
         if self.file_parameter_name == "":
             raise InvalidOption("file_parameter_name", "", "cannot be empty")
-        rate = self.max_rate
-        if isinstance(rate, (int, float)) and (isinstance(rate, bool) or not rate > 0):
-            raise InvalidOption("max_rate", rate, "must be a number of bytes a second above 0")
+        if self.max_rate is not None and not isinstance(self.max_rate, RateLimiter):
+            check_rate(self.max_rate)
 
     def _renamed(self) -> dict[str, str | None]:
         return {

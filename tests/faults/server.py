@@ -164,6 +164,13 @@ class Peer:
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
+    def send_at_once(self, *pieces: bytes) -> None:
+        """Send pieces in one segment; over TLS each is a record of its own."""
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        for piece in pieces:
+            self.send(piece)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
     def trickle(self, data: bytes, seconds: float) -> None:
         """Send a byte at a time, so long after each other, for as long as the client listens."""
         poll = select.poll()
@@ -235,6 +242,8 @@ class RawServer:
 
     :ivar script: serves each connection.
     :ivar context: TLS, agreed on before the script, if any.
+    :ivar receive_buffer: bytes that its kernel keeps for a script that does not read.
+    :ivar segment: bytes of a segment at most, both ways.
     :ivar requests: every request whose head came.
     :ivar stored: chunks by file name and number.
     :ivar gate: what scripts wait for, opened by the test.
@@ -244,6 +253,7 @@ class RawServer:
     script: Script
     context: ssl.SSLContext | None = None
     receive_buffer: int | None = None
+    segment: int | None = None
     requests: list[Request] = field(factory=list)
     stored: dict[str, dict[int, bytes]] = field(factory=dict)
     errors: list[BaseException] = field(factory=list)
@@ -261,6 +271,8 @@ class RawServer:
         self._listening = socket.socket()
         if self.receive_buffer is not None:
             self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
+        if self.segment is not None:
+            self._listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, self.segment)
         self._listening.bind(("127.0.0.1", 0))
         self._listening.listen(128)
         self.port = self._listening.getsockname()[1]

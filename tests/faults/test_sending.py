@@ -11,13 +11,20 @@ from txresumable import RetriesExhausted
 from txresumable.errors import ConnectionBroken, StallTimeout
 
 from .case import FaultCase, or_serve
+from .narrow import NarrowNetwork
 from .server import Peer, Request, reply
 
 MIB = 1024 * 1024
 
 
 class SendingTests(FaultCase):
-    """C1 to C5, C21 and C23."""
+    """
+    C1 to C5, C21 and C23.
+
+    :cvar at_once: bytes that a peer's kernel takes though the peer does not read.
+    """
+
+    at_once = 100_000
 
     def upload(self, uploader: Any, size: int = 8 * MIB, name: str = "upload.bin") -> Any:
         return uploader.add_file(self.file(b"x" * size, name))
@@ -123,13 +130,13 @@ class SendingTests(FaultCase):
             peer.ignore()
 
         server = self.serve(or_serve(fault))
-        for size in (100_000, 8 * MIB):
+        for size in (self.at_once, 8 * MIB):
             upload = self.upload(
                 self.uploader(server.url, max_chunk_retries=1, stall_timeout=0.3), size
             )
             if size > MIB:
                 error = await self.failure(upload, RetriesExhausted)
-                self.assertIn("before the whole chunk", str(error.last))
+                self.assertIn("before the whole request", str(error.last))
             else:
                 await upload  # all of it is in the peer's kernel
 
@@ -221,3 +228,9 @@ class SendingTests(FaultCase):
         await upload
         self.assertLess(max(sizes, default=0), MIB)
         await self.check_neighbour(neighbour, server)
+
+
+class NarrowSendingTests(NarrowNetwork, SendingTests):
+    """The same with small segments and buffers."""
+
+    at_once = 1000

@@ -21,12 +21,14 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import optionsForClientTLS
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import URI
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer
 from zope.interface import implementer
 
+from .._runtime.clock import Ticker
 from ..errors import (
     ConnectFailed,
     ConnectTimeout,
@@ -44,6 +46,8 @@ IDLE = 4.0
 _ORIGIN = re.compile(
     rb"(?i:https?)://(\[[0-9a-f:.]+\]|[^\0- :/?#@\[\]\x7f-\xff]+)(:[0-9]{1,5})?\Z", re.I
 )
+
+_log = Logger()
 
 
 class ReadyHeaders(Headers):
@@ -131,7 +135,7 @@ class KeepingAgent:
         self._open: set[HTTPConnection] = set()
         self._active: set[HTTPConnection] = set()
         self._emptied: list[Deferred[None]] = []
-        self._tick: Any = None
+        self._ticker = Ticker(clock, min(0.5, stall_timeout / 4), self._look)
         self._gathered: list[HTTPConnection] = []
         self._releasing: Any = None
 
@@ -162,7 +166,9 @@ class KeepingAgent:
             if self._clock.seconds() - connection.idle_since >= IDLE:
                 connection.abort()  # nobody looked for a while
             elif connection.usable:
-                return self._send(origin, connection, head, bodyProducer, bodiless)
+                if connection.is_quiet:
+                    return self._send(origin, connection, head, bodyProducer, bodiless)
+                connection.abort()  # closed, or it has sent what nobody asked for
         connecting = self._connect(origin)
         connecting.addCallback(
             lambda fresh: self._send(origin, fresh, head, bodyProducer, bodiless)
@@ -178,7 +184,7 @@ class KeepingAgent:
         bodiless: bool,
     ) -> Deferred[Reply]:
         self._active.add(connection)
-        self._watch()
+        self._ticker.start()
         sent = connection.send(head, body, bodiless=bodiless)
 
         def over(result: Any) -> Any:
@@ -258,23 +264,22 @@ class KeepingAgent:
 
     # Watching ----------------------------------------------------------------------------------
 
-    def _watch(self) -> None:
-        if self._tick is None:
-            self._tick = self._clock.callLater(min(0.5, self.stall_timeout / 4), self._look)
-
-    def _look(self) -> None:
-        self._tick = None
+    def _look(self) -> bool:
+        """:returns: whether there is anything left to watch over."""
         self._release()  # the reactor's turn may have been put off with the wall clock
         for connection in list(self._active):
-            connection.watch(self.stall_timeout)
+            try:
+                connection.watch(self.stall_timeout)
+            except Exception:
+                _log.failure("A connection is ended that cannot be watched over")
+                connection.abort()
         now = self._clock.seconds()
         for origin in self._origins.values():
             for connection in origin.idle:
                 if now - connection.idle_since >= IDLE - 1:
                     connection.abort()
             origin.idle = [kept for kept in origin.idle if kept.usable]
-        if self._active or any(origin.idle for origin in self._origins.values()):
-            self._watch()
+        return bool(self._active) or any(origin.idle for origin in self._origins.values())
 
     # Ending ------------------------------------------------------------------------------------
 
@@ -309,9 +314,7 @@ class KeepingAgent:
 
         :returns: a Deferred that fires when all are closed.
         """
-        if self._tick is not None:
-            self._tick.cancel()
-            self._tick = None
+        self._ticker.stop()
         if self._releasing is not None:
             self._releasing.cancel()
             self._releasing, self._gathered = None, []

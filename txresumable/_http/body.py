@@ -48,6 +48,7 @@ class ChunkBody:
         "_end",
         "_head",
         "_limiter",
+        "_limiting",
         "_moved",
         "_offers",
         "_pausing",
@@ -97,6 +98,7 @@ class ChunkBody:
         self._consumer: Any = None
         self._done: Deferred[None] | None = None
         self._reading: Deferred[Any] | None = None
+        self._limiting: Deferred[Any] | None = None
         self._at = 0
         self._offers = self._pausing = self._pumping = self._moved = False
 
@@ -115,7 +117,7 @@ class ChunkBody:
             if len(piece) < size:
                 return None
             self._source.check()
-        except Exception:  # a file object of the user's may raise anything
+        except BaseException:  # a file object of the user's may raise anything
             self.failure = Failure()
             raise
         return b"".join((self._head, piece, self._tail))
@@ -133,7 +135,7 @@ class ChunkBody:
         self._pausing = False
         try:
             self._source.check()
-        except Exception:  # a file object of the user's may raise anything
+        except BaseException:  # a file object of the user's may raise anything
             self._fail(Failure())
         else:
             self._pump()
@@ -160,6 +162,11 @@ class ChunkBody:
         if reading is not None:
             reading.cancel()
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether it waits for its turn at the limiter: by our own will, not the peer's."""
+        return self._reading is not None and self._reading is self._limiting
+
     def take_moved(self) -> bool:
         """Whether any byte was handed over since this was last asked."""
         moved, self._moved = self._moved, False
@@ -173,7 +180,7 @@ class ChunkBody:
         try:
             while self._consumer is not None and self._reading is None and not self._pausing:
                 self._step()
-        except Exception:
+        except BaseException:
             self._fail(Failure())
         finally:
             self._pumping = False
@@ -193,6 +200,7 @@ class ChunkBody:
             size = min(size, self._limiter.quantum)
             wait = self._limiter.reserve(size)
             if wait is not None:
+                self._limiting = wait
                 self._wait_for(wait, lambda _: self._read(start, size))
                 return
         self._read(start, size)
@@ -217,7 +225,7 @@ class ChunkBody:
                 self._reading = None
                 try:
                     then(result)
-                except Exception:
+                except BaseException:
                     self._fail(Failure())
                     return
                 self._pump()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
+from enum import Enum, auto
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -30,7 +31,7 @@ from ..errors import ConnectionBroken, MalformedReply, StaleConnection, StallTim
 from .body import ChunkBody
 from .response import LIMIT, Reply, ReplyReader
 from .tls import tls_error
-from .unsent import unsent_bytes
+from .unsent import SendQueue
 
 __all__ = ["HTTPConnection"]
 
@@ -38,9 +39,23 @@ TURN = 1536 * 1024
 """Bytes of a request that go straight to the kernel before other connections get their turn."""
 LEAST, MOST = 120 * 1024, 1024 * 1024
 """Bytes that are worth reading at a time."""
-FLIGHT = 8 * 1024
-"""Bytes that leave at once on a new connection, too: no answer can be before their end."""
+CROSSING = 1.0
+"""
+Seconds after the beginning of a request in which the end of a kept connection may be one that the
+server decided on before it: a round trip.  Later, the server has had the request.
+"""
 _MORE = getattr(socket, "MSG_MORE", 0)
+
+
+class State(Enum):
+    """
+    Where a connection is in its life; it goes down this list and never up.
+    """
+
+    OPEN = auto()
+    CLOSING = auto()
+    """It was aborted, and the transport has yet to say that it is lost."""
+    CLOSED = auto()
 
 
 @implementer(IPushProducer, IConsumer, IHandshakeListener)
@@ -77,10 +92,10 @@ class HTTPConnection(Protocol):
         self._ready = ready
         self._gone = gone
         self._gather = gather
-        self._lost = False
+        self._state = State.OPEN
         self._uses = 0
-        self._direct = self._behind = False
-        self._socket: Any = None
+        self._direct = False
+        self._queue = SendQueue(None)
         self._credit = self._turn = self.appetite = 0
         self._room = MOST
         self._reader = ReplyReader()
@@ -91,12 +106,11 @@ class HTTPConnection(Protocol):
     def _reset(self, body: IBodyProducer | None, bodiless: bool = False) -> None:
         self._reader.begin(bodiless)
         self._body = body
-        self._outlasts = body is not None and body.length > FLIGHT
         self._head = self._held = b""
         self._registered = False
         self._heard: float | None = None
-        self._moved = self._seconds()
-        self._unsent = 0
+        self._moved = self._began = self._seconds()
+        self._given = self._unsent = 0
 
     @property
     def busy(self) -> bool:
@@ -104,15 +118,28 @@ class HTTPConnection(Protocol):
 
     @property
     def usable(self) -> bool:
-        return not self._lost and self._waiting is None
+        return self._state is State.OPEN and self._waiting is None
+
+    @property
+    def is_quiet(self) -> bool:
+        """
+        Whether nothing came after the last response.
+
+        What did is neither a response to that request nor to the next one: a connection on which
+        there is anything, its end included, is not to be used again.
+        """
+        return self._queue.is_quiet
 
     # Connecting --------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
+        if self._state is not State.OPEN:  # aborted before it was connected
+            self.transport.abortConnection()
+            return
+        self._queue = SendQueue(self.transport, secure=self._secure)
         # Not what merely forwards to one: what it sends is not what it is given.
         if not self._secure and isinstance(self.transport, Connection):
-            self._socket = self.transport.getHandle()
-            self._direct = hasattr(self._socket, "sendmsg")
+            self._direct = hasattr(self._queue.socket, "sendmsg")
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         if not self._secure:
@@ -122,14 +149,16 @@ class HTTPConnection(Protocol):
         self._ready(self)
 
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008
-        aborted, self._lost = self._lost, True
+        aborted, self._state = self._state is State.CLOSING, State.CLOSED
         if self._waiting is not None:
             self._ended(reason, aborted)
         self._gone(self, reason)
 
     def abort(self) -> None:
-        """Close at once, whatever is under way."""
-        self._lost = True
+        """Close at once, whatever is under way; what is closed stays as it is."""
+        if self._state is not State.OPEN:
+            return
+        self._state = State.CLOSING
         if self.transport is not None:
             self.transport.abortConnection()
 
@@ -177,7 +206,7 @@ class HTTPConnection(Protocol):
         if isinstance(body, ChunkBody):
             try:
                 whole = body.whole()
-            except Exception:
+            except BaseException:  # as a Deferred does: it comes from the user's file object
                 self._unsendable(Failure())
                 return
             if whole is not None:
@@ -189,16 +218,14 @@ class HTTPConnection(Protocol):
             # What goes straight to the kernel leaves nothing to pause for: what matters is when
             # the rest of it is gone, which the transport tells those whom it pulls.  It pulls at
             # once, too, whatever it holds.
-            behind = self._behind
             self.transport.registerProducer(self, not self._direct)
-            self._behind = behind
             if self._direct:
                 self.appetite = self._hunger()
         if self._body is None:  # the connection was lost already
             return
         try:
             producing = body.startProducing(self)
-        except Exception:
+        except BaseException:  # as a Deferred does
             self._unsendable(Failure())
         else:
             producing.addCallbacks(self._sent, self._unsendable)
@@ -211,11 +238,12 @@ class HTTPConnection(Protocol):
         taken = self._give([data])
         if taken == len(data):
             return
+        before = self._queue.buffered
         self.transport.write(data[taken:] if taken else data)
-        if self._direct:
-            self._behind = True
-            if self._registered and self._body is not None:
-                self._body.pauseProducing()
+        # TLS makes it longer.
+        self._given += self._queue.buffered - before or len(data) - taken
+        if self._direct and self._registered and self._body is not None:
+            self._body.pauseProducing()
 
     def offer(self, parts: Sequence[bytes | memoryview]) -> int:
         """
@@ -238,7 +266,8 @@ class HTTPConnection(Protocol):
             self.appetite = self._hunger()
         else:
             self.appetite = 0
-            if not (self._behind or self._lost):  # the transport resumes when it has sent all
+            # What the transport holds it is sending already; it resumes when all of it is sent.
+            if self._state is State.OPEN and not self._queue.buffered:
                 self.transport.startWriting()
         return taken
 
@@ -248,14 +277,17 @@ class HTTPConnection(Protocol):
 
     def _give(self, parts: Sequence[bytes | memoryview], flags: int = 0) -> int:
         """:returns: how many bytes the kernel took; none if others have to get their turn."""
-        if not self._direct or self._behind or self._lost or not self._credit:
+        if not self._direct or not self._credit or self._state is not State.OPEN:
+            return 0
+        if self._queue.buffered:  # that has to leave first
             return 0
         try:
-            taken = self._socket.sendmsg(parts, (), flags)
+            taken = self._queue.socket.sendmsg(parts, (), flags)
         except OSError:  # it is full, or the connection is broken: which the transport finds, too
             return 0
         if taken:
             self._moved = self._seconds()
+            self._given += taken
             self._credit = max(0, self._credit - taken)
         return int(taken)
 
@@ -271,14 +303,13 @@ class HTTPConnection(Protocol):
 
     def resumeProducing(self) -> None:
         self._moved = self._seconds()
-        self._behind = False
         self._credit, self._turn = TURN, 0
         if self._body is not None:
             if self._direct:
                 self.appetite = self._hunger()
             try:
                 self._body.resumeProducing()
-            except Exception:
+            except BaseException:
                 # Out of here, it would become the reason why the connection was lost.
                 self._unsendable(Failure())
 
@@ -313,31 +344,44 @@ class HTTPConnection(Protocol):
         if self._waiting is None:
             self.abort()  # nobody asked
             return
-        self.release()
-        if self._heard is None:
-            self._heard = self._seconds()
         reader = self._reader
-        known = reader.reply is not None
+        known, unsent = reader.reply is not None, 0
+        if not known:
+            unsent = self._queue.unsent
+            if self._heard is None:
+                if unsent >= self._given:
+                    self._unasked()
+                    return
+                self._heard = self._seconds()
         try:
             reader.feed(data)
             if reader.reply is not None and not known:
                 if reader.informed:
                     self._heard = self._seconds()  # what came before was not yet the answer
-                self._stop_early(reader.reply)
+                self._stop_early(reader.reply, unsent)
         except MalformedReply as error:
             self._fail(Failure(error))
             return
         if reader.over:
             self._complete()
 
-    def _stop_early(self, reply: Reply) -> None:
+    def _unasked(self) -> None:
+        """It came before the first byte of the request was there: it belongs to no request."""
+        error: Exception
+        if self._uses > 1:
+            error = StaleConnection("the server sent more than one response to a request")
+        else:
+            error = MalformedReply("it came before there was a request")
+        self._fail(Failure(error))
+
+    def _stop_early(self, reply: Reply, unsent: int) -> None:
         """An answer before all of the request was taken: what is left would not be read."""
-        if self._body is None and not (self._outlasts and unsent_bytes(self.transport)):
+        if self._body is None and not unsent:
             return
         self._reader.keep = False
         self._stop_body()
         if reply.code < 300:
-            raise MalformedReply(f"it says {reply.code} before the whole chunk was sent")
+            raise MalformedReply(f"it says {reply.code} before the whole request was sent")
 
     # Ending ------------------------------------------------------------------------------------
 
@@ -348,7 +392,7 @@ class HTTPConnection(Protocol):
             reader.finish()
         reply = reader.reply
         assert waiting is not None and reply is not None
-        keep = reader.keep and not reader.buffer and not self._lost
+        keep = reader.keep and not reader.buffer and self._state is State.OPEN
         self.idle_since = self._seconds()
         if not keep:
             self._reset(None)
@@ -364,7 +408,7 @@ class HTTPConnection(Protocol):
         error: Exception | None = None
         if aborted:
             error = ConnectionBroken("the connection was closed")
-        elif self._heard is None and self._uses > 1:
+        elif self._heard is None and self._uses > 1 and self._crossed:
             error = StaleConnection("the server had closed the kept connection")
         elif self._heard is None:
             error = tls_error(reason.value)  # it may want a certificate of us
@@ -372,6 +416,11 @@ class HTTPConnection(Protocol):
             where = "before it answered" if self._reader.reply is None else "within its answer"
             error = ConnectionBroken(f"the server closed the connection {where}")
         self._fail(Failure(error))
+
+    @property
+    def _crossed(self) -> bool:
+        """Whether the peer may have closed before it knew of the request."""
+        return self._seconds() - self._began < CROSSING
 
     def _fail(self, failure: Failure) -> None:
         waiting, self._waiting = self._waiting, None
@@ -401,8 +450,10 @@ class HTTPConnection(Protocol):
         if self._waiting is None:
             return
         now = self._seconds()
+        if getattr(self._body, "is_held_back", False):
+            self._moved = now  # by ourselves, which says nothing about the peer
         if self._reader.reply is None:
-            unsent = unsent_bytes(self.transport)
+            unsent = self._queue.unsent
             if unsent != self._unsent:
                 self._unsent = unsent
                 self._moved = now

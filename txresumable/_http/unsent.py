@@ -1,14 +1,19 @@
 """
-What the kernel still has to send.
+The socket under a transport: what has still to leave it, and what came unasked.
 
 A whole chunk fits in a socket's send buffer; on a slow line the reactor sees nothing move for
-minutes while bytes flow.  The length of the kernel's queue tells a slow line from a dead one.
+minutes while bytes flow.  The length of the kernel's queue tells a slow line from a dead one, and
+a response that comes while something is still in it is no response to the whole request.
 """
 
 from __future__ import annotations
 
-import struct
+import socket
+import sys
 from typing import Any
+
+from OpenSSL.SSL import WantReadError
+from twisted.internet.tcp import Connection
 
 try:
     import fcntl
@@ -18,20 +23,81 @@ try:
 except (ImportError, AttributeError):  # pragma: no cover
     _OUTQ = 0
 
-__all__ = ["unsent_bytes"]
+__all__ = ["SendQueue"]
+
+_LAYERS = 8
+"""More wrappers than these are not looked through for a socket."""
 
 
-def unsent_bytes(transport: Any) -> int:
+class SendQueue:
     """
-    Bytes written to a socket that the peer has not acknowledged.
+    What Twisted's transport and the kernel hold of what was written.
 
-    :param transport: a transport; one without a descriptor has nothing in a kernel's queue.
-    :returns: the number, or 0 where the platform does not tell.
+    :ivar socket: the socket, or :data:`None` if none was found.
     """
-    if not _OUTQ:  # pragma: no cover
-        return 0
-    try:
-        answer = fcntl.ioctl(transport.fileno(), _OUTQ, b"\0\0\0\0")
-    except (AttributeError, OSError, ValueError, TypeError):
-        return 0
-    return int(struct.unpack("i", answer)[0])
+
+    __slots__ = ("_bottom", "_tls", "socket")
+
+    def __init__(self, transport: Any, *, secure: bool = False) -> None:
+        """
+        :param transport: a transport, or what wraps one; with none that has a socket, nothing is
+            ever in the queue.
+        :param secure: whether its handle is the TLS connection that bytes go through.
+        """
+        self._bottom: Any = _bottom(transport)
+        self.socket: Any = None if self._bottom is None else self._bottom.getHandle()
+        self._tls: Any = transport.getHandle() if secure and self._bottom is not None else None
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        bottom = self._bottom
+        if bottom is None:
+            return 0
+        # Twisted has no public word for this, nor does it notify anybody but a registered producer.
+        waiting: int = len(bottom.dataBuffer) - bottom.offset + bottom._tempDataLen
+        return waiting
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the peer has not acknowledged; of the kernel's, as far as it says."""
+        if self._bottom is None:
+            return 0
+        try:
+            queued = fcntl.ioctl(self.socket, _OUTQ, b"\0\0\0\0") if _OUTQ else b""
+        except (OSError, ValueError, TypeError):  # it is closed, or no socket of the kernel's
+            queued = b""
+        return self.buffered + int.from_bytes(queued, sys.byteorder)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is there to read: no bytes, no end, and nothing that TLS holds back."""
+        if self._bottom is None:
+            return True
+        try:
+            self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return self._tls is None or self._tls_is_quiet()
+        except OSError:  # the connection is broken
+            pass
+        return False
+
+    def _tls_is_quiet(self) -> bool:
+        """The next record may have come with the one that is being handled."""
+        try:
+            self._tls.recv(1, socket.MSG_PEEK)
+        except WantReadError:
+            return True
+        except Exception:  # its end, or what is no TLS
+            pass
+        return False
+
+
+def _bottom(transport: Any) -> Connection | None:
+    """The transport that has the socket, below TLS and what else may be around it."""
+    for _ in range(_LAYERS):
+        if transport is None or isinstance(transport, Connection):
+            return transport
+        # The consumer that Twisted's HTTP client gives to a body keeps the transport there.
+        transport = getattr(transport, "transport", None) or getattr(transport, "_consumer", None)
+    return None

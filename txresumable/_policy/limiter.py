@@ -12,12 +12,28 @@ from twisted.internet.defer import Deferred
 from .._runtime.clock import steady
 from ..errors import InvalidOption
 
-__all__ = ["RateLimiter"]
+__all__ = ["RateLimiter", "check_rate"]
 
 BURST = 0.05
 """The longest burst, in seconds of the rate."""
 TOLERANCE = 1e-3
 """Less than a byte: what rounding may leave of a debt when its time has come."""
+LONGEST = 3600.0
+"""Seconds after which it looks again, however long the next piece has to wait."""
+FASTEST = 1e18
+"""Bytes a second that no line reaches; beyond it sums of floats lose bytes, and end in infinity."""
+
+
+def check_rate(rate: Any) -> None:
+    """
+    Refuse what is no rate.
+
+    :param rate: anything.
+    :raises InvalidOption: unless it is a number of bytes a second.
+    """
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= FASTEST:
+        reason = "must be a number of bytes a second above 0; None is no limit"
+        raise InvalidOption("max_rate", rate, reason)
 
 
 class RateLimiter:
@@ -46,10 +62,8 @@ class RateLimiter:
 
     @rate.setter
     def rate(self, rate: Any) -> None:
-        if rate is not None and (
-            isinstance(rate, bool) or not isinstance(rate, (int, float)) or not rate > 0
-        ):
-            raise InvalidOption("max_rate", rate, "must be a number of bytes a second above 0")
+        if rate is not None:
+            check_rate(rate)
         self._count()
         self._rate = rate
         self._serve()
@@ -100,7 +114,8 @@ class RateLimiter:
         while self._queue and self._take(self._queue[0][0]):
             self._queue.popleft()[1].callback(None)
         if self._queue and self._wake is None and self._rate is not None:
-            self._wake = self._clock.callLater(-self._credit / self._rate, self._serve)
+            wait = min(-self._credit / self._rate, LONGEST)
+            self._wake = self._clock.callLater(wait, self._serve)
 
     def _withdraw(self, waiting: Deferred[None]) -> None:
         self._queue = deque(entry for entry in self._queue if entry[1] is not waiting)

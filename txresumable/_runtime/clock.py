@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from itertools import count
 from typing import Any
+from weakref import WeakValueDictionary
 
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
@@ -21,9 +22,11 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger
 from zope.interface import implementer
 
-__all__ = ["SteadyClock", "steady"]
+__all__ = ["SteadyClock", "Ticker", "steady"]
 
 PULSE = 0.5
+FARTHEST = 3600.0
+"""Seconds that a reactor is asked to wait at most: it knows no infinity."""
 _log = Logger()
 
 
@@ -32,12 +35,15 @@ def steady(reactor: Any) -> Any:
     A clock to wait by.
 
     :param reactor: a reactor, or a fake one.
-    :returns: an ``IReactorTime`` that keeps monotonic time; a
+    :returns: an ``IReactorTime`` that keeps monotonic time, the same one for all who ask; a
         :class:`~twisted.internet.task.Clock`, or what has no threads, as it is.
     """
     if isinstance(reactor, Clock) or not IReactorFromThreads.providedBy(reactor):
         return reactor
-    return SteadyClock(reactor)
+    clock = _clocks.get(id(reactor))
+    if clock is None:
+        clock = _clocks[id(reactor)] = SteadyClock(reactor)
+    return clock
 
 
 @implementer(IDelayedCall)
@@ -100,7 +106,7 @@ class SteadyClock:
         self._heap: list[tuple[float, int, SteadyCall]] = []
         self._wake: Any = None
         self._wake_at = 0.0
-        self._pulse: threading.Event | None = None
+        self._pulse: _Pulse | None = None
 
     def callLater(
         self, delay: float, callable: Callable[..., object], *args: Any, **kwargs: Any
@@ -126,7 +132,7 @@ class SteadyClock:
             self._heap = [entry for entry in self._heap if self._lives(entry)]
             heapq.heapify(self._heap)
         if not self._heap:
-            self._stop()
+            self._unwake()
 
     @staticmethod
     def _lives(entry: tuple[float, int, SteadyCall]) -> bool:
@@ -140,14 +146,17 @@ class SteadyClock:
         if self._wake is None or not self._wake.active() or due < self._wake_at:
             self._unwake()
             self._wake_at = due
-            self._wake = self._reactor.callLater(max(0.0, due - self.seconds()), self._run)
-        if self._pulse is None:
-            self._pulse = threading.Event()
-            threading.Thread(target=self._beat, args=(self._pulse,), daemon=True).start()
+            wait = min(max(0.0, due - self.seconds()), FARTHEST)
+            self._wake = self._reactor.callLater(wait, self._run)
+        pulse = self._pulse
+        if pulse is None or not pulse.is_alive():  # a process that was forked has no other threads
+            self._pulse = pulse = _Pulse(self._reactor, self._beat)
+            pulse.start()
 
-    def _beat(self, stop: threading.Event) -> None:
-        while not stop.wait(PULSE):
-            self._reactor.callFromThread(self._run)
+    def _beat(self) -> None:
+        self._run()
+        if not self._heap:
+            self._stop()
 
     def _run(self) -> None:
         now = self.seconds()
@@ -158,7 +167,7 @@ class SteadyClock:
                 assert run is not None
                 try:
                     run()
-                except Exception:  # as in the reactor: it is nobody else's concern
+                except BaseException:  # as in the reactor: it is nobody else's concern
                     _log.failure("A delayed call raised")
         if self._wake_at <= now:
             self._unwake()  # late by as much as the wall clock was set back, or done
@@ -172,5 +181,87 @@ class SteadyClock:
     def _stop(self) -> None:
         self._unwake()
         if self._pulse is not None:
-            self._pulse.set()
+            self._pulse.stop()
             self._pulse = None
+
+
+class _Pulse(threading.Thread):
+    """
+    Wakes a reactor twice a second.
+
+    It is not ended as soon as nobody waits, but at its next beat: who waits again before that, as
+    one request after the other does, needs no other thread.
+    """
+
+    def __init__(self, reactor: Any, beat: Callable[[], object]) -> None:
+        super().__init__(name="txresumable pulse", daemon=True)
+        self._reactor = reactor
+        self._beat = beat
+        self._stopped = threading.Event()
+        self._heard = True
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def run(self) -> None:
+        while not self._stopped.wait(PULSE):
+            if self._heard:  # a reactor that does not run is not asked again and again
+                self._heard = False
+                self._reactor.callFromThread(self._deliver)
+
+    def _deliver(self) -> None:
+        self._heard = True
+        if not self._stopped.is_set():
+            self._beat()
+
+
+class Ticker:
+    """
+    Calls something at intervals, for as long as it asks for it.
+
+    An exception is logged and ends nothing: what watches over others goes on watching.
+    """
+
+    def __init__(self, clock: Any, interval: float, tick: Callable[[], bool]) -> None:
+        """
+        :param clock: an ``IReactorTime``.
+        :param interval: seconds.
+        :param tick: what to call; it says whether to go on.
+        """
+        self._clock = clock
+        self._interval = interval
+        self._tick = tick
+        self._next: Any = None
+        self._running = False
+
+    def start(self) -> None:
+        """Call it one interval from now, and on; does nothing while it runs."""
+        if not self._running:
+            self._running = True
+            self._wait()
+
+    def stop(self) -> None:
+        """Call it no more; does nothing if it does not run."""
+        self._running = False
+        waiting, self._next = self._next, None
+        if waiting is not None and waiting.active():
+            waiting.cancel()
+
+    def _wait(self) -> None:
+        self._next = self._clock.callLater(self._interval, self._run)
+
+    def _run(self) -> None:
+        self._next = None
+        try:
+            again = self._tick()
+        except BaseException:  # as the reactor does
+            _log.failure("What is called at intervals raised")
+            again = True
+        if not again:
+            self._running = False
+        elif self._running and self._next is None:
+            self._wait()
+
+
+_clocks: WeakValueDictionary[int, SteadyClock] = WeakValueDictionary()
+"""By the number of their reactor, which each of them keeps alive."""

@@ -1,0 +1,197 @@
+"""What a request leaves behind for the next one over the same connection."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from twisted.internet.ssl import Certificate, trustRootFromCertificates
+
+from tests.authority import Authority
+from txresumable import RetriesExhausted
+from txresumable.errors import ChunkRejected, ConnectionBroken, StallTimeout
+
+from .case import FaultCase, certified
+from .narrow import NarrowNetwork
+from .server import Peer, reply
+
+BUSY = reply(503)
+
+
+class ReuseTests(FaultCase):
+    """A response belongs to its request; a request begins afresh."""
+
+    scheme = "http"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.options: dict[str, Any] = {}
+        self.security: dict[str, Any] = {}
+
+    def begin(self, script: Any, **options: Any) -> Any:
+        """A server of this script, and an uploader that sends a chunk after the other."""
+        self.server = self.serve(script, **self.security)
+        options = {"simultaneous_uploads": 1, "chunk_size": 5000, "max_chunk_retries": 0, **options}
+        url = self.server.url.replace("127.0.0.1", "localhost")
+        return self.uploader(url, **self.options, **options)
+
+    async def refused(self, uploader: Any) -> None:
+        """An upload of three chunks, of which the third is refused and nothing else."""
+        stored: list[int] = []
+        uploader.chunk_completed.register(lambda file, chunk: stored.append(chunk.number))
+        error = await self.failure(
+            uploader.add_file(b"x" * 15_000, file_name="a"), RetriesExhausted
+        )
+        self.assertIn("chunk 3 failed", str(error))
+        self.assertEqual(stored, [1, 2])
+        self.assertIsInstance(error.last, ChunkRejected)
+
+    async def test_more_in_the_same_segment(self) -> None:
+        """A response too many, that came together with the first, is not that of the next."""
+
+        def script(peer: Peer) -> None:
+            while True:
+                request = peer.request()
+                answer = BUSY if request.number == 3 else reply(200)
+                if request.number == 1:
+                    peer.send_at_once(answer, reply(200))
+                else:
+                    peer.send(answer)
+
+        await self.refused(self.begin(script))
+        self.assertEqual(self.server.connections, 2)
+
+    async def test_more_while_a_callback_works(self) -> None:
+        """A response too many, that came before the next request, is not that of it."""
+
+        def script(peer: Peer) -> None:
+            while True:
+                request = peer.request()
+                if request.number == 1:
+                    peer.send(reply(200))
+                    peer.wait()
+                    peer.send(reply(200))
+                else:
+                    peer.send(BUSY if request.number == 3 else reply(200))
+
+        uploader = self.begin(script)
+
+        def works(file: Any, chunk: Any) -> None:
+            if chunk.number == 1:
+                self.server.gate.set()
+                time.sleep(0.05)  # the reactor does not run meanwhile: that is the fault
+
+        uploader.chunk_completed.register(works)
+        await self.refused(uploader)
+        self.assertEqual(self.server.connections, 2)
+
+    async def test_closed_while_a_callback_works(self) -> None:
+        """A connection that was closed before the next request is replaced, and nothing counted."""
+
+        def script(peer: Peer) -> None:
+            peer.serve()
+            if peer.number == 0:
+                peer.wait()
+                return
+            peer.serve_all()
+
+        uploader = self.begin(script)
+
+        def works(file: Any, chunk: Any) -> None:
+            self.server.gate.set()
+            time.sleep(0.05)
+
+        uploader.chunk_completed.register(works)
+        await uploader.add_file(b"x" * 15_000, file_name="a")
+        self.assertEqual(self.server.content("a"), b"x" * 15_000)
+
+    async def test_closed_without_a_response(self) -> None:
+        """A kept connection that closes long after the request came has failed it."""
+
+        def script(peer: Peer) -> None:
+            peer.serve()
+            peer.request()
+            time.sleep(1.1)
+
+        error = await self.failure(
+            self.begin(script).add_file(b"x" * 15_000, file_name="a"), RetriesExhausted
+        )
+        self.assertIsInstance(error.last, ConnectionBroken)
+        self.assertEqual(len(self.server.requests), 2)
+
+    async def test_siblings_that_are_lost(self) -> None:
+        """When a server ends all that it kept, the next upload goes out over a new connection."""
+
+        def script(peer: Peer) -> None:
+            peer.serve()
+            if peer.number < 3:
+                peer.wait()
+                return
+            peer.serve_all()
+
+        uploader = self.begin(script, simultaneous_uploads=3)
+        await uploader.add_file(b"x" * 15_000, file_name="first")
+        self.server.gate.set()
+        await uploader.add_file(b"x" * 5000, file_name="second")
+        self.assertEqual(self.server.content("second"), b"x" * 5000)
+
+    async def test_watched_after_a_loss(self) -> None:
+        """A kept connection that the server ends does not leave the others unwatched."""
+
+        def script(peer: Peer) -> None:
+            while True:
+                request = peer.head()
+                if request.name == "mute":
+                    peer.ignore()
+                peer.serve(request)
+                time.sleep(0.1)
+                return
+
+        uploader = self.begin(script, simultaneous_uploads=2, stall_timeout=0.5)
+        mute = uploader.add_file(b"x", file_name="mute")
+        await uploader.add_file(b"x", file_name="other")
+        error = await self.failure(mute, RetriesExhausted)
+        self.assertIsInstance(error.last, StallTimeout)
+
+    async def test_sizes_in_turn(self) -> None:
+        """Chunks of all sizes arrive one after the other over one connection, at once."""
+        for rate in (None, 20e6):
+            uploader = self.begin(Peer.serve_all, chunk_size=1 << 20, max_rate=rate)
+            for size in (110_000, 900_000, 1000, 140_000, 120_000, 1_000_000, 1):
+                name = f"{size}"
+                await uploader.add_file(b"x" * size, file_name=name)
+                self.assertEqual(len(self.server.content(name)), size)
+            self.assertEqual(self.server.connections, 1)
+
+    async def test_early_success(self) -> None:
+        """A 200 that comes before the body of a request was sent is a failed attempt."""
+
+        def script(peer: Peer) -> None:
+            peer.head()
+            peer.send(reply(200))
+            peer.ignore()
+
+        uploader = self.begin(script, chunk_size=64 << 20)
+        error = await self.failure(
+            uploader.add_file(bytes(8 << 20), file_name="a"), RetriesExhausted
+        )
+        self.assertIn("before the whole request", str(error.last))
+
+
+class SecureReuseTests(ReuseTests):
+    """The same over TLS, whose records are of no concern to the kernel."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        authority = Authority("reuse")
+        self.security = {"context": certified(authority)}
+        root = trustRootFromCertificates([Certificate.loadPEM(authority.certificate)])
+        self.options = {"trust_root": root}
+
+
+class NarrowReuseTests(NarrowNetwork, ReuseTests):
+    """The same with small segments and buffers."""
+
+
+class NarrowSecureReuseTests(NarrowNetwork, SecureReuseTests):
+    """The same over TLS."""
