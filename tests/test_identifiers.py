@@ -21,21 +21,28 @@ from txresumable.identifiers import (
 
 
 def a_file(
-    path: str = "a.bin", *, size: int = 10, mtime: int = 1, sample: bytes = b"s", chunk: int = 5
+    path: str = "a.bin",
+    *,
+    size: int = 10,
+    mtime: int = 1,
+    sample: bytes = b"s",
+    chunk: int = 5,
+    ctime: int | None = 3,
+    force: bool = False,
 ) -> ResumableFile:
     file = ResumableFile(None, None, path.rpartition("/")[2], path, "", chunk, 1)  # type: ignore[arg-type]
-    file.fingerprint = Fingerprint(size, mtime, sample)
-    file._lay_out(size)
+    file.fingerprint = Fingerprint(size, mtime, sample, ctime)
+    file._lay_out(size, force)
     return file
 
 
 class SafeTests(SynchronousTestCase):
     def test_is_the_same_again(self) -> None:
         """A restarted process finds its chunks: this very text, in any process."""
-        self.assertEqual(safe(a_file()), "10-abin-53c4bf7819b88b1a5e8c15088a7ec772")
+        self.assertEqual(safe(a_file()), "10-abin-cc19a63db3906460f8b26d12dd1b36d4")
 
     def test_differs_with_all_that_matters(self) -> None:
-        """Path, size, time, chunk size and content each make another identifier."""
+        """Path, size, times, how it is cut and content each make another identifier."""
         others = [
             a_file("b.bin"),
             a_file("d/a.bin"),
@@ -43,8 +50,11 @@ class SafeTests(SynchronousTestCase):
             a_file(mtime=2),
             a_file(sample=b"t"),
             a_file(chunk=6),
+            a_file(ctime=4),
+            a_file(ctime=None),
+            a_file(force=True),
         ]
-        self.assertEqual(len({safe(file) for file in [a_file(), *others]}), 7)
+        self.assertEqual(len({safe(file) for file in [a_file(), *others]}), 10)
 
     def test_does_not_collide_as_the_original(self) -> None:
         """Names that clean to the same text, or to none, are still told apart."""
@@ -64,18 +74,30 @@ class SafeTests(SynchronousTestCase):
 
 
 class ContentTests(SynchronousTestCase):
-    def test_is_the_same_again(self) -> None:
-        """From the digest of the content and the chunk size: this very text, in any process."""
+    """From the content, and how it is cut, alone."""
 
+    def identifier(self, file: ResumableFile) -> str:
         class Owner:
             def digest(self, file: ResumableFile) -> Deferred[str]:
                 return succeed("0123456789abcdef" * 4)
 
-        file = a_file("d/some file")
         file._owner = Owner()  # type: ignore[assignment]
+        return self.successResultOf(content(file))
+
+    def test_is_the_same_again(self) -> None:
+        """From the digest of the content and the chunk size: this very text, in any process."""
         named = hashlib.sha256(b"0123456789abcdef" * 4 + b":5").hexdigest()
-        identifier = self.successResultOf(content(file))
-        self.assertEqual(identifier, "10-somefile-" + named[:32])
+        self.assertEqual(self.identifier(a_file("d/some file")), "10-" + named[:32])
+
+    def test_nothing_else_matters(self) -> None:
+        """Neither name, nor times."""
+        others = [a_file("b.bin"), a_file(mtime=7), a_file(ctime=8)]
+        self.assertEqual(len({self.identifier(file) for file in [a_file(), *others]}), 1)
+
+    def test_differs_with_what_moves_chunks(self) -> None:
+        """Chunks of one identifier have the same bounds."""
+        others = [a_file(chunk=6), a_file(force=True)]
+        self.assertEqual(len({self.identifier(file) for file in [a_file(), *others]}), 3)
 
 
 class ResumableJsTests(SynchronousTestCase):

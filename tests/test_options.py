@@ -61,6 +61,7 @@ class OptionsTests(SynchronousTestCase):
                 "prioritize_first_and_last_chunk": False,
                 "test_chunks": True,
                 "generate_unique_identifier": safe,
+                "source_check": "strict",
                 "min_file_size": 1,
                 "file_type": (),
                 "max_chunk_retries": 100,

@@ -34,28 +34,37 @@ class Fingerprint(NamedTuple):
     :ivar mtime_ns: when it was last written, in nanoseconds since the epoch; :data:`None` for
         what has no such time, whose sample is then its whole content.
     :ivar sample: SHA-256 over samples of the content.
+    :ivar ctime_ns: when anything about it last changed, if that is known and counts: nobody can
+        put that time back, as some do with the other one.
     """
 
     size: int
     mtime_ns: int | None
     sample: bytes
+    ctime_ns: int | None = None
 
 
 UNSEEN = Fingerprint(0, None, b"")
 """That of what nobody has looked at."""
 
 
-def fingerprint(size: int, mtime_ns: int | None, read: Callable[[int, int], bytes]) -> Fingerprint:
+def fingerprint(
+    size: int,
+    mtime_ns: int | None,
+    read: Callable[[int, int], bytes],
+    ctime_ns: int | None = None,
+) -> Fingerprint:
     """
     Look at a file.  Blocks: not for the reactor thread.
 
     :param size: bytes.
     :param mtime_ns: when it was last written, if that is known.
     :param read: from an offset and a size to exactly those bytes.
+    :param ctime_ns: when anything about it last changed, if that is known.
     """
     if size <= SAMPLE * SAMPLES:
         digest = hashlib.sha256(read(0, size) if size else b"")
-        return Fingerprint(size, mtime_ns, digest.digest())
+        return Fingerprint(size, mtime_ns, digest.digest(), ctime_ns)
     digest = hashlib.sha256()
     if mtime_ns is None:
         for start in range(0, size, 65536):
@@ -63,20 +72,21 @@ def fingerprint(size: int, mtime_ns: int | None, read: Callable[[int, int], byte
     else:
         for part in range(SAMPLES):
             digest.update(read((size - SAMPLE) * part // (SAMPLES - 1), SAMPLE))
-    return Fingerprint(size, mtime_ns, digest.digest())
+    return Fingerprint(size, mtime_ns, digest.digest(), ctime_ns)
 
 
 def safe(file: ResumableFile) -> str:
     """
     The default: size, a short cleaned name, and 128 bits of SHA-256 over relative path, size,
-    time of writing, chunk size and samples of the content.
+    times of the last write and of the last change of any kind, how it is cut into chunks
+    (``chunk_size`` and ``force_chunk_size``), and samples of the content.
 
     :returns: at most 128 characters of ``[0-9A-Za-z_-]``; the same in every process as long as
-        the file is not written to.
+        the file is not written to, nor its name, links, owner or mode changed.
     """
     look = file.fingerprint
     path = file.relative_path.encode("utf-8", "surrogatepass")
-    facts = f"{look.size} {look.mtime_ns} {file.chunk_size} ".encode()
+    facts = f"{look.size} {look.mtime_ns} {look.ctime_ns} {_cut(file)} ".encode()
     digest = hashlib.sha256(facts + look.sample + path)
     return f"{look.size}-{_short(file.file_name)}-{digest.hexdigest()[:32]}"
 
@@ -95,18 +105,24 @@ def resumable_js(file: ResumableFile) -> str:
 
 def content(file: ResumableFile) -> Deferred[str]:
     """
-    From the whole content: the same file has the same identifier wherever it lies and whenever
-    it was written.  Costs one more reading of the file, off the reactor thread.
+    From the whole content alone: the same bytes have the same identifier whatever they are
+    called, wherever they lie and whenever they were written, as long as they are cut into chunks
+    in the same way.  Costs one more reading of the file, off the reactor thread.
 
-    :returns: a Deferred that fires with size, a short cleaned name and 128 bits of SHA-256 over
-        content and chunk size; it fails as reading fails.
+    :returns: a Deferred that fires with size and 128 bits of SHA-256 over content, ``chunk_size``
+        and ``force_chunk_size``; it fails as reading fails.
     """
 
     def named(hexadecimal: str) -> str:
-        whole = hashlib.sha256(f"{hexadecimal}:{file.chunk_size}".encode()).hexdigest()
-        return f"{file.size}-{_short(file.file_name)}-{whole[:32]}"
+        whole = hashlib.sha256(f"{hexadecimal}:{_cut(file)}".encode()).hexdigest()
+        return f"{file.size}-{whole[:32]}"
 
     return file.content_digest().addCallback(named)
+
+
+def _cut(file: ResumableFile) -> str:
+    """What the bounds of a file's chunks follow from, beside its size."""
+    return f"{file.chunk_size}{' forced' * file.force_chunk_size}"
 
 
 def _short(name: str) -> str:

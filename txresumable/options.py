@@ -19,6 +19,7 @@ from ._protocol.dialect import DIALECTS, Dialect, ParameterNames
 from ._protocol.encoding import joinable, js_string
 from ._protocol.request import RequestEncoder
 from ._protocol.url import without_query
+from ._source.identity import CHECKS
 from .errors import InvalidOption
 from .identifiers import safe
 from .retry import RetryPolicy, fixed_interval, full_jitter
@@ -262,6 +263,8 @@ class Options:
     preprocess: Hook | None = field(default=None, validator=_hook)
     preprocess_file: Hook | None = field(default=None, validator=_hook)
     generate_unique_identifier: Identify = field(default=safe, validator=_hook)
+
+    source_check: str = field(default="strict", validator=_one_of(*CHECKS))
 
     # Which files
     max_files: int | None = field(default=None, validator=_whole(1, none=True))

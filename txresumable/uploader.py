@@ -32,8 +32,9 @@ from ._policy.slots import Slots
 from ._runtime.clock import steady
 from ._runtime.threads import run_in_thread
 from ._source.directory import Found, Unreadable, walk
+from ._source.factory import make_source
 from ._source.mediatype import type_of
-from ._source.source import PathSource, make_source
+from ._source.source import PathSource
 from .errors import ChecksumMismatch, FileRejected, InvalidOption, ResumableError
 from .events import Events
 from .options import Options
@@ -234,7 +235,7 @@ class Resumable(Events):
         if isinstance(source, Unreadable):
             name: str = file_name or source.path
         else:
-            source, name = make_source(source, file_name)
+            source, name = make_source(source, file_name, self.options.source_check)
         if type is None:
             type = type_of(name)
         self._order += 1
@@ -532,7 +533,7 @@ class Resumable(Events):
         self._enqueue(file)
 
     def digest(self, file: ResumableFile) -> Deferred[str]:
-        return self._opener.digest_closed(file._source, file.size)
+        return self._opener.digest(file._source, 0, file.size)
 
     def file_ended(self, file: ResumableFile) -> None:
         self._unfinished -= 1

@@ -340,6 +340,8 @@ _TEXTS = {
     "preprocess_file": "Called with each file before its first chunk.",
     "generate_unique_identifier": "What the server knows a file by: safe, resumable_js (to go on "
     "with what a browser began), content, or a function of the file.",
+    "source_check": "What tells that a file changed: strict, mtime (its size and time of "
+    "writing), or size, for file systems without constant file numbers and times.",
     "max_files": "How many files are let in.",
     "min_file_size": "The smallest file that is let in; 0 lets empty ones in.",
     "max_file_size": "The largest file that is let in.",
@@ -369,6 +371,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "method": {"metavar": "NAME"},
     "chunk_format": {"metavar": "NAME"},
     "checksum": {"metavar": "NAME", "read": _word},
+    "source_check": {"metavar": "NAME"},
     "test_method": {"metavar": "METHOD"},
     "upload_method": {"metavar": "METHOD"},
     "file_type": {"many": True},

@@ -151,6 +151,11 @@ class ResumableFile:
         return Chunks(self)
 
     @property
+    def force_chunk_size(self) -> bool:
+        """Whether no chunk is longer than ``chunk_size``."""
+        return bool(self._force)
+
+    @property
     def completed(self) -> Signal:
         """Fires without arguments when every chunk is on the server."""
         return self._signal("completed")

@@ -5,7 +5,6 @@ Opening files off the reactor thread, several at a time, and never all at once.
 from __future__ import annotations
 
 import errno
-import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -88,27 +87,19 @@ class Opener:
 
     def digest(self, source: Source, start: int, end: int) -> Deferred[str]:
         """
-        The SHA-256 of some bytes of an open source.
+        The SHA-256 of some bytes of a source, whether it is open or not.
 
         :returns: a Deferred that fires with it as hexadecimal and fails as reading failed.
         """
-        return run_in_thread(self._reactor, _digest, source, start, end)
+        return run_in_thread(self._reactor, source.digest, start, end)
 
     def look(self, sources: Iterable[Source]) -> Deferred[list[Any]]:
         """
-        Open, look at, and close again each source.
+        Look at each source, whether it is open or not.
 
         :returns: a Deferred that fires with a fingerprint or a Failure for each.
         """
         return run_in_thread(self._reactor, _all, [source.look for source in sources])
-
-    def digest_closed(self, source: Source, size: int) -> Deferred[str]:
-        """
-        The SHA-256 of a whole source, which is opened for it if it is not open.
-
-        :returns: a Deferred that fires with it as hexadecimal and fails as reading failed.
-        """
-        return run_in_thread(self._reactor, _digest_closed, source, size)
 
 
 def _all(works: list[Callable[[], _T]]) -> list[_T | Failure]:
@@ -119,23 +110,6 @@ def _all(works: list[Callable[[], _T]]) -> list[_T | Failure]:
         except Exception:
             results.append(Failure())
     return results
-
-
-def _digest(source: Source, start: int, end: int) -> str:
-    digest = hashlib.sha256()
-    for at in range(start, end, 1 << 20):
-        digest.update(source.read(at, min(1 << 20, end - at)))
-    return digest.hexdigest()
-
-
-def _digest_closed(source: Source, size: int) -> str:
-    if source.is_open:
-        return _digest(source, 0, size)
-    source.open()
-    try:
-        return _digest(source, 0, size)
-    finally:
-        source.close()
 
 
 def out_of_descriptors(error: BaseException | None) -> bool:

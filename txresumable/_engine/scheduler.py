@@ -213,7 +213,12 @@ class Dispatcher:
         if self._outage.answered():
             _log.info("The server answers again")
         if result.verdict is STORED:
-            self._stored(file, offset, result)
+            try:
+                file._source.check()
+            except Exception as error:  # it changed after it was read, or before it was found there
+                self._principal._fail(file, error)
+            else:
+                self._stored(file, offset, result)
         elif result.verdict is RETRY:
             assert result.error is not None
             file._hear(offset, answer.text)

@@ -1,0 +1,599 @@
+"""
+Tests for what bytes are read from.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import tarfile
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.uploader_rig import UploaderTestCase
+from txresumable._source import identity
+from txresumable._source.descriptor import NO_DESCRIPTOR, Descriptor
+from txresumable._source.factory import make_source
+from txresumable._source.fileobject import FileObjectSource
+from txresumable._source.source import OpenFileSource, PathSource, Source
+from txresumable.errors import SourceChanged
+
+CONTENT = b"".join(b"%09d\n" % number for number in range(20_000))
+
+
+class SourceTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.path = self.mktemp()
+        self.write()
+
+    def write(self) -> None:
+        """Write a new file, or over the old one."""
+        with open(self.path, "wb") as file:
+            file.write(CONTENT)
+
+    def opened(self, path: str | None = None) -> int:
+        """How many descriptors of a file are open."""
+        path = os.path.realpath(path or self.path)
+        links = (f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd"))
+        return sum(os.path.realpath(link) == path for link in links)
+
+    def source(self, what: Any, check: str = "strict") -> Source:
+        return make_source(what, "name", check)[0]
+
+    def rewrite(self, content: bytes, at: int = 0, times: bool = True) -> None:
+        """Write to the file, and put its time of writing back, if not told otherwise."""
+        before = os.stat(self.path)
+        with open(self.path, "r+b") as file:
+            file.seek(at)
+            file.write(content)
+        if times:
+            os.utime(self.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+class DescriptorTests(SourceTestCase):
+    """One owner, any number of readers."""
+
+    def test_last_reader_closes(self) -> None:
+        """Closed by its owner, it stays open for those who hold it, and opens to nobody new."""
+        descriptor = Descriptor(os.open(self.path, os.O_RDONLY))
+        self.assertTrue(descriptor.hold())
+        with descriptor as fd:
+            descriptor.close()
+            descriptor.close()
+            self.assertEqual(os.pread(fd, 10, 0), CONTENT[:10])
+            self.assertFalse(descriptor.hold())
+        self.assertEqual(self.opened(), 1)
+        descriptor.release()
+        self.assertEqual(self.opened(), 0)
+        self.assertRaises(OSError, descriptor.__enter__)
+
+    def test_closed_once(self) -> None:
+        """A number that belongs to somebody else by then is not closed."""
+        descriptor = Descriptor(os.open(self.path, os.O_RDONLY))
+        descriptor.close()
+        other = os.open(self.path, os.O_RDONLY)
+        self.addCleanup(os.close, other)
+        self.assertEqual(other, descriptor.fd)
+        descriptor.close()
+        self.assertEqual(self.opened(), 1)
+
+    def test_none(self) -> None:
+        """What is not open cannot be held, and is closed as often as one likes."""
+        NO_DESCRIPTOR.close()
+        self.assertFalse(NO_DESCRIPTOR.hold())
+
+
+class PlainFileTests(SourceTestCase):
+    """Files by their path, and open ones."""
+
+    def sources(self) -> list[Source]:
+        file = io.BufferedReader(io.FileIO(self.path))
+        self.addCleanup(file.close)
+        sources = [self.source(self.path), self.source(file)]
+        self.assertEqual([type(each) for each in sources], [PathSource, OpenFileSource])
+        return sources
+
+    def test_digest_leaves_it_as_it_is(self) -> None:
+        """A digest neither opens what is closed nor closes what is open."""
+        for source in self.sources():
+            source.look()
+            before = self.opened()
+            self.assertEqual(source.digest(0, 100), hashlib.sha256(CONTENT[:100]).hexdigest())
+            self.assertEqual((source.is_open, self.opened()), (False, before))
+            source.open()
+            self.assertEqual(source.digest(5, 9), hashlib.sha256(CONTENT[5:9]).hexdigest())
+            self.assertEqual((source.is_open, self.opened()), (True, before + 1))
+            source.check()
+            source.close()
+
+    def test_closed_under_a_digest(self) -> None:
+        """A digest that is under way when the source is closed comes to its end."""
+        for source in self.sources():
+            source.look()
+            before = self.opened()
+            source.open()
+            pread = os.pread
+
+            def read(fd: int, size: int, at: int, source: Source = source) -> bytes:
+                source.close()
+                return pread(fd, size, at)  # noqa: B023
+
+            self.patch(os, "pread", read)
+            digest = source.digest(0, len(CONTENT))
+            self.patch(os, "pread", pread)
+            self.assertEqual(digest, hashlib.sha256(CONTENT).hexdigest())
+            self.assertEqual((source.is_open, self.opened()), (False, before))
+
+    def test_changed_under_a_digest(self) -> None:
+        """There is no digest of two contents."""
+        for source in self.sources():
+            source.look()
+            self.rewrite(b"x", 7)
+            self.assertRaises(SourceChanged, source.digest, 0, 100)
+
+    def test_opened_twice(self) -> None:
+        """What two have opened is open once, and closed with the first close()."""
+        for source in self.sources():
+            source.look()
+            before = self.opened()
+            source.open()
+            source.open()
+            self.assertEqual(self.opened(), before + 1)
+            source.close()
+            source.close()
+            self.assertEqual(self.opened(), before)
+
+    def test_looked_at_while_open(self) -> None:
+        """Looking at a source does not close it."""
+        for source in self.sources():
+            source.open()
+            source.look()
+            self.assertTrue(source.is_open)
+            self.assertEqual(source.read(0, 4), CONTENT[:4])
+            source.close()
+
+    def test_file_object_may_be_closed(self) -> None:
+        """What is uploaded of an open file does not end when its owner closes it."""
+        with open(self.path, "rb") as file:
+            source = self.source(file)
+            source.look()
+            source.open()
+        self.assertEqual(source.read(0, len(CONTENT)), CONTENT)
+        source.check()
+        source.close()
+        self.assertRaises(ValueError, source.open)
+
+    def test_position_stays(self) -> None:
+        """An open file's position is neither used nor moved."""
+        with open(self.path, "rb") as file:
+            file.seek(77)
+            source = self.source(file)
+            source.look()
+            source.open()
+            self.assertEqual((source.read(3, 4), file.tell()), (CONTENT[3:7], 77))
+            source.close()
+
+    def test_written_and_not_yet_flushed(self) -> None:
+        """What an open file still has in its buffer is part of it."""
+        with open(self.path, "r+b") as file:
+            file.write(b"new")
+            source = self.source(file)
+            source.look()
+            source.open()
+            self.assertEqual(source.read(0, 5), b"new" + CONTENT[3:5])
+            source.close()
+
+
+class CheckTests(SourceTestCase):
+    """What tells that a file has changed."""
+
+    def check(self, change: Callable[[], object], check: str = "strict") -> str:
+        """
+        Change a file that is open.
+
+        :returns: what is said about it, or nothing.
+        """
+        source = self.source(self.path, check)
+        source.look()
+        source.open()
+        source.check()
+        change()
+        try:
+            source.check()
+        except SourceChanged as error:
+            return str(error)
+        finally:
+            source.close()
+        source.open()
+        source.close()
+        return ""
+
+    def test_time_put_back(self) -> None:
+        """A write whose time was put back is noticed, unless that is not asked for."""
+        self.assertIn("written to", self.check(lambda: self.rewrite(b"2")))
+        self.assertEqual(self.check(lambda: self.rewrite(b"3"), "mtime"), "")
+
+    def test_every_change_counts(self) -> None:
+        """Whatever sets the time of the last change ends an upload, if it is strict."""
+        for change in (
+            lambda: os.chmod(self.path, 0o640),
+            lambda: os.utime(self.path, ns=(1, os.stat(self.path).st_mtime_ns)),
+            lambda: os.link(self.path, self.mktemp()),
+        ):
+            self.assertIn("what is known of it changed", self.check(change))
+            self.write()
+            self.assertEqual(self.check(change, "mtime"), "")
+
+    def test_written_to(self) -> None:
+        """A write is noticed by its time, but for the size alone."""
+
+        def write() -> None:
+            self.rewrite(b"2", times=False)
+            os.utime(self.path, (5, 5))
+
+        os.utime(self.path, (1, 1))
+        self.assertIn("written to", self.check(write, "mtime"))
+        self.assertEqual(self.check(write, "size"), "")
+
+    def test_size(self) -> None:
+        """A change of the size is always noticed, and named."""
+        for check in identity.CHECKS:
+            with open(self.path, "ab") as file:
+                text = self.check(lambda: (file.write(b"!"), file.flush()), check)
+            self.assertRegex(text, r"it had \d+ bytes and has \d+$")
+
+    def test_deleted(self) -> None:
+        """A file that is gone, or another by now, is named so."""
+        for check in identity.CHECKS:
+            text = self.check(lambda: os.unlink(self.path), check)
+            self.assertTrue(text.endswith("it was deleted or replaced"), text)
+            self.write()
+
+    def test_replaced_while_closed(self) -> None:
+        """Another file in its place is not opened, unless nothing but its size counts."""
+        for at, check in enumerate(identity.CHECKS):
+            source = self.source(self.path, check)
+            source.look()
+            os.unlink(self.path)
+            self.write()
+            os.utime(self.path, (at, at))
+            if check != "size":
+                error = self.assertRaises(SourceChanged, source.open)
+                self.assertIn("it is not the file that was added", str(error))
+            else:
+                source.open()
+                source.check()
+                source.close()
+
+    def test_names_the_way_out(self) -> None:
+        """Where nothing but numbers and times changed, the error says what can be done."""
+        fstat, numbers = os.fstat, iter(range(10**6, 10**9))
+
+        def unstable(fd: int) -> os.stat_result:
+            now = fstat(fd)
+            extra = {"st_mtime_ns": now.st_mtime_ns, "st_ctime_ns": now.st_ctime_ns}
+            return os.stat_result((now[0], next(numbers), *now[2:]), extra)
+
+        self.patch(os, "fstat", unstable)
+        source = self.source(self.path)
+        error = self.assertRaises(SourceChanged, source.look)
+        self.assertIn('source_check="size"', str(error))
+        for check in ("mtime", "size"):
+            self.assertEqual(self.check(lambda: None, check), "")
+
+    def test_what_identifies_it(self) -> None:
+        """The facts of which an identifier is made are those that are compared."""
+        now = os.stat(self.path)
+        looks = {check: self.source(self.path, check).look() for check in identity.CHECKS}
+        times = {check: (look.mtime_ns, look.ctime_ns) for check, look in looks.items()}
+        mtime, ctime = now.st_mtime_ns, now.st_ctime_ns
+        expected = {"strict": (mtime, ctime), "mtime": (mtime, None), "size": (None, None)}
+        self.assertEqual(times, expected)
+        self.assertEqual(looks["size"].sample, hashlib.sha256(CONTENT).digest())
+
+    def test_what_changes_as_it_is_looked_at(self) -> None:
+        """What is written to between the look at its time and that at its content is refused."""
+        source = self.source(self.path)
+        pread = os.pread
+
+        def read(fd: int, size: int, at: int) -> bytes:
+            self.rewrite(b"2", 50)
+            return pread(fd, size, at)
+
+        self.patch(os, "pread", read)
+        self.assertRaises(SourceChanged, source.look)
+
+
+class SettledTests(SourceTestCase):
+    """Kernels count time in ticks."""
+
+    def settle(self, asleep: Callable[[float], None]) -> os.stat_result | None:
+        self.patch(identity.time, "sleep", asleep)
+        with open(self.path, "rb") as file:
+            return identity.settled(file.fileno(), os.fstat(file.fileno()))
+
+    def test_an_older_file(self) -> None:
+        """What was not written to just now needs no waiting."""
+        self.patch(identity, "_ticked", lambda: os.stat(self.path).st_ctime_ns + 1)
+        self.assertEqual(self.settle(self.fail), os.stat(self.path))
+
+    def test_a_new_file(self) -> None:
+        """What was written to within this tick is looked at in the next one."""
+        self.patch(identity, "_ticked", lambda: os.stat(self.path).st_ctime_ns)
+        slept: list[float] = []
+        self.assertEqual(self.settle(slept.append), os.stat(self.path))
+        self.assertEqual(len(slept), 1)
+
+    def test_written_to_meanwhile(self) -> None:
+        """What is written to in that time needs one tick more; if that never ends, it ends."""
+        self.patch(identity, "_ticked", lambda: 0)
+        left = [1]
+
+        def asleep(_: float) -> None:
+            if left.pop():
+                self.rewrite(b"x", times=False)
+                left.append(left[0] if left else 0)
+
+        settled = self.settle(asleep)
+        self.assertEqual(settled, os.stat(self.path))
+        self.assertIsNone(self.settle(lambda _: self.rewrite(b"x", times=False)))
+        error = self.assertRaises(SourceChanged, self.source(self.path).look)
+        self.assertIn("it is being written to", str(error))
+
+
+class MemoryTests(SourceTestCase):
+    """Bytes are those of the moment at which they were given."""
+
+    def test_rewritten(self) -> None:
+        """A file object in memory may be written to, cut and closed: nothing of it is sent."""
+        memory = io.BytesIO(CONTENT)
+        source = self.source(memory)
+        memory.write(b"other")
+        memory.truncate(100)
+        memory.close()
+        self.assertEqual(source.look().size, len(CONTENT))
+        self.assertEqual(source.read(0, len(CONTENT)), CONTENT)
+
+    def test_buffer_in_use(self) -> None:
+        """Nor is what is written to the buffer of a file object in memory."""
+        memory = io.BytesIO()
+        memory.write(CONTENT)
+        with memory.getbuffer() as buffer:
+            source = self.source(memory)
+            buffer[:5] = b"other"
+        self.assertEqual(source.read(0, len(CONTENT)), CONTENT)
+
+    def test_position_stays(self) -> None:
+        """A file object in memory stays as it is."""
+        memory = io.BytesIO(CONTENT)
+        memory.seek(9)
+        self.source(memory)
+        self.assertEqual((memory.tell(), memory.getvalue()), (9, CONTENT))
+
+    def test_array(self) -> None:
+        """Nor is what is written to an array afterwards."""
+        array = bytearray(CONTENT)
+        source = self.source(array)
+        array[:5] = b"other"
+        self.assertEqual(source.read(0, 10), CONTENT[:10])
+
+
+class Stream(io.RawIOBase):
+    """A file object of a user's, over bytes."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content, self.at = content, 0
+        self.seeks = self.more = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.at = offset + (len(self.content) if whence == os.SEEK_END else 0)
+        return self.at
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self.content[self.at : self.at + size + self.more]
+        self.at += len(piece)
+        return piece
+
+
+class FileObjectTests(SourceTestCase):
+    """File objects that have nothing but a position."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.packed = self.mktemp() + ".gz"
+        with gzip.open(self.packed, "wb") as file:
+            file.write(CONTENT)
+
+    def share(self, *files: Any) -> list[FileObjectSource]:
+        """Check that sources take turns, as seen when one of them is read in the midst of it."""
+        sources: list[Any] = [self.source(file) for file in files]
+        self.assertEqual({type(each) for each in sources}, {FileObjectSource})
+        self.assertEqual(len({each._turn for each in sources}), 1)
+        return sources
+
+    def test_two_uploads_of_one_object(self) -> None:
+        """Two that read from one file object in threads of their own get what they asked for."""
+        with gzip.open(self.packed) as file:
+            sources = self.share(file, file)
+            wrong: list[int] = []
+
+            def read(source: Source, step: int) -> None:
+                for start in range(0, len(CONTENT) - 2000, step):
+                    if source.read(start, 2000) != CONTENT[start : start + 2000]:
+                        wrong.append(start)
+
+            threads = [
+                threading.Thread(target=read, args=(source, 1000 + 300 * number))
+                for number, source in enumerate(sources)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(wrong, [])
+
+    def test_two_wrappers_of_one_file(self) -> None:
+        """So do two wrappers that read from one file, whatever they are."""
+        with open(self.packed, "rb") as raw:
+            self.share(gzip.GzipFile(fileobj=raw), gzip.GzipFile(fileobj=raw))
+            with bz2.BZ2File(raw) as second, lzma.LZMAFile(raw) as third:
+                self.share(gzip.GzipFile(fileobj=raw), second, third)
+            self.share(gzip.GzipFile(fileobj=raw), gzip.GzipFile(fileobj=raw.raw))
+            with open(os.dup(raw.fileno()), "rb") as other:  # which has the same position
+                self.share(gzip.GzipFile(fileobj=raw), gzip.GzipFile(fileobj=other))
+        memory = io.BytesIO(gzip.compress(CONTENT))
+        first, _ = self.share(gzip.GzipFile(fileobj=memory), gzip.GzipFile(fileobj=memory))
+        self.assertIsNot(first._turn, self.share(Stream(b"1"))[0]._turn)
+
+    def test_members_of_an_archive(self) -> None:
+        """So do two members of an archive."""
+        packed = self.mktemp()
+        with tarfile.open(packed, "w") as archive:
+            archive.add(self.path, "a")
+            archive.add(self.packed, "b")
+        with tarfile.open(packed) as archive:
+            sources = self.share(archive.extractfile("a"), archive.extractfile("b"))
+            self.assertEqual(sources[0].read(100, 50), CONTENT[100:150])
+        with zipfile.ZipFile(packed, "w") as zipped:
+            zipped.write(self.path, "a")
+            zipped.write(self.packed, "b")
+        with zipfile.ZipFile(packed) as zipped:
+            sources = self.share(zipped.open("a"), zipped.open("b"))
+            self.assertEqual(sources[0].read(100, 50), CONTENT[100:150])
+
+    def test_spooled(self) -> None:
+        """A file that is in memory until it is large stays one thing when it becomes large."""
+        with tempfile.SpooledTemporaryFile(max_size=1000) as file:
+            file.write(CONTENT[:900])
+            first = self.source(file)
+            self.assertEqual(first.look().size, 900)
+            file.seek(0)
+            file.write(CONTENT)
+            second = self.source(file)
+            self.assertIs(first._turn, second._turn)  # type: ignore[attr-defined]
+            self.assertEqual(second.read(5, 5), CONTENT[5:10])
+
+    def test_forked(self) -> None:
+        """A lock that somebody held as the process was forked is nobody's in the new one."""
+        with gzip.open(self.packed) as file:
+            (source,) = self.share(file)
+            with source._turn.lock:
+                child = os.fork()
+                if not child:
+                    free = self.source(file)._turn.lock.acquire(timeout=1)  # type: ignore[attr-defined]
+                    os._exit(0 if free else 1)
+                self.assertEqual(os.waitpid(child, 0), (child, 0))
+
+    def test_file_beneath(self) -> None:
+        """Where there is a plain file beneath, writes to that are noticed."""
+        with gzip.open(self.packed) as file:
+            (source,) = self.share(file)
+            source.look()
+            source.check()
+            with open(self.packed, "ab") as more:
+                more.write(b"more")
+            error = self.assertRaises(SourceChanged, source.check)
+        self.assertIn("beneath it", str(error))
+
+    def test_no_bounds_kept(self) -> None:
+        """What gives more than it is asked for, or has no such place, is not sent."""
+        stream = Stream(CONTENT)
+        (source,) = self.share(stream)
+        self.assertEqual(source.look().sample, hashlib.sha256(CONTENT).digest())
+        self.assertEqual(source.read(7, 9), CONTENT[7:16])
+        stream.more = 1
+        error = self.assertRaises(SourceChanged, source.read, 0, 10)
+        self.assertIn("more bytes than it is asked for", str(error))
+        stream.more = 0
+        stream.content = CONTENT[:50]
+        error = self.assertRaises(SourceChanged, source.read, 40, 20)
+        self.assertIn("it ends at byte 50", str(error))
+        self.patch(stream, "seek", lambda at: at - 1)
+        self.assertRaises(SourceChanged, source.read, 5, 5)
+
+    def test_reused_memory(self) -> None:
+        """A file object may give the same memory each time, and less than it was asked for."""
+        memory = bytearray(3)
+
+        class Reusing(Stream):
+            def read(self, size: int = -1) -> Any:
+                memory[:] = super().read(3)
+                return memory
+
+        (source,) = self.share(Reusing(CONTENT))
+        self.assertEqual(source.read(0, 9), CONTENT[:9])
+
+    def test_no_bytes(self) -> None:
+        """What does not read bytes is an error of its own kind."""
+        for wrong in ("text", 5):
+            stream = Stream(CONTENT)
+            self.patch(stream, "read", lambda size, wrong=wrong: wrong)
+            (source,) = self.share(stream)
+            self.assertRaises(TypeError, source.read, 0, 5)
+
+
+class UploadTests(UploaderTestCase):
+    """A change that is seen before a chunk counts as stored ends its upload."""
+
+    def rewrite(self, path: str) -> None:
+        before = os.stat(path)
+        with open(path, "r+b") as file:
+            file.write(b"2" * before.st_size)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    def test_between_two_chunks(self) -> None:
+        """After a write whose time was put back nothing more is sent."""
+        path = self.file(b"1" * 30)
+        upload = self.uploader(simultaneous_uploads=1, test_chunks=False).add_file(path)
+        self.client.answer(200)
+        self.rewrite(path)
+        self.client.answer(200)
+        self.failureResultOf(upload, SourceChanged)
+        self.assertEqual([request.content for request in self.client.sent], [b"1" * 10] * 2)
+
+    def test_after_the_last_chunk(self) -> None:
+        """The last chunk does not count when the file changed before it was confirmed."""
+        path = self.file(b"1" * 10)
+        upload = self.uploader(test_chunks=False).add_file(path)
+        self.rewrite(path)
+        self.client.answer(200)
+        self.failureResultOf(upload, SourceChanged)
+
+    def test_found_there(self) -> None:
+        """Nor do chunks that the server has: they may be of the file as it was."""
+        path = self.file(b"1" * 20)
+        upload = self.uploader(simultaneous_uploads=1).add_file(path)
+        self.client.answer(200)
+        self.rewrite(path)
+        self.client.answer(200)
+        self.failureResultOf(upload, SourceChanged)
+        self.assertEqual(upload.file.chunks_found, 1)
+
+    def test_between_two_runs(self) -> None:
+        """After a write whose time was put back another run finds none of the chunks."""
+        path = self.file(b"1" * 200_000)  # so long that samples may miss the write
+        first = self.uploader(self.receiver, chunk_size=50_000).add_file(path)
+        self.successResultOf(first)
+        before = os.stat(path)
+        with open(path, "r+b") as file:
+            file.seek(5000)
+            file.write(b"2")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        again = self.uploader(self.receiver, chunk_size=50_000).add_file(path)
+        self.successResultOf(again)
+        self.assertEqual(again.file.chunks_found, 0)
+        with open(path, "rb") as file:
+            stored = self.receiver.files[again.file.unique_identifier].content
+            self.assertEqual(stored, file.read())
