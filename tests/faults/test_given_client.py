@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from txresumable.errors import (
 )
 
 from .case import FaultCase, or_serve, reactor
+from .narrow import NarrowNetwork
 from .server import Peer, Request, reply
 
 MIB = 1024 * 1024
@@ -51,6 +53,50 @@ class GivenClientTests(FaultCase):
         uploader = self.uploader(server.url, client=self.client, chunk_size=10_000)
         await uploader.add_file(self.file(b"0123456789" * 10_000))
         self.assertEqual(server.content("upload.bin"), b"0123456789" * 10_000)
+
+    async def test_early_success(self) -> None:
+        """A 200 that comes before the chunk was sent is a failed attempt; its sending ends."""
+
+        def fault(peer: Peer, request: Request) -> None:
+            peer.send(reply(200))
+            peer.ignore()
+
+        error = await self.failed(fault, RetriesExhausted)
+        self.assertIsInstance(error.last, MalformedReply)
+        await self.server.when("left")
+
+    async def test_early_refusal(self) -> None:
+        """A refusal before the chunk was sent ends its sending, though the peer would read on."""
+        received: list[int] = []
+
+        def fault(peer: Peer, request: Request) -> None:
+            peer.send(reply(503))
+            try:
+                while True:
+                    received.append(len(peer.receive()))
+                    peer.tell("read")
+            finally:
+                peer.tell("ended")
+
+        error = await self.failed(fault, RetriesExhausted, max_chunk_retries=1)
+        self.assertIn("503", str(error.last))
+        await self.server.when("ended", 2)
+        self.assertLess(sum(received), 16 * MIB)
+
+    async def test_read_slowly(self) -> None:
+        """A peer that reads slowly what a kernel has taken is waited for."""
+
+        def fault(peer: Peer, request: Request) -> None:
+            left = request.length
+            while left:
+                left -= len(peer.receive(min(left, 1 << 15)))
+                time.sleep(0.01)
+            peer.send(reply(200))
+
+        server = self.serve(or_serve(fault), receive_buffer=1 << 14)
+        options: dict[str, Any] = {"client": self.client, "max_chunk_retries": 0}
+        uploader = self.uploader(server.url, stall_timeout=0.6, chunk_size=64 * MIB, **options)
+        await uploader.add_file(self.file(b"x" * 4 * MIB))
 
     async def test_cancelled(self) -> None:
         """Cancelling in mid-body closes file and connection; the neighbour is unharmed."""
@@ -129,6 +175,10 @@ class GivenClientTests(FaultCase):
         uploader = self.uploader("http://127.0.0.1:1/", client=Broken(), max_chunk_retries=2)
         error = await self.failure(uploader.add_file(self.file(b"x")), RetriesExhausted)
         self.assertIn("no such thing", str(error.last))
+
+
+class NarrowGivenClientTests(NarrowNetwork, GivenClientTests):
+    """The same with small segments and buffers."""
 
 
 def _answer(peer: Peer, request: Request, answer: bytes) -> None:

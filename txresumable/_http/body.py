@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from .._policy.limiter import RateLimiter
 from .._source.source import Source
+from ..errors import TransportError
 
 __all__ = ["PIECE", "ChunkBody"]
 
@@ -49,7 +50,6 @@ class ChunkBody:
         "_head",
         "_limiter",
         "_limiting",
-        "_moved",
         "_offers",
         "_pausing",
         "_progress",
@@ -100,7 +100,7 @@ class ChunkBody:
         self._reading: Deferred[Any] | None = None
         self._limiting: Deferred[Any] | None = None
         self._at = 0
-        self._offers = self._pausing = self._pumping = self._moved = False
+        self._offers = self._pausing = self._pumping = False
 
     def whole(self) -> bytes | None:
         """
@@ -139,7 +139,6 @@ class ChunkBody:
             self._fail(Failure())
         else:
             self._pump()
-        self._moved = False  # what goes at once is the beginning
         if self.failure is not None:
             return fail(self.failure)
         if self._at == self.length and self._reading is None:
@@ -167,10 +166,10 @@ class ChunkBody:
         """Whether it waits for its turn at the limiter: by our own will, not the peer's."""
         return self._reading is not None and self._reading is self._limiting
 
-    def take_moved(self) -> bool:
-        """Whether any byte was handed over since this was last asked."""
-        moved, self._moved = self._moved, False
-        return moved
+    @property
+    def position(self) -> int:
+        """How many bytes were handed over."""
+        return self._at
 
     def _pump(self) -> None:
         """Hand over pieces until the consumer has enough, the disk is slow, or all is sent."""
@@ -257,12 +256,14 @@ class ChunkBody:
 
     def _hand_over(self, piece: bytes | memoryview) -> None:
         data = b"".join(self._around(piece))
-        self._consumer.write(data)
+        try:
+            self._consumer.write(data)
+        except BaseException as error:  # of a client of the user's: it ends this attempt only
+            raise TransportError(f"{type(error).__name__}: {error}") from error
         self._advance(len(data))
 
     def _advance(self, taken: int) -> None:
         self._at += taken
-        self._moved = self._moved or taken > 0
         if self._progress is not None and self._consumer is not None:
             loaded = min(self._at - len(self._head), self._end - self._start)
             if loaded > 0:

@@ -4,9 +4,8 @@ One request out, one answer back: the only user of treq.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from http.cookiejar import Cookie, CookieJar
 from operator import attrgetter
 from typing import Any, NoReturn
@@ -15,27 +14,22 @@ from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import ConnectError, DNSLookupError
-from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone
-from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 
 from ..errors import (
     ChunkTimeout,
     ConnectFailed,
-    ConnectionBroken,
-    MalformedReply,
     ResumableError,
     StaleConnection,
-    StallTimeout,
     TransportError,
 )
 from ..version import __version__
 from .agent import KeepingAgent, ReadyHeaders, RequestURL, request_url
 from .body import ChunkBody
 from .cleartext import CredentialsGuard
-from .response import LIMIT, Reply
+from .foreign import ForeignExchange
+from .response import Reply
 from .tls import tls_error
 
 __all__ = ["Transport"]
@@ -176,7 +170,15 @@ class Transport:
     ) -> Deferred[Reply]:
         asking: Deferred[Any]
         if not self.own:
-            asking = _Exchange(self, method, url, headers, body).start()
+            exchange = ForeignExchange(self.client, self.clock, self.stall_timeout, body)
+            asking = exchange.start(
+                method,
+                url,
+                headers=headers.copy(),
+                allow_redirects=False,
+                unbuffered=True,
+                reactor=self.reactor,
+            )
             return asking.addErrback(self._unanswered, method, url, headers, body, again)
         try:
             asking = self.client.request(
@@ -189,7 +191,7 @@ class Transport:
                 unbuffered=True,
                 reactor=self.reactor,
             )
-        except Exception:
+        except BaseException:  # as a Deferred does
             asking = fail()
         return asking.addCallbacks(
             _original, self._unanswered, errbackArgs=(method, url, headers, body, again)
@@ -259,147 +261,6 @@ def _lines(headers: Mapping[str, str]) -> tuple[bytes, bool]:
 
 def _overdue(_: object, limit: float) -> NoReturn:
     raise ChunkTimeout(f"no answer within {limit:g} s (chunk_timeout)")
-
-
-class _Exchange:
-    """
-    One request by a client of the user's, which nobody but this watches over.
-    """
-
-    def __init__(
-        self,
-        transport: Transport,
-        method: str,
-        url: str,
-        headers: Headers,
-        body: ChunkBody | None,
-    ) -> None:
-        self._transport = transport
-        self._method = method
-        self._url = url
-        self._headers = headers
-        self._body = body
-        self._ended_by: Failure | None = None
-        self._collector: _Collector | None = None
-        self._watch: Any = None
-        self._moved = 0.0
-        self._request: Any = None
-        self._result: Deferred[Reply] = Deferred(self._cancel)
-
-    def start(self) -> Deferred[Reply]:
-        self._move()
-        self._look()
-        self._send()
-        return self._result
-
-    def _send(self) -> None:
-        transport = self._transport
-        try:
-            request = transport.client.request(
-                self._method,
-                self._url,
-                headers=self._headers.copy(),
-                data=self._body,
-                allow_redirects=False,
-                unbuffered=True,
-                reactor=transport.reactor,
-            )
-        except Exception:
-            self._failed(Failure())
-            return
-        self._request = request
-        request.addCallbacks(self._answered, self._failed)
-
-    def _answered(self, response: Any) -> None:
-        self._move()
-        coding = response.headers.getRawHeaders("content-encoding") or []
-        self._collector = collector = _Collector(partial(self._read, response))
-        response.deliverBody(collector)
-        if any(value.lower() not in ("", "identity") for value in coding):
-            error = MalformedReply(f"its body is encoded as {coding[0][:40]!r}")
-            self._end_by(Failure(error))
-
-    def _read(self, response: Any, body: bytes, ended: Failure | None) -> None:
-        if ended is None:
-            self._end(Reply((b"HTTP", 1, 1), int(response.code), b"", response.headers, body))
-        else:
-            self._end(Failure(ConnectionBroken("the connection ended within the answer")))
-
-    def _failed(self, failure: Failure) -> None:
-        self._end(self._ended_by or failure)
-
-    def _end(self, result: Reply | Failure) -> None:
-        if self._watch is not None and self._watch.active():
-            self._watch.cancel()
-        request, self._request = self._request, None
-        if not self._result.called:
-            self._result.callback(result)
-        if isinstance(result, Failure) and request is not None:
-            request.addErrback(lambda _: None)
-            request.cancel()
-
-    def _cancel(self, _: Deferred[Reply]) -> None:
-        self._end_by(Failure(CancelledError()))
-
-    def _end_by(self, failure: Failure) -> None:
-        """Stop what is under way, and only then say why."""
-        self._ended_by = failure
-        request, self._request = self._request, None
-        body = self._body
-        if request is not None:
-            request.addErrback(lambda _: None)
-            request.cancel()
-        if self._collector is not None:
-            self._collector.stop()
-        if body is not None:
-            body.stopProducing()
-        self._end(failure)
-
-    def _move(self) -> None:
-        self._moved = self._transport.clock.seconds()
-
-    def _look(self) -> None:
-        transport = self._transport
-        if self._body is not None and self._body.take_moved():
-            self._move()
-        if transport.clock.seconds() - self._moved >= transport.stall_timeout:
-            limit = transport.stall_timeout
-            self._end_by(Failure(StallTimeout(f"nothing moved for {limit:g} s")))
-        else:
-            tick = min(0.5, transport.stall_timeout / 4)
-            self._watch = transport.clock.callLater(tick, self._look)
-
-
-class _Collector(Protocol):
-    """Collects a body up to the limit."""
-
-    def __init__(self, done: Callable[[bytes, Failure | None], object]) -> None:
-        self._done: Callable[[bytes, Failure | None], object] | None = done
-        self._content = b""
-
-    def dataReceived(self, data: bytes) -> None:
-        content = self._content + data
-        self._content = content[:LIMIT]
-        if len(content) > LIMIT:
-            self._finish(None)
-            self.stop()
-
-    def connectionLost(self, reason: Failure = Failure(ResponseDone())) -> None:  # noqa: B008
-        self._finish(None if reason.check(ResponseDone, PotentialDataLoss) else reason)
-
-    def stop(self) -> None:
-        """Take no more, and tell nothing."""
-        self._done = None
-        stop = getattr(self.transport, "abortConnection", None) or getattr(
-            self.transport, "stopProducing", None
-        )
-        if stop is not None:
-            stop()
-
-    def _finish(self, ended: Failure | None) -> None:
-        done, self._done = self._done, None
-        if done is not None:
-            done(self._content, ended)
 
 
 def _transport_error(failure: Failure) -> Exception:

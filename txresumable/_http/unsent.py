@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from OpenSSL.SSL import WantReadError
@@ -36,7 +37,7 @@ class SendQueue:
     :ivar socket: the socket, or :data:`None` if none was found.
     """
 
-    __slots__ = ("_bottom", "_tls", "socket")
+    __slots__ = ("_abort", "_bottom", "_tls", "socket")
 
     def __init__(self, transport: Any, *, secure: bool = False) -> None:
         """
@@ -44,7 +45,12 @@ class SendQueue:
             ever in the queue.
         :param secure: whether its handle is the TLS connection that bytes go through.
         """
-        self._bottom: Any = _bottom(transport)
+        self._bottom: Any = None
+        self._abort: Any = None
+        for layer in _layers(transport):
+            self._abort = self._abort or getattr(layer, "abortConnection", None)
+            if isinstance(layer, Connection):
+                self._bottom = layer
         self.socket: Any = None if self._bottom is None else self._bottom.getHandle()
         self._tls: Any = transport.getHandle() if secure and self._bottom is not None else None
 
@@ -82,6 +88,17 @@ class SendQueue:
             pass
         return False
 
+    def abort(self) -> bool:
+        """
+        Close the connection at once.
+
+        :returns: whether there is one to close.
+        """
+        if self._abort is None:
+            return False
+        self._abort()
+        return True
+
     def _tls_is_quiet(self) -> bool:
         """The next record may have come with the one that is being handled."""
         try:
@@ -93,11 +110,11 @@ class SendQueue:
         return False
 
 
-def _bottom(transport: Any) -> Connection | None:
-    """The transport that has the socket, below TLS and what else may be around it."""
+def _layers(transport: Any) -> Iterator[Any]:
+    """A transport and what is below it: TLS, and what else may be around a socket."""
     for _ in range(_LAYERS):
-        if transport is None or isinstance(transport, Connection):
-            return transport
+        if transport is None:
+            return
+        yield transport
         # The consumer that Twisted's HTTP client gives to a body keeps the transport there.
         transport = getattr(transport, "transport", None) or getattr(transport, "_consumer", None)
-    return None

@@ -1,0 +1,313 @@
+"""
+A request by a client of the user's, held to what our own agent promises.
+
+Such a client may be anything with the ``request`` of treq's.  That a response belongs to a body
+that was sent, that a slow line is told from a dead one, and that nothing goes on after its end is
+seen to from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
+from twisted.internet.interfaces import IConsumer
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.iweb import IBodyProducer
+from zope.interface import implementer
+
+from .._runtime.clock import Ticker
+from ..errors import ConnectionBroken, MalformedReply, StallTimeout
+from .body import ChunkBody
+from .response import LIMIT, Reply
+from .unsent import SendQueue
+
+__all__ = ["ForeignExchange", "GivenBody"]
+
+_log = Logger()
+
+
+@implementer(IBodyProducer)
+class GivenBody:
+    """
+    A chunk's body in the hands of a client.
+
+    :ivar length: bytes in all.
+    :ivar is_handed_over: whether the client has all of it.
+    """
+
+    def __init__(self, body: ChunkBody) -> None:
+        """:param body: what is sent."""
+        self.length = body.length
+        self.is_handed_over = False
+        self._body = body
+        self._queue = SendQueue(None)
+        self._ended = self._stopped = False
+        self._consumer: Any = None
+        self._done: Deferred[None] | None = None
+
+    @property
+    def has_left(self) -> bool:
+        """Whether all of it is at the peer, as far as can be seen."""
+        return self.is_handed_over and not self._queue.unsent
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether it waits by our own will."""
+        return self._body.is_held_back
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it cannot be sent, if it cannot."""
+        return self._body.failure
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """What changes whenever a byte moves: how many were handed over, how many are queued."""
+        return self._body.position, self._queue.unsent
+
+    # The client's side -------------------------------------------------------------------------
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        if self._ended:
+            return fail(CancelledError())
+        self._consumer = consumer
+        self._queue = SendQueue(consumer)
+        done: Deferred[None] = Deferred(lambda _: self.stopProducing())
+        self._done = done
+        self._body.startProducing(consumer).addCallbacks(self._sent, self._broken)
+        return done
+
+    def pauseProducing(self) -> None:
+        self._body.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        if not self._ended:
+            self._body.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self._stopped = True
+        self._done = None
+        self._body.stopProducing()
+
+    def _sent(self, _: None) -> None:
+        self.is_handed_over = True
+        done, self._done = self._done, None
+        if done is not None:
+            done.callback(None)
+
+    def _broken(self, failure: Failure) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done.errback(failure)
+
+    # Ours --------------------------------------------------------------------------------------
+
+    def halt(self) -> None:
+        """Read and send nothing more."""
+        self._ended = True
+        self._body.stopProducing()
+
+    def end(self) -> None:
+        """
+        Let the client have done with it.
+
+        It was halted and knows nothing of that, if it has not stopped by itself: its connection,
+        which waits for the rest, is closed, or else the body fails.
+        """
+        self.halt()
+        done, self._done = self._done, None
+        if done is None or self._stopped:
+            return
+        if self._queue.abort():
+            return
+        done.addErrback(lambda _: None)
+        done.errback(Failure(CancelledError()))
+
+
+class ForeignExchange:
+    """
+    One request by a client of the user's, which nobody but this watches over.
+    """
+
+    def __init__(
+        self, client: Any, clock: Any, stall_timeout: float, body: ChunkBody | None
+    ) -> None:
+        """
+        :param client: anything with treq's ``HTTPClient.request``.
+        :param clock: an ``IReactorTime``.
+        :param stall_timeout: seconds without a byte in either direction.
+        :param body: what to send.
+        """
+        self._client = client
+        self._clock = clock
+        self._stall_timeout = stall_timeout
+        self._body = None if body is None else GivenBody(body)
+        self._ticker = Ticker(clock, min(0.5, stall_timeout / 4), self._look)
+        self._moved = 0.0
+        self._position = (0, 0)
+        self._request: Deferred[Any] | None = None
+        self._collector: _Collector | None = None
+        self._is_over = False
+        self._result: Deferred[Reply] = Deferred(self._cancel)
+
+    def start(self, method: str, url: str, **options: Any) -> Deferred[Reply]:
+        """
+        Send the request.
+
+        :param options: more arguments for the client.
+        :returns: a Deferred that fires with the whole response.  It fails with a
+            :class:`~txresumable.errors.TransportError`, or as the client or the body failed;
+            whichever it is, nothing of the request goes on after it.  Cancelling it cancels
+            the client's request.
+        """
+        self._move()
+        self._ticker.start()
+        request = maybeDeferred(self._client.request, method, url, data=self._body, **options)
+        self._request = request
+        if self._body is not None:
+            self._position = self._body.position  # what goes at once is the beginning
+        request.addCallback(self._responded).addErrback(self._end)
+        return self._result
+
+    def _responded(self, response: Any) -> None:
+        self._request = None
+        if self._is_over:  # the client did not care that it was cancelled
+            _discard(response)
+            return
+        self._move()
+        try:
+            head = self._judged(response)
+        except BaseException:
+            _discard(response)
+            raise
+        self._collector = collector = _Collector(partial(self._read, head))
+        response.deliverBody(collector)
+
+    def _judged(self, response: Any) -> Reply:
+        """
+        The head of a response.
+
+        :raises MalformedReply: if it is none that counts.
+        """
+        head = Reply((b"HTTP", 1, 1), int(response.code), b"", response.headers)
+        for coding in head.headers.getRawHeaders(b"content-encoding") or ():
+            if coding.strip().lower() not in (b"", b"identity"):
+                raise MalformedReply(f"its body is encoded as {coding[:40]!r}")
+        if self._body is not None and not self._body.has_left:
+            self._body.halt()
+            if head.code < 300:
+                raise MalformedReply(f"it says {head.code} before the whole request was sent")
+        return head
+
+    def _read(self, head: Reply, body: bytes, ended: Failure | None) -> None:
+        if ended is None:
+            head.body = body
+            self._end(head)
+        else:
+            self._end(Failure(ConnectionBroken("the connection ended within the answer")))
+
+    def _cancel(self, _: Deferred[Reply]) -> None:
+        self._end(Failure(CancelledError()))
+
+    def _end(self, result: Reply | Failure) -> None:
+        """Stop what is under way, and only then say how it ended."""
+        if self._is_over:  # what is stopped may fail by that
+            return
+        self._is_over = True
+        self._ticker.stop()
+        if self._body is not None:
+            self._body.halt()
+        for stop in (self._stop_request, self._stop_response, self._stop_body):
+            try:
+                stop()
+            except BaseException:  # of the client's, which is not to keep us from ending
+                _log.failure("A request could not be stopped")
+        if not self._result.called:
+            self._result.callback(result)
+
+    def _stop_request(self) -> None:
+        request, self._request = self._request, None
+        if request is not None:
+            request.addErrback(lambda _: None)
+            request.cancel()
+
+    def _stop_response(self) -> None:
+        if self._collector is not None:
+            self._collector.stop()
+
+    def _stop_body(self) -> None:
+        if self._body is not None:
+            self._body.end()
+
+    # Watching ----------------------------------------------------------------------------------
+
+    def _move(self) -> None:
+        self._moved = self._clock.seconds()
+
+    def _look(self) -> bool:
+        """:returns: whether there is more to look for."""
+        body = self._body
+        if body is not None and body.failure is not None:  # a client that fails with it has done so
+            self._end(body.failure)
+            return False
+        if body is not None and self._collector is None:
+            position, self._position = self._position, body.position
+            if body.is_held_back or position != self._position:
+                self._move()
+        if self._clock.seconds() - self._moved < self._stall_timeout:
+            return True
+        self._end(Failure(StallTimeout(f"nothing moved for {self._stall_timeout:g} s")))
+        return False
+
+
+class _Collector(Protocol):
+    """Collects a body up to the limit."""
+
+    def __init__(self, done: Callable[[bytes, Failure | None], object] | None) -> None:
+        self._done = done
+        self._content = b""
+        self._over = False
+
+    def dataReceived(self, data: bytes) -> None:
+        content = self._content + data
+        self._content = content[:LIMIT]
+        if len(content) > LIMIT:
+            self._finish(None)
+            self.stop()
+
+    def connectionLost(self, reason: Failure = Failure(ResponseDone())) -> None:  # noqa: B008
+        self._over = True
+        self._finish(None if reason.check(ResponseDone, PotentialDataLoss) else reason)
+
+    def stop(self) -> None:
+        """Take no more, and tell nothing; does nothing once it is over."""
+        self._done = None
+        if self._over:
+            return
+        self._over = True
+        stop = getattr(self.transport, "abortConnection", None) or getattr(
+            self.transport, "stopProducing", None
+        )
+        if stop is not None:
+            stop()
+
+    def _finish(self, ended: Failure | None) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done(self._content, ended)
+
+
+def _discard(response: Any) -> None:
+    """End a response that nobody waits for any more."""
+    with suppress(Exception):
+        collector = _Collector(None)
+        response.deliverBody(collector)
+        collector.stop()
