@@ -61,6 +61,7 @@ class FaultyDisk(QuickDisk):
         "names",
         "status",
         "status_of",
+        "status_at",
         "free",
     )
 
@@ -254,6 +255,7 @@ class ReceiverTestCase(SynchronousTestCase):
         options.setdefault("disk", QuickDisk())
         options.setdefault("on_complete", self.received.append)
         options.setdefault("now", self.clock.seconds)
+        options.setdefault("reactor", self.clock)
         return Store(self.root, **options)
 
     def start(self, *, site: dict[str, Any] | None = None, **options: Any) -> ReceiverSite:

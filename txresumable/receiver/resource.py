@@ -189,10 +189,11 @@ class ReceiverResource(Resource):
         entry = await self.store.find(self._owner_of(request), given)
         if entry is None:
             return Reply(self._absent, {"status": "absent"})
-        if not await entry.holds(given):
+        with entry:
+            if await entry.holds(given):
+                return await self._result(entry)
             absent = stored(entry.ranges())
             return Reply(self._absent, {"status": "absent"}, absent.headers)
-        return await self._result(entry)
 
     def _url_parameters(self, request: Request, *, repeated: bool) -> dict[str, str]:
         """
@@ -213,7 +214,8 @@ class ReceiverResource(Resource):
             while not arrival.over and (data := content.read(_BLOCK)):
                 arrival.feed(data)
             arrival.end()
-        return await self._result(await arrival.done)
+        with await arrival.done as entry:
+            return await self._result(entry)
 
     async def _other(self, request: Request) -> Reply:
         if request.method != b"OPTIONS":

@@ -51,7 +51,7 @@ class ReceiverService(Service):
         self._store = store
         self._port: IListeningPort | None = None
         self._listening: Deferred[None] | None = None
-        self._sweeping = LoopingCall(store.sweep)
+        self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = reactor
 
     def privilegedStartService(self) -> None:
@@ -69,8 +69,7 @@ class ReceiverService(Service):
             self.privilegedStartService()
         self._store.recover()
         if self._store.expire is not None:
-            swept = self._sweeping.start(_BETWEEN_SWEEPS)
-            swept.addErrback(lambda failure: self._log.failure("cannot sweep", failure))
+            self._sweeping.start(_BETWEEN_SWEEPS)
 
     def stopService(self) -> Deferred[None]:
         """
@@ -84,6 +83,11 @@ class ReceiverService(Service):
         stopped: Deferred[Any] = maybeDeferred(lambda: self._port and self._port.stopListening())
         stopped.addCallback(lambda _: self._site.drop_connections())
         return stopped.addCallback(lambda _: self._store.close())
+
+    def _sweep(self) -> Deferred[None]:
+        """Sweep; what fails now may go well the next time."""
+        swept = self._store.sweep().addCallback(lambda _: None)
+        return swept.addErrback(lambda failure: self._log.failure("cannot sweep", failure))
 
     def _listens(self, port: IListeningPort) -> None:
         self._port = port

@@ -15,7 +15,7 @@ from hashlib import sha256
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from .disk import Disk
+from .descriptor import Descriptor
 from .thread import Run
 
 __all__ = ["FollowingDigest", "hash_range"]
@@ -29,17 +29,15 @@ class FollowingDigest:
     The SHA-256 of a file that grows at its end.
 
     :param run: runs a function in a thread.
-    :param disk: reads.
-    :param fd: the file.
+    :param file: the file.
     :param reach: how many bytes of the beginning are final.
     """
 
     _log = Logger()
 
-    def __init__(self, run: Run, disk: Disk, fd: int, reach: Callable[[], int]) -> None:
+    def __init__(self, run: Run, file: Descriptor, reach: Callable[[], int]) -> None:
         self._run = run
-        self._disk = disk
-        self._fd = fd
+        self._file = file
         self._reach = reach
         self._digest = sha256()
         self._done = 0
@@ -59,15 +57,18 @@ class FollowingDigest:
         :param size: bytes.
         :returns: hexadecimal.
         :raises OSError: if the file cannot be read; the next call tries again.
+        :raises ValueError: if it was stopped.
         """
         await self._rest()
         while self._done < size:
+            if self._stopped:
+                raise ValueError("the digest was stopped")
             await self._run(self._stretch, self._done, size)
         return self._digest.hexdigest()
 
     def stop(self) -> Deferred[None]:
         """
-        Follow no more.
+        Follow no more, and end what asked for the result.
 
         :returns: a Deferred that fires when nothing is read any more in the background.
         """
@@ -99,14 +100,14 @@ class FollowingDigest:
         """In a thread: go on, for a while."""
         end = min(end, start + _STRETCH)
         while self._done < end:
-            block = self._disk.read(self._fd, min(_BLOCK, end - self._done), self._done)
+            block = self._file.read(min(_BLOCK, end - self._done), self._done)
             if not block:
                 raise OSError(errno.EIO, "the file is shorter than it was")
             self._digest.update(block)
             self._done += len(block)
 
 
-def hash_range(disk: Disk, fd: int, start: int, end: int) -> str:
+def hash_range(file: Descriptor, start: int, end: int) -> str:
     """
     The SHA-256 of some bytes of a file, as hexadecimal.
 
@@ -114,7 +115,7 @@ def hash_range(disk: Disk, fd: int, start: int, end: int) -> str:
     """
     digest = sha256()
     while start < end:
-        block = disk.read(fd, min(_BLOCK, end - start), start)
+        block = file.read(min(_BLOCK, end - start), start)
         if not block:
             raise OSError(errno.EIO, "the file is shorter than it was")
         digest.update(block)

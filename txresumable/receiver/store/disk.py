@@ -30,8 +30,8 @@ class Disk:
     """
 
     def open_root(self, path: str) -> int:
-        """Open a folder by its path, making it if need be."""
-        os.makedirs(path, exist_ok=True)
+        """Open a folder by its path; made, durably, with those above it, if it is not there."""
+        _make_folders(os.path.abspath(path))
         return os.open(path, _FOLDER)
 
     def open_folder(self, name: str, folder: int) -> int:
@@ -112,6 +112,10 @@ class Disk:
         """What is known about a name, itself and not where it points."""
         return os.stat(name, dir_fd=folder, follow_symlinks=False)
 
+    def status_at(self, path: str) -> os.stat_result:
+        """What is known about what a path leads to."""
+        return os.stat(path)
+
     def status_of(self, fd: int) -> os.stat_result:
         """What is known about an open file."""
         return os.fstat(fd)
@@ -128,3 +132,21 @@ class Disk:
             yield fd
         finally:
             self.close(fd)
+
+
+def _make_folders(path: str) -> None:
+    if os.path.isdir(path):
+        return
+    above = os.path.dirname(path)
+    if not os.path.exists(above):
+        _make_folders(above)
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    fd = os.open(above, _FOLDER)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -5,6 +5,7 @@ An upload, as those who answer requests see it.
 from __future__ import annotations
 
 import re
+from types import TracebackType
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -21,7 +22,24 @@ _LONGEST = 4096
 
 
 class Entry(Protocol):
-    """An upload that the store knows."""
+    """
+    A request's use of an upload that the store knows, from when it was looked up until it is
+    released: while there is one, the upload is neither closed nor forgotten.
+
+    It is a context manager that releases it at the end.
+    """
+
+    def __enter__(self) -> Entry: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def release(self) -> None:
+        """Use it no more."""
 
     @property
     def record(self) -> Record:
@@ -35,13 +53,27 @@ class Entry(Protocol):
         """The durable chunks, counted from 1, as ``1-57,60``; nothing if that is too long."""
 
     async def holds(self, given: Parameters) -> bool:
-        """Whether a chunk is durable, and has the digest that was asked for, if any."""
+        """
+        Whether a chunk is durable, and has the digest that was asked for, if any.
+
+        :raises Refused: if the store is closing.
+        :raises OSError: if the disk fails.
+        """
 
     def claim(self, given: Parameters) -> ChunkSink:
-        """Where a chunk goes.  :raises Refused: if another request is sending it."""
+        """
+        Where a chunk goes.
+
+        :raises Refused: if another request is sending it, or the store is closing.
+        """
 
     def conclude(self) -> Deferred[ReceivedFile]:
-        """Finish a full upload, once; fires for everyone who asks when it is in its place."""
+        """
+        Finish a full upload, once.
+
+        :returns: a Deferred that fires for everyone who asks when the file is in its place; fails
+            with :exc:`Refused` or :exc:`OSError` if that cannot be, and may be tried again.
+        """
 
 
 def spans(present: bytearray) -> str:

@@ -4,33 +4,106 @@ An upload that has been received.
 
 from __future__ import annotations
 
-from attrs import frozen
+from types import TracebackType
+
+from attrs import define, frozen
 from twisted.internet.defer import Deferred
 
 from ..web.parameters import Parameters
-from .digest import hash_range
-from .folder import Folder
+from ..web.reply import Refused
+from .descriptor import Descriptor
+from .digest import FollowingDigest, hash_range
+from .folder import Folder, Place
 from .received import ReceivedFile
 from .record import Done, Record
 from .thread import Run
 from .writer import ChunkSink, Comparison
 
-__all__ = ["Finished"]
+__all__ = ["FinishedUpload", "Shelf"]
 
 
 @frozen
-class Finished:
+class Shelf:
     """
-    An upload whose file is in its place, or has been taken from there lately.
+    Where finished files are.
 
+    :ivar path: of the folder.
+    :ivar folder: the folder.
+    :ivar run: runs blocking work.
+    """
+
+    path: str
+    folder: Folder
+    run: Run
+
+    async def find(self, key: str, done: Done) -> FinishedUpload | None:
+        """
+        A finished upload whose file is in its place with all its bytes.
+
+        A file counts as untouched if its number, size and times are as they were at the end.  If
+        only its number or its ``ctime`` is another (``chmod``, a hard link, a copy put back from
+        a backup), it is read and compared by digest.
+
+        :returns: nothing if it was taken away, replaced or edited.
+        :raises OSError: if the disk fails.
+        """
+        place = await self.run(self.folder.place_of, done)
+        if place is Place.SIMILAR:
+            compared = await self._compare(key, done)
+            return None if compared is None else self.upload(key, compared)
+        return self.upload(key, done) if place is Place.SAME else None
+
+    def upload(self, key: str, done: Done) -> FinishedUpload:
+        """A finished upload."""
+        file = ReceivedFile.of(done.record, self.path, done.name, done.sha256)
+        return FinishedUpload(key, done, file, self)
+
+    async def _compare(self, key: str, done: Done) -> Done | None:
+        file = await self.run(self.folder.open_finished, done.name)
+        if file is None:
+            return None
+        try:
+            size, found = done.record.size, await self.run(file.status)
+            if found.st_size != size:
+                return None
+            # In stretches, so that one big file does not keep a thread to itself.
+            digest = FollowingDigest(self.run, file, lambda: size)
+            if await digest.result(size) != done.sha256:
+                return None
+        finally:
+            file.close()
+        return await self.run(self.folder.adopt, key, done, found)
+
+
+@define(eq=False)
+class FinishedUpload:
+    """
+    An :class:`~txresumable.receiver.store.entry.Entry` of an upload whose file was in its place
+    when it was looked up.
+
+    :ivar key: its name in the private folder.
     :ivar done: what is kept about it.
     :ivar file: the file.
     """
 
+    key: str
     done: Done
     file: ReceivedFile
-    _folder: Folder
-    _run: Run
+    _shelf: Shelf
+
+    def __enter__(self) -> FinishedUpload:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Nothing is held."""
 
     @property
     def record(self) -> Record:
@@ -48,24 +121,34 @@ class Finished:
         return f"1-{count}" if count > 1 else "1"
 
     async def holds(self, given: Parameters) -> bool:
-        """Whether the digest is right, if one is asked for and the file is still there."""
-        if not given.checksum:
-            return True
-        return await self._run(self._read, given) in ("", given.checksum)
+        """Whether the digest is right, if one is asked for."""
+        return not given.checksum or await self._digest(given) == given.checksum
 
     def claim(self, given: Parameters) -> ChunkSink:
         """A comparison with what is there."""
-        return Comparison(given, lambda: self._run(self._read, given))
+        return Comparison(given, lambda: self._digest(given))
 
     def conclude(self) -> Deferred[ReceivedFile]:
-        """Fire with the file."""
-        done: Deferred[ReceivedFile] = Deferred()
-        done.callback(self.file)
-        return done
+        """Fire with the file, if it is still in its place."""
+        return Deferred.fromCoroutine(self._conclude())
+
+    async def _conclude(self) -> ReceivedFile:
+        if await self._shelf.find(self.key, self.done) is None:
+            raise _gone()
+        return self.file
+
+    async def _digest(self, given: Parameters) -> str:
+        return await self._shelf.run(self._read, given)
 
     def _read(self, given: Parameters) -> str:
-        fd = self._folder.open_finished(self.done)
-        if fd is None:
-            return ""
-        with self._folder.disk.opened(fd):
-            return hash_range(self._folder.disk, fd, *given.layout.range(given.offset))
+        file: Descriptor | None = self._shelf.folder.open_finished(self.done.name)
+        if file is None:
+            raise _gone()
+        try:
+            return hash_range(file, *given.layout.range(given.offset))
+        finally:
+            file.close()
+
+
+def _gone() -> Refused:
+    return Refused(503, "the received file was changed or taken away just now", retry_after=1)

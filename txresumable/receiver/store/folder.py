@@ -7,43 +7,74 @@ the hash of owner and identifier: ``.data`` the bytes, ``.chunks`` the record (s
 being written.  The steps of each method are in an order that leaves a truth behind wherever a crash
 comes between them: a record appears after its data file, a chunk's byte after the chunk is
 durable, the end's record after the finished name is, and removal goes the other way.
+
+What cannot be read back is set aside under another name, ``.aside-1`` and so on before the ending,
+for somebody to look at: the chunks of its data were acknowledged.
 """
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterable, Iterator
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from enum import Enum, auto
 
-from attrs import define, frozen
+from attrs import define, evolve, field, frozen
+from twisted.logger import Logger
 
+from ..web.reply import Refused
+from .descriptor import Descriptor
 from .disk import Disk
 from .names import is_key, names_for
-from .record import DURABLE, Done, Record
+from .record import ABSENT, DURABLE, Done, Record
 
-__all__ = ["Folder", "Found", "Opened"]
+__all__ = ["FilesRemoved", "Folder", "Found", "Opened", "Place"]
 
 PRIVATE = ".resumable"
 _DATA, _CHUNKS, _DONE, _NEW = ".data", ".chunks", ".done", ".new"
 
 
-@define
+class FilesRemoved(Refused):
+    """Somebody has removed the files of an upload while it was being received."""
+
+
+@define(eq=False)
 class Opened:
     """
     An unfinished upload with its files open.
 
     :ivar key: its name in the private folder.
     :ivar record: what it is.
-    :ivar data: the descriptor of its bytes.
-    :ivar chunks: the descriptor of its record.
+    :ivar data: its bytes.
+    :ivar chunks: its record.
     :ivar present: a byte for each chunk, 1 for those that are durable.
+    :ivar start: where those bytes begin in the record.
+    :ivar unsure: chunks that may be durable in the record on the disk although they are not
+        present; empty except after a failure of the disk.
     """
 
     key: str
     record: Record
-    data: int
-    chunks: int
+    data: Descriptor
+    chunks: Descriptor
     present: bytearray
     start: int
+    unsure: set[int] = field(factory=set)
+
+    @property
+    def missing_size(self) -> int:
+        """How many bytes are not durable."""
+        layout, present = self.record.layout, self.present
+        if 1 not in present:
+            return layout.size
+        ranges = (layout.range(offset) for offset, there in enumerate(present) if not there)
+        return sum(end - start for start, end in ranges)
+
+    def close(self) -> None:
+        """Close the files."""
+        self.data.close()
+        self.chunks.close()
 
 
 @frozen
@@ -51,12 +82,25 @@ class Found:
     """
     An unfinished upload that was there at the start.
 
-    :ivar full: whether all its chunks are durable, so that only the end is missing.
+    :ivar missing: how many bytes of it are not durable.
+    :ivar full: whether all its chunks are, so that only the end is missing.
     """
 
     key: str
     record: Record
+    missing: int
     full: bool
+
+
+class Place(Enum):
+    """What is in the place of a finished file."""
+
+    SAME = auto()
+    """The file, untouched."""
+    SIMILAR = auto()
+    """A file of its size and time, whose number or state is another: perhaps with its content."""
+    OTHER = auto()
+    """Nothing, or something else."""
 
 
 class Folder:
@@ -68,181 +112,361 @@ class Folder:
     :raises BlockingIOError: if another process receives into it.
     """
 
+    _log = Logger()
+
     def __init__(self, root: str, disk: Disk) -> None:
         self.disk = disk
-        self.root = disk.open_root(root)
+        self._path = root
+        self._root = Descriptor(disk, disk.open_root(root))
         try:
-            self._private = disk.open_folder(PRIVATE, self.root)
+            with self._root as above:
+                self._private = Descriptor(disk, disk.open_folder(PRIVATE, above))
             try:
-                disk.lock(self._private)
-            except OSError:
-                disk.close(self._private)
+                with self._private as private:
+                    disk.lock(private)
+                self._root.sync()
+            except BaseException:
+                self._private.close()
                 raise
-        except OSError:
-            disk.close(self.root)
+        except BaseException:
+            self._root.close()
             raise
 
     def close(self) -> None:
         """Give the folder up."""
-        self.disk.close(self._private)
-        self.disk.close(self.root)
+        self._private.close()
+        self._root.close()
+
+    def check(self) -> None:
+        """
+        Look whether the folders are still where they were found.
+
+        :raises Refused: with 503 if somebody has removed or moved them: what is written into them
+            now would be gone, or elsewhere.
+        """
+        with self._root as root, self._private as private:
+            for seen, fd in (
+                (self._look(self._path, None), root),
+                (self._look(PRIVATE, root), private),
+            ):
+                held = self.disk.status_of(fd)
+                if seen is None or (seen.st_dev, seen.st_ino) != (held.st_dev, held.st_ino):
+                    self._log.critical("{path} was removed or moved", path=self._path)
+                    raise Refused(503, "the receiver's folder was removed or moved", retry_after=60)
 
     def load(self, key: str) -> Opened | Done | None:
         """What is known about an upload."""
+        self.check()
         done = self._done(key)
         if done is not None:
             return done
-        try:
-            chunks = self.disk.open(key + _CHUNKS, self._private)
-        except FileNotFoundError:
+        chunks = self._open(key + _CHUNKS)
+        if chunks is None:
             return None
+        data: Descriptor | None = None
         try:
-            record, present = Record.decode(self._whole(chunks))
-            data = self.disk.open(key + _DATA, self._private)
-            start = len(record.encode())
-        except (FileNotFoundError, ValueError):
-            self.disk.close(chunks)
-            self.discard(key)
-            return None
-        except OSError:
-            self.disk.close(chunks)
-            raise
-        return Opened(key, record, data, chunks, present, start)
-
-    def create(self, key: str, record: Record) -> Opened:
-        """Begin an upload: when this returns, its files are durable and empty."""
-        line, count = record.encode(), record.layout.count
-        if self.disk.free(self._private) < record.size:
-            raise OSError(errno.ENOSPC, "the file does not fit")
-        self.discard(key)
-        data = self.disk.create(key + _DATA, self._private)
-        try:
-            self.disk.resize(data, record.size)
-            chunks = self.disk.create(key + _NEW, self._private)
-            try:
-                self.disk.write(chunks, line, 0)
-                self.disk.resize(chunks, len(line) + count)
-                self._publish(key, chunks, _CHUNKS)
-            except BaseException:
-                self.disk.close(chunks)
+            data = self._open(key + _DATA)
+            record, present = Record.decode(chunks.read_all())
+            if data is None or data.status().st_size != record.size:
+                raise ValueError("the data is gone or cut short")
+            return Opened(key, record, data, chunks, present, len(record.encode()))
+        except BaseException as error:
+            chunks.close()
+            if data is not None:
+                data.close()
+            if not isinstance(error, ValueError):
                 raise
-        except OSError:
-            self.disk.close(data)
+        self._set_aside(key, _CHUNKS, _DATA)
+        return None
+
+    def create(self, key: str, record: Record, promised: int = 0) -> Opened:
+        """
+        Begin an upload: when this returns, its files are durable and empty.
+
+        :param promised: how many bytes of what is free are promised to others.
+        :raises Refused: with 507 if it does not fit.
+        """
+        self.check()
+        line, count = record.encode(), record.layout.count
+        with self._private as private:
+            if self.disk.free(private) < record.size + promised:
+                raise Refused(507, "there is no room for this", retry_after=10)
             self.discard(key)
-            raise
+            data = Descriptor(self.disk, self.disk.create(key + _DATA, private))
+            try:
+                data.resize(record.size)
+                chunks = self._write_new(key, line, len(line) + count, _CHUNKS)
+            except BaseException:
+                data.close()
+                with suppress(OSError):
+                    self.discard(key)
+                raise
         return Opened(key, record, data, chunks, bytearray(count), len(line))
 
-    def commit(self, opened: Opened, offsets: Iterable[int]) -> None:
-        """Make chunks that are written durable, and then the fact that they are."""
-        self.disk.sync_data(opened.data)
-        for offset in offsets:
-            self.disk.write(opened.chunks, DURABLE, opened.start + offset)
-        self.disk.sync_data(opened.chunks)
+    def commit(self, opened: Opened, offsets: Sequence[int]) -> None:
+        """
+        Make chunks that are written durable, and then the fact that they are.
 
-    def shut(self, opened: Opened) -> None:
-        """Close an upload's files."""
-        self.disk.close(opened.data)
-        self.disk.close(opened.chunks)
+        :raises OSError: if the disk fails.  What the record says of these chunks is taken back
+            before, since they will be written anew; where that fails too they are ``unsure``.
+        :raises FilesRemoved: if there are no such files any more.
+        """
+        self.check()
+        if not (opened.data.status().st_nlink and opened.chunks.status().st_nlink):
+            raise FilesRemoved(500, "this upload was removed from the receiver: send it again")
+        opened.data.sync_data()
+        try:
+            for offset in offsets:
+                opened.chunks.write(DURABLE, opened.start + offset)
+            opened.chunks.sync_data()
+        except BaseException:
+            opened.unsure.update(offsets)
+            with suppress(OSError):
+                self.take_back(opened)
+            raise
 
-    def place(self, opened: Opened) -> tuple[str, int]:
+    def take_back(self, opened: Opened) -> None:
+        """
+        Let the record say that the chunks that are ``unsure`` are absent.
+
+        After a failed sync nobody knows what is on the disk, and what the system has in its
+        memory counts as written; only to write it once more, and to sync, makes it certain.
+        """
+        for offset in opened.unsure:
+            opened.chunks.write(ABSENT, opened.start + offset)
+        opened.chunks.sync_data()
+        opened.unsure.clear()
+
+    def place(self, opened: Opened) -> str:
         """
         Give a full upload its name in the root, never one that is taken.
 
-        :returns: the name and the file's number.
+        :returns: the name.
         """
-        self.disk.sync(opened.data)
-        inode = self.disk.status_of(opened.data).st_ino
-        for name in names_for(opened.record.file_name, opened.key):
+        self.check()
+        opened.data.sync()
+        inode = opened.data.status().st_ino
+        with self._root as root, self._private as private:
+            for name in names_for(opened.record.file_name, opened.key):
+                try:
+                    self.disk.link(opened.key + _DATA, private, name, root)
+                except FileExistsError:
+                    # A crash may have come after this very step.
+                    if self._inode(name, root) != inode:
+                        continue
+                break
             try:
-                self.disk.link(opened.key + _DATA, self._private, name, self.root)
-            except FileExistsError:
-                # A crash may have come after this very step.
-                if self._inode(name) != inode:
-                    continue
-            break
-        self.disk.sync(self.root)
-        return name, inode
+                self.disk.sync(root)
+            except BaseException:
+                # The next try must write it anew: see take_back().
+                with suppress(OSError):
+                    self.disk.remove(name, root)
+                raise
+        return name
 
-    def settle(self, key: str, done: Done) -> None:
-        """Write down that an upload is finished, and drop what it needed until then."""
-        self.disk.remove(key + _NEW, self._private)
-        fd = self.disk.create(key + _NEW, self._private)
-        with self.disk.opened(fd):
-            self.disk.write(fd, done.encode(), 0)
-            self._publish(key, fd, _DONE)
-        self.disk.remove(key + _CHUNKS, self._private)
-        self.disk.remove(key + _DATA, self._private)
+    def settle(self, opened: Opened, done: Done) -> Done:
+        """
+        Write down that an upload is finished, and drop what it needed until then.
+
+        :param done: its end, without the times and the number of the file.
+        :returns: all of it.
+        """
+        key, found = opened.key, opened.data.status()
+        done = evolve(done, inode=found.st_ino, mtime=found.st_mtime_ns)
+        written = done.encode()
+        with self._private as private:
+            self.disk.remove(key + _NEW, private)
+            file = self._write_new(key, written, len(written), _DONE)
+            try:
+                self.disk.remove(key + _CHUNKS, private)
+                self.disk.remove(key + _DATA, private)
+                return self._write_ctime(file, done, opened.data.status().st_ctime_ns)
+            finally:
+                file.close()
+
+    def adopt(self, key: str, done: Done, found: os.stat_result) -> Done | None:
+        """
+        Take what is in the place of a finished file for it, now that its content was compared.
+
+        :param found: what it was while that was done.
+        :returns: the end as it is now; nothing if it is another file meanwhile.
+        """
+        with self._root as root:
+            now = self._look(done.name, root)
+        if now is None or _identity(now) != _identity(found):
+            return None
+        file = self._open(key + _DONE)
+        if file is None:
+            return None
+        try:
+            if now.st_ino == done.inode and Done.decode(file.read_all()) == done:
+                return self._write_ctime(file, done, now.st_ctime_ns)
+        finally:
+            file.close()
+        return evolve(done, inode=now.st_ino, ctime=now.st_ctime_ns)
 
     def discard(self, key: str) -> None:
         """Forget an upload, finished or not; a finished file stays."""
-        for ending in (_DONE, _CHUNKS, _DATA, _NEW):
-            self.disk.remove(key + ending, self._private)
+        with self._private as private:
+            for ending in (_DONE, _CHUNKS, _DATA, _NEW):
+                self.disk.remove(key + ending, private)
 
-    def in_place(self, done: Done) -> bool:
-        """Whether a finished file is still where it was put."""
-        return self._inode(done.name) == done.inode
+    def discard_expired(self, key: str, before: float) -> bool:
+        """
+        Forget an upload if nothing was written to it since then and it is not full.
 
-    def open_finished(self, done: Done) -> int | None:
-        """A descriptor of a finished file, if it is still where it was put."""
-        try:
-            fd = self.disk.open(done.name, self.root, writable=False)
-        except FileNotFoundError:
-            return None
-        if self.disk.status_of(fd).st_ino != done.inode:
-            self.disk.close(fd)
-            return None
-        return fd
+        :returns: whether it was.
+        """
+        if not any(self._older(key + ending, before) for ending in (_CHUNKS, _DONE)):
+            return False
+        found = self.load(key)
+        if isinstance(found, Opened):
+            found.close()
+            if 0 not in found.present:
+                return False
+        self.discard(key)
+        return True
+
+    def place_of(self, done: Done) -> Place:
+        """What is where a finished file was put."""
+        self.check()
+        with self._root as root:
+            found = self._look(done.name, root)
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return Place.OTHER
+        if (found.st_size, found.st_mtime_ns) != (done.record.size, done.mtime):
+            return Place.OTHER
+        same = (found.st_ino, found.st_ctime_ns) == (done.inode, done.ctime)
+        return Place.SAME if same else Place.SIMILAR
+
+    def open_finished(self, name: str) -> Descriptor | None:
+        """A finished file, or whatever has its name."""
+        with self._root as root:
+            try:
+                return Descriptor(self.disk, self.disk.open(name, root, writable=False))
+            except FileNotFoundError:
+                return None
 
     def scan(self) -> Iterator[Found]:
-        """All unfinished uploads; what a crash left half begun or half removed goes away."""
-        names = set(self.disk.names(self._private))
+        """
+        All unfinished uploads; what a crash left half begun or half removed goes away.
+
+        One that the disk cannot read now is left for later.
+        """
+        with self._private as private:
+            names = set(self.disk.names(private))
         keys = {name.partition(".")[0] for name in names}
         for key in sorted(filter(is_key, keys)):
-            if key + _DONE in names:
-                for ending in (_CHUNKS, _DATA, _NEW):
-                    self.disk.remove(key + ending, self._private)
-            elif key + _CHUNKS not in names:
-                self.discard(key)
+            try:
+                found = self._found(key, names)
+            except OSError:
+                self._log.failure("an upload cannot be read: {key}", key=key)
             else:
-                opened = self.load(key)
-                if isinstance(opened, Opened):
-                    self.shut(opened)
-                    yield Found(key, opened.record, 0 not in opened.present)
+                if found is not None:
+                    yield found
 
     def expired(self, before: float) -> list[str]:
         """The uploads that nothing was written to since then, finished or not."""
+        with self._private as private:
+            names = self.disk.names(private)
         found = set()
-        for name in self.disk.names(self._private):
+        for name in names:
             key, dot, ending = name.partition(".")
-            if is_key(key) and dot + ending in (_CHUNKS, _DONE):
-                try:
-                    if self.disk.status(name, self._private).st_mtime < before:
-                        found.add(key)
-                except FileNotFoundError:
-                    continue
+            if is_key(key) and dot + ending in (_CHUNKS, _DONE) and self._older(name, before):
+                found.add(key)
         return sorted(found)
 
-    def _publish(self, key: str, fd: int, ending: str) -> None:
-        self.disk.sync(fd)
-        self.disk.replace(key + _NEW, key + ending, self._private)
-        self.disk.sync(self._private)
+    def _found(self, key: str, names: set[str]) -> Found | None:
+        if key + _DONE in names and self._done(key) is not None:
+            with self._private as private:
+                for ending in (_CHUNKS, _DATA, _NEW):
+                    self.disk.remove(key + ending, private)
+        elif key + _CHUNKS not in names:
+            self.discard(key)
+        else:
+            opened = self.load(key)
+            if isinstance(opened, Opened):
+                opened.close()
+                full = 0 not in opened.present
+                return Found(key, opened.record, opened.missing_size, full)
+        return None
 
-    def _done(self, key: str) -> Done | None:
-        try:
-            fd = self.disk.open(key + _DONE, self._private, writable=False)
-        except FileNotFoundError:
-            return None
-        with self.disk.opened(fd):
+    def _older(self, name: str, before: float) -> bool:
+        with self._private as private:
             try:
-                return Done.decode(self._whole(fd))
-            except ValueError:
+                found = self._look(name, private)
+            except OSError:
+                return False
+        return found is not None and found.st_mtime < before
+
+    def _write_new(self, key: str, data: bytes, size: int, ending: str) -> Descriptor:
+        """Write a file, and give it its name once it is durable."""
+        with self._private as private:
+            file = Descriptor(self.disk, self.disk.create(key + _NEW, private))
+            try:
+                file.write(data, 0)
+                if size > len(data):
+                    file.resize(size)
+                file.sync()
+                self.disk.replace(key + _NEW, key + ending, private)
+                self.disk.sync(private)
+            except BaseException:
+                file.close()
+                raise
+        return file
+
+    def _write_ctime(self, file: Descriptor, done: Done, ctime: int) -> Done:
+        done = evolve(done, ctime=ctime)
+        end = done.encode_ctime()
+        file.write(end, len(done.encode()) - len(end))
+        return done
+
+    def _open(self, name: str) -> Descriptor | None:
+        with self._private as private:
+            try:
+                return Descriptor(self.disk, self.disk.open(name, private))
+            except FileNotFoundError:
                 return None
 
-    def _inode(self, name: str) -> int | None:
+    def _done(self, key: str) -> Done | None:
+        file = self._open(key + _DONE)
+        if file is None:
+            return None
         try:
-            return self.disk.status(name, self.root).st_ino
-        except FileNotFoundError:
+            return Done.decode(file.read_all())
+        except ValueError:
+            self._set_aside(key, _DONE)
+            return None
+        finally:
+            file.close()
+
+    def _set_aside(self, key: str, *endings: str) -> None:
+        with self._private as private:
+            number = 1
+            while any(self._look(_aside(key, number, each), private) for each in endings):
+                number += 1
+            for ending in endings:
+                name = _aside(key, number, ending)
+                with suppress(FileNotFoundError):
+                    self.disk.replace(key + ending, name, private)
+                    self._log.error("cannot be read back, and was set aside: {name}", name=name)
+
+    def _look(self, name: str, folder: int | None) -> os.stat_result | None:
+        try:
+            if folder is None:
+                return self.disk.status_at(name)
+            return self.disk.status(name, folder)
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def _whole(self, fd: int) -> bytes:
-        return self.disk.read(fd, self.disk.status_of(fd).st_size, 0)
+    def _inode(self, name: str, folder: int) -> int | None:
+        found = self._look(name, folder)
+        return None if found is None else found.st_ino
+
+
+def _aside(key: str, number: int, ending: str) -> str:
+    return f"{key}.aside-{number}{ending}"
+
+
+def _identity(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

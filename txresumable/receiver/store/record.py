@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from struct import Struct
 from typing import Any, TypeVar
 
 from attrs import asdict, field, frozen
@@ -25,12 +26,17 @@ __all__ = ["ABSENT", "DURABLE", "Done", "Record"]
 ABSENT, DURABLE = b"\0", b"\1"
 _T = TypeVar("_T")
 _LONGEST = 1024 * 1024
+_LONGEST_NAME = 4096
+_CTIME = Struct(">q")
 
 
 @frozen(kw_only=True)
 class Record:
     """
     What is fixed about an upload from its first chunk on.
+
+    Of what a client says at most 4096 characters each are kept: there may be many uploads, and a
+    record that is too long to be read back would be as good as none.
 
     :ivar owner: whose it is.
     :ivar identifier: what the client calls it.
@@ -56,10 +62,10 @@ class Record:
         """The record of an upload whose first request says this."""
         return cls(
             owner=owner,
-            identifier=given.identifier,
-            file_name=given.file_name,
-            relative_path=given.relative_path,
-            type=given.type,
+            identifier=given.identifier[:_LONGEST_NAME],
+            file_name=given.file_name[:_LONGEST_NAME],
+            relative_path=given.relative_path[:_LONGEST_NAME],
+            type=given.type[:_LONGEST_NAME],
             size=given.layout.size,
             chunk_size=given.layout.chunk_size,
             force=given.layout.force,
@@ -96,22 +102,35 @@ class Done:
     """
     What is kept about a finished upload, so that its last chunk may come again.
 
+    It is a line of JSON, and after it eight bytes for ``ctime``, which can only be known once the
+    line is durable and the file has no other name any more; until then, and if a crash comes
+    before, they are zeros.
+
     :ivar record: what it was.
     :ivar name: the finished file's name.
-    :ivar inode: the finished file's number, to know it again.
     :ivar sha256: of the whole content.
     :ivar when: seconds since the epoch.
+    :ivar inode: the finished file's number.
+    :ivar mtime: when it was last written to, in nanoseconds.
+    :ivar ctime: when anything about the file last changed, in nanoseconds; 0 for unknown.
     """
 
     record: Record
     name: str = field(validator=instance_of(str))
-    inode: int = field(validator=ge(0))
     sha256: str = field(validator=instance_of(str))
-    when: float = field(validator=ge(0))
+    when: float = field(validator=instance_of((int, float)))
+    inode: int = field(default=0, validator=ge(0))
+    mtime: int = field(default=0, validator=instance_of(int))
+    ctime: int = field(default=0, eq=False)
 
     def encode(self) -> bytes:
-        """All of it as a line."""
-        return json.dumps(asdict(self)).encode() + b"\n"
+        """All of it."""
+        written = asdict(self, filter=lambda attribute, _: attribute.name != "ctime")
+        return json.dumps(written).encode() + b"\n" + self.encode_ctime()
+
+    def encode_ctime(self) -> bytes:
+        """The bytes at its end."""
+        return _CTIME.pack(self.ctime)
 
     @classmethod
     def decode(cls, written: bytes) -> Done:
@@ -120,9 +139,13 @@ class Done:
 
         :raises ValueError: if it is not one.
         """
-        found = dict(_fields(written))
+        line, _, rest = written.partition(b"\n")
+        if len(rest) != _CTIME.size:
+            raise ValueError("not a record")
+        found = dict(_fields(line))
         record = _made(Record, found.pop("record", {}))
-        return _made(cls, {"record": record, **found})
+        (ctime,) = _CTIME.unpack(rest)
+        return _made(cls, {**found, "record": record, "ctime": ctime})
 
 
 def _made(kind: type[_T], found: Mapping[str, Any]) -> _T:

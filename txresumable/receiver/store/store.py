@@ -6,30 +6,35 @@ from __future__ import annotations
 
 import os
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import OrderedDict, deque
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+from weakref import WeakSet
 
-from twisted.internet.defer import Deferred, DeferredLock, gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ..web.parameters import Parameters
 from ..web.reply import Refused
+from .completion import Completion, OnComplete
 from .disk import Disk
 from .entry import Entry
-from .finished import Finished
+from .finished import Shelf
 from .folder import Folder, Opened
+from .keylock import KeyLocks
 from .names import key_of
 from .quota import Quota
-from .received import ReceivedFile
 from .record import Done, Record
+from .room import Room
 from .thread import Run, in_threads
-from .unfinished import Incoming
+from .unfinished import Listener, State, UnfinishedUpload
+from .usage import Usage
 
 __all__ = ["Store"]
 
 _T = TypeVar("_T")
-OnComplete = Callable[[ReceivedFile], "Awaitable[object] | None"]
+_RECOVERED_AT_ONCE = 16
 
 
 class Store:
@@ -40,18 +45,24 @@ class Store:
     overwritten, the newcomer gets a suffix.  What is unfinished is in a private folder in it.
     The folder belongs to one store at a time.
 
+    A finished upload counts as received for as long as its file is in its place with all its
+    bytes.  Once it was taken away, replaced or edited it is received again, like a new one.
+
     :param root: the folder; made if it is not there.
-    :param reactor: whose threads do what blocks; the installed one by default.
+    :param reactor: whose threads do what blocks, and whose clock is used; the installed one by
+        default.
     :param max_file_size: refuse files of more bytes than this.
     :param max_unfinished: refuse to begin a file when its owner has this many unfinished ones.
     :param max_unfinished_size: refuse to begin a file when its owner's unfinished ones would
         come to more bytes than this.
     :param expire: forget uploads that got nothing for this many seconds (see :meth:`sweep`).
-    :param remember: for how many seconds a finished upload counts as received even though
-        somebody has taken its file away; after that it may be sent anew.
+    :param received_once: refuse with 410 what was received before and is not in its place any
+        more, for as long as it is not expired: for folders that somebody empties.
     :param on_complete: called with each :class:`ReceivedFile` once it is durable and in its
-        place; may return a Deferred, and the client gets its answer after that.  Called once,
-        but again after a crash that came before the end was written down.
+        place; may return a Deferred, and the client gets its response after that.  It may change,
+        move or remove the file.  Called once, but again after the next start if the receiver
+        stopped, or crashed, before the end was written down.
+    :param on_complete_timeout: for how many seconds that Deferred is waited for.
     :param max_open: how many idle uploads are kept open.
     :param disk: what asks the operating system.
     :param run: runs blocking work, instead of the reactor's threads.
@@ -70,8 +81,9 @@ class Store:
         max_unfinished: int | None = None,
         max_unfinished_size: int | None = None,
         expire: float | None = None,
-        remember: float = 3600.0,
+        received_once: bool = False,
         on_complete: OnComplete | None = None,
+        on_complete_timeout: float = 300.0,
         max_open: int = 64,
         disk: Disk | None = None,
         run: Run | None = None,
@@ -89,40 +101,62 @@ class Store:
             unfinished=max_unfinished,
             unfinished_size=max_unfinished_size,
         )
-        self._remember = remember
+        self._received_once = received_once
         self._max_open = max_open
         self._run = run
         self._now = now
-        self._open: OrderedDict[str, Incoming] = OrderedDict()
-        self._locks: dict[str, DeferredLock] = {}
+        self._completion = Completion(lambda: self.on_complete, on_complete_timeout, reactor)
+        self._listener = Listener(
+            stored=lambda upload, size: self._room.written(upload.key, size),
+            finished=self._finished,
+            lost=self._drop,
+            unused=self._discard_worthless,
+        )
+        self._work = Usage()
+        self._recovery = Usage()
+        self._locks = KeyLocks()
+        self._open: OrderedDict[str, UnfinishedUpload] = OrderedDict()
+        self._uploads: WeakSet[UnfinishedUpload] = WeakSet()
+        self._unfinished: dict[str, Record] = {}
+        self._room = Room(now)
+        # In the order of their names; a dictionary, since each is there once.
+        self._full: dict[str, None] = {}
+        self._closed = False
         self._folder = Folder(self.root, disk or Disk())
+        self._shelf = Shelf(
+            self.root,
+            self._folder,
+            lambda work, *arguments: Deferred.fromCoroutine(self._in_thread(work, *arguments)),
+        )
         try:
-            found = list(self._folder.scan())
+            self._scan()
         except BaseException:
             self._folder.close()
             raise
-        self._unfinished = {each.key: each.record for each in found}
-        self._told: set[str] = set()
-        self._closed = False
-        self._full = [each.key for each in found if each.full]
 
-    async def find(self, owner: str, given: Parameters) -> Entry | None:
+    async def find(self, owner: str, given: Parameters, *, again: bool = False) -> Entry | None:
         """
         The upload that a request is about, if there is one; nothing is made.
 
-        :raises Refused: with 400 if it is another file than it was.
+        :param again: take what ``received_once`` would refuse.
+        :returns: a use of the upload, to be released.
+        :raises Refused: with 400 if it is another file than it was, 410 if it was received before
+            and taken since, 503 if the store is closing.
         :raises OSError: if the disk fails.
         """
-        return await self._enter(Record.of(owner, given), make=False)
+        return await self._enter(owner, given, make=False, again=again)
 
-    async def begin(self, owner: str, given: Parameters) -> Entry:
+    async def begin(self, owner: str, given: Parameters, *, again: bool = False) -> Entry:
         """
         The upload that a request is about, made if need be.
 
-        :raises Refused: if it is too big, over quota, or another file than it was.
+        :param again: take what ``received_once`` would refuse.
+        :returns: a use of the upload, to be released.
+        :raises Refused: if it is too big, over quota, another file than it was, received before
+            and taken since, or if the store is closing.
         :raises OSError: if the disk fails.
         """
-        entry = await self._enter(Record.of(owner, given), make=True)
+        entry = await self._enter(owner, given, make=True, again=again)
         assert entry is not None
         return entry
 
@@ -131,159 +165,228 @@ class Store:
         Finish the uploads that a crash left with every chunk there.
 
         :returns: a Deferred that fires when all are in their places; what fails is logged and
-            tried again when a client asks.
+            tried again when a client asks, or the store is swept.
         """
         return Deferred.fromCoroutine(self._recover())
 
     def sweep(self) -> Deferred[int]:
         """
         Forget what has expired: unfinished uploads with their bytes, and that finished ones were
-        received.  Finished files stay.
+        received.  Finished files stay, and so do uploads that are full: their end is tried again.
 
-        :returns: a Deferred that fires with how many were forgotten.
+        :returns: a Deferred that fires with how many were forgotten, once a recovery that is
+            under way has ended; fails with :exc:`OSError` if the disk cannot say what there is.
+            What fails of one upload is logged.
         """
         return Deferred.fromCoroutine(self._sweep())
 
     def close(self) -> Deferred[None]:
         """
-        End.
+        End: no request gets an upload any more, those that have one are refused what they ask of
+        it, and ``on_complete`` is cancelled.
 
-        :returns: a Deferred that fires when nothing is written any more and all is closed.
+        :returns: a Deferred that fires when all that was under way is durable, no thread is at
+            work and all is closed.
         """
         return Deferred.fromCoroutine(self._close())
 
-    async def _enter(self, wanted: Record, make: bool) -> Entry | None:
-        key = key_of(wanted.owner, wanted.identifier)
-        entry: Entry | None = self._open.get(key)
-        if entry is None:
-            entry = await self._alone(key, self._load(key, wanted, make))
-        else:
-            self._open.move_to_end(key)
+    def _scan(self) -> None:
+        for found in self._folder.scan():
+            self._unfinished[found.key] = found.record
+            self._room.promise(found.key, found.missing)
+            if found.full:
+                self._full[found.key] = None
+
+    async def _enter(self, owner: str, given: Parameters, make: bool, again: bool) -> Entry | None:
+        key, wanted = key_of(owner, given.identifier), Record.of(owner, given)
+        entry = await self._look_up(key, wanted if make else None, again)
         if entry is not None and entry.record.layout != wanted.layout:
+            entry.release()
             raise Refused(400, "the sizes differ from those of this upload's first request")
         return entry
 
-    async def _load(self, key: str, wanted: Record, make: bool) -> Entry | None:
-        if key in self._open:
-            return self._open[key]
-        if self._closed:
-            raise Refused(503, "the receiver is closing", retry_after=5)
-        found = await self._run(self._folder.load, key)
+    async def _look_up(self, key: str, wanted: Record | None, again: bool) -> Entry | None:
+        """A use of an upload; made as it is wanted, if it is."""
+        with self._work:
+            entry = self._at_hand(key)
+            if entry is None:
+                async with self._locks.holding(key):
+                    entry = self._at_hand(key) or await self._load(key, wanted, again)
+            return entry
+
+    def _at_hand(self, key: str) -> Entry | None:
+        upload = self._open.get(key)
+        if upload is None or upload.state is State.UNSURE:
+            return None
+        self._open.move_to_end(key)
+        return upload.use()
+
+    async def _load(self, key: str, wanted: Record | None, again: bool) -> Entry | None:
+        upload = self._open.get(key)
+        if upload is not None:
+            await upload.put_right()
+            return upload.use()
+        found = await self._in_thread(self._folder.load, key)
         if isinstance(found, Done):
-            in_place = await self._run(self._folder.in_place, found)
-            if in_place or self._now() - found.when < self._remember:
-                return Finished(found, self._received(found), self._folder, self._run)
+            finished = await self._shelf.find(key, found)
+            if finished is not None:
+                return finished
+            if self._received_once and not again:
+                raise Refused(410, "received before, taken since")
             found = None
         if found is None:
-            if not make:
+            if wanted is None:
                 return None
-            self._quota.admit(wanted, self._unfinished.values())
-            found = await self._run(self._folder.create, key, wanted)
-            self._unfinished[key] = wanted
-        entry = self._open[key] = Incoming(
-            found, self._folder, self._run, self._finish, self._forsake
+            found = await self._create(key, wanted)
+        return self._keep(found)
+
+    async def _create(self, key: str, wanted: Record) -> Opened:
+        self._forget(key)
+        self._quota.admit(wanted, self._unfinished.values())
+        promised = self._room.promised()
+        # From here on it counts for others that begin meanwhile.
+        self._unfinished[key] = wanted
+        self._room.promise(key, wanted.size)
+        try:
+            return await self._in_thread(self._folder.create, key, wanted, promised)
+        except BaseException:
+            self._forget(key)
+            raise
+
+    def _keep(self, opened: Opened) -> Entry:
+        if self._closed:
+            opened.close()
+            raise _closing()
+        key = opened.key
+        upload = UnfinishedUpload(
+            opened, self._shelf, self._run, self._completion, self._now, self._listener
         )
-        self._shut_idle()
+        self._unfinished[key] = opened.record
+        self._room.promise(key, opened.missing_size)
+        self._uploads.add(upload)
+        self._open[key] = upload
+        entry = upload.use()
+        self._close_idle()
         return entry
 
-    def _shut_idle(self) -> None:
-        for key, entry in list(self._open.items()):
-            if len(self._open) <= self._max_open:
-                break
-            if not entry.in_use and entry is not next(reversed(self._open.values())):
-                del self._open[key]
-                entry.retire()
+    def _close_idle(self) -> None:
+        excess = len(self._open) - self._max_open
+        if excess > 0:
+            idle = [upload for upload in self._open.values() if upload.idle]
+            for upload in idle[:excess]:
+                self._in_background(self._close_one(upload))
 
-    async def _finish(self, opened: Opened, sha256: str) -> ReceivedFile:
-        name, inode = await self._run(self._folder.place, opened)
-        done = Done(record=opened.record, name=name, inode=inode, sha256=sha256, when=self._now())
-        file = self._received(done)
-        if opened.key not in self._told:
-            await self._announce(file)
-            self._told.add(opened.key)
-        await self._run(self._folder.settle, opened.key, done)
-        self._told.discard(opened.key)
-        self._unfinished.pop(opened.key, None)
-        entry = self._open.pop(opened.key, None)
-        if entry is not None:
-            entry.retire()
-        self._log.info("received {name} ({size} bytes)", name=name, size=file.size)
-        return file
+    async def _close_one(self, upload: UnfinishedUpload) -> None:
+        async with self._locks.holding(upload.key):
+            if upload.idle and self._open.get(upload.key) is upload:
+                del self._open[upload.key]
+                await upload.close()
 
-    def _forsake(self, key: str) -> None:
+    def _discard_worthless(self, upload: UnfinishedUpload) -> None:
         """Give the room of an upload back in which nothing is."""
-        forgotten = Deferred.fromCoroutine(self._alone(key, self._forget(key)))
-        forgotten.addErrback(lambda failure: self._log.failure("cannot make room", failure))
+        self._in_background(self._discard_one(upload))
 
-    async def _announce(self, file: ReceivedFile) -> None:
-        if self.on_complete is None:
-            return
-        try:
-            result = self.on_complete(file)
-            if result is not None:
-                await result
-        except Exception:
-            self._log.failure("on_complete failed for {path}", path=file.path)
+    async def _discard_one(self, upload: UnfinishedUpload) -> None:
+        async with self._locks.holding(upload.key):
+            if upload.worthless and self._open.get(upload.key) is upload and not self._closed:
+                del self._open[upload.key]
+                await upload.close(State.DISCARDED)
+                await self._in_thread(self._folder.discard, upload.key)
+                self._forget(upload.key)
 
-    def _received(self, done: Done) -> ReceivedFile:
-        record = done.record
-        return ReceivedFile(
-            path=os.path.join(self.root, done.name),
-            size=record.size,
-            sha256=done.sha256,
-            identifier=record.identifier,
-            file_name=record.file_name,
-            relative_path=record.relative_path,
-            owner=record.owner,
-            type=record.type,
-        )
+    def _finished(self, upload: UnfinishedUpload, done: Done) -> None:
+        self._drop(upload)
+        self._log.info("received {name} ({size} bytes)", name=done.name, size=done.record.size)
+
+    def _drop(self, upload: UnfinishedUpload) -> None:
+        if self._open.get(upload.key) is upload:
+            del self._open[upload.key]
+            self._forget(upload.key)
+
+    def _forget(self, key: str) -> None:
+        self._unfinished.pop(key, None)
+        self._room.forget(key)
 
     async def _recover(self) -> None:
-        full, self._full = self._full, []
-        for key in full:
+        with self._work, self._recovery:
+            keys, self._full = deque(self._full), {}
+            # One whose on_complete takes its time does not hold the others up.
+            finishing = [
+                Deferred.fromCoroutine(self._finish_each(keys)) for _ in range(_RECOVERED_AT_ONCE)
+            ]
+            for each in finishing:
+                await each
+
+    async def _finish_each(self, keys: deque[str]) -> None:
+        while keys and not self._closed:
+            key = keys.popleft()
             try:
-                entry = await self._enter(self._unfinished[key], make=False)
+                entry = await self._look_up(key, None, again=True)
                 if entry is not None:
-                    await entry.conclude()
-            except (OSError, Refused):
-                self._log.failure("an upload that is complete cannot be finished")
+                    with entry:
+                        if entry.full:
+                            await entry.conclude()
+            except Exception:
+                if not self._closed:
+                    self._full[key] = None
+                    self._log.failure("an upload that is complete cannot be finished")
 
     async def _sweep(self) -> int:
         if self.expire is None:
             return 0
-        forgotten = 0
-        for key in await self._run(self._folder.expired, self._now() - self.expire):
-            forgotten += await self._alone(key, self._forget(key))
-        return forgotten
+        with self._work:
+            await self._recovery.idle()
+            before, forgotten = self._now() - self.expire, 0
+            for key in await self._in_thread(self._folder.expired, before):
+                if self._closed:
+                    break
+                try:
+                    forgotten += await self._forget_expired(key, before)
+                except Exception:
+                    self._log.failure("an upload that has expired cannot be removed")
+            await self._recover()
+            return forgotten
 
-    async def _forget(self, key: str) -> bool:
-        entry = self._open.get(key)
-        if entry is not None:
-            if entry.in_use:
+    async def _forget_expired(self, key: str, before: float) -> bool:
+        async with self._locks.holding(key):
+            upload = self._open.get(key)
+            if upload is not None:
+                if not upload.idle:
+                    return False
+                del self._open[key]
+                await upload.close()
+            # Whoever comes back now waits for the lock; who was here before has written to it.
+            if not await self._in_thread(self._folder.discard_expired, key, before):
+                if key in self._unfinished:
+                    self._full[key] = None
                 return False
-            del self._open[key]
-            await entry.retire()
-        await self._run(self._folder.discard, key)
-        self._unfinished.pop(key, None)
-        return True
+            self._forget(key)
+            return True
 
-    async def _alone(self, key: str, work: Coroutine[Any, Any, _T]) -> _T:
-        """Do work on an upload that is not open while nobody else does."""
-        lock = self._locks.setdefault(key, DeferredLock())
-        try:
-            await lock.acquire()
-            try:
-                return await work
-            finally:
-                lock.release()
-        finally:
-            if not lock.locked:
-                self._locks.pop(key, None)
+    async def _in_thread(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        if self._closed:
+            raise _closing()
+        with self._work:
+            return await self._run(work, *arguments)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        async def counted() -> None:
+            with self._work:
+                await work
+
+        def failed(failure: Failure) -> None:
+            if not self._closed:
+                self._log.failure("the disk failed", failure)
+
+        Deferred.fromCoroutine(counted()).addErrback(failed)
 
     async def _close(self) -> None:
-        if self._closed:
-            return
         self._closed = True
-        entries, self._open = list(self._open.values()), OrderedDict()
-        await gatherResults([entry.retire() for entry in entries])
+        await gatherResults([Deferred.fromCoroutine(each.close()) for each in self._uploads])
+        await self._work.idle()
+        self._open.clear()
         self._folder.close()
+
+
+def _closing() -> Refused:
+    return Refused(503, "the receiver is closing", retry_after=5)

@@ -5,25 +5,85 @@ An upload that is being received.
 from __future__ import annotations
 
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Any
+from weakref import WeakSet
 
-from twisted.internet.defer import Deferred
+from attrs import frozen
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..web.parameters import Parameters
 from ..web.reply import Refused
+from .completion import Completion
 from .digest import FollowingDigest, hash_range
 from .entry import spans
-from .folder import Folder, Opened
+from .finished import FinishedUpload, Shelf
+from .folder import FilesRemoved, Opened
 from .received import ReceivedFile
-from .record import Record
+from .record import Done, Record
 from .thread import Run
+from .usage import Usage
+from .use import Use
 from .writer import ChunkSink, Comparison, Writing
 
-__all__ = ["Incoming"]
+__all__ = ["Listener", "State", "UnfinishedUpload"]
 
 
-class Incoming:
+class State(Enum):
+    """What an upload is at."""
+
+    RECEIVING = "receiving"
+    """Chunks are missing, or the end failed and may be tried again."""
+    UNSURE = "unsure"
+    """The record on the disk may say more than is true, and the disk refuses to have that put
+    right: nothing is taken until it has been."""
+    FINISHING = "finishing"
+    """It is full and gets its place."""
+    FINISHED = "finished"
+    """It is in its place, and that is written down."""
+    DISCARDED = "discarded"
+    """Its files are removed, or were removed by somebody."""
+    CLOSED = "closed"
+    """Its files are on the disk, and others may have opened them anew."""
+
+
+_NEXT = {
+    State.RECEIVING: {State.UNSURE, State.FINISHING, State.DISCARDED, State.CLOSED},
+    State.UNSURE: {State.RECEIVING, State.CLOSED},
+    State.FINISHING: {State.RECEIVING, State.FINISHED, State.CLOSED},
+    State.FINISHED: {State.CLOSED},
+    State.DISCARDED: {State.CLOSED},
+    State.CLOSED: {State.CLOSED},
+}
+
+_REFUSED = {
+    State.UNSURE: (503, "the receiver's disk failed", 5),
+    State.DISCARDED: (500, "this upload was removed from the receiver: send it again", None),
+    State.CLOSED: (503, "the receiver is closing this upload", 1),
+}
+
+
+@frozen(kw_only=True)
+class Listener:
+    """
+    What is called with an upload when something has become of it.
+
+    :ivar stored: some bytes, counted, have become durable.
+    :ivar finished: it is in its place, with its end written down.
+    :ivar lost: somebody has removed its files.
+    :ivar unused: the disk failed, there is nothing worth keeping, and nobody uses it.
+    """
+
+    stored: Callable[[UnfinishedUpload, int], None]
+    finished: Callable[[UnfinishedUpload, Done], None]
+    lost: Callable[[UnfinishedUpload], None]
+    unused: Callable[[UnfinishedUpload], None]
+
+
+class UnfinishedUpload:
     """
     An upload with chunks missing, or just now being finished.
 
@@ -31,29 +91,38 @@ class Incoming:
     While one round of that runs, the chunks that end wait, and go together in the next: two
     calls make any number of chunks durable.
 
-    :param opened: its open files.
-    :param folder: where they are.
+    :param opened: its open files, which it closes.
+    :param shelf: where it goes at the end.
     :param run: runs blocking work.
-    :param finish: called with this and the digest at the end; gives the file in its place.
-    :param forsake: called with the key when the disk failed and there is nothing worth keeping.
+    :param completion: who is notified then.
+    :param now: the wall clock.
+    :param listener: hears what becomes of it.
+    :ivar state: what it is at.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
         opened: Opened,
-        folder: Folder,
+        shelf: Shelf,
         run: Run,
-        finish: Callable[[Opened, str], Awaitable[ReceivedFile]],
-        forsake: Callable[[str], None],
+        completion: Completion,
+        now: Callable[[], float],
+        listener: Listener,
     ) -> None:
-        self.opened = opened
-        self._folder = folder
-        self._disk = folder.disk
+        self.state = State.RECEIVING
+        self._opened = opened
+        self._shelf = shelf
         self._run = run
-        self._finish = finish
-        self._forsake = forsake
-        self._failed = False
+        self._completion = completion
+        self._now = now
+        self._listener = listener
         self._layout = opened.record.layout
+        # A use that was forgotten must not keep the upload open.
+        self._uses: WeakSet[Use] = WeakSet()
+        self._work = Usage(self._at_rest)
+        self._failed = False
         self._prefix = 0
         self._ranges: str | None = None
         self._sending: set[int] = set()
@@ -62,105 +131,206 @@ class Incoming:
         self._written: list[tuple[int, Deferred[None]]] = []
         self._committing = False
         self._concluding: list[Deferred[ReceivedFile]] = []
-        self._uses = 0
-        self._retired = False
-        self._idle: list[Deferred[None]] = []
-        self._digest = FollowingDigest(run, self._disk, opened.data, self._reach)
+        self._name: str | None = None
+        self._notifying: Deferred[None] | None = None
+        self._notified = False
+        self._finished: FinishedUpload | None = None
+        self._digest = FollowingDigest(self._run, opened.data, self._reach)
+
+    @property
+    def key(self) -> str:
+        """Its name in the private folder."""
+        return self._opened.key
 
     @property
     def record(self) -> Record:
-        return self.opened.record
+        """What it is."""
+        return self._opened.record
 
     @property
     def full(self) -> bool:
+        """Whether all chunks are durable."""
         return self._missing() == self._layout.count
 
     @property
     def in_use(self) -> bool:
-        """Whether somebody is sending, asking or finishing."""
-        return self._uses > 0
+        """Whether somebody is sending, asking, writing or finishing."""
+        return bool(self._uses) or self._work.active
+
+    @property
+    def idle(self) -> bool:
+        """Whether it may be closed."""
+        return self.state is State.RECEIVING and not self.in_use
+
+    @property
+    def worthless(self) -> bool:
+        """Whether the disk failed before anything could be stored, and nobody uses it."""
+        return self.idle and self._failed and 1 not in self._opened.present
+
+    def use(self) -> Use:
+        """Use it until that is released."""
+        use = Use(self)
+        self._uses.add(use)
+        return use
+
+    def release(self, use: Use) -> None:
+        """End a use; once is enough, more does nothing."""
+        if use in self._uses:
+            self._uses.discard(use)
+            self._at_rest()
 
     def ranges(self) -> str:
+        """The durable chunks, counted from 1."""
         if self._ranges is None:
-            self._ranges = spans(self.opened.present)
+            self._ranges = spans(self._opened.present)
         return self._ranges
 
     async def holds(self, given: Parameters) -> bool:
-        if not self.opened.present[given.offset]:
+        """Whether a chunk is durable, and has the digest that was asked for, if any."""
+        self._check()
+        if not self._opened.present[given.offset]:
             return False
         return not given.checksum or await self._digest_of(given) == given.checksum
 
     def claim(self, given: Parameters) -> ChunkSink:
-        if self._retired:
-            raise Refused(503, "the receiver is closing this upload", retry_after=1)
-        if self.opened.present[given.offset]:
-            self._use()
-            return Comparison(given, lambda: self._digest_of(given), self._release)
-        if given.offset in self._settling:
+        """Where a chunk goes."""
+        self._check()
+        offset = given.offset
+        if self._opened.present[offset]:
+            return self._compare(given, self._digest_of)
+        if offset in self._settling:
             # It is all there, and its sender may be gone: it will do for this one as well.
-            self._use()
-            return Comparison(given, lambda: self._digest_once_settled(given), self._release)
-        if given.offset in self._sending:
+            return self._compare(given, self._digest_once_settled)
+        if offset in self._sending:
             raise Refused(503, "this chunk is being sent by another request", retry_after=1)
-        offset, epoch = given.offset, self._epoch
+        epoch, use = self._epoch, self.use()
         self._sending.add(offset)
-        self._use()
 
         def release() -> None:
             self._sending.discard(offset)
-            self._release()
+            use.release()
 
         return Writing(
-            given,
-            self._write,
-            self._range_digest,
-            lambda: self._commit(offset, epoch),
-            release,
+            given, self._write, self._range_digest, lambda: self._commit(offset, epoch), release
         )
 
     def conclude(self) -> Deferred[ReceivedFile]:
+        """Finish it, once, and fire for everyone who asks."""
+        if self._finished is not None:
+            return self._finished.conclude()
+        try:
+            self._check()
+        except Refused:
+            return fail()
         waiter: Deferred[ReceivedFile] = Deferred()
         self._concluding.append(waiter)
-        if len(self._concluding) == 1:
-            self._use()
+        if self.state is State.RECEIVING:
+            self._become(State.FINISHING)
             Deferred.fromCoroutine(self._conclude()).addBoth(self._concluded)
         return waiter
 
-    def retire(self) -> Deferred[None]:
+    async def put_right(self) -> None:
         """
-        Take no more chunks, and close the files once nobody uses them.
+        Make the record on the disk say what is true, after a failure of the disk.
 
-        :returns: a Deferred that fires then.
+        :raises OSError: if the disk still fails.
         """
-        idle: Deferred[None] = Deferred()
-        if self._retired and not self._idle:
-            idle.callback(None)
-            return idle
-        self._idle.append(idle)
-        if not self._retired:
-            self._retired = True
-            self._use()
-            self._digest.stop().addCallback(lambda _: self._release())
-        return idle
+        with self._work:
+            await self._run(self._shelf.folder.take_back, self._opened)
+            if self.state is State.UNSURE:
+                self._become(State.RECEIVING)
+
+    async def close(self, state: State = State.CLOSED) -> None:
+        """
+        Take nothing more; return when nobody is at work with the files, and they are closed.
+
+        :param state: or :attr:`State.DISCARDED`, if they will be removed.
+        """
+        self._become(state)
+        if self._notifying is not None:
+            self._notifying.cancel()
+        await self._digest.stop()
+        await self._work.idle()
+        self._opened.close()
+
+    def _become(self, state: State) -> None:
+        if state not in _NEXT[self.state]:
+            raise RuntimeError(f"an upload that is {self.state.value} cannot be {state.value}")
+        self.state = state
+
+    def _check(self) -> None:
+        if self.state in _REFUSED:
+            status, reason, retry_after = _REFUSED[self.state]
+            raise Refused(status, reason, retry_after)
+
+    def _at_rest(self) -> None:
+        """Look what is to be done now that a use, or some work, has ended."""
+        if self.in_use:
+            return
+        if self.state in (State.FINISHED, State.DISCARDED):
+            self._opened.close()
+        elif self.worthless:
+            self._listener.unused(self)
 
     def _write(self, data: bytes, at: int) -> None:
+        self._check()
         try:
-            self._disk.write(self.opened.data, data, at)
+            self._opened.data.write(data, at)
         except OSError:
             self._failed = True
             raise
 
-    async def _conclude(self) -> ReceivedFile:
-        digest = await self._digest.result(self.record.size)
-        return await self._finish(self.opened, digest)
+    async def _conclude(self) -> Done:
+        with self._work:
+            digest = await self._digest.result(self.record.size)
+            self._check()
+            if self._name is None:
+                self._name = await self._run(self._shelf.folder.place, self._opened)
+            await self._notify(self._name, digest)
+            self._check()
+            done = Done(record=self.record, name=self._name, sha256=digest, when=self._now())
+            return await self._run(self._shelf.folder.settle, self._opened, done)
 
-    def _concluded(self, result: ReceivedFile | Failure) -> None:
+    async def _notify(self, name: str, digest: str) -> None:
+        if self._notified:
+            return
+        self._check()
+        file = ReceivedFile.of(self.record, self._shelf.path, name, digest)
+        self._notifying = self._completion.notify(file)
+        try:
+            await self._notifying
+        finally:
+            self._notifying = None
+        # If it was cut short by closing, it is called again after the next start.
+        self._notified = self.state is State.FINISHING
+
+    def _concluded(self, result: Done | Failure) -> None:
+        outcome: ReceivedFile | Failure
+        if isinstance(result, Done):
+            self._finished = self._shelf.upload(self.key, result)
+            outcome = self._finished.file
+            if self.state is State.FINISHING:
+                self._become(State.FINISHED)
+            self._listener.finished(self, result)
+        else:
+            outcome = self._failure(result)
+            if self.state is State.FINISHING:
+                self._become(State.RECEIVING)
         waiting, self._concluding = self._concluding, []
-        self._release()
         for waiter in waiting:
-            waiter.callback(result)
+            waiter.callback(outcome)
+        self._at_rest()
+
+    def _failure(self, failure: Failure) -> Failure:
+        """What to say of a failure: whatever the closing of an upload breaks is its closing."""
+        try:
+            self._check()
+        except Refused:
+            return Failure()
+        return failure
 
     async def _commit(self, offset: int, epoch: int) -> None:
+        self._check()
         if epoch != self._epoch:
             # After a failed sync the system may have dropped what other chunks had written.
             raise OSError(errno.EIO, "the disk failed while this chunk was written")
@@ -169,38 +339,57 @@ class Incoming:
         self._settling[offset] = []
         if not self._committing:
             Deferred.fromCoroutine(self._commit_all())
-        try:
-            await done
-        finally:
-            for settled in self._settling.pop(offset):
-                settled.callback(None)
+        await done
 
     async def _commit_all(self) -> None:
-        self._committing = True
-        while self._written:
-            batch, self._written = self._written, []
-            try:
-                await self._run(self._folder.commit, self.opened, [offset for offset, _ in batch])
-            except Exception:
-                # Whatever ended this round, nobody must wait for ever.
-                self._epoch += 1
-                self._failed = True
-                failure = Failure()
-                batch, self._written = batch + self._written, []
-                for _, done in batch:
-                    done.errback(failure)
-            else:
-                for offset, _ in batch:
-                    self.opened.present[offset] = 1
-                self._ranges = None
-                self._digest.follow()
-                for _, done in batch:
-                    done.callback(None)
-        self._committing = False
+        with self._work:
+            self._committing = True
+            while self._written:
+                batch, self._written = self._written, []
+                offsets = [offset for offset, _ in batch]
+                committed = self._run(self._shelf.folder.commit, self._opened, offsets)
+                # Whatever ends this round, nobody must wait for ever.
+                (result,) = await committed.addBoth(_wrapped)
+                if isinstance(result, Failure):
+                    batch, self._written = batch + self._written, []
+                    self._commit_failed(result)
+                else:
+                    self._committed(offsets)
+                self._settle(batch, result)
+            self._committing = False
+
+    def _committed(self, offsets: Sequence[int]) -> None:
+        size = 0
+        for offset in offsets:
+            self._opened.present[offset] = 1
+            start, end = self._layout.range(offset)
+            size += end - start
+        self._ranges = None
+        self._digest.follow()
+        self._listener.stored(self, size)
+
+    def _commit_failed(self, failure: Failure) -> None:
+        self._epoch += 1
+        self._failed = True
+        if self.state is not State.RECEIVING:
+            return
+        if failure.check(FilesRemoved):
+            self._log.error("the files of an upload were removed: {key}", key=self.key)
+            self._become(State.DISCARDED)
+            self._listener.lost(self)
+        elif self._opened.unsure:
+            self._become(State.UNSURE)
+
+    def _settle(self, batch: Sequence[tuple[int, Deferred[None]]], result: object) -> None:
+        settled = [waiter for offset, _ in batch for waiter in self._settling.pop(offset)]
+        for _, done in batch:
+            done.callback(result if isinstance(result, Failure) else None)
+        for waiter in settled:
+            waiter.callback(None)
 
     def _missing(self) -> int:
         """The first chunk that is missing; their number if none is."""
-        present = self.opened.present
+        present = self._opened.present
         self._prefix = present.find(0, self._prefix)
         if self._prefix < 0:
             self._prefix = len(present)
@@ -212,6 +401,9 @@ class Incoming:
             return self._layout.size
         return self._layout.range(missing)[0]
 
+    def _compare(self, given: Parameters, digest: Callable[[Parameters], Any]) -> Comparison:
+        return Comparison(given, lambda: digest(given), self.use().release)
+
     async def _digest_of(self, given: Parameters) -> str:
         return await self._range_digest(*given.layout.range(given.offset))
 
@@ -220,28 +412,16 @@ class Incoming:
             settled: Deferred[None] = Deferred()
             self._settling[given.offset].append(settled)
             await settled
-        if not self.opened.present[given.offset]:
+        if not self._opened.present[given.offset]:
             raise Refused(503, "the other request with this chunk failed", retry_after=1)
         return await self._digest_of(given)
 
     async def _range_digest(self, start: int, end: int) -> str:
-        self._use()
-        try:
-            return await self._run(hash_range, self._disk, self.opened.data, start, end)
-        finally:
-            self._release()
+        self._check()
+        with self._work:
+            return await self._run(hash_range, self._opened.data, start, end)
 
-    def _use(self) -> None:
-        self._uses += 1
 
-    def _release(self) -> None:
-        self._uses -= 1
-        if self._uses:
-            return
-        if self._failed and not self._retired and 1 not in self.opened.present:
-            self._forsake(self.opened.key)
-        elif self._retired:
-            self._folder.shut(self.opened)
-            waiting, self._idle = self._idle, []
-            for idle in waiting:
-                idle.callback(None)
+def _wrapped(result: Any) -> tuple[Any]:
+    """A result that may be a failure, as a value that is passed on as it is."""
+    return (result,)

@@ -32,8 +32,8 @@ class Arrival:
     :param url: the parameters of the URL.
     :param names: what the parameters are called.
     :param begin: gives the upload that a chunk belongs to.
-    :ivar done: fires with the upload when the chunk is durable; fails with :class:`Refused` or
-        :exc:`OSError`, perhaps before the body ends.
+    :ivar done: fires with the upload, to be released, when the chunk is durable; fails with
+        :class:`Refused` or :exc:`OSError`, perhaps before the body ends.
     :ivar pause: called when no more of the body can be taken for now.
     :ivar resume: called when it can be again.
     """
@@ -112,7 +112,9 @@ class Arrival:
         return event
 
     async def _receive(self) -> Entry:
+        entry: Entry | None = None
         sink: ChunkSink | None = None
+        stored = False
         try:
             given = await self._parameters()
             entry = await self._begin(given)
@@ -127,12 +129,15 @@ class Arrival:
                 given = self._confirmed(given)
             self._over = True
             await sink.commit(given.checksum)
+            stored = True
             return entry
         finally:
             self._over = True
             self._events.clear()
             if sink is not None:
                 sink.abandon()
+            if entry is not None and not stored:
+                entry.release()
             if self._paused:
                 self.resume()
 

@@ -1,0 +1,72 @@
+"""
+One at a time for each upload.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from twisted.internet.defer import Deferred
+
+__all__ = ["KeyLocks"]
+
+
+class _Lock:
+    """
+    A lock that wakes its waiters one after the other, and not one inside the other: hundreds of
+    requests wait for the same upload, and many end without waiting again.
+    """
+
+    def __init__(self) -> None:
+        self.interested = 0
+        self._held = False
+        self._passing_on = False
+        self._waiting: deque[Deferred[None]] = deque()
+
+    async def acquire(self) -> None:
+        if not self._held:
+            self._held = True
+            return
+        turn: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(turn)
+        await turn
+
+    def release(self) -> None:
+        self._held = False
+        if self._passing_on:
+            return
+        self._passing_on = True
+        while self._waiting and not self._held:
+            self._held = True
+            self._waiting.popleft().callback(None)
+        self._passing_on = False
+
+
+class KeyLocks:
+    """
+    A lock for each key, for as long as anybody holds it or waits for it.
+    """
+
+    def __init__(self) -> None:
+        self._locks: dict[str, _Lock] = {}
+
+    def __len__(self) -> int:
+        return len(self._locks)
+
+    @asynccontextmanager
+    async def holding(self, key: str) -> AsyncIterator[None]:
+        """Be alone with a key until the end of the block, in the order of those who ask."""
+        lock = self._locks.setdefault(key, _Lock())
+        lock.interested += 1
+        try:
+            await lock.acquire()
+            try:
+                yield
+            finally:
+                lock.release()
+        finally:
+            lock.interested -= 1
+            if not lock.interested:
+                del self._locks[key]
