@@ -18,8 +18,6 @@ from typing import Any
 from twisted.internet import ssl
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
-from twisted.web.http import HTTPFactory
-from twisted.web.proxy import Proxy
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
@@ -38,13 +36,11 @@ class ExampleSite:
     of a Unix socket has to be short.
 
     :ivar received: what arrived, in order.
-    :ivar proxied: the request lines that the HTTP proxy got.
     :ivar socks: the SOCKS server.
     """
 
     def __init__(self, reactor: Any, folder: Path) -> None:
         self.received: list[ReceivedFile] = []
-        self.proxied: list[bytes] = []
         self.socks = SocksFactory(reactor)
         self._reactor = reactor
         self._folder = folder
@@ -68,7 +64,6 @@ class ExampleSite:
         ports = {
             "web": reactor.listenTCP(0, plain, interface="127.0.0.1"),
             "secure": reactor.listenSSL(0, secure, context, interface="127.0.0.1"),
-            "proxy": reactor.listenTCP(0, _proxy(self.proxied), interface="127.0.0.1"),
             "socks": reactor.listenTCP(0, self.socks, interface="127.0.0.1"),
             "unix": reactor.listenUNIX("uploads.sock", plain),
         }
@@ -76,7 +71,6 @@ class ExampleSite:
         self.addresses = {
             "https://secure.example.com": f"https://localhost:{ports['secure'].getHost().port}",
             "https://example.com": f"http://127.0.0.1:{ports['web'].getHost().port}",
-            "proxy.example.com:3128": f"127.0.0.1:{ports['proxy'].getHost().port}",
             "tor.example.com:9050": f"127.0.0.1:{ports['socks'].getHost().port}",
             "/run/uploads.sock": "uploads.sock",
             "8080": str(_free_port()),
@@ -233,21 +227,6 @@ def _wants(*names: str) -> Callable[[Request], None]:
                     raise Refused(403, f"no {name}")
 
     return guard
-
-
-def _proxy(seen: list[bytes]) -> HTTPFactory:
-    """An HTTP proxy that notes what it was asked for."""
-
-    class NotedProxy(Proxy):
-        def lineReceived(self, line: bytes) -> None:
-            if line.endswith(b" HTTP/1.1"):
-                seen.append(line)
-            super().lineReceived(line)
-
-    class ProxyFactory(HTTPFactory):
-        protocol = NotedProxy
-
-    return ProxyFactory()
 
 
 def _header(request: Request, name: str) -> str | None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from treq.client import HTTPClient
+from twisted.internet.defer import CancelledError
+from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.client import Agent, ProxyAgent, RedirectAgent
 
 from txresumable import Resumable
-from txresumable._http.cleartext import CredentialsGuard, is_loopback
+from txresumable._http.cleartext import CredentialsGuard, is_loopback, strips_tls
 from txresumable.errors import InsecureCredentials
 from txresumable.testing import ScriptedReceiver
 
@@ -84,3 +89,30 @@ class GuardTests(SynchronousTestCase):
             self.assertTrue(is_loopback(host), host)
         for host in ("", "localhost.example", "127.0.0.1.example", "10.0.0.1", "0.0.0.0", "::2"):
             self.assertFalse(is_loopback(host), host)
+
+
+class StrippedTLSTests(SynchronousTestCase):
+    """Clients that take TLS away."""
+
+    def test_refused(self) -> None:
+        """What is meant for TLS is not handed to an agent that sends it without, wrapped or not."""
+        reactor = MemoryReactorClock()
+        agent = ProxyAgent(TCP4ClientEndpoint(reactor, "127.0.0.1", 3128), reactor)
+        for client in (HTTPClient(agent), HTTPClient(RedirectAgent(agent))):
+            uploader = Resumable("https://receiver.example/", client=client, reactor=Clock())
+            upload = uploader.add_file(b"x", file_name="a")
+            self.failureResultOf(upload, InsecureCredentials)
+        self.assertEqual(reactor.tcpClients, [])
+
+    def test_others(self) -> None:
+        """Any other client, and a URL that is not meant for it, is none of this."""
+        reactor = MemoryReactorClock()
+        self.assertFalse(strips_tls(HTTPClient(Agent(reactor))))
+        self.assertFalse(strips_tls(ScriptedReceiver()))
+        agent = ProxyAgent(TCP4ClientEndpoint(reactor, "127.0.0.1", 3128), reactor)
+        clock = Clock()
+        uploader = Resumable("http://receiver.example/", client=HTTPClient(agent), reactor=clock)
+        upload = uploader.add_file(b"x", file_name="a")
+        self.assertEqual(len(reactor.tcpClients), 1)
+        upload.cancel()
+        self.failureResultOf(upload, CancelledError)

@@ -132,7 +132,10 @@ class ChecksumMismatch(ResumableError):
 
 
 class InsecureCredentials(ResumableError):
-    """Credentials would go over plain HTTP to a host that is not this machine."""
+    """
+    Credentials would go over plain HTTP to a host that is not this machine, or a client that was
+    given (``client=``) would send in the clear what is meant for ``https://``.
+    """
 
 
 class TransportError(ResumableError):

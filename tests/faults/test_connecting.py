@@ -6,6 +6,7 @@ import socket
 import ssl
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IHostnameResolver
@@ -181,6 +182,30 @@ class TLSTests(FaultCase):
             certified(self.authority, "elsewhere.example"), "localhost", trust_root=self.root
         )
         self.assertIn("not for this host", str(error))
+
+    async def test_names_that_are_no_international_ones(self) -> None:
+        """C24: a name that IDNA refuses is asked for, and the certificate has to be for it."""
+
+        @implementer(IHostnameResolver)
+        class Here:
+            def resolveHostName(self, receiver: Any, name: str, *, portNumber: int) -> Any:
+                receiver.resolutionBegan(self)
+                receiver.addressResolved(IPv4Address("TCP", "127.0.0.1", portNumber))
+                receiver.resolutionComplete()
+                return receiver
+
+        self.addCleanup(reactor.installNameResolver, reactor.installNameResolver(Here()))
+        for host in ("upload_server", "r3---sn-x.example"):
+            context, asked = certified(self.authority, host), []
+            context.sni_callback = lambda _, name, __, asked=asked: asked.append(name)
+            server = self.serve(Peer.serve_all, context=context)
+            url = server.url.replace("127.0.0.1", host)
+            await self.uploader(url, trust_root=self.root).add_file(self.file(b"x"))
+            self.assertEqual(asked, [host])
+            error = await self.refused(
+                certified(self.authority, "name.invalid"), host, trust_root=self.root
+            )
+            self.assertIn("not for this host", str(error))
 
     async def test_no_tls(self) -> None:
         """C24: a server that speaks no TLS ends the upload for good."""

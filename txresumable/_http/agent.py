@@ -13,14 +13,12 @@ from attrs import define, field
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import (
-    HostnameEndpoint,
     TCP4ClientEndpoint,
     TCP6ClientEndpoint,
     wrapClientTLS,
 )
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
-from twisted.internet.ssl import optionsForClientTLS
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import URI
@@ -36,6 +34,7 @@ from ..errors import (
     StaleConnection,
 )
 from .connection import HTTPConnection
+from .hostname import NameEndpoint, tls_options
 from .response import Reply
 from .tls import tls_error
 
@@ -239,9 +238,11 @@ class KeepingAgent:
         if uri.scheme != b"https":
             return plain
         try:
-            options = optionsForClientTLS(
+            options = tls_options(
                 host, trustRoot=self._trust_root, clientCertificate=self._client_certificate
             )
+        except UnicodeError as error:
+            raise InvalidOption("target", host, "is no name of a host") from error
         except (AttributeError, TypeError, ValueError) as error:
             option = "trust_root" if self._client_certificate is None else "client_certificate"
             raise InvalidOption(
@@ -256,7 +257,7 @@ class KeepingAgent:
             return TCP4ClientEndpoint(self._reactor, host, port, timeout=no_limit)
         if isIPv6Address(host):
             return TCP6ClientEndpoint(self._reactor, host, port, timeout=no_limit)
-        return HostnameEndpoint(self._reactor, host, port, timeout=no_limit)
+        return NameEndpoint(self._reactor, host, port, timeout=no_limit)
 
     def _connect(self, origin: _Origin) -> Deferred[HTTPConnection]:
         """One deadline over DNS, TCP and TLS; what comes after it is closed."""

@@ -6,16 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from twisted.logger import Logger
+from twisted.web.client import ProxyAgent
 
 from .._protocol.url import without_query
 from ..errors import InsecureCredentials
 
-__all__ = ["CredentialsGuard", "is_loopback"]
+__all__ = ["CredentialsGuard", "is_loopback", "strips_tls"]
 
 _CARRIERS = frozenset(("authorization", "cookie", "proxy-authorization"))
+_LAYERS = 8
+"""More agents around each other than these are not looked through."""
 _log = Logger()
 
 
@@ -31,6 +35,21 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def strips_tls(client: Any) -> bool:
+    """
+    Whether a client is known to send what is meant for ``https://`` in the clear.
+
+    Twisted's ``ProxyAgent`` hands such a URL to its proxy as it is, without TLS and without a word.
+
+    :param client: treq's ``HTTPClient`` or any other, with what it wraps.
+    """
+    for _ in range(_LAYERS):
+        if client is None or isinstance(client, ProxyAgent):
+            break
+        client = getattr(client, "_agent", None)
+    return isinstance(client, ProxyAgent)
 
 
 class CredentialsGuard:

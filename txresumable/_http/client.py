@@ -20,14 +20,15 @@ from twisted.web.http_headers import Headers
 from ..errors import (
     ChunkTimeout,
     ConnectFailed,
+    InsecureCredentials,
     ResumableError,
     StaleConnection,
     TransportError,
 )
 from ..version import __version__
-from .agent import KeepingAgent, ReadyHeaders, RequestURL, request_url
+from .agent import KeepingAgent, ReadyHeaders, request_url
 from .body import ChunkBody
-from .cleartext import CredentialsGuard
+from .cleartext import CredentialsGuard, strips_tls
 from .foreign import ForeignExchange
 from .response import Reply
 from .tls import tls_error
@@ -40,16 +41,19 @@ _STANDARD = {
     "user-agent": f"User-Agent: txresumable/{__version__}\r\n",
     "accept": "Accept: */*\r\n",
 }
+_ENCODING = "accept-encoding"
 
 
 class _ReadyURL(EncodedURL):
     """
     An encoded URL that is not taken apart and put together again for each request: neither here
-    nor by those whom treq hands it on to, who hear of no more than its origin.
+    nor by those whom treq hands it on to, who hear of no more than its origin; unless there are
+    cookies, which go by the path as well.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, whole: bool) -> None:
         self._ready_text = text
+        self._whole = whole
 
     def to_uri(self) -> _ReadyURL:
         return self
@@ -57,9 +61,10 @@ class _ReadyURL(EncodedURL):
     def to_text(self, with_password: bool = False) -> Any:
         return self
 
-    def encode(self, encoding: str) -> RequestURL:
+    def encode(self, encoding: str) -> bytes:
         """As treq turns a URL into bytes."""
-        return request_url(self._ready_text.encode(encoding))
+        encoded = self._ready_text.encode(encoding)
+        return encoded if self._whole else request_url(encoded)
 
 
 class _NoCookies(CookieJar):
@@ -125,6 +130,7 @@ class Transport:
         self.client = client
         self._lines: dict[tuple[tuple[str, str], ...], tuple[bytes, bool]] = {}
         self._last: tuple[tuple[object, ...], Headers] = ((), Headers())
+        self._strips_tls = strips_tls(client)
         self._guard = CredentialsGuard(insecure_credentials, self.cookies)
 
     def exchange(
@@ -154,8 +160,13 @@ class Transport:
             :class:`~txresumable.errors.TLSRejected` if there is none, and as the source failed if
             that could not be read.  Cancelling it aborts the request and fails it with
             ``CancelledError``.
-        :raises InsecureCredentials: if credentials would go out unencrypted and must not.
+        :raises InsecureCredentials: if credentials would go out unencrypted and must not, or the
+            client is one that would send anything so that is meant for ``https://``.
         """
+        if self._strips_tls and url[:6].lower() == "https:":
+            raise InsecureCredentials(
+                "the client would send what is meant for https:// in the clear (ProxyAgent)"
+            )
         self._guard.check(url, headers)
         if fresh and self._agent is not None:
             self._agent.drop_idle(url.encode("ascii"))
@@ -183,7 +194,7 @@ class Transport:
         try:
             asking = self.client.request(
                 method,
-                _ReadyURL(url),
+                _ReadyURL(url, self.cookies),
                 headers=headers,
                 data=body,
                 cookies=None if self.cookies else self._cookies,
@@ -226,7 +237,7 @@ class Transport:
         if known is None:
             if len(self._lines) >= 64:
                 self._lines.clear()
-            known = self._lines[key] = _lines(headers)
+            known = self._lines[key] = _lines(headers, self.own)
         lines, typed = known
         if content_type is not None and not typed:
             lines += b"Content-Type: %b\r\n" % content_type.encode()
@@ -251,8 +262,15 @@ class Transport:
         return closed
 
 
-def _lines(headers: Mapping[str, str]) -> tuple[bytes, bool]:
-    """:returns: the lines of the header, and whether a Content-Type is among them."""
+def _lines(headers: Mapping[str, str], own: bool) -> tuple[bytes, bool]:
+    """
+    What is sent of the user's header.
+
+    :param own: whether our own agent sends it: that decodes nothing, and says so by itself.
+    :returns: the lines, and whether a Content-Type is among them.
+    """
+    if own:
+        headers = {name: each for name, each in headers.items() if name.lower() != _ENCODING}
     given = {name.lower() for name in headers}
     lines = [line for name, line in _STANDARD.items() if name not in given]
     lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
