@@ -82,7 +82,7 @@ class Canceller:
             self.was_in_time = False  # there was nothing yet
         for each, other in enumerate(process.uploads):
             if other.file in self.cancelled:
-                self.simulation._cancelled.add(each)
+                self.simulation.uploading.cancelled.add(each)
         self.sent = len(process.network.sent)
         self.look(process)
 

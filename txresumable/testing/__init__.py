@@ -9,9 +9,11 @@ from .client import FakeClient
 from .form import Part
 from .network import FaultyNetwork
 from .receiver import Reply, ScriptedReceiver, StoredFile
+from .receiver_simulation import ReceiverSchedule, ReceiverSimulation, simulate_receiver
+from .report import Report, SimulationFailed
 from .request import FakeResponse, SentRequest
 from .schedule import Act, FilePlan, Schedule
-from .simulation import Report, Simulation, SimulationFailed, simulate
+from .simulation import Simulation, simulate
 from .weather import Fault, Forecast, Weather
 
 __all__ = [
@@ -23,6 +25,8 @@ __all__ = [
     "FilePlan",
     "Forecast",
     "Part",
+    "ReceiverSchedule",
+    "ReceiverSimulation",
     "Reply",
     "Report",
     "Schedule",
@@ -33,4 +37,5 @@ __all__ = [
     "StoredFile",
     "Weather",
     "simulate",
+    "simulate_receiver",
 ]

@@ -1,26 +1,30 @@
 """
-``python -m txresumable.testing SEED``: run one simulation again and tell all that happens.
+``python -m txresumable.testing [--receiver] SEED``: run one simulation again and tell all that
+happens; with ``--receiver`` one of several uploaders and a real receiver.
 """
 
 import sys
 
+from .receiver_simulation import ReceiverSchedule, simulate_receiver
+from .report import SimulationFailed
 from .schedule import Schedule
-from .simulation import SimulationFailed, simulate
+from .simulation import simulate
 
 
 def main(arguments: list[str]) -> int:
     """
-    :param arguments: the seed.
+    :param arguments: the seed, and before it which kind of simulation.
     :returns: the exit status: 1 if the simulation failed.
     """
-    if len(arguments) != 1 or not arguments[0].lstrip("-").isdigit():
-        sys.stderr.write("usage: python -m txresumable.testing SEED\n")
-        return 2
-    seed = int(arguments[0])
     write = sys.stdout.write
-    write("\n".join(Schedule.of(seed).lines) + "\n")
+    *options, seed = arguments or [""]
+    if options not in ([], ["--receiver"]) or not seed.lstrip("-").isdigit():
+        sys.stderr.write("usage: python -m txresumable.testing [--receiver] SEED\n")
+        return 2
+    lines = ReceiverSchedule.of(int(seed)).lines if options else Schedule.of(int(seed)).lines
+    write("\n".join(lines) + "\n")
     try:
-        report = simulate(seed, note=print)
+        report = (simulate_receiver if options else simulate)(int(seed), note=print)
     except SimulationFailed as failed:
         write(f"FAILED\n{failed}\n")
         return 1

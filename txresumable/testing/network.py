@@ -5,9 +5,10 @@ A network between an uploader and a receiver, on which things go wrong.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import evolve
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import (
     ConnectionLost,
     ConnectionRefusedError,
@@ -18,15 +19,40 @@ from twisted.internet.error import (
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseFailed, ResponseNeverReceived
 
+from .._protocol.dialect import ParameterNames
 from .client import FakeClient
-from .receiver import Reply, ScriptedReceiver
+from .receiver import Reply
 from .request import SentRequest
 from .weather import Fault, Weather
 
-__all__ = ["FaultyNetwork"]
+__all__ = ["FaultyNetwork", "Receiver"]
 
 _NO_CONNECTION = (ConnectionRefusedError, DNSLookupError, NoRouteError, TimeoutError)
 _NO_ARRIVAL = (Fault.LOST, Fault.RESET, Fault.EARLY)
+
+
+class Receiver(Protocol):
+    """
+    What requests arrive at.
+
+    :ivar names: what the parameters are called.
+    :ivar is_up: whether it takes connections.
+    """
+
+    names: ParameterNames
+
+    @property
+    def is_up(self) -> bool: ...
+
+    def receive(self, request: SentRequest) -> Reply | Deferred[Reply | None]:
+        """
+        A request arrives whole.
+
+        :returns: the reply to it, now or later; nothing if the connection ends without one.
+        """
+
+    def receive_part(self, request: SentRequest) -> None:
+        """What has been sent of a request arrives, and its connection ends."""
 
 
 class FaultyNetwork(FakeClient):
@@ -41,7 +67,7 @@ class FaultyNetwork(FakeClient):
     def __init__(
         self,
         clock: Any,
-        receiver: ScriptedReceiver,
+        receiver: Receiver,
         weather: Weather,
         note: Callable[[str], None] | None = None,
     ) -> None:
@@ -64,6 +90,8 @@ class FaultyNetwork(FakeClient):
     def cut(self) -> None:
         """The uploader's process is gone: what it sent may arrive, and nothing comes back."""
         self._is_cut = True
+        for request in self.waiting:
+            self._broke_off(request)
 
     def deliver(self, request: SentRequest) -> None:
         """
@@ -71,7 +99,7 @@ class FaultyNetwork(FakeClient):
 
         :param request: a new one.
         """
-        if self._weather.is_down(self._clock.seconds()):
+        if self._weather.is_down(self._clock.seconds()) or not self._receiver.is_up:
             fault = Fault.REFUSED
         else:
             fault = self._weather.fault(self._clock.seconds())
@@ -91,6 +119,7 @@ class FaultyNetwork(FakeClient):
         if request.is_over or self._is_cut:
             return
         request.produced.addCallback(lambda _: self._later(self._arrived, request, fault))
+        request.result.addBoth(self._over, request)
         request.start()
         if fault in (Fault.STALLED, Fault.RESET, Fault.EARLY):
             request.pause()
@@ -101,6 +130,14 @@ class FaultyNetwork(FakeClient):
         elif fault is Fault.EARLY:
             self._later(self._answer, request, self._instead(request), fault)
 
+    def _over(self, result: Any, request: SentRequest) -> Any:
+        self._broke_off(request)
+        return result
+
+    def _broke_off(self, request: SentRequest) -> None:
+        if request.is_started and not request.is_whole:
+            self._receiver.receive_part(request)
+
     def _arrived(self, request: SentRequest, fault: Fault) -> None:
         if fault is Fault.LATE:
             self._clock.callLater(self._weather.long(), self._arrived, request, Fault.NONE)
@@ -109,25 +146,35 @@ class FaultyNetwork(FakeClient):
         if down or fault in _NO_ARRIVAL or (request.given_up and self._weather.chance()):
             return
         if fault is Fault.STATUS:
-            reply = self._instead(request)
-        else:
-            reply = self._receive(self._damaged(request) if fault is Fault.CORRUPT else request)
+            self._reply(self._instead(request), request, fault)
+            return
+        sent = self._damaged(request) if fault is Fault.CORRUPT else request
+        self._receive(sent).addCallback(self._reply, request, fault)
+
+    def _reply(self, reply: Reply | None, request: SentRequest, fault: Fault) -> None:
         if fault is Fault.TWICE:
             self._clock.callLater(self._weather.long(), self._receive, request)
-        elif fault is Fault.ANSWER_RESET:
+        if fault is Fault.ANSWER_RESET or reply is None:
             self._later(request.fail, self._broken())
             return
-        elif fault is Fault.ANSWER_REPLACED:
+        if fault is Fault.ANSWER_REPLACED:
             reply = self._instead(request)
         elif fault is Fault.ANSWER_ENCODED:
             reply = evolve(reply, headers={"Content-Encoding": "gzip"})
         if fault is not Fault.ANSWER_LOST:
             self._later(self._answer, request, reply, fault)
 
-    def _receive(self, request: SentRequest) -> Reply:
+    def _receive(self, request: SentRequest) -> Deferred[Reply | None]:
         reply = self._receiver.receive(request)
+        received = reply if isinstance(reply, Deferred) else succeed(reply)
+        return received.addCallback(self._received, request)
+
+    def _received(self, reply: Reply | None, request: SentRequest) -> Reply | None:
+        if reply is None:
+            self._say(request, "arrived: no reply")
+            return None
         self._say(request, f"arrived: {reply.status}")
-        if reply.status in (400, 409):
+        if reply.status in (400, 409, 500):
             self.refused.append(f"{request}: {reply.status} {reply.body.decode()}")
         return reply
 
@@ -184,7 +231,7 @@ class FaultyNetwork(FakeClient):
     def _damaged(self, request: SentRequest) -> SentRequest:
         """The same with another byte near the end of its chunk, which base64 could have too."""
         body, content = bytearray(request.body), request.content
-        if request.is_upload and content:
+        if request.is_upload and content and not content.endswith(b","):
             at = request.body.rindex(content) + max(len(content) - 4, 0)
             body[at] = ord("B") if body[at] == ord("A") else ord("A")
         data = bytes(body) if request.is_upload else None

@@ -138,6 +138,18 @@ class ScriptedReceiver(FakeClient):
                 return file
         raise KeyError(file_name)
 
+    @property
+    def is_up(self) -> bool:
+        """Whether it takes connections: always."""
+        return True
+
+    def receive_part(self, request: SentRequest) -> None:
+        """
+        A part of a request arrived: nothing comes of it.
+
+        :param request: the request.
+        """
+
     def receive(self, request: SentRequest) -> Reply:
         """
         Act on a request that arrived whole.

@@ -96,6 +96,7 @@ class SentRequest:
     :ivar url: where to, with the query.
     :ivar headers: the header fields that the uploader gave.
     :ivar body: what has been sent of the body.
+    :ivar is_started: whether its body began to be.
     :ivar is_whole: whether all of it has been.
     :ivar given_up: whether the uploader cancelled it.
     :ivar result: fires with a :class:`FakeResponse`.
@@ -105,6 +106,7 @@ class SentRequest:
         self.method = method
         self.url = url
         self.headers = headers
+        self.is_started = False
         self.is_whole = False
         self.given_up = False
         self.result: Deferred[FakeResponse] = Deferred(self._cancel)
@@ -121,6 +123,7 @@ class SentRequest:
 
     def start(self) -> None:
         """Take the body."""
+        self.is_started = True
         data = self._data
         if data is None or isinstance(data, bytes):
             self.write(data or b"")
@@ -233,6 +236,11 @@ class SentRequest:
         """The chunk that a body holds; a ``data:`` URL is not decoded."""
         parts = self.parts
         return parts[-1].content if parts else self.body
+
+    @property
+    def length(self) -> int:
+        """How many bytes its body has in all."""
+        return len(self._data) if isinstance(self._data, bytes) else int(self._data.length)
 
     @property
     def is_upload(self) -> bool:

@@ -1,0 +1,149 @@
+"""
+Uploaders against a real receiver, over bad networks, with either side killed now and then.
+
+``TXRESUMABLE_SCHEDULES`` says how many schedules; ``python -m txresumable.testing --receiver SEED``
+runs one again.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from io import StringIO
+from unittest.mock import patch
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable.receiver import Disk, Store
+from txresumable.testing import (
+    Act,
+    Fault,
+    FilePlan,
+    Forecast,
+    ReceiverSchedule,
+    ReceiverSimulation,
+    Schedule,
+    SimulationFailed,
+    simulate_receiver,
+)
+from txresumable.testing.__main__ import main
+from txresumable.testing.mortal import Killed, MortalDisk
+
+CONTENT = bytes(range(250)) * 4
+
+
+def schedule(*acts: Act, content: bytes = CONTENT, **forecast: object) -> ReceiverSchedule:
+    """Two uploaders of one file of ten chunks each, and what is done to their receiver."""
+    some = Schedule.of(0)
+    options = {
+        **some.options,
+        "chunk_size": 100,
+        "simultaneous_uploads": 3,
+        "test_chunks": True,
+        "checksum": None,
+        "dialect": "resumable",
+        "max_chunk_retries": 100,
+        "chunk_retry_interval": 1.0,
+        "method": "multipart",
+        "chunk_format": "blob",
+    }
+    options.pop("max_rate", None)
+    one = evolve(
+        some,
+        options=options,
+        files=(FilePlan("file.bin", "path", content),),
+        acts=(),
+        forecast=evolve(Forecast(latency=0.5, clears=100.0), **forecast),
+        hook_delay=None,
+    )
+    other = evolve(one, files=(FilePlan("other.bin", "bytes", content[::-1]),))
+    return ReceiverSchedule(0, (one, other), acts, disk_delay=0.1)
+
+
+class ReceiverSimulatorTests(SynchronousTestCase):
+    """
+    The simulator itself: it is no use if it finds nothing.
+    """
+
+    def run_schedule(self, planned: ReceiverSchedule) -> tuple[str, ...]:
+        folder = self.mktemp()
+        os.mkdir(folder)
+        return ReceiverSimulation(planned, folder).run().ends
+
+    def complaint(self, planned: ReceiverSchedule) -> str:
+        return str(self.assertRaises(SimulationFailed, self.run_schedule, planned))
+
+    def test_the_same_again(self) -> None:
+        """A seed gives the same run each time."""
+        traces: list[list[str]] = [[], []]
+        folder = self.mktemp()
+        os.mkdir(folder)
+        reports = [simulate_receiver(3, folder, trace.append) for trace in traces]
+        self.assertEqual(reports[0], reports[1])
+        self.assertEqual(traces[0], traces[1])
+        self.assertEqual(os.listdir(folder), [])
+
+    def test_each_fault_alone(self) -> None:
+        """Both files arrive, whichever fault happens to most requests for a while."""
+        for fault in Fault:
+            planned = schedule(rate=0.5, weights={fault: 1.0})
+            if fault is Fault.CORRUPT:
+                for uploader in planned.uploaders:
+                    uploader.options["checksum"] = "sha256"
+            self.assertEqual(self.run_schedule(planned), ("equal", "equal"), fault)
+
+    def test_killed_again_and_again(self) -> None:
+        """Both files arrive though the receiver is killed every second, at its work."""
+        kills = [Act(float(at), "kill", file=at % 7, after=0.2) for at in range(1, 30)]
+        self.assertEqual(self.run_schedule(schedule(*kills)), ("equal", "equal"))
+        self.flushLoggedErrors(Killed)  # what is raised in a process that is gone
+
+    def test_asked_to_end(self) -> None:
+        """Both files arrive though the receiver is asked to end every third second."""
+        acts = [Act(float(at), "stop", after=0.5) for at in range(1, 30, 3)]
+        self.assertEqual(self.run_schedule(schedule(*acts)), ("equal", "equal"))
+
+    def test_finds_other_bytes(self) -> None:
+        """A disk that keeps other bytes than it was given is found out."""
+        write = Disk.write
+
+        def damaging(disk, fd, data, offset):
+            write(disk, fd, b"\1" * len(data) if not any(bytes(data)) else data, offset)
+
+        with patch.object(MortalDisk, "write", damaging):
+            found = self.complaint(schedule(content=bytes(1000)))
+        self.assertIn("reported complete, and its content is in no file of its name", found)
+        self.assertIn("bytes that nobody sent", found)
+
+    def test_finds_an_open_descriptor(self) -> None:
+        """A receiver that ends and has not closed all is found out."""
+        with patch.object(MortalDisk, "close"):
+            self.assertIn("open files", self.complaint(schedule()))
+
+    def test_finds_a_descriptor_closed_twice(self) -> None:
+        """A receiver that closes what is closed is found out."""
+        close = MortalDisk.close
+
+        def twice(disk, fd):
+            close(disk, fd)
+            close(disk, fd)
+
+        with patch.object(MortalDisk, "close", twice):
+            self.assertIn("closed twice", self.complaint(schedule()))
+        gc.collect()
+        self.flushLoggedErrors(OSError)
+
+    def test_finds_a_receiver_that_does_not_end(self) -> None:
+        """A receiver that is asked to end and does not is found out."""
+        with patch.object(Store, "close", lambda store: Deferred()):
+            self.assertIn("did not end", self.complaint(schedule()))
+
+    def test_command(self) -> None:
+        """A seed's schedule, what happened and how it ended are printed."""
+        output = StringIO()
+        with patch("sys.stdout", output):
+            self.assertEqual(main(["--receiver", "3"]), 0)
+        self.assertIn("receiver schedule 3\n", output.getvalue())
+        self.assertIn("Report(seed=3", output.getvalue())
