@@ -30,7 +30,9 @@ FIELDS = 256
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([^\r\n]*))?\Z")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _NO_VALUE = re.compile(rb"[\0\r\n]")
+_LENGTH = re.compile(rb"[0-9]{1,18}\Z")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\Z")
+_LINE_END = re.compile(rb"\r?\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
@@ -172,8 +174,8 @@ class ReplyReader:
                 self.keep, self._left = known.keep, known.left
                 self.reply, self.informed = reply, self._taken > end.end()
                 return True
-            lines = head.split(b"\n")
-            status = _STATUS.match(lines[0].removesuffix(b"\r"))
+            lines = _LINE_END.split(head)
+            status = _STATUS.match(lines[0])
             if status is None:
                 raise MalformedReply(f"its first line is {_shown(lines[0])}")
             code = int(status[2])
@@ -201,12 +203,10 @@ class ReplyReader:
         recent = reply.version[2] == 1
         self.keep = b"close" not in tokens and (recent or b"keep-alive" in tokens)
         codings = _tokens(headers, b"transfer-encoding")
-        lengths = set(_tokens(headers, b"content-length"))
-        if len(lengths) != headers.hasHeader(b"content-length"):
-            raise MalformedReply("its Content-Length is no single number")
+        lengths = _lengths(headers)
         if self._bodiless or reply.code in (204, 304):
             self._left = 0
-            if reply.code == 204 and (codings or lengths - {b"0"}):
+            if reply.code == 204 and (codings or lengths - {0}):
                 self.keep = False  # a body is announced that may not be: it may yet come
         elif codings:
             if codings != [b"chunked"] or lengths:
@@ -215,9 +215,7 @@ class ReplyReader:
             self._taken = 0
             self.keep = self.keep and recent  # RFC 9112, section 6.1
         elif lengths:
-            if not re.fullmatch(rb"[0-9]{1,18}", min(lengths)):
-                raise MalformedReply("its Content-Length is no single number")
-            self._left = int(min(lengths))
+            (self._left,) = lengths
         else:
             self.keep = False
 
@@ -255,7 +253,10 @@ class ReplyReader:
                 raise MalformedReply("the framing of its body does not end")
             if newline < 0:
                 break
-            over = self._read_chunk_line(buffer[at:newline].removesuffix(b"\r"))
+            if newline == at or buffer[newline - 1 : newline] != b"\r":
+                # Others skip a bare LF (RFC 9112, section 7.1): two ends for one body.
+                raise MalformedReply("a line of its body's framing ends without CR")
+            over = self._read_chunk_line(buffer[at : newline - 1])
             self._taken += end - at
             at = end
         self.buffer = buffer[at:]
@@ -295,7 +296,7 @@ def _fields(lines: list[bytes]) -> Headers:
     headers = Headers()
     for line in lines:
         # No pattern over the whole line: one that trims spaces takes cubic time on some.
-        name, colon, value = line.removesuffix(b"\r").partition(b":")
+        name, colon, value = line.partition(b":")
         if not colon or not _NAME.match(name) or _NO_VALUE.search(value):
             raise MalformedReply(f"a line of its head is {_shown(line)}")
         headers.addRawHeader(name, value.strip(b" \t"))
@@ -307,6 +308,17 @@ def _tokens(headers: Headers, name: bytes) -> list[bytes]:
     if not lines:
         return []
     return [token.strip().lower() for token in b",".join(lines).split(b",") if token.strip()]
+
+
+def _lengths(headers: Headers) -> set[int]:
+    """The one length that Content-Length says, however often (RFC 9110, section 8.6)."""
+    lines = headers.getRawHeaders(b"content-length")
+    if not lines:
+        return set()
+    values = {value.strip() for value in b",".join(lines).split(b",")}
+    if len(values) > 1 or not _LENGTH.match(min(values)):
+        raise MalformedReply("its Content-Length is no single number")
+    return {int(min(values))}
 
 
 def _shown(line: bytes) -> str:
