@@ -74,7 +74,7 @@ class Resumable(Events):
         adaptive = None if isinstance(slots, int) else AdaptiveConcurrency()
         slots = slots if isinstance(slots, int) else START
         self._transport = self._make_transport(client, adaptive.cap if adaptive else slots)
-        self._opener = Opener(reactor)
+        self._opener = Opener(reactor, clock)
         self._queue = ChunkQueue(self.options.prioritize_first_and_last_chunk)
         rate = self.options.max_rate
         if isinstance(rate, (int, float)):
@@ -425,6 +425,7 @@ class Resumable(Events):
         self._closed = True
         self._intake.close()
         self._cancel_all()
+        self._opener.close()
         return self._transport.close()
 
     def _cancel_all(self) -> None:
@@ -537,6 +538,7 @@ class Resumable(Events):
 
     def file_ended(self, file: ResumableFile) -> None:
         self._unfinished -= 1
+        self._opener.forget(file)
         # From here on anybody who is told may begin the next try.
         handle, file._handle = file._handle, None
         result, heard = file._result(), self._joined.is_awaited

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredQueue
 
 from txresumable import FileRejected
+from txresumable._engine import relay
 from txresumable._source.source import PathSource
 from txresumable.errors import SourceChanged
 
@@ -206,6 +207,80 @@ class ChangeTests(FaultCase):
         goes_on.set()
         await upload
         self.assertEqual(server.content("upload.bin"), OLD * 16_000)
+
+
+class HangingTests(FaultCase):
+    """C17: disks that hang before a byte was sent."""
+
+    def setUp(self) -> Any:
+        self.patch(relay, "TICK", 0.05)
+        self.goes_on = threading.Event()
+        self.addCleanup(self.goes_on.set)
+        self.opened: set[str] = set()
+        self.hangs: DeferredQueue[str] = DeferredQueue()
+        return super().setUp()
+
+    def hang(self, when: Callable[[str], bool]) -> None:
+        """Let opening a file hang."""
+        original = PathSource._open
+
+        def opening(source: Any) -> Any:
+            name = os.path.basename(source.path)
+            if when(name):
+                reactor.callFromThread(self.hangs.put, name)
+                self.goes_on.wait(20)
+            self.opened.add(name)
+            return original(source)
+
+        self.patch(PathSource, "_open", opening)
+
+    async def check(self, when: Callable[[str], bool], *hanging: str) -> None:
+        """Some of ten files hang until all others are there; then they arrive as well."""
+        server = self.serve(Peer.serve_all)
+        uploader = self.uploader(server.url, chunk_size=1000)
+        names = [f"{number}.bin" for number in range(10)]
+        paths = [self.file(OLD[:900] + name.encode() * 300, name) for name in names]
+        self.hang(when)
+        uploads = dict(zip(names, uploader.add_files(paths), strict=True))
+        for name in names:
+            if name not in hanging:
+                await uploads[name]
+        self.assertEqual([uploads[name].called for name in hanging], [False] * len(hanging))
+        self.goes_on.set()
+        for name in names:
+            await uploads[name]
+            self.assertEqual(server.content(name), OLD[:900] + name.encode() * 300)
+
+    async def test_looking(self) -> None:
+        """C17: a file that cannot be looked at, since its disk hangs, holds up no other."""
+        await self.check(lambda name: name == "4.bin", "4.bin")
+
+    async def test_opening(self) -> None:
+        """C17: nor does a file that was looked at, and then hangs when it is opened."""
+        await self.check(lambda name: name == "4.bin" and name in self.opened, "4.bin")
+
+    async def test_several(self) -> None:
+        """C17: nor do some of them, more than chunks are sent at a time."""
+        hanging = ("1.bin", "2.bin", "3.bin", "8.bin")
+        await self.check(lambda name: name in hanging and name in self.opened, *hanging)
+
+    async def test_cancelled(self) -> None:
+        """C17: what hangs can be cancelled, and added again."""
+        server = self.serve(Peer.serve_all)
+        uploader = self.uploader(server.url)
+        path = self.file(OLD)
+        for again in (False, True):
+            self.goes_on.clear()
+            self.opened.clear()
+            self.hang(lambda name, again=again: not again or name in self.opened)
+            upload = uploader.add_file(path)
+            await self.hangs.get()
+            upload.cancel()
+            await self.failure(upload, CancelledError)
+            upload = uploader.add_file(path)
+            self.goes_on.set()
+            await upload
+        self.assertEqual(server.content("upload.bin"), OLD)
 
 
 class OddFile(io.RawIOBase):

@@ -81,6 +81,7 @@ class Intake:
         self._batch: list[ResumableFile] = []
         self._running: Deferred[None] | None = None
         self._naming: dict[ResumableFile, Deferred[str]] = {}
+        self._aside: dict[ResumableFile, Deferred[Any]] = {}
         self._errors = self._groups = 0
         self._closed = False
 
@@ -92,7 +93,7 @@ class Intake:
     @property
     def files(self) -> list[ResumableFile]:
         """The files that are neither in nor out, in order."""
-        return [file for file in (*self._batch, *self._queue) if file.state is ADDED]
+        return [file for file in (*self._batch, *self._queue, *self._aside) if file.state is ADDED]
 
     def add(self, files: Sequence[ResumableFile]) -> None:
         """Take files in; each ends as READY, or fails with what was wrong with it."""
@@ -120,6 +121,7 @@ class Intake:
 
         :param file: the file.
         """
+        self._aside.pop(file, None)
         if self._naming:
             naming = self._naming.pop(file, None)
             if naming is not None:
@@ -139,14 +141,20 @@ class Intake:
             batch = self._batch = [self._queue.popleft() for _ in range(count)]
             groups = [self._groups_of.popleft() for _ in range(count)]
             try:
-                looks = await self._opener.look([file._source for file in batch])
+                looks = await self._opener.look(batch)
             except CancelledError:
                 raise
             except Exception:  # no thread could be started
                 looks = [Failure()] * count
-            names = [self._name(file, look) for file, look in zip(batch, looks, strict=True)]
+            looked = []
+            for file, group, look in zip(batch, groups, looks, strict=True):
+                if isinstance(look, Deferred):
+                    self._set_aside(file, group, look)
+                else:
+                    looked.append((file, group, self._name(file, look)))
+            self._batch = [file for file, _, _ in looked]
             starved = False
-            for file, group, name in zip(batch, groups, names, strict=True):
+            for file, group, name in looked:
                 if isinstance(name, Deferred):
                     name = await self._named(file, name)
                 if self._conclude(file, group, name):
@@ -156,6 +164,22 @@ class Intake:
             self._batch = []
             if starved:
                 await _sleep(self._clock, PAUSE)
+
+    def _set_aside(self, file: ResumableFile, group: _Group | None, looking: Deferred[Any]) -> None:
+        """Looking at a file hangs: it is announced alone, when that is over."""
+        _log.warn("Looking at {name!r} hangs; others go on", name=file.file_name)
+        self._aside[file] = looking
+        if group is None:
+            self._groups -= 1
+        else:
+            self._through(group)
+
+        def over(_: object) -> None:
+            if self._aside.get(file) is looking:
+                del self._aside[file]
+                self.add([file])  # what it looked like by then is of no use now
+
+        looking.addBoth(over)
 
     def _name(self, file: ResumableFile, look: Any) -> Any:
         """

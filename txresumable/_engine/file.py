@@ -85,6 +85,7 @@ class ResumableFile:
         "_course",
         "_force",
         "_handle",
+        "_hangs",
         "_held",
         "_order",
         "_outcome",
@@ -130,6 +131,7 @@ class ResumableFile:
         self.error: Exception | None = None
         self.size = 0
         self._held = False
+        self._hangs = False  # whether opening it does
         self._force: bool | None = None  # what it is laid out by, once it is
         self._course = NOWHERE
         self._outcome: Outcome[ResumableFile] | None = None
@@ -319,7 +321,7 @@ class ResumableFile:
 
     def _may_send(self, offset: int) -> bool:
         """Whether it has, now or later, anything to do with a request."""
-        if self.state is not READY or self._held:
+        if self.state is not READY or self._held or self._hangs:
             return False
         return self._set_out().states[offset] != _STORED
 

@@ -5,45 +5,60 @@ Opening files off the reactor thread, several at a time, and never all at once.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.logger import Logger
 
 from .._runtime.threads import run_in_thread
 from .._source.source import Source
 from .file import READY, ResumableFile
+from .relay import Relay
 
-__all__ = ["Opener", "out_of_descriptors"]
+__all__ = ["Hangs", "Opener", "out_of_descriptors"]
 
 AHEAD = 32
 """How many files are open before they are needed, at the most."""
 
-_T = TypeVar("_T")
+_log = Logger()
+
+
+class Hangs(Exception):
+    """The disk of a file hangs; there is nothing to be done about it but to wait."""
 
 
 class Opener:
     """
     Keeps the sources open that are being sent, and those that come next.
 
+    What hangs holds up nothing else: files whose opening hangs leave the queue until it is over,
+    and a source that a read hangs at is not read by more threads.
+
     :ivar half_way: with the first chunk of this file it is time to open more.
     :param reactor: its threads open and read.
+    :param clock: an ``IReactorTime``.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, clock: Any) -> None:
         self._reactor = reactor
+        self._relay = Relay(reactor, clock)
         self._opening: dict[ResumableFile, list[Deferred[None]]] = {}
+        self._abandoned: dict[Source, int] = {}
+        self._in_line: dict[Source, list[tuple[Deferred[bytes], int, int]]] = {}
         self.half_way: ResumableFile | None = None
 
     def open(self, file: ResumableFile, following: Iterable[ResumableFile]) -> Deferred[None]:
         """
         Open a file, and at the same time those that are likely to be next.
 
-        :returns: a Deferred that fires when the file can be read and fails as opening failed.
+        :returns: a Deferred that fires when the file can be read and fails as opening failed, or
+            with :class:`Hangs`: the file proceeds by itself when that is over.
         """
         if file._source.is_open:
             return succeed(None)
+        if file._hangs:
+            return fail(Hangs())
         waiting: Deferred[None] = Deferred()
         if file in self._opening:
             self._opening[file].append(waiting)
@@ -65,25 +80,79 @@ class Opener:
         for file in batch:
             self._opening.setdefault(file, [])
         self.half_way = batch[max(0, len(batch) - AHEAD // 2)]
-        opened = run_in_thread(self._reactor, _all, [each._source.open for each in batch])
-        opened.addErrback(lambda failure: [failure] * len(batch))  # no thread could be started
+        opened = self._relay.run({each: each._source.open for each in batch})
         opened.addCallback(self._opened, batch)
 
     def _opened(self, results: list[Any], batch: list[ResumableFile]) -> None:
         for file, result in zip(batch, results, strict=True):
-            waiting = self._opening.pop(file)
-            if file.state is not READY:  # it ended meanwhile
-                file._source.close()
-            for waiter in waiting:
-                waiter.callback(result)
+            if isinstance(result, Deferred):
+                self._hang(file, result)
+            else:
+                self._settle(file, result)
+
+    def _settle(self, file: ResumableFile, result: Any) -> None:
+        waiting = self._opening.pop(file)
+        if file.state is not READY:  # it ended meanwhile
+            file._source.close()
+        for waiter in waiting:
+            waiter.callback(result)
+
+    def _hang(self, file: ResumableFile, opening: Deferred[Any]) -> None:
+        _log.warn("Opening {name!r} hangs; others go on", name=file.file_name)
+        file._hangs = True
+        waiting, self._opening[file] = self._opening[file], []
+
+        def over(result: Any) -> None:
+            file._hangs = False
+            self._settle(file, None)  # if it failed, the next chunk fails as well, and says why
+            if file.state is READY:
+                file._owner.proceed(file)
+
+        opening.addBoth(over)
+        for waiter in waiting:
+            waiter.errback(Hangs())
 
     def read(self, source: Source, start: int, size: int) -> Deferred[bytes]:
         """
         Read what is not in memory.
 
         :returns: a Deferred that fires with exactly so many bytes and fails as reading failed.
+            Cancelling it leaves the thread to itself; until that is through, other reads of this
+            source wait.
         """
-        return run_in_thread(self._reactor, source.read, start, size)
+        if source not in self._abandoned:
+            return self._read(source, start, size)
+        reading: Deferred[bytes] = Deferred()
+        self._in_line.setdefault(source, []).append((reading, start, size))
+        return reading
+
+    def _read(self, source: Source, start: int, size: int) -> Deferred[bytes]:
+        given_up = False
+
+        def give_up(_: object) -> None:
+            nonlocal given_up
+            given_up = True
+            self._abandoned[source] = self._abandoned.get(source, 0) + 1
+
+        def returned(result: Any) -> None:
+            if given_up:
+                self._returned(source)
+            else:
+                reading.callback(result)
+
+        reading: Deferred[bytes] = Deferred(give_up)
+        run_in_thread(self._reactor, source.read, start, size).addBoth(returned)
+        return reading
+
+    def _returned(self, source: Source) -> None:
+        """A read that nobody waits for any more is through."""
+        self._abandoned[source] -= 1
+        if self._abandoned[source]:
+            return
+        del self._abandoned[source]
+        for reading, start, size in self._in_line.pop(source, []):
+            if not reading.called:
+                self.read(source, start, size).chainDeferred(reading)
 
     def digest(self, source: Source, start: int, end: int) -> Deferred[str]:
         """
@@ -93,23 +162,22 @@ class Opener:
         """
         return run_in_thread(self._reactor, source.digest, start, end)
 
-    def look(self, sources: Iterable[Source]) -> Deferred[list[Any]]:
+    def look(self, files: Iterable[ResumableFile]) -> Deferred[list[Any]]:
         """
-        Look at each source, whether it is open or not.
+        Look at the source of each file, whether it is open or not.
 
-        :returns: a Deferred that fires with a fingerprint or a Failure for each.
+        :returns: a Deferred that fires with a fingerprint or a Failure for each; or with
+            a Deferred of one of them, where that hangs.
         """
-        return run_in_thread(self._reactor, _all, [source.look for source in sources])
+        return self._relay.run({file: file._source.look for file in files})
 
+    def forget(self, file: ResumableFile) -> None:
+        """A file is at its end: nobody waits for it to be open."""
+        self._relay.forget(file)
 
-def _all(works: list[Callable[[], _T]]) -> list[_T | Failure]:
-    results: list[_T | Failure] = []
-    for work in works:
-        try:
-            results.append(work())
-        except Exception:
-            results.append(Failure())
-    return results
+    def close(self) -> None:
+        """Look after nothing that hangs any more."""
+        self._relay.close()
 
 
 def out_of_descriptors(error: BaseException | None) -> bool:

@@ -82,4 +82,4 @@ class ChunkQueue:
 
     @staticmethod
     def _may_go(file: ResumableFile) -> bool:
-        return file.state is READY and not file._held
+        return file.state is READY and not file._held and not file._hangs

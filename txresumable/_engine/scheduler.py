@@ -28,7 +28,7 @@ from ..options import Options
 from ..retry import retry_after
 from .attempt import Delivery, Result
 from .file import READY, ResumableFile
-from .prefetch import out_of_descriptors
+from .prefetch import Hangs, out_of_descriptors
 from .queue import ChunkQueue
 
 __all__ = ["Dispatcher"]
@@ -253,6 +253,8 @@ class Dispatcher:
         elif out_of_descriptors(error):
             _log.info("Too many open files; {name!r} waits", name=file.file_name)
             self._wait(file, offset, 1.0)
+        elif isinstance(error, Hangs):
+            file._put_back(offset)  # it is queued again when it is open
         else:
             assert isinstance(error, Exception)
             self._principal._fail(file, error)

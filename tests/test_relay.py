@@ -1,0 +1,244 @@
+"""
+Tests for blocking work in threads that may hang.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import directlyProvides
+
+from txresumable._engine.prefetch import Opener
+from txresumable._engine.relay import MOST_HUNG, TICK, Relay
+from txresumable._source.source import BytesSource
+
+
+class Threads(Clock):
+    """
+    A clock with threads, of which each does its work when the test says so.
+
+    What hangs in one is a function that lets time pass and the other threads work.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        directlyProvides(self, IReactorThreads)
+        self.begun: list[Callable[[], None]] = []
+        self.count = 0
+        self.error: Exception | None = None
+        self.finish: Any = None
+
+    def getThreadPool(self) -> Threads:
+        return self
+
+    def callInThreadWithCallback(self, done: Any, work: Any, *args: Any) -> None:
+        if self.error is not None:
+            raise self.error
+        self.count += 1
+        self.finish = done
+        self.begun.append(lambda: done(True, work(*args)))
+
+    def callFromThread(self, call: Any, *args: Any) -> None:
+        call(*args)
+
+    def work(self) -> None:
+        """Let all threads work."""
+        while self.begun:
+            self.begun.pop(0)()
+
+
+class RelayTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.threads = Threads()
+        self.relay = Relay(self.threads, self.threads)
+        self.done: list[str] = []
+
+    def tearDown(self) -> None:
+        self.assertEqual(self.threads.getDelayedCalls(), [])
+
+    def works(self, names: str, hang: str = "") -> dict[str, Callable[[], str]]:
+        """Work for each letter; that of some hangs until all other threads are through."""
+
+        def make(name: str) -> Callable[[], str]:
+            def work() -> str:
+                if name in hang:
+                    self.threads.pump([TICK, TICK])
+                    self.threads.work()
+                self.done.append(name)
+                return name.upper()
+
+            return work
+
+        return {name: make(name) for name in names}
+
+    def test_in_order(self) -> None:
+        """All is done in one thread, one after the other."""
+        running = self.relay.run(self.works("abc"))
+        self.assertNoResult(running)
+        self.threads.work()
+        self.assertEqual(self.successResultOf(running), ["A", "B", "C"])
+        self.assertEqual((self.done, self.threads.count), (["a", "b", "c"], 1))
+
+    def test_without_threads(self) -> None:
+        """A reactor that has no threads does it at once."""
+        clock = Clock()
+        running = Relay(clock, clock).run(self.works("ab"))
+        self.assertEqual(self.successResultOf(running), ["A", "B"])
+        self.assertEqual(clock.getDelayedCalls(), [])
+        self.assertEqual(self.successResultOf(Relay(clock, clock).run({})), [])
+
+    def test_what_raises(self) -> None:
+        """What raises has a Failure in its place, and ends nothing else."""
+        error = ValueError()
+
+        def fail() -> None:
+            raise error
+
+        running = self.relay.run({"a": fail, **self.works("b")})
+        self.threads.work()
+        failure, other = self.successResultOf(running)
+        self.assertEqual((failure.value, other), (error, "B"))
+
+    def test_one_hangs(self) -> None:
+        """Where one hangs the rest is done by another thread, and the result says which it is."""
+        running = self.relay.run(self.works("abc", hang="b"))
+        results: list[Any] = []
+        running.addCallback(
+            lambda found: results.extend((*found, list(self.done), self.relay.hung))
+        )
+        self.threads.work()
+        first, hanging, last, done, hung = results
+        self.assertEqual((first, last, done, hung), ("A", "C", ["a", "c"], 1))
+        self.assertEqual(self.successResultOf(hanging), "B")
+        self.assertEqual((self.threads.count, self.relay.hung), (2, 0))
+
+    def test_last_one_hangs(self) -> None:
+        """Those before one that hangs do not wait for it."""
+        running = self.relay.run(self.works("ab", hang="b"))
+        self.threads.work()
+        first, hanging = self.successResultOf(running)
+        self.assertEqual((first, self.successResultOf(hanging)), ("A", "B"))
+        self.assertEqual(self.threads.count, 1)
+
+    def test_slow(self) -> None:
+        """What takes less than a tick each does not hang, long as it takes together."""
+
+        def slow(work: Callable[[], str]) -> str:
+            self.threads.advance(TICK * 0.9)
+            return work()
+
+        works = self.works("abcdef")
+        running = self.relay.run({name: partial(slow, work) for name, work in works.items()})
+        self.threads.work()
+        self.assertEqual(self.successResultOf(running), list("ABCDEF"))
+        self.assertEqual(self.threads.count, 1)
+
+    def test_few_threads_hang(self) -> None:
+        """No more than some threads are lost to what hangs; the rest waits for one of them."""
+        names = "abcdefghij"
+        running = self.relay.run(self.works(names, hang=names))
+        self.threads.work()
+        results = self.successResultOf(running)
+        self.assertEqual(self.threads.count, MOST_HUNG + 1)
+        hanging = [each for each in results if isinstance(each, Deferred)]
+        self.assertEqual(
+            {self.successResultOf(each) for each in hanging} - set("ABCDEFGHIJ"), set()
+        )
+        self.assertEqual((sorted(self.done), self.relay.hung), (list(names), 0))
+
+    def test_no_thread(self) -> None:
+        """Without a thread everything fails, and nothing waits."""
+        self.threads.error = RuntimeError("can't start new thread")
+        for failure in self.successResultOf(self.relay.run(self.works("ab"))):
+            self.assertIs(failure.value, self.threads.error)
+
+    def test_no_thread_for_the_rest(self) -> None:
+        """If it is the second thread that cannot be started, what is left fails."""
+
+        def hang() -> str:
+            self.threads.error = RuntimeError("can't start new thread")
+            self.threads.pump([TICK, TICK])
+            return "A"
+
+        running = self.relay.run({"a": hang, **self.works("bc")})
+        self.threads.work()
+        hanging, *others = self.successResultOf(running)
+        self.assertEqual(self.successResultOf(hanging), "A")
+        self.assertEqual([type(each.value) for each in others], [RuntimeError, RuntimeError])
+        self.assertEqual(self.done, [])
+
+    def test_cancelled(self) -> None:
+        """Cancelling does nothing that was not begun."""
+        running = self.relay.run(self.works("ab"))
+        running.cancel()
+        self.failureResultOf(running, CancelledError)
+        self.threads.work()
+        self.assertEqual(self.done, [])
+
+    def test_forgotten(self) -> None:
+        """As soon as nobody has a use for it, nobody looks after it; what is begun is done."""
+        running = self.relay.run(self.works("ab"))
+        self.relay.forget("a")
+        self.relay.forget("c")
+        self.assertEqual(len(self.threads.getDelayedCalls()), 1)
+        self.relay.forget("b")
+        self.assertEqual(self.threads.getDelayedCalls(), [])
+        self.relay.forget("b")
+        self.threads.work()
+        self.assertEqual(self.successResultOf(running), ["A", "B"])
+
+    def test_closed(self) -> None:
+        """Closing leaves no timer behind."""
+        self.relay.run(self.works("ab"))
+        self.relay.close()
+        self.relay.close()
+        self.assertEqual(self.threads.getDelayedCalls(), [])
+
+
+class ReadTests(SynchronousTestCase):
+    """Reads that nobody waits for any more."""
+
+    def setUp(self) -> None:
+        self.threads = Threads()
+        self.opener = Opener(self.threads, self.threads)
+        self.source = BytesSource("a", b"0123456789")
+
+    def test_read(self) -> None:
+        """Reads of one source go on at the same time, each in a thread."""
+        readings = [self.opener.read(self.source, at, 2) for at in (0, 4)]
+        self.assertEqual(self.threads.count, 2)
+        self.threads.work()
+        self.assertEqual([self.successResultOf(each) for each in readings], [b"01", b"45"])
+
+    def test_fails(self) -> None:
+        """A read fails as reading failed."""
+        error = OSError(5, "Input/output error")
+        reading = self.opener.read(self.source, 0, 2)
+        self.threads.begun.clear()
+        self.threads.finish(False, Failure(error))
+        self.assertIs(self.failureResultOf(reading, OSError).value, error)
+
+    def test_given_up(self) -> None:
+        """While a thread still reads for somebody who left, no other reads that source."""
+        first, second = (self.opener.read(self.source, at, 2) for at in (0, 1))
+        for each in (first, second):
+            each.cancel()
+            self.failureResultOf(each, CancelledError)
+        later = [self.opener.read(self.source, at, 2) for at in (4, 6, 8)]
+        later[1].cancel()
+        self.failureResultOf(later[1], CancelledError)
+        self.threads.begun.pop(0)()
+        self.assertEqual(self.threads.count, 2)
+        other = self.opener.read(BytesSource("b", b"xy"), 0, 2)
+        self.threads.work()
+        self.assertEqual(self.threads.count, 5)
+        self.assertEqual(
+            [self.successResultOf(each) for each in (*later[::2], other)], [b"45", b"89", b"xy"]
+        )

@@ -1,0 +1,159 @@
+"""
+Blocking work on many files in one thread; where that hangs, another thread goes on with the rest.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from .._runtime.threads import run_in_thread
+
+__all__ = ["MOST_HUNG", "TICK", "Relay"]
+
+TICK = 0.5
+"""Seconds. Work that was under way one tick ago, and still is, hangs."""
+MOST_HUNG = 4
+"""How many threads may hang before the rest has to wait for one of them: the reactor has ten."""
+
+
+class _Stage(Enum):
+    WAITS = 0
+    RUNS = 1
+
+
+class Relay:
+    """
+    Has work done in threads.
+
+    :ivar hung: how many threads hang at this moment.
+    :param reactor: its threads work.
+    :param clock: an ``IReactorTime``.
+    """
+
+    def __init__(self, reactor: Any, clock: Any) -> None:
+        self.reactor = reactor
+        self.clock = clock
+        self.hung = 0
+        self._rounds: set[_Round] = set()
+
+    def run(self, works: Mapping[Any, Callable[[], Any]]) -> Deferred[list[Any]]:
+        """
+        Do one after the other.
+
+        :param works: for whom is to be done what; each may block.
+        :returns: a Deferred that fires with what each returned, or with a Failure of what it
+            raised; in the place of work that hangs there is a Deferred of either.  Cancelling it
+            does no more of them.
+        """
+        return _Round(self, works, self._rounds).start()
+
+    def forget(self, whom: Any) -> None:
+        """
+        Somebody has no use for his work any more.  Where nobody has, nobody looks whether it hangs.
+
+        :param whom: as given to :meth:`run`.
+        """
+        for each in list(self._rounds):
+            each.forget(whom)
+
+    def close(self) -> None:
+        """Look after nothing any more: what hangs is left alone."""
+        for each in list(self._rounds):
+            each.stop()
+
+
+class _Round:
+    """Work that came together."""
+
+    def __init__(
+        self, relay: Relay, works: Mapping[Any, Callable[[], Any]], rounds: set[_Round]
+    ) -> None:
+        self._relay = relay
+        self._rounds = rounds
+        self._wanted = set(works)
+        self._left = deque(enumerate(works.values()))  # shared by the threads, as are the results
+        self._results: list[Any] = [_Stage.WAITS] * len(works)
+        self._hanging: dict[int, Deferred[Any]] = {}
+        self._seen: set[int] = set()
+        self._ticking: Any = None
+        self._done: Deferred[list[Any]] = Deferred(lambda _: self.stop())
+
+    def start(self) -> Deferred[list[Any]]:
+        self._go_on()
+        if not self._done.called:
+            self._rounds.add(self)
+            self._ticking = self._relay.clock.callLater(TICK, self._tick)
+        return self._done
+
+    def stop(self) -> None:
+        """Begin nothing more, and wait for nothing."""
+        self._left.clear()
+        self._rest()
+
+    def forget(self, whom: Any) -> None:
+        self._wanted.discard(whom)
+        if not self._wanted:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Look no more whether anything hangs."""
+        self._rounds.discard(self)
+        if self._ticking is not None:
+            self._ticking.cancel()
+            self._ticking = None
+
+    def _go_on(self) -> None:
+        run_in_thread(self._relay.reactor, self._work).addBoth(self._returned)
+
+    def _work(self) -> None:
+        """In a thread."""
+        while True:
+            try:
+                at, work = self._left.popleft()
+            except IndexError:
+                return
+            self._results[at] = _Stage.RUNS
+            try:
+                self._results[at] = work()
+            except Exception:
+                self._results[at] = Failure()
+
+    def _returned(self, result: Any) -> None:
+        """A thread has found nothing left to do, or could not be started."""
+        if isinstance(result, Failure):
+            while self._left:
+                self._results[self._left.popleft()[0]] = result
+        for at in [at for at in self._hanging if self._results[at] is not _Stage.RUNS]:
+            self._relay.hung -= 1
+            self._hanging.pop(at).callback(self._results[at])
+        self._check()
+
+    def _running(self) -> set[int]:
+        return {at for at, result in enumerate(self._results) if result is _Stage.RUNS}
+
+    def _tick(self) -> None:
+        self._ticking = self._relay.clock.callLater(TICK, self._tick)
+        running = self._running() - set(self._hanging)
+        for at in running & self._seen:
+            if self._relay.hung < MOST_HUNG:
+                self._relay.hung += 1
+                self._hanging[at] = Deferred()
+                if self._left:
+                    self._go_on()
+        self._seen = running
+        self._check()
+
+    def _check(self) -> None:
+        """Whether all is done but for what hangs."""
+        if self._done.called or self._left or self._running() - set(self._hanging):
+            return
+        self.stop()
+        self._done.callback(
+            [self._hanging.get(at, result) for at, result in enumerate(self._results)]
+        )
