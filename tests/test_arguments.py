@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.authority import Authority
 from txresumable import identifiers
-from txresumable._cli.arguments import ARGUMENTS, BadArgument, read_options
+from txresumable._cli.argument import BadArgument
+from txresumable._cli.arguments import ARGUMENTS, read_options
 from txresumable.options import Options
 
 TARGET = "https://example.com/upload"

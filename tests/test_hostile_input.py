@@ -21,7 +21,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import FileRejected, Resumable
-from txresumable._cli.arguments import ARGUMENTS, BadArgument
+from txresumable._cli.argument import BadArgument
+from txresumable._cli.arguments import ARGUMENTS
 from txresumable._protocol.ranges import parse_ranges
 from txresumable._protocol.url import without_query
 from txresumable.receiver.store.record import Done, Record

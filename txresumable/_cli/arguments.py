@@ -2,299 +2,44 @@
 The options of the client as arguments of a command line: each field of
 :class:`~txresumable.options.Options` is one, whatever parses the line.
 
-An argument that cannot be raises :class:`BadArgument`, which names it and its value, unless that
-may be a secret.
+One that cannot be used raises :class:`~txresumable._cli.argument.BadArgument`, which names it and
+its value, unless that may be a secret.
 """
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Iterable
-from importlib import import_module
 from typing import Any
 
-from attrs import NOTHING, Attribute, fields, frozen
+from attrs import NOTHING, Attribute, fields
 
 from ..errors import InvalidOption
 from ..options import MIB, Options
+from . import values
+from .argument import Argument, BadArgument
 
-__all__ = ["ARGUMENTS", "TARGET", "Argument", "BadArgument", "read_options"]
-
-_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s?([kmgt]?)(?:i?b)?\Z", re.I | re.A)
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-_SPAN = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|[smhd]?)\Z", re.A)
-_SPANS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_NAMED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
-_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-
-
-class BadArgument(ValueError):
-    """
-    An argument cannot be used.
-
-    :ivar name: the argument.
-    :ivar value: what it was given; :data:`None` if that is not to be shown.
-    :ivar reason: what it takes.
-    """
-
-    def __init__(self, name: str, value: str | None, reason: str) -> None:
-        super().__init__(name, value, reason)
-        self.name = name
-        self.value = value
-        self.reason = reason
-
-    def __str__(self) -> str:
-        shown = "" if self.value is None else f" {self.value}"
-        return f"--{self.name}{shown}: {self.reason}"
-
-
-@frozen
-class Argument:
-    """
-    One argument.
-
-    :ivar name: with hyphens, and none in front.
-    :ivar option: the option that it sets, or adds to.
-    :ivar metavar: what it takes, in capitals; nothing for a switch, which is ``--name`` or
-        ``--no-name``.
-    :ivar text: what it does, for people.
-    :ivar read: from its text to the option's value, or to what is added to it; raises
-        :exc:`ValueError` with what it takes.
-    :ivar many: whether it may be given again, to add more.
-    :ivar secret: whether its value is not to be shown.
-    """
-
-    name: str
-    option: str
-    metavar: str
-    text: str
-    read: Callable[[str], Any]
-    many: bool = False
-    secret: bool = False
-
-    @property
-    def is_switch(self) -> bool:
-        """Whether it takes no value."""
-        return not self.metavar
-
-    def value_of(self, text: str) -> Any:
-        """
-        Read a value.
-
-        :param text: as it was typed.
-        :raises BadArgument: if it cannot be.
-        """
-        try:
-            return self.read(text)
-        except ValueError as error:
-            raise BadArgument(self.name, None if self.secret else text, str(error))
-
-
-def read_options(given: Iterable[tuple[Argument, Any]]) -> dict[str, Any]:
-    """
-    What was typed, as options.
-
-    :param given: arguments, each with its text, or whether a switch was turned on.
-    :returns: keyword arguments for :class:`~txresumable.options.Options`, checked.
-    :raises BadArgument: if one cannot be, or if there is no target.
-    """
-    options: dict[str, Any] = {}
-    order = {argument.name: number for number, argument in enumerate(ARGUMENTS)}
-    for argument, typed in sorted(given, key=lambda each: order[each[0].name]):
-        value = typed if argument.is_switch else argument.value_of(typed)
-        if argument.many:
-            value = _added(argument, options.get(argument.option), value)
-        elif argument.option in options and argument.option in ("headers", "query"):
-            raise BadArgument(argument.name, typed, f"cannot go with other {argument.option}")
-        options[argument.option] = value
-    if "target" not in options:
-        raise BadArgument("target", None, "is needed: the URL to upload to")
-    try:
-        Options(**options)
-    except InvalidOption as error:
-        name = "header" if error.option == "headers" else error.option.replace("_", "-")
-        raise BadArgument(name, None, f"{error.reason}, not {error.value!r}")
-    return options
-
-
-def _added(argument: Argument, before: Any, value: Any) -> Any:
-    """More of something: names as they were given last, whatever their case in headers."""
-    if isinstance(value, tuple):
-        return (before or ()) + value
-    merged = dict(before or {})
-    for name in value:
-        for same in [each for each in merged if each.lower() == name.lower()]:
-            if argument.option == "headers" or same == name:
-                del merged[same]
-    return {**merged, **value}
-
-
-# Reading -----------------------------------------------------------------------------------------
-
-
-def _text(text: str) -> str:
-    return text
-
-
-def _number(text: str) -> int:
-    if re.match(r"[0-9]{1,18}\Z", text, re.ASCII) is None:
-        raise ValueError("must be a whole number")
-    return int(text)
-
-
-def _size(text: str) -> int:
-    found = _SIZE.match(text)
-    if found is None:
-        raise ValueError("must be a size such as 1000, 512K, 20MiB or 1.5G")
-    number = float(found[1]) if "." in found[1] else int(found[1])
-    return int(number * _UNITS[found[2].lower()])
-
-
-def _seconds(text: str) -> float:
-    found = _SPAN.match(text)
-    if found is None:
-        raise ValueError("must be a time in seconds such as 30 or 0.5, or 500ms, 15m, 12h, 7d")
-    return float(found[1]) * _SPANS[found[2]]
-
-
-def _number_or_auto(text: str) -> int | str:
-    return text if text == "auto" else _number(text)
-
-
-def _tests(text: str) -> bool | str:
-    if text not in ("yes", "no", "adaptive"):
-        raise ValueError("must be yes, no or adaptive")
-    return text if text == "adaptive" else text == "yes"
-
-
-def _word(text: str) -> str | None:
-    return None if text == "none" else text
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def _statuses(text: str) -> frozenset[int]:
-    try:
-        return frozenset(_number(word) for word in _words(text))
-    except ValueError:
-        raise ValueError("must be HTTP statuses such as 400,404,501")
-
-
-def _function(text: str) -> Any:
-    if _NAMED.match(text) is None:
-        raise ValueError("must be the name of a function, as package.module:function")
-    module, _, name = text.partition(":")
-    try:
-        found: Any = import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except Exception as error:  # whatever happens in a module of the user's
-        raise ValueError(f"cannot be imported: {type(error).__name__}: {error}")
-    if not callable(found):
-        raise ValueError("cannot be called")
-    return found
-
-
-def _identify(text: str) -> Any:
-    return _function(text if ":" in text else f"txresumable.identifiers:{text}")
-
-
-def _target(text: str) -> Any:
-    return _function(text) if _NAMED.match(text) else text
-
-
-def _header(text: str) -> dict[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip():
-        raise ValueError("must be 'Name: value'")
-    return {name.strip(): value.strip()}
-
-
-def _header_file(path: str) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for number, line in enumerate(_read(path).decode("utf-8", "replace").splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        try:
-            headers.update(_header(line))
-        except ValueError:
-            raise ValueError(f"must hold a header on each line, as 'Name: value'; line {number}")
-    return headers
-
-
-def _header_from_environment(text: str) -> dict[str, str]:
-    ((name, variable),) = _header(text).items()
-    if variable not in os.environ:
-        raise ValueError(f"the environment has no variable {variable!r}")
-    return {name: os.environ[variable]}
-
-
-def _pair(text: str) -> dict[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise ValueError("must be name=value")
-    return {name: value}
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}")
-
-
-def _trust_root(path: str) -> Any:
-    from OpenSSL.crypto import Error
-    from twisted.internet.ssl import Certificate, trustRootFromCertificates
-
-    found = _CERTIFICATE.findall(_read(path))
-    if not found:
-        raise ValueError("holds no certificate in PEM form")
-    try:
-        return trustRootFromCertificates([Certificate.loadPEM(pem) for pem in found])
-    except Error:
-        raise ValueError("holds a certificate that cannot be read")
-
-
-def _client_certificate(path: str) -> Any:
-    from OpenSSL.crypto import Error
-    from twisted.internet.ssl import PrivateCertificate
-
-    pem = _read(path)
-    if b"ENCRYPTED" in pem:
-        raise ValueError("holds a key with a passphrase; it is to be one without")
-    try:
-        return PrivateCertificate.loadPEM(pem)
-    except Error:
-        raise ValueError("must hold a certificate and its private key in PEM form")
-
-
-# What there is -----------------------------------------------------------------------------------
+__all__ = ["ARGUMENTS", "TARGET", "read_options"]
 
 _KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "Any": ("FILE", _trust_root),
-    "Hook | None": ("FUNCTION", _function),
-    "Identify": ("FUNCTION", _identify),
-    "PerChunk": ("FUNCTION", _function),
-    "RetryPolicy | None": ("FUNCTION", _function),
-    "Target": ("URL", _target),
-    "Target | None": ("URL", _target),
+    "Any": ("FILE", values.trust_root),
+    "Hook | None": ("FUNCTION", values.function),
+    "Identify": ("FUNCTION", values.identify),
+    "PerChunk": ("FUNCTION", values.function),
+    "RetryPolicy | None": ("FUNCTION", values.function),
+    "Target": ("URL", values.target),
+    "Target | None": ("URL", values.target),
     "bool": ("", bool),
-    "bool | str": ("WHEN", _tests),
-    "float": ("SECONDS", _seconds),
-    "float | None": ("SECONDS", _seconds),
-    "float | RateLimiter | None": ("SIZE", _size),
-    "frozenset[int] | None": ("STATUSES", _statuses),
-    "int": ("N", _number),
-    "int | None": ("N", _number),
-    "int | str": ("N", _number_or_auto),
-    "str": ("TEXT", _text),
-    "str | None": ("TEXT", _text),
-    "tuple[str, ...]": ("KINDS", _words),
+    "bool | str": ("WHEN", values.tests),
+    "float": ("SECONDS", values.seconds),
+    "float | None": ("SECONDS", values.seconds),
+    "float | RateLimiter | None": ("SIZE", values.size),
+    "frozenset[int] | None": ("STATUSES", values.statuses),
+    "int": ("N", values.number),
+    "int | None": ("N", values.number),
+    "int | str": ("N", values.number_or_auto),
+    "str": ("TEXT", values.text),
+    "str | None": ("TEXT", values.text),
+    "tuple[str, ...]": ("KINDS", values.words),
 }
 """From the type of an option, as it is written, to what its argument takes and how it is read."""
 
@@ -365,12 +110,12 @@ _TEXTS = {
 _SPECIAL: dict[str, dict[str, Any]] = {
     "headers": {"name": "headers-from"},
     "query": {"name": "query-from"},
-    "client_certificate": {"read": _client_certificate},
+    "client_certificate": {"read": values.client_certificate},
     "insecure_credentials": {"metavar": "WORD"},
     "dialect": {"metavar": "NAME"},
     "method": {"metavar": "NAME"},
     "chunk_format": {"metavar": "NAME"},
-    "checksum": {"metavar": "NAME", "read": _word},
+    "checksum": {"metavar": "NAME", "read": values.word},
     "source_check": {"metavar": "NAME"},
     "test_method": {"metavar": "METHOD"},
     "upload_method": {"metavar": "METHOD"},
@@ -385,7 +130,7 @@ _ADDED = (
         "FILE",
         "A file with headers for each request, one a line as 'Name: value'. For tokens: a command "
         "line can be read by every user of the machine.",
-        _header_file,
+        values.header_file,
         many=True,
     ),
     Argument(
@@ -393,7 +138,7 @@ _ADDED = (
         "headers",
         "HEADER",
         "A header whose value is in the environment, as 'Name: VARIABLE'.",
-        _header_from_environment,
+        values.header_from_environment,
         many=True,
     ),
     Argument(
@@ -402,7 +147,7 @@ _ADDED = (
         "HEADER",
         "A header for each request, as 'Name: value'. May be given again; for secrets see "
         "--header-file.",
-        _header,
+        values.header,
         many=True,
         secret=True,
     ),
@@ -411,7 +156,7 @@ _ADDED = (
         "query",
         "PAIR",
         "One more parameter for each request, as name=value. May be given again.",
-        _pair,
+        values.pair,
         many=True,
         secret=True,
     ),
@@ -433,8 +178,8 @@ def _shown(default: Any) -> str:
 
 def _argument(field: Attribute[Any]) -> Argument:
     metavar, read = _KINDS[Options.__annotations__[field.name]]
-    if field.name.endswith("_size") and read is _number:
-        metavar, read = "SIZE", _size
+    if field.name.endswith("_size") and read is values.number:
+        metavar, read = "SIZE", values.size
     text = _TEXTS[field.name]
     default = "" if hasattr(field.default, "factory") else _shown(field.default)
     given: dict[str, Any] = {
@@ -451,3 +196,42 @@ ARGUMENTS = (*_ADDED, *(_argument(field) for field in fields(Options)))
 
 TARGET = next(argument for argument in ARGUMENTS if argument.option == "target")
 """The one that is always needed."""
+
+
+def read_options(given: Iterable[tuple[Argument, Any]]) -> dict[str, Any]:
+    """
+    What was typed, as options.
+
+    :param given: arguments, each with its text, or whether a switch was turned on.
+    :returns: keyword arguments for :class:`~txresumable.options.Options`, checked.
+    :raises BadArgument: if one cannot be, or if there is no target.
+    """
+    options: dict[str, Any] = {}
+    order = {argument.name: number for number, argument in enumerate(ARGUMENTS)}
+    for argument, typed in sorted(given, key=lambda each: order[each[0].name]):
+        value = typed if argument.is_switch else argument.value_of(typed)
+        if argument.many:
+            value = _added(argument, options.get(argument.option), value)
+        elif argument.option in options and argument.option in ("headers", "query"):
+            raise BadArgument(argument.name, typed, f"cannot go with other {argument.option}")
+        options[argument.option] = value
+    if "target" not in options:
+        raise BadArgument("target", None, "is needed: the URL to upload to")
+    try:
+        Options(**options)
+    except InvalidOption as error:
+        name = "header" if error.option == "headers" else error.option.replace("_", "-")
+        raise BadArgument(name, None, f"{error.reason}, not {error.value!r}")
+    return options
+
+
+def _added(argument: Argument, before: Any, value: Any) -> Any:
+    """More of something: names as they were given last, whatever their case in headers."""
+    if isinstance(value, tuple):
+        return (before or ()) + value
+    merged = dict(before or {})
+    for name in value:
+        for same in [each for each in merged if each.lower() == name.lower()]:
+            if argument.option == "headers" or same == name:
+                del merged[same]
+    return {**merged, **value}

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..version import __version__
-from .arguments import ARGUMENTS, TARGET, Argument, BadArgument, read_options
+from .argument import Argument, BadArgument
+from .arguments import ARGUMENTS, TARGET, read_options
 
 if TYPE_CHECKING:
     import click

@@ -17,7 +17,8 @@ from twisted.python.usage import UsageError
 
 from ..service.upload import Report, UploadService
 from ..uploader import Resumable
-from .arguments import ARGUMENTS, Argument, BadArgument, read_options
+from .argument import Argument, BadArgument
+from .arguments import ARGUMENTS, read_options
 from .exit_status import exit_with
 from .shutdown import on_signals
 
