@@ -7,8 +7,9 @@ The exit status of a process whose main program knows only success.
 from __future__ import annotations
 
 import atexit
-import os
 import sys
+from atexit import _run_exitfuncs
+from os import _exit
 from typing import NoReturn
 
 __all__ = ["exit_with"]
@@ -20,21 +21,21 @@ def exit_with(status: int) -> None:
 
     :param status: the exit status; of several calls the last one counts.
     """
-    atexit.unregister(_exit)
-    atexit.register(_exit, status)
+    atexit.unregister(_end)
+    atexit.register(_end, status)
 
 
-def _exit(status: int) -> NoReturn:
+def _end(status: int) -> NoReturn:
     """Runs at exit, the last that does: everything that was to run at exit has its turn before."""
     # Coverage is measured until everything had its turn.
-    atexit.unregister(_exit)
+    atexit.unregister(_end)
     try:  # pragma: no cover
         # As the standard library's multiprocessing does at the end of a forked process.
-        atexit._run_exitfuncs()
+        _run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
     except (OSError, ValueError):  # pragma: no cover
         pass  # nobody reads it any more
     finally:  # pragma: no cover
-        os._exit(status)
+        _exit(status)
