@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.server import Site
 
 from txresumable._protocol.layout import ChunkLayout
 from txresumable._protocol.request import ChunkFacts, FileFacts, RequestEncoder
@@ -121,18 +122,31 @@ class Answer:
         return found
 
 
+class HalfCloseable(StringTransport):
+    """A transport of which one direction can be closed, as TCP's."""
+
+    half_closed = False
+
+    def loseWriteConnection(self) -> None:
+        self.half_closed = True
+
+    def write(self, data: bytes) -> None:
+        if not self.half_closed:
+            super().write(data)
+
+
 class Connection:
     """A client's end of a connection."""
 
-    def __init__(self, site: ReceiverSite, host: str = "192.0.2.1") -> None:
-        self.transport = StringTransport(peerAddress=IPv4Address("TCP", host, 50000))
+    def __init__(self, site: Site, host: str = "192.0.2.1") -> None:
+        self.transport = HalfCloseable(peerAddress=IPv4Address("TCP", host, 50000))
         self.protocol = site.buildProtocol(self.transport.getPeer())
         self.protocol.makeConnection(self.transport)
 
     @property
     def closed(self) -> bool:
-        """Whether the receiver has closed it."""
-        return bool(self.transport.disconnecting)
+        """Whether the receiver has closed it, or its own direction of it."""
+        return bool(self.transport.disconnecting or self.transport.half_closed)
 
     @property
     def aborted(self) -> bool:
@@ -143,6 +157,11 @@ class Connection:
         """Send bytes, in pieces of so many."""
         for start in range(0, len(data), pieces):
             self.protocol.dataReceived(data[start : start + pieces])
+        return self
+
+    def end(self) -> Connection:
+        """Send no more."""
+        self.protocol.readConnectionLost()
         return self
 
     def lose(self) -> None:

@@ -15,7 +15,9 @@ from txresumable.receiver.web.form import BodyParser, Field, Mark, MultipartBody
 
 def take(parser: BodyParser, *pieces: bytes) -> tuple[list[tuple[str, str]], bytes | None]:
     """The fields and the chunk of a body."""
-    events = [event for piece in pieces for event in parser.parse(piece)] + list(parser.end())
+    events = list(parser.begin())
+    events += [event for piece in pieces for event in parser.parse(piece)]
+    events += list(parser.end())
     fields = [(event.name, event.value) for event in events if isinstance(event, Field)]
     marks = [event for event in events if isinstance(event, Mark)]
     assert marks == [Mark.BEGIN, Mark.END]

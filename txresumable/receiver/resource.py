@@ -111,12 +111,14 @@ class ReceiverResource(Resource):
             raise Refused(415, "send a chunk without an encoding")
         owner = self._owner_of(request)
         kind = _header(request, "content-type") or ""
-        return Arrival(
+        arrival = Arrival(
             body_parser(kind, self._names.file),
             self._url_parameters(request, repeated=False),
             self._names,
             lambda given: self.store.begin(owner, given),
         )
+        arrival.begin()
+        return arrival
 
     def render(self, request: Request) -> int:
         """Answer a request; see the class."""

@@ -32,6 +32,8 @@ class ReceiverSite(Site):
         number.  Behind a proxy all come from one.
     :param min_rate: the fewest bytes a second that a request may arrive with, once it has begun;
         slower ones are cut off.
+    :param max_body: the most bytes of a body that a resource gets which takes none as it arrives;
+        they are kept in memory, and what is longer is refused with 413.
     :param options: what :class:`twisted.web.server.Site` takes.
     :ivar connections: the connections that there are, with the addresses of their peers.
     """
@@ -45,12 +47,14 @@ class ReceiverSite(Site):
         *,
         max_connections: int = 256,
         min_rate: float = 256,
+        max_body: int = 1024 * 1024,
         **options: Any,
     ) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             resource, requestFactory=StreamedRequest, **options
         )
         self.min_rate = min_rate
+        self.max_body = max_body
         self._max_connections = max_connections
         self.connections: dict[ReceiverChannel, str] = {}
 

@@ -61,6 +61,10 @@ class Arrival:
         """Whether nothing more of the body matters."""
         return self._over
 
+    def begin(self) -> None:
+        """Begin with what is known before the body comes."""
+        self._take(self._parser.begin())
+
     def feed(self, data: bytes) -> None:
         """Take more of the body."""
         self._take(self._parser.parse(data))

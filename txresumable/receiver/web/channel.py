@@ -4,11 +4,16 @@ A connection of the receiver.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
+from twisted.web.http import HTTPChannel, Request
+from zope.interface import implementer
+
+from .pace import Pace, Phase
 
 if TYPE_CHECKING:
     from ..site import ReceiverSite
@@ -16,14 +21,20 @@ if TYPE_CHECKING:
 __all__ = ["ReceiverChannel"]
 
 _LONGEST_HEAD = 64 * 1024
-_LOOK_EVERY = 20.0
-_LINGER = 10.0
+# RFC 9112, 3.2.2: a server has to accept the absolute form.
+_ABSOLUTE = re.compile(rb"([^ ]+ )https?://[^/? ]*([^ ]*)( .*)\Z", re.IGNORECASE)
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_DEAF = (Phase.REFUSING, Phase.CLOSING)
 
 
+@implementer(IHalfCloseableProtocol)
 class ReceiverChannel(HTTPChannel):
     """
     One connection: it says early where a request goes, can be made to wait, and does not wait
-    for ever for those who trickle.
+    for ever for those who trickle (see :class:`~txresumable.receiver.web.pace.Pace`).
+
+    It closes so that the peer can read the last response, even if it is still sending: of a
+    connection that is closed with something unread, the peer would hear that it broke.
 
     :ivar head: the method, the target and the version of the request that is arriving.
     """
@@ -33,98 +44,154 @@ class ReceiverChannel(HTTPChannel):
     head = (b"", b"", b"")
     site: ReceiverSite
     transport: Any
+    callLater: Any
+    _pace: Pace
     _held = False
-    _ignoring = False
-    _lingering: Any = None
-    _got = 0
-    _watch: Any = None
+    _peer_has_ended = False
     _log = Logger()
 
     def connectionMade(self) -> None:
+        # The base class would count a peer as idle that is made to wait.
+        idle, self.timeOut = self.timeOut, None
+        self._pace = Pace(
+            self.callLater,
+            self.site.reactor.seconds,
+            idle=idle,
+            min_rate=self.site.min_rate,
+            exceeded=self._too_slow,
+        )
         super().connectionMade()  # type: ignore[no-untyped-call]
         if not self.site.admit(self):
             self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         self.site.forget(self)
-        self._arrived()
-        if self._lingering is not None and self._lingering.active():
-            self._lingering.cancel()
+        self._pace.stop()
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
+    def readConnectionLost(self) -> None:
+        """The peer has sent its last: it still gets its responses."""
+        self._peer_has_ended = True
+        if self._pace.phase is Phase.CLOSING:
+            self.transport.loseConnection()
+        else:
+            self._end_with_the_peer()
+
+    def writeConnectionLost(self) -> None:
+        """What was written is sent; what the peer still sends is awaited."""
+
     def dataReceived(self, data: bytes) -> None:
-        if self._ignoring:
+        if self._pace.phase in _DEAF:
+            self._pace.received(len(data))
             return
-        if not self.requests:
-            self._look()
         super().dataReceived(data)  # type: ignore[no-untyped-call]
-        self._got += len(data)
+        phase = self._pace.phase
+        if phase in (Phase.IDLE, Phase.ARRIVING):
+            now = Phase.ARRIVING if self.requests or self._buffer else Phase.IDLE
+            if now is not phase:
+                self._pace.enter(now)
+        self._pace.received(len(data))
 
     def lineReceived(self, line: bytes) -> None:
         if not self.requests:
+            absolute = _ABSOLUTE.match(line)
+            if absolute is not None:
+                method, target, version = absolute.groups()
+                line = method + (target if target.startswith(b"/") else b"/" + target) + version
             method, _, rest = line.partition(b" ")
             target, _, version = rest.rpartition(b" ")
             self.head = method, target, version
-            self._look()
         super().lineReceived(line)  # type: ignore[no-untyped-call]
 
+    def headerReceived(self, line: bytes) -> bool:
+        try:
+            good: bool = super().headerReceived(line)  # type: ignore[no-untyped-call]
+        except ValueError:
+            # A length of thousands of digits.
+            self._respondToBadRequestAndDisconnect()
+            good = False
+        return good
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self._respondToBadRequestAndDisconnect()
+
     def allContentReceived(self) -> None:
-        if self._ignoring:
-            return
-        self._arrived()
-        super().allContentReceived()  # type: ignore[no-untyped-call]
+        if self._pace.phase not in _DEAF:
+            self._pace.enter(Phase.ANSWERING)
+            super().allContentReceived()  # type: ignore[no-untyped-call]
+
+    def requestDone(self, request: Request) -> None:
+        if self._pace.phase is Phase.ANSWERING:
+            self._pace.enter(Phase.IDLE)
+        super().requestDone(request)  # type: ignore[no-untyped-call]
+        if self._peer_has_ended:
+            self._end_with_the_peer()
+
+    def resumeProducing(self) -> None:
+        super().resumeProducing()  # type: ignore[no-untyped-call]
+        if self._held:
+            self.transport.pauseProducing()
 
     def hold(self) -> None:
         """Let the network wait."""
         self._held = True
+        self._pace.hold()
         self.transport.pauseProducing()
 
     def go_on(self) -> None:
         """Let it go on."""
         self._held = False
-        self._got += self._enough()
-        if not self.transport.disconnecting:
+        self._pace.go_on()
+        if not (self.transport.disconnecting or self._waitingForTransport):
             self.transport.resumeProducing()
 
     def ignore_the_rest(self) -> None:
         """Take no more from this connection: what is being answered is the last."""
         self.persistent = False
-        self._ignoring = True
-        self._arrived()
+        self._pace.enter(Phase.REFUSING)
+        self.clearLineBuffer()  # type: ignore[no-untyped-call]
 
     def loseConnection(self) -> None:
         """
-        Close.  If the peer is still sending, close the one direction first: otherwise it would
-        hear of a broken connection and not of the answer.
+        Close, when what was written is sent.
+
+        Over TCP that closes the one direction first; over TLS it is told to the peer, who closes
+        the connection then.
         """
-        close_one = getattr(self.transport, "loseWriteConnection", None)
-        if not self._ignoring or close_one is None:
-            super().loseConnection()  # type: ignore[no-untyped-call]
-        elif self._lingering is None:
-            close_one()
-            self._lingering = self.callLater(  # type: ignore[no-untyped-call]
-                _LINGER, self.transport.abortConnection
-            )
-
-    def _enough(self) -> int:
-        return int(self.site.min_rate * _LOOK_EVERY)
-
-    def _look(self) -> None:
-        """Look again in a while whether the request has come on."""
-        if self._watch is not None:
+        if self._pace.phase is Phase.CLOSING:
             return
-        self._got = 0
-        self._watch = self.callLater(_LOOK_EVERY, self._looked)  # type: ignore[no-untyped-call]
-
-    def _looked(self) -> None:
-        self._watch = None
-        if self._held or self._got >= self._enough():
-            self._look()
+        self._cut_short()
+        self._pace.enter(Phase.CLOSING)
+        self.clearLineBuffer()  # type: ignore[no-untyped-call]
+        secure: bool = self.isSecure()  # type: ignore[no-untyped-call]
+        close_one = getattr(self.transport, "loseWriteConnection", None)
+        if close_one is None or secure or self._peer_has_ended:
+            super().loseConnection()  # type: ignore[no-untyped-call]
         else:
-            self._log.info("a request arrives too slowly")
-            self.transport.abortConnection()
+            self.transport.unregisterProducer()
+            close_one()
+        if not self.transport.disconnecting or secure:
+            self.transport.resumeProducing()
 
-    def _arrived(self) -> None:
-        watch, self._watch = self._watch, None
-        if watch is not None:
-            watch.cancel()
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        if self._pace.phase not in _DEAF:
+            self.transport.write(_BAD_REQUEST)
+            self.loseConnection()
+
+    def _end_with_the_peer(self) -> None:
+        """Close, unless a request that is all there waits for its response."""
+        if self._pace.phase in (Phase.IDLE, Phase.ARRIVING):
+            self.loseConnection()
+
+    def _cut_short(self) -> None:
+        """What has arrived of a request is of no use."""
+        if self._pace.phase in (Phase.IDLE, Phase.ARRIVING):
+            for request in self.requests:
+                request.cut_short()
+
+    def _too_slow(self) -> None:
+        if self._pace.phase is Phase.IDLE:
+            self.loseConnection()
+            return
+        self._log.info("a connection is too slow while {phase}", phase=self._pace.phase.value)
+        self.transport.abortConnection()

@@ -53,6 +53,9 @@ Event = Field | Mark | bytes
 class BodyParser(Protocol):
     """Takes a body apart."""
 
+    def begin(self) -> Iterator[Event]:
+        """What is known before the body comes."""
+
     def parse(self, data: bytes) -> Iterator[Event]:
         """
         What more of the body says.
@@ -71,21 +74,14 @@ class BodyParser(Protocol):
 class OctetBody:
     """A body that is the chunk itself."""
 
-    def __init__(self) -> None:
-        self._begun = False
+    def begin(self) -> Iterator[Event]:
+        yield Mark.BEGIN
 
     def parse(self, data: bytes) -> Iterator[Event]:
-        yield from self._begin()
         yield data
 
     def end(self) -> Iterator[Event]:
-        yield from self._begin()
         yield Mark.END
-
-    def _begin(self) -> Iterator[Event]:
-        if not self._begun:
-            self._begun = True
-            yield Mark.BEGIN
 
 
 class MultipartBody:
@@ -113,6 +109,9 @@ class MultipartBody:
             )
         except MultipartError as error:
             raise Refused(400, f"the form is malformed: {error}") from error
+
+    def begin(self) -> Iterator[Event]:
+        return iter(())
 
     def parse(self, data: bytes) -> Iterator[Event]:
         if self._parser.closed:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from twisted.python.failure import Failure
-from twisted.web.http import parse_qs
+from twisted.web.http import REQUEST_ENTITY_TOO_LARGE, parse_qs
 from twisted.web.server import Request
 
 from ..resource import IBodyTaker
@@ -26,7 +26,7 @@ _WITHOUT_BODY = (b"GET", b"HEAD", b"OPTIONS")
 
 class StreamedRequest(Request):
     """
-    A request whose body goes to its resource as it arrives.
+    A request whose body goes to its resource as it arrives, or, if that takes none, into memory.
 
     :ivar arrival: what takes the body, if the resource does.
     """
@@ -42,33 +42,34 @@ class StreamedRequest(Request):
         self.path = self.uri.partition(b"?")[0]
         # An owner may read them; what Twisted itself does comes after the body.
         self.args = parse_qs(self.uri.partition(b"?")[2], True)
+        self.content = BytesIO()
         if length == 0 and self.method in _WITHOUT_BODY:
-            self.arrival = None
-        else:
-            self.arrival = self._taker()
-        if self.arrival is None:
-            super().gotLength(length)  # type: ignore[no-untyped-call]
             return
         self._left = length
-        self.content = BytesIO()
+        self.arrival = self._taker()
+        if self.arrival is None:
+            if length is not None and length > self.channel.site.max_body:
+                self._refuse_body()
+            return
         self.arrival.pause = self.channel.hold
         self.arrival.resume = self.channel.go_on
         if self.arrival.over and self.requestHeaders.hasHeader("Expect"):
             # The client waits to hear whether it shall send the body.
-            self.requestHeaders.removeHeader("Expect")
-            self._answer_early()
+            self._respond_early()
 
     def handleContentChunk(self, data: bytes) -> None:
+        if self._early:
+            return
         if self.arrival is None:
-            super().handleContentChunk(data)  # type: ignore[no-untyped-call]
+            self._collect(data)
             return
         self.arrival.feed(data)
         if self._left is not None:
             self._left -= len(data)
-        if self.arrival.over and not self._early:
+        if self.arrival.over:
             self._unread += len(data)
             if (self._unread if self._left is None else self._left) > _DRAINED:
-                self._answer_early()
+                self._respond_early()
 
     def process(self) -> None:
         if self.arrival is not None:
@@ -76,24 +77,50 @@ class StreamedRequest(Request):
         super().process()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure) -> None:
-        if self.arrival is not None:
-            self.arrival.lost()
+        self.cut_short()
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
-    def _answer_early(self) -> None:
+    def cut_short(self) -> None:
+        """The rest of the body will not come."""
+        if self.arrival is not None:
+            self.arrival.lost()
+
+    def _collect(self, data: bytes) -> None:
+        """Keep the body for a resource that knows nothing of this."""
+        assert self.content is not None
+        if self.content.tell() + len(data) > self.channel.site.max_body:
+            self._refuse_body()
+        else:
+            self.content.write(data)
+
+    def _refuse_body(self) -> None:
+        self._ignore_the_rest()
+        self.setResponseCode(REQUEST_ENTITY_TOO_LARGE)
+        self.responseHeaders.setRawHeaders("Content-Length", ["0"])
+        self.finish()  # type: ignore[no-untyped-call]
+
+    def _respond_early(self) -> None:
         """Refuse without the rest of the body, which is too long to be worth the wait."""
+        self._ignore_the_rest()
+        self.process()
+
+    def _ignore_the_rest(self) -> None:
         self._early = True
-        self.args = {}
+        # Twisted would ask for the body after all.
+        self.requestHeaders.removeHeader("Expect")
         self.responseHeaders.setRawHeaders("Connection", ["close"])
         self.channel.ignore_the_rest()
-        self.process()
 
     def _taker(self) -> Arrival | None:
         site = self.site = self.channel.site
         self.prepath = []
         self.postpath = [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
-        resource = site.getResourceFor(self)  # type: ignore[no-untyped-call]
-        if not IBodyTaker.providedBy(resource):
+        try:
+            resource = site.getResourceFor(self)  # type: ignore[no-untyped-call]
+            if not IBodyTaker.providedBy(resource):
+                return None
+            arrival: Arrival | None = resource.take_body(self)
+        except Exception:
+            # Twisted meets the same once the body is there, logs it, and responds with 500.
             return None
-        arrival: Arrival | None = resource.take_body(self)
         return arrival

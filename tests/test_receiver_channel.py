@@ -1,0 +1,294 @@
+"""Tests for what a connection of the receiver does with what arrives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.web.resource import Resource
+from twisted.web.server import Request
+from zope.interface.verify import verifyObject
+
+from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, request
+from txresumable.receiver import ReceiverSite
+
+CONTENT = bytes(range(65, 90))
+TEST = ClientFile(CONTENT).test(1)
+
+
+class Waiting:
+    """Runs work when the test says so."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[Deferred[Any], Any, tuple[Any, ...]]] = []
+
+    def __call__(self, work: Any, *arguments: Any) -> Deferred[Any]:
+        done: Deferred[Any] = Deferred()
+        self.jobs.append((done, work, arguments))
+        return done
+
+    def work(self) -> None:
+        """Do all that there is."""
+        while self.jobs:
+            done, work, arguments = self.jobs.pop(0)
+            try:
+                result = work(*arguments)
+            except OSError:
+                done.errback()
+            else:
+                done.callback(result)
+
+
+class RequestTests(ReceiverTestCase):
+    """Requests in any shape are answered in their order, or refused."""
+
+    def statuses(self, wire: Connection) -> list[int]:
+        """The statuses since the last time."""
+        return [answer.status for answer in wire.answers()]
+
+    def test_interface(self) -> None:
+        """The connection is told when the peer sends no more."""
+        self.start()
+        verifyObject(IHalfCloseableProtocol, self.connect().protocol)
+
+    def test_refused_with_the_next_behind_it(self) -> None:
+        """An empty body that is refused does not confuse the request behind it."""
+        self.start()
+        file = ClientFile(b"", octet=True)
+        for asks, expected in (({"expect": "100-continue"}, [403]), ({}, [403, 404])):
+            data = file.upload(1, origin="http://evil", **asks) + TEST
+            for pieces in (1, 50, 65536):
+                wire = self.connect().send(data, pieces)
+                self.assertEqual(self.statuses(wire), expected)
+                self.assertEqual(wire.closed, len(expected) == 1)
+
+    def test_expect(self) -> None:
+        """A client that asks first hears at once what is wrong in the head alone."""
+        self.start(max_file_size=1000)
+        kind = {"content_type": "application/octet-stream", "expect": "100-continue"}
+        for query in ("", "resumableChunkNumber=9&resumableChunkSize=4&resumableTotalSize=4"):
+            head = request("PUT", f"/?{query}", kind, b"body")[:-4]
+            wire = self.connect().send(head)
+            self.assertEqual((self.statuses(wire), wire.closed), ([400], True))
+        file = ClientFile(bytes(2000), chunk_size=10, octet=True)
+        head = file.upload(1, expect="100-continue")[:-10]
+        self.assertEqual(self.statuses(self.connect().send(head)), [400])
+
+    def test_absolute_form(self) -> None:
+        """A target may be an absolute URL."""
+        self.start()
+        file = ClientFile(CONTENT, chunk_size=100)
+        root = Resource()
+        root.putChild(b"up", self.site.resource)
+        for site, path in ((self.site, b""), (ReceiverSite(root, reactor=self.clock), b"up")):
+            self.site = site
+            for start in (b"http://receiver.example/", b"HTTPS://x:1/"):
+                data = file.test(1).replace(b"GET /", b"GET " + start + path, 1)
+                self.assertEqual(self.ask(data).content, {"status": "absent"})
+        data = file.test(1).replace(b"GET /", b"GET http://receiver.example", 1)
+        self.assertEqual(self.ask(data).status, 404)
+
+    def test_bad_heads(self) -> None:
+        """A head that is not HTTP is refused, what follows it ignored, and the peer can read so."""
+        self.start()
+        for lines in (
+            "GET / HTTP/1.1\r\nContent-Length: -1",
+            "GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2",
+            "GET / HTTP/1.1\r\nContent-Length: " + "1" * 5000,
+            "GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked",
+            "GET / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked",
+            "GET / HTTP/1.1\r\nno colon",
+            "GET / HTTP/1.1\r\nbad name: x",
+            "GET / HTTP/2.0",
+            "GET  / HTTP/1.1",
+            "GET /\x01 HTTP/1.1",
+            "GET",
+            "GET /" + "a" * 70_000,
+            "GET /" + "a" * 70_000 + " HTTP/1.1",
+            "GET / HTTP/1.1\r\n" + "X: y\r\n" * 600,
+            "GET / HTTP/1.1\r\nX: " + "y" * 70_000,
+        ):
+            for pieces in (1000, 65536):
+                wire = self.connect()
+                wire.send(lines.encode("latin-1") + b"\r\n\r\n" + TEST, pieces)
+                wire.send(TEST)
+                found = [(each.status, each.headers.get("connection")) for each in wire.answers()]
+                self.assertEqual(found, [(400, "close")], repr(lines[:100]))
+                self.assertTrue(wire.transport.half_closed)
+                self.assertFalse(wire.aborted)
+
+    def test_bad_chunked_body(self) -> None:
+        """A body whose framing breaks is refused, and its chunk free at once."""
+        self.start()
+        file = ClientFile(CONTENT, octet=True)
+        head, _, body = file.upload(1).partition(b"\r\n\r\n")
+        head = head.replace(b"Content-Length: 10", b"Transfer-Encoding: chunked\r\n\r\n")
+        for rest in (b"5\r\n" + body[:5] + b"xx", b"5\r\n" + body[:5] + b"\r\n-5\r\n"):
+            wire = self.connect().send(head + rest + TEST)
+            self.assertEqual(self.statuses(wire), [400])
+            self.assertTrue(wire.transport.half_closed)
+        self.assertEqual(self.ask(file.upload(1)).status, 200)
+
+    def test_one_oh(self) -> None:
+        """HTTP/1.0 is answered and closed."""
+        self.start()
+        wire = self.connect().send(TEST.replace(b"HTTP/1.1", b"HTTP/1.0") + TEST)
+        self.assertEqual((self.statuses(wire), wire.closed), ([404], True))
+
+    def test_methods(self) -> None:
+        """Any method is answered."""
+        self.start()
+        for line, status in (
+            ("DELETE / HTTP/1.1", 405),
+            ("BREW / HTTP/1.1", 405),
+            ("CONNECT a:80 HTTP/1.1", 405),
+            ("OPTIONS * HTTP/1.1", 200),
+            ("OPTIONS / HTTP/1.1", 204),
+        ):
+            wire = self.connect().send(f"{line}\r\nHost: h\r\n\r\n".encode() + TEST)
+            self.assertEqual(self.statuses(wire), [status, 404])
+
+    def test_stray_line(self) -> None:
+        """An empty line after a request does not make the connection one that is too slow."""
+        self.start()
+        wire = self.connect().send(TEST + b"\r\n")
+        self.clock.advance(50)
+        self.assertFalse(wire.closed)
+        self.assertEqual(self.statuses(wire.send(TEST)), [404, 404])
+
+    def test_rest_of_a_segment(self) -> None:
+        """The beginning of a request that came with the one before must come on as well."""
+        self.start()
+        wire = self.connect().send(TEST + b"GET /")
+        self.clock.advance(20)
+        self.assertTrue(wire.aborted)
+
+
+class ClosingTests(ReceiverTestCase):
+    """Connections end so that the last response can be read."""
+
+    def test_last_response(self) -> None:
+        """After the last response one direction is closed, and the other when the peer ends."""
+        self.start()
+        wire = self.connect().send(ClientFile(CONTENT).test(1, connection="close") + TEST)
+        self.assertEqual(wire.answer().status, 404)
+        self.assertEqual((wire.transport.half_closed, wire.transport.disconnecting), (True, False))
+        wire.send(TEST).end()
+        self.assertTrue(wire.transport.disconnecting)
+        self.assertEqual(wire.answers(), [])
+
+    def test_peer_that_stays(self) -> None:
+        """A peer that neither sends nor ends is cut off in the end."""
+        self.start()
+        wire = self.connect().send(ClientFile(CONTENT).test(1, connection="close"))
+        self.clock.advance(9)
+        self.assertFalse(wire.aborted)
+        self.clock.advance(1)
+        self.assertTrue(wire.aborted)
+
+    def test_peer_that_sends_on(self) -> None:
+        """A peer that sends the rest of a chunk that was refused is not cut off meanwhile."""
+        self.start(max_file_size=1000)
+        data = ClientFile(bytes(14_000_000), chunk_size=10**8).upload(1)
+        wire = self.connect().send(data[:2_000_000])
+        for start in range(2_000_000, len(data), 100_000):
+            wire.send(data[start : start + 100_000])
+            self.clock.advance(1)
+            self.assertFalse(wire.aborted)
+        self.assertEqual(wire.answer().status, 400)
+        wire.end()
+        self.assertTrue(wire.transport.disconnecting)
+
+    def test_half_close(self) -> None:
+        """A peer that sends no more still gets all its responses."""
+        self.start(run=(run := Waiting()))
+        wire = self.connect().send(TEST + TEST).end()
+        self.assertFalse(wire.closed)
+        run.work()
+        self.assertEqual([answer.status for answer in wire.answers()], [404, 404])
+        self.assertTrue(wire.transport.disconnecting)
+
+    def test_half_a_request(self) -> None:
+        """A peer that ends in mid-request is not waited for, and its chunk is free at once."""
+        self.start()
+        file = ClientFile(CONTENT)
+        for end in (10, len(file.upload(1)) - 60):
+            wire = self.connect().send(TEST + file.upload(1)[:end]).end()
+            self.assertEqual(wire.answer().status, 404)
+            self.assertTrue(wire.transport.disconnecting)
+        self.assertEqual(self.ask(file.upload(1)).status, 200)
+
+    def test_idle_peer_ends(self) -> None:
+        """A connection without a request ends with its peer."""
+        self.start()
+        for data in (b"", TEST):
+            self.assertTrue(self.connect().send(data).end().transport.disconnecting)
+
+    def test_no_response(self) -> None:
+        """A connection whose response does not come ends, and the chunk is not lost by it."""
+        self.start(run=(run := Waiting()))
+        file = ClientFile(CONTENT)
+        wire = self.connect().send(file.upload(1))
+        self.clock.advance(899)
+        self.assertFalse(wire.closed)
+        self.clock.advance(1)
+        self.assertTrue(wire.aborted)
+        self.hang_up()
+        run.work()
+        wire = self.connect().send(file.test(1))
+        run.work()
+        self.assertEqual(wire.answer().status, 200)
+
+    def test_held_while_responses_wait(self) -> None:
+        """A peer that reads again is not read from while the disk is behind."""
+        self.start(run=(run := Waiting()))
+        wire = self.connect().send(ClientFile(CONTENT, octet=True).upload(1)[:-5])
+        self.assertEqual(wire.transport.producerState, "paused")
+        wire.protocol.pauseProducing()
+        wire.protocol.resumeProducing()
+        self.assertEqual(wire.transport.producerState, "paused")
+        wire.protocol.pauseProducing()
+        run.work()
+        self.assertEqual(wire.transport.producerState, "paused")
+        wire.protocol.resumeProducing()
+        self.assertEqual(wire.transport.producerState, "producing")
+
+
+class OtherResourceTests(ReceiverTestCase):
+    """Resources that take no bodies as they arrive get them whole, within a bound."""
+
+    def test_max_body(self) -> None:
+        """A body is kept in memory, and refused if it is too long."""
+
+        class Echo(Resource):
+            isLeaf = True
+
+            def render_POST(self, request: Request) -> bytes:
+                assert request.content is not None
+                return request.content.read()
+
+        site = ReceiverSite(Echo(), reactor=self.clock, max_body=1000)
+        chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for size, status in ((1000, 200), (1001, 413)):
+            body = bytes(size)
+            pieces = b"%x\r\n%b\r\n0\r\n\r\n" % (size, body)
+            for data in (request("POST", "/", {}, body), chunked.encode() + pieces):
+                wire = Connection(site).send(data, 400)
+                answer = wire.answer()
+                self.assertEqual(answer.status, status)
+                self.assertEqual(wire.closed, status == 413)
+                wire.lose()
+
+    def test_resource_fails(self) -> None:
+        """A resource that cannot be found for an exception is Twisted's to answer."""
+
+        class Broken(Resource):
+            def getChild(self, path: bytes, request: Request) -> Resource:
+                raise ZeroDivisionError
+
+        site = ReceiverSite(Broken(), reactor=self.clock)
+        wire = Connection(site).send(request("POST", "/a", {}, b"body"))
+        self.assertEqual(wire.answer().status, 500)
+        wire.lose()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
