@@ -6,8 +6,10 @@ import os
 from typing import Any, cast
 
 from twisted.application.service import IService
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError
+from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver, MemoryReactorClock, RaisingMemoryReactor
 from twisted.logger import globalLogPublisher
 from twisted.python.usage import UsageError
@@ -162,11 +164,36 @@ class ServiceTests(SynchronousTestCase):
         self.successResultOf(service.stopService())
         self.assertEqual(reactor.getDelayedCalls(), [])
 
+    def test_disk_that_hangs(self) -> None:
+        """It ends within a minute even if its store cannot, and then says so."""
+        reactor = MemoryReactorClock()
+        service = self.make(reactor)
+        service.startService()
+        hanging: Deferred[None] = Deferred()
+        store_close, service._store.close = service._store.close, lambda: hanging
+        stopped = service.stopService()
+        reactor.advance(59)
+        self.assertNoResult(stopped)
+        reactor.advance(1)
+        self.successResultOf(stopped)
+        hanging.errback(ZeroDivisionError())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.successResultOf(store_close())
+
+    def test_cannot_recover(self) -> None:
+        """A recovery that fails is logged, and it receives all the same."""
+        service = self.make(MemoryReactorClock())
+        service._store.recover = lambda: fail(ZeroDivisionError())
+        service.startService()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.successResultOf(service.stopService())
+
     def test_cannot_listen(self) -> None:
         """If it cannot listen it does not start."""
         error = CannotListenError("127.0.0.1", 0, OSError("taken"))
         reactor = RaisingMemoryReactor(listenException=error)
-        reactor.seconds = lambda: 0.0  # type: ignore[attr-defined]
+        clock = Clock()
+        reactor.seconds, reactor.callLater = clock.seconds, clock.callLater  # type: ignore
         service = self.make(reactor)
         self.assertRaises(CannotListenError, service.privilegedStartService)
         self.successResultOf(service.stopService())

@@ -19,6 +19,8 @@ from .store.store import Store
 __all__ = ["ReceiverService"]
 
 _BETWEEN_SWEEPS = 600.0
+# Less than the 90 s after which systemd kills.
+_LONGEST_CLOSE = 60.0
 
 
 class ReceiverService(Service):
@@ -51,6 +53,7 @@ class ReceiverService(Service):
         self._store = store
         self._port: IListeningPort | None = None
         self._listening: Deferred[None] | None = None
+        self._reactor = reactor
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = reactor
 
@@ -67,7 +70,8 @@ class ReceiverService(Service):
         super().startService()  # type: ignore[no-untyped-call]
         if self._listening is None:
             self.privilegedStartService()
-        self._store.recover()
+        recovered = self._store.recover()
+        recovered.addErrback(lambda failure: self._log.failure("cannot recover", failure))
         if self._store.expire is not None:
             self._sweeping.start(_BETWEEN_SWEEPS)
 
@@ -75,14 +79,34 @@ class ReceiverService(Service):
         """
         End.
 
-        :returns: a Deferred that fires when nothing listens and all is closed.
+        :returns: a Deferred that fires when nothing listens and all is closed, or that has taken
+            a minute, as on a disk that hangs.
         """
         super().stopService()  # type: ignore[no-untyped-call]
         if self._sweeping.running:
             self._sweeping.stop()
         stopped: Deferred[Any] = maybeDeferred(lambda: self._port and self._port.stopListening())
         stopped.addCallback(lambda _: self._site.drop_connections())
-        return stopped.addCallback(lambda _: self._store.close())
+        return stopped.addCallback(lambda _: self._close_store())
+
+    def _close_store(self) -> Deferred[None]:
+        closed: Deferred[None] = Deferred()
+
+        def give_up() -> None:
+            self._log.error("the store takes too long to close")
+            closed.callback(None)
+
+        def close(result: Any) -> Any:
+            if limit.active():
+                limit.cancel()
+                closed.callback(result)
+                return None
+            return result
+
+        limit = self._reactor.callLater(_LONGEST_CLOSE, give_up)
+        late = self._store.close().addBoth(close)
+        late.addErrback(lambda failure: self._log.failure("the store cannot be closed", failure))
+        return closed
 
     def _sweep(self) -> Deferred[None]:
         """Sweep; what fails now may go well the next time."""
