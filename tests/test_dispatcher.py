@@ -388,7 +388,7 @@ class TellingTests(UploaderTestCase):
 
 class StubbornTests(UploaderTestCase):
     """
-    Hooks that go on though they are cancelled: they keep their slots until they are done.
+    Hooks that go on though they are cancelled: nobody waits for them.
     """
 
     def setUp(self) -> None:
@@ -406,38 +406,32 @@ class StubbornTests(UploaderTestCase):
         return {}
 
     def test_its_file_is_cancelled(self) -> None:
-        """Others wait until the hook is done; then nothing is sent of the file, but of others."""
+        """Its slot is another file's at once, and nothing is sent of the file."""
         uploader = self.uploader(test_chunks=False, simultaneous_uploads=1, headers=self.hook)
         uploads = [uploader.add_file(b"x", file_name=name) for name in "ab"]
         uploads[0].cancel()
         self.assert_cancelled(uploads[0])
-        self.assertEqual(len(self.gates), 1)
+        self.assertEqual(len(self.gates), 2)
         self.gates[0].callback(None)
-        self.assertEqual((len(self.gates), self.client.sent), (2, []))
+        self.assertEqual((self.client.sent, uploader.chunks_under_way), ([], 1))
         self.gates[1].callback(None)
         self.client.answer(200)
         self.assertEqual(self.successResultOf(uploads[1]).file_name, "b")
+        self.assertEqual(len(self.client.sent), 1)
 
     def test_its_chunk_begins_anew(self) -> None:
-        """Of a chunk that begins anew meanwhile, the answer to what was stopped does not count."""
-        uploader = self.uploader(test_chunks=False, simultaneous_uploads=2, headers=self.hook)
-        uploads = [uploader.add_file(b"x", file_name=name) for name in "ab"]
-        file = uploads[0].file
+        """Of a chunk that begins anew meanwhile, only the new attempt sends anything."""
+        uploader = self.uploader(test_chunks=False, simultaneous_uploads=1, headers=self.hook)
+        upload = uploader.add_file(b"x", file_name="a")
+        upload.file.abort()
+        upload.file.resume()
+        self.assertEqual(len(self.gates), 2)
+        self.gates[0].callback(None)
+        self.assertEqual(self.client.sent, [])
         self.gates[1].callback(None)
         self.client.answer(200)
-        file.abort()
-        file.resume()
-        third = uploader.add_file(b"x", file_name="c")
-        self.assertEqual(len(self.gates), 3)  # the third is the first file's second
-        self.gates[0].callback(None)
-        self.client.answer(200)
-        self.assertEqual((file.chunks[0].state, file.is_uploading), (ChunkState.UPLOADING, True))
-        self.assertEqual(len(self.gates), 4)
-        for gate in self.gates[2:]:
-            gate.callback(None)
-        self.answer_all()
-        for upload in (*uploads, third):
-            self.successResultOf(upload)
+        self.successResultOf(upload)
+        self.assertEqual(len(self.client.sent), 1)
 
 
 class ProgressTests(UploaderTestCase):

@@ -198,7 +198,8 @@ class IntakeTests(UploaderTestCase):
             uploader.add_file(content, file_name=name)
             for content, name in ((b"x", "a.jpg"), (b"x" * 6, "b.txt"), (b"", "c.txt"))
         ]
-        self.assert_cancelled(*uploads)
+        for upload in uploads:
+            self.failureResultOf(upload, FileRejected)
         self.assertEqual(heard, [("a.jpg", 0), ("b.txt", 1), ("c.txt", 2)])
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 3)
 

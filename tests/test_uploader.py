@@ -4,6 +4,7 @@ The uploader: what users write, hear and get, over a fake client.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 from io import BytesIO
@@ -19,6 +20,7 @@ from txresumable import (
     ChunkRejected,
     FileRejected,
     InvalidOption,
+    Resumable,
     ResumableError,
     RetriesExhausted,
     SourceChanged,
@@ -26,7 +28,7 @@ from txresumable import (
 from txresumable._source.source import PathSource
 from txresumable.testing import Reply
 
-from .uploader_rig import UploaderTestCase
+from .uploader_rig import TARGET, UploaderTestCase
 
 
 class UsageTests(UploaderTestCase):
@@ -119,7 +121,7 @@ class UsageTests(UploaderTestCase):
         uploader.close()
         self.assertRaises(ResumableError, uploader.add_file, b"x", file_name="b")
         self.assertRaises(ResumableError, file.retry)
-        self.assert_cancelled(file.when_completed())
+        self.assertIs(self.successResultOf(file.when_completed()), file)
 
     def test_lists(self) -> None:
         """The uploader knows its files, their size, and how much of them is done."""
@@ -554,9 +556,14 @@ class EndingTests(UploaderTestCase):
         self.successResultOf(upload)
 
     def test_unhandled_failure_is_logged(self) -> None:
-        """A failed upload that nobody looks at is reported when it is collected."""
-        self.uploader(test_chunks=False).add_file(b"x", file_name="a")
+        """A failed upload that nobody looks at is reported when its uploader is collected."""
+        uploader = Resumable(TARGET, reactor=self.clock, client=self.client, test_chunks=False)
+        uploader.add_file(b"x", file_name="a")
         self.client.answer(404)
+        self.assertEqual(self.flushLoggedErrors(ChunkRejected), [])
+        del uploader
+        self.client.sent.clear()
+        gc.collect()
         self.assertEqual(len(self.flushLoggedErrors(ChunkRejected)), 1)
 
     def test_joined_failure_is_not_logged(self) -> None:
@@ -854,7 +861,7 @@ class OriginalTests(UploaderTestCase):
         self.failureResultOf(joined, FileNotFoundError)
 
     def test_an_error_before_join(self) -> None:
-        """A failure from before join() fails it too, unless that file was tried again."""
+        """A failure from before join() fails it too, unless it was handled or tried again."""
         uploader = self.uploader(test_chunks=False)
         upload = uploader.add_file(b"x", file_name="a")
         self.client.answer(404)
@@ -863,6 +870,8 @@ class OriginalTests(UploaderTestCase):
         self.client.answer(200)
         self.assertIsNone(self.successResultOf(uploader.join()))
         self.failureResultOf(uploader.add_file(self.mktemp()), FileNotFoundError)
+        self.assertIsNone(self.successResultOf(uploader.join()))
+        uploader.add_file(self.mktemp())
         self.failureResultOf(uploader.join(), FileNotFoundError)
 
     def test_local_path_stays_here(self) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attrs import define, field
+from twisted.internet.defer import CancelledError
 
 if TYPE_CHECKING:
     from ._engine.file import ResumableFile
@@ -25,6 +26,7 @@ __all__ = [
     "ConnectionBroken",
     "FileRejected",
     "FilesFailed",
+    "HookInterrupted",
     "InsecureCredentials",
     "InvalidOption",
     "MalformedReply",
@@ -36,6 +38,7 @@ __all__ = [
     "StallTimeout",
     "TLSRejected",
     "TransportError",
+    "as_error",
 ]
 
 
@@ -138,6 +141,10 @@ class InsecureCredentials(ResumableError):
     """
 
 
+class HookInterrupted(ResumableError):
+    """Code of the application that an upload waited for was cancelled, or was to end."""
+
+
 class TransportError(ResumableError):
     """A request got no usable answer; whether the server acted on it is not known."""
 
@@ -230,6 +237,22 @@ class RetriesExhausted(ResumableError):
     def __str__(self) -> str:
         what = str(self.last) or first_line(type(self.last))
         return f"chunk {self.chunk_number} failed {self.attempts} times, the last time: {what}"
+
+
+def as_error(error: BaseException | None) -> Exception:
+    """
+    What a file fails with.
+
+    :param error: whatever ended what a file needs: asyncio's ``CancelledError`` and others are no
+        :class:`Exception`, and Twisted's would say that somebody cancelled the file.
+    :returns: it, or a :class:`HookInterrupted` that it caused.
+    """
+    if isinstance(error, Exception) and not isinstance(error, CancelledError):
+        return error
+    said = f": {error}" if str(error) else ""
+    interrupted = HookInterrupted(f"a hook ended with {type(error).__qualname__}{said}")
+    interrupted.__cause__ = error
+    return interrupted
 
 
 def first_line(kind: type[BaseException]) -> str:

@@ -5,12 +5,12 @@ The uploader: files in, chunks out, through a few slots at a time.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -18,11 +18,20 @@ from ._engine.admission import Intake, duplicate
 from ._engine.attempt import Delivery, settled
 from ._engine.chunk import ResumableChunk
 from ._engine.feed import Feed
-from ._engine.file import ADDED, CANCELLED, COMPLETED, FAILED, READY, ResumableFile
+from ._engine.file import (
+    ADDED,
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    PREPARING,
+    READY,
+    ResumableFile,
+)
 from ._engine.handle import Upload, mark_heard
 from ._engine.prefetch import Opener
 from ._engine.queue import ChunkQueue
 from ._engine.scheduler import Dispatcher
+from ._engine.turn import Turn
 from ._engine.waiters import Joined
 from ._http.agent import KeepingAgent
 from ._http.client import Transport
@@ -35,9 +44,9 @@ from ._source.directory import Found, Unreadable, walk
 from ._source.factory import make_source
 from ._source.mediatype import type_of
 from ._source.source import PathSource
-from .errors import ChecksumMismatch, FileRejected, InvalidOption, ResumableError
+from .errors import ChecksumMismatch, FileRejected, InvalidOption, ResumableError, as_error
 from .events import Events
-from .options import Options
+from .options import Options, check_headers
 
 __all__ = ["Resumable"]
 
@@ -70,6 +79,7 @@ class Resumable(Events):
             from twisted.internet import reactor
         self._reactor = reactor
         self._clock = clock = steady(reactor)
+        self._turn = turn = Turn()
         slots = self.options.simultaneous_uploads
         adaptive = None if isinstance(slots, int) else AdaptiveConcurrency()
         slots = slots if isinstance(slots, int) else START
@@ -81,10 +91,10 @@ class Resumable(Events):
             rate = RateLimiter(rate, reactor=reactor)
         self._delivery = Delivery(self.options, self._transport, self._opener, self._queue, rate)
         self._dispatcher = Dispatcher(
-            self, clock, self._delivery, self._queue, Slots(slots), adaptive
+            self, clock, turn, self._delivery, self._queue, Slots(slots), adaptive
         )
         self._intake = Intake(
-            clock, self._opener, lambda: self.options, self._admit, self._announce, self._twin
+            clock, turn, self._opener, lambda: self.options, self._admit, self._announce, self._twin
         )
         self._files: dict[ResumableFile, None] = {}
         self._by_identifier: dict[str, ResumableFile] = {}
@@ -92,7 +102,7 @@ class Resumable(Events):
         self._preparing: dict[ResumableFile, Deferred[None]] = {}
         self._bringing: list[Deferred[Any]] = []
         self._joined = Joined()
-        self._unfinished = self._order = 0
+        self._unfinished = self._untold = self._order = 0
         self._closed = self._any_stored = False
         self._next_progress = 0.0
 
@@ -118,6 +128,7 @@ class Resumable(Events):
             stall_timeout=options.stall_timeout,
             chunk_timeout=options.chunk_timeout,
             insecure_credentials=options.insecure_credentials,
+            check_headers=check_headers,
         )
 
     # Adding ------------------------------------------------------------------------------------
@@ -185,10 +196,12 @@ class Resumable(Events):
             min(ahead, self.options.max_files or ahead),
             lambda source: self._add([self._make_given(source)])[0],
             self.remove_file,
+            lambda file, failure: self._joined.failed(file, failure, feed.done),
         )
         self._bringing.append(feed.done)
         feed.done.addBoth(self._brought, feed.done)
         feed.draw()
+        self._turn.run()
         return feed.done
 
     def add_directory(self, directory: Any) -> Deferred[list[Upload]]:
@@ -217,10 +230,13 @@ class Resumable(Events):
         return walking.addCallback(walked).addBoth(self._brought, walking)
 
     def _brought(self, result: Any, bringing: Deferred[Any]) -> Any:
-        """What brought files has come to its end."""
+        """What brought files has come to its end; whoever waits for that hears of it first."""
         self._bringing.remove(bringing)
-        self._check_end()
-        self._check_joined()
+        if isinstance(result, Failure) and not result.check(CancelledError):
+            self._joined.failed(bringing, result, bringing)
+        self._turn.post(self._check_end)
+        self._turn.post(self._check_joined)
+        self._turn.run()
         return result
 
     def _make_given(self, source: Any) -> ResumableFile:
@@ -232,6 +248,9 @@ class Resumable(Events):
         self, source: Any, file_name: str | None, relative_path: str | None, type: str | None
     ) -> ResumableFile:
         self._check_open()
+        for what in (file_name, relative_path, type):
+            if what is not None and not isinstance(what, str):
+                raise TypeError(f"a file's names and its type are text, not {what!r}")
         if isinstance(source, Unreadable):
             name: str = file_name or source.path
         else:
@@ -256,19 +275,18 @@ class Resumable(Events):
     def _add(self, files: list[ResumableFile]) -> list[Upload]:
         uploads = [Upload(file) for file in files]
         self._unfinished += len(files)
+        there = [*self._files, *self._intake.files]
+        if self.options.max_files == 1 and len(there) == len(files) == 1:
+            self._remove(there[0])  # as resumable.js does
         if self._has_room(files):
-            self._intake.add(files)
+            self._intake.add(uploads)
+        self._turn.run()
         return uploads
 
     def _has_room(self, files: list[ResumableFile]) -> bool:
         """Whether ``max_files`` lets all of these in; if not, none is."""
         most = self.options.max_files
-        if most is None:
-            return True
-        there = [*self._files, *self._intake.files]
-        if most == 1 and len(there) == len(files) == 1:
-            self.remove_file(there.pop())  # as resumable.js does
-        if len(there) + len(files) <= most:
+        if most is None or len(self._files) + len(self._intake.files) + len(files) <= most:
             return True
         self._intake.tell("max_files", files)
         for file in files:
@@ -280,47 +298,73 @@ class Resumable(Events):
         return self._by_identifier.get(identifier)
 
     def _admit(self, file: ResumableFile) -> None:
-        """A file is in: announce it, and queue its chunks."""
-        file.state = READY
+        """A file is in: announce it, and then queue its chunks."""
         self._files[file] = None
         self._by_identifier[file.unique_identifier] = file
         if self._hears_of_files:
-            self._emit("chunking_start", file)
-            self._emit("chunking_progress", file, 1.0)
-            self._emit("chunking_complete", file)
-            self._emit("file_added", file)
-            if file.state is not READY:  # whoever was told has cancelled it
-                return
-        if self.options.preprocess_file is None:
-            self._enqueue(file)
-            return
-        preparing = Deferred.fromCoroutine(self._prepare(file))
-        if not preparing.called:  # else files_added comes first, and begins the upload
-            self._preparing[file] = preparing
-            preparing.addCallback(lambda _: self._dispatcher.pump())
-        preparing.addErrback(self._broken, file)
+            self._turn.post(self._tell_added, file, file._handle)
+        self._make_ready(file)
 
-    async def _prepare(self, file: ResumableFile) -> None:
-        hook = self.options.preprocess_file
-        assert hook is not None
-        await settled(hook(file))
-        self._preparing.pop(file, None)
-        self._enqueue(file)
+    def _tell_added(self, file: ResumableFile, handle: Upload) -> None:
+        for name, args in (
+            ("chunking_start", ()),
+            ("chunking_progress", (1.0,)),
+            ("chunking_complete", ()),
+            ("file_added", ()),
+        ):
+            if file._handle is handle:  # whoever was told has not cancelled it
+                self._emit(name, file, *args)
 
     def _announce(self, added: list[ResumableFile], skipped: list[ResumableFile]) -> None:
-        self._emit("files_added", added, skipped)
-        self._dispatcher.pump()
+        self._notify("files_added", added, skipped)
+        # The first files of many need not wait until all are looked at.
+        self._dispatcher.start()
+
+    def _make_ready(self, file: ResumableFile) -> None:
+        """The door to the queue: past ``preprocess_file``, once for each file."""
+        if self.options.preprocess_file is None or file._prepared:
+            file._become(READY)
+            self._enqueue(file)
+        else:
+            file._become(PREPARING)
+            self._turn.post(self._prepare, file, file._handle)
+
+    def _prepare(self, file: ResumableFile, handle: Upload) -> None:
+        if file._handle is not handle:  # it has come to its end meanwhile
+            return
+        preparing = Deferred.fromCoroutine(self._run_hook(file))
+        if file._handle is not handle:  # the hook itself has seen to that
+            self._turn.abandon(preparing)
+        elif not preparing.called:
+            self._preparing[file] = preparing
+        preparing.addCallbacks(self._prepared, self._unprepared, (file, handle), {}, (file, handle))
+
+    async def _run_hook(self, file: ResumableFile) -> None:
+        hook = self.options.preprocess_file
+        if hook is not None:
+            await settled(hook(file))
+
+    def _prepared(self, _: None, file: ResumableFile, handle: Upload) -> None:
+        if file._handle is handle:
+            if self._preparing.pop(file, None) is not None:
+                self._dispatcher.start()  # else files_added comes first, and begins the upload
+            file._prepared = True
+            self._make_ready(file)
+            self._turn.run()
+
+    def _unprepared(self, failure: Failure, file: ResumableFile, handle: Upload) -> None:
+        if file._handle is handle:
+            self._preparing.pop(file, None)
+            self._fail(file, failure.value)
+            self._turn.run()
 
     def _enqueue(self, file: ResumableFile) -> None:
         if file.state is not READY:
             return
         if file._all_stored:
             self._finish(file)
-            return
-        self._queue.add(file)
-        # The first files of many need not wait until all are looked at.
-        if self._dispatcher.started:
-            self._dispatcher.pump()
+        else:
+            self._queue.add(file)
 
     # What is there -----------------------------------------------------------------------------
 
@@ -362,7 +406,11 @@ class Resumable(Events):
 
     def remove_file(self, file: ResumableFile) -> None:
         """Take a file off the list; one that is not at its end is cancelled."""
-        file.cancel()
+        self._remove(file)
+        self._turn.run()
+
+    def _remove(self, file: ResumableFile) -> None:
+        file._end(CANCELLED, None)
         self._files.pop(file, None)
 
     def update_query(self, query: Mapping[str, object] | Any) -> None:
@@ -378,19 +426,19 @@ class Resumable(Events):
 
     def upload(self) -> None:
         """Start now, or go on after :meth:`pause`; nothing if chunks are under way."""
-        if self.is_uploading and not self._dispatcher.paused:
-            return
-        self._dispatcher.paused = False
-        self._dispatcher.started = True
-        self._emit("upload_start")
-        self._dispatcher.pump()
+        if self._dispatcher.paused or not self.is_uploading:
+            self._dispatcher.paused = False
+            self._dispatcher.started = True
+            self._notify("upload_start")
+        self._turn.run()
 
     def pause(self) -> None:
         """Stop the chunks under way and start no more, nor retries, until :meth:`resume`."""
         if self._dispatcher.paused:
             return
         self._dispatcher.pause()
-        self._emit("paused")
+        self._notify("paused")
+        self._turn.run()
 
     def resume(self) -> None:
         """Go on after :meth:`pause`."""
@@ -399,21 +447,26 @@ class Resumable(Events):
 
     def cancel(self) -> None:
         """Cancel every file and take it off the list."""
-        self._emit("before_cancel")
+        self._notify("before_cancel")
+        self._turn.run()
         self._cancel_all()
         self._files.clear()
-        self._emit("cancelled")
+        self._notify("cancelled")
+        self._turn.run()
 
     def join(self) -> Deferred[None]:
         """
         Wait for all.
 
         :returns: a Deferred that fires with :data:`None` when every file that was added is done.
-            The first failure, one from before too, fails it and cancels what is left.  Files that
-            somebody cancelled do not count.  Cancelling it stops the waiting only.
+            The first failure, one from before too, fails it and cancels what is left: of a file,
+            of an iterable that :meth:`feed` takes files from, or of a folder.  One that was
+            handled where it was given out, by an errback of the Upload for instance, does not
+            count, nor do files that somebody cancelled.  Cancelling it stops the waiting only.
         """
         joined = self._joined.wait()
-        self._check_joined()
+        self._turn.post(self._check_joined)
+        self._turn.run()
         return joined
 
     def close(self) -> Deferred[None]:
@@ -426,15 +479,16 @@ class Resumable(Events):
         self._intake.close()
         self._cancel_all()
         self._opener.close()
+        self._turn.run()
         return self._transport.close()
 
     def _cancel_all(self) -> None:
-        for bringing in list(self._bringing):
-            bringing.cancel()
-            mark_heard(bringing)
-        unfinished = [each for each in self._files if each.state is READY]
+        for bringing in self._bringing:
+            self._turn.abandon(bringing)
+            self._turn.post(mark_heard, bringing)
+        unfinished = [each for each in self._files if each._unfinished]
         for file in reversed([*unfinished, *self._intake.files]):
-            file.cancel()
+            file._end(CANCELLED, None)
 
     async def __aenter__(self) -> Resumable:
         return self
@@ -455,31 +509,30 @@ class Resumable(Events):
 
     def _finish(self, file: ResumableFile) -> None:
         """Every chunk is stored; a digest of the whole that the server gives must be ours."""
-        said = file._course.plan.checksum if file._course.plan is not None else ""
+        course = file._course
+        said = course.plan.checksum if course.plan is not None else ""
         if self.options.checksum is None or not said:
             file._end(COMPLETED, None)
             return
         theirs = said.rpartition(":")[2].strip().lower()
 
         def compare(ours: str) -> None:
-            if file.state is not READY or not file._all_stored:
+            if file.state is not READY or file._course is not course:
                 return
             if ours != theirs:
                 file._source.check()  # what was written to since then has another digest now
                 raise ChecksumMismatch(file.file_name, ours, theirs)
             file._end(COMPLETED, None)
 
-        comparing = self.digest(file).addCallback(compare)
-        comparing.addErrback(self._broken, file)
+        def differs(failure: Failure) -> None:
+            if file._course is course:
+                self._fail(file, failure.value)
 
-    def _broken(self, failure: Failure, file: ResumableFile) -> None:
-        error = failure.value
-        assert isinstance(error, Exception)
-        self._fail(file, error)
+        comparing = self.digest(file).addCallback(compare).addErrback(differs)
+        comparing.addCallback(lambda _: self._turn.run())
 
-    def _fail(self, file: ResumableFile, error: Exception) -> None:
-        if file._unfinished:
-            file._end(FAILED, error)
+    def _fail(self, file: ResumableFile, error: BaseException | None) -> None:
+        file._end(FAILED, as_error(error))
 
     def _fail_all(self, error: Exception) -> None:
         for file in [each for each in self._files if each.state is READY]:
@@ -487,9 +540,12 @@ class Resumable(Events):
 
     # What files ask for (file.Owner) -----------------------------------------------------------
 
-    def chunk_stored(self, file: ResumableFile, offset: int) -> None:
-        if self.chunk_completed.callbacks or self.catch_all.callbacks:
-            self._emit("chunk_completed", file, ResumableChunk(file, offset))
+    @property
+    def hears_chunks(self) -> bool:
+        return bool(self.chunk_completed.callbacks or self.catch_all.callbacks)
+
+    def chunk_stored(self, file: ResumableFile, chunk: ResumableChunk) -> None:
+        self._emit("chunk_completed", file, chunk)
 
     def progressed(self, file: ResumableFile) -> None:
         if not self._hears_progress:
@@ -497,41 +553,60 @@ class Resumable(Events):
         now = self._clock.seconds()
         if now >= self._next_progress:
             self._next_progress = now + self.options.throttle_progress_callbacks
-            self._emit("file_progress", file)
+            self._notify("file_progress", file)
+            self._turn.run()
+
+    def notify(self, notify: Callable[..., object], *args: Any) -> None:
+        self._turn.post(notify, *args)
+
+    def settled(self) -> None:
+        self._turn.run()
 
     def stop(self, file: ResumableFile) -> None:
-        if file.state is not READY:
+        if not file._unfinished:
             self._intake.drop(file)
             preparing = self._preparing.pop(file, None)
             if preparing is not None:
-                preparing.cancel()
+                self._turn.abandon(preparing)
         self._dispatcher.stop(file)
 
     def proceed(self, file: ResumableFile) -> None:
-        if file not in self._preparing:
-            self._enqueue(file)
-        if self._dispatcher.started or self._intake.is_idle:
-            self._dispatcher.pump()
+        self._enqueue(file)
+        if self._intake.is_idle:
+            self._dispatcher.start()
+        self._turn.run()
 
     def restart(self, file: ResumableFile) -> None:
-        if self._closed:
-            file.state = CANCELLED
         self._check_open()
-        if file._handle is None:
-            self._unfinished += 1
-            Upload(file).addErrback(lambda _: None)
+        if file.state is ADDED:
+            return
+        self._dispatcher.stop(file)
+        again = not file._unfinished
+        file._forget()
+        if again:
+            self._try_again(file)
+        else:
+            self._enqueue(file)
+
+    def _try_again(self, file: ResumableFile) -> None:
+        """A file that was at its end goes through the same door as all others."""
+        handle = Upload(file, hidden=True)
+        self._unfinished += 1
         if file in self._failed:
             self._failed.remove(file)
         self._joined.forgive(file)
-        if file.state is ADDED:  # it never got as far as to have chunks
-            self._intake.add([file])
+        file._become(ADDED)
+        twin = self._by_identifier.get(file.unique_identifier)
+        if file not in self._files and not self._has_room([file]):
             return
-        twin = self._by_identifier.setdefault(file.unique_identifier, file)
-        if twin is not file:
+        if not file.unique_identifier:  # it never got as far as to have chunks
+            self._intake.add([handle])
+        elif twin is not None:
             file._end(FAILED, duplicate(file, twin))
-            return
-        self._files.setdefault(file)
-        self._enqueue(file)
+        else:
+            self._files.setdefault(file)
+            self._by_identifier[file.unique_identifier] = file
+            self._make_ready(file)
 
     def digest(self, file: ResumableFile) -> Deferred[str]:
         return self._opener.digest(file._source, 0, file.size)
@@ -539,36 +614,45 @@ class Resumable(Events):
     def file_ended(self, file: ResumableFile) -> None:
         self._unfinished -= 1
         self._opener.forget(file)
+        self._untold += 1
         # From here on anybody who is told may begin the next try.
         handle, file._handle = file._handle, None
-        result, heard = file._result(), self._joined.is_awaited
-        tell_waiters = file._take_waiters()
+        assert handle is not None
         if self._by_identifier.get(file.unique_identifier) is file:
             del self._by_identifier[file.unique_identifier]
         if file.state is COMPLETED:
             self._any_stored = True
-            self._emit("file_completed", file)
+            self._notify("file_completed", file)
         elif file.state is CANCELLED:
             self._files.pop(file, None)
         else:
             self._report(file)
-        self._check_end()
+        self._turn.post(self._check_end)
+        tell_waiters = file._take_waiters()
         if tell_waiters is not None:
-            tell_waiters()
-        assert handle is not None
-        handle._settle(result, heard=heard)
-        self._check_joined()
-        if self._dispatcher.started:
-            self._dispatcher.pump()
+            self._turn.post(tell_waiters)
+        heard = self._joined.is_awaited
+        self._turn.post(self._tell_handle, handle, file._result(), heard)
 
     def _report(self, file: ResumableFile) -> None:
         error = file.error
         assert error is not None
         _log.warn("{name!r} failed: {error}", name=file.file_name, error=error)
-        self._joined.failed(file)
         if not isinstance(error, FileRejected):
             self._failed.append(file)
-            self._emit("file_error", file, Failure(error))
+            self._notify("file_error", file, Failure(error))
+
+    def _tell_handle(
+        self, handle: Upload, result: ResumableFile | Failure | None, heard: bool
+    ) -> None:
+        self._untold -= 1
+        if isinstance(result, Failure) and not result.check(CancelledError):
+            self._joined.failed(handle.file, result, handle)
+        handle._settle(result, heard=heard)
+        self._check_joined()
+
+    def _notify(self, name: str, *args: object) -> None:
+        self._turn.post(self._emit, name, *args)
 
     # Ends --------------------------------------------------------------------------------------
 
@@ -576,21 +660,22 @@ class Resumable(Events):
         """Tell once that nothing is left to do."""
         if self._unfinished or self._bringing or not self._dispatcher.started:
             return
-        self._dispatcher.started = False
+        self._dispatcher.end()
         failed, self._failed = self._failed, []
         stored, self._any_stored = self._any_stored, False
         if self._files or failed or stored:
             self._emit("completed", failed)
 
     def _check_joined(self) -> None:
-        if (self._unfinished or self._bringing) and not self._joined.has_failed:
-            return
         if not self._joined.is_awaited:
             return
         failure = self._joined.failure
+        if failure is None and (self._unfinished or self._untold or self._bringing):
+            return
         waiting = self._joined.begin()
         self._cancel_all()
-        waiting.settle(failure)
+        self._turn.post(waiting.settle, failure)
+        self._turn.run()
 
 
 def _several(sources: Iterable[Any]) -> Iterable[Any]:

@@ -31,10 +31,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     "_policy/concurrency": ("tests.test_concurrency",),
     "_policy/outage": ("tests.test_outage",),
     "_engine/queue": ("tests.test_queue",),
+    "_engine/turn": ("tests.test_turn",),
     "_runtime/observers": ("tests.test_observers",),
     "_engine/feed": ("tests.test_feed",),
     "uploader": (
         "tests.test_steering",
+        "tests.test_turn",
         "tests.test_dispatcher",
         "tests.test_uploader",
         "tests.test_intake",
@@ -45,6 +47,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "_engine/scheduler": (
         "tests.test_dispatcher",
+        "tests.test_turn",
         "tests.test_uploader",
         "tests.test_outage",
         "tests.test_delivery",

@@ -16,13 +16,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._protocol.layout import chunk_count
-from ..errors import FileRejected, InvalidOption
+from ..errors import FileRejected, InvalidOption, as_error
 from ..identifiers import UNSEEN, Fingerprint
 from ..options import Options
 from .attempt import settled
-from .file import ADDED, FAILED, ResumableFile
+from .file import ADDED, CANCELLED, FAILED, ResumableFile
 from .filters import check_file
+from .handle import Upload
 from .prefetch import Opener, out_of_descriptors
+from .turn import Turn
 
 __all__ = ["Intake", "duplicate"]
 
@@ -50,20 +52,49 @@ class _Group:
     skipped: list[ResumableFile] = field(factory=list)
 
 
+class _Naming:
+    """
+    An identifier that is being found out.
+
+    :ivar asked: what the hook is busy with.
+    :ivar known: fires with the identifier, or with what ended the hook.
+    """
+
+    __slots__ = ("asked", "known")
+
+    def __init__(self, identifier: Any) -> None:
+        self.known: Deferred[Any] = Deferred()
+        self.asked: Deferred[Any] = Deferred.fromCoroutine(settled(identifier))
+        self.asked.addBoth(self.end)
+
+    def end(self, result: Any) -> None:
+        """
+        It is known, or nobody needs it any more.
+
+        :param result: the identifier, or a Failure.
+        """
+        if not self.known.called:
+            self.known.callback(result.value if isinstance(result, Failure) else result)
+
+
 class Intake:
     """
-    Files on their way in.
+    Files on their way in: each is known by the handle of this try, as one that was cancelled may
+    be tried again before its turn has come.
 
     :param clock: an ``IReactorTime``.
+    :param turn: runs when a batch is through.
     :param opener: looks at files.
     :param options: the options in force, asked for each file.
-    :param admit: called with a file that is in; may return a Deferred.
+    :param admit: called with a file that is in.
     :param announce: called when all that came together are through: who is in, and who is not.
+    :param twin: finds the file that is uploaded under an identifier.
     """
 
     def __init__(
         self,
         clock: Any,
+        turn: Turn,
         opener: Opener,
         options: Callable[[], Options],
         admit: Callable[[ResumableFile], None],
@@ -71,17 +102,19 @@ class Intake:
         twin: Callable[[str], ResumableFile | None],
     ) -> None:
         self._clock = clock
+        self._turn = turn
         self._opener = opener
         self._options = options
         self._admit = admit
         self._announce = announce
         self._twin = twin
-        self._queue: deque[ResumableFile] = deque()
+        self._queue: deque[Upload] = deque()
         self._groups_of: deque[_Group | None] = deque()  # as long; nothing for who came alone
-        self._batch: list[ResumableFile] = []
+        self._batch: list[Upload] = []
+        self._is_running = False
         self._running: Deferred[None] | None = None
-        self._naming: dict[ResumableFile, Deferred[str]] = {}
-        self._aside: dict[ResumableFile, Deferred[Any]] = {}
+        self._naming: dict[ResumableFile, _Naming] = {}
+        self._aside: dict[ResumableFile, Upload] = {}
         self._errors = self._groups = 0
         self._closed = False
 
@@ -93,27 +126,27 @@ class Intake:
     @property
     def files(self) -> list[ResumableFile]:
         """The files that are neither in nor out, in order."""
-        return [file for file in (*self._batch, *self._queue, *self._aside) if file.state is ADDED]
+        return [
+            handle.file
+            for handle in (*self._batch, *self._queue, *self._aside.values())
+            if handle.file._handle is handle and handle.file.state is ADDED
+        ]
 
-    def add(self, files: Sequence[ResumableFile]) -> None:
+    def add(self, handles: Sequence[Upload]) -> None:
         """Take files in; each ends as READY, or fails with what was wrong with it."""
-        if not files:
+        if not handles:
             return
+        count = len(handles)
         self._groups += 1
-        self._queue.extend(files)
-        self._groups_of.extend(repeat(_Group(len(files)) if len(files) > 1 else None, len(files)))
-        if self._running is None:
-            running = self._running = Deferred.fromCoroutine(self._run())
-            running.addCallbacks(self._idle, self._stopped)
+        self._queue.extend(handles)
+        self._groups_of.extend(repeat(_Group(count) if count > 1 else None, count))
+        self._go_on()
 
     def close(self) -> None:
         """Take nothing more in."""
         self._closed = True
-        for naming in list(self._naming.values()):
-            naming.addErrback(lambda _: None)
-            naming.cancel()
         if self._running is not None:
-            self._running.cancel()
+            self._turn.abandon(self._running)
 
     def drop(self, file: ResumableFile) -> None:
         """
@@ -125,81 +158,108 @@ class Intake:
         if self._naming:
             naming = self._naming.pop(file, None)
             if naming is not None:
-                naming.cancel()
+                self._turn.abandon(naming.asked)
+                self._turn.post(naming.end, None)
+
+    def _go_on(self) -> None:
+        if not self._is_running:  # nor called by a hook that it asks
+            self._is_running = True
+            self._running = Deferred.fromCoroutine(self._run())
+            self._running.addCallbacks(self._idle, self._stopped)
 
     def _idle(self, _: None) -> None:
-        self._running = None
+        self._is_running = False
 
     def _stopped(self, failure: Failure) -> None:
-        self._running = None
-        if not failure.check(CancelledError):
-            _log.failure("Adding files stopped", failure=failure)
+        self._is_running = False
+        if self._closed:
+            return
+        _log.failure("Adding files stopped", failure=failure)
+        batch, self._batch = self._batch, []
+        for handle in batch:
+            if handle.file._handle is handle and handle.file.state is ADDED:
+                handle.file._end(FAILED, as_error(failure.value))
+        self._go_on()
+        self._turn.run()
 
     async def _run(self) -> None:
         while self._queue:
             count = min(BATCH, len(self._queue))
             batch = self._batch = [self._queue.popleft() for _ in range(count)]
             groups = [self._groups_of.popleft() for _ in range(count)]
+            # One that came to its end here may be in the queue once more.
+            alive = [handle for handle in batch if handle.file._handle is handle]
             try:
-                looks = await self._opener.look(batch)
+                looks = await self._opener.look([handle.file for handle in alive])
             except CancelledError:
                 raise
             except Exception:  # no thread could be started
-                looks = [Failure()] * count
+                looks = [Failure()] * len(alive)
+            look_at = dict(zip(alive, looks, strict=True))
             looked = []
-            for file, group, look in zip(batch, groups, looks, strict=True):
+            for handle, group in zip(batch, groups, strict=True):
+                look = look_at.get(handle)
                 if isinstance(look, Deferred):
-                    self._set_aside(file, group, look)
+                    self._set_aside(handle, group, look)
                 else:
-                    looked.append((file, group, self._name(file, look)))
-            self._batch = [file for file, _, _ in looked]
+                    looked.append((handle, group, self._name(handle, look)))
             starved = False
-            for file, group, name in looked:
-                if isinstance(name, Deferred):
-                    name = await self._named(file, name)
-                if self._conclude(file, group, name):
-                    starved = True
+            for handle, group, name in looked:
+                if isinstance(name, _Naming):
+                    if not name.known.called:
+                        self._turn.run()  # those before it need not wait
+                    name = await name.known
                 if self._closed:
                     return
+                if self._conclude(handle, group, name):
+                    starved = True
             self._batch = []
+            self._turn.run()
             if starved:
                 await _sleep(self._clock, PAUSE)
 
-    def _set_aside(self, file: ResumableFile, group: _Group | None, looking: Deferred[Any]) -> None:
+    def _set_aside(self, handle: Upload, group: _Group | None, looking: Deferred[Any]) -> None:
         """Looking at a file hangs: it is announced alone, when that is over."""
-        _log.warn("Looking at {name!r} hangs; others go on", name=file.file_name)
-        self._aside[file] = looking
+        file = handle.file
         if group is None:
             self._groups -= 1
         else:
             self._through(group)
+        if file._handle is handle:
+            _log.warn("Looking at {name!r} hangs; others go on", name=file.file_name)
+            self._aside[file] = handle
 
         def over(_: object) -> None:
-            if self._aside.get(file) is looking:
+            if self._aside.get(file) is handle:
                 del self._aside[file]
-                self.add([file])  # what it looked like by then is of no use now
+                self.add([handle])  # what it looked like by then is of no use now
 
         looking.addBoth(over)
 
-    def _name(self, file: ResumableFile, look: Any) -> Any:
+    def _name(self, handle: Upload, look: Any) -> Any:
         """
         Check a file against the rules, lay it out, and find its identifier.
 
-        :returns: the identifier or a Deferred of it; or the error that keeps the file out.
+        :returns: the identifier or what is going to know it; or the error that keeps the file out.
         """
+        file = handle.file
         try:
-            if file.state is not ADDED:
+            if file._handle is not handle:
                 raise CancelledError()
             if isinstance(look, Failure):
                 look.raiseException()
             self._lay_out(file, look)
             identifier = self._options().generate_unique_identifier(file)
-        except Exception as error:
+        except BaseException as error:
             return error
         if isinstance(identifier, str) or not isawaitable(identifier):
             return identifier
-        naming: Deferred[str] = Deferred.fromCoroutine(settled(identifier))
-        self._naming[file] = naming
+        naming = _Naming(identifier)
+        if file._handle is not handle:  # the hook itself has seen to that
+            self._turn.abandon(naming.asked)
+            naming.end(None)
+        elif not naming.known.called:
+            self._naming[file] = naming
         return naming
 
     def _lay_out(self, file: ResumableFile, look: Fingerprint) -> None:
@@ -212,25 +272,20 @@ class Intake:
         file.fingerprint = look
         file._lay_out(look.size, options.force_chunk_size)
 
-    async def _named(self, file: ResumableFile, naming: Deferred[str]) -> Any:
-        try:
-            return await naming
-        except Exception as error:
-            return error
-        finally:
-            self._naming.pop(file, None)
-
-    def _conclude(self, file: ResumableFile, group: _Group | None, name: Any) -> bool:
+    def _conclude(self, handle: Upload, group: _Group | None, name: Any) -> bool:
         """:returns: whether the file must wait until fewer files are open."""
-        if file.state is not ADDED or self._closed or isinstance(name, CancelledError):
+        file = handle.file
+        if file._handle is not handle:
             self._through(group)
-            if file.state is ADDED:
-                file.cancel()
             return False
-        if isinstance(name, Exception):
+        self._naming.pop(file, None)
+        if isinstance(name, CancelledError):
+            file._end(CANCELLED, None)
+            self._through(group)
+        elif isinstance(name, BaseException):
             if out_of_descriptors(name):
                 _log.info("Too many open files; {name!r} waits", name=file.file_name)
-                self._queue.append(file)
+                self._queue.append(handle)
                 self._groups_of.append(group)
                 return True
             self._refuse(file, group, name)
@@ -245,10 +300,10 @@ class Intake:
             self._through(group, added=file)
         return False
 
-    def _refuse(self, file: ResumableFile, group: _Group | None, error: Exception) -> None:
+    def _refuse(self, file: ResumableFile, group: _Group | None, error: BaseException) -> None:
         if isinstance(error, FileRejected):
             self.tell(error.rule, file)
-        file._end(FAILED, error)
+        file._end(FAILED, as_error(error))
         self._through(group, skipped=file)
 
     def tell(self, rule: str, what: object) -> None:
@@ -256,10 +311,7 @@ class Intake:
         callback = getattr(self._options(), f"{rule}_error_callback", None)
         count, self._errors = self._errors, self._errors + 1
         if callback is not None:
-            try:
-                callback(what, count)
-            except Exception:
-                _log.failure("{rule}_error_callback raised", rule=rule)
+            self._turn.post(callback, what, count)
 
     def _through(
         self,
@@ -268,9 +320,7 @@ class Intake:
         skipped: ResumableFile | None = None,
     ) -> None:
         if group is None:  # it came alone
-            self._groups -= 1
-            self._announce([added] if added else [], [skipped] if skipped else [])
-            return
+            group = _Group(1)
         if added is not None:
             group.added.append(added)
         if skipped is not None:
@@ -278,7 +328,7 @@ class Intake:
         group.remaining -= 1
         if not group.remaining:
             self._groups -= 1
-            self._announce(group.added, group.skipped)
+            self._turn.post(self._announce, group.added, group.skipped)
 
 
 def duplicate(file: ResumableFile, twin: ResumableFile) -> FileRejected:

@@ -4,12 +4,13 @@ One attempt at one chunk: test, read, send, judge.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred
 
 from .._http.body import PIECE, ChunkBody
 from .._http.client import Transport
@@ -31,13 +32,14 @@ from ..errors import (
 )
 from ..options import Options, check_headers, query_pairs
 from .chunk import ResumableChunk
-from .file import ResumableFile
+from .file import PENDING, ResumableFile
+from .ledger import Course
 from .prefetch import AHEAD, Opener
 
 if TYPE_CHECKING:
     from .queue import ChunkQueue
 
-__all__ = ["Delivery", "Plan", "Result"]
+__all__ = ["Attempt", "Delivery", "Plan", "Result"]
 
 
 class Result(NamedTuple):
@@ -54,6 +56,50 @@ class Result(NamedTuple):
     answer: Reply
     error: ChunkRejected | None = None
     found: bool = False
+
+
+class Attempt:
+    """
+    One attempt at one chunk.  Its request, and whatever else it waits for, is its own: what a
+    cancelled one comes to concerns nobody.
+
+    :ivar file: the file.
+    :ivar offset: which chunk, counted from 0.
+    :ivar course: that of the file when this began; the file may have started over since.
+    :ivar began: when, if anybody wants to know.
+    :ivar cancelled: whether it is to send nothing more, whatever its hooks do.
+    :ivar sending: fires with its result, once there is something to wait for.
+    """
+
+    __slots__ = ("began", "cancelled", "course", "file", "offset", "sending")
+
+    def __init__(self, file: ResumableFile, offset: int, course: Course, began: float) -> None:
+        self.file = file
+        self.offset = offset
+        self.course = course
+        self.began = began
+        self.cancelled = False
+        self.sending: Deferred[Result] | None = None
+
+    def progress(self, loaded: int) -> None:
+        """
+        Bytes were handed over.
+
+        :param loaded: how many of the chunk, so far.
+        :raises CancelledError: if no more are wanted: whoever is notified may have cancelled it.
+        """
+        self.check()
+        self.file._progress(self.offset, loaded)
+        self.check()
+
+    def check(self) -> None:
+        """
+        Go no further if it was cancelled, even if a hook did not mind.
+
+        :raises CancelledError: if it was.
+        """
+        if self.cancelled:
+            raise CancelledError()
 
 
 class Plan:
@@ -129,7 +175,7 @@ class Delivery:
             options.checksum is None and options.chunk_format != "base64"
         )
 
-    def attempt(self, file: ResumableFile, offset: int) -> Deferred[Result]:
+    def send(self, attempt: Attempt) -> Deferred[Result]:
         """
         Get one chunk onto the server, if it is not there.
 
@@ -139,41 +185,44 @@ class Delivery:
             and as the source did if the chunk could not be read.  Cancelling it aborts what is
             under way.
         """
-        plan = file._course.plan
+        file, offset = attempt.file, attempt.offset
+        plan = attempt.course.plan
         if plan is None:
-            plan = file._course.plan = Plan.of(file, self._encoder)
+            plan = attempt.course.plan = Plan.of(file, self._encoder)
             if file is self._opener.half_way:
                 self._opener.open_ahead(self._queue.following(AHEAD))
         ready = self._plain and file._source.is_open and offset not in plan.tested
         if ready and not self._needs_test(plan, offset):
-            return self._send(file, offset, plan)
-        return Deferred.fromCoroutine(self._attempt(file, offset, plan))
+            return self._send(attempt, plan)
+        return Deferred.fromCoroutine(self._attempt(attempt, plan))
 
-    async def _attempt(self, file: ResumableFile, offset: int, plan: Plan) -> Result:
-        options = self._options
+    async def _attempt(self, attempt: Attempt, plan: Plan) -> Result:
+        options, file, offset = self._options, attempt.file, attempt.offset
         if options.preprocess is not None and offset not in plan.preprocessed:
             await settled(options.preprocess(ResumableChunk(file, offset)))
+            attempt.check()
             plan.preprocessed.add(offset)
         if not file._source.is_open:
             await self._opener.open(file, self._queue.following(AHEAD))
-        start, end = file._set_out().layout.range(offset)
+            attempt.check()
+        start, end = attempt.course.layout.range(offset)
         digest = ""
         if options.checksum is not None:
-            digest = await self._digest(file, offset, start, end)
-        self._still_wanted(file, offset)
+            digest = await self._digest(attempt, plan, start, end)
+            attempt.check()
         facts = ChunkFacts(offset + 1, end - start, digest)
         if self._needs_test(plan, offset):
-            result = await self._test(file, offset, facts)
+            result = await self._test(attempt, plan, facts)
             if result is not None:
                 return result
-        return await self._upload(file, offset, facts)
+        return await self._upload(attempt, plan, facts)
 
-    async def _digest(self, file: ResumableFile, offset: int, start: int, end: int) -> str:
-        digests = file._course.plan.digests
-        if offset not in digests:
-            file._source.check()
-            digests[offset] = await self._opener.digest(file._source, start, end)
-        return str(digests[offset])
+    async def _digest(self, attempt: Attempt, plan: Plan, start: int, end: int) -> str:
+        source, offset = attempt.file._source, attempt.offset
+        if offset not in plan.digests:
+            source.check()
+            plan.digests[offset] = await self._opener.digest(source, start, end)
+        return plan.digests[offset]
 
     # Testing -----------------------------------------------------------------------------------
 
@@ -185,77 +234,74 @@ class Delivery:
             return not plan.whole and plan.misses < self._enough_misses
         return True
 
-    async def _test(self, file: ResumableFile, offset: int, facts: ChunkFacts) -> Result | None:
+    async def _test(self, attempt: Attempt, plan: Plan, facts: ChunkFacts) -> Result | None:
         """A result if the chunk is there or the server has had enough of the file."""
-        options, plan = self._options, file._course.plan
+        options, offset = self._options, attempt.offset
         query = self._query
         if query is None:
-            query = await self._custom_query(file, offset)
+            query = await self._custom_query(attempt)
         option, target = "test_target", options.test_target
         if target is None or target == "/":
             option, target = "target", options.target
         if callable(target):
             url = await _given_url(option, target, plan.template.test_pairs(facts, query))
+            attempt.check()
         else:
             url = plan.template.test_url(target, facts, query)
         headers = self._headers
         if headers is None:
-            headers = await self._custom_headers(file, offset)
-        self._still_wanted(file, offset)
+            headers = await self._custom_headers(attempt)
         try:
             answer = await self._transport.exchange(options.test_method, url, headers)
         except ConnectFailed:
             raise
         except TransportError:
             # A test that is not answered says nothing: the chunk is sent, as resumable.js does.
+            attempt.check()
             plan.tested.add(offset)
             return None
+        attempt.check()
         verdict = classify(
             answer.code, stored=self._stored, permanent=self._test_permanent, test=True
         )
         if verdict is STORED:
             plan.digests.pop(offset, None)
             plan.misses = 0
-            self._take_whole_answer(file, answer)
+            self._take_whole_answer(attempt, plan, answer)
             return Result(verdict, answer, found=True)
         plan.tested.add(offset)
         if verdict is REJECTED:
             return Result(verdict, answer, self._error(answer, url, offset))
         plan.misses += 1
-        self._take_whole_answer(file, answer)
+        self._take_whole_answer(attempt, plan, answer)
         return None
 
-    def _take_whole_answer(self, file: ResumableFile, answer: Reply) -> None:
+    def _take_whole_answer(self, attempt: Attempt, plan: Plan, answer: Reply) -> None:
         """What a receiver says of all chunks at once, when tests are to be cheap."""
         if self._options.test_chunks != "adaptive" or self._options.checksum is not None:
             return
         said = answer.header("Resumable-Stored")
-        if said is None or file._course.plan.whole:
+        if said is None or plan.whole:
             return
-        file._course.plan.whole = True
-        for span in parse_ranges(said, len(file._course.states)):
-            for offset in span:
-                if not file._unfinished:  # whoever was told has cancelled it
-                    return
-                if file._is_pending(offset):
-                    file.chunks_found += 1
-                    file._stored(offset)
+        plan.whole = True
+        states, offsets = attempt.course.states, array("I")
+        for span in parse_ranges(said, len(states)):
+            offsets.extend(offset for offset in span if states[offset] == PENDING)
+        attempt.file._found(offsets)
+        attempt.check()
 
     # Sending -----------------------------------------------------------------------------------
 
-    def _send(self, file: ResumableFile, offset: int, plan: Plan) -> Deferred[Result]:
+    def _send(self, attempt: Attempt, plan: Plan) -> Deferred[Result]:
         """The way of nearly every chunk: there is nothing to wait for before its request."""
         method, target = self._options.upload_method, self._options.target
-        query, headers = self._query, self._headers
+        query, headers, offset = self._query, self._headers, attempt.offset
         assert isinstance(target, str) and query is not None and headers is not None
-        try:
-            start, end = span = file._course.layout.range(offset)
-            facts = ChunkFacts(offset + 1, end - start, "")
-            head = plan.template.upload(target, facts, query)
-            body = self._body(file, offset, span, head)
-            posting = self._transport.exchange(method, head.url, headers, head.content_type, body)
-        except Exception:
-            return fail()
+        start, end = span = attempt.course.layout.range(offset)
+        facts = ChunkFacts(offset + 1, end - start, "")
+        head = plan.template.upload(target, facts, query)
+        body = self._body(attempt, span, head)
+        posting = self._transport.exchange(method, head.url, headers, head.content_type, body)
         return posting.addCallback(self._judge, head.url, offset, plan)
 
     def _judge(self, answer: Reply, url: str, offset: int, plan: Plan) -> Result:
@@ -267,28 +313,29 @@ class Delivery:
         plan.tested.add(offset)
         return Result(verdict, answer, self._error(answer, url, offset))
 
-    async def _upload(self, file: ResumableFile, offset: int, facts: ChunkFacts) -> Result:
-        options, plan = self._options, file._course.plan
-        span = file._set_out().layout.range(offset)
+    async def _upload(self, attempt: Attempt, plan: Plan, facts: ChunkFacts) -> Result:
+        options, offset = self._options, attempt.offset
+        span = attempt.course.layout.range(offset)
         asked_again = stale = False
         while True:
             query = self._query
             if query is None:
-                query = await self._custom_query(file, offset)
+                query = await self._custom_query(attempt)
             if callable(options.target):
                 pairs = plan.template.upload_pairs(facts, query)
                 url = await _given_url("target", options.target, pairs)
+                attempt.check()
                 head = plan.template.upload_to(url, facts, query)
             else:
                 head = plan.template.upload(options.target, facts, query)
             headers = self._headers
             if headers is None:
-                headers = await self._custom_headers(file, offset)
+                headers = await self._custom_headers(attempt)
             if options.chunk_format == "base64":
-                body = await self._encoded_body(file, span, head)
+                body = await self._encoded_body(attempt.file, span, head)
+                attempt.check()
             else:
-                body = self._body(file, offset, span, head)
-            self._still_wanted(file, offset)
+                body = self._body(attempt, span, head)
             plan.tested.discard(offset)
             try:
                 answer = await self._transport.exchange(
@@ -303,28 +350,24 @@ class Delivery:
             except StaleConnection:
                 if stale or not self._needs_test(plan, offset):
                     raise
+                attempt.check()
                 # Closed before it came, or after it was stored: that is what tests are for.
                 stale = True
-                tested = await self._test(file, offset, facts)
+                tested = await self._test(attempt, plan, facts)
                 if tested is not None:
                     return tested
                 continue
+            attempt.check()
             if answer.code == 401 and callable(options.headers) and not asked_again:
                 asked_again = True  # a token may have run out
                 continue
             return self._judge(answer, head.url, offset, plan)
 
-    def _body(
-        self, file: ResumableFile, offset: int, span: tuple[int, int], head: RequestHead
-    ) -> ChunkBody:
+    def _body(self, attempt: Attempt, span: tuple[int, int], head: RequestHead) -> ChunkBody:
         start, end = span
-        progress = None
-        if end - start > PIECE:
-
-            def progress(loaded: int) -> None:
-                file._progress(offset, loaded)
-
-        return self._make_body(head.head, file._source, start, end, head.tail, progress=progress)
+        progress = attempt.progress if end - start > PIECE else None
+        source = attempt.file._source
+        return self._make_body(head.head, source, start, end, head.tail, progress=progress)
 
     async def _encoded_body(
         self, file: ResumableFile, span: tuple[int, int], head: RequestHead
@@ -342,19 +385,19 @@ class Delivery:
 
     # Hooks -------------------------------------------------------------------------------------
 
-    async def _custom_query(self, file: ResumableFile, offset: int) -> tuple[tuple[str, str], ...]:
+    async def _custom_query(self, attempt: Attempt) -> tuple[tuple[str, str], ...]:
         hook: Any = self._options.query
-        return query_pairs(await settled(hook(file, ResumableChunk(file, offset))))
+        chunk = ResumableChunk(attempt.file, attempt.offset)
+        query = await settled(hook(attempt.file, chunk))
+        attempt.check()
+        return query_pairs(query)
 
-    async def _custom_headers(self, file: ResumableFile, offset: int) -> Mapping[str, str]:
+    async def _custom_headers(self, attempt: Attempt) -> Mapping[str, str]:
         hook: Any = self._options.headers
-        return check_headers(await settled(hook(file, ResumableChunk(file, offset))))
-
-    @staticmethod
-    def _still_wanted(file: ResumableFile, offset: int) -> None:
-        """Send nothing for a chunk that was cancelled, even if a hook did not mind."""
-        if not file._is_uploading(offset):
-            raise CancelledError()
+        chunk = ResumableChunk(attempt.file, attempt.offset)
+        headers = await settled(hook(attempt.file, chunk))
+        attempt.check()
+        return check_headers(headers)
 
     def _error(self, answer: Reply, url: str, offset: int) -> ChunkRejected:
         place = without_query(url)

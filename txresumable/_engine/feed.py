@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from ..errors import FilesFailed
+from ..errors import FilesFailed, as_error
 from .file import ResumableFile
 from .handle import Upload
 
@@ -33,17 +33,20 @@ class Feed:
         ahead: int,
         add: Callable[[Any], Upload],
         remove: Callable[[ResumableFile], None],
+        failed: Callable[[ResumableFile, Failure], None],
     ) -> None:
         """
         :param sources: where files come from.
         :param ahead: how many may be there at a time.
         :param add: takes one in.
         :param remove: takes one that is at its end off the list.
+        :param failed: called with each that failed for good, and why.
         """
         self._sources: Iterator[Any] | None = iter(sources)
         self._ahead = ahead
         self._add = add
         self._remove = remove
+        self._fail = failed
         self._there: dict[ResumableFile, None] = {}
         self._stored = 0
         self._failed: list[ResumableFile] = []
@@ -64,8 +67,8 @@ class Feed:
                 upload = self._add(next(self._sources))
             except StopIteration:
                 self._sources = None
-            except Exception:  # from the iterable, or what it gave is no file
-                self._sources, self._error = None, Failure()
+            except BaseException as error:  # of the iterable, or what it gave is no file
+                self._sources, self._error = None, Failure(as_error(error))
             else:
                 self._there[upload.file] = None
                 upload.addBoth(self._ended, upload.file)
@@ -76,12 +79,16 @@ class Feed:
             self.done.callback(self._result())
 
     def _ended(self, result: Any, file: ResumableFile) -> None:
+        if file._unfinished and not self.done.called:  # somebody tries it again
+            file.when_completed().addBoth(self._ended, file)
+            return
         del self._there[file]
         self._remove(file)
         if not isinstance(result, Failure):
             self._stored += 1
         elif not result.check(CancelledError):
             self._failed.append(file)
+            self._fail(file, result)
         self.draw()
 
     def _result(self) -> Any:

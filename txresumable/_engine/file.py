@@ -33,6 +33,8 @@ class FileState(Enum):
 
     ADDED = "added"
     """It is being opened and looked at."""
+    PREPARING = "preparing"
+    """``preprocess_file`` is at work on it."""
     READY = "ready"
     """Its chunks are waiting or on their way."""
     COMPLETED = "completed"
@@ -44,18 +46,34 @@ class FileState(Enum):
 
 
 # Before Python 3.12, looking a member up in its class costs as much as calling a function.
-ADDED, READY, COMPLETED, FAILED, CANCELLED = FileState
+ADDED, PREPARING, READY, COMPLETED, FAILED, CANCELLED = FileState
 
+_ENDS = frozenset((COMPLETED, FAILED, CANCELLED))
+_BEGINNINGS = frozenset((ADDED, PREPARING, READY))
+_NEXT = {
+    ADDED: _ENDS | {PREPARING, READY},
+    PREPARING: _ENDS | {READY},
+    READY: _ENDS,
+    # Tried again, it goes on where it was let in, and never past preprocess_file.
+    COMPLETED: _BEGINNINGS,
+    FAILED: _BEGINNINGS,
+    CANCELLED: _BEGINNINGS,
+}
+"""What may follow upon each state."""
 
-_PENDING, _UPLOADING, _WAITING, _STORED = (state.value for state in ChunkState)
+PENDING, UPLOADING, WAITING, STORED = (state.value for state in ChunkState)
 
 
 class Owner(Protocol):
     """What a file asks of the uploader that it belongs to."""
 
-    def chunk_stored(self, file: ResumableFile, offset: int) -> None: ...
+    @property
+    def hears_chunks(self) -> bool: ...
+    def chunk_stored(self, file: ResumableFile, chunk: ResumableChunk) -> None: ...
     def file_ended(self, file: ResumableFile) -> None: ...
     def progressed(self, file: ResumableFile) -> None: ...
+    def notify(self, notify: Callable[..., object], *args: Any) -> None: ...
+    def settled(self) -> None: ...
     def stop(self, file: ResumableFile) -> None: ...
     def proceed(self, file: ResumableFile) -> None: ...
     def restart(self, file: ResumableFile) -> None: ...
@@ -90,6 +108,7 @@ class ResumableFile:
         "_order",
         "_outcome",
         "_owner",
+        "_prepared",
         "_queued",
         "_signals",
         "_source",
@@ -132,6 +151,7 @@ class ResumableFile:
         self.size = 0
         self._held = False
         self._hangs = False  # whether opening it does
+        self._prepared = False  # preprocess_file has done its work
         self._force: bool | None = None  # what it is laid out by, once it is
         self._course = NOWHERE
         self._outcome: Outcome[ResumableFile] | None = None
@@ -190,7 +210,7 @@ class ResumableFile:
     def is_uploading(self) -> bool:
         """Whether any chunk is being tested, sent, or waits to be tried again."""
         states = self._course.states
-        return _UPLOADING in states or _WAITING in states
+        return UPLOADING in states or WAITING in states
 
     @property
     def is_suspended(self) -> bool:
@@ -235,28 +255,28 @@ class ResumableFile:
         everyone who waits ``CancelledError``.  After the end it does nothing.
         """
         self._end(CANCELLED, None)
+        self._owner.settled()
 
     def bootstrap(self) -> None:
         """
         Start over: stop what is under way and count every chunk as absent.  What waited for a
         file that was at its end has been told; :meth:`when_completed` tells of the new try.
+
+        :raises ResumableError: if the uploader is closed.
         """
-        if self.state is ADDED:
-            return
-        self._owner.stop(self)
-        self._forget()
-        self.state = ADDED
-        if self.unique_identifier:
-            self.state = READY
         self._owner.restart(self)
+        self._owner.settled()
 
     def retry(self) -> None:
         """
         Upload it again, after a permanent error too: :meth:`bootstrap`, after which it is not
         suspended and uploading begins at once.
+
+        :raises ResumableError: if the uploader is closed.
         """
+        self._owner.restart(self)
         self._held = False
-        self.bootstrap()
+        self._owner.proceed(self)
         self._owner.upload()
 
     def mark_chunks_completed(self, number: int) -> None:
@@ -270,8 +290,9 @@ class ResumableFile:
         if not 0 <= number <= len(states):
             raise ValueError(f"number must be from 0 to {len(states)}, not {number}")
         for offset in range(number):
-            if states[offset] == _PENDING:
+            if states[offset] == PENDING:
                 self._count_stored(offset)
+                self._tell_waiters(offset)
         self._owner.proceed(self)
 
     def content_digest(self) -> Deferred[str]:
@@ -286,7 +307,12 @@ class ResumableFile:
 
     @property
     def _unfinished(self) -> bool:
-        return self.state in (ADDED, READY)
+        return self.state in _BEGINNINGS
+
+    def _become(self, state: FileState) -> None:
+        if state not in _NEXT[self.state]:
+            raise AssertionError(f"a file that is {self.state.value} becomes {state.value}")
+        self.state = state
 
     def _lay_out(self, size: int, force: bool = False) -> None:
         self.size, self._force = size, force
@@ -308,31 +334,28 @@ class ResumableFile:
     def _next_pending(self) -> int:
         """The first chunk that waits for its turn, or -1."""
         course = self._set_out()
-        found = course.states.find(_PENDING, course.cursor)
+        found = course.states.find(PENDING, course.cursor)
         course.cursor = len(course.states) if found < 0 else found
         return found
 
     def _is_pending(self, offset: int) -> bool:
-        return self._set_out().states[offset] == _PENDING
-
-    def _is_uploading(self, offset: int) -> bool:
-        states = self._course.states
-        return offset < len(states) and states[offset] == _UPLOADING
+        return self._set_out().states[offset] == PENDING
 
     def _may_send(self, offset: int) -> bool:
         """Whether it has, now or later, anything to do with a request."""
         if self.state is not READY or self._held or self._hangs:
             return False
-        return self._set_out().states[offset] != _STORED
+        return self._set_out().states[offset] != STORED
 
-    def _begin(self, offset: int) -> None:
-        self._course.states[offset] = _UPLOADING
+    def _begin(self, offset: int) -> Course:
+        course = self._set_out()
+        course.states[offset] = UPLOADING
+        return course
 
     def _progress(self, offset: int, loaded: int) -> None:
-        if self._is_uploading(offset):
-            moving = self._hand().loaded
-            moving[offset] = max(loaded, moving.get(offset, 0))
-            self._owner.progressed(self)
+        moving = self._hand().loaded
+        moving[offset] = max(loaded, moving.get(offset, 0))
+        self._owner.progressed(self)
 
     def _hand(self) -> InHand:
         course = self._set_out()
@@ -349,14 +372,14 @@ class ResumableFile:
         self._hand().messages[offset] = message
 
     def _wait(self, offset: int) -> None:
-        self._set_out().states[offset] = _WAITING
+        self._set_out().states[offset] = WAITING
         self._stand_still(offset)
 
     def _put_back(self, offset: int) -> None:
         """It waits for its turn again."""
         course = self._set_out()
-        if course.states[offset] in (_UPLOADING, _WAITING):
-            course.states[offset] = _PENDING
+        if course.states[offset] in (UPLOADING, WAITING):
+            course.states[offset] = PENDING
             course.cursor = min(course.cursor, offset)
         self._stand_still(offset)
 
@@ -367,10 +390,10 @@ class ResumableFile:
 
     def _count_stored(self, offset: int) -> bool:
         course = self._course
-        if course.states[offset] == _STORED:
+        if course.states[offset] == STORED:
             return False
         start, end = course.layout.range(offset)
-        course.states[offset] = _STORED
+        course.states[offset] = STORED
         course.stored_count += 1
         course.stored_bytes += end - start
         self._stand_still(offset)
@@ -383,37 +406,61 @@ class ResumableFile:
             return self.state is COMPLETED
         return course.stored_count == len(course.states)
 
-    def _stored(self, offset: int) -> None:
-        """State first, then the chunk's signals and waiters."""
-        if self._count_stored(offset):
-            self._tell_stored(offset)
+    def _found(self, offsets: Sequence[int]) -> None:
+        """The server has these chunks, which were to be sent."""
+        self.chunks_found += len(offsets)
+        for offset in offsets:
+            self._count_stored(offset)
+        if self._signals is not None or self._owner.hears_chunks:
+            self._owner.notify(self._fire_found, offsets, self._course)
+        for offset in list(self._chunk_outcomes or ()):
+            if self._course.states[offset] == STORED:
+                self._tell_waiters(offset)
+        self._owner.settled()
+
+    def _fire_found(self, offsets: Sequence[int], course: Course) -> None:
+        for offset in offsets:
+            if self.state is not COMPLETED and (self._course is not course or not self._unfinished):
+                return  # whoever was told has cancelled it, or started over
+            self._fire_stored(offset, course.in_hand)
 
     def _tell_stored(self, offset: int) -> None:
-        if self._signals is not None:
-            self._fire("chunk_completed", ResumableChunk(self, offset))
-        self._owner.chunk_stored(self, offset)
+        """A chunk was stored: whom that concerns."""
+        in_hand = self._course.in_hand
+        if self._signals is not None or self._owner.hears_chunks:
+            self._owner.notify(self._fire_stored, offset, in_hand)
+        elif in_hand is not None:
+            in_hand.forget(offset)
+        if self._chunk_outcomes is not None:
+            self._tell_waiters(offset)
+
+    def _fire_stored(self, offset: int, in_hand: InHand | None) -> None:
+        chunk = ResumableChunk(self, offset)
+        self._fire("chunk_completed", chunk)
+        self._owner.chunk_stored(self, chunk)
+        if in_hand is not None:
+            in_hand.forget(offset)
+
+    def _tell_waiters(self, offset: int) -> None:
         if self._chunk_outcomes is not None:
             outcome = self._chunk_outcomes.pop(offset, None)
             if outcome is not None:
-                outcome.settle(ResumableChunk(self, offset))
-        in_hand = self._course.in_hand
-        if in_hand is not None:
-            in_hand.retries.pop(offset, None)
-            in_hand.messages.pop(offset, None)
+                self._owner.notify(outcome.settle, ResumableChunk(self, offset))
 
     def _end(self, state: FileState, error: Exception | None) -> None:
         """The file's end, of which there is one: state, source, signals, waiters, handle."""
         if not self._unfinished:
             return
-        self.state, self.error = state, error
+        self._become(state)
+        self.error = error
         self._owner.stop(self)
         if state is COMPLETED:
             self._course = NOWHERE
         elif self._course is not NOWHERE:
             self._course.plan = None
         self._source.close()
-        if state is COMPLETED:
-            self._fire("completed")
+        if state is COMPLETED and self._signals is not None:
+            self._owner.notify(self._fire, "completed")
         self._owner.file_ended(self)
 
     def _take_waiters(self) -> Callable[[], None] | None:

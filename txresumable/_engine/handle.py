@@ -26,16 +26,21 @@ class Upload(Deferred[ResumableFile]):
     :ivar file: the file.
     """
 
-    def __init__(self, file: ResumableFile) -> None:
+    def __init__(self, file: ResumableFile, *, hidden: bool = False) -> None:
+        """
+        :param file: the file.
+        :param hidden: whether nobody has it, as the file is only tried again.
+        """
         super().__init__()
         self.file = file
+        self._hidden = hidden
         file._handle = self
 
     def cancel(self) -> None:
         """Cancel the upload: :meth:`ResumableFile.cancel`; after the end, what it waits for."""
         if self.called:
             super().cancel()
-        else:
+        elif self.file._handle is self:  # else its end is about to be told
             self.file.cancel()
 
     @property
@@ -67,7 +72,9 @@ class Upload(Deferred[ResumableFile]):
         if self.called:
             return
         self.callback(result)
-        if isinstance(result, Failure) and (heard or result.check(CancelledError)):
+        if isinstance(self.result, Failure) and (
+            heard or self._hidden or self.result.check(CancelledError)
+        ):
             mark_heard(self)
 
 

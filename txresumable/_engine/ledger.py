@@ -66,6 +66,26 @@ class InHand:
         self.retries: dict[int, int] = {}
         self.messages: dict[int, str] = {}
 
+    def forget(self, offset: int) -> None:
+        """
+        A chunk is done with.
 
-NOWHERE = Course(ChunkLayout(0, 1), chunks=0)
-"""That of a file that has none.  Nothing is ever written into it."""
+        :param offset: which, counted from 0.
+        """
+        self.retries.pop(offset, None)
+        self.messages.pop(offset, None)
+
+
+class _Nowhere(Course):
+    """One that cannot be written into, as all files share it."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if hasattr(self, "best"):  # the last that is set as it is made
+            raise AttributeError(f"{name} of a file that has not set out")
+        super().__setattr__(name, value)
+
+
+NOWHERE: Course = _Nowhere(ChunkLayout(0, 1), chunks=0)
+"""That of a file that has none."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -26,10 +26,11 @@ from ..errors import (
 )
 from ..options import Options
 from ..retry import retry_after
-from .attempt import Delivery, Result
+from .attempt import Attempt, Delivery, Result
 from .file import READY, ResumableFile
 from .prefetch import Hangs, out_of_descriptors
 from .queue import ChunkQueue
+from .turn import Turn
 
 __all__ = ["Dispatcher"]
 
@@ -44,29 +45,19 @@ class Principal(Protocol):
 
     @property
     def _hears_progress(self) -> bool: ...
-    def _emit(self, name: str, *args: object) -> None: ...
+    def _notify(self, name: str, *args: object) -> None: ...
     def _finish(self, file: ResumableFile) -> None: ...
-    def _fail(self, file: ResumableFile, error: Exception) -> None: ...
+    def _fail(self, file: ResumableFile, error: BaseException | None) -> None: ...
     def _fail_all(self, error: Exception) -> None: ...
-
-
-class _Job:
-    """One attempt at one chunk, in a slot."""
-
-    __slots__ = ("attempt", "began", "cancelled", "file", "offset")
-
-    def __init__(self, file: ResumableFile, offset: int, began: float) -> None:
-        self.file = file
-        self.offset = offset
-        self.began = began
-        self.cancelled = False
-        self.attempt: Deferred[Result] | None = None
 
 
 class Dispatcher:
     """
     Takes chunks from the queue while there are slots, has each delivered, and sees to what comes
     of it.
+
+    A slot belongs to an attempt from its beginning until it has a result or is cancelled; from
+    then on the attempt can change nothing here.
 
     :ivar started: whether uploading has begun and not yet come to an end.
     :ivar paused: whether nothing may begin.
@@ -77,6 +68,7 @@ class Dispatcher:
         self,
         principal: Principal,
         clock: Any,
+        turn: Turn,
         delivery: Delivery,
         queue: ChunkQueue,
         slots: Slots,
@@ -85,6 +77,7 @@ class Dispatcher:
         """
         :param principal: told of what happens.
         :param clock: an ``IReactorTime``.
+        :param turn: asks for the next chunk to begin.
         :param delivery: makes an attempt.
         :param queue: knows which chunk is next.
         :param slots: how many chunks may be under way.
@@ -94,13 +87,15 @@ class Dispatcher:
         self.slots = slots
         self._principal = principal
         self._clock = clock
+        self._turn = turn
         self._delivery = delivery
         self._queue = queue
         self._adaptive = adaptive
         self._outage = Outage()
-        self._jobs: dict[ResumableFile, dict[int, _Job]] = {}
+        self._jobs: dict[ResumableFile, dict[int, Attempt]] = {}
         self._timers: dict[tuple[ResumableFile, int], Any] = {}
-        self._pumping = False
+        self._may_start = False
+        turn.begin_next = self._begin_next
 
     @property
     def is_busy(self) -> bool:
@@ -120,7 +115,7 @@ class Dispatcher:
 
     def stop(self, file: ResumableFile) -> None:
         """
-        Stop all that a file has under way.  Nothing begins in the freed slots by itself.
+        Stop all that a file has under way.
 
         :param file: the file.
         """
@@ -131,27 +126,32 @@ class Dispatcher:
                 file._put_back(place[1])
         self._outage.leave(file)
 
-    def pump(self) -> None:
+    def start(self) -> None:
+        """Begin with what is in the queue, with the next turn."""
+        self._may_start = True
+
+    def end(self) -> None:
+        """Nothing is left to do; what comes is announced before it begins."""
+        self.started = self._may_start = False
+
+    def _begin_next(self) -> bool:
         """
-        Fill free slots.  A token is asked for first, and only then the next chunk; a job that is
-        done at once comes back here without recursion.
+        Begin one chunk.  There has to be a slot first, and only then the next chunk is chosen.
+
+        :returns: whether there is more to do: to notify somebody, or another chunk to begin.
         """
-        if self._pumping or self.paused or not self.slots.free:
-            return
-        self._pumping = True
-        try:
-            while self.slots.free and not self.paused:
-                place = self._probe() if self._outage.lasts else self._queue.next()
-                if place is None:
-                    break
-                if not self.started:
-                    self.started = True
-                    self._principal._emit("upload_start")
-                    continue
-                self.slots.take()
-                self._start(*place)
-        finally:
-            self._pumping = False
+        if self.paused or not self.slots.free or not (self.started or self._may_start):
+            return False
+        place = self._probe() if self._outage.failures else self._queue.next()
+        if place is None:
+            self._may_start = False
+            return False
+        if self.started:
+            self._start(*place)
+        else:
+            self.started = True
+            self._principal._notify("upload_start")
+        return True
 
     def _probe(self) -> tuple[ResumableFile, int] | None:
         """While the server cannot be reached: the one chunk that tries."""
@@ -163,183 +163,189 @@ class Dispatcher:
         return outage.probe
 
     def _start(self, file: ResumableFile, offset: int) -> None:
-        file._begin(offset)
-        job = _Job(file, offset, self._clock.seconds() if self._adaptive else 0.0)
-        self._jobs.setdefault(file, {})[offset] = job
+        course = file._begin(offset)
+        attempt = Attempt(file, offset, course, self._clock.seconds() if self._adaptive else 0.0)
+        self.slots.take()
+        self._jobs.setdefault(file, {})[offset] = attempt
         if self._principal.file_progress.callbacks:
-            self._principal._emit("file_progress", file)
-        attempt = self._delivery.attempt(file, offset)
-        job.attempt = attempt
-        attempt.addCallbacks(
-            self._delivered, self._undelivered, callbackArgs=(job,), errbackArgs=(job,)
+            self._principal._notify("file_progress", file)
+        try:
+            sending = self._delivery.send(attempt)
+        except BaseException:  # of a client or a source of the application's
+            sending = fail()
+        attempt.sending = sending
+        sending.addCallbacks(
+            self._delivered, self._undelivered, callbackArgs=(attempt,), errbackArgs=(attempt,)
         )
-        attempt.addErrback(self._broken, file)
-
-    def _free(self, job: _Job) -> bool:
-        """Give a job's slot back. :returns: whether its outcome still counts."""
-        self.slots.give_back()
-        if job.cancelled:
-            return False
-        del self._jobs[job.file][job.offset]
-        return True
+        if attempt.cancelled:  # by a hook, while there was nothing to cancel yet
+            self._turn.abandon(sending)
+            self._turn.run()
 
     def _stop_jobs(self, file: ResumableFile) -> None:
-        """Abort what is under way of a file.  Nothing begins in the freed slots by itself."""
+        """Have done with what is under way of a file; its requests are cancelled at once."""
         jobs = self._jobs.pop(file, None)
         if not jobs:
             return
-        pumping, self._pumping = self._pumping, True
-        for offset, job in jobs.items():
-            job.cancelled = True
-            if file.state is READY:
-                file._put_back(offset)
-                self._queue.add(file)
-            else:
-                file._stand_still(offset)
-                file._course.states[offset] = 0
-            if job.attempt is not None:
-                job.attempt.cancel()
-        self._pumping = pumping
+        for offset, attempt in jobs.items():
+            attempt.cancelled = True
+            self.slots.give_back()
+            file._put_back(offset)
+            if attempt.sending is not None:
+                self._turn.abandon(attempt.sending)
+        if file.state is READY:
+            self._queue.add(file)
 
     # Outcomes ----------------------------------------------------------------------------------
 
-    def _delivered(self, result: Result, job: _Job) -> None:
-        if not self._free(job):
-            self.pump()
-            return
-        file, offset, answer = job.file, job.offset, result.answer
-        if self._adaptive is not None:
-            self._adapt(self._adaptive, job, result)
-        if self._outage.answered():
-            _log.info("The server answers again")
-        if result.verdict is STORED:
-            try:
-                file._source.check()
-            except Exception as error:  # it changed after it was read, or before it was found there
-                self._principal._fail(file, error)
-            else:
-                self._stored(file, offset, result)
-        elif result.verdict is RETRY:
-            assert result.error is not None
-            file._hear(offset, answer.text)
-            requested = retry_after(answer.header("Retry-After"), time.time())
-            self._retry(file, offset, result.error, requested)
-        else:
-            file._hear(offset, answer.text)
-            assert result.error is not None
-            self._principal._fail(file, result.error)
-        self.pump()
+    def _over(self, attempt: Attempt) -> None:
+        """An attempt has come to its end, and its slot is free."""
+        self.slots.give_back()
+        del self._jobs[attempt.file][attempt.offset]
 
-    def _adapt(self, adaptive: AdaptiveConcurrency, job: _Job, result: Result) -> None:
+    def _delivered(self, result: Result, attempt: Attempt) -> None:
+        if attempt.cancelled:
+            return
+        try:
+            if self._adaptive is not None:
+                self._adapt(self._adaptive, attempt, result)
+            if self._outage.answered():
+                _log.info("The server answers again")
+            if result.verdict is STORED:
+                # It may have changed after it was read, or before it was found there.
+                attempt.file._source.check()
+                self._stored(attempt, result)
+            else:
+                self._refused(attempt, result)
+        except BaseException as error:  # of the source; and a retry_policy may raise anything
+            self._give_up(attempt, error)
+        self._turn.run()
+
+    def _undelivered(self, failure: Failure, attempt: Attempt) -> None:
+        if attempt.cancelled:
+            return
+        error = failure.value
+        try:
+            if isinstance(error, ConnectFailed):
+                self._unreachable(attempt, error)
+            elif isinstance(error, TransportError):
+                if self._adaptive is not None and isinstance(error, (StallTimeout, ChunkTimeout)):
+                    self.slots.resize(self._adaptive.pushed_back())
+                self._retry(attempt, error, None)
+            elif out_of_descriptors(error):
+                _log.info("Too many open files; {name!r} waits", name=attempt.file.file_name)
+                self._wait(attempt, 1.0)
+            elif isinstance(error, Hangs):
+                self._over(attempt)
+                attempt.file._put_back(attempt.offset)  # it is queued again when it is open
+            else:
+                self._give_up(attempt, error)
+        except BaseException as raised:
+            self._give_up(attempt, raised)
+        self._turn.run()
+
+    def _give_up(self, attempt: Attempt, error: BaseException | None) -> None:
+        """A chunk cannot be sent, and so its file cannot."""
+        if not attempt.cancelled:
+            self._principal._fail(attempt.file, error)
+
+    def _adapt(self, adaptive: AdaptiveConcurrency, attempt: Attempt, result: Result) -> None:
         """``simultaneous_uploads="auto"``: see what this outcome says about the network."""
         now = self._clock.seconds()
         if result.verdict is STORED and not result.found:
-            start, end = job.file._course.layout.range(job.offset)
-            self.slots.resize(adaptive.stored(now, end - start, now - job.began))
+            start, end = attempt.course.layout.range(attempt.offset)
+            self.slots.resize(adaptive.stored(now, end - start, now - attempt.began))
         elif result.answer.code in (429, 503):
             self.slots.resize(adaptive.pushed_back())
 
-    def _undelivered(self, failure: Failure, job: _Job) -> None:
-        if not self._free(job):
-            self.pump()
-            return
-        file, offset, error = job.file, job.offset, failure.value
-        if isinstance(error, ConnectFailed):
-            self._unreachable(file, offset, error)
-        elif isinstance(error, TransportError):
-            if self._adaptive is not None and isinstance(error, (StallTimeout, ChunkTimeout)):
-                self.slots.resize(self._adaptive.pushed_back())
-            self._retry(file, offset, error, None)
-        elif out_of_descriptors(error):
-            _log.info("Too many open files; {name!r} waits", name=file.file_name)
-            self._wait(file, offset, 1.0)
-        elif isinstance(error, Hangs):
-            file._put_back(offset)  # it is queued again when it is open
-        else:
-            assert isinstance(error, Exception)
-            self._principal._fail(file, error)
-        self.pump()
-
-    def _stored(self, file: ResumableFile, offset: int, result: Result) -> None:
+    def _stored(self, attempt: Attempt, result: Result) -> None:
+        self._over(attempt)
+        file, offset = attempt.file, attempt.offset
         file.reply = result.answer.text
         if self._principal.options.checksum is not None:
             # Not always the last answer to arrive is the last one that was given.
             said = result.answer.header("Resumable-File-Checksum")
-            file._course.plan.checksum = said or file._course.plan.checksum
-        if file._count_stored(offset):
-            file.chunks_found += result.found
-            if self._principal._hears_progress:
-                self._principal._emit("file_progress", file)
-            file._tell_stored(offset)
-        if file._all_stored and file.state is READY:
+            attempt.course.plan.checksum = said or attempt.course.plan.checksum
+        file.chunks_found += result.found
+        file._count_stored(offset)
+        if self._principal._hears_progress:
+            self._principal._notify("file_progress", file)
+        file._tell_stored(offset)
+        if file._all_stored:
             self._principal._finish(file)
 
-    def _retry(
-        self, file: ResumableFile, offset: int, error: Exception, requested: float | None
-    ) -> None:
-        retries = file._count_retry(offset)
+    def _refused(self, attempt: Attempt, result: Result) -> None:
+        assert result.error is not None
+        attempt.file._hear(attempt.offset, result.answer.text)
+        if result.verdict is RETRY:
+            requested = retry_after(result.answer.header("Retry-After"), time.time())
+            self._retry(attempt, result.error, requested)
+        else:
+            self._give_up(attempt, result.error)
+
+    def _retry(self, attempt: Attempt, error: Exception, requested: float | None) -> None:
+        file, number = attempt.file, attempt.offset + 1
+        retries = file._count_retry(attempt.offset)
         if retries > self._principal.options.max_chunk_retries:
-            self._principal._fail(file, RetriesExhausted(error, retries, offset + 1))
+            self._give_up(attempt, RetriesExhausted(error, retries, number))
             return
         delay = self._delay(retries, requested)
+        if attempt.cancelled:  # by the policy
+            return
         _log.info(
             "Chunk {chunk} of {name!r} is tried again in {delay:.1f} s: {error}",
-            chunk=offset + 1,
+            chunk=number,
             name=file.file_name,
             delay=delay,
             error=error,
         )
-        self._principal._emit("file_retry", file)
-        if file.state is READY and not file._is_pending(offset):
-            self._wait(file, offset, delay)
+        self._wait(attempt, delay)
+        self._principal._notify("file_retry", file)
 
     def _delay(self, attempts: int, requested: float | None) -> float:
+        """Ask the policy: the attempt is still there, as is its slot, while that runs."""
         delay = self._principal.options.policy(attempts, requested)
         if not 0 <= delay < float("inf"):
             raise InvalidOption("retry_policy", delay, "must give seconds to wait")
         return delay
 
-    def _wait(self, file: ResumableFile, offset: int, delay: float) -> None:
-        file._wait(offset)
+    def _wait(self, attempt: Attempt, delay: float) -> None:
+        """An attempt is over, and there is going to be another one."""
+        self._over(attempt)
+        file, offset = attempt.file, attempt.offset
         if delay > 0:
+            file._wait(offset)
             self._timers[file, offset] = self._clock.callLater(delay, self._again, file, offset)
         else:
-            self._again(file, offset)
-
-    def _again(self, file: ResumableFile, offset: int) -> None:
-        self._timers.pop((file, offset), None)
-        file._put_back(offset)
-        self._queue.add(file)
-        self.pump()
-
-    def _unreachable(self, file: ResumableFile, offset: int, error: ConnectFailed) -> None:
-        """One chunk probes; the others wait for it, and no retry is counted against them."""
-        outage, now = self._outage, self._clock.seconds()
-        if not outage.failed(file, offset, now):
             file._put_back(offset)
             self._queue.add(file)
+
+    def _again(self, file: ResumableFile, offset: int) -> None:
+        del self._timers[file, offset]
+        file._put_back(offset)
+        self._queue.add(file)
+        self._turn.run()
+
+    def _unreachable(self, attempt: Attempt, error: ConnectFailed) -> None:
+        """One chunk probes; the others wait for it, and no retry is counted against them."""
+        outage, now = self._outage, self._clock.seconds()
+        if not outage.failed(attempt.file, attempt.offset, now):
+            self._wait(attempt, 0)
             return
         attempts, options = outage.failures, self._principal.options
         if (not outage.reached and attempts > options.max_chunk_retries) or (
             outage.reached and now - outage.since >= options.max_offline
         ):
             # They share the probe, so they share its end.  What is added later tries anew.
-            pumping, self._pumping = self._pumping, True
-            self._principal._fail_all(RetriesExhausted(error, attempts, offset + 1))
-            self._pumping = pumping
             outage.give_up()
+            self._principal._fail_all(RetriesExhausted(error, attempts, attempt.offset + 1))
             return
         delay = max(self._delay(attempts, None), outage.least_delay)
+        if attempt.cancelled:  # by the policy
+            return
         _log.info(
             "The server cannot be reached; next try in {delay:.1f} s: {error}",
             delay=delay,
             error=error,
         )
-        self._principal._emit("file_retry", file)
-        if file.state is READY:
-            self._wait(file, offset, delay)
-
-    def _broken(self, failure: Failure, file: ResumableFile) -> None:
-        error = failure.value
-        assert isinstance(error, Exception)
-        self._principal._fail(file, error)
+        self._wait(attempt, delay)
+        self._principal._notify("file_retry", attempt.file)

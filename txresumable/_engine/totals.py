@@ -57,12 +57,13 @@ class Tally:
         counted = self._counted.get(file)
         if counted is None:
             return
-        if file.chunks_found > counted.found:
+        counted.stored += 1
+        if min(file.chunks_found, counted.stored) > counted.found:
+            counted.found += 1
             self.found += chunk.size
             self.chunks_found += 1
         else:
             self.chunks_sent += 1
-        counted.found = file.chunks_found
         self._count(file, counted)
 
     def _completed(self, file: ResumableFile) -> None:
@@ -73,7 +74,8 @@ class Tally:
 
     def _failed(self, file: ResumableFile, _: object) -> None:
         if file in self._counted:
-            self._counted[file].found = 0  # tried again, it starts over
+            counted = self._counted[file]
+            counted.found = counted.stored = 0  # tried again, it starts over
 
     def _count(self, file: ResumableFile, counted: _Counted) -> None:
         done = round(file.fraction_completed * file.size)
@@ -83,9 +85,9 @@ class Tally:
 
 
 class _Counted:
-    """What is counted of one file so far: bytes, and chunks that were found."""
+    """What is counted of one file so far: bytes, chunks that are stored, and those found so."""
 
-    __slots__ = ("done", "found")
+    __slots__ = ("done", "found", "stored")
 
     def __init__(self) -> None:
-        self.done = self.found = 0
+        self.done = self.found = self.stored = 0

@@ -4,11 +4,13 @@ Those who wait until all files are done, and the failure that they would hear of
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from .._runtime.observers import Outcome
-from .file import ResumableFile
+from .handle import mark_heard
 
 __all__ = ["Joined"]
 
@@ -21,7 +23,7 @@ class Joined:
 
     def __init__(self) -> None:
         self._outcome: Outcome[None] = Outcome()
-        self._failed: dict[ResumableFile, None] = {}
+        self._failed: dict[object, tuple[Failure, Deferred[Any]]] = {}
 
     @property
     def is_awaited(self) -> bool:
@@ -29,38 +31,35 @@ class Joined:
         return self._outcome.is_awaited
 
     @property
-    def has_failed(self) -> bool:
-        """Whether there is a :attr:`failure`."""
-        return bool(self._failed)
-
-    @property
     def failure(self) -> Failure | None:
-        """The first failure that nobody has heard of by waiting."""
-        for file in self._failed:
-            assert file.error is not None
-            return Failure(file.error)
+        """The first failure that nobody has handled where it was given out."""
+        for failure, handle in self._failed.values():
+            if not handle.called or isinstance(handle.result, Failure):
+                return failure
         return None
 
     def wait(self) -> Deferred[None]:
         """:returns: a new Deferred that fires at the next :meth:`settle`."""
         return self._outcome.wait()
 
-    def failed(self, file: ResumableFile) -> None:
+    def failed(self, what: object, failure: Failure, handle: Deferred[Any]) -> None:
         """
         Remember a failure.
 
-        :param file: it has failed.
+        :param what: what has failed: a file, or what was to bring files.
+        :param failure: why.
+        :param handle: what the application has of it, and may handle that failure by.
         """
         if len(self._failed) < MOST:
-            self._failed[file] = None
+            self._failed[what] = failure, handle
 
-    def forgive(self, file: ResumableFile) -> None:
+    def forgive(self, what: object) -> None:
         """
         Forget a failure.
 
-        :param file: it is tried again.
+        :param what: it is tried again.
         """
-        self._failed.pop(file, None)
+        self._failed.pop(what, None)
 
     def begin(self) -> Outcome[None]:
         """
@@ -69,5 +68,8 @@ class Joined:
         :returns: what to settle for those who wait now.
         """
         outcome, self._outcome = self._outcome, Outcome()
-        self._failed = {}
+        failed, self._failed = self._failed, {}
+        for _, handle in failed.values():
+            if handle.called:
+                mark_heard(handle)
         return outcome

@@ -4,7 +4,7 @@ One request out, one answer back: the only user of treq.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from http.cookiejar import Cookie, CookieJar
 from operator import attrgetter
@@ -104,6 +104,7 @@ class Transport:
         stall_timeout: float = 60.0,
         chunk_timeout: float | None = None,
         insecure_credentials: str = "warn",
+        check_headers: Callable[[Mapping[str, str]], object] = bool,
     ) -> None:
         """
         :param reactor: what treq would otherwise import.
@@ -113,6 +114,7 @@ class Transport:
         :param cookies: whether cookies are kept and sent back.
         :param stall_timeout: seconds without a byte in either direction.
         :param chunk_timeout: seconds for a whole request, or :data:`None` for no limit.
+        :param check_headers: refuses headers that cannot be sent; asked whenever they differ.
         :param insecure_credentials: see :class:`~txresumable._http.cleartext.CredentialsGuard`.
         """
         self.reactor = reactor
@@ -128,6 +130,7 @@ class Transport:
             jar: Any = _Cookies() if cookies else self._cookies  # treq's own came after 24.9
             client = HTTPClient(agent, jar)
         self.client = client
+        self._check_headers = check_headers
         self._lines: dict[tuple[tuple[str, str], ...], tuple[bytes, bool]] = {}
         self._last: tuple[tuple[object, ...], Headers] = ((), Headers())
         self._strips_tls = strips_tls(client)
@@ -235,6 +238,7 @@ class Transport:
         key = tuple(headers.items())
         known = self._lines.get(key)
         if known is None:
+            self._check_headers(headers)  # the mapping is the user's, and may have changed
             if len(self._lines) >= 64:
                 self._lines.clear()
             known = self._lines[key] = _lines(headers, self.own)

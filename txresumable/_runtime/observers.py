@@ -66,7 +66,7 @@ class Signal:
         for callback in self.callbacks:
             try:
                 callback(*args)
-            except Exception:
+            except BaseException:  # asyncio's CancelledError, say: it is nobody else's concern
                 _log.failure("An observer raised: {callback}", callback=callback)
 
 

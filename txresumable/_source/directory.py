@@ -5,10 +5,9 @@ The files of a folder, for ``add_directory()``.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import NoReturn
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .source import PathSource
 
@@ -39,24 +38,30 @@ def walk(directory: str) -> list[Found]:
         not be read, with its error.  Symbolic links are not followed.
     """
     top = os.path.basename(os.path.abspath(directory))
-    return list(_below(directory, top))
-
-
-def _below(directory: str, relative: str) -> Iterator[Found]:
-    try:
-        with os.scandir(directory) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        yield Found(directory, relative, error)
-        return
-    for entry in listed:
-        inner = f"{relative}/{entry.name}" if relative else entry.name
-        if entry.is_symlink():
+    found: list[Found] = []
+    left = [(True, Found(directory, top))]  # folders may be deeper than Python's stack
+    while left:
+        is_folder, each = left.pop()
+        if not is_folder:
+            found.append(each)
             continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _below(entry.path, inner)
-        else:
-            yield Found(entry.path, inner)
+        try:
+            left += reversed(_inside(each))
+        except OSError as error:
+            found.append(evolve(each, error=error))
+    return found
+
+
+def _inside(folder: Found) -> list[tuple[bool, Found]]:
+    """What is in a folder, each with whether it is one itself."""
+    with os.scandir(folder.path) as entries:
+        listed = sorted(entries, key=lambda entry: entry.name)
+    before = f"{folder.relative_path}/" if folder.relative_path else ""
+    return [
+        (entry.is_dir(follow_symlinks=False), Found(entry.path, before + entry.name))
+        for entry in listed
+        if not entry.is_symlink()
+    ]
 
 
 class Unreadable(PathSource):

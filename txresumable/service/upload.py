@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any
 
 from attrs import frozen
@@ -124,6 +125,7 @@ class UploadService(Service):
         self._failed: list[FailedFile] = []
         self._pending = 0
         self._adding: Deferred[None] | None = None
+        self._started = self._all_added = False
         self._done: Outcome[Report] = Outcome()
         self._line: Any = None
         self._last_line = (-1, -1)
@@ -132,16 +134,18 @@ class UploadService(Service):
     # Of Twisted's ------------------------------------------------------------------------------
 
     def startService(self) -> None:
-        """Begin to upload."""
+        """Begin to upload; the second time, and after it was stopped, nothing begins."""
         super().startService()  # type: ignore[no-untyped-call]
+        if self._started:
+            return
+        self._started = True
         target = self.uploader.options.target
         shown = without_query(target) if isinstance(target, str) else "where a function says"
         self._log.info("Uploading to {target}", target=shown)
         self.uploader.file_completed.register(self._tell_completed)
         self._line = self._clock.callLater(BETWEEN_LINES, self._tell_progress)
         self._adding = Deferred.fromCoroutine(self._add())
-        self._adding.addErrback(self._unadded)
-        self._adding.addCallback(lambda _: self._check_done())
+        self._adding.addBoth(self._added)
 
     def stopService(self) -> Deferred[None]:
         """
@@ -182,16 +186,17 @@ class UploadService(Service):
                 for upload in uploads:
                     self._follow(upload, upload.file.relative_path)
                 continue
-            files = []
-            while self._paths and self._paths[0] not in folders:
-                files.append(self._paths.popleft())
-            for upload, path in zip(self.uploader.add_files(files), files, strict=True):
-                self._follow(upload, path)
+            files = list(takewhile(lambda path: path not in folders, self._paths))
+            for upload in self.uploader.add_files(files):
+                self._follow(upload, self._paths.popleft())
 
-    def _unadded(self, failure: Failure) -> None:
-        """Those that were not added yet will not be."""
+    def _added(self, result: Failure | None) -> None:
+        """All are added; those that were not will not be."""
+        failure = result or Failure(CancelledError())
         while self._paths:
             self._failed_upload(failure, self._paths.popleft())
+        self._all_added = True
+        self._check_done()
 
     def _follow(self, upload: Upload, path: str) -> None:
         self._pending += 1
@@ -213,9 +218,10 @@ class UploadService(Service):
         self._check_done()
 
     def _check_done(self) -> None:
-        if self._pending or self._adding is None or not self._adding.called or self._done.settled:
+        if self._pending or not self._all_added or self._done.settled:
             return
-        self._line.cancel()
+        if self._line is not None:
+            self._line.cancel()
         report = Report(tuple(self._completed), tuple(self._failed))
         count = len(report.completed) + len(report.failed)
         self._log.info(
@@ -259,6 +265,7 @@ class UploadService(Service):
     # Stopping ----------------------------------------------------------------------------------
 
     async def _stop(self) -> None:
+        self._started = True
         if self._adding is not None:
             self._adding.cancel()
         self.uploader.file_added.register(_suspend)
@@ -267,6 +274,8 @@ class UploadService(Service):
         await self._drained()
         self.uploader.file_added.unregister(_suspend)
         await self.uploader.close()
+        if self._adding is None:  # it was never started
+            self._added(None)
 
     def _drained(self) -> Deferred[None]:
         """Fires when no chunk is under way any more, or when patience is at its end."""
