@@ -4,6 +4,8 @@
 #   make test       the test suite             (TESTS=tests.test_retry TRIALFLAGS= for a part of it)
 #   make robustness 10,000 schedules of faults, 100 and 50 kills, each fault, and the figures of
 #                   docs/figures.rst                             (SCHEDULES= KILLS= for more of them)
+#   make soak       real processes and a hostile line, for half an hour      (SOAK= for how many
+#                   seconds, SEED= for the first round)
 #   make coverage   the same, with the branches that it takes
 #   make lint       ruff, formatting and news fragments
 #   make types      mypy, strict
@@ -21,13 +23,15 @@ TRIALFLAGS ?= -j2
 PIPFLAGS ?=
 SCHEDULES ?= 10000
 KILLS ?= 100
+SOAK ?= 1800
+SEED ?=
 
 BIN = $(VENV)/bin
 PIP_QUIET = --quiet --disable-pip-version-check
 FIGURES = $(CURDIR)/build/figures.jsonl
 TRIAL = $(BIN)/python -m twisted.trial --temp-directory=_trial_temp
 
-.PHONY: bench check clean coverage demo dev docs interop lint lowest newest packaging receivers robustness test types venv
+.PHONY: bench check clean coverage demo dev docs interop lint lowest newest packaging receivers robustness soak test types venv
 
 test: $(VENV)/ready
 	$(TRIAL) $(TRIALFLAGS) $(TESTS)
@@ -38,6 +42,13 @@ robustness: $(VENV)/ready
 	TXRESUMABLE_FIGURES=$(FIGURES) TXRESUMABLE_SCHEDULES=$(SCHEDULES) TXRESUMABLE_KILLS=$(KILLS) \
 	    $(TRIAL) -j2 tests.test_killing tests.test_simulation tests.test_cancellation tests.faults
 	$(BIN)/python -m tests.figures $(FIGURES)
+
+soak: $(VENV)/ready
+	mkdir -p build && rm -f build/soak.jsonl
+	TXRESUMABLE_FIGURES=$(CURDIR)/build/soak.jsonl \
+	    $(BIN)/python -m tests.soak --seconds $(SOAK) $(if $(SEED),--seed $(SEED)); \
+	status=$$?; \
+	$(BIN)/python -m tests.figures build/soak.jsonl && exit $$status
 
 demo: $(VENV)/ready-demo
 	$(BIN)/python demo/demo.py
