@@ -118,6 +118,19 @@ class CrashTests(ReceiverTestCase):
         self.assertEqual(self.private(), ["done"], message)
         self.successResultOf(self.store.close())
 
+    def test_cut_short_with_nothing_stored(self) -> None:
+        """An upload with no chunk, whose length a power cut took, is forgotten like one unbegun."""
+        self.start()
+        file = ClientFile(CONTENT)
+        self.assertEqual(self.ask(file.upload(1, b"short")).status, 400)
+        self.successResultOf(self.store.close())
+        private = os.path.join(self.root, ".resumable")
+        (data,) = (name for name in os.listdir(private) if name.endswith(".data"))
+        os.truncate(os.path.join(private, data), 0)
+        self.start()
+        self.assertEqual(self.private(), [])
+        self.assertEqual(self.send_all(file), [3, 1, 2])
+
     def test_power_cut(self) -> None:
         """After a power cut a chunk that is on record has its bytes, at whatever step it came."""
         step, killed = 0, True
@@ -397,6 +410,19 @@ class OrderTests(ReceiverTestCase):
         self.assertEqual(len(self.received), 1)
         self.flushLoggedErrors(OSError)
 
+    def test_told_once_though_pushed_out(self) -> None:
+        """An upload whose end could not be written down stays open while others come."""
+        disk = FaultyDisk()
+        self.start(disk=disk, max_open=1)
+        file = ClientFile(CONTENT, chunk_size=100)
+        disk.replace = fail_second(disk.replace, OSError(errno.EIO, "broken"))  # type: ignore[method-assign]
+        self.assertEqual(self.ask(file.upload(1)).status, 500)
+        for name in ("a", "b"):
+            self.assertEqual(self.ask(ClientFile(CONTENT, name, name).upload(1)).status, 200)
+        self.assertEqual(self.ask(file.test(1)).content["status"], "complete")
+        self.assertEqual(len(self.received), 1)
+        self.flushLoggedErrors(OSError)
+
     def test_one_end_for_all(self) -> None:
         """Whoever asks while the end is under way waits for it; there is one."""
         done: Deferred[None] = Deferred()
@@ -458,6 +484,20 @@ def fail_second(call: Callable[..., _T], error: OSError) -> Callable[..., _T]:
         return calls.pop()(*arguments) if calls else failing(*arguments)
 
     return second
+
+
+def failing_from(number: int, call: Callable[..., _T]) -> Callable[..., _T]:
+    """A call that fails from so many times on."""
+    calls = 0
+
+    def failing(*arguments: Any) -> _T:
+        nonlocal calls
+        calls += 1
+        if calls >= number:
+            raise OSError(errno.EIO, "broken")
+        return call(*arguments)
+
+    return failing
 
 
 class IntruderTests(ReceiverTestCase):
@@ -572,6 +612,28 @@ class ExpiryTests(ReceiverTestCase):
         self.assertEqual(self.private(), ["chunks", "data"])
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
         self.assertEqual(sending.answers(), [])
+
+    def test_expires_after_a_failure(self) -> None:
+        """An upload whose record the disk refused to put right is put right, and then expires."""
+        disk = FaultyDisk()
+        self.start(expire=100, disk=disk)
+        file = ClientFile(CONTENT)
+        self.assertEqual(self.ask(file.upload(1)).status, 200)
+        sync = disk.sync_data
+        disk.sync_data = failing_from(2, sync)  # type: ignore[method-assign]
+        self.assertEqual(self.ask(file.upload(2)).status, 500)
+        disk.sync_data = sync  # type: ignore[method-assign]
+        self.clock.advance(10**10)
+        self.assertEqual(self.successResultOf(self.store.sweep()), 1)
+        self.assertEqual(self.private(), [])
+
+    def test_sweep_while_closing(self) -> None:
+        """A store that is closing forgets nothing, and that is no error."""
+        self.start(expire=100)
+        self.ask(ClientFile(CONTENT).upload(1))
+        self.clock.advance(10**10)
+        self.successResultOf(self.store.close())
+        self.assertEqual(self.successResultOf(self.store.sweep()), 0)
 
     def test_never(self) -> None:
         """Without a time nothing expires."""

@@ -167,16 +167,20 @@ class Folder:
         try:
             data = self._open(key + _DATA)
             record, present = Record.decode(chunks.read_all())
-            if data is None or data.status().st_size != record.size:
-                raise ValueError("the data is gone or cut short")
-            return Opened(key, record, data, chunks, present, len(record.encode()))
-        except BaseException as error:
-            chunks.close()
-            if data is not None:
-                data.close()
-            if not isinstance(error, ValueError):
-                raise
-        self._set_aside(key, _CHUNKS, _DATA)
+            if data is not None and data.status().st_size == record.size:
+                return Opened(key, record, data, chunks, present, len(record.encode()))
+            is_empty = 1 not in present
+        except ValueError:
+            is_empty = False
+        except BaseException:
+            _close(chunks, data)
+            raise
+        _close(chunks, data)
+        if is_empty:
+            # The length of a file is durable with its first chunk.
+            self.discard(key)
+        else:
+            self._set_aside(key, _CHUNKS, _DATA)
         return None
 
     def create(self, key: str, record: Record, promised: int = 0) -> Opened:
@@ -462,6 +466,12 @@ class Folder:
     def _inode(self, name: str, folder: int) -> int | None:
         found = self._look(name, folder)
         return None if found is None else found.st_ino
+
+
+def _close(*files: Descriptor | None) -> None:
+    for file in files:
+        if file is not None:
+            file.close()
 
 
 def _aside(key: str, number: int, ending: str) -> str:

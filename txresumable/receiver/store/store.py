@@ -337,20 +337,27 @@ class Store:
         with self._work:
             await self._recovery.idle()
             before, forgotten = self._now() - self.expire, 0
-            for key in await self._in_thread(self._folder.expired, before):
+            keys = [] if self._closed else await self._in_thread(self._folder.expired, before)
+            for key in keys:
                 if self._closed:
                     break
                 try:
                     forgotten += await self._forget_expired(key, before)
                 except Exception:
-                    self._log.failure("an upload that has expired cannot be removed")
+                    if not self._closed:
+                        self._log.failure("an upload that has expired cannot be removed")
             await self._recover()
             return forgotten
 
     async def _forget_expired(self, key: str, before: float) -> bool:
         async with self._locks.holding(key):
             upload = self._open.get(key)
+            if upload is not None and upload.full:
+                self._full[key] = None
+                return False
             if upload is not None:
+                if upload.state is State.UNSURE:
+                    await upload.put_right()
                 if not upload.idle:
                     return False
                 del self._open[key]

@@ -159,8 +159,8 @@ class UnfinishedUpload:
 
     @property
     def idle(self) -> bool:
-        """Whether it may be closed."""
-        return self.state is State.RECEIVING and not self.in_use
+        """Whether it may be closed: others who open it anew do not know who was notified."""
+        return self.state is State.RECEIVING and not (self.in_use or self._notified)
 
     @property
     def worthless(self) -> bool:
