@@ -2,8 +2,9 @@
 #
 #   make demo       an upload that is killed half-way and goes on: see it work
 #   make test       the test suite             (TESTS=tests.test_retry TRIALFLAGS= for a part of it)
-#   make robustness 10,000 schedules of faults, 100 and 50 kills, each fault, and the figures of
-#                   docs/figures.rst                             (SCHEDULES= KILLS= for more of them)
+#   make robustness 10,000 schedules of faults, 20,000 of the receiver's, 100 and 50 kills, each
+#                   fault, and the figures of docs/figures.rst
+#                                                 (SCHEDULES= RECEIVER= KILLS= for more of them)
 #   make soak       real processes and a hostile line, for half an hour      (SOAK= for how many
 #                   seconds, SEED= for the first round)
 #   make coverage   the same, with the branches that it takes
@@ -22,6 +23,7 @@ TESTS ?= tests
 TRIALFLAGS ?= -j2
 PIPFLAGS ?=
 SCHEDULES ?= 10000
+RECEIVER ?= 20000
 KILLS ?= 100
 SOAK ?= 1800
 SEED ?=
@@ -40,7 +42,8 @@ test: $(VENV)/ready
 robustness: $(VENV)/ready
 	mkdir -p build && rm -f $(FIGURES)
 	TXRESUMABLE_FIGURES=$(FIGURES) TXRESUMABLE_SCHEDULES=$(SCHEDULES) TXRESUMABLE_KILLS=$(KILLS) \
-	    $(TRIAL) -j2 tests.test_killing tests.test_simulation tests.test_cancellation tests.faults
+	TXRESUMABLE_MODEL_SCHEDULES=$(RECEIVER) \
+	    $(TRIAL) -j2 tests.test_killing tests.test_model tests.test_simulation tests.test_cancellation tests.faults
 	$(BIN)/python -m tests.figures $(FIGURES)
 
 soak: $(VENV)/ready

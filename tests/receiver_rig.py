@@ -233,16 +233,24 @@ class ClientFile:
         *,
         checksum: str = "",
         method: str = "POST",
+        late: dict[str, str] | None = None,
         **headers: str,
     ) -> bytes:
-        """An upload of a chunk, or of other bytes in its place."""
+        """An upload of a chunk, or of other bytes in its place; late fields come after it."""
         facts = ChunkFacts(number, len(self.chunk(number)), checksum)
         head = self.template.upload(TARGET, facts, ())
         data = self.chunk(number) if data is None else data
         if self.encoder.base64:
             data = self.encoder.encode_chunk(data)
         headers["content_type"] = head.content_type
-        return request(method, head.url, headers, head.head + data + head.tail)
+        after = b"".join(_field(head.tail, name, value) for name, value in (late or {}).items())
+        return request(method, head.url, headers, head.head + data + after + head.tail)
+
+
+def _field(tail: bytes, name: str, value: str) -> bytes:
+    """A field of a form that ends with this."""
+    start = tail.removesuffix(b"--\r\n")
+    return start + f'\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode()
 
 
 def request(method: str, url: str, headers: dict[str, str], body: bytes = b"") -> bytes:

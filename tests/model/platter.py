@@ -1,0 +1,169 @@
+"""What is durable, and what a power cut takes back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from random import Random
+from typing import Any
+
+from attrs import define, field
+
+Change = tuple[str, int, bytes]
+
+
+def changed(content: bytearray, change: Change) -> None:
+    """Apply a write, or a new length, to a content."""
+    what, number, data = change
+    if what == "resize":
+        del content[number:]
+        content.extend(bytes(number - len(content)))
+    else:
+        content.extend(bytes(max(0, number + len(data) - len(content))))
+        content[number : number + len(data)] = data
+
+
+@define
+class Pages:
+    """
+    A file whose content is not all durable.
+
+    :ivar durable: what a power cut leaves in any case.
+    :ivar dirty: what may or may not be there after it.
+    """
+
+    durable: bytearray
+    dirty: list[Change] = field(factory=list)
+
+    def after(self, changes: list[Change]) -> bytes:
+        content = bytearray(self.durable)
+        for change in changes:
+            changed(content, change)
+        return bytes(content)
+
+
+class Platter:
+    """
+    The folder as it outlives processes and power cuts.
+
+    Files: any of the changes since their last sync may be lost.  Names: the changes are in a
+    journal, of which any end may be lost that no sync of a folder made durable.
+
+    :param root: the receiver's folder.
+    :param attic: an empty folder on the same file system, for what may have to come back.
+    :ivar seconds: the wall clock, for the times of files.
+    """
+
+    def __init__(self, root: str, attic: str, seconds: Callable[[], float]) -> None:
+        self.root = root
+        self.private = os.path.join(root, ".resumable")
+        self.seconds = seconds
+        self._attic = attic
+        self._kept = 0
+        self._pages: dict[int, Pages] = {}
+        self._filled: dict[int, int] = {}
+        self._journal: list[tuple[int, Callable[[], Any]]] = []
+
+    # Contents ----------------------------------------------------------------------------------
+
+    def made(self, inode: int) -> None:
+        """A file is new."""
+        self._pages[inode] = Pages(bytearray())
+        self._filled[inode] = 0
+
+    def change(self, fd: int, inode: int, change: Change) -> None:
+        """A file is about to be changed."""
+        if inode not in self._pages:
+            self._pages[inode] = Pages(bytearray(os.pread(fd, os.fstat(fd).st_size, 0)))
+        self._pages[inode].dirty.append(change)
+        what, number, data = change
+        if what == "write":
+            self._filled[inode] = self._filled.get(inode, 0) | ((1 << len(data)) - 1) << number
+
+    def room_of(self, inode: int, size: int) -> int:
+        """How many bytes of a file take room: those that were written."""
+        return self._filled[inode].bit_count() if inode in self._filled else size
+
+    def stamp(self, fd: int) -> None:
+        """A file was changed: by the wall clock of the model."""
+        now = int(self.seconds() * 1e9)
+        os.utime(fd, ns=(now, now))
+
+    def synced(self, inode: int) -> None:
+        """A file is durable."""
+        pages = self._pages.get(inode)
+        if pages is not None:
+            pages.durable = bytearray(pages.after(pages.dirty))
+            pages.dirty.clear()
+
+    def sync_failed(self, fd: int, inode: int, *, at_once: bool) -> None:
+        """What was to become durable never will: it is gone now, or after the next power cut."""
+        pages = self._pages.get(inode)
+        if pages is None:
+            return
+        pages.dirty.clear()
+        if at_once:
+            size = os.fstat(fd).st_size
+            os.pwrite(fd, bytes(pages.durable[:size]).ljust(size, b"\0"), 0)
+
+    # Names -------------------------------------------------------------------------------------
+
+    def renamed(self, folder: int, undo: Callable[[], Any]) -> None:
+        """The names in a folder changed."""
+        self._journal.append((folder, undo))
+
+    def folder_synced(self, folder: int) -> None:
+        """All changes up to the last one of a folder are durable."""
+        last = max((n for n, (where, _) in enumerate(self._journal) if where == folder), default=-1)
+        del self._journal[: last + 1]
+
+    def keep(self, name: str, folder: int) -> str | None:
+        """Keep what has a name, so that it can come back; where it is kept."""
+        self._kept += 1
+        path = os.path.join(self._attic, str(self._kept))
+        try:
+            os.link(name, path, src_dir_fd=folder, follow_symlinks=False)
+        except (FileNotFoundError, PermissionError):
+            return None
+        return path
+
+    # The power cut -----------------------------------------------------------------------------
+
+    def cut(self, random: Random) -> set[int]:
+        """
+        The power is cut.
+
+        :returns: the numbers of the files whose names or content it changed.
+        """
+        before = self._seen()
+        for _, undo in reversed(self._journal[random.randint(0, len(self._journal)) :]):
+            with suppress(FileNotFoundError, FileExistsError):
+                undo()
+        self._journal.clear()
+        touched = {inode for inode, names in self._seen().items() if before.get(inode) != names}
+        for inode, paths in self._seen().items():
+            pages = self._pages.get(inode)
+            if pages is not None:
+                lost = [change for change in pages.dirty if random.random() < 0.5]
+                self._rewrite(paths[0], pages.after([c for c in pages.dirty if c not in lost]))
+        self._pages.clear()
+        return touched
+
+    def _rewrite(self, path: str, content: bytes) -> None:
+        with open(path, "r+b") as file:
+            if file.read() != content:
+                file.seek(0)
+                file.truncate()
+                file.write(content)
+                file.flush()
+                self.stamp(file.fileno())
+
+    def _seen(self) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {}
+        for folder in (self.root, self.private):
+            if os.path.isdir(folder):
+                for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+                    if entry.is_file(follow_symlinks=False):
+                        found.setdefault(entry.inode(), []).append(entry.path)
+        return found

@@ -1,0 +1,186 @@
+"""Schedules: all of them follow from their seeds."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from random import Random
+from tempfile import mkdtemp
+from unittest.mock import patch
+
+from attrs import evolve, frozen
+from twisted.logger import globalLogPublisher
+
+from .life import Settings
+from .upload import Plan
+from .world import ModelFailed, Step, World
+
+_PLACE = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+WEIGHTS = {
+    "send": 30,
+    "send_all": 12,
+    "test": 10,
+    "odd": 2,
+    "more": 10,
+    "abort": 4,
+    "hold": 2,
+    "work": 30,
+    "flush": 6,
+    "hook": 6,
+    "sweep": 6,
+    "advance": 6,
+    "jump": 2,
+    "fault": 8,
+    "kill": 4,
+    "stop": 1,
+    "close": 1,
+    "restart": 2,
+    "operator": 6,
+}
+
+
+@frozen
+class Schedule:
+    """
+    What happens.
+
+    :ivar seed: what it follows from.
+    """
+
+    seed: int
+    settings: Settings
+    steps: tuple[Step, ...]
+
+    @classmethod
+    def of(cls, seed: int) -> Schedule:
+        """The schedule of a seed."""
+        random = Random(seed)
+        settings = settings_of(random)
+        steps = tuple(_step(random, settings) for _ in range(random.randint(4, 30)))
+        return cls(seed, settings, steps)
+
+    @property
+    def lines(self) -> list[str]:
+        """It, for people: what a test needs to do it again."""
+        return [f"{self.settings},", "steps:", *(f"    {step}," for step in self.steps)]
+
+
+def settings_of(random: Random) -> Settings:
+    """How a receiver may be set up."""
+    some = random.random
+    return Settings(
+        plans=tuple(_plan(random, number) for number in range(random.randint(1, 3))),
+        held=some() < 0.6,
+        hook=random.choice(("none", "returns", "returns", "raises", "moves", "waits", "never")),
+        capacity=random.randint(20, 120) if some() < 0.15 else None,
+        expire=random.choice((100.0, 1000.0)) if some() < 0.4 else None,
+        max_unfinished=random.randint(1, 2) if some() < 0.25 else None,
+        max_unfinished_size=random.randint(40, 90) if some() < 0.15 else None,
+        max_file_size=40 if some() < 0.1 else None,
+        max_open=random.choice((1, 2, 64)),
+        received_once=some() < 0.2,
+        is_abandoned=some() < 0.5,
+    )
+
+
+def _plan(random: Random, number: int) -> Plan:
+    return Plan(
+        owner=random.choice(("", "", "somebody")),
+        identifier=f"upload-{number}",
+        name=random.choice(("file.dat", f"{number}.bin")),
+        size=random.choice((0, 9, 20, 25, 35, 50)) + random.randint(0, 3),
+        chunk_size=random.choice((10, 10, 100)),
+        force=random.random() < 0.4,
+        method=random.choice(("multipart", "octet")),
+    )
+
+
+def _step(random: Random, settings: Settings, depth: int = 0) -> Step:
+    (what,) = random.choices(list(WEIGHTS), list(WEIGHTS.values()))
+    inner: tuple[Step, ...] = ()
+    if what == "work" and depth < 2 and random.random() < 0.25:
+        inner = tuple(_step(random, settings, depth + 1) for _ in range(random.randint(1, 3)))
+    return Step(what, random.randrange(60), random.randrange(600), random.randrange(4096), inner)
+
+
+def run(schedule: Schedule, note: Callable[[str], None] | None = None) -> Counter[str]:
+    """
+    Let a schedule happen.
+
+    :param note: told what happens.
+    :returns: how often what happened.
+    :raises ModelFailed: if something does not hold.
+    """
+    with _collected():
+        place = mkdtemp(prefix="txresumable-", dir=_PLACE)
+        world = World(schedule.settings, place, note)
+        try:
+            with world.watched():
+                for step in schedule.steps:
+                    world.do(step)
+                world.finish()
+            return world.counted
+        finally:
+            world.end()
+            shutil.rmtree(place)
+
+
+@contextmanager
+def _collected() -> Iterator[None]:
+    """Collect garbage only when that is asked for, and only what is new."""
+    gc.disable()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        with patch.object(globalLogPublisher, "_observers", []):
+            gc.collect()
+        gc.unfreeze()
+        gc.enable()
+
+
+def fails(schedule: Schedule, counted: Counter[str] | None = None) -> str | None:
+    """
+    Let a schedule happen.
+
+    :param counted: takes how often what happened.
+    :returns: what is wrong, if anything is.
+    """
+    try:
+        found = run(schedule)
+    except ModelFailed as failed:
+        return str(failed)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    if counted is not None:
+        counted.update(found)
+    return None
+
+
+def shortened(schedule: Schedule) -> Schedule:
+    """A schedule that fails too, and of which nothing can be left out."""
+    again = True
+    while again:
+        again = False
+        for index in reversed(range(len(schedule.steps))):
+            for shorter in _without(schedule.steps, index):
+                candidate = evolve(schedule, steps=shorter)
+                if fails(candidate) is not None:
+                    schedule, again = candidate, True
+                    break
+    return schedule
+
+
+def _without(steps: tuple[Step, ...], index: int) -> list[tuple[Step, ...]]:
+    """The steps without one of them, or without one that is inside of it."""
+    before, step, after = steps[:index], steps[index], steps[index + 1 :]
+    found = [before + after]
+    for number in range(len(step.inner)):
+        inner = step.inner[:number] + step.inner[number + 1 :]
+        found.append((*before, evolve(step, inner=inner), *after))
+    return found
