@@ -229,7 +229,7 @@ class CheckTests(SourceTestCase):
             lambda: os.utime(self.path, ns=(1, os.stat(self.path).st_mtime_ns)),
             lambda: os.link(self.path, self.mktemp()),
         ):
-            self.assertIn("what is known of it changed", self.check(change))
+            self.assertIn("its attributes changed", self.check(change))
             self.write()
             self.assertEqual(self.check(change, "mtime"), "")
 

@@ -45,7 +45,7 @@ class Opener:
         self._relay = Relay(reactor, clock)
         self._opening: dict[ResumableFile, list[Deferred[None]]] = {}
         self._abandoned: dict[Source, int] = {}
-        self._in_line: dict[Source, list[tuple[Deferred[bytes], int, int]]] = {}
+        self._in_line: dict[Source, list[Deferred[None]]] = {}
         self.half_way: ResumableFile | None = None
 
     def open(self, file: ResumableFile, following: Iterable[ResumableFile]) -> Deferred[None]:
@@ -122,9 +122,9 @@ class Opener:
         """
         if source not in self._abandoned:
             return self._read(source, start, size)
-        reading: Deferred[bytes] = Deferred()
-        self._in_line.setdefault(source, []).append((reading, start, size))
-        return reading
+        turn: Deferred[None] = Deferred()
+        self._in_line.setdefault(source, []).append(turn)
+        return turn.addCallback(lambda _: self.read(source, start, size))
 
     def _read(self, source: Source, start: int, size: int) -> Deferred[bytes]:
         given_up = False
@@ -150,9 +150,9 @@ class Opener:
         if self._abandoned[source]:
             return
         del self._abandoned[source]
-        for reading, start, size in self._in_line.pop(source, []):
-            if not reading.called:
-                self.read(source, start, size).chainDeferred(reading)
+        for turn in self._in_line.pop(source, []):
+            if not turn.called:
+                turn.callback(None)
 
     def digest(self, source: Source, start: int, end: int) -> Deferred[str]:
         """

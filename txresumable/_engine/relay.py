@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from .._runtime.clock import Ticker
 from .._runtime.threads import run_in_thread
 
 __all__ = ["MOST_HUNG", "TICK", "Relay"]
@@ -81,14 +82,14 @@ class _Round:
         self._results: list[Any] = [_Stage.WAITS] * len(works)
         self._hanging: dict[int, Deferred[Any]] = {}
         self._seen: set[int] = set()
-        self._ticking: Any = None
+        self._ticker = Ticker(relay.clock, TICK, self._tick)
         self._done: Deferred[list[Any]] = Deferred(lambda _: self.stop())
 
     def start(self) -> Deferred[list[Any]]:
         self._go_on()
         if not self._done.called:
             self._rounds.add(self)
-            self._ticking = self._relay.clock.callLater(TICK, self._tick)
+            self._ticker.start()
         return self._done
 
     def stop(self) -> None:
@@ -104,9 +105,7 @@ class _Round:
     def _rest(self) -> None:
         """Look no more whether anything hangs."""
         self._rounds.discard(self)
-        if self._ticking is not None:
-            self._ticking.cancel()
-            self._ticking = None
+        self._ticker.stop()
 
     def _go_on(self) -> None:
         run_in_thread(self._relay.reactor, self._work).addBoth(self._returned)
@@ -137,8 +136,8 @@ class _Round:
     def _running(self) -> set[int]:
         return {at for at, result in enumerate(self._results) if result is _Stage.RUNS}
 
-    def _tick(self) -> None:
-        self._ticking = self._relay.clock.callLater(TICK, self._tick)
+    def _tick(self) -> bool:
+        """:returns: whether to look again."""
         running = self._running() - set(self._hanging)
         for at in running & self._seen:
             if self._relay.hung < MOST_HUNG:
@@ -148,6 +147,7 @@ class _Round:
                     self._go_on()
         self._seen = running
         self._check()
+        return self in self._rounds
 
     def _check(self) -> None:
         """Whether all is done but for what hangs."""

@@ -164,27 +164,26 @@ class _DescriptorSource(Source):
         raise self._changed("it is being written to")
 
     def check(self) -> None:
-        self._compare(os.fstat(self._descriptor.fd))
+        now = os.fstat(self._descriptor.fd)
+        if identity(now, self._check) != self._seen or (self._linked and not now.st_nlink):
+            self._compare(now)
 
     def _compare(self, now: os.stat_result) -> None:
-        seen = self._seen
-        if seen is None or identity(now, self._check) == seen:
-            if self._linked and not now.st_nlink:
-                raise self._changed("it was deleted or replaced")
-            return
         if self._linked and not now.st_nlink:
             raise self._changed("it was deleted or replaced")
+        if self._seen in (None, identity(now, self._check)):
+            return
         if now.st_size != self._size:
             raise self._changed(f"it had {self._size} bytes and has {now.st_size}")
-        raise self._changed(f"it was written to, or what is known of it changed{self._hint(now)}")
+        raise self._changed(f"it was written to, or its attributes changed{self._hint(now)}")
 
     def _hint(self, now: os.stat_result) -> str:
         """What helps if a change is none."""
         if now.st_size != self._size or self._check == "size":
             return ""
         return (
-            " (if not: its file system may keep no constant file numbers or times, for which "
-            'there is source_check="size")'
+            " (if neither is so, its file system keeps no constant file numbers or times, "
+            'for which there is source_check="size")'
         )
 
     def glance(self, start: int, size: int) -> bytes | memoryview:
