@@ -242,3 +242,13 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(
             [self.successResultOf(each) for each in (*later[::2], other)], [b"45", b"89", b"xy"]
         )
+
+    def test_many_given_up(self) -> None:
+        """When too many threads were left to themselves, nobody reads before one is through."""
+        for at in range(MOST_HUNG):
+            self.opener.read(BytesSource(str(at), b"xy"), 0, 2).addErrback(lambda _: None).cancel()
+        reading = self.opener.read(self.source, 0, 2)
+        self.assertEqual(self.threads.count, MOST_HUNG)
+        self.threads.begun.pop()()
+        self.threads.work()
+        self.assertEqual(self.successResultOf(reading), b"01")

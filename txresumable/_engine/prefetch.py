@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from .._runtime.threads import run_in_thread
 from .._source.source import Source
 from .file import READY, ResumableFile
-from .relay import Relay
+from .relay import MOST_HUNG, Relay
 
 __all__ = ["Hangs", "Opener", "out_of_descriptors"]
 
@@ -33,7 +33,8 @@ class Opener:
     Keeps the sources open that are being sent, and those that come next.
 
     What hangs holds up nothing else: files whose opening hangs leave the queue until it is over,
-    and a source that a read hangs at is not read by more threads.
+    and a source that a read hangs at is not read by more threads.  Of the reactor's threads there
+    are always some left.
 
     :ivar half_way: with the first chunk of this file it is time to open more.
     :param reactor: its threads open and read.
@@ -118,9 +119,9 @@ class Opener:
 
         :returns: a Deferred that fires with exactly so many bytes and fails as reading failed.
             Cancelling it leaves the thread to itself; until that is through, other reads of this
-            source wait.
+            source wait, and those of all sources if too many threads were left.
         """
-        if source not in self._abandoned:
+        if not self._must_wait(source):
             return self._read(source, start, size)
         turn: Deferred[None] = Deferred()
         self._in_line.setdefault(source, []).append(turn)
@@ -144,15 +145,18 @@ class Opener:
         run_in_thread(self._reactor, source.read, start, size).addBoth(returned)
         return reading
 
+    def _must_wait(self, source: Source) -> bool:
+        return source in self._abandoned or sum(self._abandoned.values()) >= MOST_HUNG
+
     def _returned(self, source: Source) -> None:
         """A read that nobody waits for any more is through."""
         self._abandoned[source] -= 1
-        if self._abandoned[source]:
-            return
-        del self._abandoned[source]
-        for turn in self._in_line.pop(source, []):
-            if not turn.called:
-                turn.callback(None)
+        if not self._abandoned[source]:
+            del self._abandoned[source]
+        for each in [each for each in self._in_line if not self._must_wait(each)]:
+            for turn in self._in_line.pop(each):
+                if not turn.called:
+                    turn.callback(None)
 
     def digest(self, source: Source, start: int, end: int) -> Deferred[str]:
         """
