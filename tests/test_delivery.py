@@ -635,3 +635,23 @@ class StaleTests(UploaderTestCase):
         self.assertEqual(self.methods(), "GET POST GET POST GET")
         self.answer_all()
         self.successResultOf(upload)
+
+
+class ChangedHeadersTests(UploaderTestCase):
+    """
+    Headers in a mapping that is written into later.
+    """
+
+    def test_are_looked_at_again(self) -> None:
+        """What is written in goes out with the next request, if it is a header at all."""
+        headers = {"Authorization": "Bearer old"}
+        uploader = self.uploader(headers=headers, test_chunks=False, simultaneous_uploads=1)
+        upload = uploader.add_file(b"x" * 30, file_name="a")
+        headers["Authorization"] = "Bearer new"
+        self.client.answer(200)
+        self.assertEqual(self.client.sent[-1].header("Authorization"), "Bearer new")
+        headers["Authorization"] = "Bearer newest\r\nX-Injected: yes"
+        self.client.answer(200)
+        error = self.failureResultOf(upload, InvalidOption).value
+        self.assertNotIn("newest", str(error))
+        self.assertEqual(len(self.client.sent), 2)

@@ -209,6 +209,43 @@ class FeedTests(UploaderTestCase):
         self.failureResultOf(joined, ChunkRejected)
         self.assertEqual(self.flushLoggedErrors(), [])
 
+    def test_its_failure_is_not_silent(self) -> None:
+        """join() fails with what a feed failed with, unless somebody handled that."""
+
+        def broken() -> Iterator[Any]:
+            raise ZeroDivisionError
+            yield
+
+        uploader = self.uploader(self.receiver)
+        uploader.feed(broken())
+        self.failureResultOf(uploader.join(), ZeroDivisionError)
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.failureResultOf(uploader.feed(broken()), ZeroDivisionError)
+        self.assertIsNone(self.successResultOf(uploader.join()))
+
+    def test_failures_that_are_handled(self) -> None:
+        """The files that failed are not join()'s concern once the feed's failure was handled."""
+        uploader = self.uploader()
+        feeding = uploader.feed(self.sources(2))
+        self.client.answer(404)
+        self.client.answer(200)
+        self.failureResultOf(feeding, FilesFailed)
+        self.assertIsNone(self.successResultOf(uploader.join()))
+
+    def test_tried_again(self) -> None:
+        """A file that is tried again as it fails is still the feed's, until its last end."""
+        uploader = self.uploader()
+        tried: list[Any] = []
+        uploader.file_error.register(
+            lambda file, _: len(tried) < 2 and tried.append(file) is None and file.retry()
+        )
+        feeding = uploader.feed(self.sources(1))
+        for status in (404, 404, 200):
+            self.assertNoResult(feeding)
+            self.client.answer(status)
+        self.assertEqual(self.successResultOf(feeding), 1)
+        self.assertEqual(uploader.files, [])
+
     def test_close(self) -> None:
         """Closing ends it."""
         uploader = self.uploader()

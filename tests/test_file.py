@@ -172,6 +172,28 @@ class FileTests(UploaderTestCase):
         upload.file.mark_chunks_completed(2)
         self.assertEqual(self.successResultOf(upload).fraction_completed, 1.0)
 
+    def test_marked_is_waited_for(self) -> None:
+        """Who waits for a chunk hears that it is marked as stored."""
+        uploader = self.uploader(test_chunks=False, simultaneous_uploads=1)
+        upload = uploader.add_file(b"x" * 40, file_name="a")
+        waiting = [chunk.when_completed() for chunk in upload.file.chunks]
+        upload.file.mark_chunks_completed(3)
+        self.assertNoResult(waiting[0])  # it is on its way
+        for number in (1, 2):
+            self.assertEqual(self.successResultOf(waiting[number]), upload.file.chunks[number])
+        self.assertNoResult(waiting[3])
+        self.answer_all()
+        self.successResultOf(upload)
+
+    def test_nothing_moves_after_the_end(self) -> None:
+        """No chunk of a file that failed is said to be on its way."""
+        uploader = self.uploader(test_chunks=False)
+        upload = uploader.add_file(b"x" * 30, file_name="a")
+        self.client.answer(404)
+        self.failureResultOf(upload, ChunkRejected)
+        self.assertFalse(upload.file.is_uploading)
+        self.assertEqual({chunk.state for chunk in upload.file.chunks}, {ChunkState.PENDING})
+
     def test_what_is_held_has_to_be_sent_again(self) -> None:
         """Of a chunk that was under way as all was paused, nothing counts as sent."""
         uploader = self.uploader(test_chunks=False, chunk_size=200_000)

@@ -168,6 +168,80 @@ class IntakeTests(UploaderTestCase):
         first.cancel()
         self.assert_cancelled(first)
 
+    def test_max_files_and_tried_again(self) -> None:
+        """A file that is tried again needs room like any other."""
+        uploader = self.uploader(max_files=1, test_chunks=False)
+        first = uploader.add_file(b"x", file_name="a")
+        self.client.answer(404)
+        first.addErrback(lambda _: None)
+        second = uploader.add_file(b"x", file_name="b")
+        first.file.retry()
+        error = self.failureResultOf(first.file.when_completed(), FileRejected).value
+        self.assertEqual((error.rule, uploader.files), ("max_files", [second.file]))
+        second.cancel()
+        self.assert_cancelled(second)
+        first.file.retry()
+        self.client.answer(200)
+        self.assertTrue(first.file.is_completed)
+
+    def test_aborted_before_it_is_in(self) -> None:
+        """abort() of a file whose identifier is awaited only holds it."""
+        waiting: Deferred[str] = Deferred()
+        uploader = self.uploader(self.receiver, generate_unique_identifier=lambda _: waiting)
+        upload = uploader.add_file(b"x", file_name="a")
+        upload.file.abort()
+        self.assertNoResult(upload)
+        waiting.callback("name")
+        self.assertNoResult(upload)
+        upload.file.resume()
+        self.successResultOf(upload)
+
+    def test_tried_again_before_its_turn(self) -> None:
+        """A file that is tried again before its first try has left the queue goes in once."""
+        waiting: dict[str, Deferred[str]] = {}
+
+        def identify(file: Any) -> Deferred[str]:
+            asked = waiting[file.file_name] = Deferred()
+            return asked
+
+        uploader = self.uploader(self.receiver, generate_unique_identifier=identify)
+        uploads = uploader.add_files([{"source": b"x", "file_name": name} for name in "abc"])
+        for upload in uploads[1:]:
+            upload.cancel()
+            upload.file.retry()
+            self.assert_cancelled(upload)
+        waiting["a"].callback("a")
+        for name in "bc":
+            waiting[name].callback(name)
+        self.assertEqual([file.file_name for file in uploader.files], ["a", "b", "c"])
+        self.assertTrue(all(file.is_completed for file in uploader.files))
+        self.successResultOf(uploads[0])
+        self.assertTrue(uploader._intake.is_idle)
+
+    def test_adding_from_within(self) -> None:
+        """A hook that finds an identifier may add files, and hold up none that way."""
+        waiting: Deferred[str] = Deferred()
+        inner: list[Any] = []
+
+        def identify(file: Any) -> Any:
+            if file.file_name == "a":
+                inner.append(uploader.add_file(b"x", file_name="b"))
+            return waiting if file.file_name == "b" else file.file_name
+
+        uploader = self.uploader(self.receiver, generate_unique_identifier=identify)
+        self.successResultOf(uploader.add_file(b"x", file_name="a"))
+        waiting.callback("b")
+        self.successResultOf(inner[0])
+
+    def test_names_that_are_no_text(self) -> None:
+        """Names and types that are no text are refused at once, and nothing is added."""
+        uploader = self.uploader()
+        for given in ("file_name", "relative_path", "type"):
+            other = {"source": b"x", "file_name": "a"}
+            wrong = {**other, given: b"text/plain"}
+            self.assertRaises(TypeError, uploader.add_files, [other, wrong])
+        self.assertEqual(uploader.files, [])
+
     def test_one_file_replaces_another(self) -> None:
         """With max_files=1 a new file takes the place of the one before."""
         uploader = self.uploader(max_files=1)

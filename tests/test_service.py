@@ -333,8 +333,33 @@ class StopTests(ServiceTestCase):
         self.assertEqual(len(client.sent), 3)
 
     def test_before_start(self) -> None:
-        """One that never started stops."""
-        self.successResultOf(self.service(FakeClient(), self.file("a")).stopService())
+        """One that never started stops, is done by that, and begins nothing any more."""
+        client = FakeClient()
+        service = self.service(client, self.file("a"), self.file("b"))
+        self.successResultOf(service.stopService())
+        failed = self.ended(service).failed
+        self.assertEqual([type(each.error) for each in failed], [CancelledError] * 2)
+        service.startService()
+        self.assertEqual((client.sent, self.clock.getDelayedCalls()), ([], []))
+
+    def test_started_twice(self) -> None:
+        """The second time, nothing begins."""
+        service = self.service(ScriptedReceiver(), self.file("a"))
+        service.startService()
+        service.startService()
+        self.assertEqual(len(self.ended(service).completed), 1)
+        self.assertEqual(len(service.uploader.file_completed.callbacks), 2)
+
+    def test_closed_before_start(self) -> None:
+        """Each file that an uploader does not take any more is in the report."""
+        folder = os.path.dirname(self.file("folder/c"))
+        service = self.service(FakeClient(), self.file("a"), self.file("b"), folder)
+        service.uploader.close()
+        service.startService()
+        failed = self.ended(service).failed
+        self.assertEqual([os.path.basename(each.path) for each in failed], ["a", "b", "folder"])
+        for each in failed:
+            self.assertIsInstance(each.error, ResumableError)
 
 
 class ExplainTests(SynchronousTestCase):

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from txresumable import ChunkRejected, FileRejected, Resumable, ResumableError
+from txresumable import ChunkRejected, FileRejected, FileState, Resumable, ResumableError
 from txresumable.testing.process import ProcessClock
 
 from .uploader_rig import UploaderTestCase
@@ -479,3 +479,34 @@ class PreparingTests(UploaderTestCase):
         again = self.uploader(preprocess_file=lambda file: 1 / 0)
         self.failureResultOf(again.add_file(b"x", file_name="a"), ZeroDivisionError)
         self.assertEqual(self.client.sent, [])
+
+    def test_no_way_leads_past_it(self) -> None:
+        """Whatever is asked of a file that is not prepared, nothing of it is sent."""
+        hooks: list[Deferred[None]] = []
+
+        def prepare(_: object) -> Deferred[None]:
+            hooks.append(Deferred())
+            return hooks[-1]
+
+        for step_in in (
+            lambda file: file.mark_chunks_completed(1),
+            lambda file: file.resume(),
+            lambda file: file.retry(),
+            lambda file: file.bootstrap(),
+            lambda file: file.abort() or file.resume(),
+            lambda file: file.cancel() or file.retry(),
+            lambda file: hooks[-1].errback(ZeroDivisionError()) or file.retry(),
+        ):
+            uploader = self.uploader(preprocess_file=prepare, test_chunks=False)
+            upload = uploader.add_file(b"x" * 20, file_name="a")
+            upload.addErrback(lambda _: None)
+            step_in(upload.file)
+            self.assertEqual((self.client.waiting, upload.file.state), ([], FileState.PREPARING))
+            hooks[-1].callback(None)
+            self.assertIs(upload.file.state, FileState.READY)
+            self.answer_all()
+            self.assertTrue(upload.file.is_completed)
+        hooks.clear()
+        upload.file.retry()
+        self.assertEqual(hooks, [])  # once is enough
+        self.answer_all()

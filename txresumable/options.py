@@ -131,7 +131,7 @@ def _per_chunk(_: object, attribute: Attribute[Any], value: object) -> None:
     if callable(value):
         return
     if not isinstance(value, Mapping):
-        _refuse(attribute, value, "must be a mapping or a function of file and chunk")
+        _refuse(attribute, type(value), "must be a mapping or a function of file and chunk")
 
 
 def _headers(instance: object, attribute: Attribute[Any], value: Any) -> None:
@@ -157,7 +157,8 @@ def check_headers(headers: object, option: str = "headers") -> Mapping[str, str]
     value: Any
     for name, value in headers.items():
         if not isinstance(name, str) or not _TOKEN.match(name):
-            raise InvalidOption(option, name, "takes header names that are HTTP tokens")
+            shown = name.partition(":")[0] if isinstance(name, str) else type(name)
+            raise InvalidOption(option, shown, "takes header names that are HTTP tokens")
         if name.lower() in ("content-length", "transfer-encoding", "connection", "host"):
             raise InvalidOption(option, name, "cannot set the headers that frame a request")
         if not isinstance(value, str) or _NO_VALUE.search(value):
@@ -173,14 +174,19 @@ def query_pairs(query: object) -> tuple[tuple[str, str], ...]:
 
     :param query: a mapping; values as :func:`txresumable._protocol.encoding.js_string` takes them.
     :returns: its pairs in order.
-    :raises InvalidOption: for anything else.
+    :raises InvalidOption: for anything else.  No value is shown: it may be a secret.
     """
     if not isinstance(query, Mapping):
-        raise InvalidOption("query", query, "must be a mapping of names to values")
-    try:
-        return tuple((js_string(name), js_string(value)) for name, value in query.items())
-    except TypeError as error:
-        raise InvalidOption("query", query, str(error)) from None
+        raise InvalidOption("query", type(query), "must be a mapping of names to values")
+    pairs = []
+    for name, value in query.items():
+        try:
+            pairs.append((js_string(name), js_string(value)))
+        except TypeError:
+            shown = f"{type(value)} as {name!r}" if isinstance(name, str) else type(name)
+            reason = "takes text, numbers, booleans, None and lists of them"
+            raise InvalidOption("query", shown, reason) from None
+    return tuple(pairs)
 
 
 def _query(instance: object, attribute: Attribute[Any], value: object) -> None:

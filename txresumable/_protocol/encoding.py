@@ -74,7 +74,9 @@ def js_string(value: object) -> str:
         return _js_number(value)
     if isinstance(value, (list, tuple)):
         return ",".join("" if item is None else js_string(item) for item in value)
-    raise TypeError(f"query takes text, numbers, booleans, None and lists of them, not {value!r}")
+    raise TypeError(
+        f"text, a number, a boolean, None or a list of them is needed, not {type(value)}"
+    )
 
 
 def _js_number(value: float) -> str:
