@@ -13,7 +13,14 @@ from ..errors import TLSRejected, first_line
 
 __all__ = ["tls_error"]
 
-_PASSING = ("unexpected eof", "internal error", "bad record mac", "decryption", "user cancel")
+_PASSING = (
+    "unexpected eof",
+    "internal error",
+    "bad record mac",
+    "decryption",
+    "user cancel",
+    "shutdown",
+)
 
 
 def tls_error(error: BaseException | None) -> TLSRejected | None:
