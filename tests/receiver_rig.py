@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from attrs import frozen
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, execute
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -20,6 +22,7 @@ from txresumable._protocol.request import ChunkFacts, FileFacts, RequestEncoder
 from txresumable._protocol.template import Template
 from txresumable.receiver import Disk, ReceivedFile, ReceiverSite, Store, at_once, make_site
 
+_T = TypeVar("_T")
 TARGET = "http://receiver.example/"
 
 
@@ -66,6 +69,8 @@ class FaultyDisk(QuickDisk):
         "free",
     )
 
+    BY_DESCRIPTOR = ("read", "write", "resize", "sync_data", "sync", "status_of", "free", "names")
+
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.fail_at: int | None = None
@@ -87,6 +92,8 @@ class FaultyDisk(QuickDisk):
                 if isinstance(self.error, Killed):
                     self.die()
                 raise self.error
+            if name in FaultyDisk.BY_DESCRIPTOR and arguments[0] not in self.descriptors:
+                raise AssertionError(f"{name} of a descriptor that is not open")
             result = found(*arguments, **options)
             if name in ("open_root", "open_folder", "create", "open"):
                 self.descriptors.add(result)
@@ -96,7 +103,8 @@ class FaultyDisk(QuickDisk):
 
     def close(self, fd: int) -> None:
         if not self.dead:
-            self.descriptors.discard(fd)
+            # One that is not open, or not any more, is somebody else's.
+            self.descriptors.remove(fd)
             super().close(fd)
 
     def die(self) -> None:
@@ -261,6 +269,38 @@ def request(method: str, url: str, headers: dict[str, str], body: bytes = b"") -
     if method in ("POST", "PUT"):
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+class Thread:
+    """A thread that works when it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Deferred[Any], Callable[[], Any]]] = []
+
+    def run(self, work: Callable[..., _T], *arguments: Any) -> Deferred[_T]:
+        """Have something done later."""
+        done: Deferred[_T] = Deferred()
+        self.waiting.append((done, lambda: work(*arguments)))
+        return done
+
+    def work(self, steps: int = 1000) -> None:
+        """Do so many of the things that wait, or all."""
+        while self.waiting and steps:
+            done, work = self.waiting.pop(0)
+            execute(work).chainDeferred(done)
+            steps -= 1
+
+
+def fail_once(call: Callable[..., _T], error: OSError) -> Callable[..., _T]:
+    """A call that fails the first time."""
+    errors = [error]
+
+    def failing(*arguments: Any) -> _T:
+        if errors:
+            raise errors.pop()
+        return call(*arguments)
+
+    return failing
 
 
 class ReceiverTestCase(SynchronousTestCase):

@@ -16,6 +16,7 @@ from txresumable import (
     ChunkRejected,
     InsecureCredentials,
     InvalidOption,
+    ReceivedBefore,
     Redirected,
     SourceChanged,
     Upload,
@@ -472,6 +473,38 @@ class JudgingTests(UploaderTestCase):
         self.clock.advance(1)
         self.client.answer(201)
         self.successResultOf(upload)
+
+    def test_received_before(self) -> None:
+        """A receiver that had the file before fails it, in a test as in an upload."""
+        for options in ({}, {"test_chunks": False}, {"permanent_errors": []}):
+            upload = self.uploader(**options).add_file(b"x", file_name="a")
+            self.client.answer(410, headers={"Resumable-Received": "before"})
+            error = self.failureResultOf(upload, ReceivedBefore).value
+            self.assertIn("received before, taken since", str(error))
+            self.assertIn("--again", str(error))
+
+    def test_gone(self) -> None:
+        """The 410 of another server is tried again."""
+        upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
+        self.client.answer(410)
+        self.clock.advance(1)
+        self.client.answer(200)
+        self.successResultOf(upload)
+
+    def test_again(self) -> None:
+        """Each request says that the file is to be received again, if it is."""
+
+        def headers(file: object, chunk: object) -> dict[str, str]:
+            return {"A": "b"}
+
+        for given in ({}, {"A": "b"}, headers):
+            uploader = self.uploader(again=True, headers=given)
+            upload = uploader.add_file(b"x", file_name="a")
+            self.client.answer(404)
+            self.client.answer(200)
+            self.successResultOf(upload)
+            for sent in self.client.sent[-2:]:
+                self.assertEqual(sent.header("Resumable-Again"), "1")
 
     def test_redirects(self) -> None:
         """A redirect is permanent, with or without a place."""

@@ -49,6 +49,7 @@ class OptionsTests(SynchronousTestCase):
                 "upload_method": "POST",
                 "headers": {},
                 "query": {},
+                "again": False,
                 "with_credentials": False,
                 "insecure_credentials": "warn",
                 "dialect": "resumable",

@@ -5,19 +5,33 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import shutil
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
 
-from tests.receiver_rig import ClientFile, Connection, FaultyDisk, Killed, QuickDisk
+from tests.receiver_rig import (
+    Answer,
+    ClientFile,
+    Connection,
+    FaultyDisk,
+    Killed,
+    QuickDisk,
+    Thread,
+    fail_once,
+)
 from tests.receiver_rig import ReceiverTestCase as _ReceiverTestCase
-from txresumable.receiver import Disk, ReceivedFile
+from txresumable._protocol.layout import ChunkLayout
+from txresumable.receiver import Disk, ReceivedFile, Refused
+from txresumable.receiver.store.names import key_of
+from txresumable.receiver.web.parameters import Parameters
 
 _T = TypeVar("_T")
+BROKEN = OSError(errno.EIO, "broken")
 CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
 
 
@@ -443,38 +457,6 @@ class OrderTests(ReceiverTestCase):
         self.assertEqual(len(told), 1)
 
 
-class Thread:
-    """A thread that works when it is told to."""
-
-    def __init__(self) -> None:
-        self.waiting: list[tuple[Deferred[Any], Callable[[], Any]]] = []
-
-    def run(self, work: Callable[..., _T], *arguments: Any) -> Deferred[_T]:
-        """Have something done later."""
-        done: Deferred[_T] = Deferred()
-        self.waiting.append((done, lambda: work(*arguments)))
-        return done
-
-    def work(self, steps: int = 1000) -> None:
-        """Do so many of the things that wait, or all."""
-        while self.waiting and steps:
-            done, work = self.waiting.pop(0)
-            execute(work).chainDeferred(done)
-            steps -= 1
-
-
-def fail_once(call: Callable[..., _T], error: OSError) -> Callable[..., _T]:
-    """A call that fails the first time."""
-    errors = [error]
-
-    def failing(*arguments: Any) -> _T:
-        if errors:
-            raise errors.pop()
-        return call(*arguments)
-
-    return failing
-
-
 def fail_second(call: Callable[..., _T], error: OSError) -> Callable[..., _T]:
     """A call that fails the second time."""
     failing = fail_once(call, error)
@@ -686,3 +668,360 @@ class AnyOrderTests(ReceiverTestCase):
         self.assertEqual(self.finished(), {"file.dat": content})
         self.assertEqual(len(self.received), 1)
         self.successResultOf(self.store.close())
+
+
+class InterleavingTests(ReceiverTestCase):
+    """Something happens between a look and what follows from it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.thread, self.disk = Thread(), FaultyDisk()
+
+    def send(self, file: ClientFile, number: int) -> Answer:
+        """Send a chunk, and let everything happen."""
+        wire = self.connect().send(file.upload(number))
+        self.thread.work()
+        return wire.answer()
+
+    def age(self, seconds: float = 1000) -> None:
+        """Let so much time pass for what is on the disk."""
+        private = os.path.join(self.root, ".resumable")
+        newest = max(os.stat(os.path.join(private, name)).st_mtime for name in os.listdir(private))
+        self.clock.rightNow = newest + seconds
+
+    def crash_full(self, names: str) -> None:
+        """Leave uploads of which all chunks are there and only the end is missing."""
+        self.start(disk=self.disk)
+        for name in names:
+            self.disk.link = fail_once(self.disk.link, BROKEN)  # type: ignore[method-assign]
+            self.ask(ClientFile(CONTENT, name, name, chunk_size=100).upload(1))
+        self.successResultOf(self.store.close())
+        self.assertEqual(self.finished(), {})
+        self.disk = FaultyDisk()
+
+    def close(self) -> None:
+        """Close the store, and let everything happen."""
+        closing = self.store.close()
+        self.thread.work()
+        self.successResultOf(closing)
+
+    def test_back_during_a_sweep(self) -> None:
+        """An upload that is sent to while a sweep is at work is not forgotten."""
+        files = [ClientFile(CONTENT, name, name) for name in "abc"]
+        for late in range(1, 8):
+            self.root = self.mktemp()
+            self.start(expire=100, run=self.thread.run)
+            for file in files:
+                self.assertEqual(self.send(file, 1).status, 200)
+            self.age()
+            sweep = self.store.sweep()
+            self.thread.work(late)
+            wires = [self.connect().send(file.upload(2)) for file in files]
+            self.thread.work()
+            self.assertEqual([wire.answer().status for wire in wires], [200] * 3)
+            self.successResultOf(sweep)
+            for file in files:
+                asking = self.connect().send(file.test(2))
+                self.thread.work()
+                self.assertEqual(asking.answer().status, 200)
+            self.hang_up()
+            self.close()
+
+    def test_back_and_gone_during_a_sweep(self) -> None:
+        """One that was sent to since the list of the expired was made, and is idle again, stays."""
+        files = [ClientFile(CONTENT, name, name) for name in "abc"]
+        self.start(expire=100, run=self.thread.run)
+        for file in files:
+            self.send(file, 1)
+        self.age()
+        now = self.clock.seconds()
+        sweep = self.store.sweep()
+        self.thread.work(1)
+        wires = [self.connect().send(file.upload(2)) for file in files]
+        removing = self.thread.waiting.pop(0)
+        self.thread.work()
+        answered = [answer.status for wire in wires for answer in wire.answers()]
+        self.assertEqual(answered, [200, 200])  # the third waits for its lock
+        self.thread.waiting.append(removing)
+        private = os.path.join(self.root, ".resumable")
+        for name in os.listdir(private):
+            os.utime(os.path.join(private, name), (now, now))
+        self.thread.work()
+        self.assertEqual(self.successResultOf(sweep), 0)
+        self.close()
+
+    def test_limits_at_once(self) -> None:
+        """Uploads that begin at once are held against limits together."""
+        for limits in ({"max_unfinished": 2}, {"max_unfinished_size": 70}):
+            self.root = self.mktemp()
+            self.start(run=self.thread.run, **limits)
+            files = [ClientFile(CONTENT, f"{n}", f"{n}") for n in range(20)]
+            wires = [self.connect().send(file.upload(1)) for file in files]
+            self.thread.work()
+            statuses = [wire.answer().status for wire in wires]
+            self.assertEqual((statuses.count(200), statuses.count(507)), (2, 18))
+            self.hang_up()
+            self.close()
+
+    def test_limits_after_a_failure(self) -> None:
+        """An upload that could not begin counts for nothing."""
+        self.start(disk=self.disk, max_unfinished=1)
+        self.disk.create = fail_once(self.disk.create, BROKEN)  # type: ignore[method-assign]
+        self.assertEqual(self.ask(ClientFile(CONTENT, "a", "a").upload(1)).status, 500)
+        self.assertEqual(self.ask(ClientFile(CONTENT, "b", "b").upload(1)).status, 200)
+        self.assertEqual(self.ask(ClientFile(CONTENT, "a", "a").upload(1)).status, 507)
+
+    def test_room_is_promised_once(self) -> None:
+        """Two files that fit alone and not together are not both begun, also when at once."""
+        first, second = (ClientFile(CONTENT, name, name) for name in "ab")
+        self.disk.free = lambda fd: 45  # type: ignore[method-assign]
+        self.start(disk=self.disk, run=self.thread.run)
+        wires = [self.connect().send(file.upload(1)) for file in (first, second)]
+        self.thread.work()
+        self.assertEqual([wire.answer().status for wire in wires], [200, 507])
+        self.clock.advance(899)
+        self.assertEqual(self.send(second, 1).status, 507)
+        self.assertEqual(self.send(first, 2).status, 200)
+        self.clock.advance(899)
+        self.assertEqual(self.send(second, 1).status, 507)
+        self.clock.advance(2)
+        self.assertEqual(self.send(second, 1).status, 200)
+        self.hang_up()
+        self.close()
+
+    def test_room_after_a_restart(self) -> None:
+        """What was begun before a restart has still its room, less what is written."""
+        self.disk.free = lambda fd: 59  # type: ignore[method-assign]
+        self.start(disk=self.disk)
+        first, second = (ClientFile(CONTENT, name, name) for name in "ab")
+        self.ask(first.upload(3))
+        self.successResultOf(self.store.close())
+        self.disk = FaultyDisk()
+        self.disk.free = lambda fd: 54  # type: ignore[method-assign]
+        self.start(disk=self.disk)
+        self.assertEqual(self.ask(second.upload(1)).status, 507)
+        self.disk.free = lambda fd: 55  # type: ignore[method-assign]
+        self.assertEqual(self.ask(second.upload(1)).status, 200)
+
+    def test_client_during_recovery(self) -> None:
+        """A client that asks for an upload during recovery ends neither of them."""
+        self.crash_full("abcd")
+        for steps in range(12):
+            root = self.root
+            self.root = self.mktemp()
+            shutil.copytree(root, self.root)
+            self.start(disk=FaultyDisk(), run=self.thread.run)
+            recovery = self.store.recover()
+            self.thread.work(steps)
+            wires = [
+                self.connect().send(ClientFile(CONTENT, name, name, chunk_size=100).test(1))
+                for name in "bcda"
+            ]
+            self.thread.work()
+            self.successResultOf(recovery)
+            self.assertEqual(self.finished(), dict.fromkeys("abcd", CONTENT))
+            for wire in wires:
+                self.assertEqual(wire.answer().content["status"], "complete")
+            self.hang_up()
+            self.close()
+            self.root = root
+
+    def test_one_fails_to_recover(self) -> None:
+        """Recovery goes on after one that fails, and the next sweep tries that again."""
+        self.crash_full("abc")
+        self.start(disk=self.disk, expire=100)
+        self.disk.link = fail_once(self.disk.link, BROKEN)  # type: ignore[method-assign]
+        self.successResultOf(self.store.recover())
+        self.assertEqual(len(self.finished()), 2)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        self.successResultOf(self.store.sweep())
+        self.assertEqual(self.finished(), dict.fromkeys("abc", CONTENT))
+
+    def test_full_ones_are_not_swept(self) -> None:
+        """Uploads that are full are finished by a sweep, however old they are."""
+        self.crash_full("abc")
+        for recovers in (False, True):
+            root = self.root
+            self.root = self.mktemp()
+            shutil.copytree(root, self.root)
+            self.start(disk=FaultyDisk(), expire=100, run=self.thread.run)
+            self.age()
+            recovery = self.store.recover() if recovers else None
+            sweep = self.store.sweep()
+            self.thread.work()
+            self.assertIsNone(None if recovery is None else self.successResultOf(recovery))
+            self.successResultOf(sweep)
+            self.assertEqual(self.finished(), dict.fromkeys("abc", CONTENT))
+            self.close()
+            self.root = root
+
+    def test_one_fails_to_be_swept(self) -> None:
+        """A sweep goes on after an upload that cannot be removed, and the next removes it."""
+        self.start(disk=self.disk, expire=100)
+        for name in "abc":
+            self.ask(ClientFile(CONTENT, name, name).upload(1))
+        self.age()
+        self.disk.remove = fail_once(self.disk.remove, BROKEN)  # type: ignore[method-assign]
+        self.assertEqual(self.successResultOf(self.store.sweep()), 2)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        self.assertEqual(self.successResultOf(self.store.sweep()), 1)
+        self.assertEqual(self.private(), [])
+
+    def test_one_cannot_be_read_at_the_start(self) -> None:
+        """A receiver starts although the disk cannot read one upload now; later it can."""
+        self.start(disk=self.disk)
+        files = [ClientFile(CONTENT, name, name) for name in "ab"]
+        for file in files:
+            self.ask(file.upload(1))
+        self.successResultOf(self.store.close())
+        self.disk = FaultyDisk()
+        self.disk.read = fail_once(self.disk.read, BROKEN)  # type: ignore[method-assign]
+        self.start(disk=self.disk)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        for file in files:
+            self.assertEqual(self.ask(file.test(1)).status, 200)
+
+
+class CloseTests(ReceiverTestCase):
+    """After the end nothing touches the disk."""
+
+    def test_whatever_is_under_way(self) -> None:
+        """Whenever a store is closed, what it does in threads ends first, and nothing follows."""
+        file = ClientFile(CONTENT, chunk_size=100)
+        for steps in range(8):
+            self.root = self.mktemp()
+            thread, disk = Thread(), FaultyDisk()
+            self.start(disk=disk, run=thread.run, expire=1)
+            wire = self.connect().send(file.upload(1))
+            sweep = self.store.sweep()
+            thread.work(steps)
+            closing = [self.store.close(), self.store.close()]
+            if thread.waiting:
+                self.assertNoResult(closing[0])
+                self.assertNoResult(closing[1])
+            thread.work()
+            for each in closing:
+                self.successResultOf(each)
+            self.assertEqual(disk.descriptors, set())
+            sweep.addErrback(lambda failure: failure.trap(Refused))
+            self.successResultOf(sweep)
+            calls = len(disk.calls)
+            for late in (file.test(1), file.upload(1)):
+                self.assertEqual(self.connect().send(late).answer().status, 503)
+            self.assertEqual((len(disk.calls), thread.waiting), (calls, []))
+            self.assertIn(wire.answer().status, (200, 503))
+            self.hang_up()
+            self.start()
+            self.successResultOf(self.store.recover())
+            self.assertEqual(self.ask(file.upload(1)).status, 200)
+            self.assertEqual(self.finished(), {"file.dat": CONTENT})
+            self.successResultOf(self.store.close())
+
+    def test_slow_sender(self) -> None:
+        """Whoever is still sending does not hold up the end, and writes nothing after it."""
+        disk = FaultyDisk()
+        self.start(disk=disk)
+        data = ClientFile(CONTENT).upload(1)
+        wire = self.connect().send(data[:-60])
+        self.successResultOf(self.store.close())
+        self.assertEqual(disk.descriptors, set())
+        self.assertEqual(wire.send(data[-60:]).answer().status, 503)
+
+    def test_finished_one_in_use(self) -> None:
+        """Neither does whoever uses an upload that is finished."""
+        disk = FaultyDisk()
+        self.start(disk=disk)
+        file = ClientFile(CONTENT)
+        for number in (1, 2):
+            self.ask(file.upload(number))
+        data = file.upload(1)
+        wire = self.connect().send(data[:-60])
+        self.ask(file.upload(3))
+        self.successResultOf(self.store.close())
+        self.assertEqual(disk.descriptors, set())
+        self.assertEqual(wire.send(data[-60:]).answer().status, 503)
+
+
+class SetAsideTests(ReceiverTestCase):
+    """What cannot be read back is kept."""
+
+    def test_set_aside(self) -> None:
+        """A record or data that is damaged is set aside, each time, and the upload begins anew."""
+        file = ClientFile(CONTENT)
+        for ending, content in ((".chunks", b"garbage"), (".data", None)):
+            for restarted in (False, True):
+                self.root = self.mktemp()
+                for _ in range(2):
+                    self.start()
+                    self.ask(file.upload(1))
+                    self.successResultOf(self.store.close())
+                    if restarted:
+                        self.spoil(ending, content)
+                    self.start()
+                    if not restarted:
+                        self.spoil(ending, content)
+                    self.assertEqual(self.ask(file.test(1)).status, 404)
+                    self.successResultOf(self.store.close())
+                self.assertEqual(
+                    [name for name in self.private() if "aside" in name],
+                    ["aside-1.chunks", "aside-1.data", "aside-2.chunks", "aside-2.data"],
+                )
+                self.start(expire=1)
+                self.assertEqual(self.send_all(file), [3, 1, 2])
+                self.clock.rightNow = 1e10
+                self.successResultOf(self.store.sweep())
+                self.assertEqual(len([n for n in self.private() if "aside" in n]), 4)
+                self.successResultOf(self.store.close())
+                self.clock.rightNow = 0
+
+    def spoil(self, ending: str, content: bytes | None) -> None:
+        """Overwrite one of the upload's files, or cut its end off."""
+        key = key_of("", "an-identifier")
+        path = os.path.join(self.root, ".resumable", key + ending)
+        with open(path, "r+b") as opened:
+            if content is None:
+                opened.truncate(5)
+            else:
+                opened.write(content)
+
+    def test_damaged_end(self) -> None:
+        """A damaged record of an end is set aside as well."""
+        self.start()
+        file = ClientFile(CONTENT)
+        self.send_all(file)
+        self.spoil(".done", None)
+        self.assertEqual(self.ask(file.test(1)).status, 404)
+        self.assertEqual(self.private(), ["aside-1.done"])
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+    def test_long_names(self) -> None:
+        """However long the names are that a client gives, the record can be read back."""
+        disk = FaultyDisk()
+        self.start(disk=disk)
+        long = "\x01" * 60000
+        given = [
+            Parameters(
+                identifier=long + each,
+                offset=0,
+                layout=ChunkLayout(35, 10),
+                file_name=long,
+                relative_path=long,
+                type=long,
+            )
+            for each in "ab"
+        ]
+        for each in given:
+            with self.successResultOf(ensureDeferred(self.store.begin("", each))):
+                pass
+        self.assertEqual(self.private(), ["chunks", "chunks", "data", "data"])
+        self.successResultOf(self.store.close())
+        self.start()
+        for each in given:
+            entry = self.successResultOf(ensureDeferred(self.store.find("", each)))
+            self.assertEqual(entry.record.layout, each.layout)
+
+    def test_folder_is_durable(self) -> None:
+        """The names of folders that were made are durable before anything is answered."""
+        disk = FaultyDisk()
+        self.start(disk=disk)
+        self.assertEqual(disk.calls[:4], ["open_root", "open_folder", "lock", "sync"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.authority import Authority
-from tests.receiver_rig import QuickDisk
+from tests.receiver_rig import QuickDisk, fail_once
 from txresumable.receiver import ReceiverService, Store, at_once, make_site
 from txresumable.receiver.tap import Options, makeService
 
@@ -50,6 +51,9 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(options["max-unfinished-size"], 1 << 30)
         self.assertEqual(options["expire"], 43200)
         self.assertEqual(options["origins"], ["https://a.example", "*"])
+        self.assertEqual(
+            [parse()["received-once"], parse("--received-once")["received-once"]], [0, 1]
+        )
         self.assertEqual(parse("--listen", "unix:x")["listen"], "unix:x")
         self.assertEqual(parse("--expire", "0")["expire"], None)
 
@@ -163,6 +167,21 @@ class ServiceTests(SynchronousTestCase):
         self.assertFalse(os.path.exists(path))
         self.successResultOf(service.stopService())
         self.assertEqual(reactor.getDelayedCalls(), [])
+
+    def test_sweep_that_fails(self) -> None:
+        """A sweep that fails is logged, and the next one comes all the same."""
+        reactor = MemoryReactorClock()
+        service = self.make(reactor, expire=100, now=lambda: reactor.seconds() + 10**10)
+        disk: Any = service._store._folder.disk
+        disk.names = fail_once(disk.names, OSError(errno.EMFILE, "too many"))
+        service.startService()
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        path = os.path.join(self.root, ".resumable", "0" * 64 + ".done")
+        with open(path, "w"):
+            pass
+        reactor.advance(600)
+        self.assertFalse(os.path.exists(path))
+        self.successResultOf(service.stopService())
 
     def test_disk_that_hangs(self) -> None:
         """It ends within a minute even if its store cannot, and then says so."""

@@ -30,6 +30,7 @@ __all__ = [
     "InsecureCredentials",
     "InvalidOption",
     "MalformedReply",
+    "ReceivedBefore",
     "Redirected",
     "ResumableError",
     "RetriesExhausted",
@@ -217,6 +218,19 @@ class Redirected(ChunkRejected):
         return (
             f"chunk {self.chunk_number} was redirected with {self.status} by {self.url} to "
             f"{self.location or 'nowhere'}; set target to the final address"
+        )
+
+
+@define(eq=False, slots=False)
+class ReceivedBefore(ChunkRejected):
+    """
+    The receiver had the file before, and somebody has taken it from there since.
+    """
+
+    def __str__(self) -> str:
+        return (
+            f"received before, taken since: {self.url} does not want it again; again=True "
+            "(--again) sends it all the same"
         )
 
 

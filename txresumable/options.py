@@ -237,6 +237,7 @@ class Options:
     upload_method: str = field(default="POST", validator=_method)
     headers: PerChunk = field(factory=dict, validator=_headers, repr=False)
     query: PerChunk = field(factory=dict, validator=_query, repr=False)
+    again: bool = field(default=False, validator=_switch)
     with_credentials: bool = field(default=False, validator=_switch)
     insecure_credentials: str = field(default="warn", validator=_one_of("warn", "refuse", "allow"))
     trust_root: Any = None

@@ -52,6 +52,7 @@ _TEXTS = {
     "upload_method": "The HTTP method of an upload.",
     "headers": "A function of file and chunk that returns the headers, for tokens that run out.",
     "query": "A function of file and chunk that returns more parameters.",
+    "again": "Send what the receiver had before and has no more, too (its --received-once).",
     "with_credentials": "Keep the cookies that the server sets, and send them back.",
     "insecure_credentials": "What to do when credentials would go to another machine "
     "unencrypted: warn, refuse or allow.",

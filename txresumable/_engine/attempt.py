@@ -5,6 +5,7 @@ One attempt at one chunk: test, read, send, judge.
 from __future__ import annotations
 
 from array import array
+from collections import ChainMap
 from collections.abc import Mapping
 from functools import partial
 from inspect import isawaitable
@@ -26,6 +27,7 @@ from ..errors import (
     ChunkRejected,
     ConnectFailed,
     InvalidOption,
+    ReceivedBefore,
     Redirected,
     StaleConnection,
     TransportError,
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from .queue import ChunkQueue
 
 __all__ = ["Attempt", "Delivery", "Plan", "Result"]
+
+_AGAIN: dict[str, str] = {"Resumable-Again": "1"}
 
 
 class Result(NamedTuple):
@@ -164,7 +168,9 @@ class Delivery:
         # Hooks are asked for each chunk.
         self._query = None if callable(options.query) else query_pairs(options.query)
         headers: Any = options.headers
-        self._headers: Mapping[str, str] | None = None if callable(headers) else headers
+        self._headers: Mapping[str, str] | None = (
+            None if callable(headers) else self._with_again(headers)
+        )
         self._stored = options.spoken.stored
         self._permanent = options.permanent
         self._test_permanent = options.spoken.test_permanent
@@ -270,8 +276,8 @@ class Delivery:
             self._take_whole_answer(attempt, plan, answer)
             return Result(verdict, answer, found=True)
         plan.tested.add(offset)
-        if verdict is REJECTED:
-            return Result(verdict, answer, self._error(answer, url, offset))
+        if verdict is REJECTED or _received_before(answer):
+            return Result(REJECTED, answer, self._error(answer, url, offset))
         plan.misses += 1
         self._take_whole_answer(attempt, plan, answer)
         return None
@@ -311,6 +317,8 @@ class Delivery:
                 plan.digests.pop(offset, None)  # of a million chunks too, nothing is kept
             return Result(verdict, answer)
         plan.tested.add(offset)
+        if _received_before(answer):
+            verdict = REJECTED
         return Result(verdict, answer, self._error(answer, url, offset))
 
     async def _upload(self, attempt: Attempt, plan: Plan, facts: ChunkFacts) -> Result:
@@ -397,14 +405,26 @@ class Delivery:
         chunk = ResumableChunk(attempt.file, attempt.offset)
         headers = await settled(hook(attempt.file, chunk))
         attempt.check()
-        return check_headers(headers)
+        return self._with_again(check_headers(headers))
+
+    def _with_again(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        # A view: the user's own mapping may change.
+        view: Any = headers
+        return ChainMap(_AGAIN, view) if self._options.again else headers
 
     def _error(self, answer: Reply, url: str, offset: int) -> ChunkRejected:
         place = without_query(url)
         if 300 <= answer.code < 400:
             location = without_query(answer.header("Location") or "")
             return Redirected(answer.code, answer.text, place, offset + 1, location)
+        if _received_before(answer):
+            return ReceivedBefore(answer.code, answer.text, place, offset + 1)
         return ChunkRejected(answer.code, answer.text, place, offset + 1)
+
+
+def _received_before(answer: Reply) -> bool:
+    """Whether a receiver says that it had the file before: no retry changes that."""
+    return answer.code == 410 and answer.header("Resumable-Received") is not None
 
 
 async def _given_url(option: str, target: Any, pairs: list[str]) -> str:

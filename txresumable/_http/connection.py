@@ -136,7 +136,7 @@ class HTTPConnection(Protocol):
         if self._state is not State.OPEN:  # aborted before it was connected
             self.transport.abortConnection()
             return
-        self._queue = SendQueue(self.transport)
+        self._queue = SendQueue(self.transport, secure=self._secure)
         # Not what merely forwards to one: what it sends is not what it is given.
         if not self._secure and isinstance(self.transport, Connection):
             self._direct = hasattr(self._queue.socket, "sendmsg")
@@ -238,7 +238,10 @@ class HTTPConnection(Protocol):
         taken = self._give([data])
         if taken == len(data):
             return
-        self._given += self._queue.write(data[taken:] if taken else data)
+        before = self._queue.buffered
+        self.transport.write(data[taken:] if taken else data)
+        # TLS makes it longer.
+        self._given += self._queue.buffered - before or len(data) - taken
         if self._direct and self._registered and self._body is not None:
             self._body.pauseProducing()
 

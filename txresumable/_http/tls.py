@@ -13,14 +13,7 @@ from ..errors import TLSRejected, first_line
 
 __all__ = ["tls_error"]
 
-_PASSING = (
-    "unexpected eof",
-    "internal error",
-    "bad record mac",
-    "decryption",
-    "user cancel",
-    "shutdown",
-)
+_PASSING = ("unexpected eof", "internal error", "bad record mac", "decryption", "user cancel")
 
 
 def tls_error(error: BaseException | None) -> TLSRejected | None:

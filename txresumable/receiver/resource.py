@@ -115,7 +115,7 @@ class ReceiverResource(Resource):
             body_parser(kind, self._names.file),
             self._url_parameters(request, repeated=False),
             self._names,
-            lambda given: self.store.begin(owner, given),
+            lambda given: self.store.begin(owner, given, again=_wanted_again(request)),
         )
         arrival.begin()
         return arrival
@@ -188,7 +188,7 @@ class ReceiverResource(Resource):
         given = Parameters.read(
             merged(self._url_parameters(request, repeated=True), (), self._known), self._names
         )
-        entry = await self.store.find(self._owner_of(request), given)
+        entry = await self.store.find(self._owner_of(request), given, again=_wanted_again(request))
         if entry is None:
             return Reply(self._absent, {"status": "absent"})
         with entry:
@@ -278,6 +278,11 @@ def _header(request: Request, name: str) -> str | None:
     """A header's value; it may hold any bytes, of which those beyond ASCII mean nothing."""
     value = request.getHeader(name.encode("ascii"))
     return None if value is None else value.decode("latin-1")
+
+
+def _wanted_again(request: Request) -> bool:
+    """Whether the client sends what it sent before on purpose."""
+    return _header(request, "resumable-again") is not None
 
 
 def _refuse_method() -> NoReturn:

@@ -88,6 +88,13 @@ class Options(UsageOptions):
         ["min-rate", None, 256, "End connections that send fewer bytes a second.", number],
         ["expire", None, "7d", "Forget uploads idle for so long: 15m, 12h, 7d; 0: never.", span],
     ]
+    optFlags = [
+        [
+            "received-once",
+            None,
+            "Refuse what was received before and was taken from the directory since.",
+        ],
+    ]
     compData: Any = None
 
     def __init__(self) -> None:
@@ -166,6 +173,7 @@ def makeService(options: Options) -> IService:
             max_unfinished=options["max-unfinished"],
             max_unfinished_size=options["max-unfinished-size"],
             expire=options["expire"],
+            received_once=bool(options["received-once"]),
         )
     except OSError as error:
         raise _unusable(options["directory"], error)

@@ -125,6 +125,7 @@ class Folder:
                 with self._private as private:
                     disk.lock(private)
                 self._root.sync()
+                self._numbers = _number(self._root.status()), _number(self._private.status())
             except BaseException:
                 self._private.close()
                 raise
@@ -144,19 +145,14 @@ class Folder:
         :raises Refused: with 503 if somebody has removed or moved them: what is written into them
             now would be gone, or elsewhere.
         """
-        with self._root as root, self._private as private:
-            for seen, fd in (
-                (self._look(self._path, None), root),
-                (self._look(PRIVATE, root), private),
-            ):
-                held = self.disk.status_of(fd)
-                if seen is None or (seen.st_dev, seen.st_ino) != (held.st_dev, held.st_ino):
-                    self._log.critical("{path} was removed or moved", path=self._path)
-                    raise Refused(503, "the receiver's folder was removed or moved", retry_after=60)
+        with self._root as root:
+            found = self._look(self._path, None), self._look(PRIVATE, root)
+        if tuple(map(_number, found)) != self._numbers:
+            self._log.critical("{path} was removed or moved", path=self._path)
+            raise Refused(503, "the receiver's folder was removed or moved", retry_after=60)
 
     def load(self, key: str) -> Opened | Done | None:
         """What is known about an upload."""
-        self.check()
         done = self._done(key)
         if done is not None:
             return done
@@ -215,7 +211,6 @@ class Folder:
             before, since they will be written anew; where that fails too they are ``unsure``.
         :raises FilesRemoved: if there are no such files any more.
         """
-        self.check()
         if not (opened.data.status().st_nlink and opened.chunks.status().st_nlink):
             raise FilesRemoved(500, "this upload was removed from the receiver: send it again")
         opened.data.sync_data()
@@ -284,7 +279,9 @@ class Folder:
             try:
                 self.disk.remove(key + _CHUNKS, private)
                 self.disk.remove(key + _DATA, private)
-                return self._write_ctime(file, done, opened.data.status().st_ctime_ns)
+                done = evolve(done, ctime=opened.data.status().st_ctime_ns)
+                file.write(done.encode_ctime(), len(written) - len(done.encode_ctime()))
+                return done
             finally:
                 file.close()
 
@@ -302,12 +299,14 @@ class Folder:
         file = self._open(key + _DONE)
         if file is None:
             return None
+        adopted = evolve(done, inode=now.st_ino, ctime=now.st_ctime_ns)
         try:
-            if now.st_ino == done.inode and Done.decode(file.read_all()) == done:
-                return self._write_ctime(file, done, now.st_ctime_ns)
+            written = file.read_all()
+            if adopted == Done.decode(written):
+                file.write(adopted.encode_ctime(), len(written) - len(adopted.encode_ctime()))
         finally:
             file.close()
-        return evolve(done, inode=now.st_ino, ctime=now.st_ctime_ns)
+        return adopted
 
     def discard(self, key: str) -> None:
         """Forget an upload, finished or not; a finished file stays."""
@@ -419,12 +418,6 @@ class Folder:
                 raise
         return file
 
-    def _write_ctime(self, file: Descriptor, done: Done, ctime: int) -> Done:
-        done = evolve(done, ctime=ctime)
-        end = done.encode_ctime()
-        file.write(end, len(done.encode()) - len(end))
-        return done
-
     def _open(self, name: str) -> Descriptor | None:
         with self._private as private:
             try:
@@ -476,6 +469,10 @@ def _close(*files: Descriptor | None) -> None:
 
 def _aside(key: str, number: int, ending: str) -> str:
     return f"{key}.aside-{number}{ending}"
+
+
+def _number(found: os.stat_result | None) -> tuple[int, int] | None:
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def _identity(found: os.stat_result) -> tuple[int, int, int, int]:

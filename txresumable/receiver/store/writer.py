@@ -108,8 +108,7 @@ class Comparison:
     A chunk that comes again: compared by digest with what is there, never written.
 
     :param given: which.
-    :param digest: gives the SHA-256 of the chunk that is there, or nothing if it cannot be read
-        any more because the finished file has been taken away.
+    :param digest: gives the SHA-256 of the chunk that is there.
     :param release: called once at the end, however it comes.
     """
 
@@ -135,7 +134,7 @@ class Comparison:
             arrived = self._arrived.hexdigest()
             if (checksum or self._given.checksum) not in ("", arrived):
                 raise Refused(422, "the chunk arrived with another digest")
-            if await self._there() not in ("", arrived):
+            if await self._there() != arrived:
                 raise Refused(409, "this chunk is there already, with other bytes")
         finally:
             self.abandon()

@@ -103,6 +103,9 @@ def complete(file: ReceivedFile, ranges: str = "") -> Reply:
 def refusal(error: Refused) -> Reply:
     """What a refused client is told."""
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if error.status == 410:
+        # To be told apart from the 410 of others, which may pass.
+        headers["Resumable-Received"] = "before"
     return Reply(error.status, {"status": "error", "error": error.reason}, headers)
 
 

@@ -1,0 +1,75 @@
+"""Tests for open files that have one owner."""
+
+from __future__ import annotations
+
+import gc
+import os
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.receiver_rig import FaultyDisk
+from txresumable.receiver.store.descriptor import Descriptor
+
+
+class DescriptorTests(SynchronousTestCase):
+    """A descriptor."""
+
+    def setUp(self) -> None:
+        self.disk = FaultyDisk()
+        self.folder = Descriptor(self.disk, self.disk.open_root(self.mktemp()))
+        with self.folder as folder:
+            self.file = Descriptor(self.disk, self.disk.create("a", folder))
+        self.addCleanup(self.folder.close)
+
+    def test_closed(self) -> None:
+        """Once it is closed it raises, whoever has its number by then."""
+        with self.file as fd:
+            pass
+        self.file.close()
+        with self.folder as folder:
+            stranger = Descriptor(self.disk, self.disk.create("b", folder))
+        with stranger as other:
+            self.assertEqual(other, fd)
+        uses: tuple[Any, ...] = (
+            lambda: self.file.write(b"x", 0),
+            lambda: self.file.read(1, 0),
+            self.file.read_all,
+            self.file.sync,
+            self.file.sync_data,
+            self.file.status,
+            lambda: self.file.resize(1),
+        )
+        for use in uses:
+            self.assertRaises(ValueError, use)
+        self.file.close()
+        self.assertEqual(stranger.status().st_size, 0)
+        stranger.close()
+
+    def test_closed_at_the_end_of_use(self) -> None:
+        """One that is closed while it is used stays open until the last use ends."""
+        with self.file as fd:
+            with self.file:
+                self.file.close()
+                self.assertRaises(ValueError, self.file.sync)
+            self.assertEqual(os.fstat(fd).st_size, 0)
+        self.assertNotIn(fd, self.disk.descriptors)
+
+    def test_collected(self) -> None:
+        """One that was forgotten is closed when it is collected."""
+        with self.file as fd:
+            pass
+        del self.file
+        gc.collect()
+        self.assertNotIn(fd, self.disk.descriptors)
+
+    def test_close_fails(self) -> None:
+        """An error of closing is nobody's business: the number is free all the same."""
+
+        def close(fd: int) -> None:
+            FaultyDisk.close(self.disk, fd)
+            raise OSError("broken")
+
+        self.disk.close = close  # type: ignore[method-assign]
+        self.file.close()
+        self.assertTrue(self.file.closed)

@@ -1,0 +1,263 @@
+"""Tests for what counts as received."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
+
+from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase, fail_once
+from txresumable.receiver import ReceivedFile
+
+CONTENT = bytes(range(65, 100))
+OTHER = bytes(reversed(CONTENT))
+
+
+class InPlaceTests(ReceiverTestCase):
+    """A finished file, and what somebody does to it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.file = ClientFile(CONTENT, chunk_size=100)
+        self.path = os.path.join(self.root, "file.dat")
+
+    def receive(self) -> None:
+        """Send it once."""
+        self.assertEqual(self.ask(self.file.upload(1)).content["status"], "complete")
+
+    def write(self, content: bytes) -> None:
+        """Write a file in its place, in place."""
+        with open(self.path, "r+b") as file:
+            file.truncate(0)
+            file.write(content)
+
+    def test_what_is_not_it(self) -> None:
+        """A file that was removed, replaced, edited or emptied is absent, and received again."""
+
+        def replace(content: bytes) -> None:
+            os.remove(self.path)
+            with open(self.path, "wb") as file:
+                file.write(content)
+
+        def edit_unseen() -> None:
+            before = os.stat(self.path)
+            self.write(OTHER)
+            os.utime(self.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+        def link() -> None:
+            os.rename(self.path, self.path + ".moved")
+            os.symlink(os.path.abspath(self.path + ".moved"), self.path)
+
+        def folder() -> None:
+            os.remove(self.path)
+            os.mkdir(self.path)
+
+        changes: tuple[Callable[[], object], ...] = (
+            lambda: os.remove(self.path),
+            lambda: os.rename(self.path, self.path + ".away"),
+            lambda: replace(OTHER),
+            lambda: replace(b""),
+            lambda: self.write(OTHER),
+            lambda: self.write(b""),
+            lambda: self.write(CONTENT + b"more"),
+            lambda: os.truncate(self.path, 3),
+            edit_unseen,
+            link,
+            folder,
+        )
+        for change in changes:
+            self.root = self.mktemp()
+            self.path = os.path.join(self.root, "file.dat")
+            self.start()
+            self.receive()
+            change()
+            self.assertEqual(self.ask(self.file.test(1)).status, 404)
+            self.assertEqual(self.ask(self.file.test(1, "ab" * 32)).status, 404)
+            self.receive()
+            with open(self.received[-1].path, "rb") as file:
+                self.assertEqual(file.read(), CONTENT)
+            self.assertEqual(self.ask(self.file.test(1)).content["status"], "complete")
+            self.successResultOf(self.store.close())
+
+    def test_what_is_it_all_the_same(self) -> None:
+        """After chmod, a hard link, or from a backup it is the same file: it is read once."""
+
+        def restore() -> None:
+            shutil.copy2(self.path, self.path + ".backup")
+            os.rename(self.path + ".backup", self.path)
+
+        for change in (
+            lambda: os.chmod(self.path, 0o640),
+            lambda: os.link(self.path, self.path + ".second"),
+            restore,
+        ):
+            self.root = self.mktemp()
+            self.path = os.path.join(self.root, "file.dat")
+            self.start()
+            self.receive()
+            change()
+            self.assertEqual(self.ask(self.file.test(1)).content["status"], "complete")
+            self.assertEqual(self.ask(self.file.upload(1)).content["status"], "complete")
+            self.assertEqual(len(self.received), 1)
+            self.received = []
+            self.successResultOf(self.store.close())
+
+    def test_read_once(self) -> None:
+        """What was compared after chmod is written down, also for the next start."""
+        disk = FaultyDisk()
+        self.start(disk=disk)
+        self.receive()
+        os.chmod(self.path, 0o640)
+        self.ask(self.file.test(1))
+        self.successResultOf(self.store.close())
+        disk = FaultyDisk()
+        self.start(disk=disk)
+        disk.calls.clear()
+        self.assertEqual(self.ask(self.file.test(1)).status, 200)
+        self.assertEqual(disk.calls.count("read"), 1)
+
+    def test_untouched_is_not_read(self) -> None:
+        """A file that nobody touched is not read, after a restart neither."""
+        self.start()
+        self.receive()
+        self.successResultOf(self.store.close())
+        disk = FaultyDisk()
+        self.start(disk=disk)
+        disk.calls.clear()
+        self.assertEqual(self.ask(self.file.test(1)).status, 200)
+        self.assertEqual(disk.calls.count("read"), 1)
+
+    def test_clock_set_back(self) -> None:
+        """A file that was taken away is absent whatever the clock says."""
+        for jump in (-1e9, 1e9):
+            self.root = self.mktemp()
+            self.start()
+            self.receive()
+            os.remove(os.path.join(self.root, "file.dat"))
+            self.clock.rightNow += jump
+            self.assertEqual(self.ask(self.file.test(1)).status, 404)
+            self.successResultOf(self.store.close())
+
+    def test_taken_while_a_chunk_arrives(self) -> None:
+        """A chunk that is sent again while the file is taken away is not called complete."""
+        self.start()
+        self.receive()
+        data = self.file.upload(1)
+        wire = self.connect().send(data[:-60])
+        os.remove(self.path)
+        self.assertEqual(wire.send(data[-60:]).answer().status, 503)
+        self.receive()
+
+    def test_taken_while_it_is_in_use(self) -> None:
+        """Who has used the upload since before its end hears that the file is gone, too."""
+        self.start()
+        file = ClientFile(CONTENT, chunk_size=10)
+        self.ask(file.upload(1))
+        self.ask(file.upload(2))
+        data = file.upload(1)
+        wire = self.connect().send(data[:-60])
+        self.assertEqual(self.ask(file.upload(3)).content["status"], "complete")
+        os.remove(self.path)
+        self.assertEqual(wire.send(data[-60:]).answer().status, 503)
+
+    def test_cannot_be_read(self) -> None:
+        """A disk that fails while a file is compared is an error, and no verdict."""
+        disk = FaultyDisk()
+        self.start(disk=disk)
+        self.receive()
+        os.chmod(self.path, 0o640)
+        read = disk.read
+        disk.read = lambda fd, size, at: (  # type: ignore[method-assign]
+            read(fd, size, at)
+            if size != len(CONTENT)
+            else fail_once(read, OSError(errno.EIO, "broken"))(fd, size, at)
+        )
+        self.assertEqual(self.ask(self.file.test(1)).status, 500)
+        self.flushLoggedErrors(OSError)
+        disk.read = read  # type: ignore[method-assign]
+        self.assertEqual(self.ask(self.file.test(1)).status, 200)
+
+
+class OnCompleteTests(ReceiverTestCase):
+    """What on_complete does to a file is part of its end."""
+
+    def receive(self, change: Callable[[ReceivedFile], object]) -> str:
+        """Receive a file that is changed; the status of a later test."""
+        self.root = self.mktemp()
+        self.start(on_complete=lambda file: change(file) and None)
+        file = ClientFile(CONTENT, chunk_size=100)
+        self.assertEqual(self.ask(file.upload(1)).content["status"], "complete")
+        status = str(self.ask(file.test(1)).content["status"])
+        self.successResultOf(self.store.close())
+        return status
+
+    def test_touched(self) -> None:
+        """A file whose mode, time or content on_complete changed is in its place."""
+
+        def write(file: ReceivedFile) -> None:
+            with open(file.path, "wb") as opened:
+                opened.write(bytes(len(CONTENT)))
+
+        for change in (
+            lambda file: os.chmod(file.path, 0o644),
+            lambda file: os.utime(file.path, (1, 1)),
+            write,
+        ):
+            self.assertEqual(self.receive(change), "complete")
+
+    def test_moved(self) -> None:
+        """A file that on_complete moved or removed is not."""
+        for change in (
+            lambda file: os.rename(file.path, file.path + ".moved"),
+            lambda file: os.remove(file.path),
+        ):
+            self.assertEqual(self.receive(change), "absent")
+
+    def test_name_given_to_another(self) -> None:
+        """A file that has got the name of one that on_complete moved is not taken for it."""
+
+        def move(file: ReceivedFile) -> None:
+            os.rename(file.path, file.path + ".moved")
+            with open(file.path, "wb") as opened:
+                opened.write(OTHER)
+
+        self.assertEqual(self.receive(move), "absent")
+
+
+class ReceivedOnceTests(ReceiverTestCase):
+    """A folder that somebody empties."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.start(received_once=True, expire=1000)
+        self.file = ClientFile(CONTENT, chunk_size=100)
+        self.ask(self.file.upload(1))
+        os.remove(os.path.join(self.root, "file.dat"))
+
+    def test_refused(self) -> None:
+        """What was taken is refused, whatever is asked and whatever the clock says."""
+        for jump in (0, -1e9, 2e9):
+            self.clock.rightNow += jump
+            for data in (self.file.test(1), self.file.upload(1), self.file.test(1, method="HEAD")):
+                answer = self.ask(data)
+                self.assertEqual(answer.status, 410)
+                self.assertEqual(answer.headers["resumable-received"], "before")
+        reason = self.ask(self.file.test(1)).content["error"]
+        self.assertEqual(reason, "received before, taken since")
+        self.assertEqual(self.finished(), {})
+
+    def test_again(self) -> None:
+        """Who wants it to be received again says so."""
+        digest = sha256(CONTENT).hexdigest()
+        self.assertEqual(self.ask(self.file.test(1, resumable_again="1")).status, 404)
+        answer = self.ask(self.file.upload(1, resumable_again="1"))
+        self.assertEqual((answer.status, answer.content["sha256"]), (200, digest))
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+    def test_expires(self) -> None:
+        """Once it has expired it is received like a new one."""
+        self.clock.advance(1e10)
+        self.assertEqual(self.successResultOf(self.store.sweep()), 1)
+        self.assertEqual(self.ask(self.file.upload(1)).status, 200)

@@ -1,0 +1,350 @@
+"""Tests for an upload while it is received, and for its one end."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+
+from tests.receiver_rig import (
+    ClientFile,
+    Connection,
+    FaultyDisk,
+    ReceiverTestCase,
+    Thread,
+    fail_once,
+)
+from txresumable._protocol.layout import ChunkLayout
+from txresumable.receiver import ReceivedFile, Refused
+from txresumable.receiver.store.entry import Entry
+from txresumable.receiver.web.parameters import Parameters
+
+CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
+BROKEN = OSError(errno.EIO, "broken")
+FULL = OSError(errno.ENOSPC, "full")
+
+
+class ConclusionTests(ReceiverTestCase):
+    """The end of an upload comes once, and everybody hears of it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.disk = FaultyDisk()
+        self.file = ClientFile(CONTENT)
+
+    def half(self, number: int) -> Callable[[], Connection]:
+        """Send a chunk but for its end, which comes when the result is called."""
+        data = self.file.upload(number)
+        wire = self.connect().send(data[:-60])
+        return lambda: wire.send(data[-60:])
+
+    def test_chunk_again_across_the_end(self) -> None:
+        """
+        A chunk that is sent again, slowly, while the last one completes the file, is compared, and
+        its sender hears of the one end; descriptors are closed once.
+        """
+        self.start(disk=self.disk)
+        for number in (1, 2):
+            self.ask(self.file.upload(number))
+        again = self.half(1)
+        self.assertEqual(self.ask(self.file.upload(3)).content["status"], "complete")
+        self.assertEqual(again().answer().content["status"], "complete")
+        self.assertEqual(len(self.received), 1)
+        self.assertEqual(len(self.disk.descriptors), 2)
+
+    def test_other_bytes_across_the_end(self) -> None:
+        """Other bytes for a chunk that is there are refused, across the end as well."""
+        self.start(disk=self.disk)
+        for number in (1, 2):
+            self.ask(self.file.upload(number))
+        wire = self.connect()
+        data = self.file.upload(1, b"x" * 10)
+        wire.send(data[:-60])
+        self.ask(self.file.upload(3))
+        self.assertEqual(wire.send(data[-60:]).answer().status, 409)
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+    def test_chunk_again_while_it_ends(self) -> None:
+        """One whose bytes end while on_complete is at work waits for the same end."""
+        done: Deferred[None] = Deferred()
+        told: list[ReceivedFile] = []
+        self.start(disk=self.disk, on_complete=lambda file: told.append(file) or done)
+        for number in (1, 2):
+            self.ask(self.file.upload(number))
+        again = self.half(3)
+        first = self.half(2)
+        self.ask_nothing(self.file.upload(1))
+        again()
+        late = first()
+        self.assertEqual(late.answers(), [])
+        done.callback(None)
+        self.assertEqual(late.answer().content["status"], "complete")
+        self.assertEqual((len(told), len(self.disk.descriptors)), (1, 2))
+
+    def ask_nothing(self, data: bytes) -> None:
+        """Send a request and go away."""
+        Connection(self.site).send(data).lose()
+
+    def test_neighbours_keep_their_descriptors(self) -> None:
+        """Uploads that begin while another one ends get what nobody else will close or write."""
+        self.start(disk=self.disk)
+        for number in (1, 2):
+            self.ask(self.file.upload(number))
+        again = self.half(1)
+        others = [ClientFile(bytes([n]) * 35, f"{n}", f"{n}") for n in range(97, 103)]
+        self.ask(self.file.upload(3))
+        for other in others:
+            self.assertEqual(self.ask(other.upload(1)).status, 200)
+        self.assertEqual(again().answer().status, 200)
+        for number in (2, 3):
+            for other in others:
+                self.assertEqual(self.ask(other.upload(number)).status, 200)
+        self.assertEqual(
+            self.finished(),
+            {"file.dat": CONTENT} | {str(other.content[0]): other.content for other in others},
+        )
+
+    def test_test_with_a_digest_across_the_end(self) -> None:
+        """A test that waits for a digest while the upload ends and goes away gets a response."""
+        thread = Thread()
+        self.start(disk=self.disk, run=thread.run)
+        wires = [self.connect().send(self.file.upload(number)) for number in (1, 2, 3)]
+        thread.work(3)
+        asking = self.connect().send(self.file.test(1, "ab" * 32))
+        thread.work()
+        self.assertEqual(asking.answer().status, 404)
+        self.assertEqual([wire.answer().status for wire in wires], [200] * 3)
+        self.assertEqual(len(self.disk.descriptors), 2)
+
+    def test_whatever_fails(self) -> None:
+        """Whatever ends an end, all who wait for it hear of it, and it may be tried again."""
+
+        class Odd(BaseException):
+            """No Exception."""
+
+        thread = Thread()
+        self.start(disk=self.disk, run=thread.run)
+        wires = [self.connect().send(self.file.upload(number)) for number in (1, 2, 3)]
+        wires += [self.connect().send(self.file.upload(number)) for number in (1, 2)]
+        self.disk.link = fail_once(self.disk.link, Odd())  # type: ignore[method-assign,arg-type]
+        thread.work()
+        statuses = [wire.answer().status for wire in wires]
+        self.assertIn(500, statuses)
+        self.assertEqual(self.flushLoggedErrors(Odd) != [], True)
+        again = self.connect().send(self.file.test(1))
+        thread.work()
+        self.assertEqual(again.answer().content["status"], "complete")
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+    def test_moved_and_then_not_written_down(self) -> None:
+        """An end that cannot be written down after on_complete moved the file is not repeated."""
+
+        def move(file: ReceivedFile) -> None:
+            self.received.append(file)
+            os.rename(file.path, file.path + ".moved")
+
+        self.start(disk=self.disk, on_complete=move)
+        for number in (1, 2):
+            self.ask(self.file.upload(number))
+        replace, failing = self.disk.replace, fail_once(self.disk.replace, FULL)
+
+        def once(name: str, new_name: str, folder: int) -> None:
+            (failing if new_name.endswith(".done") else replace)(name, new_name, folder)
+
+        self.disk.replace = once  # type: ignore[method-assign]
+        self.assertEqual(self.ask(self.file.upload(3)).status, 507)
+        self.assertEqual(self.ask(self.file.upload(3)).content["status"], "complete")
+        self.assertEqual(self.finished(), {"file.dat.moved": CONTENT})
+        self.assertEqual((len(self.received), self.private()), (1, ["done"]))
+
+    def test_place_not_durable(self) -> None:
+        """A name that could not be made durable is taken back, and made anew."""
+        self.start(disk=self.disk)
+        for number in (1, 2):
+            self.ask(self.file.upload(number))
+        sync, root = self.disk.sync, self.root
+        failing = fail_once(sync, BROKEN)
+
+        def once(fd: int) -> None:
+            at_root = os.path.samestat(os.fstat(fd), os.stat(root))
+            (failing if at_root else sync)(fd)
+
+        self.disk.sync = once  # type: ignore[method-assign]
+        self.assertEqual(self.ask(self.file.upload(3)).status, 500)
+        self.assertEqual((self.finished(), self.received), ({}, []))
+        self.disk.calls.clear()
+        self.assertEqual(self.ask(self.file.upload(3)).content["status"], "complete")
+        self.assertEqual(self.disk.calls.count("link"), 1)
+
+
+class RecordTests(ReceiverTestCase):
+    """What the record says is true, after a failure too."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.disk = FaultyDisk()
+        self.start(disk=self.disk)
+        self.file = ClientFile(CONTENT)
+        self.ask(self.file.upload(1))
+
+    def record(self) -> bytes:
+        """The bytes of the chunks in the record on the disk."""
+        private = os.path.join(self.root, ".resumable")
+        (name,) = (name for name in os.listdir(private) if name.endswith(".chunks"))
+        with open(os.path.join(private, name), "rb") as file:
+            return file.read()[-3:]
+
+    def fail_syncs(self, first: int, last: int) -> None:
+        """Let some of the next syncs of data fail, counted from 1."""
+        sync, count = self.disk.sync_data, 0
+
+        def failing(fd: int) -> None:
+            nonlocal count
+            count += 1
+            if first <= count <= last:
+                raise BROKEN
+            sync(fd)
+
+        self.disk.sync_data = failing  # type: ignore[method-assign]
+
+    def restart(self) -> None:
+        """Start again, as after a crash."""
+        self.successResultOf(self.store.close())
+        self.disk = FaultyDisk()
+        self.start(disk=self.disk)
+
+    def test_taken_back(self) -> None:
+        """If the record of a chunk cannot be made durable, it says again that there is none."""
+        self.fail_syncs(2, 2)
+        self.assertEqual(self.ask(self.file.upload(2)).status, 500)
+        self.assertEqual(self.record(), b"\1\0\0")
+        # Bytes of a try that is refused later count for nothing.
+        strict = ClientFile(CONTENT, checksum=True)
+        wrong = strict.upload(2, b"x" * 10, checksum="ab" * 32)
+        self.assertEqual(self.ask(wrong).status, 422)
+        self.restart()
+        self.assertEqual(self.ask(self.file.test(2)).status, 404)
+
+    def test_cannot_be_taken_back(self) -> None:
+        """If that fails too, nothing is taken until the record is known to be right."""
+        self.fail_syncs(2, 5)
+        self.assertEqual(self.ask(self.file.upload(2)).status, 500)
+        data = self.disk.calls.count("write")
+        for request in (self.file.upload(2, b"x" * 10), self.file.test(1)):
+            self.assertEqual(self.ask(request).status, 500)
+        self.assertEqual(self.disk.calls.count("write"), data + 2)
+        self.assertEqual(self.ask(self.file.upload(2)).status, 200)
+        self.assertEqual(self.ask(self.file.upload(3)).content["status"], "complete")
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+    def test_those_who_send_meanwhile(self) -> None:
+        """Chunks that arrive while the record is not right are refused for now."""
+        data = self.file.upload(3)
+        wire = self.connect().send(data[:-60])
+        self.fail_syncs(2, 3)
+        self.assertEqual(self.ask(self.file.upload(2)).status, 500)
+        self.assertEqual(wire.send(data[-60:]).answer().status, 503)
+        for number in (2, 3):
+            self.assertEqual(self.ask(self.file.upload(number)).status, 200)
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+    def test_files_removed(self) -> None:
+        """An upload whose files somebody removed fails for good, and begins anew after that."""
+        private = os.path.join(self.root, ".resumable")
+        for name in os.listdir(private):
+            os.remove(os.path.join(private, name))
+        answer = self.ask(self.file.upload(2))
+        self.assertEqual((answer.status, self.finished()), (500, {}))
+        self.assertIn("removed", answer.content["error"])
+        for number in (1, 2, 3):
+            self.assertEqual(self.ask(self.file.upload(number)).status, 200)
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+    def test_folder_removed(self) -> None:
+        """A folder that is not where it was is no place to receive into."""
+        for moved in (self.root, os.path.join(self.root, ".resumable")):
+            os.rename(moved, moved + ".moved")
+            self.assertEqual(self.ask(ClientFile(CONTENT, "b", "b").upload(1)).status, 503)
+            for number in (2, 3):
+                status = self.ask(self.file.upload(number)).status
+            self.assertEqual(status, 503)
+            os.rename(moved + ".moved", moved)
+            self.assertEqual(self.ask(self.file.test(1)).content["status"], "complete")
+            os.remove(os.path.join(self.root, "file.dat"))
+            self.ask(self.file.upload(1))
+
+
+class UseTests(ReceiverTestCase):
+    """Who uses an upload may do so until that is released."""
+
+    def use(self, number: int = 1) -> Entry:
+        """Begin to use an upload."""
+        given = Parameters(
+            identifier="i", offset=number - 1, layout=ChunkLayout(35, 10), file_name="f"
+        )
+        self.given = given
+        return self.successResultOf(Deferred.fromCoroutine(self.store.begin("", given)))
+
+    def test_idle_ones_only(self) -> None:
+        """An upload that is used is not closed to make room; released, it is."""
+        disk = FaultyDisk()
+        self.start(disk=disk, max_open=1)
+        entry = self.use()
+        for name in "abc":
+            self.ask(ClientFile(CONTENT, name, name).upload(1))
+        sink = entry.claim(self.given)
+        sink.write(CONTENT[:10])
+        self.successResultOf(Deferred.fromCoroutine(sink.commit()))
+        entry.release()
+        entry.release()
+        self.ask(ClientFile(CONTENT, "d", "d").upload(1))
+        self.assertEqual(len(disk.descriptors), 4)
+        self.assertRaises(Refused, entry.claim, self.given)
+
+    def test_forgotten(self) -> None:
+        """A use that was forgotten does not keep an upload open."""
+        disk = FaultyDisk()
+        self.start(disk=disk, max_open=1)
+        self.use()
+        self.ask(ClientFile(CONTENT, "d", "d").upload(1))
+        self.assertEqual(len(disk.descriptors), 4)
+
+    def test_full_disk_while_two_begin(self) -> None:
+        """An upload that one chunk could not be written to is not removed under another chunk."""
+        thread, disk = Thread(), FaultyDisk()
+        self.start(disk=disk, run=thread.run)
+        file = ClientFile(CONTENT)
+        write = disk.write
+        failing = fail_once(write, FULL)
+        disk.write = lambda fd, data, at: (  # type: ignore[method-assign]
+            failing if bytes(data) == file.chunk(1) else write
+        )(fd, data, at)
+        wires = [self.connect().send(file.upload(number)) for number in (1, 2)]
+        thread.work()
+        self.assertEqual([wire.answer().status for wire in wires], [507, 200])
+        for number in (1, 3):
+            wire = self.connect().send(file.upload(number))
+            thread.work()
+            self.assertEqual(wire.answer().status, 200)
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+    def test_removal_is_waited_for(self) -> None:
+        """Who comes back while an upload with nothing in it is removed, waits and begins anew."""
+        thread, disk = Thread(), FaultyDisk()
+        self.start(disk=disk, run=thread.run)
+        file = ClientFile(CONTENT)
+        write = disk.write
+        failing = fail_once(write, FULL)
+        disk.write = lambda fd, data, at: (  # type: ignore[method-assign]
+            failing if bytes(data) == file.chunk(1) else write
+        )(fd, data, at)
+        first = self.connect().send(file.upload(1))
+        thread.work(2)
+        self.assertEqual(first.answer().status, 507)
+        second = self.connect().send(file.upload(1))
+        self.assertEqual(len(thread.waiting), 1)
+        thread.work()
+        self.assertEqual(second.answer().status, 200)
+        self.assertEqual(self.private(), ["chunks", "data"])
