@@ -1,7 +1,9 @@
 """
-SIGKILL at random moments of real uploads, for the client alone and together with its receiver.
+SIGKILL at random moments of real uploads: of the client, of client and receiver together, and of
+eight clients or their receiver.
 
-``TXRESUMABLE_KILLS`` says how many of the client; of both together there are half as many.
+``TXRESUMABLE_KILLS`` says how many of the client; of both together there are half as many, and
+among eight clients twice as many.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from twisted.trial.unittest import TestCase
 
 from .figures import note
 from .killed import CHUNK_SIZE, SLOTS
+from .soak.plan import Plan
+from .soak.round import Round
 
 KILLS = int(os.environ.get("TXRESUMABLE_KILLS", "10"))
 CHUNKS = 60
@@ -209,3 +213,33 @@ class KillingTests(TestCase):
         if self.receiver is not None:
             return self.receiver.kill().addBoth(lambda _: None)
         return None
+
+
+class ManyClientsTests(TestCase):
+    """
+    Eight clients of one receiver, on a line whose segments and buffers are small.
+    """
+
+    timeout = 120 + 20 * KILLS
+
+    def test_equal(self) -> Deferred[None]:
+        """C27, R7: Whoever is killed, all files arrive as they were, and nothing else does."""
+        return Deferred.fromCoroutine(self.kill_some())
+
+    async def kill_some(self) -> None:
+        """Rounds, until there were enough kills."""
+        seed, total = 0, Counter[str]()
+        while (missing := 2 * KILLS - total["kills"] - total["restarts"]) > 0:
+            seed += 1
+            plan = Plan.of_kills(seed, min(missing, 100))
+            made = Round(reactor, plan, Path(self.mktemp()).resolve())
+            await made.run()
+            self.assertEqual(made.faults, [])
+            self.assertEqual(made.counts["failed"], 0)
+            total.update(made.counts)
+        note(
+            "kills among eight clients",
+            kills_of_clients=total["kills"],
+            kills_of_the_receiver=total["restarts"],
+            files_equal=total["completed"],
+        )

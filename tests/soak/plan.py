@@ -97,7 +97,7 @@ class Strike:
     """
     A signal.
 
-    :ivar client: whom it hits, or :data:`None` for the receiver.
+    :ivar client: whom it hits, or the next one that has not ended; :data:`None` for the receiver.
     :ivar pause: after how many seconds it is started again.
     """
 
@@ -145,6 +145,30 @@ class Plan:
             clients=tuple(clients),
             strikes=_strikes(random, len(clients)),
             takes=random.choice((0.0, 0.0, 0.1, 0.5)),
+        )
+
+    @classmethod
+    def of_kills(cls, seed: int, kills: int) -> Plan:
+        """
+        Eight clients on a line of small segments, and SIGKILLs of them and of the receiver.
+
+        :param kills: how many.
+        """
+        random = Random(seed)
+        seconds = 3.0 + kills / 4
+        whom = (None, None, None, None, *range(8))
+        strikes = [
+            Strike(random.uniform(2.0, seconds), random.choice(whom), "KILL", 0.0)
+            for _ in range(kills)
+        ]
+        return cls(
+            seed=seed,
+            seconds=seconds,
+            receiver=ReceiverPlan(tls=False, arguments=(), sweeps=600.0),
+            line=LinePlan(mss=1448, window=16 * KIB, trouble=0.0, opens_tls=False),
+            clients=tuple(_steady_client(seed, number, seconds) for number in range(8)),
+            strikes=tuple(sorted(strikes, key=lambda strike: strike.at)),
+            takes=0.0,
         )
 
     def save(self, folder: Path) -> None:
@@ -199,6 +223,23 @@ def _client(random: Random, seed: int, number: int, dialect: str, tls: bool) -> 
     options = _options(random, chunk_size, dialect)
     again = random.choice((0.0, 0.5, 1.0))
     return ClientPlan(manner, given, random.random() < 0.7, options, tuple(uploads), again)
+
+
+def _steady_client(seed: int, number: int, seconds: float) -> ClientPlan:
+    """One that has something to upload all the time: every second one through treq."""
+    rate, size = 250_000.0, 500_000
+    uploads = [
+        UploadPlan(seed * 1000 + number * 100 + index, size, "a", "path", False, 0.0, ())
+        for index in range(int((seconds + 3) * rate / size))
+    ]
+    options = {
+        "chunk_size": 20_000,
+        "max_rate": rate,
+        "max_chunk_retries": 1000,
+        "stall_timeout": 10.0,
+        "max_offline": 60.0,
+    }
+    return ClientPlan("one", number % 2 == 1, True, options, tuple(uploads), again=0.0)
 
 
 def _with_twins(random: Random, clients: list[ClientPlan], client: ClientPlan) -> ClientPlan:

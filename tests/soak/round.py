@@ -146,14 +146,17 @@ class Round:
         if strike.client is None:
             await self._restart_receiver(strike)
             return
-        client = self._clients[strike.client]
-        if client.exit is None:
-            self.counts["kills"] += 1
+        alive = [number for number, client in self._clients.items() if client.exit is None]
+        if not alive:
+            return
+        number = next((each for each in sorted(alive) if each >= strike.client), alive[0])
+        self.counts["kills"] += 1
+        client = self._clients[number]
         client.signal(strike.signal)
         await client.ended
         await deferLater(self._reactor, strike.pause)
-        if self._clients[strike.client] is client:
-            self._start_client(strike.client)
+        if self._clients[number] is client:
+            self._start_client(number)
 
     async def _restart_receiver(self, strike: Strike) -> None:
         receiver = self._receiver
