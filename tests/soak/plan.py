@@ -130,7 +130,7 @@ class Plan:
         random = Random(seed)
         dialect = random.choice(("resumable", "resumable", "flow", "simple"))
         tls = random.random() < 0.4
-        clients = [_client(random, seed, number, dialect, tls) for number in range(_few(random, 4))]
+        clients = [_client(random, seed, number, dialect) for number in range(_few(random, 4))]
         clients = [_with_twins(random, clients, each) for each in clients]
         return cls(
             seed=seed,
@@ -208,10 +208,8 @@ def _strikes(random: Random, clients: int) -> tuple[Strike, ...]:
     return tuple(sorted(strikes, key=lambda strike: strike.at))
 
 
-def _client(random: Random, seed: int, number: int, dialect: str, tls: bool) -> ClientPlan:
+def _client(random: Random, seed: int, number: int, dialect: str) -> ClientPlan:
     manner = random.choice(("one", "one", "forked", "threads"))
-    if manner == "threads" and tls:
-        manner = "one"
     given = manner == "one" and random.random() < 0.35
     chunk_size = int(2 ** random.uniform(12, 20.5))
     uploads: list[UploadPlan] = []

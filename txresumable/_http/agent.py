@@ -12,11 +12,7 @@ from urllib.parse import urlsplit
 from attrs import define, field
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import (
-    TCP4ClientEndpoint,
-    TCP6ClientEndpoint,
-    wrapClientTLS,
-)
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -36,7 +32,7 @@ from ..errors import (
 from .connection import HTTPConnection
 from .hostname import NameEndpoint, tls_options
 from .response import Reply
-from .tls import tls_error
+from .tls import TLSEndpoint, tls_error
 
 __all__ = ["KeepingAgent", "ReadyHeaders", "RequestURL", "request_url"]
 
@@ -248,7 +244,7 @@ class KeepingAgent:
             raise InvalidOption(
                 option, error, "must be what optionsForClientTLS() takes"
             ) from error
-        return wrapClientTLS(options, plain)
+        return TLSEndpoint(options, plain, self._reactor)
 
     def _plain_endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
         # Its limit would go by the wall clock; ours, over everything, does not.

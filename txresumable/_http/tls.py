@@ -1,19 +1,48 @@
 """
-What TLS finds wrong with a server, or a server with us.
+Connecting over TLS, and what TLS finds wrong with a server, or a server with us.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from OpenSSL.SSL import Error as TLSError
 from OpenSSL.SSL import SysCallError
 from service_identity import VerificationError
+from twisted.internet.defer import Deferred
 from twisted.internet.error import VerifyError
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from zope.interface import implementer
 
 from ..errors import TLSRejected, first_line
 
-__all__ = ["tls_error"]
+__all__ = ["TLSEndpoint", "tls_error"]
 
 _PASSING = ("unexpected eof", "internal error", "bad record mac", "decryption", "user cancel")
+
+
+@implementer(IStreamClientEndpoint)
+class TLSEndpoint:
+    """
+    Another endpoint, over TLS.  :func:`~twisted.internet.endpoints.wrapClientTLS` has no clock in
+    Twisted 24: it would send small writes by the installed reactor, even where another one runs.
+
+    :param options: what :func:`~twisted.internet.ssl.optionsForClientTLS` gives.
+    :param plain: the other endpoint.
+    :param clock: the reactor's.
+    """
+
+    def __init__(self, options: Any, plain: IStreamClientEndpoint, clock: Any) -> None:
+        self._options = options
+        self._plain = plain
+        self._clock = clock
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """:returns: a Deferred as that of the other endpoint."""
+        factory = TLSMemoryBIOFactory(self._options, True, protocolFactory, self._clock)
+        connecting: Deferred[Any] = self._plain.connect(factory)
+        return connecting.addCallback(lambda protocol: protocol.wrappedProtocol)
 
 
 def tls_error(error: BaseException | None) -> TLSRejected | None:

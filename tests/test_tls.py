@@ -1,0 +1,86 @@
+"""
+Tests for connecting over TLS.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import (
+    Certificate,
+    PrivateCertificate,
+    optionsForClientTLS,
+    trustRootFromCertificates,
+)
+from twisted.internet.task import Clock
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.test.iosim import FakeTransport, connect
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from tests.authority import Authority
+from txresumable._http.tls import TLSEndpoint
+
+
+class Hearing(Protocol):
+    """Keeps what it gets."""
+
+    data = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.data += data
+
+
+@implementer(IStreamClientEndpoint)
+class MemoryEndpoint:
+    """
+    Connects at once, to nobody.
+
+    :ivar made: the protocol of the last connection.
+    """
+
+    made: Any
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        self.made = protocolFactory.buildProtocol(None)
+        return succeed(self.made)
+
+
+class TLSEndpointTests(SynchronousTestCase):
+    """
+    Connections over TLS.
+    """
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        authority = Authority("endpoint")
+        root = trustRootFromCertificates([Certificate.loadPEM(authority.certificate)])
+        self.plain = MemoryEndpoint()
+        options = optionsForClientTLS("localhost", root)
+        self.endpoint = TLSEndpoint(options, self.plain, self.clock)
+        self.certificate = PrivateCertificate.loadPEM(authority.issue("localhost"))
+
+    def test_interface(self) -> None:
+        """It is an endpoint."""
+        verifyObject(IStreamClientEndpoint, self.endpoint)
+
+    def test_clock(self) -> None:
+        """What is written goes out by the clock that was given, whatever reactor is installed."""
+        client: Any = self.successResultOf(self.endpoint.connect(Factory.forProtocol(Protocol)))
+        options = self.certificate.options()
+        factory = TLSMemoryBIOFactory(options, False, Factory.forProtocol(Hearing), self.clock)
+        server: Any = factory.buildProtocol(None)
+        pump = connect(
+            server,
+            FakeTransport(server, isServer=True),
+            self.plain.made,
+            FakeTransport(self.plain.made, isServer=False),
+        )
+        client.transport.write(b"a request")
+        self.clock.advance(0)
+        pump.flush()
+        self.assertEqual(server.wrappedProtocol.data, b"a request")
