@@ -6,13 +6,16 @@ import os
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from tests.authority import Authority
 from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, request
 from txresumable.receiver import ReceiverSite, Store, make_site
 
@@ -276,9 +279,13 @@ class LoopbackTests(TestCase):
         for piece in pieces:
             reading.transport.write(piece)
         answer: bytes = await reading.done
+        await self.all_closed()
+        return answer
+
+    async def all_closed(self) -> None:
+        """Wait until the receiver has no connection any more."""
         while self.site.connections:
             await deferLater(self.reactor, 0.001)
-        return answer
 
     async def test_uploads_at_once(self) -> None:
         """Files sent over several connections at once arrive."""
@@ -299,9 +306,41 @@ class LoopbackTests(TestCase):
         data = ClientFile(CONTENT, octet=True).upload(1, bytes(20_000_000))
         self.assertIn(b"HTTP/1.1 400", await self.ask(port, data))
 
+    async def test_half_closed(self) -> None:
+        """A client that has closed its direction gets the responses to all that it asked."""
+        port = await self.listen()
+        endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", port)
+        reading = await endpoint.connect(Factory.forProtocol(Reading))
+        file = ClientFile(CONTENT, force=True)
+        reading.transport.write(b"".join(file.upload(number) for number in (1, 2, 3)))
+        reading.transport.loseWriteConnection()
+        data = await reading.done
+        await self.all_closed()
+        self.assertEqual((data.count(b" 200 OK"), data.count(b'"complete"')), (3, 1))
+
+    async def test_refused_over_tls(self) -> None:
+        """Over TLS, too, a client that goes on sending reads why; TLS is closed in its own way."""
+        authority = Authority("receiver")
+        pem = PrivateCertificate.loadPEM(authority.issue("localhost"))
+        port = self.reactor.listenSSL(0, self.site, pem.options(), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        options = optionsForClientTLS("localhost", Certificate.loadPEM(authority.certificate))
+        tcp = TCP4ClientEndpoint(self.reactor, "127.0.0.1", port.getHost().port)
+        endpoint = wrapClientTLS(options, tcp)
+        for expect in ({}, {"expect": "100-continue"}):
+            data = ClientFile(CONTENT, octet=True).upload(1, bytes(20_000_000), **expect)
+            data = data.replace(b"TotalSize=25", b"TotalSize=x")
+            reading = await endpoint.connect(Factory.forProtocol(Reading))
+            reading.transport.write(data[:1000] if expect else data)
+            self.assertIn(b"HTTP/1.1 400", await reading.done)
+            self.assertTrue(reading.reason.check(ConnectionDone), reading.reason)
+            await self.all_closed()
+
 
 class Reading(Protocol):
     """Reads until the end."""
+
+    reason: Any = None
 
     def __init__(self) -> None:
         self.done: Deferred[bytes] = Deferred()
@@ -314,4 +353,5 @@ class Reading(Protocol):
             self.transport.loseConnection()
 
     def connectionLost(self, reason: object = None) -> None:  # type: ignore[override]
+        self.reason = reason
         self.done.callback(self.data)

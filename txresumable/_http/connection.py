@@ -136,7 +136,7 @@ class HTTPConnection(Protocol):
         if self._state is not State.OPEN:  # aborted before it was connected
             self.transport.abortConnection()
             return
-        self._queue = SendQueue(self.transport, secure=self._secure)
+        self._queue = SendQueue(self.transport)
         # Not what merely forwards to one: what it sends is not what it is given.
         if not self._secure and isinstance(self.transport, Connection):
             self._direct = hasattr(self._queue.socket, "sendmsg")
@@ -238,10 +238,7 @@ class HTTPConnection(Protocol):
         taken = self._give([data])
         if taken == len(data):
             return
-        before = self._queue.buffered
-        self.transport.write(data[taken:] if taken else data)
-        # TLS makes it longer.
-        self._given += self._queue.buffered - before or len(data) - taken
+        self._given += self._queue.write(data[taken:] if taken else data)
         if self._direct and self._registered and self._body is not None:
             self._body.pauseProducing()
 

@@ -31,6 +31,8 @@ from .unsent import SendQueue
 
 __all__ = ["ForeignExchange", "GivenBody"]
 
+_GOODBYE = 64
+"""Bytes of the record with which TLS says that a connection is closed, at most."""
 _log = Logger()
 
 
@@ -49,14 +51,16 @@ class GivenBody:
         self.is_handed_over = False
         self._body = body
         self._queue = SendQueue(None)
-        self._ended = self._stopped = False
+        self._ended = self._stopped = self._spoilt = False
         self._consumer: Any = None
         self._done: Deferred[None] | None = None
 
     @property
     def has_left(self) -> bool:
         """Whether all of it is at the peer, as far as can be seen."""
-        return self.is_handed_over and not self._queue.unsent
+        # What is behind it may be there before the client tells of the response.
+        behind = _GOODBYE if self._queue.is_closing else 0
+        return self.is_handed_over and self._queue.unsent <= behind
 
     @property
     def is_held_back(self) -> bool:
@@ -115,6 +119,14 @@ class GivenBody:
         self._ended = True
         self._body.stopProducing()
 
+    def spoil(self) -> None:
+        """
+        Halt, and have its connection closed in the end: what came was no response to all of it, and
+        one that comes yet must not become the response to the next request.
+        """
+        self.halt()
+        self._spoilt = True
+
     def end(self) -> None:
         """
         Let the client have done with it.
@@ -124,9 +136,10 @@ class GivenBody:
         """
         self.halt()
         done, self._done = self._done, None
-        if done is None or self._stopped:
+        if self._stopped or (done is None and not self._spoilt):
             return
-        if self._queue.abort():
+        self._spoilt = False
+        if self._queue.abort() or done is None:
             return
         done.addErrback(lambda _: None)
         done.errback(Failure(CancelledError()))
@@ -202,7 +215,7 @@ class ForeignExchange:
             if coding.strip().lower() not in (b"", b"identity"):
                 raise MalformedReply(f"its body is encoded as {coding[:40]!r}")
         if self._body is not None and not self._body.has_left:
-            self._body.halt()
+            self._body.spoil()
             if head.code < 300:
                 raise MalformedReply(f"it says {head.code} before the whole request was sent")
         return head

@@ -19,7 +19,14 @@ from ..errors import TLSRejected, first_line
 
 __all__ = ["TLSEndpoint", "tls_error"]
 
-_PASSING = ("unexpected eof", "internal error", "bad record mac", "decryption", "user cancel")
+_PASSING = (
+    "unexpected eof",
+    "internal error",
+    "bad record mac",
+    "decryption",
+    "user cancel",
+    "shutdown",
+)
 
 
 @implementer(IStreamClientEndpoint)

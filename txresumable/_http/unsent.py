@@ -15,6 +15,7 @@ from typing import Any
 
 from OpenSSL.SSL import WantReadError
 from twisted.internet.tcp import Connection
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 try:
     import fcntl
@@ -37,22 +38,41 @@ class SendQueue:
     :ivar socket: the socket, or :data:`None` if none was found.
     """
 
-    __slots__ = ("_abort", "_bottom", "_tls", "socket")
+    __slots__ = ("_bottom", "_outer", "_tls", "_transport", "socket")
 
-    def __init__(self, transport: Any, *, secure: bool = False) -> None:
+    def __init__(self, transport: Any) -> None:
         """
         :param transport: a transport, or what wraps one; with none that has a socket, nothing is
             ever in the queue.
-        :param secure: whether its handle is the TLS connection that bytes go through.
         """
+        self._transport = transport
         self._bottom: Any = None
-        self._abort: Any = None
+        self._outer: Any = None
+        self._tls: Any = None
         for layer in _layers(transport):
-            self._abort = self._abort or getattr(layer, "abortConnection", None)
-            if isinstance(layer, Connection):
+            if self._outer is None and hasattr(layer, "abortConnection"):
+                self._outer = layer
+            if isinstance(layer, TLSMemoryBIOProtocol):
+                self._tls = layer
+            elif isinstance(layer, Connection):
                 self._bottom = layer
         self.socket: Any = None if self._bottom is None else self._bottom.getHandle()
-        self._tls: Any = transport.getHandle() if secure and self._bottom is not None else None
+
+    def write(self, data: bytes) -> int:
+        """
+        Hand bytes to the transport at once.
+
+        :param data: the bytes.
+        :returns: how many bytes that is for the socket, which over TLS are more.
+        """
+        before = self.buffered
+        if self._tls is self._transport and self._tls is not None:
+            # Its own method keeps what is small for the reactor's next turn, uncounted; a request
+            # is one write, so that there is nothing to gather.
+            TLSMemoryBIOProtocol.write(self._tls, data)
+        else:
+            self._transport.write(data)
+        return (self.buffered - before) or len(data)
 
     @property
     def buffered(self) -> int:
@@ -62,6 +82,9 @@ class SendQueue:
             return 0
         # Twisted has no public word for this, nor does it notify anybody but a registered producer.
         waiting: int = len(bottom.dataBuffer) - bottom.offset + bottom._tempDataLen
+        if self._tls is not None:
+            gathered = getattr(self._tls, "_aggregator", None)
+            waiting += sum(map(len, getattr(gathered, "_buffer", ())))
         return waiting
 
     @property
@@ -94,15 +117,20 @@ class SendQueue:
 
         :returns: whether there is one to close.
         """
-        if self._abort is None:
+        if self._outer is None:
             return False
-        self._abort()
+        self._outer.abortConnection()
         return True
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it was closed in good order, which over TLS puts a goodbye into the queue."""
+        return bool(getattr(self._outer, "disconnecting", False))
 
     def _tls_is_quiet(self) -> bool:
         """The next record may have come with the one that is being handled."""
         try:
-            self._tls.recv(1, socket.MSG_PEEK)
+            self._tls.getHandle().recv(1, socket.MSG_PEEK)
         except WantReadError:
             return True
         except Exception:  # its end, or what is no TLS

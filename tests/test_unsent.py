@@ -1,0 +1,120 @@
+"""
+What has still to leave a socket, and what came to it.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import CertificateOptions
+from twisted.internet.tcp import Connection
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable._http.unsent import SendQueue
+
+from .test_connection import Reactor
+
+
+class SendQueueTests(SynchronousTestCase):
+    """Over real sockets, and a reactor that lets them write when it is told to."""
+
+    def setUp(self) -> None:
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.peer = socket.create_connection(listening.getsockname())
+        ours, _ = listening.accept()
+        listening.close()
+        ours.setblocking(False)
+        self.addCleanup(self.peer.close)
+        self.addCleanup(ours.close)
+        self.reactor = Reactor()
+        self.ours = ours
+        self.transport = Connection(ours, Protocol(), self.reactor)  # type: ignore[arg-type]
+        self.transport.connected = 1
+
+    def until(self, queue: SendQueue, quiet: bool) -> None:
+        """Loopback takes its time."""
+        for _ in range(100_000):
+            if queue.is_quiet is quiet:
+                return
+        self.fail("it does not become so")
+
+    def test_waits_here(self) -> None:
+        """What was written is counted until the kernel has it, and then until the peer has."""
+        queue = SendQueue(self.transport)
+        self.assertEqual((queue.write(b"x" * 100), queue.buffered, queue.unsent), (100, 100, 100))
+        self.reactor.turn()
+        self.assertEqual(queue.buffered, 0)
+        self.assertEqual(len(self.peer.recv(200)), 100)
+        self.assertEqual(queue.unsent, 0)
+
+    def test_waits_in_the_kernel(self) -> None:
+        """What a peer has no room for is counted."""
+        self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        queue = SendQueue(self.transport)
+        taken = self.ours.send(bytes(1 << 22))
+        self.assertTrue(0 < queue.unsent <= taken)
+        self.assertEqual(queue.buffered, 0)
+
+    def test_quiet(self) -> None:
+        """Bytes are noticed, and so is the end, without being read."""
+        queue = SendQueue(self.transport)
+        self.assertTrue(queue.is_quiet)
+        self.peer.send(b"x")
+        self.until(queue, False)
+        self.assertEqual(self.ours.recv(2), b"x")
+        self.assertTrue(queue.is_quiet)
+        self.peer.close()
+        self.until(queue, False)
+
+    def test_tls(self) -> None:
+        """What TLS gathers for the next turn is counted, and what goes at once is longer."""
+        factory = TLSMemoryBIOFactory(
+            CertificateOptions(), True, Factory.forProtocol(Protocol), self.reactor
+        )
+        tls: Any = factory.buildProtocol(None)
+        self.transport.protocol = tls
+        tls.makeConnection(self.transport)
+        queue = SendQueue(tls)
+        hello = queue.buffered
+        self.assertGreater(hello, 0)
+        tls.write(b"x" * 100)
+        self.assertEqual(queue.buffered, hello + 100)
+        self.reactor.advance(0)
+
+    def test_wrapped(self) -> None:
+        """The socket is found below what else is around it; where there is none, nothing waits."""
+
+        class Enforcing:
+            def __init__(self, consumer: Any) -> None:
+                self._consumer = consumer
+
+        queue = SendQueue(Enforcing(self.transport))
+        self.transport.write(b"xyz")
+        self.assertEqual(queue.unsent, 3)
+        nowhere = SendQueue(Enforcing(None))
+        self.assertEqual((nowhere.unsent, nowhere.is_quiet, nowhere.abort()), (0, True, False))
+
+    def test_endless(self) -> None:
+        """Wrappers around each other are looked through for a while."""
+
+        class Snake:
+            @property
+            def transport(self) -> Any:
+                return self
+
+        self.assertTrue(SendQueue(Snake()).is_quiet)
+
+    def test_abort(self) -> None:
+        """The outermost that can is closed, and after an orderly close that is known."""
+        queue = SendQueue(self.transport)
+        self.assertFalse(queue.is_closing)
+        self.transport.write(b"x")
+        self.transport.loseConnection()
+        self.assertTrue(queue.is_closing)
+        aborted: list[int] = []
+        self.transport.abortConnection = lambda: aborted.append(1)  # type: ignore[method-assign]
+        self.assertTrue(queue.abort())
+        self.assertEqual(aborted, [1])
