@@ -609,7 +609,8 @@ class Resumable(Events):
             self._make_ready(file)
 
     def digest(self, file: ResumableFile) -> Deferred[str]:
-        return self._opener.digest(file._source, 0, file.size)
+        end = None if file._force is None else file.size  # its size is known once it is laid out
+        return self._opener.digest(file._source, 0, end)
 
     def file_ended(self, file: ResumableFile) -> None:
         self._unfinished -= 1
