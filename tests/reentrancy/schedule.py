@@ -24,6 +24,7 @@ from txresumable import (
     ChunkTimeout,
     FileRejected,
     FileState,
+    HookInterrupted,
     Resumable,
     RetriesExhausted,
     StallTimeout,
@@ -141,6 +142,7 @@ class Schedule:
 
     def _say(self, line: str) -> None:
         if self._note is not None:
+            line = line.replace(self.sources.folder, "")  # each run has another
             self._note(f"{self.reactor.seconds():9.2f}  {line}")
 
     def _chance(self, share: float) -> bool:
@@ -413,7 +415,7 @@ class Schedule:
             own = any(isinstance(each, CANCELLED) for each in known.errors)
             single = self.plan.options["max_files"] == 1
             return known.was_cancelled or self.program.swept or own or single
-        if type(error).__name__ == "HookInterrupted":
+        if isinstance(error, HookInterrupted):
             both = [*known.errors, *(hooks.shared_errors if known.was_broken else ())]
             return any(isinstance(each, CANCELLED) for each in both)
         if isinstance(error, ChunkRejected):
