@@ -89,7 +89,9 @@ class Resumable(Events):
         rate = self.options.max_rate
         if isinstance(rate, (int, float)):
             rate = RateLimiter(rate, reactor=reactor)
-        self._delivery = Delivery(self.options, self._transport, self._opener, self._queue, rate)
+        self._delivery = Delivery(
+            self.options, turn, self._transport, self._opener, self._queue, rate
+        )
         self._dispatcher = Dispatcher(
             self, clock, turn, self._delivery, self._queue, Slots(slots), adaptive
         )
