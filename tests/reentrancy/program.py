@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from txresumable import Resumable, ResumableError, ResumableFile, Upload
+from txresumable import FileState, Resumable, ResumableError, ResumableFile, Upload
 
 from .hooks import Hooks, mishap
 from .plan import Plan
@@ -334,9 +334,9 @@ class Program:
         if uploads:
             upload: Any = self.random.choice(uploads[-6:]).deferred
             known = self.known[upload.file.file_name]
-            if not upload.called:
-                known.was_cancelled = known.is_cancelled = True
+            known.was_cancelled = True
             self.call(f"upload.cancel {known}", upload.cancel)
+            known.is_cancelled |= known.file.state is FileState.CANCELLED
 
     def _do_cancel_deferred(self) -> None:
         waiting = [

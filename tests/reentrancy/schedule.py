@@ -85,8 +85,9 @@ def _logged(wrong: list[str]) -> Iterator[None]:
     def see(event: Any) -> None:
         if event["log_level"] < LogLevel.error:
             return
-        failure = event.get("log_failure")
-        if failure is None or not isinstance(failure.value, (Planned, *CANCELLED)):
+        failure, unhandled = event.get("log_failure"), "Unhandled" in str(event.get("log_format"))
+        planned = (Planned,) if unhandled else (Planned, *CANCELLED)
+        if failure is None or not isinstance(failure.value, planned):
             what = failure and told(failure.value)
             wrong.append(f"logged: {event.get('log_format')} {what}")
 
