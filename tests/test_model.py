@@ -21,7 +21,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from .figures import note
 from .model import Schedule, Step, World, fails, settings_of
-from .model.schedule import WEIGHTS
+from .model.acts import ACTS
+from .model.ending import finish
+from .model.log import watched
 
 SCHEDULES = int(os.environ.get("TXRESUMABLE_MODEL_SCHEDULES", "300"))
 SEEDS = [int(seed) for seed in os.environ.get("TXRESUMABLE_MODEL_SEEDS", "").split(",") if seed]
@@ -56,7 +58,7 @@ for _first in range(BATCHES):
 
 
 _numbers = st.integers(0, 4095)
-_steps = st.builds(Step, st.sampled_from(sorted(WEIGHTS)), _numbers, _numbers, _numbers)
+_steps = st.builds(Step, st.sampled_from(sorted(ACTS)), _numbers, _numbers, _numbers)
 
 
 class ReceiverMachine(RuleBasedStateMachine):
@@ -72,7 +74,7 @@ class ReceiverMachine(RuleBasedStateMachine):
     @rule(step=_steps)
     def do(self, step: Step) -> None:
         assert self.world is not None
-        with self.world.watched():
+        with watched(self.world.fail, self.world.may_fail):
             self.world.do(step)
 
     @rule(step=_steps, inner=_steps)
@@ -83,8 +85,8 @@ class ReceiverMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if self.world is not None:
             try:
-                with self.world.watched():
-                    self.world.finish()
+                with watched(self.world.fail, self.world.may_fail):
+                    finish(self.world)
             finally:
                 self.world.end()
                 shutil.rmtree(self.place)

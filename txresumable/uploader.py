@@ -89,9 +89,7 @@ class Resumable(Events):
         rate = self.options.max_rate
         if isinstance(rate, (int, float)):
             rate = RateLimiter(rate, reactor=reactor)
-        self._delivery = Delivery(
-            self.options, turn, self._transport, self._opener, self._queue, rate
-        )
+        self._delivery = Delivery(self.options, self._transport, self._opener, self._queue, rate)
         self._dispatcher = Dispatcher(
             self, clock, turn, self._delivery, self._queue, Slots(slots), adaptive
         )
@@ -611,8 +609,7 @@ class Resumable(Events):
             self._make_ready(file)
 
     def digest(self, file: ResumableFile) -> Deferred[str]:
-        end = None if file._force is None else file.size  # its size is known once it is laid out
-        return self._opener.digest(file._source, 0, end)
+        return self._opener.digest(file._source, 0, file.size)
 
     def file_ended(self, file: ResumableFile) -> None:
         self._unfinished -= 1

@@ -75,7 +75,6 @@ class ModelDisk(Disk):
     :param platter: where things are.
     :param random: what is left to chance.
     :param capacity: how many bytes there is room for.
-    :param used: how many of them are taken.
     :ivar wrong: what the store did that it must not do.
     :ivar between: called before each call that a thread makes.
     """
@@ -85,7 +84,6 @@ class ModelDisk(Disk):
         platter: Platter,
         random: Random,
         capacity: int | None = None,
-        used: Callable[[], int] = lambda: 0,
     ) -> None:
         self.platter = platter
         self.fault: Fault | None = None
@@ -98,7 +96,6 @@ class ModelDisk(Disk):
         self.between: Callable[[], None] = lambda: None
         self._random = random
         self._capacity = capacity
-        self._used = used
         self._last = 1000
 
     def die(self) -> None:
@@ -234,7 +231,7 @@ def _free(self: ModelDisk, fd: int) -> int:
     self.call("status_of", {"fd": fd})
     if self._capacity is None:
         return 1 << 40
-    return max(0, self._capacity - self._used())
+    return max(0, self._capacity - self.platter.used())
 
 
 for _name, _method in list(vars(Disk).items()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from inspect import signature
 from random import Random
@@ -113,7 +112,9 @@ class Life:
         if self.service.running:
             self.is_closing = True
             self.is_closed = False
-            self.service.stopService().addCallback(self._closed)
+            # The service does not wait for a disk that hangs.
+            stopped = self.service.stopService().addCallback(lambda _: self.store.close())
+            stopped.addCallback(self._closed)
 
     def _closed(self, _: object) -> None:
         self.is_closed = self.disk.ended = True
@@ -124,14 +125,6 @@ def _owner(request: Any) -> str:
     if owner == "raises":
         raise HookFailed("no owner")
     return str(owner)
-
-
-def names_in(folder: str) -> list[str]:
-    """The names of files in a folder, in order; none if it is gone."""
-    try:
-        return sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
-    except FileNotFoundError:
-        return []
 
 
 def random_of(*numbers: int) -> Random:

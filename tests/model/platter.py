@@ -10,6 +10,8 @@ from typing import Any
 
 from attrs import define, field
 
+__all__ = ["Change", "Platter", "names_in"]
+
 Change = tuple[str, int, bytes]
 
 
@@ -22,6 +24,14 @@ def changed(content: bytearray, change: Change) -> None:
     else:
         content.extend(bytes(max(0, number + len(data) - len(content))))
         content[number : number + len(data)] = data
+
+
+def names_in(folder: str) -> list[str]:
+    """The names of files in a folder, in order; none if it is gone."""
+    try:
+        return sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+    except FileNotFoundError:
+        return []
 
 
 @define
@@ -81,9 +91,26 @@ class Platter:
         if what == "write":
             self._filled[inode] = self._filled.get(inode, 0) | ((1 << len(data)) - 1) << number
 
-    def room_of(self, inode: int, size: int) -> int:
-        """How many bytes of a file take room: those that were written."""
-        return self._filled[inode].bit_count() if inode in self._filled else size
+    def used(self) -> int:
+        """How many bytes take room: those that were written, of files that have a name."""
+        found = {}
+        for folder in (self.root, self.private):
+            for name in names_in(folder):
+                if not name.endswith((".chunks", ".done", ".new")):
+                    status = os.stat(os.path.join(folder, name))
+                    found[status.st_ino] = status.st_size
+        filled = self._filled
+        return sum(filled[i].bit_count() if i in filled else size for i, size in found.items())
+
+    def written(self, key: str) -> float:
+        """When the record of an upload was written to."""
+        paths = [os.path.join(self.private, key + ending) for ending in (".chunks", ".done")]
+        times = [os.stat(path).st_mtime for path in paths if os.path.exists(path)]
+        return max(times, default=float("-inf"))
+
+    def number_of(self, name: str) -> int:
+        """The number of a finished file."""
+        return os.stat(os.path.join(self.root, name)).st_ino
 
     def stamp(self, fd: int) -> None:
         """A file was changed: by the wall clock of the model."""

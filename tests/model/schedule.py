@@ -10,38 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
 from tempfile import mkdtemp
-from unittest.mock import patch
 
 from attrs import evolve, frozen
-from twisted.logger import globalLogPublisher
 
+from .acts import ACTS
+from .ending import finish
 from .life import Settings
+from .log import silence, watched
+from .step import Step
 from .upload import Plan
-from .world import ModelFailed, Step, World
+from .world import ModelFailed, World
 
 _PLACE = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-
-WEIGHTS = {
-    "send": 30,
-    "send_all": 12,
-    "test": 10,
-    "odd": 2,
-    "more": 10,
-    "abort": 4,
-    "hold": 2,
-    "work": 30,
-    "flush": 6,
-    "hook": 6,
-    "sweep": 6,
-    "advance": 6,
-    "jump": 2,
-    "fault": 8,
-    "kill": 4,
-    "stop": 1,
-    "close": 1,
-    "restart": 2,
-    "operator": 6,
-}
 
 
 @frozen
@@ -101,7 +81,7 @@ def _plan(random: Random, number: int) -> Plan:
 
 
 def _step(random: Random, settings: Settings, depth: int = 0) -> Step:
-    (what,) = random.choices(list(WEIGHTS), list(WEIGHTS.values()))
+    (what,) = random.choices(list(ACTS), [weight for _, weight in ACTS.values()])
     inner: tuple[Step, ...] = ()
     if what == "work" and depth < 2 and random.random() < 0.25:
         inner = tuple(_step(random, settings, depth + 1) for _ in range(random.randint(1, 3)))
@@ -120,10 +100,10 @@ def run(schedule: Schedule, note: Callable[[str], None] | None = None) -> Counte
         place = mkdtemp(prefix="txresumable-", dir=_PLACE)
         world = World(schedule.settings, place, note)
         try:
-            with world.watched():
+            with watched(world.fail, world.may_fail):
                 for step in schedule.steps:
                     world.do(step)
-                world.finish()
+                finish(world)
             return world.counted
         finally:
             world.end()
@@ -138,7 +118,7 @@ def _collected() -> Iterator[None]:
     try:
         yield
     finally:
-        with patch.object(globalLogPublisher, "_observers", []):
+        with silence():
             gc.collect()
         gc.unfreeze()
         gc.enable()

@@ -10,7 +10,7 @@ from attrs import define, frozen
 from txresumable._protocol.dialect import ParameterNames
 from txresumable.receiver.store.names import key_of
 
-from ..receiver_rig import TARGET, Answer, ClientFile, request
+from ..receiver_rig import TARGET, ClientFile, request
 
 _CHECKSUM = ParameterNames().checksum
 _REFUSED = (400, 403, 409, 410, 413, 415, 422)
@@ -83,8 +83,7 @@ class Request:
         if self.upload is None:
             return "an odd request"
         kind = "test" if self.is_test else "upload"
-        of = self.upload
-        return f"{kind} of {of.plan.owner}/{of.plan.identifier} {self.number} {self.checksum}"
+        return f"{kind} of {self.upload} {self.number} {self.checksum}"
 
 
 class Upload:
@@ -98,7 +97,8 @@ class Upload:
     :ivar acked: the bytes that were confirmed, by chunk.
     :ivar present: the chunks that were said to be there.
     :ivar complete: whether the file was said to be in its place.
-    :ivar is_taken: whether the file was ever taken from its place, or changed there.
+    :ivar is_kept: whether the file was in its place and nobody took it since.
+    :ivar was_taken: whether the file was ever taken from its place, or changed there.
     :ivar is_handed_over: whether ``on_complete`` took it, and nobody heard of that yet.
     :ivar touched: by the wall clock, the last time that something counted.
     """
@@ -125,7 +125,8 @@ class Upload:
         self.acked: dict[int, bytes] = {}
         self.present: set[int] = set()
         self.complete = False
-        self.is_taken = False
+        self.is_kept = False
+        self.was_taken = False
         self.is_handed_over = False
         self.touched = float("-inf")
 
@@ -137,6 +138,18 @@ class Upload:
     def is_acked(self) -> bool:
         """Whether all chunks were acknowledged."""
         return len(self.acked.keys() | self.present) == self.count
+
+    def __str__(self) -> str:
+        return f"{self.plan.owner}/{self.plan.identifier}"
+
+    def completed(self) -> None:
+        """It was said to be in its place, and is."""
+        self.complete = self.is_kept = True
+
+    def taken(self) -> None:
+        """The file was taken from its place, or changed there."""
+        self.next_generation()
+        self.was_taken, self.is_kept = True, False
 
     def next_generation(self) -> None:
         """What was acknowledged may be gone."""
@@ -202,18 +215,14 @@ class Upload:
 
     # Answers -----------------------------------------------------------------------------------
 
-    def judge(self, asked: Request, answer: Answer) -> str | None:
+    def judge(self, asked: Request) -> str | None:
         """
         Take note of an answer.
 
         :returns: what is wrong with it, if anything is.
         """
-        asked.status = answer.status
-        if asked.generation != self.generation:
-            return None
-        if asked.is_test:
-            return self._judge_test(asked, answer.status)
-        return self._judge_upload(asked, answer.status)
+        assert asked.status is not None
+        return (self._judge_test if asked.is_test else self._judge_upload)(asked, asked.status)
 
     def _judge_test(self, asked: Request, status: int) -> str | None:
         number, possible = asked.number, self.possible(asked.number)
@@ -287,24 +296,24 @@ _QUERY = "resumableChunkNumber=1&resumableChunkSize=10&resumableTotalSize=5&resu
 def odd_requests() -> list[bytes]:
     """Requests that are malformed, or ask for what is refused."""
     url = f"{TARGET}?{_QUERY}odd&resumableFilename=odd"
-    path = url.removeprefix(TARGET[:-1])
+    path, data = url.removeprefix(TARGET[:-1]), b"12345"
+    elsewhere = {"origin": "http://elsewhere.example", "expect": "100-continue"}
+    head = f"{path} HTTP/1.1\r\nHost: receiver.example\r\nX-Owner: odd\r\n"
     return [
         request("GET", url, {"x_owner": "raises"}),
-        request("POST", url, {"x_owner": "raises"}, b"12345"),
-        request("POST", url, {"origin": "http://\xe9.example"}, b"12345"),
-        request("GET", url, {"origin": "http://\xff"}),
-        request("DELETE", url, {}),
-        request("OPTIONS", url, {"origin": "http://receiver.example"}),
-        request("POST", TARGET + "?resumableChunkNumber=x", {}, b"12345"),
-        request(
-            "POST", url, {"origin": "http://elsewhere.example", "expect": "100-continue"}, b"12345"
-        ),
-        request("POST", url, {"expect": "100-continue", "x_owner": "raises"}, b"12345"),
-        request("PUT", url, {"content_type": "application/x-www-form-urlencoded"}, b"12345"),
-        request("PUT", url, {"content_type": "multipart/form-data"}, b"12345"),
-        request("GET", url.replace("odd", "%FF%FE", 1), {}),
+        request("POST", url, {"x_owner": "raises"}, data),
+        request("POST", url, {"expect": "100-continue", "x_owner": "raises"}, data),
+        request("POST", url, {"x_owner": "odd", "origin": "http://\xe9.example"}, data),
+        request("GET", url, {"x_owner": "odd", "origin": "http://\xff"}),
+        request("DELETE", url, {"x_owner": "odd"}),
+        request("OPTIONS", url, {"x_owner": "odd", "origin": "http://receiver.example"}),
+        request("POST", TARGET + "?resumableChunkNumber=x", {"x_owner": "odd"}, data),
+        request("POST", url, {"x_owner": "odd", **elsewhere}, data),
+        request("PUT", url, {"content_type": "application/x-www-form-urlencoded"}, data),
+        request("PUT", url, {"content_type": "multipart/form-data"}, data),
+        request("GET", url.replace("odd", "%FF%FE", 1), {"x_owner": "odd"}),
         b"NONSENSE\r\n\r\n",
         b"GET /\r\nHost\r\n\r\n",
-        f"PUT {path} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".encode(),
-        f"GET {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody".encode(),
+        f"PUT {head}Transfer-Encoding: chunked\r\n\r\nzz\r\n".encode(),
+        f"GET {head}Content-Length: 4\r\n\r\nbody".encode(),
     ]

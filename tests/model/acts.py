@@ -1,0 +1,276 @@
+"""What clients, threads, disks, clocks and operators do, each by the numbers of a step."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .disk import Fault, Killed
+from .step import Step
+from .upload import Request, Upload, odd_requests
+
+if TYPE_CHECKING:
+    from .workers import Job
+    from .world import World
+
+__all__ = ["ACTS"]
+
+_ODD = odd_requests()
+_ERRORS = (errno.EIO, errno.ENOSPC, errno.EMFILE)
+
+# Clients ---------------------------------------------------------------------------------------
+
+
+def _upload(world: World, step: Step) -> tuple[Upload, int]:
+    upload = world.uploads[step.a % len(world.uploads)]
+    return upload, step.b % upload.count + 1
+
+
+def _begin(world: World, asked: tuple[Request, bytes], number: int) -> None:
+    """Begin a request: on a connection of its own, after another, or before that is answered."""
+    request, data = asked
+    idle = [wire for wire in world.wires if wire.is_idle]
+    busy = [wire for wire in world.wires if wire.waiting and not wire.ended]
+    if idle and number % 3:
+        wire = idle[number % len(idle)]
+    elif busy and number % 7 == 0:
+        wire = busy[number % len(busy)]
+    else:
+        wire = world.connect()
+    first = len(data) if number % 2 else number % (len(data) + 1)
+    world.note(f"  {request} on {wire.number}, {first} of {len(data)} bytes")
+    world.counted["requests"] += 1
+    wire.begin(request, data, first)
+
+
+def send(world: World, step: Step) -> None:
+    """Send a chunk: mostly as it should be, sometimes with other bytes, or other lengths."""
+    upload, number = _upload(world, step)
+    variety = step.c // 8 % 16
+    data, checksum = upload.file.chunk(number), ("", "right")[step.c // 128 % 2]
+    if variety == 0:
+        data = upload.other(number, step.c)
+    elif variety == 1:
+        checksum = "wrong"
+    elif variety == 2:
+        data = data[:-1]
+    elif variety == 3:
+        data += b"!"
+    late = upload.plan.method == "multipart" and step.c // 256 % 4 == 0
+    _begin(world, upload.upload(number, data, checksum, world.now(), late=late), step.c)
+
+
+def send_all(world: World, step: Step) -> None:
+    """Send a whole file."""
+    upload, _ = _upload(world, step)
+    for number in range(1, upload.count + 1):
+        asked = upload.upload(number, upload.file.chunk(number), "", world.now())
+        _begin(world, asked, step.c | 1)
+        world.settle()
+
+
+def test(world: World, step: Step) -> None:
+    """Ask for a chunk."""
+    upload, number = _upload(world, step)
+    checksum = ("", "", "right", "right", "wrong")[step.c // 8 % 5]
+    _begin(world, upload.test(number, checksum, world.now()), step.c)
+
+
+def odd(world: World, step: Step) -> None:
+    """Send something that no client of ours sends."""
+    _begin(world, (Request(None), _ODD[step.a % len(_ODD)]), step.c)
+
+
+def more(world: World, step: Step) -> None:
+    """A client sends more of what it began."""
+    if world.wires:
+        world.wires[step.a % len(world.wires)].more(step.b % 400 + 1)
+
+
+def abort(world: World, step: Step) -> None:
+    """A connection breaks."""
+    if world.wires:
+        world.wires[step.a % len(world.wires)].lose()
+
+
+# Threads and the application -------------------------------------------------------------------
+
+
+def hold(world: World, step: Step) -> None:
+    """The disk becomes slow, or quick again."""
+    world.workers.held = not world.workers.held
+
+
+def work(world: World, step: Step) -> None:
+    """A thread does its work; others do things meanwhile; the reactor may hear of it later."""
+    jobs = [job for job in world.workers.jobs if not job.is_working]
+    if not jobs:
+        return
+    job = jobs[step.a % len(jobs)]
+    if job.outcome is None:
+        _work(world, job, step)
+    if step.c % 4:
+        world.workers.tell(job)
+
+
+def _work(world: World, job: Job, step: Step) -> None:
+    disk, left = world.life.disk, step.b % 6
+
+    def between() -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            disk.between = lambda: None
+            with world.nested():
+                for inner in step.inner:
+                    world.do(inner)
+
+    if step.inner:
+        disk.between = between
+    world.workers.work(job)
+    disk.between = lambda: None
+
+
+def flush(world: World, step: Step) -> None:
+    """The threads do all that they have to do."""
+    world.workers.flush()
+
+
+def hook(world: World, step: Step) -> None:
+    """The application is done with a file."""
+    world.application.end_one(step.a, well=step.b % 3 != 0)
+
+
+# Time ------------------------------------------------------------------------------------------
+
+
+def sweep(world: World, step: Step) -> None:
+    """What has expired is looked for."""
+    if not world.life.is_closing:
+        world.life.store.sweep().addErrback(lambda failure: failure.trap(OSError, Killed))
+
+
+def advance(world: World, step: Step) -> None:
+    """Time passes."""
+    world.let_pass((1.0, 5.0, 30.0, 130.0, 700.0)[step.a % 5])
+
+
+def jump(world: World, step: Step) -> None:
+    """The wall clock is set."""
+    world.set_clock((-4000.0, -50.0, 50.0, 4000.0)[step.a % 4])
+
+
+# The disk and the process ----------------------------------------------------------------------
+
+
+def fault(world: World, step: Step) -> None:
+    """The disk is going to fail, in this life or at the start of the next."""
+    found = Fault(_ERRORS[step.a % len(_ERRORS)], step.b % 20, (1, 1, 2, 5)[step.c % 4])
+    world.disturbed = True
+    if step.c % 16 < 13:
+        world.life.disk.fault = found
+    else:
+        world.next_fault = found
+
+
+def kill(world: World, step: Step) -> None:
+    """The power fails, now, at one of the next calls, or soon after the next start."""
+    if step.a % 4 == 0:
+        world.power_cut(step.c)
+    elif step.a % 4 == 1:
+        world.next_fault = Fault(0, step.b % 25, 1)
+    else:
+        world.life.disk.fault = Fault(0, step.b % 25, 1)
+
+
+def stop(world: World, step: Step) -> None:
+    """The receiver is stopped in good order."""
+    world.life.stop()
+
+
+def close(world: World, step: Step) -> None:
+    """The store is closed while the site still answers."""
+    world.life.close()
+
+
+def restart(world: World, step: Step) -> None:
+    """The receiver is stopped, and started again once it has; a thread cannot wait for that."""
+    if world.is_nested:
+        world.life.stop()
+    else:
+        world.restart()
+
+
+# The operator ----------------------------------------------------------------------------------
+
+
+def operator(world: World, step: Step) -> None:
+    """Somebody does something to a finished file."""
+    found = [each for each in world.finished() if each[2].complete]
+    if not found:
+        return
+    name, content, upload = found[step.a % len(found)]
+    do = _OPERATIONS[step.b % len(_OPERATIONS)]
+    path = os.path.join(world.platter.root, name)
+    world.note(f"  {do.__name__} {name}")
+    world.disturbed = True
+    do(world, path, content)
+    if os.path.exists(path):
+        later = int((world.now() + 1) * 1e9)
+        os.utime(path, ns=(later, later))
+    upload.taken()
+
+
+def _remove(world: World, path: str, content: bytes) -> None:
+    os.unlink(path)
+
+
+def _move(world: World, path: str, content: bytes) -> None:
+    world.application.move(path)
+
+
+def _edit(world: World, path: str, content: bytes) -> None:
+    with open(path, "r+b") as file:
+        file.write(_other(content))
+
+
+def _empty(world: World, path: str, content: bytes) -> None:
+    os.truncate(path, 0)
+
+
+def _replace(world: World, path: str, content: bytes) -> None:
+    with open(path + "~", "wb") as file:
+        file.write(_other(content))
+    os.rename(path + "~", path)
+
+
+def _other(content: bytes) -> bytes:
+    return bytes(byte ^ 1 for byte in content)
+
+
+_OPERATIONS = (_remove, _move, _edit, _empty, _replace)
+
+ACTS: dict[str, tuple[Callable[[World, Step], None], int]] = {
+    "send": (send, 30),
+    "send_all": (send_all, 12),
+    "test": (test, 10),
+    "odd": (odd, 2),
+    "more": (more, 10),
+    "abort": (abort, 4),
+    "hold": (hold, 2),
+    "work": (work, 30),
+    "flush": (flush, 6),
+    "hook": (hook, 6),
+    "sweep": (sweep, 6),
+    "advance": (advance, 6),
+    "jump": (jump, 2),
+    "fault": (fault, 8),
+    "kill": (kill, 4),
+    "stop": (stop, 1),
+    "close": (close, 1),
+    "restart": (restart, 2),
+    "operator": (operator, 6),
+}
+"""What there is to do, and how often it is done."""
