@@ -2,9 +2,9 @@
 #
 #   make demo       an upload that is killed half-way and goes on: see it work
 #   make test       the test suite             (TESTS=tests.test_retry TRIALFLAGS= for a part of it)
-#   make robustness 10,000 schedules of faults, 20,000 of the receiver's, 100 and 50 kills, each
-#                   fault, and the figures of docs/figures.rst
-#                                                 (SCHEDULES= RECEIVER= KILLS= for more of them)
+#   make robustness 10,000 schedules each of faults, of faults on both sides, and of calls from inside
+#                   events; 20,000 of the receiver's, 100 and 50 kills, each fault, and the figures
+#                   of docs/figures.rst           (SCHEDULES= RECEIVER= KILLS= for more of them)
 #   make soak       real processes and a hostile line, for half an hour      (SOAK= for how many
 #                   seconds, SEED= for the first round)
 #   make coverage   the same, with the branches that it takes
@@ -43,7 +43,8 @@ robustness: $(VENV)/ready
 	mkdir -p build && rm -f $(FIGURES)
 	TXRESUMABLE_FIGURES=$(FIGURES) TXRESUMABLE_SCHEDULES=$(SCHEDULES) TXRESUMABLE_KILLS=$(KILLS) \
 	TXRESUMABLE_MODEL_SCHEDULES=$(RECEIVER) \
-	    $(TRIAL) -j2 tests.test_killing tests.test_model tests.test_simulation tests.test_cancellation tests.faults
+	    $(TRIAL) -j2 tests.test_killing tests.test_model tests.test_receiver_simulation \
+	    tests.test_simulation tests.test_reentrancy tests.test_cancellation tests.faults
 	$(BIN)/python -m tests.figures $(FIGURES)
 
 soak: $(VENV)/ready

@@ -147,6 +147,20 @@ class GatheringTests(SynchronousTestCase):
         self.assertEqual(self.sent(), [1, 0])
         self.assertFalse(self.endpoint.protocols[1].usable)
 
+    def test_one_that_cannot_be_sent(self) -> None:
+        """One that raises as it goes out ends alone; the others go out."""
+        asked = self.ask(3)
+
+        def write(data: bytes) -> None:
+            raise RuntimeError("no such thing")
+
+        self.endpoint.protocols[1].write = write
+        self.reactor.advance(0)
+        self.reactor.advance(0)
+        self.failureResultOf(asked[1], ConnectionBroken)
+        self.assertEqual(self.sent(), [1, 0, 1])
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
     def test_a_turn_that_does_not_end(self) -> None:
         """A wall clock that is set back puts them off by no more than half a second."""
         self.ask(3)

@@ -420,6 +420,17 @@ class FileTests(UploaderTestCase):
         digest = self.successResultOf(file.content_digest())
         self.assertEqual(digest, hashlib.sha256(b"x" * 3000).hexdigest())
 
+    def test_content_digest_before_it_is_looked_at(self) -> None:
+        """The SHA-256 of a file that was cancelled before its size was known is that of all."""
+        clock, self.clock = self.clock, ProcessClock(self.clock, lambda: 1.0)
+        upload = self.uploader(self.receiver).add_file(self.file(b"x" * 3000))
+        upload.cancel()
+        self.failureResultOf(upload)
+        digesting = upload.file.content_digest()
+        clock.advance(1.0)
+        digest = self.successResultOf(digesting)
+        self.assertEqual(digest, hashlib.sha256(b"x" * 3000).hexdigest())
+
     def test_many_waiters(self) -> None:
         """when_completed() is new each time, before the end and after it."""
         upload = self.uploader().add_file(b"x", file_name="a")

@@ -199,6 +199,17 @@ class ForeignExchangeTests(SynchronousTestCase):
         client.requests[0].callback(FakeResponse(200))
         self.check(MalformedReply)
 
+    def test_begun_twice(self) -> None:
+        """A client that begins again is asked for all of the second time."""
+        client = Lazy()
+        self.send(client)
+        client.take()
+        client.enough = PIECE
+        client.take()
+        self.assertEqual(len(client.consumers[1].taken), PIECE)
+        client.requests[0].callback(FakeResponse(200))
+        self.check(MalformedReply)
+
     def test_begun_after_the_end(self) -> None:
         """A client that begins to send when the request was cancelled gets nothing."""
         client = Lazy()

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.web.resource import Resource
-from twisted.web.server import Request
+from twisted.web.server import Request, Site
 from zope.interface.verify import verifyObject
 
 from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, request
@@ -253,6 +253,33 @@ class ClosingTests(ReceiverTestCase):
         self.assertEqual(wire.transport.producerState, "paused")
         wire.protocol.resumeProducing()
         self.assertEqual(wire.transport.producerState, "producing")
+
+
+class PlainSiteTests(ReceiverTestCase):
+    """In a site of Twisted's own the body has been collected before."""
+
+    def test_no_faster_than_the_disk(self) -> None:
+        """It is read on as the disk takes it, and not into memory."""
+        self.start(run=(run := Waiting()))
+        plain = Site(self.site.resource, reactor=self.clock, parsePOSTFormSubmission=False)
+        file = ClientFile(bytes(1_000_000), chunk_size=10**7)
+        wire = Connection(plain).send(file.upload(1))
+        content = wire.protocol._channel.requests[0].content
+        self.assertLess(content.tell(), 200_000)
+        run.work()
+        self.assertEqual(wire.answer().status, 200)
+        wire.lose()
+
+    def test_gone(self) -> None:
+        """A client that goes meanwhile leaves nothing behind, and its chunk free."""
+        self.start(run=(run := Waiting()))
+        plain = Site(self.site.resource, reactor=self.clock, parsePOSTFormSubmission=False)
+        file = ClientFile(bytes(1_000_000), chunk_size=10**7)
+        Connection(plain).send(file.upload(1)).lose()
+        run.work()
+        wire = self.connect().send(file.upload(1))
+        run.work()
+        self.assertEqual(wire.answer().status, 200)
 
 
 class OtherResourceTests(ReceiverTestCase):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import Counter
+from collections.abc import Callable
 from io import StringIO
 from unittest.mock import patch
 
@@ -31,6 +33,10 @@ from txresumable.testing import (
 from txresumable.testing.__main__ import main
 from txresumable.testing.mortal import Killed, MortalDisk
 
+from .figures import note
+
+SCHEDULES = int(os.environ.get("TXRESUMABLE_SCHEDULES", "100"))
+BATCHES = 10
 CONTENT = bytes(range(250)) * 4
 
 
@@ -60,6 +66,47 @@ def schedule(*acts: Act, content: bytes = CONTENT, **forecast: object) -> Receiv
     )
     other = evolve(one, files=(FilePlan("other.bin", "bytes", content[::-1]),))
     return ReceiverSchedule(0, (one, other), acts, disk_delay=0.1)
+
+
+class ReceiverScheduleTests(SynchronousTestCase):
+    """
+    Each upload is in the receiver's folder byte for byte, or ends with an error that has a cause;
+    and nothing is left on either side.
+    """
+
+
+def _batch(first: int) -> Callable[[ReceiverScheduleTests], None]:
+    def test(self: ReceiverScheduleTests) -> None:
+        folder = self.mktemp()
+        os.mkdir(folder)
+        failures = []
+        counted: Counter[str] = Counter()
+        for seed in range(first, SCHEDULES, BATCHES):
+            try:
+                report = simulate_receiver(seed, folder)
+            except SimulationFailed as failed:
+                failures.append(str(failed))
+                continue
+            counted["schedules"] += 1
+            counted["uploads"] += len(report.ends)
+            counted["equal"] += report.ends.count("equal")
+            counted["requests"] += report.requests
+            counted["faults"] += sum(report.faults.values()) - report.faults.get(Fault.NONE, 0)
+        self.assertEqual(failures, [], "\n".join(failures))
+        gc.collect()
+        # In a process that is gone calls raise, and what waits for them is collected half-way.
+        self.flushLoggedErrors(Killed)
+        logged = [str(failure.value) for failure in self.flushLoggedErrors()]
+        self.assertEqual(set(logged) - {"cannot reuse already awaited coroutine"}, set())
+        uneven = counted["uploads"] - counted["equal"]
+        note("schedules with the receiver", **counted, errors_with_a_cause=uneven)
+
+    test.__doc__ = f"Every {BATCHES}th schedule from {first} ends as it may."
+    return test
+
+
+for _first in range(BATCHES):
+    setattr(ReceiverScheduleTests, f"test_batch_{_first}", _batch(_first))
 
 
 class ReceiverSimulatorTests(SynchronousTestCase):

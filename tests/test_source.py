@@ -115,6 +115,13 @@ class PlainFileTests(SourceTestCase):
             source.check()
             source.close()
 
+    def test_digest_of_all(self) -> None:
+        """A digest without an end is that of all bytes, of what nobody has looked at too."""
+        expected = hashlib.sha256(CONTENT).hexdigest()
+        others = [self.source(io.BytesIO(CONTENT)), self.source(CONTENT)]
+        for source in [*self.sources(), *others]:
+            self.assertEqual(source.digest(), expected)
+
     def test_closed_under_a_digest(self) -> None:
         """A digest that is under way when the source is closed comes to its end."""
         for source in self.sources():

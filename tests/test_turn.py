@@ -16,7 +16,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from txresumable import FileState, HookInterrupted, Resumable, ResumableFile, Upload
 from txresumable._engine.ledger import NOWHERE
 from txresumable._engine.turn import Turn
+from txresumable.testing import FakeClient, SentRequest
 
+from .reentrancy.reactor import SplitReactor
 from .uploader_rig import UploaderTestCase
 
 
@@ -373,3 +375,75 @@ class OddErrorTests(UploaderTestCase):
         waiting[0].cancel()
         error = self.failureResultOf(upload, HookInterrupted).value
         self.assertIsInstance(error.__cause__, CancelledError)
+
+
+class BeginningTests(SynchronousTestCase):
+    """
+    What is called while a request is being made, and there is nothing to cancel yet.
+    """
+
+    def begin(
+        self, what: Callable[[Resumable, ResumableFile], object], *others: dict[str, Any]
+    ) -> None:
+        """Call something as the first bytes of a file that was opened in a thread are sent."""
+        path = self.mktemp()
+        with open(path, "wb") as file:
+            file.write(bytes(300_000))
+        self.client, self.reactor = FakeClient(), SplitReactor()
+        self.most = 0
+        self.client.deliver = self.deliver
+        self.uploader = Resumable(
+            "http://example.com/",
+            client=self.client,
+            reactor=self.reactor,
+            chunk_size=150_000,
+            test_chunks=False,
+            simultaneous_uploads=1,
+        )
+        called: list[ResumableFile] = []
+
+        def progress(file: ResumableFile) -> None:
+            if file.fraction_completed and not called:
+                called.append(file)
+                what(self.uploader, file)
+
+        self.uploader.file_progress.register(progress)
+        self.upload = self.uploader.add_files([path, *others])[0]
+        self.upload.addErrback(lambda _: None)
+        self.reactor.let_all_arrive()
+
+    def deliver(self, request: SentRequest) -> None:
+        self.most = max(self.most, len(self.client.waiting))
+        request.start()
+
+    def end(self) -> None:
+        while self.client.waiting:
+            self.client.answer(200)
+            self.reactor.let_all_arrive()
+        self.successResultOf(self.uploader.close())
+        self.assertEqual(self.most, 1)
+
+    def test_retry(self) -> None:
+        """A file that is started over has one request at a time."""
+        self.begin(lambda uploader, file: file.retry())
+        self.assertEqual(len(self.client.waiting), 1)
+        self.end()
+        self.assertTrue(self.upload.file.is_completed)
+
+    def test_stop(self) -> None:
+        """What is stopped has no request under way."""
+        for stop in (
+            lambda uploader, file: uploader.pause(),
+            lambda uploader, file: file.abort(),
+            lambda uploader, file: file.cancel(),
+        ):
+            self.begin(stop)
+            self.assertEqual(self.client.waiting, [])
+            self.assertEqual(self.uploader.chunks_under_way, 0)
+            self.end()
+
+    def test_others_go_on(self) -> None:
+        """The slot of a file that is cancelled goes to the next."""
+        self.begin(lambda uploader, file: file.cancel(), {"source": b"x", "file_name": "x"})
+        self.assertEqual([each.content for each in self.client.waiting], [b"x"])
+        self.end()

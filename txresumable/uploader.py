@@ -89,7 +89,9 @@ class Resumable(Events):
         rate = self.options.max_rate
         if isinstance(rate, (int, float)):
             rate = RateLimiter(rate, reactor=reactor)
-        self._delivery = Delivery(self.options, self._transport, self._opener, self._queue, rate)
+        self._delivery = Delivery(
+            self.options, turn, self._transport, self._opener, self._queue, rate
+        )
         self._dispatcher = Dispatcher(
             self, clock, turn, self._delivery, self._queue, Slots(slots), adaptive
         )
@@ -609,7 +611,8 @@ class Resumable(Events):
             self._make_ready(file)
 
     def digest(self, file: ResumableFile) -> Deferred[str]:
-        return self._opener.digest(file._source, 0, file.size)
+        end = None if file._force is None else file.size  # its size is known once it is laid out
+        return self._opener.digest(file._source, 0, end)
 
     def file_ended(self, file: ResumableFile) -> None:
         self._unfinished -= 1

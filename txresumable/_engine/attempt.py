@@ -37,6 +37,7 @@ from .chunk import ResumableChunk
 from .file import PENDING, ResumableFile
 from .ledger import Course
 from .prefetch import AHEAD, Opener
+from .turn import Turn
 
 if TYPE_CHECKING:
     from .queue import ChunkQueue
@@ -150,11 +151,13 @@ class Delivery:
     def __init__(
         self,
         options: Options,
+        turn: Turn,
         transport: Transport,
         opener: Opener,
         queue: ChunkQueue,
         limiter: RateLimiter | None,
     ) -> None:
+        self._turn = turn
         self._transport = transport
         self._opener = opener
         self._queue = queue
@@ -258,7 +261,7 @@ class Delivery:
         if headers is None:
             headers = await self._custom_headers(attempt)
         try:
-            answer = await self._transport.exchange(options.test_method, url, headers)
+            answer = await self._exchange(attempt, options.test_method, url, headers)
         except ConnectFailed:
             raise
         except TransportError:
@@ -310,6 +313,17 @@ class Delivery:
         posting = self._transport.exchange(method, head.url, headers, head.content_type, body)
         return posting.addCallback(self._judge, head.url, offset, plan)
 
+    def _exchange(self, attempt: Attempt, *args: Any, **named: Any) -> Deferred[Reply]:
+        """A request, which ends before any other begins if its first bytes led to that."""
+        asking = self._turn.alone(self._transport.exchange, *args, **named)
+        if attempt.cancelled:
+            asking.cancel()
+        if self._turn.missed:
+            self._turn.run()
+            if attempt.cancelled:
+                asking.cancel()
+        return asking
+
     def _judge(self, answer: Reply, url: str, offset: int, plan: Plan) -> Result:
         verdict = classify(answer.code, stored=self._stored, permanent=self._permanent)
         if verdict is STORED:
@@ -346,7 +360,8 @@ class Delivery:
                 body = self._body(attempt, span, head)
             plan.tested.discard(offset)
             try:
-                answer = await self._transport.exchange(
+                answer = await self._exchange(
+                    attempt,
                     options.upload_method,
                     head.url,
                     headers,

@@ -95,6 +95,10 @@ class Opener:
         waiting = self._opening.pop(file)
         if file.state is not READY:  # it ended meanwhile
             file._source.close()
+        elif waiting and result is None and not file._source.is_open:
+            self._opening[file] = waiting  # it ended, was closed, and is tried again
+            self._open([file])
+            return
         for waiter in waiting:
             waiter.callback(result)
 
@@ -158,10 +162,11 @@ class Opener:
                 if not turn.called:
                     turn.callback(None)
 
-    def digest(self, source: Source, start: int, end: int) -> Deferred[str]:
+    def digest(self, source: Source, start: int, end: int | None) -> Deferred[str]:
         """
         The SHA-256 of some bytes of a source, whether it is open or not.
 
+        :param end: the byte after the last; :data:`None` for where it ends.
         :returns: a Deferred that fires with it as hexadecimal and fails as reading failed.
         """
         return run_in_thread(self._reactor, source.digest, start, end)

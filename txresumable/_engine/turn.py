@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 __all__ = ["Turn"]
 
+_T = TypeVar("_T")
 _log = Logger()
 
 
@@ -27,15 +28,16 @@ class Turn:
     What is to be done once the state is settled.
 
     :ivar begin_next: begins one more chunk, or returns false.
+    :ivar missed: whether it ran while something was beginning :meth:`alone`, and has to run again.
     """
 
-    __slots__ = ("_abandoned", "_beginning", "_notices", "_notifying", "begin_next")
+    __slots__ = ("_abandoned", "_beginning", "_notices", "_notifying", "begin_next", "missed")
 
     def __init__(self) -> None:
         self.begin_next: Callable[[], bool] = bool
         self._abandoned: list[Deferred[Any]] = []
         self._notices: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
-        self._beginning = self._notifying = False
+        self._beginning = self._notifying = self.missed = False
 
     def post(self, notify: Callable[..., object], *args: Any) -> None:
         """
@@ -65,12 +67,29 @@ class Turn:
         if self._notices:
             self._notify()
         if self._beginning:
+            self.missed = True
             return
         self._beginning = True
         try:
             while self.begin_next():
                 if self._notices:
                     self._notify()
+        finally:
+            self._beginning = False
+
+    def alone(self, begin: Callable[..., Deferred[_T]], *args: Any, **named: Any) -> Deferred[_T]:
+        """
+        Begin something of which somebody may be notified before there is anything to cancel: until
+        there is, nothing else begins.
+
+        :param begin: called with the rest.
+        :returns: what it returned.  If the turn was :attr:`missed` meanwhile, it has to run.
+        """
+        if self._beginning:
+            return begin(*args, **named)
+        self._beginning, self.missed = True, False
+        try:
+            return begin(*args, **named)
         finally:
             self._beginning = False
 

@@ -215,7 +215,7 @@ class KeepingAgent:
             releasing.cancel()
         gathered, self._gathered = self._gathered, []
         for connection in gathered:
-            connection.release()
+            self._see_to(connection, connection.release)
 
     # Connecting --------------------------------------------------------------------------------
 
@@ -265,11 +265,7 @@ class KeepingAgent:
         """:returns: whether there is anything left to watch over."""
         self._release()  # the reactor's turn may have been put off with the wall clock
         for connection in list(self._active):
-            try:
-                connection.watch(self.stall_timeout)
-            except Exception:
-                _log.failure("A connection is ended that cannot be watched over")
-                connection.abort()
+            self._see_to(connection, connection.watch, self.stall_timeout)
         now = self._clock.seconds()
         for origin in self._origins.values():
             for connection in origin.idle:
@@ -277,6 +273,15 @@ class KeepingAgent:
                     connection.abort()
             origin.idle = [kept for kept in origin.idle if kept.usable]
         return bool(self._active) or any(origin.idle for origin in self._origins.values())
+
+    @staticmethod
+    def _see_to(connection: HTTPConnection, act: Callable[..., object], *args: Any) -> None:
+        """Do something with one of several connections; what it raises ends that one alone."""
+        try:
+            act(*args)
+        except Exception:
+            _log.failure("A connection is ended that cannot be seen to")
+            connection.abort()
 
     # Ending ------------------------------------------------------------------------------------
 

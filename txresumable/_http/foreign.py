@@ -52,7 +52,6 @@ class GivenBody:
         self._body = body
         self._queue = SendQueue(None)
         self._ended = self._stopped = self._spoilt = False
-        self._consumer: Any = None
         self._done: Deferred[None] | None = None
 
     @property
@@ -82,7 +81,7 @@ class GivenBody:
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         if self._ended:
             return fail(CancelledError())
-        self._consumer = consumer
+        self.is_handed_over = self._stopped = False  # who starts again starts afresh
         self._queue = SendQueue(consumer)
         done: Deferred[None] = Deferred(lambda _: self.stopProducing())
         self._done = done

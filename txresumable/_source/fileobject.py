@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from ..identifiers import Fingerprint, fingerprint
 from .identity import identity, settled
-from .source import Source
+from .source import Source, sha256_of
 
 __all__ = ["FileObjectSource"]
 
@@ -86,11 +86,17 @@ class FileObjectSource(Source):
             if now is None:
                 raise self._changed("it is being written to")
             self._seen = identity(now, self._check)
-        with self._turn.lock:
-            self._size = self._file.seek(0, os.SEEK_END)
+        self._size = self._length()
         seen = fingerprint(self._size, None, self.read)
         self.check()
         return seen
+
+    def _length(self) -> int:
+        with self._turn.lock:
+            return self._file.seek(0, os.SEEK_END)
+
+    def digest(self, start: int = 0, end: int | None = None) -> str:
+        return sha256_of(self.read, start, self._length() if end is None else end)
 
     def check(self) -> None:
         now = self._now()

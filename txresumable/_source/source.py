@@ -24,7 +24,7 @@ from .descriptor import NO_DESCRIPTOR, Descriptor
 from .identity import identity, settled
 from .scratch import lend
 
-__all__ = ["BytesSource", "OpenFileSource", "PathSource", "Source"]
+__all__ = ["BytesSource", "OpenFileSource", "PathSource", "Source", "sha256_of"]
 
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _OPEN |= getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
@@ -61,15 +61,16 @@ class Source(ABC):
     def check(self) -> None:
         """:raises SourceChanged: if it is no longer what :meth:`look` saw."""
 
-    def digest(self, start: int, end: int) -> str:
+    @abstractmethod
+    def digest(self, start: int = 0, end: int | None = None) -> str:
         """
         The SHA-256 of some of its bytes, whether it is open or not, and closed meanwhile or not.
         Blocks.
 
+        :param end: the byte after the last; where it ends by default.
         :returns: as hexadecimal.
         :raises SourceChanged: if it is no longer what :meth:`look` saw.
         """
-        return _sha256(self.read, start, end)
 
     def read_now(self, start: int, size: int) -> bytes | None:
         """So many bytes, or :data:`None` if reading them could block."""
@@ -202,14 +203,16 @@ class _DescriptorSource(Source):
         with self._descriptor as fd:
             return self._read(fd, start, size)
 
-    def digest(self, start: int, end: int) -> str:
+    def digest(self, start: int = 0, end: int | None = None) -> str:
         descriptor = self._descriptor
         if not descriptor.hold():
             descriptor = Descriptor(self._open()[0])
             descriptor.hold()
             descriptor.close()  # with release()
         try:
-            digest = _sha256(partial(self._read, descriptor.fd), start, end)
+            if end is None:
+                end = os.fstat(descriptor.fd).st_size
+            digest = sha256_of(partial(self._read, descriptor.fd), start, end)
             self._compare(os.fstat(descriptor.fd))
             return digest
         finally:
@@ -271,6 +274,9 @@ class BytesSource(Source):
     def look(self) -> Fingerprint:
         return fingerprint(len(self._content), None, self.read)
 
+    def digest(self, start: int = 0, end: int | None = None) -> str:
+        return sha256_of(self.read, start, len(self._content) if end is None else end)
+
     def check(self) -> None:
         """Bytes do not change."""
 
@@ -281,7 +287,8 @@ class BytesSource(Source):
         return bytes(self._content[start : start + size])
 
 
-def _sha256(read: Callable[[int, int], bytes], start: int, end: int) -> str:
+def sha256_of(read: Callable[[int, int], bytes], start: int, end: int) -> str:
+    """The SHA-256 of what ``read(start, size)`` gives, as hexadecimal."""
     digest = hashlib.sha256()
     for at in range(start, end, 1 << 20):
         digest.update(read(at, min(1 << 20, end - at)))

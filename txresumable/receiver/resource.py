@@ -211,11 +211,7 @@ class ReceiverResource(Resource):
         arrival = getattr(request, "arrival", None)
         if arrival is None:
             arrival = self.take_body(request)
-            content = request.content
-            assert content is not None
-            while not arrival.over and (data := content.read(_BLOCK)):
-                arrival.feed(data)
-            arrival.end()
+            await _feed(arrival, request)
         with await arrival.done as entry:
             return await self._result(entry)
 
@@ -283,6 +279,23 @@ def _header(request: Request, name: str) -> str | None:
 def _wanted_again(request: Request) -> bool:
     """Whether the client sends what it sent before on purpose."""
     return _header(request, "resumable-again") is not None
+
+
+async def _feed(arrival: Arrival, request: Request) -> None:
+    """Hand a body on that a site has collected, no faster than the disk takes it."""
+    waiting: list[Deferred[None]] = []
+    arrival.pause = lambda: waiting.append(Deferred())
+    arrival.resume = lambda: waiting.pop().callback(None)
+    content = request.content
+    assert content is not None
+    while not (arrival.over or content.closed) and (data := content.read(_BLOCK)):
+        arrival.feed(data)
+        if waiting:
+            await waiting[0]
+    if content.closed:
+        arrival.refuse(Refused(400, "the client has gone"))
+    else:
+        arrival.end()
 
 
 def _refuse_method() -> NoReturn:

@@ -106,8 +106,10 @@ class Arrival:
     async def _next(self) -> Event:
         while not self._events:
             if self._paused:
+                # More may come at once.
                 self._paused = False
                 self.resume()
+                continue
             self._awaited = Deferred()
             await self._awaited
         event = self._events.popleft()

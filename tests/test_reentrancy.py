@@ -1,0 +1,123 @@
+"""
+Thousands of programs that call the uploader from inside its own events and hooks.
+
+``TXRESUMABLE_SCHEDULES`` says how many; ``python -m tests.reentrancy SEED`` runs one again.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from unittest.mock import patch
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable import Resumable
+from txresumable.testing import ScriptedReceiver
+
+from .figures import note
+from .reentrancy.schedule import Broken, run
+
+SCHEDULES = int(os.environ.get("TXRESUMABLE_SCHEDULES", "300"))
+BATCHES = 10
+
+
+class ReentrancyTestCase(SynchronousTestCase):
+    """
+    Runs seeds.
+    """
+
+    def setUp(self) -> None:
+        gc.freeze()  # each run ends by a collection, which need not look at all that was imported
+        self.addCleanup(gc.unfreeze)
+
+    def run_seed(self, seed: int, told: Callable[[str], None] | None = None) -> Counter[str]:
+        with tempfile.TemporaryDirectory(prefix="reentrancy-") as folder:
+            return run(seed, folder, told)
+
+    def broken(self, *seeds: int) -> str:
+        """What does not hold in any of some seeds."""
+        wrong = []
+        for seed in seeds:
+            try:
+                self.run_seed(seed)
+            except Broken as broken:
+                wrong.append(str(broken))
+        return "\n".join(wrong)
+
+
+class ReentrancyTests(ReentrancyTestCase):
+    """
+    Whatever a program calls, and wherever: each Deferred fires once, what is said to be stored is,
+    what is stopped stops, no slot is lost, and nothing is left.
+    """
+
+
+def _batch(first: int) -> Callable[[ReentrancyTests], None]:
+    def test(self: ReentrancyTests) -> None:
+        failures, counted = [], Counter[str]()
+        for seed in range(first, SCHEDULES, BATCHES):
+            try:
+                counted.update(self.run_seed(seed))
+            except Broken as broken:
+                failures.append(str(broken))
+        self.assertEqual(failures, [], "\n".join(failures))
+        note("re-entrant schedules", **counted)
+
+    test.__doc__ = f"Every {BATCHES}th program from {first} finds that all holds."
+    return test
+
+
+for _first in range(BATCHES):
+    setattr(ReentrancyTests, f"test_batch_{_first}", _batch(_first))
+
+
+class DriverTests(ReentrancyTestCase):
+    """
+    The driver itself: it is no use if it finds nothing.
+    """
+
+    def test_the_same_again(self) -> None:
+        """A seed gives the same run each time."""
+        for seed in (2, 3, 4):
+            traces: list[list[str]] = [[], []]
+            counts = [self.run_seed(seed, trace.append) for trace in traces]
+            self.assertEqual(counts[0], counts[1])
+            self.assertEqual(traces[0], traces[1])
+
+    def test_everything_is_called(self) -> None:
+        """Among a hundred seeds files come to every end, and some are called from everywhere."""
+        counted = Counter[str]()
+        lines: list[str] = []
+        for seed in range(100):
+            counted.update(self.run_seed(seed, lines.append))
+        self.assertLessEqual({"completed", "failed", "cancelled"}, set(counted))
+        told = "\n".join(lines)
+        for place in ("event file_progress", "event catch_all", "headers", "query", "target"):
+            self.assertIn(f"in {place}: ", told)
+        for deed in ("pause", "retry", "abort", "close", "feed", "add_directory", "digest"):
+            self.assertIn(f": {deed}\n", told)
+
+    def test_finds_what_is_lost(self) -> None:
+        """A receiver that forgets what it confirmed is found out."""
+        original = ScriptedReceiver._reply
+
+        def forgetful(file, headers):
+            file.chunks.clear()
+            return original(file, headers)
+
+        with patch.object(ScriptedReceiver, "_reply", staticmethod(forgetful)):
+            self.assertIn("is stored, and chunk", self.broken(*range(20)))
+
+    def test_finds_a_pause_that_does_not_pause(self) -> None:
+        """Requests that begin after ``pause()`` are found."""
+        with patch.object(Resumable, "pause"):
+            self.assertIn("while paused", self.broken(*range(20)))
+
+    def test_finds_silence(self) -> None:
+        """An uploader that does not go on is found out."""
+        with patch.object(Resumable, "resume"):
+            self.assertIn("silence", self.broken(*range(20)))
