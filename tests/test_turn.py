@@ -56,6 +56,14 @@ class TurnTests(SynchronousTestCase):
             ["cancelled", "one", "two", "first chunk", "upload_start", "second chunk", None],
         )
 
+    def test_requests_end_first(self) -> None:
+        """Of what is abandoned, requests end before code of the application hears of it."""
+        for name, request in (("hook", False), ("request", True)):
+            waiting: Deferred[None] = Deferred(lambda _, name=name: self.heard.append(name))
+            self.turn.abandon(waiting.addErrback(str), request=request)
+        self.turn.run()
+        self.assertEqual(self.heard, ["request", "hook"])
+
     def test_nothing_within_a_notification(self) -> None:
         """What follows from a notification waits for its end; what it abandons does not."""
 
@@ -106,6 +114,10 @@ class SteppingInTests(UploaderTestCase):
                 step_in(*args)
 
         return observer
+
+    def watch(self, most: list[int], _: object) -> None:
+        """An observer that notes how many requests there are."""
+        most.append(len(self.client.waiting))
 
     def later(self, gates: list[Deferred[None]], _: object) -> Deferred[None]:
         """A hook whose results are due when the test says so."""
@@ -220,6 +232,39 @@ class SteppingInTests(UploaderTestCase):
                     if not gate.called:
                         gate.callback(None)
                 self.assert_under_way(uploader, under_way)
+                upload.cancel()
+                self.assert_cancelled(upload)
+
+    def test_steps_in_as_bytes_leave(self) -> None:
+        """
+        Who hears of a request's first bytes may start its chunk over, or stop it: the request
+        ends, and another one begins when it has, whether a hook was waited for or not.
+        """
+        for step_in, under_way in (
+            (ResumableFile.retry, 1),
+            (lambda file: file.abort() or file.resume(), 1),
+            (ResumableFile.abort, 0),
+            (ResumableFile.cancel, 0),
+        ):
+            for late in (False, True):
+                gates: list[Deferred[None]] = []
+                options: dict[str, Any] = {"throttle_progress_callbacks": 0}
+                if late:
+                    options["preprocess"] = partial(self.later, gates)
+                uploader = self.uploader(test_chunks=False, chunk_size=1_000_000, **options)
+                most: list[int] = []
+                uploader.file_progress.register(self.once(step_in, at=3))
+                uploader.file_progress.register(
+                    lambda _, m=most: m.append(len(self.client.waiting))
+                )
+                upload = uploader.add_file(b"x" * 1_000_000, file_name="a")
+                sent = len(self.client.sent)
+                for gate in gates:  # those that come meanwhile, too
+                    if not gate.called:
+                        gate.callback(None)
+                self.assert_under_way(uploader, under_way)
+                self.assertLessEqual(max(most), 1)
+                self.assertLessEqual(len(self.client.sent), sent + 2)
                 upload.cancel()
                 self.assert_cancelled(upload)
 

@@ -73,10 +73,11 @@ class Attempt:
     :ivar course: that of the file when this began; the file may have started over since.
     :ivar began: when, if anybody wants to know.
     :ivar cancelled: whether it is to send nothing more, whatever its hooks do.
+    :ivar asking: its last request, once that has begun.
     :ivar sending: fires with its result, once there is something to wait for.
     """
 
-    __slots__ = ("began", "cancelled", "course", "file", "offset", "sending")
+    __slots__ = ("asking", "began", "cancelled", "course", "file", "offset", "sending")
 
     def __init__(self, file: ResumableFile, offset: int, course: Course, began: float) -> None:
         self.file = file
@@ -84,6 +85,7 @@ class Attempt:
         self.course = course
         self.began = began
         self.cancelled = False
+        self.asking: Deferred[Reply] | None = None
         self.sending: Deferred[Result] | None = None
 
     def progress(self, loaded: int) -> None:
@@ -315,7 +317,7 @@ class Delivery:
 
     def _exchange(self, attempt: Attempt, *args: Any, **named: Any) -> Deferred[Reply]:
         """A request, which ends before any other begins if its first bytes led to that."""
-        asking = self._turn.alone(self._transport.exchange, *args, **named)
+        asking = attempt.asking = self._turn.alone(self._transport.exchange, *args, **named)
         if attempt.cancelled:
             asking.cancel()
         if self._turn.missed:

@@ -190,6 +190,8 @@ class Dispatcher:
             attempt.cancelled = True
             self.slots.give_back()
             file._put_back(offset)
+            if attempt.asking is not None:
+                self._turn.abandon(attempt.asking, request=True)
             if attempt.sending is not None:
                 self._turn.abandon(attempt.sending)
         if file.state is READY:

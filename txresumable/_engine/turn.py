@@ -35,7 +35,7 @@ class Turn:
 
     def __init__(self) -> None:
         self.begin_next: Callable[[], bool] = bool
-        self._abandoned: list[Deferred[Any]] = []
+        self._abandoned: deque[Deferred[Any]] = deque()
         self._notices: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._beginning = self._notifying = self.missed = False
 
@@ -47,13 +47,18 @@ class Turn:
         """
         self._notices.append((notify, args))
 
-    def abandon(self, waiting: Deferred[Any]) -> None:
+    def abandon(self, waiting: Deferred[Any], *, request: bool = False) -> None:
         """
         Note what nobody waits for any more.
 
         :param waiting: is going to be cancelled, before anybody is notified.
+        :param request: whether it is a request: those end before code of the application hears
+            that it was cancelled.
         """
-        self._abandoned.append(waiting)
+        if request:
+            self._abandoned.appendleft(waiting)
+        else:
+            self._abandoned.append(waiting)
 
     def run(self) -> None:
         """
@@ -106,6 +111,6 @@ class Turn:
     def _cancel_abandoned(self) -> None:
         while self._abandoned:
             try:
-                self._abandoned.pop().cancel()
+                self._abandoned.popleft().cancel()
             except BaseException:  # a canceller of the application's
                 _log.failure("Cancelling raised")
