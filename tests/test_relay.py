@@ -61,7 +61,11 @@ class RelayTests(SynchronousTestCase):
         self.done: list[str] = []
 
     def tearDown(self) -> None:
-        self.assertEqual(self.threads.getDelayedCalls(), [])
+        self.assertEqual((self.threads.getDelayedCalls(), self.relay._rounds), ([], set()))
+
+    def test_bounds(self) -> None:
+        """As promised: others go on within a second, and most threads are always left."""
+        self.assertEqual((TICK, MOST_HUNG), (0.5, 4))
 
     def works(self, names: str, hang: str = "") -> dict[str, Callable[[], str]]:
         """Work for each letter; that of some hangs until all other threads are through."""

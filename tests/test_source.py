@@ -90,6 +90,7 @@ class DescriptorTests(SourceTestCase):
         """What is not open cannot be held, and is closed as often as one likes."""
         NO_DESCRIPTOR.close()
         self.assertFalse(NO_DESCRIPTOR.hold())
+        self.assertRaises(OSError, os.fstat, NO_DESCRIPTOR.fd)
 
 
 class PlainFileTests(SourceTestCase):
@@ -352,7 +353,15 @@ class SettledTests(SourceTestCase):
 
         settled = self.settle(asleep)
         self.assertEqual(settled, os.stat(self.path))
-        self.assertIsNone(self.settle(lambda _: self.rewrite(b"x", times=False)))
+        ticks: list[float] = []
+
+        def never(seconds: float) -> None:
+            ticks.append(seconds)
+            self.rewrite(b"x", times=False)
+
+        self.assertIsNone(self.settle(never))
+        self.assertEqual(len(ticks), identity.TRIES)
+        self.assertTrue(0 < max(ticks) * identity.TRIES <= 1)
         error = self.assertRaises(SourceChanged, self.source(self.path).look)
         self.assertIn("it is being written to", str(error))
 
@@ -513,6 +522,26 @@ class FileObjectTests(SourceTestCase):
                 more.write(b"more")
             error = self.assertRaises(SourceChanged, source.check)
         self.assertIn("beneath it", str(error))
+
+    def test_file_beneath_at_once(self) -> None:
+        """Nor is it taken while that is being written to, or if it was as it was looked at."""
+        with gzip.open(self.packed) as file:
+            (source,) = self.share(file)
+            source.check()
+            self.patch(identity, "_ticked", lambda: 0)
+            self.patch(identity.time, "sleep", lambda _: os.utime(self.packed))
+            error = self.assertRaises(SourceChanged, source.look)
+            self.assertIn("it is being written to", str(error))
+            self.patch(identity, "_ticked", lambda: 1 << 80)
+            seek = file.seek
+
+            def touch(*args: int) -> int:
+                os.utime(self.packed, (1, 1))
+                return seek(*args)
+
+            self.patch(file, "seek", touch)
+            error = self.assertRaises(SourceChanged, source.look)
+            self.assertIn("beneath it", str(error))
 
     def test_no_bounds_kept(self) -> None:
         """What gives more than it is asked for, or has no such place, is not sent."""

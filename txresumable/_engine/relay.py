@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from enum import Enum
+from enum import Enum, auto
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -24,8 +24,8 @@ MOST_HUNG = 4
 
 
 class _Stage(Enum):
-    WAITS = 0
-    RUNS = 1
+    WAITS = auto()
+    RUNS = auto()
 
 
 class Relay:

@@ -66,13 +66,12 @@ class FileObjectSource(Source):
     one archive.  If there is a regular file beneath it, changes of that are noticed.
     """
 
-    __slots__ = ("_beneath", "_check", "_file", "_seen", "_size", "_turn")
+    __slots__ = ("_beneath", "_check", "_file", "_seen", "_turn")
 
     def __init__(self, path: str, file: IO[bytes], check: str = "strict") -> None:
         super().__init__(path)
         self._file = file
         self._check = check
-        self._size = 0
         innermost = _innermost(file)
         self._beneath = _regular_file(innermost)
         self._seen: int | None = None
@@ -86,8 +85,7 @@ class FileObjectSource(Source):
             if now is None:
                 raise self._changed("it is being written to")
             self._seen = identity(now, self._check)
-        self._size = self._length()
-        seen = fingerprint(self._size, None, self.read)
+        seen = fingerprint(self._length(), None, self.read)
         self.check()
         return seen
 

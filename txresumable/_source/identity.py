@@ -16,6 +16,7 @@ kind; size and the time of the last write; or the size alone.
 """
 
 TRIES = 50
+"""Ticks within which a file that is being written to has to come to rest."""
 
 
 def identity(now: os.stat_result, check: str) -> int:
@@ -52,10 +53,10 @@ def settled(fd: int, now: os.stat_result) -> os.stat_result | None:
     return None
 
 
-_COARSE = getattr(time, "CLOCK_REALTIME_COARSE", time.CLOCK_REALTIME)
-_TICK = max(time.clock_getres(_COARSE), 0.004)
+_COARSE: int | None = getattr(time, "CLOCK_REALTIME_COARSE", None)
+_TICK = 0.02 if _COARSE is None else time.clock_getres(_COARSE)
 
 
 def _ticked() -> int:
     """The time that the kernel gives to what is written now."""
-    return time.clock_gettime_ns(_COARSE)
+    return time.time_ns() if _COARSE is None else time.clock_gettime_ns(_COARSE)
