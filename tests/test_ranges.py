@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable._protocol.ranges import parse_ranges
+from txresumable._protocol.ranges import gaps, parse_ranges
 
 
 class RangesTests(SynchronousTestCase):
@@ -37,3 +37,14 @@ class RangesTests(SynchronousTestCase):
         """No list names a chunk that the file has not."""
         for span in parse_ranges(text, limit):
             self.assertTrue(0 <= span.start < span.stop <= limit)
+
+    @given(st.lists(st.integers(1, 20), min_size=1), st.integers(20, 25))
+    def test_gaps(self, numbers: list[int], limit: int) -> None:
+        """What is not in a list is all the rest, in order."""
+        left_out = [offset for gap in gaps(",".join(map(str, numbers)), limit) for offset in gap]
+        self.assertEqual(left_out, sorted({*range(limit)} - {number - 1 for number in numbers}))
+
+    def test_no_gaps(self) -> None:
+        """A list that is whole, or that cannot be read, leaves nothing out."""
+        self.assertEqual(gaps("1-5", 5), [])
+        self.assertEqual(gaps("1-3,x", 5), [])

@@ -132,10 +132,14 @@ class Plan:
         tls = random.random() < 0.4
         clients = [_client(random, seed, number, dialect) for number in range(_few(random, 4))]
         clients = [_with_twins(random, clients, each) for each in clients]
+        receiver = _receiver(random, tls, dialect)
+        if any(argument.startswith("--max-unfinished") for argument in receiver.arguments):
+            # What others have left there unfinished may keep it out for ever.
+            clients = [evolve(each, options=_impatient(each.options)) for each in clients]
         return cls(
             seed=seed,
             seconds=_SECONDS,
-            receiver=_receiver(random, tls, dialect),
+            receiver=receiver,
             line=LinePlan(
                 mss=random.choice((0, 536, 1448, 1448)),
                 window=random.choice((0, 4 * KIB, 16 * KIB, 64 * KIB)),
@@ -267,6 +271,10 @@ def _upload(random: Random, seed: int, chunk_size: int) -> UploadPlan:
     at = random.choice((0.0, 0.0, random.uniform(0, _SECONDS)))
     name = random.choice(("a", "b.txt", "ü ü", "c.tar.gz", f"{seed}.bin"))
     return UploadPlan(seed, size, name, source, shares=False, at=at, acts=tuple(acts))
+
+
+def _impatient(options: dict[str, Any]) -> dict[str, Any]:
+    return {**options, "max_chunk_retries": min(options["max_chunk_retries"], 30)}
 
 
 def _options(random: Random, chunk_size: int, dialect: str) -> dict[str, Any]:

@@ -115,16 +115,26 @@ class Plan:
 
     :ivar template: writes them.
     :ivar misses: how many tests in a row were answered "absent".
+    :ivar losses: how often the server turned out to lack what it had confirmed.
     :ivar tested: the chunks that need no test before the next attempt.
     :ivar preprocessed: the chunks that were preprocessed.
     :ivar checksum: what the server calls the digest of the whole file, or nothing.
     """
 
-    __slots__ = ("checksum", "digests", "misses", "preprocessed", "template", "tested", "whole")
+    __slots__ = (
+        "checksum",
+        "digests",
+        "losses",
+        "misses",
+        "preprocessed",
+        "template",
+        "tested",
+        "whole",
+    )
 
     def __init__(self, template: Template) -> None:
         self.template = template
-        self.misses = 0
+        self.misses = self.losses = 0
         self.whole = False
         self.checksum = ""
         self.tested: set[int] = set()

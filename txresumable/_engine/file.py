@@ -399,6 +399,18 @@ class ResumableFile:
         self._stand_still(offset)
         return True
 
+    def _put_back_stored(self, spans: Sequence[range]) -> None:
+        """These chunks were stored, and wait for their turn again; nobody is told twice."""
+        course = self._course
+        course.told = course.told or bytearray(len(course.states))
+        for span in spans:
+            course.told[span.start : span.stop] = b"\1" * len(span)
+            course.states[span.start : span.stop] = bytes((PENDING,)) * len(span)
+            course.stored_count -= len(span)
+            (start, _), (_, end) = (course.layout.range(each) for each in (span[0], span[-1]))
+            course.stored_bytes -= end - start
+        course.cursor = min(course.cursor, spans[0].start)
+
     @property
     def _all_stored(self) -> bool:
         course = self._course
@@ -412,7 +424,9 @@ class ResumableFile:
         for offset in offsets:
             self._count_stored(offset)
         if self._signals is not None or self._owner.hears_chunks:
-            self._owner.notify(self._fire_found, offsets, self._course)
+            told = self._course.told
+            news = offsets if told is None else [each for each in offsets if not told[each]]
+            self._owner.notify(self._fire_found, news, self._course)
         for offset in list(self._chunk_outcomes or ()):
             if self._course.states[offset] == STORED:
                 self._tell_waiters(offset)
@@ -426,8 +440,9 @@ class ResumableFile:
 
     def _tell_stored(self, offset: int) -> None:
         """A chunk was stored: whom that concerns."""
-        in_hand = self._course.in_hand
-        if self._signals is not None or self._owner.hears_chunks:
+        in_hand, told = self._course.in_hand, self._course.told
+        news = told is None or not told[offset]
+        if news and (self._signals is not None or self._owner.hears_chunks):
             self._owner.notify(self._fire_stored, offset, in_hand)
         elif in_hand is not None:
             in_hand.forget(offset)

@@ -21,6 +21,8 @@ class Course:
     :ivar states: a byte for each chunk.
     :ivar in_hand: more about those that are not done with.
     :ivar plan: what is remembered of its requests.
+    :ivar told: a byte for each chunk, 1 for those that were stored once and had to be sent again;
+        :data:`None` if there are none.
     :ivar cursor: before it, no chunk waits for its turn.
     :ivar stored_count: how many are stored.
     :ivar stored_bytes: bytes of these.
@@ -36,6 +38,7 @@ class Course:
         "states",
         "stored_bytes",
         "stored_count",
+        "told",
     )
 
     def __init__(self, layout: ChunkLayout, chunks: int | None = None) -> None:
@@ -47,6 +50,7 @@ class Course:
         self.states = bytearray(layout.count if chunks is None else chunks)
         self.in_hand: InHand | None = None
         self.plan: Any = None
+        self.told: bytearray | None = None
         self.cursor = self.stored_count = self.stored_bytes = 0
         self.best = 0.0
 

@@ -11,15 +11,18 @@ from twisted.internet.defer import fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .._http.response import Reply
 from .._policy.concurrency import AdaptiveConcurrency
 from .._policy.outage import Outage
 from .._policy.slots import Slots
 from .._protocol.dialect import RETRY, STORED
+from .._protocol.ranges import gaps
 from .._runtime.observers import Signal
 from ..errors import (
     ChunkTimeout,
     ConnectFailed,
     InvalidOption,
+    ResumableError,
     RetriesExhausted,
     StallTimeout,
     TransportError,
@@ -272,8 +275,33 @@ class Dispatcher:
         if self._principal._hears_progress:
             self._principal._notify("file_progress", file)
         file._tell_stored(offset)
-        if file._all_stored:
+        if file._all_stored and not self._lost(attempt, result.answer):
             self._principal._finish(file)
+
+    def _lost(self, attempt: Attempt, answer: Reply) -> bool:
+        """
+        Put back the chunks that a receiver has lost since it confirmed them: ours forgets uploads
+        that are idle for too long, and says with each response what it has.
+
+        :param answer: the last response to arrive, which need not be the last one that was given:
+            then what was stored after it is found there.
+        :returns: whether there are any.
+        """
+        said = answer.header("Resumable-Stored")
+        if said is None or answer.header("Resumable-File-Checksum") is not None:
+            return False
+        file, plan = attempt.file, attempt.course.plan
+        lost = gaps(said, len(attempt.course.states))
+        if not lost:
+            return False
+        plan.losses += 1
+        if plan.losses > self._principal.options.max_chunk_retries + 1:
+            error = ResumableError("the server confirmed it, and has it no longer")
+            raise RetriesExhausted(error, plan.losses, lost[0].start + 1)
+        _log.info("The server lacks chunks of {name!r} that it had", name=file.file_name)
+        file._put_back_stored(lost)
+        self._queue.add(file)
+        return True
 
     def _refused(self, attempt: Attempt, result: Result) -> None:
         assert result.error is not None

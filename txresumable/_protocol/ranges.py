@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["parse_ranges"]
+__all__ = ["gaps", "parse_ranges"]
 
 
 def parse_ranges(text: str, limit: int) -> list[range]:
@@ -26,4 +26,21 @@ def parse_ranges(text: str, limit: int) -> list[range]:
         if not 1 <= first <= last <= limit:
             return []
         found.append(range(first - 1, last))
+    return found
+
+
+def gaps(text: str, limit: int) -> list[range]:
+    """
+    What a receiver's list leaves out.
+
+    :param text: as :func:`parse_ranges` takes it.
+    :param limit: the number of chunks.
+    :returns: the chunks that are not in it, as ranges counted from 0; none if it is malformed.
+    """
+    spans = sorted(parse_ranges(text, limit), key=lambda span: span.start)
+    found, after = [], 0
+    for span in [*spans, range(limit, limit)] if spans else []:
+        if span.start > after:
+            found.append(range(after, span.start))
+        after = max(after, span.stop)
     return found
