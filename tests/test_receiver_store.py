@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -880,6 +881,31 @@ class InterleavingTests(ReceiverTestCase):
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
         for file in files:
             self.assertEqual(self.ask(file.test(1)).status, 200)
+
+
+class CancelTests(ReceiverTestCase):
+    """Those who look for an upload are cancelled."""
+
+    def test_thread_ends_first(self) -> None:
+        """Whoever comes after one that was cancelled waits for what that has a thread do."""
+        thread, disk = Thread(), FaultyDisk()
+        self.start(disk=disk, run=thread.run)
+        given = Parameters(identifier="i", offset=0, layout=ChunkLayout(35, 10), file_name="f")
+        for steps in (0, 1, 2):
+            first = ensureDeferred(self.store.begin("", given))
+            second = ensureDeferred(self.store.begin("", given))
+            thread.work(steps)
+            self.assertEqual(len(thread.waiting), int(steps < 2))
+            first.cancel()
+            self.assertEqual(len(thread.waiting), int(steps < 2))
+            thread.work()
+            for entry in map(self.successResultOf, (first, second)):
+                self.assertEqual(entry.record.file_name, "f")
+                entry.release()
+            given = evolve(given, identifier=f"{steps}")
+        closing = self.store.close()
+        thread.work()
+        self.successResultOf(closing)
 
 
 class CloseTests(ReceiverTestCase):

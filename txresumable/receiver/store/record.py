@@ -109,7 +109,6 @@ class Done:
     :ivar record: what it was.
     :ivar name: the finished file's name.
     :ivar sha256: of the whole content.
-    :ivar when: seconds since the epoch.
     :ivar inode: the finished file's number.
     :ivar mtime: when it was last written to, in nanoseconds.
     :ivar ctime: when anything about the file last changed, in nanoseconds; 0 for unknown.
@@ -118,7 +117,6 @@ class Done:
     record: Record
     name: str = field(validator=instance_of(str))
     sha256: str = field(validator=instance_of(str))
-    when: float = field(validator=instance_of((int, float)))
     inode: int = field(default=0, validator=ge(0))
     mtime: int = field(default=0, validator=instance_of(int))
     ctime: int = field(default=0, eq=False)

@@ -27,7 +27,7 @@ from .names import key_of
 from .quota import Quota
 from .record import Done, Record
 from .room import Room
-from .thread import Run, in_threads
+from .thread import Run, in_threads, to_the_end
 from .unfinished import Listener, State, UnfinishedUpload
 from .usage import Usage
 
@@ -103,7 +103,7 @@ class Store:
         )
         self._received_once = received_once
         self._max_open = max_open
-        self._run = run
+        self._run = to_the_end(run)
         self._now = now
         self._completion = Completion(lambda: self.on_complete, on_complete_timeout, reactor)
         self._listener = Listener(
@@ -235,13 +235,13 @@ class Store:
                 raise Refused(410, "received before, taken since")
             found = None
         if found is None:
+            self._forget(key)
             if wanted is None:
                 return None
             found = await self._create(key, wanted)
         return self._keep(found)
 
     async def _create(self, key: str, wanted: Record) -> Opened:
-        self._forget(key)
         self._quota.admit(wanted, self._unfinished.values())
         promised = self._room.promised()
         # From here on it counts for others that begin meanwhile.
@@ -258,9 +258,7 @@ class Store:
             opened.close()
             raise _closing()
         key = opened.key
-        upload = UnfinishedUpload(
-            opened, self._shelf, self._run, self._completion, self._now, self._listener
-        )
+        upload = UnfinishedUpload(opened, self._shelf, self._run, self._completion, self._listener)
         self._unfinished[key] = opened.record
         self._room.promise(key, opened.missing_size)
         self._uploads.add(upload)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.threads import deferToThreadPool
 
-__all__ = ["Run", "at_once", "in_threads"]
+__all__ = ["Run", "at_once", "in_threads", "to_the_end"]
 
 _T = TypeVar("_T")
 
@@ -32,6 +32,28 @@ def in_threads(reactor: Any) -> Run:
         return deferToThreadPool(reactor, reactor.getThreadPool(), work, *args)
 
     return run
+
+
+class _Unstoppable(Deferred[_T]):
+    """What cannot be cancelled: whoever tries waits for its end."""
+
+    def cancel(self) -> None:
+        pass
+
+
+def to_the_end(run: Run) -> Run:
+    """
+    Run functions somewhere, and wait for their end whatever is cancelled.
+
+    A thread cannot be stopped, and those who wait for it hold a lock because of what it does.
+    """
+
+    def run_to_the_end(work: Callable[..., _T], *args: Any) -> Deferred[_T]:
+        ended: Deferred[_T] = _Unstoppable()
+        run(work, *args).addBoth(ended.callback)
+        return ended
+
+    return run_to_the_end
 
 
 def at_once(work: Callable[..., _T], *args: Any) -> Deferred[_T]:

@@ -95,7 +95,6 @@ class UnfinishedUpload:
     :param shelf: where it goes at the end.
     :param run: runs blocking work.
     :param completion: who is notified then.
-    :param now: the wall clock.
     :param listener: hears what becomes of it.
     :ivar state: what it is at.
     """
@@ -108,7 +107,6 @@ class UnfinishedUpload:
         shelf: Shelf,
         run: Run,
         completion: Completion,
-        now: Callable[[], float],
         listener: Listener,
     ) -> None:
         self.state = State.RECEIVING
@@ -116,7 +114,6 @@ class UnfinishedUpload:
         self._shelf = shelf
         self._run = run
         self._completion = completion
-        self._now = now
         self._listener = listener
         self._layout = opened.record.layout
         # A use that was forgotten must not keep the upload open.
@@ -288,7 +285,7 @@ class UnfinishedUpload:
                 self._name = await self._run(self._shelf.folder.place, self._opened)
             await self._notify(self._name, digest)
             self._check()
-            done = Done(record=self.record, name=self._name, sha256=digest, when=self._now())
+            done = Done(record=self.record, name=self._name, sha256=digest)
             return await self._run(self._shelf.folder.settle, self._opened, done)
 
     async def _notify(self, name: str, digest: str) -> None:
