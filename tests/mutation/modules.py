@@ -65,4 +65,32 @@ TESTS: dict[str, tuple[str, ...]] = {
     "_engine/chunk": ("tests.test_file", "tests.test_uploader"),
     "_engine/attempt": ("tests.test_delivery", "tests.test_uploader", "tests.test_intake"),
     "_engine/admission": ("tests.test_intake", "tests.test_steering", "tests.test_uploader"),
+    "receiver/store/descriptor": ("tests.test_receiver_descriptor",),
+    "receiver/store/keylock": ("tests.test_receiver_keylock",),
+    "receiver/store/room": ("tests.test_receiver_room",),
+    "receiver/store/usage": ("tests.test_receiver_completion", "tests.test_receiver_store"),
+    "receiver/store/completion": ("tests.test_receiver_completion",),
+    "receiver/store/finished": (
+        "tests.test_receiver_finished",
+        "tests.test_receiver_unfinished",
+        "tests.test_receiver_resource",
+    ),
+    "receiver/store/unfinished": (
+        "tests.test_receiver_unfinished",
+        "tests.test_receiver_completion",
+        "tests.test_receiver_store",
+        "tests.test_receiver_resource",
+    ),
+    "receiver/store/folder": (
+        "tests.test_receiver_finished",
+        "tests.test_receiver_unfinished",
+        "tests.test_receiver_store",
+    ),
+    "receiver/store/store": (
+        "tests.test_receiver_unfinished",
+        "tests.test_receiver_finished",
+        "tests.test_receiver_completion",
+        "tests.test_receiver_resource",
+        "tests.test_receiver_store",
+    ),
 }
