@@ -26,6 +26,8 @@ class Upload(Deferred[ResumableFile]):
     :ivar file: the file.
     """
 
+    _hidden = False  # of many that wait, each attribute takes its memory
+
     def __init__(self, file: ResumableFile, *, hidden: bool = False) -> None:
         """
         :param file: the file.
@@ -33,7 +35,8 @@ class Upload(Deferred[ResumableFile]):
         """
         super().__init__()
         self.file = file
-        self._hidden = hidden
+        if hidden:
+            self._hidden = True
         file._handle = self
 
     def cancel(self) -> None:
