@@ -14,8 +14,8 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides, implementer
 
-from txresumable._http.agent import KeepingAgent
-from txresumable.errors import ConnectionBroken, MalformedReply, StaleConnection, StallTimeout
+from txresumable._http.agent import PersistentAgent
+from txresumable.errors import ConnectionBroken, MalformedResponse, StaleConnection, StallTimeout
 
 from .test_connection import OK, Reactor, Socket
 
@@ -58,7 +58,7 @@ class AddressTests(SynchronousTestCase):
             with self.subTest(url=url):
                 reactor: Any = MemoryReactorClock()
                 reactor.nameResolver = None
-                asked = KeepingAgent(reactor, reactor).request(b"GET", url)
+                asked = PersistentAgent(reactor, reactor).request(b"GET", url)
                 asked.addErrback(lambda _: None)
                 self.assertEqual([each[0] for each in reactor.tcpClients], [host])
                 self.assertEqual(reactor.tcpClients[0][3], None, "the limit goes by our own clock")
@@ -75,7 +75,7 @@ class AddressTests(SynchronousTestCase):
                 looked_up.append(name)
 
         reactor.nameResolver = Resolver()
-        asked = KeepingAgent(reactor, reactor).request(b"GET", b"http://example.com/upload")
+        asked = PersistentAgent(reactor, reactor).request(b"GET", b"http://example.com/upload")
         asked.addErrback(lambda _: None)
         self.assertEqual((looked_up, reactor.tcpClients), (["example.com"], []))
         asked.cancel()
@@ -89,7 +89,7 @@ class GatheringTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor, self.clock = Reactor(), Clock()
         self.endpoint = Endpoint(self.reactor)
-        self.agent = KeepingAgent(self.reactor, self.clock, endpoint=lambda _: self.endpoint)
+        self.agent = PersistentAgent(self.reactor, self.clock, endpoint=lambda _: self.endpoint)
         self.addCleanup(self.agent.close)
 
     def ask(self, number: int) -> list[Deferred[Any]]:
@@ -142,7 +142,7 @@ class GatheringTests(SynchronousTestCase):
         """What a server says before that ends the connection, and is no response."""
         asked = self.ask(2)
         self.endpoint.protocols[1].dataReceived(OK)
-        self.failureResultOf(asked[1], MalformedReply)
+        self.failureResultOf(asked[1], MalformedResponse)
         self.reactor.advance(0)
         self.assertEqual(self.sent(), [1, 0])
         self.assertFalse(self.endpoint.protocols[1].usable)
@@ -178,7 +178,7 @@ class KeptTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor, self.clock = Reactor(), Clock()
         self.endpoint = Endpoint(self.reactor)
-        self.agent = KeepingAgent(self.reactor, self.clock, endpoint=lambda _: self.endpoint)
+        self.agent = PersistentAgent(self.reactor, self.clock, endpoint=lambda _: self.endpoint)
         self.addCleanup(self.agent.close)
 
     def ask(self) -> Deferred[Any]:

@@ -10,8 +10,8 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable._http.agent import KeepingAgent
-from txresumable._http.client import Transport
+from txresumable._http.agent import PersistentAgent
+from txresumable._http.client import RequestClient
 
 from .test_agent import Endpoint
 from .test_connection import OK, Reactor
@@ -26,15 +26,15 @@ class TransportTests(SynchronousTestCase):
         self.reactor = Reactor()
         self.endpoint = Endpoint(self.reactor)
 
-    def make(self, **options: Any) -> Transport:
-        agent = KeepingAgent(self.reactor, Clock(), endpoint=lambda _: self.endpoint)
-        transport = Transport(
+    def make(self, **options: Any) -> RequestClient:
+        agent = PersistentAgent(self.reactor, Clock(), endpoint=lambda _: self.endpoint)
+        transport = RequestClient(
             self.reactor, Clock(), agent=agent, insecure_credentials="allow", **options
         )
         self.addCleanup(transport.close)
         return transport
 
-    def ask(self, transport: Transport, url: str, answer: bytes = OK, **headers: str) -> bytes:
+    def ask(self, transport: RequestClient, url: str, answer: bytes = OK, **headers: str) -> bytes:
         """:returns: the head that went out."""
         before = sum(len(each.arrived) for each in self.endpoint.sockets)
         given = {name.replace("_", "-"): value for name, value in headers.items()}

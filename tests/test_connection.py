@@ -20,12 +20,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._http.body import PIECE, ChunkBody
 from txresumable._http.connection import MOST, TURN, HTTPConnection
-from txresumable._http.response import Reply
+from txresumable._http.response import Response
 from txresumable._policy.limiter import RateLimiter
 from txresumable._source.source import BytesSource, Source
 from txresumable.errors import (
     ConnectionBroken,
-    MalformedReply,
+    MalformedResponse,
     SourceChanged,
     StaleConnection,
     StallTimeout,
@@ -187,7 +187,7 @@ class DirectTests(SynchronousTestCase):
         rig.finish()
         self.assertEqual(bytes(rig.socket.arrived), HEAD + b"<head>" + content + b"<tail>")
         rig.connection.dataReceived(OK)
-        self.assertIsInstance(rig.results[0], Reply)
+        self.assertIsInstance(rig.results[0], Response)
         self.assertTrue(rig.connection.usable)
 
     def test_one_call(self) -> None:
@@ -299,12 +299,12 @@ class DirectTests(SynchronousTestCase):
         rig = Rig([1000, FULL])
         rig.send(BytesSource("a", bytes(PIECE)), PIECE)
         rig.connection.dataReceived(OK)
-        self.assertEqual(rig.results[0].type, MalformedReply)
+        self.assertEqual(rig.results[0].type, MalformedResponse)
         self.assertFalse(rig.connection.usable)
 
     def test_bytes_before_the_request(self) -> None:
         """What comes before a byte of the request has left belongs to no request."""
-        for uses, error in ((0, MalformedReply), (1, StaleConnection)):
+        for uses, error in ((0, MalformedResponse), (1, StaleConnection)):
             rig = Rig([])
             for _ in range(uses):
                 rig.send(BytesSource("a", b"x"), 1)

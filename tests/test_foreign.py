@@ -17,7 +17,7 @@ from txresumable._http.body import PIECE, ChunkBody
 from txresumable._http.foreign import ForeignExchange
 from txresumable._policy.limiter import RateLimiter
 from txresumable._source.source import BytesSource
-from txresumable.errors import MalformedReply, SourceChanged, StallTimeout, TransportError
+from txresumable.errors import MalformedResponse, SourceChanged, StallTimeout, TransportError
 from txresumable.testing import FakeResponse
 
 SIZE = 3 * PIECE
@@ -164,7 +164,7 @@ class ForeignExchangeTests(SynchronousTestCase):
         self.send(client)
         response = Held(200)
         client.requests[0].callback(response)
-        self.check(MalformedReply)
+        self.check(MalformedResponse)
         self.assertTrue(response.stopped)
         self.ended(client)
 
@@ -197,7 +197,7 @@ class ForeignExchangeTests(SynchronousTestCase):
         client = Lazy()
         self.send(client)
         client.requests[0].callback(FakeResponse(200))
-        self.check(MalformedReply)
+        self.check(MalformedResponse)
 
     def test_begun_twice(self) -> None:
         """A client that begins again is asked for all of the second time."""
@@ -208,7 +208,7 @@ class ForeignExchangeTests(SynchronousTestCase):
         client.take()
         self.assertEqual(len(client.consumers[1].taken), PIECE)
         client.requests[0].callback(FakeResponse(200))
-        self.check(MalformedReply)
+        self.check(MalformedResponse)
 
     def test_begun_after_the_end(self) -> None:
         """A client that begins to send when the request was cancelled gets nothing."""
@@ -292,7 +292,7 @@ class ForeignExchangeTests(SynchronousTestCase):
         coded: Any = FakeResponse("none")  # type: ignore[arg-type]
         for response, kind in (
             (Broken(200), RuntimeError),
-            (encoded, MalformedReply),
+            (encoded, MalformedResponse),
             (headless, AttributeError),
             (coded, ValueError),
         ):

@@ -1,7 +1,7 @@
 """
 Whatever comes from outside: names in every alphabet, and any text for each thing that reads text.
 
-Replies have ``tests/faults/test_reply_parser.py``; the receiver's parsers have their own files.
+Replies have ``tests/faults/test_response_parser.py``; the receiver's parsers have their own files.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@ from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable._runtime.observers import Outcome, Signal
+from txresumable._runtime.observers import OneShotObserver, Signal
 
 
 class SignalTests(SynchronousTestCase):
@@ -56,7 +56,7 @@ class SignalTests(SynchronousTestCase):
 class OutcomeTests(SynchronousTestCase):
     def test_tells_all(self) -> None:
         """Everyone who waits is told, and those who come later too."""
-        outcome: Outcome[int] = Outcome()
+        outcome: OneShotObserver[int] = OneShotObserver()
         early = [outcome.wait(), outcome.wait()]
         self.assertFalse(outcome.settled)
         outcome.settle(5)
@@ -65,7 +65,7 @@ class OutcomeTests(SynchronousTestCase):
 
     def test_tells_failure(self) -> None:
         """A failure fails each waiter."""
-        outcome: Outcome[int] = Outcome()
+        outcome: OneShotObserver[int] = OneShotObserver()
         waiter = outcome.wait()
         outcome.settle(Failure(ValueError("no")))
         self.failureResultOf(waiter, ValueError)
@@ -73,14 +73,14 @@ class OutcomeTests(SynchronousTestCase):
 
     def test_happens_once(self) -> None:
         """Only the first outcome counts."""
-        outcome: Outcome[int] = Outcome()
+        outcome: OneShotObserver[int] = OneShotObserver()
         outcome.settle(1)
         outcome.settle(2)
         self.assertEqual(self.successResultOf(outcome.wait()), 1)
 
     def test_cancel_detaches_one(self) -> None:
         """Cancelling one waiter leaves the others alone."""
-        outcome: Outcome[int] = Outcome()
+        outcome: OneShotObserver[int] = OneShotObserver()
         first, second = outcome.wait(), outcome.wait()
         first.cancel()
         self.failureResultOf(first, CancelledError)
@@ -89,7 +89,7 @@ class OutcomeTests(SynchronousTestCase):
 
     def test_is_awaited(self) -> None:
         """It is as long as anybody waits who was not told and has not cancelled."""
-        outcome: Outcome[int] = Outcome()
+        outcome: OneShotObserver[int] = OneShotObserver()
         self.assertIs(outcome.is_awaited, False)
         first, second = outcome.wait(), outcome.wait()
         first.cancel()
@@ -101,7 +101,7 @@ class OutcomeTests(SynchronousTestCase):
 
     def test_forgets_who_cancelled(self) -> None:
         """Who comes and goes leaves nothing behind."""
-        outcome: Outcome[int] = Outcome()
+        outcome: OneShotObserver[int] = OneShotObserver()
         for _ in range(3):
             waiter = outcome.wait()
             waiter.cancel()

@@ -24,7 +24,7 @@ from txresumable.testing import (
     FakeClient,
     FakeResponse,
     Part,
-    Reply,
+    Response,
     ScriptedReceiver,
     SentRequest,
 )
@@ -253,7 +253,7 @@ class ScriptedReceiverTests(SynchronousTestCase):
 
     def test_script_and_rule(self) -> None:
         """Answers come from the script, then from the rule, then from what is there."""
-        self.receiver.script.extend([404, Reply(403, b"no")])
+        self.receiver.script.extend([404, Response(403, b"no")])
         self.failureResultOf(self.upload())
         self.receiver.rule = lambda request: 404 if request.is_upload else None
         self.failureResultOf(self.upload())
@@ -286,7 +286,7 @@ class ScriptedReceiverTests(SynchronousTestCase):
         url = good.url.replace("resumableIdentifier", "other")
         self.assertEqual(self.send(url, good, b'"resumableIdentifier"', b'"other"').status, 400)
 
-    def send(self, url: str, like: SentRequest, old: bytes, new: bytes) -> Reply:
+    def send(self, url: str, like: SentRequest, old: bytes, new: bytes) -> Response:
         """
         Send a request like another one, but for some bytes of its body.
         """

@@ -26,7 +26,7 @@ from txresumable import (
     SourceChanged,
 )
 from txresumable._source.source import PathSource
-from txresumable.testing import Reply
+from txresumable.testing import Response
 
 from .uploader_rig import TARGET, UploaderTestCase
 
@@ -625,7 +625,7 @@ class ChecksumTests(UploaderTestCase):
 
     def test_damaged_on_the_way(self) -> None:
         """A chunk that arrives damaged is sent again."""
-        self.receiver.script.extend([None, Reply(422)])
+        self.receiver.script.extend([None, Response(422)])
         upload = self.uploader(self.receiver, checksum="sha256").add_file(b"x", file_name="a")
         self.clock.advance(1)
         self.successResultOf(upload)

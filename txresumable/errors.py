@@ -29,7 +29,7 @@ __all__ = [
     "HookInterrupted",
     "InsecureCredentials",
     "InvalidOption",
-    "MalformedReply",
+    "MalformedResponse",
     "ReceivedBefore",
     "Redirected",
     "ResumableError",
@@ -178,7 +178,7 @@ class ChunkTimeout(TransportError):
     """A request took longer than chunk_timeout allows."""
 
 
-class MalformedReply(TransportError):
+class MalformedResponse(TransportError):
     """The server's answer is not HTTP that can be relied on."""
 
 

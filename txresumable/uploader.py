@@ -33,8 +33,8 @@ from ._engine.queue import ChunkQueue
 from ._engine.scheduler import Dispatcher
 from ._engine.turn import Turn
 from ._engine.waiters import Joined
-from ._http.agent import KeepingAgent
-from ._http.client import Transport
+from ._http.agent import PersistentAgent
+from ._http.client import RequestClient
 from ._policy.concurrency import START, AdaptiveConcurrency
 from ._policy.limiter import RateLimiter
 from ._policy.slots import Slots
@@ -83,15 +83,13 @@ class Resumable(Events):
         slots = self.options.simultaneous_uploads
         adaptive = None if isinstance(slots, int) else AdaptiveConcurrency()
         slots = slots if isinstance(slots, int) else START
-        self._transport = self._make_transport(client, adaptive.cap if adaptive else slots)
+        self._client = self._make_client(client, adaptive.cap if adaptive else slots)
         self._opener = Opener(reactor, clock)
         self._queue = ChunkQueue(self.options.prioritize_first_and_last_chunk)
         rate = self.options.max_rate
         if isinstance(rate, (int, float)):
             rate = RateLimiter(rate, reactor=reactor)
-        self._delivery = Delivery(
-            self.options, turn, self._transport, self._opener, self._queue, rate
-        )
+        self._delivery = Delivery(self.options, turn, self._client, self._opener, self._queue, rate)
         self._dispatcher = Dispatcher(
             self, clock, turn, self._delivery, self._queue, Slots(slots), adaptive
         )
@@ -108,20 +106,20 @@ class Resumable(Events):
         self._closed = self._any_stored = False
         self._next_progress = 0.0
 
-    def _make_transport(self, client: Any, kept: int) -> Transport:
+    def _make_client(self, client: Any, kept: int) -> RequestClient:
         options = self.options
         agent = None
         if client is None:
-            agent = KeepingAgent(
+            agent = PersistentAgent(
                 self._reactor,
                 self._clock,
                 connect_timeout=options.connect_timeout,
                 stall_timeout=options.stall_timeout,
-                kept=kept,
+                max_idle=kept,
                 trust_root=options.trust_root,
                 client_certificate=options.client_certificate,
             )
-        return Transport(
+        return RequestClient(
             self._reactor,
             self._clock,
             client=client,
@@ -482,7 +480,7 @@ class Resumable(Events):
         self._cancel_all()
         self._opener.close()
         self._turn.run()
-        return self._transport.close()
+        return self._client.close()
 
     def _cancel_all(self) -> None:
         for bringing in self._bringing:

@@ -19,7 +19,7 @@ BROWSER_BOUNDARY_LENGTH = 38
 
 
 @frozen
-class Reply:
+class Response:
     """
     What the server answers to one request.
 
@@ -62,7 +62,7 @@ class Scenario:
     id: str
     files: tuple[SampleFile, ...]
     requests: tuple[dict[str, Any], ...]
-    replies: tuple[Reply, ...]
+    replies: tuple[Response, ...]
     events: tuple[tuple[str, ...], ...]
     chunks: tuple[dict[str, Any], ...]
     progress: float
@@ -132,7 +132,7 @@ def _request(raw: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _replies(raw: dict[str, Any]) -> tuple[Reply, ...]:
+def _replies(raw: dict[str, Any]) -> tuple[Response, ...]:
     """
     The recorded answers, with the texts that the recording kept in the events only.
 
@@ -149,15 +149,15 @@ def _replies(raw: dict[str, Any]) -> tuple[Reply, ...]:
     )
     status = replies[last].status
     return tuple(
-        Reply(reply.status, reply.headers, reply.delay, failed)
+        Response(reply.status, reply.headers, reply.delay, failed)
         if reply.status == status and "body" in request
         else reply
         for request, reply in zip(raw["requests"], replies, strict=True)
     )
 
 
-def _reply(raw: dict[str, Any] | str) -> Reply:
+def _reply(raw: dict[str, Any] | str) -> Response:
     if isinstance(raw, str):
-        return Reply(0)
+        return Response(0)
     headers = tuple((name, value) for name, value in raw.get("headers", {}).items())
-    return Reply(raw["status"], headers, raw.get("delay_ms", 0) / 1000)
+    return Response(raw["status"], headers, raw.get("delay_ms", 0) / 1000)

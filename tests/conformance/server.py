@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol
 
 from .exchange import Request, parse_head
-from .scenario import Reply
+from .scenario import Response
 
 
 class Answerer(Interface):
@@ -19,7 +19,7 @@ class Answerer(Interface):
     What knows the reply to a request.
     """
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: Request) -> Response:
         """
         The reply to one request.
 
@@ -35,11 +35,11 @@ class Answers:
     :param rule: from method, target and how often that was asked before, to a reply.
     """
 
-    def __init__(self, rule: Callable[[str, str, int], Reply]) -> None:
+    def __init__(self, rule: Callable[[str, str, int], Response]) -> None:
         self._rule = rule
         self._asked: Counter[tuple[str, str]] = Counter()
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: Request) -> Response:
         """
         The reply to one request.
 
@@ -63,15 +63,15 @@ class Script:
     :param recorded: method, target and reply of each recorded request.
     """
 
-    def __init__(self, recorded: Iterable[tuple[str, str, Reply]]) -> None:
-        self._replies: dict[tuple[str, str], deque[Reply]] = defaultdict(deque)
+    def __init__(self, recorded: Iterable[tuple[str, str, Response]]) -> None:
+        self._replies: dict[tuple[str, str], deque[Response]] = defaultdict(deque)
         self._order: list[tuple[str, str]] = []
         for method, target, reply in recorded:
             self._replies[method, target].append(reply)
             self._order.append((method, target))
         self._used: set[tuple[str, str]] = set()
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: Request) -> Response:
         """
         The reply to one request.
 
@@ -83,7 +83,7 @@ class Script:
                 other for other in self._order if other[0] == key[0] and other not in self._used
             ]
             if not unused:
-                return Reply(200) if request.header("Content-Length") is not None else Reply(404)
+                return Response(404 if request.header("Content-Length") is None else 200)
             key = unused[0]
         self._used.add(key)
         replies = self._replies[key]
@@ -127,7 +127,7 @@ class ScriptedServer(Protocol):
         reply = self._script.answer(request)
         self._timer = self._clock.callLater(reply.delay, self._reply, request, reply)
 
-    def _reply(self, request: Request, reply: Reply) -> None:
+    def _reply(self, request: Request, reply: Response) -> None:
         self._pending = self._timer = None
         request.answered = self._clock.seconds()
         request.status = reply.status

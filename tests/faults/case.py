@@ -21,8 +21,8 @@ from twisted.trial.unittest import TestCase
 from tests.authority import Authority
 from tests.figures import note
 from txresumable import Resumable, Upload
-from txresumable._http.agent import KeepingAgent
-from txresumable._http.client import Transport
+from txresumable._http.agent import PersistentAgent
+from txresumable._http.client import RequestClient
 from txresumable._runtime.clock import steady
 
 from .server import Peer, RawServer, Request, Script
@@ -150,18 +150,24 @@ class FaultCase(TestCase):
         self._closing.append(uploader.close)
         return uploader
 
-    def transport(self, stall_timeout: float = 5.0, **options: Any) -> Transport:
+    def transport(self, stall_timeout: float = 5.0, **options: Any) -> RequestClient:
         """A transport over an agent of our own, which is closed in the end."""
         clock = steady(reactor)
         limits = {
             name: options.pop(name)
-            for name in ("connect_timeout", "kept", "trust_root", "client_certificate", "endpoint")
+            for name in (
+                "connect_timeout",
+                "max_idle",
+                "trust_root",
+                "client_certificate",
+                "endpoint",
+            )
             if name in options
         }
-        agent = KeepingAgent(reactor, clock, stall_timeout=stall_timeout, **limits)
-        transport = Transport(reactor, clock, agent=agent, stall_timeout=stall_timeout, **options)
-        self._closing.append(transport.close)
-        return transport
+        agent = PersistentAgent(reactor, clock, stall_timeout=stall_timeout, **limits)
+        client = RequestClient(reactor, clock, agent=agent, stall_timeout=stall_timeout, **options)
+        self._closing.append(client.close)
+        return client
 
     def file(self, content: bytes, name: str = "upload.bin") -> str:
         """The path of a file with this content."""

@@ -15,7 +15,7 @@ from txresumable.errors import (
     ChunkTimeout,
     ConnectFailed,
     ConnectionBroken,
-    MalformedReply,
+    MalformedResponse,
     StallTimeout,
     TransportError,
 )
@@ -62,7 +62,7 @@ class GivenClientTests(FaultCase):
             peer.ignore()
 
         error = await self.failed(fault, RetriesExhausted)
-        self.assertIsInstance(error.last, MalformedReply)
+        self.assertIsInstance(error.last, MalformedResponse)
         await self.server.when("left")
 
     async def test_early_refusal(self) -> None:
@@ -149,7 +149,7 @@ class GivenClientTests(FaultCase):
             (reply(200, b"half", length=100), ConnectionBroken),
             (b"nonsense\r\n\r\n", TransportError),
             (b"", TransportError),
-            (reply(200, b"x", "Content-Encoding: br"), MalformedReply),
+            (reply(200, b"x", "Content-Encoding: br"), MalformedResponse),
         ):
             error = await self.failed(partial(_answer, answer=answer), RetriesExhausted)
             self.assertIsInstance(error.last, kind, answer)

@@ -13,7 +13,7 @@ from txresumable._http.response import LIMIT
 from txresumable.errors import (
     ConnectFailed,
     ConnectTimeout,
-    MalformedReply,
+    MalformedResponse,
     StallTimeout,
     TLSRejected,
 )
@@ -40,7 +40,7 @@ def answer(
     return fault
 
 
-class ReplyTests(FaultCase):
+class ResponseTests(FaultCase):
     """Beside a file whose requests are answered in a bad way."""
 
     async def beside(
@@ -78,7 +78,7 @@ class ReplyTests(FaultCase):
             (b"", b"HTTP/1.1 100 Go on\r\n\r\n" * 1000),
             (CODED, b"1\r\nx\r\n" * 1000),
         ):
-            await self.beside(answer(start, rest=rest), MalformedReply)
+            await self.beside(answer(start, rest=rest), MalformedResponse)
         endless = answer(b"HTTP/1.1 404 No\r\n\r\n", rest=b"x" * 65536)
         await self.beside(endless, ChunkRejected)
 
@@ -86,12 +86,12 @@ class ReplyTests(FaultCase):
         """C12: the one's answers are compressed; the other arrives."""
         packed = gzip.compress(b"\0" * 1_000_000)
         encoded = reply(200, packed, "Content-Encoding: gzip")
-        await self.beside(answer(encoded, whole=True), MalformedReply)
+        await self.beside(answer(encoded, whole=True), MalformedResponse)
 
     async def test_malformed(self) -> None:
         """C13: the one's answers are not HTTP; the other arrives."""
         for first in ("HTTP/1.1 2_00 OK", "HTTP/1.1 99999 OK", "nonsense"):
-            await self.beside(answer(reply(first)), MalformedReply)
+            await self.beside(answer(reply(first)), MalformedResponse)
 
     async def test_long_refusals(self) -> None:
         """C22: the one is refused again and again at length; the other arrives."""

@@ -51,7 +51,7 @@ class MemoryTests(FaultCase):
             while True:
                 peer.send(b"".join(b"X-%d: x\r\n" % number for number in range(1000)))
 
-        await self.check(answer, "MalformedReply")
+        await self.check(answer, "MalformedResponse")
 
     async def test_endless_interim(self) -> None:
         """C11: interim answers without end, 64 at once, cost little."""
@@ -60,7 +60,7 @@ class MemoryTests(FaultCase):
             while True:
                 peer.send(b"HTTP/1.1 100 Go on\r\n\r\n" * 1000)
 
-        await self.check(answer, "MalformedReply")
+        await self.check(answer, "MalformedResponse")
 
     async def test_endless_body(self) -> None:
         """C11: bodies without end, 64 at once, cost little."""
@@ -80,7 +80,7 @@ class MemoryTests(FaultCase):
             while True:
                 peer.send(b"1\r\nx\r\n" * 5000)
 
-        await self.check(answer, "MalformedReply")
+        await self.check(answer, "MalformedResponse")
 
     async def test_bomb(self) -> None:
         """C12: bodies that would unpack to 512 MB, 64 at once, cost little."""
@@ -89,7 +89,7 @@ class MemoryTests(FaultCase):
         def answer(peer: Peer) -> None:
             peer.send(reply(200, packed[:60000], "Content-Encoding: gzip"))
 
-        await self.check(answer, "MalformedReply")
+        await self.check(answer, "MalformedResponse")
 
     async def test_huge_file(self) -> None:
         """C19 and C23: a file of gigabytes, read slowly by the server, costs little."""

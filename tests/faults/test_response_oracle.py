@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.faults.test_reply_parser import chunks, heads, replies
-from txresumable._http.response import LIMIT, ReplyReader
-from txresumable.errors import MalformedReply
+from tests.faults.test_response_parser import chunks, heads, replies
+from txresumable._http.response import LIMIT, ResponseReader
+from txresumable.errors import MalformedResponse
 
 STRICTER = {
     "its first line is": "HTTP/2.0, statuses above 599 and control characters in the phrase are no"
@@ -55,18 +55,18 @@ class Read(NamedTuple):
 
 def read_by_us(data: bytes, bodiless: bool) -> Read:
     """What our reader makes of bytes after which the connection ends."""
-    reader = ReplyReader()
+    reader = ResponseReader()
     reader.begin(bodiless)
     try:
         reader.feed(data)
-    except MalformedReply as error:
+    except MalformedResponse as error:
         return Read(refused=str(error))
     if not reader.over and reader.ends_with_connection:
         reader.finish()
-    if not reader.over or reader.reply is None:
+    if not reader.over or reader.response is None:
         return Read()
     return Read(
-        code=reader.reply.code, body=reader.reply.body, keep=reader.keep and not reader.buffer
+        code=reader.response.code, body=reader.response.body, keep=reader.keep and not reader.buffer
     )
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twisted.internet.defer import CancelledError, Deferred
 
 from .._http.body import PIECE, ChunkBody
-from .._http.client import Transport
-from .._http.response import Reply
+from .._http.client import RequestClient
+from .._http.response import Response
 from .._policy.limiter import RateLimiter
 from .._protocol.dialect import REJECTED, STORED, Verdict, classify
 from .._protocol.ranges import parse_ranges
@@ -58,7 +58,7 @@ class Result(NamedTuple):
     """
 
     verdict: Verdict
-    answer: Reply
+    answer: Response
     error: ChunkRejected | None = None
     found: bool = False
 
@@ -85,7 +85,7 @@ class Attempt:
         self.course = course
         self.began = began
         self.cancelled = False
-        self.asking: Deferred[Reply] | None = None
+        self.asking: Deferred[Response] | None = None
         self.sending: Deferred[Result] | None = None
 
     def progress(self, loaded: int) -> None:
@@ -164,13 +164,13 @@ class Delivery:
         self,
         options: Options,
         turn: Turn,
-        transport: Transport,
+        client: RequestClient,
         opener: Opener,
         queue: ChunkQueue,
         limiter: RateLimiter | None,
     ) -> None:
         self._turn = turn
-        self._transport = transport
+        self._client = client
         self._opener = opener
         self._queue = queue
         self._make_body = partial(ChunkBody, read_later=opener.read, limiter=limiter)
@@ -297,7 +297,7 @@ class Delivery:
         self._take_whole_answer(attempt, plan, answer)
         return None
 
-    def _take_whole_answer(self, attempt: Attempt, plan: Plan, answer: Reply) -> None:
+    def _take_whole_answer(self, attempt: Attempt, plan: Plan, answer: Response) -> None:
         """What a receiver says of all chunks at once, when tests are to be cheap."""
         if self._options.test_chunks != "adaptive" or self._options.checksum is not None:
             return
@@ -322,12 +322,12 @@ class Delivery:
         facts = ChunkFacts(offset + 1, end - start, "")
         head = plan.template.upload(target, facts, query)
         body = self._body(attempt, span, head)
-        posting = self._transport.exchange(method, head.url, headers, head.content_type, body)
+        posting = self._client.exchange(method, head.url, headers, head.content_type, body)
         return posting.addCallback(self._judge, head.url, offset, plan)
 
-    def _exchange(self, attempt: Attempt, *args: Any, **named: Any) -> Deferred[Reply]:
+    def _exchange(self, attempt: Attempt, *args: Any, **named: Any) -> Deferred[Response]:
         """A request, which ends before any other begins if its first bytes led to that."""
-        asking = attempt.asking = self._turn.alone(self._transport.exchange, *args, **named)
+        asking = attempt.asking = self._turn.alone(self._client.exchange, *args, **named)
         if attempt.cancelled:
             asking.cancel()
         if self._turn.missed:
@@ -336,7 +336,7 @@ class Delivery:
                 asking.cancel()
         return asking
 
-    def _judge(self, answer: Reply, url: str, offset: int, plan: Plan) -> Result:
+    def _judge(self, answer: Response, url: str, offset: int, plan: Plan) -> Result:
         verdict = classify(answer.code, stored=self._stored, permanent=self._permanent)
         if verdict is STORED:
             if plan.digests:
@@ -439,7 +439,7 @@ class Delivery:
         view: Any = headers
         return ChainMap(_AGAIN, view) if self._options.again else headers
 
-    def _error(self, answer: Reply, url: str, offset: int) -> ChunkRejected:
+    def _error(self, answer: Response, url: str, offset: int) -> ChunkRejected:
         place = without_query(url)
         if 300 <= answer.code < 400:
             location = without_query(answer.header("Location") or "")
@@ -449,7 +449,7 @@ class Delivery:
         return ChunkRejected(answer.code, answer.text, place, offset + 1)
 
 
-def _received_before(answer: Reply) -> bool:
+def _received_before(answer: Response) -> bool:
     """Whether a receiver says that it had the file before: no retry changes that."""
     return answer.code == 410 and answer.header("Resumable-Received") is not None
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, overload
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from .._runtime.observers import Outcome
+from .._runtime.observers import OneShotObserver
 
 if TYPE_CHECKING:
     from .file import ResumableFile
@@ -118,7 +118,7 @@ class ResumableChunk:
             fails as the file fails.  Cancelling it detaches this waiter and nothing else.
         """
         file = self.file
-        outcome: Outcome[ResumableChunk] = Outcome()
+        outcome: OneShotObserver[ResumableChunk] = OneShotObserver()
         result = file._result()
         if self.state is ChunkState.STORED:
             outcome.settle(self)

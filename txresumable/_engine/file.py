@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from .._protocol.layout import ChunkLayout
-from .._runtime.observers import Outcome, Signal
+from .._runtime.observers import OneShotObserver, Signal
 from ..errors import ResumableError
 from ..identifiers import UNSEEN
 from .chunk import Chunks, ChunkState, ResumableChunk
@@ -154,8 +154,8 @@ class ResumableFile:
         self._prepared = False  # preprocess_file has done its work
         self._force: bool | None = None  # what it is laid out by, once it is
         self._course = NOWHERE
-        self._outcome: Outcome[ResumableFile] | None = None
-        self._chunk_outcomes: dict[int, Outcome[ResumableChunk]] | None = None
+        self._outcome: OneShotObserver[ResumableFile] | None = None
+        self._chunk_outcomes: dict[int, OneShotObserver[ResumableChunk]] | None = None
         self._signals: dict[str, Signal] | None = None
         self._handle: Upload | None = None
         self._queued = False
@@ -227,11 +227,11 @@ class ResumableFile:
         """
         result = self._result()
         if result is not None:
-            ended: Outcome[ResumableFile] = Outcome()
+            ended: OneShotObserver[ResumableFile] = OneShotObserver()
             ended.settle(result)
             return ended.wait()
         if self._outcome is None:
-            self._outcome = Outcome()
+            self._outcome = OneShotObserver()
         return self._outcome.wait()
 
     def suspend(self) -> None:

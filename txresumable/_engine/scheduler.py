@@ -11,7 +11,7 @@ from twisted.internet.defer import fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .._http.response import Reply
+from .._http.response import Response
 from .._policy.concurrency import AdaptiveConcurrency
 from .._policy.outage import Outage
 from .._policy.slots import Slots
@@ -278,7 +278,7 @@ class Dispatcher:
         if file._all_stored and not self._lost(attempt, result.answer):
             self._principal._finish(file)
 
-    def _lost(self, attempt: Attempt, answer: Reply) -> bool:
+    def _lost(self, attempt: Attempt, answer: Response) -> bool:
         """
         Put back the chunks that a receiver has lost since it confirmed them: ours forgets uploads
         that are idle for too long, and says with each response what it has.

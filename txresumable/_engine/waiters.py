@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from .._runtime.observers import Outcome
+from .._runtime.observers import OneShotObserver
 from .handle import mark_heard
 
 __all__ = ["Joined"]
@@ -22,7 +22,7 @@ class Joined:
     """What ``join()`` waits for, again and again."""
 
     def __init__(self) -> None:
-        self._outcome: Outcome[None] = Outcome()
+        self._outcome: OneShotObserver[None] = OneShotObserver()
         self._failed: dict[object, tuple[Failure, Deferred[Any]]] = {}
 
     @property
@@ -61,13 +61,13 @@ class Joined:
         """
         self._failed.pop(what, None)
 
-    def begin(self) -> Outcome[None]:
+    def begin(self) -> OneShotObserver[None]:
         """
         Begin anew.
 
         :returns: what to settle for those who wait now.
         """
-        outcome, self._outcome = self._outcome, Outcome()
+        outcome, self._outcome = self._outcome, OneShotObserver()
         failed, self._failed = self._failed, {}
         for _, handle in failed.values():
             if handle.called:

@@ -31,10 +31,10 @@ from ..errors import (
 )
 from .connection import HTTPConnection
 from .hostname import NameEndpoint, tls_options
-from .response import Reply
+from .response import Response
 from .tls import TLSEndpoint, tls_error
 
-__all__ = ["KeepingAgent", "ReadyHeaders", "RequestURL", "request_url"]
+__all__ = ["PersistentAgent", "ReadyHeaders", "RequestURL", "request_url"]
 
 IDLE = 4.0
 """Seconds that a connection is kept without use: less than any server's limit that we know."""
@@ -87,7 +87,7 @@ class _Origin:
 
 
 @implementer(IAgent)
-class KeepingAgent:
+class PersistentAgent:
     """
     Sends requests over kept connections and watches over them.
 
@@ -103,7 +103,7 @@ class KeepingAgent:
         *,
         connect_timeout: float = 30.0,
         stall_timeout: float = 60.0,
-        kept: int = 3,
+        max_idle: int = 3,
         trust_root: Any = None,
         client_certificate: Any = None,
         endpoint: Callable[[URI], IStreamClientEndpoint] | None = None,
@@ -113,7 +113,7 @@ class KeepingAgent:
         :param clock: an ``IReactorTime`` for the limits.
         :param connect_timeout: seconds for DNS, TCP and TLS together.
         :param stall_timeout: seconds without a byte in either direction.
-        :param kept: the most connections to keep idle for an origin.
+        :param max_idle: the most connections to keep idle for an origin.
         :param trust_root: see :func:`twisted.internet.ssl.optionsForClientTLS`.
         :param client_certificate: likewise.
         :param endpoint: what to connect to instead, from a parsed URL.
@@ -122,7 +122,7 @@ class KeepingAgent:
         self._clock = clock
         self.connect_timeout = connect_timeout
         self.stall_timeout = stall_timeout
-        self.kept = kept
+        self.max_idle = max_idle
         self._trust_root = trust_root
         self._client_certificate = client_certificate
         self._endpoint = endpoint or self._default_endpoint
@@ -146,8 +146,8 @@ class KeepingAgent:
         """
         Send a request.
 
-        :returns: a Deferred that fires with a :class:`~txresumable._http.connection.Reply` that is
-            whole, and fails with a :class:`~txresumable.errors.TransportError` or
+        :returns: a Deferred that fires with a :class:`~txresumable._http.response.Response` that
+            is whole, and fails with a :class:`~txresumable.errors.TransportError` or
             :class:`~txresumable.errors.TLSRejected`.  Cancelling it aborts the connection.
         """
         prefix, path = (bytes(uri), uri.path) if type(uri) is RequestURL else _split(uri)
@@ -177,7 +177,7 @@ class KeepingAgent:
         head: bytes,
         body: IBodyProducer | None,
         bodiless: bool,
-    ) -> Deferred[Reply]:
+    ) -> Deferred[Response]:
         self._active.add(connection)
         self._ticker.start()
         sent = connection.send(head, body, bodiless=bodiless)
@@ -185,7 +185,7 @@ class KeepingAgent:
         def over(result: Any) -> Any:
             self._active.discard(connection)
             if connection.usable:
-                if len(origin.idle) < self.kept:
+                if len(origin.idle) < self.max_idle:
                     origin.idle.append(connection)
                 else:
                     connection.abort()
@@ -335,7 +335,7 @@ class KeepingAgent:
 class _Attempt:
     """To get one connection that is ready for requests."""
 
-    def __init__(self, agent: KeepingAgent, origin: _Origin) -> None:
+    def __init__(self, agent: PersistentAgent, origin: _Origin) -> None:
         self._agent = agent
         self._origin = origin
         self._deadline: Any = None

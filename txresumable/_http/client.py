@@ -26,14 +26,14 @@ from ..errors import (
     TransportError,
 )
 from ..version import __version__
-from .agent import KeepingAgent, ReadyHeaders, request_url
+from .agent import PersistentAgent, ReadyHeaders, request_url
 from .body import ChunkBody
 from .cleartext import CredentialsGuard, strips_tls
 from .foreign import ForeignExchange
-from .response import Reply
+from .response import Response
 from .tls import tls_error
 
-__all__ = ["Transport"]
+__all__ = ["RequestClient"]
 
 _original = attrgetter("original")
 """What treq has wrapped: the answer, which is whole."""
@@ -88,7 +88,7 @@ class _Cookies(CookieJar):
             super().extract_cookies(response, request)
 
 
-class Transport:
+class RequestClient:
     """
     Sends requests with treq, by our own agent or by a client that the user gave.
     """
@@ -99,7 +99,7 @@ class Transport:
         clock: Any,
         *,
         client: Any = None,
-        agent: KeepingAgent | None = None,
+        agent: PersistentAgent | None = None,
         cookies: bool = False,
         stall_timeout: float = 60.0,
         chunk_timeout: float | None = None,
@@ -146,7 +146,7 @@ class Transport:
         *,
         again: bool = True,
         fresh: bool = False,
-    ) -> Deferred[Reply]:
+    ) -> Deferred[Response]:
         """
         Send a request.
 
@@ -158,7 +158,7 @@ class Transport:
         :param again: whether to send it once more, at once, if a kept connection turns out to be
             closed; else this fails with :class:`~txresumable.errors.StaleConnection`.
         :param fresh: whether to send it over a new connection.
-        :returns: a Deferred that fires with the :class:`Reply`.  It fails with a
+        :returns: a Deferred that fires with the :class:`Response`.  It fails with a
             :class:`~txresumable.errors.TransportError` or
             :class:`~txresumable.errors.TLSRejected` if there is none, and as the source failed if
             that could not be read.  Cancelling it aborts the request and fails it with
@@ -181,7 +181,7 @@ class Transport:
 
     def _ask(
         self, method: str, url: str, headers: Headers, body: ChunkBody | None, again: bool
-    ) -> Deferred[Reply]:
+    ) -> Deferred[Response]:
         asking: Deferred[Any]
         if not self.own:
             exchange = ForeignExchange(self.client, self.clock, self.stall_timeout, body)

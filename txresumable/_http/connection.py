@@ -27,9 +27,9 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
-from ..errors import ConnectionBroken, MalformedReply, StaleConnection, StallTimeout
+from ..errors import ConnectionBroken, MalformedResponse, StaleConnection, StallTimeout
 from .body import ChunkBody
-from .response import LIMIT, Reply, ReplyReader
+from .response import LIMIT, Response, ResponseReader
 from .tls import tls_error
 from .unsent import SendQueue
 
@@ -98,9 +98,9 @@ class HTTPConnection(Protocol):
         self._queue = SendQueue(None)
         self._credit = self._turn = self.appetite = 0
         self._room = MOST
-        self._reader = ReplyReader()
+        self._reader = ResponseReader()
         self.idle_since = seconds()
-        self._waiting: Deferred[Reply] | None = None
+        self._waiting: Deferred[Response] | None = None
         self._reset(None)
 
     def _reset(self, body: IBodyProducer | None, bodiless: bool = False) -> None:
@@ -166,21 +166,21 @@ class HTTPConnection(Protocol):
 
     def send(
         self, head: bytes, body: IBodyProducer | None, *, bodiless: bool = False
-    ) -> Deferred[Reply]:
+    ) -> Deferred[Response]:
         """
         Send a request.
 
         :param head: request line and fields, up to the empty line and with it.
         :param body: what makes the body, of known length; it is sent as it is.
         :param bodiless: whether the answer has no body (``HEAD``).
-        :returns: a Deferred that fires with the whole :class:`Reply`.  It fails with a
+        :returns: a Deferred that fires with the whole :class:`Response`.  It fails with a
             :class:`~txresumable.errors.TransportError`, or as the body failed; the connection is
             then closed.  Cancelling it closes the connection at once.
         """
         assert self.usable
         self._reset(body, bodiless)
         self._uses += 1
-        waiting: Deferred[Reply] = Deferred(self._cancelled)
+        waiting: Deferred[Response] = Deferred(self._cancelled)
         self._waiting = waiting
         self._head = head
         self._credit, self._turn = TURN, 0
@@ -342,7 +342,7 @@ class HTTPConnection(Protocol):
             self.abort()  # nobody asked
             return
         reader = self._reader
-        known, unsent = reader.reply is not None, 0
+        known, unsent = reader.response is not None, 0
         if not known:
             unsent = self._queue.unsent
             if self._heard is None:
@@ -352,11 +352,11 @@ class HTTPConnection(Protocol):
                 self._heard = self._seconds()
         try:
             reader.feed(data)
-            if reader.reply is not None and not known:
+            if reader.response is not None and not known:
                 if reader.informed:
                     self._heard = self._seconds()  # what came before was not yet the answer
-                self._stop_early(reader.reply, unsent)
-        except MalformedReply as error:
+                self._stop_early(reader.response, unsent)
+        except MalformedResponse as error:
             self._fail(Failure(error))
             return
         if reader.over:
@@ -368,17 +368,17 @@ class HTTPConnection(Protocol):
         if self._uses > 1:
             error = StaleConnection("the server sent more than one response to a request")
         else:
-            error = MalformedReply("it came before there was a request")
+            error = MalformedResponse("it came before there was a request")
         self._fail(Failure(error))
 
-    def _stop_early(self, reply: Reply, unsent: int) -> None:
+    def _stop_early(self, response: Response, unsent: int) -> None:
         """An answer before all of the request was taken: what is left would not be read."""
         if self._body is None and not unsent:
             return
         self._reader.keep = False
         self._stop_body()
-        if reply.code < 300:
-            raise MalformedReply(f"it says {reply.code} before the whole request was sent")
+        if response.code < 300:
+            raise MalformedResponse(f"it says {response.code} before the whole request was sent")
 
     # Ending ------------------------------------------------------------------------------------
 
@@ -387,14 +387,14 @@ class HTTPConnection(Protocol):
         reader = self._reader
         if not reader.over:
             reader.finish()
-        reply = reader.reply
-        assert waiting is not None and reply is not None
+        response = reader.response
+        assert waiting is not None and response is not None
         keep = reader.keep and not reader.buffer and self._state is State.OPEN
         self.idle_since = self._seconds()
         if not keep:
             self._reset(None)
             self.abort()
-        waiting.callback(reply)
+        waiting.callback(response)
 
     def _ended(self, reason: Failure, aborted: bool) -> None:
         """The peer has closed: that may be the end of an answer, or the lack of one."""
@@ -410,7 +410,7 @@ class HTTPConnection(Protocol):
         elif self._heard is None:
             error = tls_error(reason.value)  # it may want a certificate of us
         if error is None:
-            where = "before it answered" if self._reader.reply is None else "within its answer"
+            where = "before it answered" if self._reader.response is None else "within its answer"
             error = ConnectionBroken(f"the server closed the connection {where}")
         self._fail(Failure(error))
 
@@ -427,7 +427,7 @@ class HTTPConnection(Protocol):
         if waiting is not None:
             waiting.errback(failure)
 
-    def _cancelled(self, _: Deferred[Reply]) -> None:
+    def _cancelled(self, _: Deferred[Response]) -> None:
         self._waiting = None
         self._stop_body()
         self.abort()
@@ -449,7 +449,7 @@ class HTTPConnection(Protocol):
         now = self._seconds()
         if getattr(self._body, "is_held_back", False):
             self._moved = now  # by ourselves, which says nothing about the peer
-        if self._reader.reply is None:
+        if self._reader.response is None:
             unsent = self._queue.unsent
             if unsent != self._unsent:
                 self._unsent = unsent

@@ -24,9 +24,9 @@ from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from .._runtime.clock import Ticker
-from ..errors import ConnectionBroken, MalformedReply, StallTimeout
+from ..errors import ConnectionBroken, MalformedResponse, StallTimeout
 from .body import ChunkBody
-from .response import LIMIT, Reply
+from .response import LIMIT, Response
 from .unsent import SendQueue
 
 __all__ = ["ForeignExchange", "GivenBody"]
@@ -168,9 +168,9 @@ class ForeignExchange:
         self._request: Deferred[Any] | None = None
         self._collector: _Collector | None = None
         self._is_over = False
-        self._result: Deferred[Reply] = Deferred(self._cancel)
+        self._result: Deferred[Response] = Deferred(self._cancel)
 
-    def start(self, method: str, url: str, **options: Any) -> Deferred[Reply]:
+    def start(self, method: str, url: str, **options: Any) -> Deferred[Response]:
         """
         Send the request.
 
@@ -203,33 +203,33 @@ class ForeignExchange:
         self._collector = collector = _Collector(partial(self._read, head))
         response.deliverBody(collector)
 
-    def _judged(self, response: Any) -> Reply:
+    def _judged(self, response: Any) -> Response:
         """
         The head of a response.
 
-        :raises MalformedReply: if it is none that counts.
+        :raises MalformedResponse: if it is none that counts.
         """
-        head = Reply((b"HTTP", 1, 1), int(response.code), b"", response.headers)
+        head = Response((b"HTTP", 1, 1), int(response.code), b"", response.headers)
         for coding in head.headers.getRawHeaders(b"content-encoding") or ():
             if coding.strip().lower() not in (b"", b"identity"):
-                raise MalformedReply(f"its body is encoded as {coding[:40]!r}")
+                raise MalformedResponse(f"its body is encoded as {coding[:40]!r}")
         if self._body is not None and not self._body.has_left:
             self._body.spoil()
             if head.code < 300:
-                raise MalformedReply(f"it says {head.code} before the whole request was sent")
+                raise MalformedResponse(f"it says {head.code} before the whole request was sent")
         return head
 
-    def _read(self, head: Reply, body: bytes, ended: Failure | None) -> None:
+    def _read(self, head: Response, body: bytes, ended: Failure | None) -> None:
         if ended is None:
             head.body = body
             self._end(head)
         else:
             self._end(Failure(ConnectionBroken("the connection ended within the answer")))
 
-    def _cancel(self, _: Deferred[Reply]) -> None:
+    def _cancel(self, _: Deferred[Response]) -> None:
         self._end(Failure(CancelledError()))
 
-    def _end(self, result: Reply | Failure) -> None:
+    def _end(self, result: Response | Failure) -> None:
         """Stop what is under way, and only then say how it ended."""
         if self._is_over:  # what is stopped may fail by that
             return

@@ -15,9 +15,9 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
-from ..errors import MalformedReply
+from ..errors import MalformedResponse
 
-__all__ = ["LIMIT", "Reply", "ReplyReader"]
+__all__ = ["LIMIT", "Response", "ResponseReader"]
 
 LIMIT = 64 * 1024
 """
@@ -38,7 +38,7 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 @implementer(IResponse)
 @define(eq=False)
-class Reply:
+class Response:
     """
     An answer, whole.
 
@@ -92,12 +92,12 @@ class _Known:
     left: int | None
 
 
-class ReplyReader:
+class ResponseReader:
     """
     Reads one answer after the other, strictly: what two readers could understand differently is
     refused, and nothing of it is unbounded.
 
-    :ivar reply: the answer, once its head was read; its body only when it is over.
+    :ivar response: the answer, once its head was read; its body only when it is over.
     :ivar over: whether it is whole.
     :ivar informed: whether informational answers came before it.
     :ivar keep: whether the connection may be used again after it.
@@ -115,7 +115,7 @@ class ReplyReader:
         "informed",
         "keep",
         "over",
-        "reply",
+        "response",
     )
 
     def __init__(self) -> None:
@@ -130,7 +130,7 @@ class ReplyReader:
         """
         self._bodiless = bodiless
         self.buffer = b""
-        self.reply: Reply | None = None
+        self.response: Response | None = None
         self.over = self.informed = self.keep = False
         self._taken = 0
         self._content = b""
@@ -140,77 +140,77 @@ class ReplyReader:
     @property
     def ends_with_connection(self) -> bool:
         """Whether nothing but the end of the connection tells where the answer ends."""
-        return self.reply is not None and self._left is None and not self._chunk
+        return self.response is not None and self._left is None and not self._chunk
 
     def feed(self, data: bytes) -> None:
         """
         Take what came.
 
-        :raises MalformedReply: if it is no answer.
+        :raises MalformedResponse: if it is no answer.
         """
         self.buffer = self.buffer + data if self.buffer else data
-        if self.reply is not None or self._read_head():
+        if self.response is not None or self._read_head():
             self._read_body()
 
     def finish(self) -> None:
         """The answer is over, as far as it came."""
-        assert self.reply is not None
+        assert self.response is not None
         self.over = True
-        self.reply.body = self._content
-        self.reply.length = len(self._content)
+        self.response.body = self._content
+        self.response.length = len(self._content)
 
     def _read_head(self) -> bool:
         while True:
             end = _HEAD_END.search(self.buffer)
             if (end.end() if end else len(self.buffer)) + self._taken > LIMIT:
-                raise MalformedReply(f"its head has more than {LIMIT} bytes")
+                raise MalformedResponse(f"its head has more than {LIMIT} bytes")
             if end is None:
                 return False
             head, self.buffer = self.buffer[: end.start()], self.buffer[end.end() :]
             self._taken += end.end()
             known = self._known
             if known is not None and known.head == head and not self._bodiless:
-                reply = Reply(known.version, known.code, known.phrase, known.headers)
+                response = Response(known.version, known.code, known.phrase, known.headers)
                 self.keep, self._left = known.keep, known.left
-                self.reply, self.informed = reply, self._taken > end.end()
+                self.response, self.informed = response, self._taken > end.end()
                 return True
             lines = _LINE_END.split(head)
             status = _STATUS.match(lines[0])
             if status is None:
-                raise MalformedReply(f"its first line is {_shown(lines[0])}")
+                raise MalformedResponse(f"its first line is {_shown(lines[0])}")
             code = int(status[2])
             if code >= 200:
                 break
             if code == 101:
-                raise MalformedReply("it switches protocols")
+                raise MalformedResponse("it switches protocols")
         self.informed = self._taken > end.end()
         headers = _fields(lines[1:])
-        reply = Reply((b"HTTP", 1, int(status[1])), code, status[3] or b"", headers)
-        self._frame(reply, headers)
+        response = Response((b"HTTP", 1, int(status[1])), code, status[3] or b"", headers)
+        self._frame(response, headers)
         for coding in headers.getRawHeaders(b"content-encoding") or ():
             if coding.strip().lower() not in (b"", b"identity"):  # nobody asked for it
-                raise MalformedReply(f"its body is encoded as {coding[:40]!r}")
+                raise MalformedResponse(f"its body is encoded as {coding[:40]!r}")
         if not self._chunk and not self._bodiless:
             self._known = _Known(
-                head, reply.version, code, reply.phrase, headers, self.keep, self._left
+                head, response.version, code, response.phrase, headers, self.keep, self._left
             )
-        self.reply = reply
+        self.response = response
         return True
 
-    def _frame(self, reply: Reply, headers: Headers) -> None:
+    def _frame(self, response: Response, headers: Headers) -> None:
         """Where the body ends, and whether another request may follow."""
         tokens = _tokens(headers, b"connection")
-        recent = reply.version[2] == 1
+        recent = response.version[2] == 1
         self.keep = b"close" not in tokens and (recent or b"keep-alive" in tokens)
         codings = _tokens(headers, b"transfer-encoding")
         lengths = _lengths(headers)
-        if self._bodiless or reply.code in (204, 304):
+        if self._bodiless or response.code in (204, 304):
             self._left = 0
-            if reply.code == 204 and (codings or lengths - {0}):
+            if response.code == 204 and (codings or lengths - {0}):
                 self.keep = False  # a body is announced that may not be: it may yet come
         elif codings:
             if codings != [b"chunked"] or lengths:
-                raise MalformedReply("its body is framed in more ways than one")
+                raise MalformedResponse("its body is framed in more ways than one")
             self._chunk = "size"
             self._taken = 0
             self.keep = self.keep and recent  # RFC 9112, section 6.1
@@ -250,12 +250,12 @@ class ReplyReader:
             newline = buffer.find(b"\n", at)
             end = len(buffer) if newline < 0 else newline + 1
             if self._taken + end - at > LIMIT:
-                raise MalformedReply("the framing of its body does not end")
+                raise MalformedResponse("the framing of its body does not end")
             if newline < 0:
                 break
             if newline == at or buffer[newline - 1 : newline] != b"\r":
                 # Others skip a bare LF (RFC 9112, section 7.1): two ends for one body.
-                raise MalformedReply("a line of its body's framing ends without CR")
+                raise MalformedResponse("a line of its body's framing ends without CR")
             over = self._read_chunk_line(buffer[at : newline - 1])
             self._taken += end - at
             at = end
@@ -268,12 +268,12 @@ class ReplyReader:
             return not line
         if self._chunk == "end":
             if line:
-                raise MalformedReply("a chunk of its body is longer than it says")
+                raise MalformedResponse("a chunk of its body is longer than it says")
             self._chunk = "size"
             return False
         match = _CHUNK.match(line)
         if match is None:
-            raise MalformedReply(f"a chunk of its body has the size {_shown(line)}")
+            raise MalformedResponse(f"a chunk of its body has the size {_shown(line)}")
         self._left = int(match[1], 16)
         self._chunk = "data" if self._left else "trailers"
         return False
@@ -284,21 +284,21 @@ class ReplyReader:
         self._content = content[:LIMIT]
         if len(content) <= LIMIT:
             return False
-        assert self.reply is not None
-        self.reply.truncated = True
+        assert self.response is not None
+        self.response.truncated = True
         self.keep = False
         return True
 
 
 def _fields(lines: list[bytes]) -> Headers:
     if len(lines) > FIELDS:
-        raise MalformedReply(f"its head has more than {FIELDS} fields")
+        raise MalformedResponse(f"its head has more than {FIELDS} fields")
     headers = Headers()
     for line in lines:
         # No pattern over the whole line: one that trims spaces takes cubic time on some.
         name, colon, value = line.partition(b":")
         if not colon or not _NAME.match(name) or _NO_VALUE.search(value):
-            raise MalformedReply(f"a line of its head is {_shown(line)}")
+            raise MalformedResponse(f"a line of its head is {_shown(line)}")
         headers.addRawHeader(name, value.strip(b" \t"))
     return headers
 
@@ -317,7 +317,7 @@ def _lengths(headers: Headers) -> set[int]:
         return set()
     values = {value.strip() for value in b",".join(lines).split(b",")}
     if len(values) > 1 or not _LENGTH.match(min(values)):
-        raise MalformedReply("its Content-Length is no single number")
+        raise MalformedResponse("its Content-Length is no single number")
     return {int(min(values))}
 
 

@@ -1,5 +1,5 @@
 """
-Telling others: :class:`Signal` many times, :class:`Outcome` once.
+Telling others: :class:`Signal` many times, :class:`OneShotObserver` once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-__all__ = ["Outcome", "Signal"]
+__all__ = ["OneShotObserver", "Signal"]
 
 _T = TypeVar("_T")
 _log = Logger()
@@ -70,7 +70,7 @@ class Signal:
                 _log.failure("An observer raised: {callback}", callback=callback)
 
 
-class Outcome(Generic[_T]):
+class OneShotObserver(Generic[_T]):
     """
     Something that happens once, and any number of waiters, before it and after it.
     """

@@ -21,7 +21,7 @@ from .._engine.handle import Upload
 from .._engine.totals import Tally
 from .._protocol.url import without_query
 from .._runtime.clock import steady
-from .._runtime.observers import Outcome
+from .._runtime.observers import OneShotObserver
 from .._runtime.threads import run_in_thread
 from ..errors import FileRejected, first_line
 from ..uploader import Resumable
@@ -126,7 +126,7 @@ class UploadService(Service):
         self._pending = 0
         self._adding: Deferred[None] | None = None
         self._started = self._all_added = False
-        self._done: Outcome[Report] = Outcome()
+        self._done: OneShotObserver[Report] = OneShotObserver()
         self._line: Any = None
         self._last_line = (-1, -1)
         self._deadline = 0.0

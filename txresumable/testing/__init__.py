@@ -8,7 +8,7 @@ happens but by the test's own doing, and nothing waits.
 from .client import FakeClient
 from .form import Part
 from .network import FaultyNetwork
-from .receiver import Reply, ScriptedReceiver, StoredFile
+from .receiver import Response, ScriptedReceiver, StoredFile
 from .receiver_simulation import ReceiverSchedule, ReceiverSimulation, simulate_receiver
 from .report import Report, SimulationFailed
 from .request import FakeResponse, SentRequest
@@ -27,8 +27,8 @@ __all__ = [
     "Part",
     "ReceiverSchedule",
     "ReceiverSimulation",
-    "Reply",
     "Report",
+    "Response",
     "Schedule",
     "ScriptedReceiver",
     "SentRequest",

@@ -20,7 +20,7 @@ from ..receiver import ReceivedFile, ReceiverSite, Store, make_site
 from .line import Line, written
 from .mortal import Killed, MortalDisk
 from .process import ProcessClock
-from .receiver import Reply
+from .receiver import Response
 from .request import SentRequest
 from .timeline import Timeline
 
@@ -198,7 +198,7 @@ class ReceiverHost:
 
     # What comes to it --------------------------------------------------------------------------
 
-    def connect(self, dialect: str, data: bytes, is_whole: bool) -> Deferred[Reply | None]:
+    def connect(self, dialect: str, data: bytes, is_whole: bool) -> Deferred[Response | None]:
         """
         A connection over which something is sent.
 
@@ -258,7 +258,7 @@ class HostPort:
         """Whether it takes connections."""
         return self._host.is_up
 
-    def receive(self, request: SentRequest) -> Deferred[Reply | None]:
+    def receive(self, request: SentRequest) -> Deferred[Response | None]:
         """
         A request arrives whole.
 

@@ -13,7 +13,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from .receiver import Reply
+from .receiver import Response
 from .request import SentRequest
 
 __all__ = ["Line", "written"]
@@ -40,7 +40,7 @@ class Line(StringTransport):
     A connection.
 
     :ivar is_over: whether it has ended.
-    :ivar replied: fires with the :class:`~txresumable.testing.Reply`, or with :data:`None` when
+    :ivar replied: fires with the :class:`~txresumable.testing.Response`, or with :data:`None` when
         the connection ends without one.
     """
 
@@ -54,7 +54,7 @@ class Line(StringTransport):
         :param delay: seconds until the next piece.
         """
         super().__init__(peerAddress=IPv4Address("TCP", "192.0.2.1", 50000))  # type: ignore[no-untyped-call]
-        self.replied: Deferred[Reply | None] = Deferred()
+        self.replied: Deferred[Response | None] = Deferred()
         self._clock = clock
         self._pieces = pieces
         self._is_whole = is_whole
@@ -92,7 +92,7 @@ class Line(StringTransport):
         self.is_over = True
         self._conclude(None)
 
-    def _conclude(self, reply: Reply | None) -> None:
+    def _conclude(self, reply: Response | None) -> None:
         if not self.replied.called:
             self.replied.callback(reply)
 
@@ -123,7 +123,7 @@ class Line(StringTransport):
         self.loseConnection()
 
 
-def _reply(data: bytes) -> Reply | None:
+def _reply(data: bytes) -> Response | None:
     """What was written, once it is whole."""
     head, found, body = data.partition(b"\r\n\r\n")
     if not found:
@@ -133,4 +133,4 @@ def _reply(data: bytes) -> Reply | None:
     length = int(headers.get("Content-Length", "0"))
     if len(body) < length:
         return None
-    return Reply(int(first.split()[1]), body[:length], headers)
+    return Response(int(first.split()[1]), body[:length], headers)

@@ -21,7 +21,7 @@ from twisted.web.client import ResponseFailed, ResponseNeverReceived
 
 from .._protocol.dialect import ParameterNames
 from .client import FakeClient
-from .receiver import Reply
+from .receiver import Response
 from .request import SentRequest
 from .weather import Fault, Weather
 
@@ -44,7 +44,7 @@ class Receiver(Protocol):
     @property
     def is_up(self) -> bool: ...
 
-    def receive(self, request: SentRequest) -> Reply | Deferred[Reply | None]:
+    def receive(self, request: SentRequest) -> Response | Deferred[Response | None]:
         """
         A request arrives whole.
 
@@ -151,7 +151,7 @@ class FaultyNetwork(FakeClient):
         sent = self._damaged(request) if fault is Fault.CORRUPT else request
         self._receive(sent).addCallback(self._reply, request, fault)
 
-    def _reply(self, reply: Reply | None, request: SentRequest, fault: Fault) -> None:
+    def _reply(self, reply: Response | None, request: SentRequest, fault: Fault) -> None:
         if fault is Fault.TWICE:
             self._clock.callLater(self._weather.long(), self._receive, request)
         if fault is Fault.ANSWER_RESET or reply is None:
@@ -164,12 +164,12 @@ class FaultyNetwork(FakeClient):
         if fault is not Fault.ANSWER_LOST:
             self._later(self._answer, request, reply, fault)
 
-    def _receive(self, request: SentRequest) -> Deferred[Reply | None]:
+    def _receive(self, request: SentRequest) -> Deferred[Response | None]:
         reply = self._receiver.receive(request)
         received = reply if isinstance(reply, Deferred) else succeed(reply)
         return received.addCallback(self._received, request)
 
-    def _received(self, reply: Reply | None, request: SentRequest) -> Reply | None:
+    def _received(self, reply: Response | None, request: SentRequest) -> Response | None:
         if reply is None:
             self._say(request, "arrived: no reply")
             return None
@@ -178,7 +178,7 @@ class FaultyNetwork(FakeClient):
             self.refused.append(f"{request}: {reply.status} {reply.body.decode()}")
         return reply
 
-    def _answer(self, request: SentRequest, reply: Reply, fault: Fault) -> None:
+    def _answer(self, request: SentRequest, reply: Response, fault: Fault) -> None:
         if request.is_over or self._is_cut or self._weather.is_down(self._clock.seconds()):
             return
         response = reply.response()
@@ -216,7 +216,7 @@ class FaultyNetwork(FakeClient):
         lost = ConnectionLost()
         return ResponseNeverReceived([Failure(lost)]) if self._weather.chance() else lost
 
-    def _instead(self, request: SentRequest) -> Reply:
+    def _instead(self, request: SentRequest) -> Response:
         status = self._weather.status()
         if not request.is_upload and status in (200, 201):
             status = 503
@@ -226,7 +226,7 @@ class FaultyNetwork(FakeClient):
         if 300 <= status < 400:
             headers["Location"] = "http://elsewhere.example/"
         self.given.add(status)
-        return Reply(status, b"said by something on the way", headers)
+        return Response(status, b"said by something on the way", headers)
 
     def _damaged(self, request: SentRequest) -> SentRequest:
         """The same with another byte near the end of its chunk, which base64 could have too."""

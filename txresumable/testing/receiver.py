@@ -18,11 +18,11 @@ from .._protocol.layout import chunk_count
 from .client import FakeClient
 from .request import FakeResponse, SentRequest
 
-__all__ = ["Reply", "ScriptedReceiver", "StoredFile"]
+__all__ = ["Response", "ScriptedReceiver", "StoredFile"]
 
 
 @frozen
-class Reply:
+class Response:
     """
     An answer to come.
 
@@ -103,7 +103,7 @@ class ScriptedReceiver(FakeClient):
         *,
         names: ParameterNames | None = None,
         absent: int = 404,
-        rule: Callable[[SentRequest], int | Reply | None] | None = None,
+        rule: Callable[[SentRequest], int | Response | None] | None = None,
     ) -> None:
         """
         :param names: what the parameters are called; resumable.js's by default.
@@ -114,7 +114,7 @@ class ScriptedReceiver(FakeClient):
         self.names = names or ParameterNames()
         self.absent = absent
         self.rule = rule
-        self.script: deque[int | Reply | None] = deque()
+        self.script: deque[int | Response | None] = deque()
         self.files: dict[str, StoredFile] = {}
 
     def deliver(self, request: SentRequest) -> None:
@@ -150,7 +150,7 @@ class ScriptedReceiver(FakeClient):
         :param request: the request.
         """
 
-    def receive(self, request: SentRequest) -> Reply:
+    def receive(self, request: SentRequest) -> Response:
         """
         Act on a request that arrived whole.
 
@@ -161,24 +161,24 @@ class ScriptedReceiver(FakeClient):
         if reply is None and self.rule is not None:
             reply = self.rule(request)
         if isinstance(reply, int):
-            return Reply(reply)
+            return Response(reply)
         if reply is not None:
             return reply
         try:
             return self._store(request) if request.is_upload else self._tell(request)
         except (KeyError, ValueError) as error:
-            return Reply(400, f"{type(error).__name__}: {error}".encode())
+            return Response(400, f"{type(error).__name__}: {error}".encode())
 
-    def _tell(self, request: SentRequest) -> Reply:
+    def _tell(self, request: SentRequest) -> Response:
         parameters = request.parameters
         file, number = self._file(parameters), int(parameters[self.names.chunk_number])
         headers = {"Resumable-Stored": file.ranges} if file.chunks else {}
         content = file.chunks.get(number)
         if content is None or not self._matches(parameters, content):
-            return Reply(self.absent, headers=headers)
+            return Response(self.absent, headers=headers)
         return self._reply(file, headers)
 
-    def _store(self, request: SentRequest) -> Reply:
+    def _store(self, request: SentRequest) -> Response:
         names, in_url, in_body = self.names, dict(request.query), request.fields
         both = in_url.keys() & in_body.keys()
         if any(fold_newlines(in_url[name]) != fold_newlines(in_body[name]) for name in both):
@@ -191,10 +191,10 @@ class ScriptedReceiver(FakeClient):
         if not 1 <= number <= file.total_chunks or len(content) != _length(file, number):
             raise ValueError("a chunk that does not fit")
         if not self._matches(parameters, content):
-            return Reply(422, b"not what its digest says")
+            return Response(422, b"not what its digest says")
         self.files[file.identifier] = file
         if file.chunks.setdefault(number, content) != content:
-            return Reply(409, b"the chunk is there, and different")
+            return Response(409, b"the chunk is there, and different")
         file.arrivals[number] = file.arrivals.get(number, 0) + 1
         return self._reply(file, {})
 
@@ -221,11 +221,12 @@ class ScriptedReceiver(FakeClient):
         return file
 
     @staticmethod
-    def _reply(file: StoredFile, headers: Mapping[str, str]) -> Reply:
+    def _reply(file: StoredFile, headers: Mapping[str, str]) -> Response:
         if not file.is_complete:
-            return Reply(200, b'{"status":"stored"}', headers)
+            return Response(200, b'{"status":"stored"}', headers)
         digest = f"sha256:{sha256(file.content).hexdigest()}"
-        return Reply(200, b'{"status":"complete"}', {**headers, "Resumable-File-Checksum": digest})
+        headers = {**headers, "Resumable-File-Checksum": digest}
+        return Response(200, b'{"status":"complete"}', headers)
 
 
 def _counts(file: StoredFile) -> set[int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from ..scenario import Reply, SampleFile
+from ..scenario import Response, SampleFile
 from ..session import Driver
 from ..translation import Page
 
@@ -66,8 +66,8 @@ class Case:
     files: tuple[SampleFile, ...]
     sent: tuple[Sent, ...]
     events: tuple[tuple[str, ...], ...] | None = None
-    answers: Callable[[str, str, int], Reply] = field(
-        default=lambda method, target, before: Reply(404 if method == "GET" else 200)
+    answers: Callable[[str, str, int], Response] = field(
+        default=lambda method, target, before: Response(404 if method == "GET" else 200)
     )
     driver: Driver = field(factory=Driver)
     seen: dict[str, Any] = field(factory=dict)
@@ -190,15 +190,15 @@ def events(*names: str) -> tuple[tuple[str, ...], ...]:
 ADDED = ("fileAdded f", "filesAdded", "uploadStart")
 
 
-def answers(*statuses: int) -> Callable[[str, str, int], Reply]:
+def answers(*statuses: int) -> Callable[[str, str, int], Response]:
     """
     Tests are answered 404; uploads with these, then 200.
     """
     left = list(statuses)
 
-    def answer(method: str, target: str, before: int) -> Reply:
+    def answer(method: str, target: str, before: int) -> Response:
         if method == "GET":
-            return Reply(404)
-        return Reply(left.pop(0) if left else 200)
+            return Response(404)
+        return Response(left.pop(0) if left else 200)
 
     return answer

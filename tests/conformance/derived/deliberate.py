@@ -4,7 +4,7 @@ What resumable.js does and this library does not, on purpose.
 
 from typing import Any
 
-from ..scenario import Reply
+from ..scenario import Response
 from ..session import Driver, Session, arguments
 from ..translation import Page
 from .case import (
@@ -34,7 +34,7 @@ def _cancelled() -> Case:
         (sample("a", 40), sample("b", 40)),
         (chunk(1, "a"), chunk(2, "a")),
         events(*added, "complete", "complete", "cancel"),
-        lambda method, target, before: Reply(200, delay=1.0),
+        lambda method, target, before: Response(200, delay=1.0),
         Driver(start=lambda session: session.network.callLater(0.5, session.uploader.cancel)),
         instead=Instead(
             "cancel-completes-nothing",

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from ..scenario import Reply
+from ..scenario import Response
 from ..session import Driver, Session
 from ..translation import Page
 from .case import (
@@ -221,7 +221,7 @@ def _file_cancelled() -> Case:
             *("fileAdded a", "fileAdded b", "filesAdded", "uploadStart"),
             *("fileSuccess b:ok", "complete"),
         ),
-        lambda method, target, before: Reply(200, delay=1.0 if "Filename=a" in target else 0.0),
+        lambda method, target, before: Response(200, delay=1.0 if "Filename=a" in target else 0.0),
         Driver(
             start=lambda session: session.network.callLater(
                 0.5, lambda: session.uploader.files[0].cancel()

@@ -2,7 +2,7 @@
 The order of chunks and files, and what answers do to it.
 """
 
-from ..scenario import Reply
+from ..scenario import Response
 from .case import (
     ADDED,
     Case,
@@ -88,9 +88,9 @@ def _next_file_after_an_error() -> Case:
             *("fileError a:no", "error a:no", "fileSuccess b:ok", "complete"),
         ),
         lambda method, target, before: (
-            Reply(415, text="no")
+            Response(415, text="no")
             if "resumableChunkNumber=2" in target and "resumableFilename=a" in target
-            else Reply(200)
+            else Response(200)
         ),
     )
 
@@ -144,7 +144,7 @@ def _timed_out() -> Case:
         (sample("f", 12),),
         (uploaded(1, 12, 12, 1),) * 2,
         events(*ADDED, "fileRetry f", "fileSuccess f:ok", "complete"),
-        lambda method, target, before: Reply(200, delay=0.0 if before else 0.3),
+        lambda method, target, before: Response(200, delay=0.0 if before else 0.3),
     )
 
 
@@ -156,7 +156,7 @@ def _all_there() -> Case:
         (sample("f", 30),),
         tuple(asked(number, 10, 30, 3) for number in (1, 2, 3)),
         events(*ADDED, "fileSuccess f:201", "complete"),
-        lambda method, target, before: Reply(201, text="201"),
+        lambda method, target, before: Response(201, text="201"),
     )
 
 
@@ -168,7 +168,7 @@ def _half_there() -> Case:
         (sample("f", 30),),
         (asked(1, 10, 30, 3), *both(2, 10, 30, 3), asked(3, 10, 30, 3)),
         events(*ADDED, "fileSuccess f:ok", "complete"),
-        lambda method, target, before: Reply(
+        lambda method, target, before: Response(
             404 if method == "GET" and "resumableChunkNumber=2" in target else 200
         ),
     )
@@ -182,7 +182,7 @@ def _unanswered_test() -> Case:
         (sample("f", 12),),
         both(1, 12, 12, 1),
         events(*ADDED, "fileSuccess f:ok", "complete"),
-        lambda method, target, before: Reply(0 if method == "GET" else 200),
+        lambda method, target, before: Response(0 if method == "GET" else 200),
     )
 
 

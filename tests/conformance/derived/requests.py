@@ -4,7 +4,7 @@ Requests around the parameters: targets, methods, headers and bodies.
 
 from typing import Any
 
-from ..scenario import Reply
+from ..scenario import Response
 from ..translation import Page
 from .case import (
     OCTETS,
@@ -91,7 +91,7 @@ def _methods() -> Case:
             Sent("OPTIONS /u?" + url(standard)),
             Sent("PATCH /u?" + url(standard), (*fields(standard), file_part(bytes(range(12))))),
         ),
-        answers=lambda method, target, before: Reply(404 if method == "OPTIONS" else 200),
+        answers=lambda method, target, before: Response(404 if method == "OPTIONS" else 200),
     )
 
 
@@ -212,7 +212,7 @@ def _cookies(kept: bool) -> Case:
         options(with_credentials=kept),
         (sample("f", 12),),
         (test, Sent(upload.request, upload.body, cookie if kept else ())),
-        answers=lambda method, target, before: Reply(
+        answers=lambda method, target, before: Response(
             404 if method == "GET" else 200,
             (("Set-Cookie", "sid=1; Path=/; HttpOnly"), ("Set-Cookie", "b=2")),
         ),

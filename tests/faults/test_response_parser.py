@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._http.connection import HTTPConnection
-from txresumable._http.response import LIMIT, Reply
-from txresumable.errors import ConnectionBroken, MalformedReply
+from txresumable._http.response import LIMIT, Response
+from txresumable.errors import ConnectionBroken, MalformedResponse
 
 FIELDS = (
     b"Content-Length: 5",
@@ -96,13 +96,13 @@ def outcome(data: bytes, cuts: list[int], end: type[Exception], bodiless: bool) 
     kept = connection.usable
     connection.connectionLost(Failure(end()))
     (result,) = results
-    if isinstance(result, Reply):
+    if isinstance(result, Response):
         assert len(result.body) <= LIMIT
         fields = list(result.headers.getAllRawHeaders())
         return kept, result.code, result.phrase, fields, result.body, result.truncated
     assert isinstance(result, Failure)
     error = result.value
-    assert type(error) in (MalformedReply, ConnectionBroken), result.getTraceback()
+    assert type(error) in (MalformedResponse, ConnectionBroken), result.getTraceback()
     assert not kept
     return type(error), str(error)
 

@@ -13,11 +13,11 @@ from twisted.internet.defer import gatherResults
 
 from tests.figures import note
 from txresumable import ChunkRejected, Redirected, RetriesExhausted
-from txresumable._http.response import LIMIT, Reply
+from txresumable._http.response import LIMIT, Response
 from txresumable.errors import (
     ChunkTimeout,
     ConnectionBroken,
-    MalformedReply,
+    MalformedResponse,
     StallTimeout,
     TransportError,
 )
@@ -148,10 +148,10 @@ class _Named:
             raise AssertionError(self.what) from error
 
 
-class ReplyTests(FaultCase):
+class ResponseTests(FaultCase):
     """C7 to C9, C12, C13 and C22, seen from one request."""
 
-    async def ask(self, answer: bytes, *, close: bool = False, **options: Any) -> Reply:
+    async def ask(self, answer: bytes, *, close: bool = False, **options: Any) -> Response:
         """What comes of a request that is answered with these bytes."""
 
         def script(peer: Peer) -> None:
@@ -166,7 +166,7 @@ class ReplyTests(FaultCase):
         return await waiting
 
     async def refused(
-        self, answer: bytes, kind: type[Exception] = MalformedReply, **options: Any
+        self, answer: bytes, kind: type[Exception] = MalformedResponse, **options: Any
     ) -> Exception:
         try:
             got = await self.ask(answer, **options)
@@ -265,7 +265,7 @@ class ReplyTests(FaultCase):
         packed = gzip.compress(b"\0" * 1_000_000)
         for coding in ("gzip", "GZIP", "deflate", "br", "x-gzip", "identity, gzip"):
             answer = reply(200, packed[:1000], f"Content-Encoding: {coding}")
-            with self.assertRaises(MalformedReply):
+            with self.assertRaises(MalformedResponse):
                 await self.ask(answer)
             self.assertEqual(self.server.requests[0].field("accept-encoding"), "identity")
         answer = reply(200, b"plain", "Content-Encoding: identity")
@@ -322,7 +322,7 @@ class ReplyTests(FaultCase):
         await server.when("left", 3)
 
 
-class UploadReplyTests(FaultCase):
+class UploadResponseTests(FaultCase):
     """What answers mean for an upload."""
 
     async def test_answer_lost(self) -> None:
