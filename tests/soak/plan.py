@@ -274,7 +274,7 @@ def _upload(random: Random, seed: int, chunk_size: int) -> UploadPlan:
 
 
 def _impatient(options: dict[str, Any]) -> dict[str, Any]:
-    return {**options, "max_chunk_retries": min(options["max_chunk_retries"], 30)}
+    return {**options, "max_chunk_retries": min(options["max_chunk_retries"], 5)}
 
 
 def _options(random: Random, chunk_size: int, dialect: str) -> dict[str, Any]:
