@@ -528,6 +528,31 @@ class IntruderTests(ReceiverTestCase):
             self.assertEqual(self.finished(), {"file.dat": CONTENT})
             self.assertFalse(os.path.exists(target))
 
+    def test_everything_removed(self) -> None:
+        """A chunk whose files somebody has removed is not said to be there, and is sent again."""
+        file = ClientFile(CONTENT)
+        for again in (file.test(1), file.upload(1), file.upload(2)):
+            self.root = self.mktemp()
+            self.start()
+            self.assertEqual(self.ask(file.upload(1)).status, 200)
+            shutil.rmtree(os.path.join(self.root, ".resumable"))
+            self.assertEqual(self.ask(again).status, 500)
+            self.successResultOf(self.store.close())
+            self.start()
+            self.assertEqual(self.send_all(file), [3, 1, 2])
+            self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+    def test_removed_before_the_end_is_written_down(self) -> None:
+        """A file of which nothing is left while it is finished is not called complete."""
+
+        def remove(file: ReceivedFile) -> None:
+            private = os.path.join(self.root, ".resumable")
+            for path in [file.path, *(os.path.join(private, name) for name in os.listdir(private))]:
+                os.remove(path)
+
+        self.start(on_complete=remove)
+        self.assertEqual(self.ask(ClientFile(CONTENT, chunk_size=100).upload(1)).status, 500)
+
     def test_private_folder_is_a_link(self) -> None:
         """A private folder that is a link to elsewhere is refused."""
         os.mkdir(self.root)

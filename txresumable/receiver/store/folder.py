@@ -203,6 +203,15 @@ class Folder:
                 raise
         return Opened(key, record, data, chunks, bytearray(count), len(line))
 
+    def check_files(self, opened: Opened) -> None:
+        """
+        Look whether the bytes of an upload are still there; this does not block.
+
+        :raises FilesRemoved: if somebody has removed them.
+        """
+        if not opened.data.status().st_nlink:
+            raise _files_removed()
+
     def commit(self, opened: Opened, offsets: Sequence[int]) -> None:
         """
         Make chunks that are written durable, and then the fact that they are.
@@ -212,7 +221,7 @@ class Folder:
         :raises FilesRemoved: if there are no such files any more.
         """
         if not (opened.data.status().st_nlink and opened.chunks.status().st_nlink):
-            raise FilesRemoved(500, "this upload was removed from the receiver: send it again")
+            raise _files_removed()
         opened.data.sync_data()
         try:
             for offset in offsets:
@@ -269,7 +278,9 @@ class Folder:
 
         :param done: its end, without the times and the number of the file.
         :returns: all of it.
+        :raises FilesRemoved: if there are no such files any more.
         """
+        self.check_files(opened)
         key, found = opened.key, opened.data.status()
         done = evolve(done, inode=found.st_ino, mtime=found.st_mtime_ns)
         written = done.encode()
@@ -465,6 +476,10 @@ def _close(*files: Descriptor | None) -> None:
     for file in files:
         if file is not None:
             file.close()
+
+
+def _files_removed() -> FilesRemoved:
+    return FilesRemoved(500, "this upload was removed from the receiver: send it again")
 
 
 def _aside(key: str, number: int, ending: str) -> str:

@@ -187,6 +187,7 @@ class UnfinishedUpload:
         self._check()
         if not self._opened.present[given.offset]:
             return False
+        self._check_files()
         return not given.checksum or await self._digest_of(given) == given.checksum
 
     def claim(self, given: Parameters) -> ChunkSink:
@@ -194,6 +195,7 @@ class UnfinishedUpload:
         self._check()
         offset = given.offset
         if self._opened.present[offset]:
+            self._check_files()
             return self._compare(given, self._digest_of)
         if offset in self._settling:
             # It is all there, and its sender may be gone: it will do for this one as well.
@@ -260,6 +262,19 @@ class UnfinishedUpload:
             status, reason, retry_after = _REFUSED[self.state]
             raise Refused(status, reason, retry_after)
 
+    def _check_files(self) -> None:
+        try:
+            self._shelf.folder.check_files(self._opened)
+        except FilesRemoved:
+            if self.state is State.RECEIVING:
+                self._removed()
+            raise
+
+    def _removed(self) -> None:
+        self._log.error("the files of an upload were removed: {key}", key=self.key)
+        self._become(State.DISCARDED)
+        self._listener.lost(self)
+
     def _at_rest(self) -> None:
         """Look what is to be done now that a use, or some work, has ended."""
         if self.in_use:
@@ -313,6 +328,8 @@ class UnfinishedUpload:
             outcome = self._failure(result)
             if self.state is State.FINISHING:
                 self._become(State.RECEIVING)
+                if result.check(FilesRemoved):
+                    self._removed()
         waiting, self._concluding = self._concluding, []
         for waiter in waiting:
             waiter.callback(outcome)
@@ -371,9 +388,7 @@ class UnfinishedUpload:
         if self.state is not State.RECEIVING:
             return
         if failure.check(FilesRemoved):
-            self._log.error("the files of an upload were removed: {key}", key=self.key)
-            self._become(State.DISCARDED)
-            self._listener.lost(self)
+            self._removed()
         elif self._opened.unsure:
             self._become(State.UNSURE)
 
