@@ -74,7 +74,7 @@ class ReceiverMachine(RuleBasedStateMachine):
     @rule(step=_steps)
     def do(self, step: Step) -> None:
         assert self.world is not None
-        with watched(self.world.fail, self.world.may_fail):
+        with watched(self.world):
             self.world.do(step)
 
     @rule(step=_steps, inner=_steps)
@@ -85,7 +85,7 @@ class ReceiverMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if self.world is not None:
             try:
-                with watched(self.world.fail, self.world.may_fail):
+                with watched(self.world):
                     finish(self.world)
             finally:
                 self.world.end()

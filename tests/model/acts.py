@@ -50,7 +50,7 @@ def send(world: World, step: Step) -> None:
     upload, number = _upload(world, step)
     variety = step.c // 8 % 16
     data, checksum = upload.file.chunk(number), ("", "right")[step.c // 128 % 2]
-    if variety == 0:
+    if variety == 0 or (variety > 8 and upload.has_failed(number)):
         data = upload.other(number, step.c)
     elif variety == 1:
         checksum = "wrong"
@@ -167,9 +167,13 @@ def jump(world: World, step: Step) -> None:
 
 def fault(world: World, step: Step) -> None:
     """The disk is going to fail, in this life or at the start of the next."""
-    found = Fault(_ERRORS[step.a % len(_ERRORS)], step.b % 20, (1, 1, 2, 5)[step.c % 4])
+    error, times = _ERRORS[step.a % len(_ERRORS)], (1, 1, 2, 5)[step.c % 4]
+    if step.c % 8 == 7:
+        found = Fault(errno.EIO, step.b % 4, 1 + step.a % 2, only=("sync_data",))
+    else:
+        found = Fault(error, step.b % 20, times)
     world.disturbed = True
-    if step.c % 16 < 13:
+    if step.c % 16 < 13 or step.c % 8 == 7:
         world.life.disk.fault = found
     else:
         world.next_fault = found
@@ -223,6 +227,12 @@ def operator(world: World, step: Step) -> None:
     upload.taken()
 
 
+def raze(world: World, step: Step) -> None:
+    """Somebody removes everything while the receiver works in it."""
+    if not (world.is_nested or world.is_razed):
+        world.raze(world.platter.root if step.a % 2 else world.platter.private)
+
+
 def _remove(world: World, path: str, content: bytes) -> None:
     os.unlink(path)
 
@@ -272,5 +282,6 @@ ACTS: dict[str, tuple[Callable[[World, Step], None], int]] = {
     "close": (close, 1),
     "restart": (restart, 2),
     "operator": (operator, 6),
+    "raze": (raze, 1),
 }
 """What there is to do, and how often it is done."""

@@ -33,15 +33,19 @@ class Fault:
     :ivar error: the error's number; 0 for a power cut.
     :ivar after: how many calls, of those that it can hit, it lets pass.
     :ivar times: how many it hits then.
+    :ivar only: which calls it can hit; all that can fail so by default.
     """
 
     error: int
     after: int
     times: int
+    only: tuple[str, ...] = ()
 
     def hits(self, call: str) -> bool:
         """Whether it hits this call."""
-        if self.error == errno.EMFILE:
+        if self.only:
+            concerned = call in self.only
+        elif self.error == errno.EMFILE:
             concerned = call in _OPENING or call == "names"
         elif self.error == errno.ENOSPC:
             concerned = call in _GROWING

@@ -22,7 +22,7 @@ def finish(world: World) -> None:
     """
     world.come_to_rest()
     _check_answered(world)
-    if world.life.is_closing:
+    if world.life.is_closing or world.is_razed:
         world.restart()
     if world.settings.is_abandoned:
         _wait_for_expiry(world)
@@ -78,8 +78,6 @@ def _send_home(world: World, upload: Upload) -> bool:
         for number in range(1, upload.count + 1):
             if number not in upload.acked and not _send_chunk_home(world, upload, number):
                 break
-        if upload.requests[-1].status == 410:
-            return True
     return upload.complete or _is_home(world, upload)
 
 
@@ -94,6 +92,9 @@ def _is_home(world: World, upload: Upload) -> bool:
 def _send_chunk_home(world: World, upload: Upload, number: int) -> bool:
     for data in dict.fromkeys([*upload.possible(number), upload.file.chunk(number)]):
         asked = _ask(world, upload.upload(number, data, "", world.now()))
+        if asked.status == 410:
+            # Who knows what it does may send it once more.
+            asked = _ask(world, upload.upload(number, data, "", world.now(), again=True))
         if asked.status == 200:
             return True
     return False

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from twisted.internet.defer import FirstError
 from twisted.logger import LogLevel, globalLogPublisher
 
+from txresumable.receiver import Refused
+
 from .disk import Killed
 from .life import HookFailed
+
+if TYPE_CHECKING:
+    from .world import World
 
 __all__ = ["silence", "watched"]
 
@@ -21,31 +26,31 @@ _EXPECTED = (
     "on_complete has taken",
     "the store takes too long to close",
 )
-_EXPECTED_OF_DISKS = (*_EXPECTED, "the disk failed")
+_EXPECTED_OF_DISKS = (*_EXPECTED, "the disk failed", "{path} was removed", "the files of an")
 
 
 @contextmanager
-def watched(fail: Callable[[str], None], may_fail: Callable[[], bool]) -> Iterator[None]:
+def watched(world: World) -> Iterator[None]:
     """
     Look at all that is logged.
 
-    :param fail: called with what may not be.
-    :param may_fail: whether there is a reason for errors of the disk.
+    :param world: what it may have a reason in.
     """
 
     def logged(event: dict[str, Any]) -> None:
         failure, text = event.get("log_failure"), event.get("log_format") or ""
         if failure is None:
-            expected = _EXPECTED_OF_DISKS if may_fail() else _EXPECTED
+            expected = _EXPECTED_OF_DISKS if world.may_fail() else _EXPECTED
             if event["log_level"] >= LogLevel.error and not text.startswith(expected):
-                fail(f"logged: {text} {event.get('log_text')}")
+                world.fail(f"logged: {text} {event.get('log_text')}")
             return
         while failure.check(FirstError):
             failure = failure.value.subFailure
-        explained = failure.check(HookFailed) or (failure.check(OSError) and may_fail())
+        explained = failure.check(HookFailed) or (failure.check(OSError) and world.may_fail())
+        explained = explained or (world.was_razed and failure.check(Refused))
         if not failure.check(Killed) and not (text and explained):
             text = text or "Unhandled error in Deferred"
-            fail(f"logged: {text}: {failure.type.__name__}: {failure.value}")
+            world.fail(f"logged: {text}: {failure.type.__name__}: {failure.value}")
 
     with patch.object(globalLogPublisher, "_observers", [logged]):
         yield

@@ -57,8 +57,8 @@ class Platter:
     """
     The folder as it outlives processes and power cuts.
 
-    Files: any of the changes since their last sync may be lost.  Names: the changes are in a
-    journal, of which any end may be lost that no sync of a folder made durable.
+    Files: any of the changes since their last sync may be lost.  Names: of the changes since their
+    folder's last sync any number may be lost, the latest first.
 
     :param root: the receiver's folder.
     :param attic: an empty folder on the same file system, for what may have to come back.
@@ -73,7 +73,7 @@ class Platter:
         self._kept = 0
         self._pages: dict[int, Pages] = {}
         self._filled: dict[int, int] = {}
-        self._journal: list[tuple[int, Callable[[], Any]]] = []
+        self._journal: dict[int, list[Callable[[], Any]]] = {}
 
     # Contents ----------------------------------------------------------------------------------
 
@@ -138,12 +138,11 @@ class Platter:
 
     def renamed(self, folder: int, undo: Callable[[], Any]) -> None:
         """The names in a folder changed."""
-        self._journal.append((folder, undo))
+        self._journal.setdefault(folder, []).append(undo)
 
     def folder_synced(self, folder: int) -> None:
-        """All changes up to the last one of a folder are durable."""
-        last = max((n for n, (where, _) in enumerate(self._journal) if where == folder), default=-1)
-        del self._journal[: last + 1]
+        """The changes of a folder are durable."""
+        self._journal.pop(folder, None)
 
     def keep(self, name: str, folder: int) -> str | None:
         """Keep what has a name, so that it can come back; where it is kept."""
@@ -164,9 +163,10 @@ class Platter:
         :returns: the numbers of the files whose names or content it changed.
         """
         before = self._seen()
-        for _, undo in reversed(self._journal[random.randint(0, len(self._journal)) :]):
-            with suppress(FileNotFoundError, FileExistsError):
-                undo()
+        for changes in self._journal.values():
+            for undo in reversed(changes[random.randint(0, len(changes)) :]):
+                with suppress(FileNotFoundError, FileExistsError):
+                    undo()
         self._journal.clear()
         touched = {inode for inode, names in self._seen().items() if before.get(inode) != names}
         for inode, paths in self._seen().items():
@@ -176,6 +176,11 @@ class Platter:
                 self._rewrite(paths[0], pages.after([c for c in pages.dirty if c not in lost]))
         self._pages.clear()
         return touched
+
+    def forget(self) -> None:
+        """The folder is gone: a power cut brings nothing of it back."""
+        self._journal.clear()
+        self._pages.clear()
 
     def _rewrite(self, path: str, content: bytes) -> None:
         with open(path, "r+b") as file:

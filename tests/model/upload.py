@@ -166,13 +166,26 @@ class Upload:
         return bytes(byte ^ (0x55 + variety % 3) for byte in right)
 
     def upload(
-        self, number: int, data: bytes, checksum: str, now: float, *, late: bool = False
+        self,
+        number: int,
+        data: bytes,
+        checksum: str,
+        now: float,
+        *,
+        late: bool = False,
+        again: bool = False,
     ) -> tuple[Request, bytes]:
-        """A request that sends a chunk, and its bytes."""
+        """
+        A request that sends a chunk, and its bytes.
+
+        :param late: whether the digest comes after the chunk.
+        :param again: whether it wants to send what was received before.
+        """
         asked = self._request(number, False, data, checksum, now)
         digest, headers = _digest(data, checksum), {"x_owner": self.plan.owner}
+        if again:
+            headers["resumable_again"] = "1"
         if late and checksum:
-            # The digest comes after the chunk.
             return asked, self.file.upload(
                 number, data, late={_CHECKSUM: f"sha256:{digest}"}, **headers
             )
@@ -195,6 +208,11 @@ class Upload:
         asked = Request(self, number, is_test, data, checksum, self.generation, knew, now)
         self.requests.append(asked)
         return asked
+
+    def has_failed(self, number: int) -> bool:
+        """Whether the last request that sent a chunk failed for no fault of its own."""
+        sent = [each for each in self.requests if each.number == number and each.is_upload]
+        return bool(sent) and sent[-1].status in (500, 507)
 
     def possible(self, number: int) -> list[bytes]:
         """What the bytes of a chunk may be, if it is there."""

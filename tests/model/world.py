@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -45,6 +46,8 @@ class World:
     :ivar disturbed: whether there is a reason for errors of the disk.
     :ivar next_fault: what will go wrong from the next start on.
     :ivar has_started_ill: whether the disk failed at the start of this life.
+    :ivar is_razed: whether somebody has removed the folder that this life works in.
+    :ivar was_razed: whether somebody ever has.
     :ivar jumped: by how much the wall clock was set.
     :ivar waited: how much time has passed, by either clock.
     """
@@ -67,6 +70,7 @@ class World:
         self.disturbed = False
         self.next_fault: Fault | None = None
         self.has_started_ill = False
+        self.is_razed = self.was_razed = False
         self.counted: Counter[str] = Counter(schedules=1)
         self.lives = 0
         self._wrong: list[str] = []
@@ -158,6 +162,15 @@ class World:
                 continue
             if upload.key in finished or not upload.is_acked:
                 upload.next_generation()
+
+    def raze(self, folder: str) -> None:
+        """Somebody removes a folder with all that is in it."""
+        self.note(f"  {folder} is removed")
+        self.disturbed = self.is_razed = self.was_razed = True
+        shutil.rmtree(folder)
+        self.platter.forget()
+        for upload in self.uploads:
+            upload.taken()
 
     # Answers -----------------------------------------------------------------------------------
 
@@ -269,6 +282,7 @@ class World:
         self._wrong += self.life.disk.wrong
         self.life.disk.die()
         self.life = None
+        self.is_razed = False
         self.wires.clear()
         self.application.die()
         self.workers.jobs.clear()
@@ -291,7 +305,8 @@ class World:
         self.counted["power_cuts"] += 1
         with silence():
             # What the dead leave behind is nobody's fault.
-            gc.collect()
+            while gc.collect():
+                pass
         touched = self.platter.cut(random_of(seed))
         for name, _, upload in self.finished():
             # Its names were moved about, as if somebody had.
