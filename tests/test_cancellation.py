@@ -102,8 +102,8 @@ class Canceller:
             if file in uploader.files or file in uploader._intake.files or file._handle:
                 self.wrong.append(f"{file}: on a list")
         under_way = uploader.chunks_under_way
-        if slots.free + under_way != slots.number:
-            self.wrong.append(f"slots: {slots.free} free, {under_way} under way")
+        if slots.tokens + under_way != slots.number:
+            self.wrong.append(f"slots: {slots.tokens} free, {under_way} under way")
         if len(process.network.waiting) > under_way:
             self.wrong.append(f"requests: {process.network.waiting}")
 

@@ -18,7 +18,7 @@ from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable._http.body import PIECE, ChunkBody
+from txresumable._engine.body import PIECE, ChunkBody
 from txresumable._http.connection import MOST, TURN, HTTPConnection
 from txresumable._http.response import Response
 from txresumable._policy.limiter import RateLimiter

@@ -21,7 +21,7 @@ from txresumable import (
     SourceChanged,
     Upload,
 )
-from txresumable._http.body import PIECE
+from txresumable._engine.body import PIECE
 from txresumable._source.source import PathSource
 from txresumable.errors import StaleConnection
 from txresumable.testing import ScriptedReceiver, SentRequest
@@ -152,7 +152,7 @@ class TestingTests(UploaderTestCase):
 
         uploader = self.uploader(test_chunks=False, simultaneous_uploads=1)
         upload = uploader.add_file(b"x" * 40, file_name="a")
-        self.patch(uploader._transport, "exchange", exchange)
+        self.patch(uploader._client, "exchange", exchange)
         self.client.answer(200)
         self.failureResultOf(upload, MemoryError)
         self.assertEqual(len(self.client.sent), 1)

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
-from txresumable._http.body import PIECE, ChunkBody
+from txresumable._engine.body import PIECE, ChunkBody
 from txresumable._http.foreign import ForeignExchange
 from txresumable._policy.limiter import RateLimiter
 from txresumable._source.source import BytesSource

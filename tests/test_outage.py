@@ -43,12 +43,12 @@ class StateTests(SynchronousTestCase):
     def test_begins_and_ends(self) -> None:
         """It begins with the first failure, and an answer ends it."""
         outage = self.outage
-        self.assertFalse(outage.answered())
+        self.assertFalse(outage.responded())
         self.assertTrue(outage.failed(self.first, 3, 50.0))
         self.assertTrue(outage.failed(self.first, 3, 60.0))
         self.assertEqual((outage.lasts, outage.failures, outage.since), (True, 2, 50.0))
-        self.assertTrue(outage.answered())
-        self.assertFalse(outage.answered())
+        self.assertTrue(outage.responded())
+        self.assertFalse(outage.responded())
         self.assertEqual((outage.lasts, outage.failures, outage.probe), (False, 0, None))
         self.assertTrue(outage.failed(self.second, 0, 70.0))
         self.assertEqual((outage.failures, outage.since), (1, 70.0))
@@ -99,7 +99,7 @@ class OutageTests(UploaderTestCase):
             self.clock.advance(1)
             self.assertEqual(len(self.client.waiting), 1)
             self.client.fail(DNSLookupError())
-        self.assertEqual(uploader._dispatcher.slots.free, 3)
+        self.assertEqual(uploader._dispatcher.slots.tokens, 3)
         self.clock.advance(1)
         self.client.answer(200)
         self.assertEqual(len(self.client.waiting), 3)

@@ -55,7 +55,7 @@ class UploaderTestCase(SynchronousTestCase):
         """
         self.assertEqual(client.waiting, [])
         dispatcher = uploader._dispatcher
-        self.assertEqual(dispatcher.slots.free, dispatcher.slots.number)
+        self.assertEqual(dispatcher.slots.tokens, dispatcher.slots.number)
         self.assertEqual((dispatcher._jobs, dispatcher._timers), ({}, {}))
         self.assertEqual((uploader._intake.files, uploader._by_identifier), ([], {}))
         self.assertEqual(uploader._unfinished, 0)

@@ -83,7 +83,8 @@ class Resumable(Events):
         slots = self.options.simultaneous_uploads
         adaptive = None if isinstance(slots, int) else AdaptiveConcurrency()
         slots = slots if isinstance(slots, int) else START
-        self._client = self._make_client(client, adaptive.cap if adaptive else slots)
+        most = adaptive.cap if adaptive else slots
+        self._client = self._make_client(client, most)
         self._opener = Opener(reactor, clock)
         self._queue = ChunkQueue(self.options.prioritize_first_and_last_chunk)
         rate = self.options.max_rate
@@ -91,7 +92,7 @@ class Resumable(Events):
             rate = RateLimiter(rate, reactor=reactor)
         self._delivery = Delivery(self.options, turn, self._client, self._opener, self._queue, rate)
         self._dispatcher = Dispatcher(
-            self, clock, turn, self._delivery, self._queue, Slots(slots), adaptive
+            self, clock, turn, self._delivery, self._queue, Slots(slots, most), adaptive
         )
         self._intake = Intake(
             clock, turn, self._opener, lambda: self.options, self._admit, self._announce, self._twin

@@ -147,7 +147,7 @@ async def starved(url: str, folder: str) -> dict[str, Any]:
         results: Any = await DeferredList(uploads, consumeErrors=True)
         failed += [repr(value) for done, value in results if not done]
         waits.append(starvation.waited - waited)
-        await resumable._transport.close()
+        await resumable._client.close()
     await resumable.close()
     starvation.end()
     await settled(before)
@@ -242,7 +242,7 @@ async def _stepped(
 def idle(resumable: Resumable) -> Deferred[None]:
     """Wait until the one connection that an uploader keeps is closed."""
     gone: Deferred[None] = Deferred()
-    agent: Any = resumable._transport._agent
+    agent: Any = resumable._client._agent
     (connection,) = agent._open
     told = connection._gone
 

@@ -363,7 +363,7 @@ class KeptConnectionTests(FaultCase):
         server = self.serve(Peer.serve_all)
         uploader = self.uploader(server.url, chunk_size=1000)
         await uploader.add_file(self.file(self.count(30)))
-        agent: Any = uploader._transport._agent
+        agent: Any = uploader._client._agent
         (origin,) = agent._origins.values()
         self.assertLessEqual(len(origin.idle), 3)
         for connection in origin.idle:

@@ -218,7 +218,7 @@ class SendingTests(FaultCase):
         server = self.serve(or_serve(fault), receive_buffer=1 << 14)
         uploader = self.uploader(server.url, chunk_size=64 * MIB, stall_timeout=0.5)
         upload = self.upload(uploader, 4 * MIB)
-        agent: Any = uploader._transport._agent
+        agent: Any = uploader._client._agent
         uploader.file_progress.register(
             lambda file: sizes.extend(
                 len(each.transport.dataBuffer) + each.transport._tempDataLen for each in agent._open

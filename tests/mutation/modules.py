@@ -17,6 +17,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "_protocol/template": ("tests.test_request",),
     "retry": ("tests.test_retry",),
     "identifiers": ("tests.test_identifiers",),
+    "_source/fingerprint": ("tests.test_fingerprint",),
     "_source/directory": ("tests.test_directory",),
     "_source/mediatype": ("tests.test_mediatype",),
     "_source/scratch": ("tests.test_scratch",),

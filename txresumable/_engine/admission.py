@@ -16,8 +16,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._protocol.layout import chunk_count
+from .._source.fingerprint import UNSEEN, Fingerprint
 from ..errors import FileRejected, InvalidOption, as_error
-from ..identifiers import UNSEEN, Fingerprint
 from ..options import Options
 from .attempt import settled
 from .file import ADDED, CANCELLED, FAILED, ResumableFile

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from .._http.body import PIECE, ChunkBody
 from .._http.client import RequestClient
 from .._http.response import Response
 from .._policy.limiter import RateLimiter
@@ -33,6 +32,7 @@ from ..errors import (
     TransportError,
 )
 from ..options import Options, check_headers, query_pairs
+from .body import PIECE, ChunkBody
 from .chunk import ResumableChunk
 from .file import PENDING, ResumableFile
 from .ledger import Course

@@ -17,8 +17,8 @@ from twisted.python.failure import Failure
 
 from .._protocol.layout import ChunkLayout
 from .._runtime.observers import OneShotObserver, Signal
+from .._source.fingerprint import UNSEEN
 from ..errors import ResumableError
-from ..identifiers import UNSEEN
 from .chunk import Chunks, ChunkState, ResumableChunk
 from .ledger import NOWHERE, Course, InHand
 

@@ -94,7 +94,7 @@ class Dispatcher:
         self._delivery = delivery
         self._queue = queue
         self._adaptive = adaptive
-        self._outage = Outage()
+        self._outage: Outage[ResumableFile] = Outage()
         self._jobs: dict[ResumableFile, dict[int, Attempt]] = {}
         self._timers: dict[tuple[ResumableFile, int], Any] = {}
         self._may_start = False
@@ -143,7 +143,7 @@ class Dispatcher:
 
         :returns: whether there is more to do: to notify somebody, or another chunk to begin.
         """
-        if self.paused or not self.slots.free or not (self.started or self._may_start):
+        if self.paused or not self.slots.tokens or not (self.started or self._may_start):
             return False
         place = self._probe() if self._outage.failures else self._queue.next()
         if place is None:
@@ -168,7 +168,7 @@ class Dispatcher:
     def _start(self, file: ResumableFile, offset: int) -> None:
         course = file._begin(offset)
         attempt = Attempt(file, offset, course, self._clock.seconds() if self._adaptive else 0.0)
-        self.slots.take()
+        self.slots.acquire()
         self._jobs.setdefault(file, {})[offset] = attempt
         if self._principal.file_progress.callbacks:
             self._principal._notify("file_progress", file)
@@ -191,7 +191,7 @@ class Dispatcher:
             return
         for offset, attempt in jobs.items():
             attempt.cancelled = True
-            self.slots.give_back()
+            self.slots.release()
             file._put_back(offset)
             if attempt.asking is not None:
                 self._turn.abandon(attempt.asking, request=True)
@@ -204,7 +204,7 @@ class Dispatcher:
 
     def _over(self, attempt: Attempt) -> None:
         """An attempt has come to its end, and its slot is free."""
-        self.slots.give_back()
+        self.slots.release()
         del self._jobs[attempt.file][attempt.offset]
 
     def _delivered(self, result: Result, attempt: Attempt) -> None:
@@ -213,7 +213,7 @@ class Dispatcher:
         try:
             if self._adaptive is not None:
                 self._adapt(self._adaptive, attempt, result)
-            if self._outage.answered():
+            if self._outage.responded():
                 _log.info("The server answers again")
             if result.verdict is STORED:
                 # It may have changed after it was read, or before it was found there.

@@ -175,7 +175,7 @@ class PersistentAgent:
         origin: _Origin,
         connection: HTTPConnection,
         head: bytes,
-        body: IBodyProducer | None,
+        body: Any,
         bodiless: bool,
     ) -> Deferred[Response]:
         self._active.add(connection)

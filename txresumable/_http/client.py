@@ -27,7 +27,7 @@ from ..errors import (
 )
 from ..version import __version__
 from .agent import PersistentAgent, ReadyHeaders, request_url
-from .body import ChunkBody
+from .body import IRequestBody
 from .cleartext import CredentialsGuard, strips_tls
 from .foreign import ForeignExchange
 from .response import Response
@@ -142,7 +142,7 @@ class RequestClient:
         url: str,
         headers: Mapping[str, str],
         content_type: str | None = None,
-        body: ChunkBody | None = None,
+        body: IRequestBody | None = None,
         *,
         again: bool = True,
         fresh: bool = False,
@@ -180,7 +180,7 @@ class RequestClient:
         return asked
 
     def _ask(
-        self, method: str, url: str, headers: Headers, body: ChunkBody | None, again: bool
+        self, method: str, url: str, headers: Headers, body: IRequestBody | None, again: bool
     ) -> Deferred[Response]:
         asking: Deferred[Any]
         if not self.own:
@@ -217,7 +217,7 @@ class RequestClient:
         method: str,
         url: str,
         headers: Headers,
-        body: ChunkBody | None,
+        body: IRequestBody | None,
         again: bool,
     ) -> Any:
         if failure.check(CancelledError):

@@ -16,7 +16,6 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
-    IConsumer,
     IHandshakeListener,
     IPushProducer,
     ITCPTransport,
@@ -24,11 +23,10 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Protocol
 from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
-from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from ..errors import ConnectionBroken, MalformedResponse, StaleConnection, StallTimeout
-from .body import ChunkBody
+from .body import IDirectConsumer, IRequestBody
 from .response import LIMIT, Response, ResponseReader
 from .tls import tls_error
 from .unsent import SendQueue
@@ -58,7 +56,7 @@ class State(Enum):
     CLOSED = auto()
 
 
-@implementer(IPushProducer, IConsumer, IHandshakeListener)
+@implementer(IPushProducer, IDirectConsumer, IHandshakeListener)
 class HTTPConnection(Protocol):
     """
     A connection that answers one request at a time.
@@ -66,7 +64,7 @@ class HTTPConnection(Protocol):
     :ivar busy: whether a request is under way.
     :ivar usable: whether another one may be sent.
     :ivar idle_since: since when, in seconds of the clock, nothing was under way.
-    :ivar appetite: how many bytes are worth reading for :meth:`offer`; 0 if it takes none now.
+    :ivar read_size: how many bytes are worth reading for :meth:`write_some`; 0 for none now.
     """
 
     transport: Any
@@ -96,14 +94,14 @@ class HTTPConnection(Protocol):
         self._uses = 0
         self._direct = False
         self._queue = SendQueue(None)
-        self._credit = self._turn = self.appetite = 0
+        self._turn_budget = self._turn = self.read_size = 0
         self._room = MOST
         self._reader = ResponseReader()
         self.idle_since = seconds()
         self._waiting: Deferred[Response] | None = None
         self._reset(None)
 
-    def _reset(self, body: IBodyProducer | None, bodiless: bool = False) -> None:
+    def _reset(self, body: IRequestBody | None, bodiless: bool = False) -> None:
         self._reader.begin(bodiless)
         self._body = body
         self._head = self._held = b""
@@ -165,7 +163,7 @@ class HTTPConnection(Protocol):
     # Sending -----------------------------------------------------------------------------------
 
     def send(
-        self, head: bytes, body: IBodyProducer | None, *, bodiless: bool = False
+        self, head: bytes, body: IRequestBody | None, *, bodiless: bool = False
     ) -> Deferred[Response]:
         """
         Send a request.
@@ -183,7 +181,7 @@ class HTTPConnection(Protocol):
         waiting: Deferred[Response] = Deferred(self._cancelled)
         self._waiting = waiting
         self._head = head
-        self._credit, self._turn = TURN, 0
+        self._turn_budget, self._turn = TURN, 0
         if body is None:
             self._send_whole(b"")
         else:
@@ -202,17 +200,16 @@ class HTTPConnection(Protocol):
         if held:
             self.write(held)
 
-    def _start(self, body: IBodyProducer) -> None:
-        if isinstance(body, ChunkBody):
-            try:
-                whole = body.whole()
-            except BaseException:  # as a Deferred does: it comes from the user's file object
-                self._unsendable(Failure())
-                return
-            if whole is not None:
-                self._body = None
-                self._send_whole(whole)
-                return
+    def _start(self, body: IRequestBody) -> None:
+        try:
+            whole = body.whole()
+        except BaseException:  # as a Deferred does: it comes from the user's file object
+            self._unsendable(Failure())
+            return
+        if whole is not None:
+            self._body = None
+            self._send_whole(whole)
+            return
         if body.length > LIMIT * 2:
             self._registered = True
             # What goes straight to the kernel leaves nothing to pause for: what matters is when
@@ -220,7 +217,7 @@ class HTTPConnection(Protocol):
             # once, too, whatever it holds.
             self.transport.registerProducer(self, not self._direct)
             if self._direct:
-                self.appetite = self._hunger()
+                self.read_size = self._next_read()
         if self._body is None:  # the connection was lost already
             return
         try:
@@ -242,7 +239,7 @@ class HTTPConnection(Protocol):
         if self._direct and self._registered and self._body is not None:
             self._body.pauseProducing()
 
-    def offer(self, parts: Sequence[bytes | memoryview]) -> int:
+    def write_some(self, parts: Sequence[bytes | memoryview]) -> int:
         """
         Send as much as the kernel takes, and keep nothing.
 
@@ -259,22 +256,22 @@ class HTTPConnection(Protocol):
         whole = taken == sum(map(len, parts))
         if not whole or self._turn > self._room:
             self._room = self._turn
-        if whole and self._credit:
-            self.appetite = self._hunger()
+        if whole and self._turn_budget:
+            self.read_size = self._next_read()
         else:
-            self.appetite = 0
+            self.read_size = 0
             # What the transport holds it is sending already; it resumes when all of it is sent.
             if self._state is State.OPEN and not self._queue.buffered:
                 self.transport.startWriting()
         return taken
 
-    def _hunger(self) -> int:
+    def _next_read(self) -> int:
         """What the kernel takes is known from the last time: more would be read in vain."""
         return min(MOST, max(LEAST, self._room - self._turn))
 
     def _give(self, parts: Sequence[bytes | memoryview], flags: int = 0) -> int:
         """:returns: how many bytes the kernel took; none if others have to get their turn."""
-        if not self._direct or not self._credit or self._state is not State.OPEN:
+        if not self._direct or not self._turn_budget or self._state is not State.OPEN:
             return 0
         if self._queue.buffered:  # that has to leave first
             return 0
@@ -285,7 +282,7 @@ class HTTPConnection(Protocol):
         if taken:
             self._moved = self._seconds()
             self._given += taken
-            self._credit = max(0, self._credit - taken)
+            self._turn_budget = max(0, self._turn_budget - taken)
         return int(taken)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
@@ -300,10 +297,10 @@ class HTTPConnection(Protocol):
 
     def resumeProducing(self) -> None:
         self._moved = self._seconds()
-        self._credit, self._turn = TURN, 0
+        self._turn_budget, self._turn = TURN, 0
         if self._body is not None:
             if self._direct:
-                self.appetite = self._hunger()
+                self.read_size = self._next_read()
             try:
                 self._body.resumeProducing()
             except BaseException:
@@ -326,7 +323,7 @@ class HTTPConnection(Protocol):
         self._moved = self._seconds()
         if self._registered:
             self._registered = False
-            self.appetite = 0
+            self.read_size = 0
             self.transport.unregisterProducer()
 
     def _stop_body(self) -> None:
@@ -447,7 +444,7 @@ class HTTPConnection(Protocol):
         if self._waiting is None:
             return
         now = self._seconds()
-        if getattr(self._body, "is_held_back", False):
+        if self._body is not None and self._body.is_held_back:
             self._moved = now  # by ourselves, which says nothing about the peer
         if self._reader.response is None:
             unsent = self._queue.unsent

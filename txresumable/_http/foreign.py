@@ -25,7 +25,7 @@ from zope.interface import implementer
 
 from .._runtime.clock import Ticker
 from ..errors import ConnectionBroken, MalformedResponse, StallTimeout
-from .body import ChunkBody
+from .body import IRequestBody
 from .response import LIMIT, Response
 from .unsent import SendQueue
 
@@ -45,7 +45,7 @@ class GivenBody:
     :ivar is_handed_over: whether the client has all of it.
     """
 
-    def __init__(self, body: ChunkBody) -> None:
+    def __init__(self, body: IRequestBody) -> None:
         """:param body: what is sent."""
         self.length = body.length
         self.is_handed_over = False
@@ -150,7 +150,7 @@ class ForeignExchange:
     """
 
     def __init__(
-        self, client: Any, clock: Any, stall_timeout: float, body: ChunkBody | None
+        self, client: Any, clock: Any, stall_timeout: float, body: IRequestBody | None
     ) -> None:
         """
         :param client: anything with treq's ``HTTPClient.request``.

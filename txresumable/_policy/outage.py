@@ -4,16 +4,18 @@ When the network is down: one chunk probes, the others wait for it.
 
 from __future__ import annotations
 
-from .._engine.file import ResumableFile
+from typing import Generic, TypeVar
 
 __all__ = ["Outage"]
 
+_File = TypeVar("_File")
 
-class Outage:
+
+class Outage(Generic[_File]):
     """
     Whether the server can be reached at all.
 
-    :ivar reached: whether it ever answered.
+    :ivar reached: whether it ever responded.
     :ivar probe: the chunk that tries for all, while there is an outage.
     :ivar failures: how often in a row no connection could be made.
     :ivar since: when the outage began, in seconds of the clock.
@@ -21,7 +23,7 @@ class Outage:
 
     def __init__(self) -> None:
         self.reached = False
-        self.probe: tuple[ResumableFile, int] | None = None
+        self.probe: tuple[_File, int] | None = None
         self.failures = 0
         self.since = 0.0
 
@@ -30,7 +32,7 @@ class Outage:
         """Whether there is one."""
         return self.failures > 0
 
-    def failed(self, file: ResumableFile, offset: int, now: float) -> bool:
+    def failed(self, file: _File, offset: int, now: float) -> bool:
         """
         No connection could be made for a chunk.
 
@@ -45,9 +47,9 @@ class Outage:
         self.failures += 1
         return True
 
-    def answered(self) -> bool:
+    def responded(self) -> bool:
         """
-        The server answered.
+        The server responded.
 
         :returns: whether that ends an outage.
         """
@@ -65,7 +67,7 @@ class Outage:
         """Everything that waited for the server has failed."""
         self.probe, self.failures = None, 0
 
-    def leave(self, file: ResumableFile) -> None:
+    def leave(self, file: _File) -> None:
         """
         A file is stopped: it does not probe any more.
 

@@ -1,65 +1,54 @@
 """
-How many chunks may be under way: a ``DeferredSemaphore`` whose number can change.
+How many chunks may be under way: a semaphore some of whose tokens can be held back.
 """
 
 from __future__ import annotations
 
-from twisted.internet.defer import DeferredSemaphore
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 
 __all__ = ["Slots"]
 
 
-class Slots:
+class Slots(DeferredSemaphore):
     """
-    Tokens for chunks under way.
+    A semaphore for chunks under way, whose number of tokens can be changed at any time.
 
-    They are taken only while some are free, so that nobody queues at the semaphore: what comes
-    next is chosen when there is room for it, and not before.
+    It has as many tokens as it can ever have, and it holds back those that are not to be used, as
+    any other user of it would: it acquires them, waiting for the ones that are in use.
+
+    Whoever wants to choose what to begin only when there is room for it looks at :attr:`tokens`
+    before ``acquire()``, whose Deferred has then fired.
 
     :param number: how many there are.
+    :param most: how many there can be.
     """
 
-    def __init__(self, number: int) -> None:
-        self._semaphore = DeferredSemaphore(number)
-        self._surplus = 0
+    def __init__(self, number: int, most: int) -> None:
+        super().__init__(most)
+        self._held_back: list[Deferred[Slots]] = []
+        self.resize(number)
 
     @property
     def number(self) -> int:
-        """How many there are, without those that are to go when they are given back."""
-        return self._semaphore.limit - self._surplus
-
-    @property
-    def free(self) -> int:
-        """How many can be taken now."""
-        return self._semaphore.tokens
-
-    def take(self) -> None:
-        """Take one that is free: ``acquire()`` without the Deferred of who has to wait."""
-        assert self._semaphore.tokens > 0
-        self._semaphore.tokens -= 1
-
-    def give_back(self) -> None:
-        """Give one back."""
-        if self._surplus:
-            self._surplus -= 1
-            self._semaphore.limit -= 1
-        else:
-            self._semaphore.release()
+        """How many there are, without those that are going to be held back once they are free."""
+        return self.limit - len(self._held_back)
 
     def resize(self, number: int) -> None:
         """
-        Change how many there are.  Those that are taken are left to who has them.
+        Change how many there are.  Whoever has one keeps it until it is released.
 
-        :param number: 1 or more.
+        :param number: from 1 to as many as there can be.
         """
-        more = number - self.number
-        if more > 0:
-            kept = min(more, self._surplus)
-            self._surplus -= kept
-            self._semaphore.limit += more - kept
-            self._semaphore.tokens += more - kept
-        elif more < 0:
-            gone = min(-more, self._semaphore.tokens)
-            self._semaphore.limit -= gone
-            self._semaphore.tokens -= gone
-            self._surplus += -more - gone
+        surplus = self.limit - number
+        while len(self._held_back) < surplus:
+            self._held_back.append(self.acquire())
+        while len(self._held_back) > surplus:
+            self._give_up(self._held_back.pop())
+
+    def _give_up(self, held_back: Deferred[Slots]) -> None:
+        """Release a token, or stop waiting for it: the last to be held back are still in use."""
+        if held_back.called:
+            self.release()
+        else:
+            held_back.addErrback(lambda failure: failure.trap(CancelledError))
+            held_back.cancel()

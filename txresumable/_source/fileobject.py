@@ -13,7 +13,7 @@ from collections.abc import Hashable
 from typing import IO, Any
 from weakref import WeakValueDictionary
 
-from ..identifiers import Fingerprint, fingerprint
+from .fingerprint import Fingerprint, fingerprint
 from .identity import identity, settled
 from .source import Source, sha256_of
 

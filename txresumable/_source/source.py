@@ -19,8 +19,8 @@ from functools import partial
 from typing import IO, NoReturn
 
 from ..errors import FileRejected, SourceChanged
-from ..identifiers import Fingerprint, fingerprint
 from .descriptor import NO_DESCRIPTOR, Descriptor
+from .fingerprint import Fingerprint, fingerprint
 from .identity import identity, settled
 from .scratch import lend
 

@@ -206,8 +206,8 @@ class Process:
             if upload.file._source.is_open:
                 found.append(f"open: {upload.file.file_name}")
         slots = uploader._dispatcher.slots
-        if slots.free != slots.number:
-            found.append(f"slots: {slots.free} of {slots.number}")
+        if slots.tokens != slots.number:
+            found.append(f"slots: {slots.tokens} of {slots.number}")
         if uploader.is_uploading:
             found.append("chunks under way")
         for name, left in {
