@@ -22,6 +22,17 @@ class DescriptorTests(SynchronousTestCase):
             self.file = Descriptor(self.disk, self.disk.create("a", folder))
         self.addCleanup(self.folder.close)
 
+    def test_operations(self) -> None:
+        """It reads, writes and makes durable what is in the file."""
+        self.file.write(b"abc", 1)
+        self.assertEqual((self.file.read(2, 2), self.file.read_all()), (b"bc", b"\0abc"))
+        self.file.resize(2)
+        self.assertEqual(self.file.status().st_size, 2)
+        self.disk.calls.clear()
+        self.file.sync()
+        self.file.sync_data()
+        self.assertEqual(self.disk.calls, ["sync", "sync_data"])
+
     def test_closed(self) -> None:
         """Once it is closed it raises, whoever has its number by then."""
         with self.file as fd:

@@ -815,6 +815,16 @@ class InterleavingTests(ReceiverTestCase):
         self.hang_up()
         self.close()
 
+    def test_room_that_was_used(self) -> None:
+        """What an upload has written is not promised to it any more."""
+        first, second = (ClientFile(CONTENT, name, name) for name in "ab")
+        self.disk.free = lambda fd: 50  # type: ignore[method-assign]
+        self.start(disk=self.disk)
+        self.ask(first.upload(1))
+        self.assertEqual(self.ask(second.upload(1)).status, 507)
+        self.ask(first.upload(2))
+        self.assertEqual(self.ask(second.upload(1)).status, 200)
+
     def test_room_after_a_restart(self) -> None:
         """What was begun before a restart has still its room, less what is written."""
         self.disk.free = lambda fd: 59  # type: ignore[method-assign]

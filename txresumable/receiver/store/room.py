@@ -34,12 +34,9 @@ class Room:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._promises: dict[str, _Promise] = {}
-        self._total = 0
 
     def promised(self) -> int:
         """How many bytes are promised to those who are active."""
-        if not self._total:
-            return 0
         now, total = self._now(), 0
         for promise in self._promises.values():
             # After the clock was set back a time lies in the future.
@@ -50,9 +47,7 @@ class Room:
 
     def promise(self, key: str, size: int) -> None:
         """Promise an upload so many bytes from now on."""
-        self.forget(key)
         self._promises[key] = _Promise(size, self._now())
-        self._total += size
 
     def written(self, key: str, size: int) -> None:
         """An upload has written so many of its bytes."""
@@ -60,10 +55,7 @@ class Room:
         if promise is not None:
             promise.left -= size
             promise.since = self._now()
-            self._total -= size
 
     def forget(self, key: str) -> None:
         """An upload needs no more."""
-        promise = self._promises.pop(key, None)
-        if promise is not None:
-            self._total -= promise.left
+        self._promises.pop(key, None)
