@@ -5,6 +5,7 @@ Letting files in.
 from __future__ import annotations
 
 import errno
+import io
 import os
 from typing import Any
 
@@ -13,9 +14,11 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import formatEvent, globalLogPublisher
 
 from txresumable import FileRejected, FileState, InvalidOption, identifiers
+from txresumable._engine.relay import TICK
 from txresumable._source.source import PathSource
 from txresumable.testing.process import ProcessClock
 
+from .test_relay import Threads
 from .uploader_rig import UploaderTestCase
 
 
@@ -94,6 +97,29 @@ class IntakeTests(UploaderTestCase):
         self.assertEqual(len(waiting), 2)
         for each in waiting:
             self.assertTrue(each.called)
+
+    def test_cancelled_as_it_hangs(self) -> None:
+        """A file that hangs as it is looked at holds up no other, though it was cancelled."""
+        self.clock = threads = Threads()
+        uploader = self.uploader(self.receiver)
+        ends: list[Any] = []
+
+        class Hanging(io.BytesIO):
+            def seek(self, *args: Any) -> int:
+                if not ends:
+                    ends.append("hangs")
+                    hanging.cancel()
+                    later = uploader.add_file(b"x", file_name="later")
+                    later.addCallback(lambda file: ends.append(file.file_name))
+                    threads.pump([TICK, TICK])
+                    threads.work()
+                    ends.append("is over")
+                return super().seek(*args)
+
+        hanging = uploader.add_file(Hanging(b"x"), file_name="hangs")
+        threads.work()
+        self.assertEqual(ends, ["hangs", "later", "is over"])
+        self.assert_cancelled(hanging)
 
     def test_identifiers_that_fail(self) -> None:
         """A file whose identifier cannot be had fails with the reason, or is cancelled by it."""

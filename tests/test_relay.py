@@ -4,6 +4,7 @@ Tests for blocking work in threads that may hang.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -100,15 +101,15 @@ class RelayTests(SynchronousTestCase):
 
     def test_what_raises(self) -> None:
         """What raises has a Failure in its place, and ends nothing else."""
-        error = ValueError()
 
-        def fail() -> None:
+        def fail(error: BaseException) -> None:
             raise error
 
-        running = self.relay.run({"a": fail, **self.works("b")})
-        self.threads.work()
-        failure, other = self.successResultOf(running)
-        self.assertEqual((failure.value, other), (error, "B"))
+        for error in (ValueError(), asyncio.CancelledError()):
+            running = self.relay.run({"a": partial(fail, error), **self.works("b")})
+            self.threads.work()
+            failure, other = self.successResultOf(running)
+            self.assertEqual((failure.value, other), (error, "B"))
 
     def test_one_hangs(self) -> None:
         """Where one hangs the rest is done by another thread, and the result says which it is."""
@@ -187,16 +188,47 @@ class RelayTests(SynchronousTestCase):
         self.assertEqual(self.done, [])
 
     def test_forgotten(self) -> None:
-        """As soon as nobody has a use for it, nobody looks after it; what is begun is done."""
+        """As soon as nobody has a use for it, nothing is begun; what runs is waited for apart."""
+
+        def work() -> str:
+            self.relay.forget("a")
+            self.relay.forget("d")
+            self.assertNoResult(running)
+            self.relay.forget("b")
+            self.relay.forget("b")
+            self.assertEqual((self.threads.getDelayedCalls(), self.relay.hung), ([], 1))
+            return "A"
+
+        running = self.relay.run({"a": work, **self.works("b")})
+        self.threads.work()
+        hanging, skipped = self.successResultOf(running)
+        self.assertEqual((self.successResultOf(hanging), skipped), ("A", None))
+        self.assertEqual((self.done, self.relay.hung), ([], 0))
+
+    def test_forgotten_before_it_is_begun(self) -> None:
+        """Where no thread has begun by then, none does anything."""
         running = self.relay.run(self.works("ab"))
         self.relay.forget("a")
-        self.relay.forget("c")
-        self.assertEqual(len(self.threads.getDelayedCalls()), 1)
         self.relay.forget("b")
-        self.assertEqual(self.threads.getDelayedCalls(), [])
-        self.relay.forget("b")
+        self.assertEqual(self.successResultOf(running), [None, None])
         self.threads.work()
-        self.assertEqual(self.successResultOf(running), ["A", "B"])
+        self.assertEqual((self.done, self.relay.hung), ([], 0))
+
+    def test_nothing_to_do(self) -> None:
+        """That takes no thread."""
+        self.assertEqual(self.successResultOf(self.relay.run({})), [])
+        self.assertEqual(self.threads.count, 0)
+
+    def test_taken_but_not_yet_begun(self) -> None:
+        """What a thread has only just taken is not done because nothing is left to take."""
+        running = self.relay.run(self.works("a"))
+        (each,) = self.relay._rounds
+        at, work = each._left.popleft()
+        self.threads.advance(TICK)
+        self.assertNoResult(running)
+        each._left.append((at, work))
+        self.threads.work()
+        self.assertEqual(self.successResultOf(running), ["A"])
 
     def test_closed(self) -> None:
         """Closing leaves no timer behind."""

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import mmap
 import os
 import tarfile
 import tempfile
@@ -438,6 +439,24 @@ class FileObjectTests(SourceTestCase):
         self.assertEqual({type(each) for each in sources}, {FileObjectSource})
         self.assertEqual(len({each._turn for each in sources}), 1)
         return sources
+
+    def test_mapping(self) -> None:
+        """A file object need not say where it is as it is moved: ``mmap`` does since 3.13 only."""
+
+        class Silent(Stream):
+            def seek(self, offset: int, whence: int = 0) -> Any:
+                super().seek(offset, whence)
+
+            def tell(self) -> int:
+                return self.at
+
+        with mmap.mmap(-1, len(CONTENT)) as mapped:
+            mapped.write(CONTENT)
+            for file in (mapped, Silent(CONTENT)):
+                source = self.source(file)
+                self.assertEqual(source.look().size, len(CONTENT))
+                self.assertEqual(source.read(5, 10), CONTENT[5:15])
+                self.assertEqual(source.digest(), hashlib.sha256(CONTENT).hexdigest())
 
     def test_two_uploads_of_one_object(self) -> None:
         """Two that read from one file object in threads of their own get what they asked for."""

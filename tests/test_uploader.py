@@ -7,6 +7,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -122,6 +123,16 @@ class UsageTests(UploaderTestCase):
         self.assertRaises(ResumableError, uploader.add_file, b"x", file_name="b")
         self.assertRaises(ResumableError, file.retry)
         self.assertIs(self.successResultOf(file.when_completed()), file)
+
+    def test_closed_by_what_gives_files(self) -> None:
+        """Nor does it take those that an iterable gives before it closes the uploader itself."""
+        uploader = self.uploader(self.receiver)
+
+        def files() -> Iterator[dict[str, Any]]:
+            yield {"source": b"x", "file_name": "a"}
+            uploader.close()
+
+        self.assertRaises(ResumableError, uploader.add_files, files())
 
     def test_lists(self) -> None:
         """The uploader knows its files, their size, and how much of them is done."""

@@ -274,6 +274,7 @@ class Resumable(Events):
             raise ResumableError("the uploader is closed")
 
     def _add(self, files: list[ResumableFile]) -> list[Upload]:
+        self._check_open()  # what gave them may have closed it
         uploads = [Upload(file) for file in files]
         self._unfinished += len(files)
         there = [*self._files, *self._intake.files]
@@ -615,7 +616,7 @@ class Resumable(Events):
 
     def file_ended(self, file: ResumableFile) -> None:
         self._unfinished -= 1
-        self._opener.forget(file)
+        self._turn.post(self._opener.forget, file)
         self._untold += 1
         # From here on anybody who is told may begin the next try.
         handle, file._handle = file._handle, None

@@ -103,7 +103,8 @@ class Opener:
             waiter.callback(result)
 
     def _hang(self, file: ResumableFile, opening: Deferred[Any]) -> None:
-        _log.warn("Opening {name!r} hangs; others go on", name=file.file_name)
+        if file.state is READY:
+            _log.warn("Opening {name!r} hangs; others go on", name=file.file_name)
         file._hangs = True
         waiting, self._opening[file] = self._opening[file], []
 
@@ -181,7 +182,7 @@ class Opener:
         return self._relay.run({file: file._source.look for file in files})
 
     def forget(self, file: ResumableFile) -> None:
-        """A file is at its end: nobody waits for it to be open."""
+        """A file is at its end: nobody waits for it to be open, or to be looked at."""
         self._relay.forget(file)
 
     def close(self) -> None:

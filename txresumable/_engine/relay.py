@@ -56,7 +56,8 @@ class Relay:
 
     def forget(self, whom: Any) -> None:
         """
-        Somebody has no use for his work any more.  Where nobody has, nobody looks whether it hangs.
+        Somebody has no use for his work any more.  Where nobody has, what was not begun is not
+        done, and has no result; what runs counts as hanging.
 
         :param whom: as given to :meth:`run`.
         """
@@ -86,7 +87,9 @@ class _Round:
         self._done: Deferred[list[Any]] = Deferred(lambda _: self.stop())
 
     def start(self) -> Deferred[list[Any]]:
-        self._go_on()
+        if self._left:
+            self._go_on()
+        self._check()
         if not self._done.called:
             self._rounds.add(self)
             self._ticker.start()
@@ -94,64 +97,74 @@ class _Round:
 
     def stop(self) -> None:
         """Begin nothing more, and wait for nothing."""
-        self._left.clear()
-        self._rest()
+        self._skip(None)
+        self._rounds.discard(self)
+        self._ticker.stop()
 
     def forget(self, whom: Any) -> None:
         self._wanted.discard(whom)
         if not self._wanted:
-            self._rest()
-
-    def _rest(self) -> None:
-        """Look no more whether anything hangs."""
-        self._rounds.discard(self)
-        self._ticker.stop()
+            self._skip(None)
+            self._set_aside(self._unfinished())
+            self._check()
 
     def _go_on(self) -> None:
         run_in_thread(self._relay.reactor, self._work).addBoth(self._returned)
 
     def _work(self) -> None:
         """In a thread."""
-        while True:
-            try:
-                at, work = self._left.popleft()
-            except IndexError:
-                return
+        while (work := self._take()) is not None:
+            at, do = work
             self._results[at] = _Stage.RUNS
             try:
-                self._results[at] = work()
-            except Exception:
+                self._results[at] = do()
+            except BaseException:  # a file object of the user's may raise anything
                 self._results[at] = Failure()
+
+    def _take(self) -> tuple[int, Callable[[], Any]] | None:
+        try:
+            return self._left.popleft()
+        except IndexError:
+            return None
+
+    def _skip(self, result: Any) -> None:
+        """What was not begun will not be, and comes to this."""
+        while (work := self._take()) is not None:
+            self._results[work[0]] = result
 
     def _returned(self, result: Any) -> None:
         """A thread has found nothing left to do, or could not be started."""
         if isinstance(result, Failure):
-            while self._left:
-                self._results[self._left.popleft()[0]] = result
-        for at in [at for at in self._hanging if self._results[at] is not _Stage.RUNS]:
+            self._skip(result)
+        for at in [at for at in self._hanging if not isinstance(self._results[at], _Stage)]:
             self._relay.hung -= 1
             self._hanging.pop(at).callback(self._results[at])
         self._check()
 
-    def _running(self) -> set[int]:
-        return {at for at, result in enumerate(self._results) if result is _Stage.RUNS}
+    def _unfinished(self) -> set[int]:
+        """What waits or runs, and does not hang; a thread that has just taken it may say so yet."""
+        staged = (at for at, result in enumerate(self._results) if isinstance(result, _Stage))
+        return {at for at in staged if at not in self._hanging}
 
-    def _tick(self) -> bool:
-        """:returns: whether to look again."""
-        running = self._running() - set(self._hanging)
-        for at in running & self._seen:
+    def _set_aside(self, hanging: set[int]) -> None:
+        for at in hanging:
             if self._relay.hung < MOST_HUNG:
                 self._relay.hung += 1
                 self._hanging[at] = Deferred()
                 if self._left:
                     self._go_on()
+
+    def _tick(self) -> bool:
+        """:returns: whether to look again."""
+        running = {at for at in self._unfinished() if self._results[at] is _Stage.RUNS}
+        self._set_aside(running & self._seen)
         self._seen = running
         self._check()
         return self in self._rounds
 
     def _check(self) -> None:
         """Whether all is done but for what hangs."""
-        if self._done.called or self._left or self._running() - set(self._hanging):
+        if self._done.called or self._unfinished():
             return
         self.stop()
         self._done.callback(

@@ -91,7 +91,12 @@ class FileObjectSource(Source):
 
     def _length(self) -> int:
         with self._turn.lock:
-            return self._file.seek(0, os.SEEK_END)
+            return self._seek(0, os.SEEK_END)
+
+    def _seek(self, *to: int) -> int:
+        """:returns: the position, which some file objects (``mmap``) only say when asked for it."""
+        at: int | None = self._file.seek(*to)
+        return self._file.tell() if at is None else at
 
     def digest(self, start: int = 0, end: int | None = None) -> str:
         return sha256_of(self.read, start, self._length() if end is None else end)
@@ -106,8 +111,7 @@ class FileObjectSource(Source):
 
     def read(self, start: int, size: int) -> bytes:
         with self._turn.lock:
-            at = self._file.seek(start)
-            piece = self._read_fully(size) if at in (start, None) else b""
+            piece = self._read_fully(size) if self._seek(start) == start else b""
         if len(piece) != size:
             raise self._changed(f"it ends at byte {start + len(piece)}")
         return piece
