@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any, TypeVar
 
 from attrs import evolve
@@ -15,6 +17,9 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
 
+from tests.model.disk import Fault, ModelDisk
+from tests.model.disk import Killed as ModelKilled
+from tests.model.platter import Platter
 from tests.receiver_rig import (
     Answer,
     ClientFile,
@@ -112,10 +117,10 @@ class CrashTests(ReceiverTestCase):
         """Handle what a killed process left, so that no later test finds it in its log."""
         for each in gc.get_objects():
             result = getattr(each, "result", None) if type(each) is Deferred else None
-            if isinstance(result, Failure) and result.check(Killed):
-                each.addErrback(lambda failure: failure.trap(Killed))
+            if isinstance(result, Failure) and result.check(Killed, ModelKilled):
+                each.addErrback(lambda failure: failure.trap(Killed, ModelKilled))
         gc.collect()
-        self.flushLoggedErrors(Killed)
+        self.flushLoggedErrors(Killed, ModelKilled)
 
     def check_after(self, stored: list[int], message: str) -> None:
         """Start again: what was answered for is there, and the rest can be sent."""
@@ -132,6 +137,41 @@ class CrashTests(ReceiverTestCase):
         self.assertEqual(self.finished(), {"file.dat": CONTENT}, message)
         self.assertEqual(self.private(), ["done"], message)
         self.successResultOf(self.store.close())
+
+    def test_killed_then_power_cut(self) -> None:
+        """
+        What a killed process had written and not synced, and the next one says is there, is there
+        after a power cut too.
+        """
+        for step in range(1, 6):
+            lives = self.lives()
+            disk = next(lives)
+            disk.fault = Fault(-1, step - 1, 1, only=("sync", "sync_data"))
+            with contextlib.suppress(ModelKilled):
+                self.begin_chunk(disk)
+            self.assertTrue(disk.dead, f"killed at sync {step}")
+            disk = next(lives)
+            self.assertEqual(self.begin_chunk(disk), 200)
+            disk.die()
+            self.platter.cut(_AllIsLost())
+            self.site = self.site_over(self.make_store(disk=next(lives)))
+            there = self.ask_safely(ClientFile(CONTENT).test(1))
+            self.assertEqual(there, 200, f"killed at sync {step}")
+            self.successResultOf(self.site.resource.store.close())
+
+    def lives(self) -> Iterator[ModelDisk]:
+        """A disk for each life of a receiver, over the same platter."""
+        self.root, attic = self.mktemp(), self.mktemp()
+        os.mkdir(attic)
+        self.platter = Platter(os.path.abspath(self.root), attic, self.clock.seconds)
+        while True:
+            yield ModelDisk(self.platter, Random(0))
+
+    def begin_chunk(self, disk: ModelDisk) -> int:
+        """Start, ask for a chunk, and send it if it is not there; the last status."""
+        self.site, file = self.site_over(self.make_store(disk=disk)), ClientFile(CONTENT)
+        found = self.ask_safely(file.test(1))
+        return found if found == 200 else self.ask_safely(file.upload(1))
 
     def test_cut_short_with_nothing_stored(self) -> None:
         """An upload with no chunk, whose length a power cut took, is forgotten like one unbegun."""
@@ -154,6 +194,16 @@ class CrashTests(ReceiverTestCase):
             self.root, self.received = self.mktemp(), []
             killed, stored = self.crash(step, ForgetfulDisk())
             self.check_after(stored, f"power cut at step {step}")
+
+
+class _AllIsLost(Random):
+    """Chance, at its worst."""
+
+    def random(self) -> float:
+        return 0.0
+
+    def randint(self, a: int, b: int) -> int:
+        return a
 
 
 class ForgetfulDisk(FaultyDisk):

@@ -180,13 +180,14 @@ def fault(world: World, step: Step) -> None:
 
 
 def kill(world: World, step: Step) -> None:
-    """The power fails, now, at one of the next calls, or soon after the next start."""
+    """The power fails, or the process is killed: now, at a call, or soon after the next start."""
+    error = 0 if step.c % 3 else -1
     if step.a % 4 == 0:
-        world.power_cut(step.c)
+        world.crash(step.c if step.c % 3 else None)
     elif step.a % 4 == 1:
-        world.next_fault = Fault(0, step.b % 25, 1)
+        world.next_fault = Fault(error, step.b % 25, 1)
     else:
-        world.life.disk.fault = Fault(0, step.b % 25, 1)
+        world.life.disk.fault = Fault(error, step.b % 25, 1)
 
 
 def stop(world: World, step: Step) -> None:

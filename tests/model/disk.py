@@ -30,7 +30,7 @@ class Fault:
     """
     Something that will go wrong.
 
-    :ivar error: the error's number; 0 for a power cut.
+    :ivar error: the error's number; 0 for a power cut, -1 for a process that is killed.
     :ivar after: how many calls, of those that it can hit, it lets pass.
     :ivar times: how many it hits then.
     :ivar only: which calls it can hit; all that can fail so by default.
@@ -79,6 +79,7 @@ class ModelDisk(Disk):
     :param platter: where things are.
     :param random: what is left to chance.
     :param capacity: how many bytes there is room for.
+    :ivar has_power: whether what is dead was only killed.
     :ivar wrong: what the store did that it must not do.
     :ivar between: called before each call that a thread makes.
     """
@@ -94,6 +95,7 @@ class ModelDisk(Disk):
         self.faults = 0
         self.calls = 0
         self.dead = False
+        self.has_power = True
         self.ended = False
         self.opened_now: dict[int, Opened] = {}
         self.wrong: list[str] = []
@@ -155,7 +157,8 @@ class ModelDisk(Disk):
         self, error: int, name: str, arguments: dict[str, Any], behind: dict[str, Opened]
     ) -> None:
         self.faults += 1
-        if not error:
+        if error <= 0:
+            self.has_power = error != 0
             self.die()
             raise Killed
         if name in ("sync", "sync_data") and not behind["fd"].is_folder:

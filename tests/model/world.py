@@ -180,7 +180,7 @@ class World:
         while moved:
             moved = self.life.disk.dead
             if moved:
-                self.power_cut(self.lives)
+                self.crash(None if self.life.disk.has_power else self.lives)
             for wire in list(self.wires):
                 with suppress(Killed):
                     moved = wire.pump() or moved
@@ -269,7 +269,8 @@ class World:
                     self.fail("a store that could not be opened left descriptors")
                 disk.die()
             except Killed:
-                self.platter.cut(random)
+                if not disk.has_power:
+                    self.platter.cut(random)
             else:
                 self.has_started_ill = disk.faults > 0
                 self.note(f"life {self.lives} begins")
@@ -299,15 +300,20 @@ class World:
         self.check_kept()
         self.life = self._start()
 
-    def power_cut(self, seed: int) -> None:
-        """The power is cut, and the receiver started again."""
+    def crash(self, seed: int | None) -> None:
+        """
+        The receiver is killed, and started again.
+
+        :param seed: what a cut of the power leaves follows from it; nothing if only the process
+            is killed, so that all that it wrote is there still, durable or not.
+        """
         self._end_life()
-        self.counted["power_cuts"] += 1
+        self.counted["kills" if seed is None else "power_cuts"] += 1
         with silence():
             # What the dead leave behind is nobody's fault.
             while gc.collect():
                 pass
-        touched = self.platter.cut(random_of(seed))
+        touched = set() if seed is None else self.platter.cut(random_of(seed))
         for name, _, upload in self.finished():
             # Its names were moved about, as if somebody had.
             if upload.complete and self.platter.number_of(name) in touched:

@@ -87,7 +87,7 @@ class Descriptor:
         with self as fd:
             return self._disk.read(fd, self._disk.status_of(fd).st_size, 0)
 
-    def write(self, data: bytes | memoryview, offset: int) -> None:
+    def write(self, data: bytes | bytearray | memoryview, offset: int) -> None:
         """Write all of the data there."""
         with self as fd:
             self._disk.write(fd, data, offset)

@@ -71,7 +71,7 @@ class Disk:
         """Up to so many bytes from there; nothing at the end."""
         return os.pread(fd, size, offset)
 
-    def write(self, fd: int, data: bytes | memoryview, offset: int) -> None:
+    def write(self, fd: int, data: bytes | bytearray | memoryview, offset: int) -> None:
         """Write all of the data there."""
         written = os.pwrite(fd, data, offset)
         while written < len(data):

@@ -117,6 +117,8 @@ class Folder:
     def __init__(self, root: str, disk: Disk) -> None:
         self.disk = disk
         self._path = root
+        # Uploads of which the record may be in the system's memory and not on the disk.
+        self._uncertain: set[str] = set()
         self._root = Descriptor(disk, disk.open_root(root))
         try:
             with self._root as above:
@@ -164,7 +166,9 @@ class Folder:
             data = self._open(key + _DATA)
             record, present = Record.decode(chunks.read_all())
             if data is not None and data.status().st_size == record.size:
-                return Opened(key, record, data, chunks, present, len(record.encode()))
+                found = Opened(key, record, data, chunks, present, len(record.encode()))
+                self._make_certain(found)
+                return found
             is_empty = 1 not in present
         except ValueError:
             is_empty = False
@@ -198,9 +202,11 @@ class Folder:
                 chunks = self._write_new(key, line, len(line) + count, _CHUNKS)
             except BaseException:
                 data.close()
+                self._uncertain.add(key)
                 with suppress(OSError):
                     self.discard(key)
                 raise
+        self._uncertain.discard(key)
         return Opened(key, record, data, chunks, bytearray(count), len(line))
 
     def check_files(self, opened: Opened) -> None:
@@ -376,6 +382,7 @@ class Folder:
             except OSError:
                 self._log.failure("an upload cannot be read: {key}", key=key)
             else:
+                self._uncertain.add(key)
                 if found is not None:
                     yield found
 
@@ -404,6 +411,19 @@ class Folder:
                 full = 0 not in opened.present
                 return Found(key, opened.record, opened.missing_size, full)
         return None
+
+    def _make_certain(self, opened: Opened) -> None:
+        """
+        Make durable what was found of an upload that another process left, or that failed.
+
+        What a process that was killed had not synced is still there, but not after a power cut;
+        and what a sync that failed left in the system's memory must be written anew.
+        """
+        if opened.key in self._uncertain:
+            opened.chunks.write(opened.present, opened.start)
+            opened.chunks.sync_data()
+            self._private.sync()
+            self._uncertain.discard(opened.key)
 
     def _older(self, name: str, before: float) -> bool:
         with self._private as private:
