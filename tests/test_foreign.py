@@ -105,6 +105,13 @@ class Held(FakeResponse):
         protocol.makeConnection(Transport())
 
 
+class SlowDisk(BytesSource):
+    """Bytes that are never there at once."""
+
+    def read_now(self, start: int, size: int) -> None:
+        """Not now."""
+
+
 class Changing(BytesSource):
     """
     Bytes that somebody writes to.
@@ -209,6 +216,25 @@ class ForeignExchangeTests(SynchronousTestCase):
         self.assertEqual(len(client.consumers[1].taken), PIECE)
         client.requests[0].callback(FakeResponse(200))
         self.check(MalformedResponse)
+
+    def test_begun_again_while_it_is_read(self) -> None:
+        """What was to be read for a connection that is given up is not sent on the next one."""
+        content = bytes(range(256)) * (SIZE // 256)
+        reads: list[tuple[Deferred[bytes], int, int]] = []
+
+        def read_later(source: Any, start: int, size: int) -> Deferred[bytes]:
+            reads.append((Deferred(), start, size))
+            return reads[-1][0]
+
+        body = ChunkBody(b"head", SlowDisk("a", content), 0, SIZE, b"", read_later=read_later)
+        consumers = [Consumer(body), Consumer(body)]
+        for consumer in consumers:
+            body.startProducing(consumer).addErrback(lambda _: None)
+            for _ in range(2 if consumer is consumers[0] else 3):
+                waiting, start, size = next(each for each in reads[::-1] if not each[0].called)
+                waiting.callback(content[start : start + size])
+        self.assertTrue(reads[2][0].called)
+        self.assertEqual(consumers[1].taken, b"head" + content)
 
     def test_begun_after_the_end(self) -> None:
         """A client that begins to send when the request was cancelled gets nothing."""

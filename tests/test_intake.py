@@ -53,6 +53,57 @@ class IntakeTests(UploaderTestCase):
         first.callback("first")
         self.assertEqual(heard, ["first", "b"])
 
+    def test_name_that_does_not_come(self) -> None:
+        """Others wait a second for a name, together; those whose name comes later come alone."""
+        names: dict[str, Deferred[str]] = {name: Deferred() for name in "abc"}
+        heard: list[Any] = []
+        uploader = self.uploader(
+            self.receiver,
+            generate_unique_identifier=lambda f: names.get(f.file_name, f.file_name),
+        )
+        uploader.files_added.register(
+            lambda added, _: heard.append([file.file_name for file in added])
+        )
+        first = uploader.add_file(b"x", file_name="a")
+        rest = uploader.add_files([{"source": b"x", "file_name": name} for name in "bcd"])
+        self.clock.advance(0.9)
+        self.assertNoResult(rest[2])
+        self.clock.advance(0.1)
+        self.assertNoResult(rest[2])
+        self.clock.advance(1)
+        self.successResultOf(rest[2])
+        self.assertEqual(heard, [["d"]])
+        waiting = [first.file, rest[0].file, rest[1].file]
+        self.assertCountEqual(uploader._intake.files, waiting)
+        names["b"].callback("b")
+        self.successResultOf(rest[0])
+        rest[1].cancel()
+        self.assert_cancelled(rest[1])
+        names["a"].callback("a")
+        self.successResultOf(first)
+        self.assertEqual((heard, names["c"].called), ([["d"], ["b"], ["a"]], True))
+        self.assertTrue(uploader._intake.is_idle)
+
+    def test_late_name_cannot_be_had(self) -> None:
+        """A file whose name comes late waits like others if too many files are open by then."""
+        name: Deferred[str] = Deferred()
+        names: list[Any] = [name, "name"]
+        uploader = self.uploader(self.receiver, generate_unique_identifier=lambda _: names.pop(0))
+        upload = uploader.add_file(b"x", file_name="a")
+        self.clock.advance(1)
+        name.errback(OSError(errno.EMFILE, "Too many open files"))
+        self.successResultOf(upload)
+
+    def test_closed_while_a_name_is_waited_for(self) -> None:
+        """Closing leaves nothing behind of a file that waits for its name, early or late."""
+        for wait in (0, 2):
+            uploader = self.uploader(generate_unique_identifier=lambda _: Deferred())
+            upload = uploader.add_file(b"x", file_name="a")
+            self.clock.advance(wait)
+            uploader.close()
+            self.assert_cancelled(upload)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_cancelled_before_it_is_in(self) -> None:
         """A file whose name never comes does not hold up the others once it is cancelled."""
         waiting: list[Deferred[str]] = []

@@ -33,6 +33,8 @@ MOST_CHUNKS = 1 << 27
 """Each costs a byte of memory; more of them is a mistaken chunk_size."""
 PAUSE = 1.0
 """Seconds to wait when too many files are open."""
+PATIENCE = 1.0
+"""Seconds that files wait for the identifier of one that was added before them."""
 
 _log = Logger()
 
@@ -200,14 +202,20 @@ class Intake:
             for handle, group in zip(batch, groups, strict=True):
                 look = look_at.get(handle)
                 if isinstance(look, Deferred):
-                    self._set_aside(handle, group, look)
+                    self._set_aside(handle, group, "Looking at")
+                    look.addBoth(self._look_again, handle)
                 else:
                     looked.append((handle, group, self._name(handle, look)))
-            starved = False
+            starved = late = False
             for handle, group, name in looked:
                 if isinstance(name, _Naming):
                     if not name.known.called:
                         self._turn.run()  # those before it need not wait
+                        late = late or await self._is_late(name.known)
+                    if not name.known.called:
+                        self._set_aside(handle, group, "Naming")
+                        name.known.addCallback(self._named, handle)
+                        continue
                     name = await name.known
                 if self._closed:
                     return
@@ -218,23 +226,48 @@ class Intake:
             if starved:
                 await _sleep(self._clock, PAUSE)
 
-    def _set_aside(self, handle: Upload, group: _Group | None, looking: Deferred[Any]) -> None:
-        """Looking at a file hangs: it is announced alone, when that is over."""
+    def _set_aside(self, handle: Upload, group: _Group | None, what: str) -> None:
+        """What a file waits for takes too long: it is announced alone, when that is over."""
         file = handle.file
         if group is None:
             self._groups -= 1
         else:
             self._through(group)
         if file._handle is handle:
-            _log.warn("Looking at {name!r} hangs; others go on", name=file.file_name)
+            _log.warn("{what} {name!r} takes long; others go on", what=what, name=file.file_name)
             self._aside[file] = handle
 
-        def over(_: object) -> None:
-            if self._aside.get(file) is handle:
-                del self._aside[file]
-                self.add([handle])  # what it looked like by then is of no use now
+    def _is_back(self, handle: Upload) -> bool:
+        """Whether a file that was set aside is there, and still wanted."""
+        if self._aside.get(handle.file) is not handle:
+            return False
+        del self._aside[handle.file]
+        return True
 
-        looking.addBoth(over)
+    def _look_again(self, _: object, handle: Upload) -> None:
+        if self._is_back(handle):
+            self.add([handle])  # what it looked like by then is of no use now
+
+    def _named(self, name: Any, handle: Upload) -> None:
+        if self._is_back(handle):
+            self._groups += 1
+            if self._conclude(handle, None, name):
+                self._go_on()
+            self._turn.run()
+
+    def _is_late(self, known: Deferred[Any]) -> Deferred[bool]:
+        """:returns: a Deferred that fires when a name is known, or soon: with whether it is not."""
+        waiting: Deferred[bool] = Deferred(lambda _: timer.cancel())
+        timer = self._clock.callLater(PATIENCE, waiting.callback, True)
+
+        def in_time(name: Any) -> Any:
+            if not waiting.called:
+                timer.cancel()
+                waiting.callback(False)
+            return name
+
+        known.addCallback(in_time)
+        return waiting
 
     def _name(self, handle: Upload, look: Any) -> Any:
         """

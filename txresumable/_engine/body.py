@@ -128,6 +128,8 @@ class ChunkBody:
         :returns: a Deferred that fires when the last byte was handed over and fails if the source
             cannot be read; cancelling it stops.
         """
+        if self._reading is not None:  # for a consumer that was given up
+            self.stopProducing()
         self._consumer = consumer
         self._direct = self._limiter is None and getattr(consumer, "read_size", 0) > 0
         self._at = 0
