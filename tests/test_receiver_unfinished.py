@@ -138,6 +138,88 @@ class ConclusionTests(ReceiverTestCase):
         self.assertEqual(again.answer().content["status"], "complete")
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
 
+    def fail_the_end(self) -> None:
+        """Let the disk be full when an end is written down, once."""
+        replace, failing = self.disk.replace, fail_once(self.disk.replace, FULL)
+
+        def once(name: str, new_name: str, folder: int) -> None:
+            (failing if new_name.endswith(".done") else replace)(name, new_name, folder)
+
+        self.disk.replace = once  # type: ignore[method-assign]
+
+    def place_without_end(self) -> str:
+        """Send a file that gets its place, and no more; its path."""
+        self.start(disk=self.disk, on_complete=None)
+        self.fail_the_end()
+        statuses = [self.ask(self.file.upload(number)).status for number in (1, 2, 3)]
+        self.assertEqual(statuses, [200, 200, 507])
+        return os.path.join(self.root, "file.dat")
+
+    def edit(self, path: str) -> None:
+        """Write into a file in its place."""
+        with open(path, "r+b") as file:
+            file.write(b"edited")
+        os.utime(path, (1, 1))
+
+    def check_received_anew(self) -> None:
+        """The file counts for nothing, and is received once more; what was edited stays."""
+        statuses = [self.ask(self.file.upload(number)).status for number in (1, 2, 3)]
+        self.assertEqual(statuses, [200, 200, 200])
+        found = self.finished()
+        self.assertEqual(found.pop("file.dat")[:6], b"edited")
+        self.assertEqual(list(found.values()), [CONTENT])
+        self.assertEqual(self.private(), ["done"])
+
+    def test_edited_before_its_end(self) -> None:
+        """A file that was changed before its end could be written down is not complete."""
+        self.edit(self.place_without_end())
+        self.assertEqual(self.ask(self.file.test(3)).status, 503)
+        self.check_received_anew()
+
+    def test_edited_before_its_end_while_stopped(self) -> None:
+        """Nor is it if that happened while nothing ran."""
+        path = self.place_without_end()
+        self.successResultOf(self.store.close())
+        self.edit(path)
+        self.start(disk=self.disk, on_complete=None)
+        self.successResultOf(self.store.recover())
+        self.flushLoggedErrors(Refused)
+        self.assertEqual(self.ask(self.file.test(3)).status, 404)
+        self.check_received_anew()
+
+    def test_removed_before_its_end(self) -> None:
+        """A file that was removed before its end could be written down gets its place again."""
+        os.unlink(self.place_without_end())
+        self.assertEqual(self.ask(self.file.test(3)).content["status"], "complete")
+        self.assertEqual((self.finished(), self.private()), ({"file.dat": CONTENT}, ["done"]))
+
+    def test_files_removed_before_its_end(self) -> None:
+        """Of an upload whose own files were removed before its end a new one begins."""
+        path = self.place_without_end()
+        os.rename(path, path + ".moved")
+        for name in os.listdir(os.path.join(self.root, ".resumable")):
+            os.unlink(os.path.join(self.root, ".resumable", name))
+        self.assertEqual(self.ask(self.file.test(3)).status, 500)
+        self.assertEqual(self.ask(self.file.test(3)).status, 404)
+
+    def test_changed_by_on_complete_before_its_end(self) -> None:
+        """What on_complete changes, when that cannot be written down at once, is complete."""
+        self.start(disk=self.disk, on_complete=lambda file: self.edit(file.path))
+        self.fail_the_end()
+        statuses = [self.ask(self.file.upload(number)).status for number in (1, 2, 3)]
+        self.assertEqual(statuses, [200, 200, 507])
+        self.assertEqual(self.ask(self.file.test(3)).content["status"], "complete")
+
+    def test_edited_after_on_complete(self) -> None:
+        """A file that was changed once on_complete was done with it is received again."""
+        self.start(disk=self.disk)
+        self.fail_the_end()
+        for number in (1, 2, 3):
+            self.ask(self.file.upload(number))
+        self.edit(os.path.join(self.root, "file.dat"))
+        self.assertEqual(self.ask(self.file.test(3)).content["status"], "complete")
+        self.assertEqual(self.ask(self.file.test(3)).status, 404)
+
     def test_moved_and_then_not_written_down(self) -> None:
         """An end that cannot be written down after on_complete moved the file is not repeated."""
 
@@ -148,12 +230,7 @@ class ConclusionTests(ReceiverTestCase):
         self.start(disk=self.disk, on_complete=move)
         for number in (1, 2):
             self.ask(self.file.upload(number))
-        replace, failing = self.disk.replace, fail_once(self.disk.replace, FULL)
-
-        def once(name: str, new_name: str, folder: int) -> None:
-            (failing if new_name.endswith(".done") else replace)(name, new_name, folder)
-
-        self.disk.replace = once  # type: ignore[method-assign]
+        self.fail_the_end()
         self.assertEqual(self.ask(self.file.upload(3)).status, 507)
         self.assertEqual(self.ask(self.file.upload(3)).content["status"], "complete")
         self.assertEqual(self.finished(), {"file.dat.moved": CONTENT})

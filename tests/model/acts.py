@@ -212,8 +212,13 @@ def restart(world: World, step: Step) -> None:
 
 
 def operator(world: World, step: Step) -> None:
-    """Somebody does something to a finished file."""
-    found = [each for each in world.finished() if each[2].complete]
+    """
+    Somebody does something to a file in its place, whether its client has heard of that or not.
+
+    What happens while ``on_complete`` works counts as done by that.
+    """
+    early = world.settings.hook == "none"
+    found = [each for each in world.finished() if each[2].complete or early]
     if not found:
         return
     name, content, upload = found[step.a % len(found)]

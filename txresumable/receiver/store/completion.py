@@ -36,6 +36,11 @@ class Completion:
         self._limit = limit
         self._reactor = reactor
 
+    @property
+    def has_observer(self) -> bool:
+        """Whether there is one now."""
+        return self._observer() is not None
+
     def notify(self, file: ReceivedFile) -> Deferred[None]:
         """
         Call it.

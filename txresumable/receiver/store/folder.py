@@ -27,7 +27,7 @@ from ..web.reply import Refused
 from .descriptor import Descriptor
 from .disk import Disk
 from .names import is_key, names_for
-from .record import ABSENT, DURABLE, Done, Record
+from .record import ABSENT, DURABLE, Done, Record, encode_time
 
 __all__ = ["FilesRemoved", "Folder", "Found", "Opened", "Place"]
 
@@ -52,6 +52,8 @@ class Opened:
     :ivar start: where those bytes begin in the record.
     :ivar unsure: chunks that may be durable in the record on the disk although they are not
         present; empty except after a failure of the disk.
+    :ivar mtime: when the file was last written to, in nanoseconds, as was noted when it got its
+        name: from then on others can change it.
     """
 
     key: str
@@ -61,6 +63,7 @@ class Opened:
     present: bytearray
     start: int
     unsure: set[int] = field(factory=set)
+    mtime: int | None = None
 
     @property
     def missing_size(self) -> int:
@@ -164,9 +167,10 @@ class Folder:
         data: Descriptor | None = None
         try:
             data = self._open(key + _DATA)
-            record, present = Record.decode(chunks.read_all())
+            record, present, mtime = Record.decode(chunks.read_all())
             if data is not None and data.status().st_size == record.size:
-                found = Opened(key, record, data, chunks, present, len(record.encode()))
+                start = len(record.encode())
+                found = Opened(key, record, data, chunks, present, start, mtime=mtime)
                 self._make_certain(found)
                 return found
             is_empty = 1 not in present
@@ -251,14 +255,22 @@ class Folder:
         opened.chunks.sync_data()
         opened.unsure.clear()
 
-    def place(self, opened: Opened) -> str:
+    def place(self, opened: Opened, may_change: bool) -> str:
         """
-        Give a full upload its name in the root, never one that is taken.
+        Give a full upload its name in the root, never one that is taken; again if need be.
 
+        :param may_change: whether the file may be changed from then on, before its end is written
+            down.
         :returns: the name.
+        :raises FilesRemoved: if there are no such files any more, or the file had its name before
+            and was changed there; then the upload is forgotten.
         """
         self.check()
+        self.check_files(opened)
         opened.data.sync()
+        self._check_unchanged(opened)
+        if not may_change:
+            self._note_time(opened)
         inode = opened.data.status().st_ino
         with self._root as root, self._private as private:
             for name in names_for(opened.record.file_name, opened.key):
@@ -268,6 +280,9 @@ class Folder:
                     # A crash may have come after this very step.
                     if self._inode(name, root) != inode:
                         continue
+                except FileNotFoundError as error:
+                    if self._inode(name, root) != inode:
+                        raise _files_removed() from error
                 break
             try:
                 self.disk.sync(root)
@@ -288,7 +303,9 @@ class Folder:
         """
         self.check_files(opened)
         key, found = opened.key, opened.data.status()
-        done = evolve(done, inode=found.st_ino, mtime=found.st_mtime_ns)
+        if opened.mtime is None:
+            opened.mtime = found.st_mtime_ns
+        done = evolve(done, inode=found.st_ino, mtime=opened.mtime)
         written = done.encode()
         with self._private as private:
             self.disk.remove(key + _NEW, private)
@@ -424,6 +441,21 @@ class Folder:
             opened.chunks.sync_data()
             self._private.sync()
             self._uncertain.discard(opened.key)
+
+    def _check_unchanged(self, opened: Opened) -> None:
+        if opened.mtime not in (None, opened.data.status().st_mtime_ns):
+            self._log.error("changed before its end was written down: {key}", key=opened.key)
+            self.discard(opened.key)
+            raise FilesRemoved(503, "the file was changed in its place", retry_after=1)
+
+    def _note_time(self, opened: Opened) -> None:
+        """Write down when the file was last written to, durably, before anybody can change it."""
+        if opened.mtime is None:
+            mtime = opened.data.status().st_mtime_ns
+            end = opened.start + opened.record.layout.count
+            opened.chunks.write(encode_time(mtime), end)
+            opened.chunks.sync_data()
+            opened.mtime = mtime
 
     def _older(self, name: str, before: float) -> bool:
         with self._private as private:

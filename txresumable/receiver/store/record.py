@@ -5,6 +5,7 @@ While an upload is unfinished its record is a line of JSON, which never changes,
 byte for each chunk: 0, or 1 once the chunk is durable.  To commit a chunk is to overwrite one
 byte at a known place.  A single byte cannot be torn, no entry can be half there, and the price of
 a commit does not grow with the number of chunks, be they a million; reading it back is one read.
+Just before the file gets its name, eight more bytes say when it was last written to.
 A journal would need checks, replay and compaction for the same.
 """
 
@@ -21,13 +22,13 @@ from attrs.validators import ge, instance_of
 from ..._protocol.layout import ChunkLayout
 from ..web.parameters import Parameters
 
-__all__ = ["ABSENT", "DURABLE", "Done", "Record"]
+__all__ = ["ABSENT", "DURABLE", "Done", "Record", "encode_time"]
 
 ABSENT, DURABLE = b"\0", b"\1"
 _T = TypeVar("_T")
 _LONGEST = 1024 * 1024
 _LONGEST_NAME = 4096
-_CTIME = Struct(">q")
+_TIME = Struct(">q")
 
 
 @frozen(kw_only=True)
@@ -81,9 +82,10 @@ class Record:
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @classmethod
-    def decode(cls, written: bytes) -> tuple[Record, bytearray]:
+    def decode(cls, written: bytes) -> tuple[Record, bytearray, int | None]:
         """
-        Read a record and the bytes of its chunks back.
+        Read a record and the bytes of its chunks back, and when the file was last written to, in
+        nanoseconds, if that was noted.
 
         :raises ValueError: if it is not one.
         """
@@ -91,10 +93,11 @@ class Record:
         if not end:
             raise ValueError("no record")
         record = _made(cls, _fields(line))
-        chunks = written[len(line) + 1 :]
-        if len(chunks) != record.layout.count:
+        chunks, count = written[len(line) + 1 :], record.layout.count
+        if len(chunks) not in (count, count + _TIME.size):
             raise ValueError("the record does not fit its chunks")
-        return record, bytearray(chunks)
+        mtime = _TIME.unpack(chunks[count:])[0] if len(chunks) > count else 0
+        return record, bytearray(chunks[:count]), mtime or None
 
 
 @frozen(kw_only=True)
@@ -128,7 +131,7 @@ class Done:
 
     def encode_ctime(self) -> bytes:
         """The bytes at its end."""
-        return _CTIME.pack(self.ctime)
+        return encode_time(self.ctime)
 
     @classmethod
     def decode(cls, written: bytes) -> Done:
@@ -138,12 +141,17 @@ class Done:
         :raises ValueError: if it is not one.
         """
         line, _, rest = written.partition(b"\n")
-        if len(rest) != _CTIME.size:
+        if len(rest) != _TIME.size:
             raise ValueError("not a record")
         found = dict(_fields(line))
         record = _made(Record, found.pop("record", {}))
-        (ctime,) = _CTIME.unpack(rest)
+        (ctime,) = _TIME.unpack(rest)
         return _made(cls, {**found, "record": record, "ctime": ctime})
+
+
+def encode_time(nanoseconds: int) -> bytes:
+    """A time as it is written down."""
+    return _TIME.pack(nanoseconds)
 
 
 def _made(kind: type[_T], found: Mapping[str, Any]) -> _T:

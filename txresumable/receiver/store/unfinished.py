@@ -128,9 +128,8 @@ class UnfinishedUpload:
         self._written: list[tuple[int, Deferred[None]]] = []
         self._committing = False
         self._concluding: list[Deferred[ReceivedFile]] = []
-        self._name: str | None = None
         self._notifying: Deferred[None] | None = None
-        self._notified = False
+        self._handed_over: str | None = None
         self._finished: FinishedUpload | None = None
         self._digest = FollowingDigest(self._run, opened.data, self._reach)
 
@@ -157,7 +156,7 @@ class UnfinishedUpload:
     @property
     def idle(self) -> bool:
         """Whether it may be closed: others who open it anew do not know who was notified."""
-        return self.state is State.RECEIVING and not (self.in_use or self._notified)
+        return self.state is State.RECEIVING and not self.in_use and self._handed_over is None
 
     @property
     def worthless(self) -> bool:
@@ -296,17 +295,23 @@ class UnfinishedUpload:
         with self._work:
             digest = await self._digest.result(self.record.size)
             self._check()
-            if self._name is None:
-                self._name = await self._run(self._shelf.folder.place, self._opened)
-            await self._notify(self._name, digest)
+            name = await self._place(digest)
             self._check()
-            done = Done(record=self.record, name=self._name, sha256=digest)
+            done = Done(record=self.record, name=name, sha256=digest)
             return await self._run(self._shelf.folder.settle, self._opened, done)
 
+    async def _place(self, digest: str) -> str:
+        """Bring the file to its place, or to whoever wants it; the name that it got."""
+        if self._handed_over is not None:
+            return self._handed_over
+        place, wanted = self._shelf.folder.place, self._completion.has_observer
+        name = await self._run(place, self._opened, wanted)
+        if wanted:
+            self._check()
+            await self._notify(name, digest)
+        return name
+
     async def _notify(self, name: str, digest: str) -> None:
-        if self._notified:
-            return
-        self._check()
         file = ReceivedFile.of(self.record, self._shelf.path, name, digest)
         self._notifying = self._completion.notify(file)
         try:
@@ -314,7 +319,8 @@ class UnfinishedUpload:
         finally:
             self._notifying = None
         # If it was cut short by closing, it is called again after the next start.
-        self._notified = self.state is State.FINISHING
+        if self.state is State.FINISHING:
+            self._handed_over = name
 
     def _concluded(self, result: Done | Failure) -> None:
         outcome: ReceivedFile | Failure
