@@ -15,6 +15,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from tests.model.disk import Fault, ModelDisk
@@ -670,6 +671,27 @@ class ExpiryTests(ReceiverTestCase):
         self.assertEqual(self.private(), ["chunks", "data"])
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
         self.assertEqual(sending.answers(), [])
+
+    def test_asked_for_lately(self) -> None:
+        """What a client was told lately is not taken from it, though nothing was written since."""
+        file, other = ClientFile(CONTENT), ClientFile(CONTENT, "other", "other")
+        for question in (file.test(1), file.upload(1)):
+            for pushed_out in (False, True):
+                self.root = self.mktemp()
+                self.clock = Clock()
+                self.start(max_open=1)
+                self.assertEqual(self.ask(file.upload(1)).status, 200)
+                self.successResultOf(self.store.close())
+                long_ago = os.stat(self.root).st_mtime - 1000
+                for name in os.listdir(os.path.join(self.root, ".resumable")):
+                    os.utime(os.path.join(self.root, ".resumable", name), (long_ago, long_ago))
+                self.clock.advance(long_ago + 1000)
+                self.start(expire=100, max_open=1)
+                self.assertEqual(self.ask(question).status, 200)
+                if pushed_out:
+                    self.assertEqual(self.ask(other.upload(1)).status, 200)
+                self.assertEqual(self.successResultOf(self.store.sweep()), 0)
+                self.assertEqual(self.ask(file.test(1)).status, 200)
 
     def test_expires_after_a_failure(self) -> None:
         """An upload whose record the disk refused to put right is put right, and then expires."""

@@ -107,6 +107,11 @@ class Descriptor:
         with self as fd:
             self._disk.sync(fd)
 
+    def touch(self) -> None:
+        """Set the file's times to now."""
+        with self as fd:
+            self._disk.touch(fd)
+
     def status(self) -> os.stat_result:
         """What is known about the file."""
         with self as fd:

@@ -187,6 +187,17 @@ class Folder:
             self._set_aside(key, _CHUNKS, _DATA)
         return None
 
+    def resume(self, key: str) -> Opened | Done | None:
+        """What is known about an upload that somebody comes back to: from now on it is not old."""
+        found = self.load(key)
+        if isinstance(found, Opened):
+            try:
+                found.chunks.touch()
+            except BaseException:
+                found.close()
+                raise
+        return found
+
     def create(self, key: str, record: Record, promised: int = 0) -> Opened:
         """
         Begin an upload: when this returns, its files are durable and empty.

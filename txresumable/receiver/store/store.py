@@ -219,14 +219,18 @@ class Store:
         if upload is None or upload.state is State.UNSURE:
             return None
         self._open.move_to_end(key)
+        return self._use(upload)
+
+    def _use(self, upload: UnfinishedUpload) -> Entry:
+        upload.last_used = self._now()
         return upload.use()
 
     async def _load(self, key: str, wanted: Record | None, again: bool) -> Entry | None:
         upload = self._open.get(key)
         if upload is not None:
             await upload.put_right()
-            return upload.use()
-        found = await self._in_thread(self._folder.load, key)
+            return self._use(upload)
+        found = await self._in_thread(self._folder.resume, key)
         if isinstance(found, Done):
             finished = await self._shelf.find(key, found)
             if finished is not None:
@@ -263,7 +267,7 @@ class Store:
         self._room.promise(key, opened.missing_size)
         self._uploads.add(upload)
         self._open[key] = upload
-        entry = upload.use()
+        entry = self._use(upload)
         self._close_idle()
         return entry
 
@@ -278,6 +282,7 @@ class Store:
         async with self._locks.holding(upload.key):
             if upload.idle and self._open.get(upload.key) is upload:
                 del self._open[upload.key]
+                await self._in_thread(upload.touch)
                 await upload.close()
 
     def _discard_worthless(self, upload: UnfinishedUpload) -> None:
@@ -356,7 +361,7 @@ class Store:
             if upload is not None:
                 if upload.state is State.UNSURE:
                     await upload.put_right()
-                if not upload.idle:
+                if not upload.idle or upload.last_used >= before:
                     return False
                 del self._open[key]
                 await upload.close()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 from weakref import WeakSet
@@ -97,6 +98,7 @@ class UnfinishedUpload:
     :param completion: who is notified then.
     :param listener: hears what becomes of it.
     :ivar state: what it is at.
+    :ivar last_used: when a request came for it last, by the wall clock.
     """
 
     _log = Logger()
@@ -110,6 +112,7 @@ class UnfinishedUpload:
         listener: Listener,
     ) -> None:
         self.state = State.RECEIVING
+        self.last_used = float("-inf")
         self._opened = opened
         self._shelf = shelf
         self._run = run
@@ -237,6 +240,11 @@ class UnfinishedUpload:
             await self._run(self._shelf.folder.take_back, self._opened)
             if self.state is State.UNSURE:
                 self._become(State.RECEIVING)
+
+    def touch(self) -> None:
+        """In a thread: what was asked for lately is as little expired as what was written to."""
+        with suppress(OSError):
+            self._opened.chunks.touch()
 
     async def close(self, state: State = State.CLOSED) -> None:
         """
