@@ -12,6 +12,7 @@ from .step import Step
 from .upload import Request, Upload, odd_requests
 
 if TYPE_CHECKING:
+    from .wire import Wire
     from .workers import Job
     from .world import World
 
@@ -233,6 +234,70 @@ def operator(world: World, step: Step) -> None:
     upload.taken()
 
 
+# What rarely meets ------------------------------------------------------------------------------
+
+
+def come_back(world: World, step: Step) -> None:
+    """A client comes back just when its upload has expired and is swept."""
+    if world.settings.expire is None or world.life.is_closing or world.is_nested:
+        return
+    workers, before = world.workers, len(world.workers.jobs)
+    workers.held = True
+    world.let_pass(world.settings.expire + 1)
+    sweep(world, step)
+    sweeping = workers.jobs[before:]
+    for job in sweeping:
+        workers.work(job)
+        if step.b % 2:
+            workers.tell(job)
+    upload, number = _upload(world, step)
+    _begin(world, upload.upload(number, upload.file.chunk(number), "", world.now()), 1)
+    for _ in range(20):
+        world.settle()
+        others = [job for job in workers.jobs if job not in sweeping]
+        if workers is not world.workers or not others:
+            break
+        workers.work(others[0])
+        workers.tell(others[0])
+    for job in sweeping:
+        workers.tell(job)
+
+
+def spoil(world: World, step: Step) -> None:
+    """The sync of a chunk fails while another is half sent, or other bytes follow."""
+    if world.life.is_closing or world.is_nested:
+        return
+    upload, number = _upload(world, step)
+    other = number % upload.count + 1
+    slow = _half(world, upload, number, upload.file.chunk(number))
+    world.disturbed = True
+    world.life.disk.fault = Fault(errno.EIO, step.b % 2, 1 + step.a % 2, only=("sync_data",))
+    _begin(world, upload.upload(other, upload.file.chunk(other), "", world.now()), 1)
+    world.settle()
+    world.workers.flush()
+    if step.c % 3 == 0:
+        slow.more(1000)
+        return
+    slow.lose()
+    _half(world, upload, other, upload.other(other, step.c)).lose()
+    world.workers.flush()
+    if step.c % 3 == 1:
+        world.restart()
+    else:
+        world.crash(step.c)
+
+
+def _half(world: World, upload: Upload, number: int, data: bytes) -> Wire:
+    """Send most of a chunk."""
+    request, sent = upload.upload(number, data, "", world.now())
+    tail = sent.rindex(data) + len(data) * 2 // 3 if data else len(sent) - 1
+    wire = world.connect()
+    wire.begin(request, sent, tail)
+    world.workers.flush()
+    world.settle()
+    return wire
+
+
 def raze(world: World, step: Step) -> None:
     """Somebody removes everything while the receiver works in it."""
     if not (world.is_nested or world.is_razed):
@@ -289,5 +354,7 @@ ACTS: dict[str, tuple[Callable[[World, Step], None], int]] = {
     "restart": (restart, 2),
     "operator": (operator, 6),
     "raze": (raze, 1),
+    "come_back": (come_back, 4),
+    "spoil": (spoil, 4),
 }
 """What there is to do, and how often it is done."""

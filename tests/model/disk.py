@@ -183,6 +183,9 @@ class ModelDisk(Disk):
         self.platter.change(real["fd"], behind["fd"].inode, ("resize", real["size"], b""))
         return lambda: self.platter.stamp(real["fd"])
 
+    def _before_touch(self, real: dict[str, Any], behind: dict[str, Opened]) -> Callable[[], None]:
+        return lambda: self.platter.stamp(real["fd"])
+
     def _before_create(self, real: dict[str, Any], behind: dict[str, Opened]) -> Callable[[], None]:
         where = behind["folder"]
         return lambda: self._journal(where, lambda path: os.unlink(path(real["name"])))

@@ -78,7 +78,12 @@ def _send_home(world: World, upload: Upload) -> bool:
         for number in range(1, upload.count + 1):
             if number not in upload.acked and not _send_chunk_home(world, upload, number):
                 break
-    return upload.complete or _is_home(world, upload)
+    return _is_complete(world, upload) or _is_home(world, upload)
+
+
+def _is_complete(world: World, upload: Upload) -> bool:
+    """Whether it is; that it was received may have been forgotten since."""
+    return upload.complete or (upload.is_kept and world.settings.expire is not None)
 
 
 def _is_home(world: World, upload: Upload) -> bool:
@@ -86,7 +91,7 @@ def _is_home(world: World, upload: Upload) -> bool:
     if world.settings.hook == "moves":
         return True
     _ask(world, upload.test(1, "", world.now()))
-    return upload.complete
+    return _is_complete(world, upload)
 
 
 def _send_chunk_home(world: World, upload: Upload, number: int) -> bool:

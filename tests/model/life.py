@@ -49,6 +49,12 @@ class Settings:
     is_abandoned: bool = False
 
     @property
+    def has_limits(self) -> bool:
+        """Whether there may be too much of anything."""
+        limits = self.capacity, self.max_unfinished, self.max_unfinished_size, self.max_file_size
+        return any(limit is not None for limit in limits)
+
+    @property
     def store(self) -> dict[str, Any]:
         """What the store is given."""
         names = {field.name for field in fields(Settings)} & signature(Store).parameters.keys()

@@ -19,8 +19,8 @@ _PROMISED = 800.0
 
 def broken_limits(world: World) -> Iterator[str]:
     """What is more than it may be, by what is on the disk."""
-    if world.has_started_ill:
-        # What could not be read then is not counted.
+    if world.has_started_ill or not world.settings.has_limits:
+        # What could not be read at the start is not counted.
         return
     settings, unfinished = world.settings, world.unfinished()
     for owner in sorted({upload.plan.owner for upload in unfinished}):

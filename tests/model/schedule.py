@@ -16,7 +16,7 @@ from attrs import evolve, frozen
 from .acts import ACTS
 from .ending import finish
 from .life import Settings
-from .log import silence, watched
+from .log import bury, watched
 from .step import Step
 from .upload import Plan
 from .world import ModelFailed, World
@@ -120,8 +120,7 @@ def _collected() -> Iterator[None]:
     try:
         yield
     finally:
-        with silence():
-            gc.collect()
+        bury()
         gc.unfreeze()
         gc.enable()
 

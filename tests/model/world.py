@@ -18,7 +18,7 @@ from .application import Application
 from .disk import Fault, Killed, ModelDisk
 from .life import Life, Settings, random_of
 from .limits import broken_limits
-from .log import silence
+from .log import bury
 from .platter import Platter, names_in
 from .step import Step
 from .upload import Request, Upload
@@ -29,6 +29,7 @@ __all__ = ["ModelFailed", "World"]
 
 _START = 1_700_000_000.0
 _LONGEST = 400
+_LONGEST_CLOSE = 60.0
 
 
 class ModelFailed(AssertionError):
@@ -76,6 +77,7 @@ class World:
         self._wrong: list[str] = []
         self._note = note
         self._nested = 0
+        self._has_unburied = False
         self._connected = 0
         self.life: Any = self._start()
 
@@ -117,6 +119,10 @@ class World:
         self.note(str(step))
         with suppress(Killed):
             ACTS[step.what][0](self, step)
+        if self._has_unburied and not self._nested:
+            # Where they were in the middle of something, the dead could not be collected.
+            self._has_unburied = False
+            bury()
         self.settle()
 
     @contextmanager
@@ -217,6 +223,10 @@ class World:
         if any(of is upload for _, _, of in self.finished()):
             self.counted["complete"] += not upload.complete
             upload.completed()
+            expire = self.settings.expire
+            if expire is not None and self.platter.written(upload.key) < self.now() - expire:
+                # That it was received may be forgotten at any time.
+                upload.next_generation()
         elif upload.is_handed_over:
             # The application has it; only writing that down had failed before.
             upload.next_generation()
@@ -309,10 +319,8 @@ class World:
         """
         self._end_life()
         self.counted["kills" if seed is None else "power_cuts"] += 1
-        with silence():
-            # What the dead leave behind is nobody's fault.
-            while gc.collect():
-                pass
+        bury()
+        self._has_unburied = True
         touched = set() if seed is None else self.platter.cut(random_of(seed))
         for name, _, upload in self.finished():
             # Its names were moved about, as if somebody had.
@@ -324,8 +332,16 @@ class World:
         """Stop, look at what is left, and start again."""
         self.stop()
         self._begin_life()
-        self.workers.held = False
         self.come_to_rest()
+        self._check_recovered()
+
+    def _check_recovered(self) -> None:
+        """What only lacked its end has got it, though no client asked."""
+        finished = {upload.key for _, _, upload in self.finished()}
+        for upload in self.unfinished():
+            if upload.is_acked and upload.key not in finished and not self.life.disk.faults:
+                self.fail(f"{upload} is full, and was not finished at the start")
+        self.check()
 
     def stop(self) -> None:
         """
@@ -334,7 +350,10 @@ class World:
         :raises ModelFailed: if anything is.
         """
         self.life.stop()
+        begun = self.clock.seconds()
         self.come_to_rest()
+        if self.clock.seconds() - begun > _LONGEST_CLOSE:
+            self.fail(f"close() took {self.clock.seconds() - begun:g} s")
         if not self.life.is_closed:
             self.fail("close() does not end")
         for wire in list(self.wires):
