@@ -156,7 +156,7 @@ class Hooks:
     def _later(self, hook: str, known: Known | None, good: Any, done: Callable[[], None]) -> Any:
         """A Deferred or a coroutine; some do not mind being cancelled."""
         program, random = self._program, self._random
-        minds = random.random() < 0.8
+        minds = random.random() < 0.6
         waiting: Deferred[Any] = Deferred(None if minds else lambda _: waiting.callback(good))
 
         def fire() -> None:

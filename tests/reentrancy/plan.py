@@ -105,7 +105,8 @@ class Plan:
         """
         random = Random(seed)
         choice = random.choice
-        deeds = {deed: weight for deed, weight in DEEDS.items() if random.random() < 0.6}
+        share = choice((0.15, 0.6))  # the fewer they are, the oftener one meets another
+        deeds = {deed: weight for deed, weight in DEEDS.items() if random.random() < share}
         deeds.setdefault("add_file", 6)
         for rare in ("close", "cancel_all", "join"):
             if rare in deeds and random.random() < 0.5:
