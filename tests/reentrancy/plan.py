@@ -122,7 +122,7 @@ class Plan:
             deeds,
             tuple(event for event in _EVENTS if random.random() < density),
             steps=choice((15, 30, 60)),
-            inside=choice((0.0, 0.1, 0.3, 0.6)),
+            inside=choice((0.0, 0.1, 0.3, 0.3, 0.6, 0.6)),
             raising=choice((0.0, 0.0, 0.05, 0.3)),
             rubbish=choice((0.0, 0.0, 0.1)),
             slow=choice((0.0, 0.3, 0.8)),

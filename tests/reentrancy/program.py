@@ -165,6 +165,9 @@ class Program:
 
     def _some_file(self) -> Known | None:
         known = [each for each in self.known.values() if each.file is not None]
+        going_on = [each for each in known if each.is_going_on]
+        if going_on and self.random.random() < 0.7:
+            return self.random.choice(going_on[-3:])
         return self.random.choice(known[-6:]) if known else None
 
     # Adding ------------------------------------------------------------------------------------

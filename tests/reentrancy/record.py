@@ -10,9 +10,12 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
-from txresumable import ResumableFile
+from txresumable import FileState, ResumableFile
 
 __all__ = ["HandedOut", "Known", "Planned"]
+
+
+_ENDS = (FileState.COMPLETED, FileState.FAILED, FileState.CANCELLED)
 
 
 class Planned(Exception):
@@ -65,6 +68,11 @@ class Known:
 
     def __repr__(self) -> str:
         return self.name
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether it is with the uploader, and not at its end."""
+        return self.file is not None and self.file.state not in _ENDS
 
 
 @define(eq=False)

@@ -42,7 +42,6 @@ __all__ = ["Broken", "run"]
 
 MOST_STEPS = 3000
 CANCELLED = (CancelledError, AsyncioCancelledError)
-_ONGOING = (FileState.ADDED, FileState.READY)
 
 
 class Broken(AssertionError):
@@ -383,7 +382,7 @@ class Schedule:
         for known in program.known.values():
             if known.file is not None:
                 fraction = known.file.fraction_completed
-                if fraction < known.fraction and known.file.state in _ONGOING:
+                if fraction < known.fraction and known.is_going_on:
                     self._err(f"fraction: that of {known} fell from {known.fraction} to {fraction}")
                 known.fraction = fraction
 
@@ -485,7 +484,7 @@ class Schedule:
 
     def _check_ended(self) -> None:
         for known in self.program.known.values():
-            if known.file is not None and known.file.state in _ONGOING:
+            if known.is_going_on:
                 self._err(f"silence: {known} is {known.file.state} for ever {known.file!r}")
             elif known.file is not None and known.file.error is not None:
                 self._check_cause(known, known.file.error)
