@@ -431,6 +431,23 @@ class FileTests(UploaderTestCase):
         digest = self.successResultOf(digesting)
         self.assertEqual(digest, hashlib.sha256(b"x" * 3000).hexdigest())
 
+    def test_no_chunks_until_it_is_added(self) -> None:
+        """A file that found no identifier has no chunks either when it is tried again."""
+
+        def identify(_: object) -> str:
+            raise ValueError("no name")
+
+        clock, self.clock = self.clock, ProcessClock(self.clock, lambda: 1.0)
+        uploader = self.uploader(self.receiver, generate_unique_identifier=identify)
+        upload = uploader.add_file(b"x" * 30, file_name="a")
+        clock.advance(1.0)
+        self.failureResultOf(upload, ValueError)
+        upload.file.retry()
+        self.assertEqual((len(upload.file.chunks), upload.file.size), (0, 0))
+        self.assertRaises(ValueError, upload.file.mark_chunks_completed, 1)
+        upload.file.cancel()
+        clock.advance(1.0)
+
     def test_many_waiters(self) -> None:
         """when_completed() is new each time, before the end and after it."""
         upload = self.uploader().add_file(b"x", file_name="a")

@@ -602,6 +602,7 @@ class Resumable(Events):
         if file not in self._files and not self._has_room([file]):
             return
         if not file.unique_identifier:  # it never got as far as to have chunks
+            file.size, file._force = 0, None
             self._intake.add([handle])
         elif twin is not None:
             file._end(FAILED, duplicate(file, twin))
