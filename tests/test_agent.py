@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides, implementer
 
 from txresumable._http.agent import PersistentAgent
+from txresumable._http.state import IDLE
 from txresumable.errors import ConnectionBroken, MalformedResponse, StaleConnection, StallTimeout
 
 from .test_connection import OK, Reactor, Socket
@@ -145,16 +146,16 @@ class GatheringTests(SynchronousTestCase):
         self.failureResultOf(asked[1], MalformedResponse)
         self.reactor.advance(0)
         self.assertEqual(self.sent(), [1, 0])
-        self.assertFalse(self.endpoint.protocols[1].usable)
+        self.assertIsNot(self.endpoint.protocols[1].state, IDLE)
 
     def test_one_that_cannot_be_sent(self) -> None:
         """One that raises as it goes out ends alone; the others go out."""
         asked = self.ask(3)
 
-        def write(data: bytes) -> None:
+        def sendmsg(*_: object) -> int:
             raise RuntimeError("no such thing")
 
-        self.endpoint.protocols[1].write = write
+        self.endpoint.sockets[1].sendmsg = sendmsg  # type: ignore[method-assign]
         self.reactor.advance(0)
         self.reactor.advance(0)
         self.failureResultOf(asked[1], ConnectionBroken)
@@ -205,7 +206,7 @@ class KeptTests(SynchronousTestCase):
                 self.endpoint.sockets[-1].came = came
                 self.answered()
                 self.assertEqual(len(self.endpoint.sockets), before + 1)
-                self.assertFalse(used.usable)
+                self.assertIsNot(used.state, IDLE)
 
     def test_closed_as_it_began(self) -> None:
         """One that closes within a round trip of a request may have been closed before it."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 from collections import deque
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -19,8 +20,20 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._engine.body import PIECE, ChunkBody
-from txresumable._http.connection import MOST, TURN, HTTPConnection
+from txresumable._http.batch import WriteBatch
+from txresumable._http.connection import HTTPConnection
 from txresumable._http.response import Response
+from txresumable._http.sender import MOST, TURN
+from txresumable._http.state import (
+    ACTIVE,
+    CLOSED,
+    CLOSING,
+    CONNECTING,
+    IDLE,
+    TRANSITIONS,
+    ConnectionState,
+    change,
+)
 from txresumable._policy.limiter import RateLimiter
 from txresumable._source.source import BytesSource, Source
 from txresumable.errors import (
@@ -123,13 +136,32 @@ class Counted(BytesSource):
             raise SourceChanged("a", "it was written to")
 
 
+class Listener:
+    """
+    Notified of a connection.
+
+    :ivar heard: what happened to it.
+    """
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def connection_ready(self, connection: HTTPConnection) -> None:
+        self.heard.append("ready")
+
+    def connection_lost(self, connection: HTTPConnection, reason: Failure) -> None:
+        self.heard.append("lost")
+
+
 class Rig:
     """A connection over a :class:`Socket`."""
 
     def __init__(self, taken: list[int]) -> None:
         self.reactor = Reactor()
         self.socket = Socket(taken)
-        self.connection = HTTPConnection(seconds=self.reactor.seconds)
+        self.connection = HTTPConnection(
+            seconds=self.reactor.seconds, batch=WriteBatch(self.reactor, ()), listener=Listener()
+        )
         given: Any = self.socket
         self.transport = Connection(given, self.connection, self.reactor)  # type: ignore[arg-type]
         self.transport.connected = 1
@@ -188,7 +220,7 @@ class DirectTests(SynchronousTestCase):
         self.assertEqual(bytes(rig.socket.arrived), HEAD + b"<head>" + content + b"<tail>")
         rig.connection.dataReceived(OK)
         self.assertIsInstance(rig.results[0], Response)
-        self.assertTrue(rig.connection.usable)
+        self.assertIs(rig.connection.state, IDLE)
 
     def test_one_call(self) -> None:
         """The body of a chunk of 1 MiB is one call, after the head, which waits for it."""
@@ -232,7 +264,7 @@ class DirectTests(SynchronousTestCase):
         rig.connection.dataReceived(OK)
         rig.finish()
         self.assertEqual(len(rig.socket.arrived), sent)
-        self.assertFalse(rig.connection.usable)
+        self.assertIsNot(rig.connection.state, IDLE)
 
     def test_a_broken_connection(self) -> None:
         """A connection that breaks while a chunk is offered fails the request."""
@@ -300,7 +332,7 @@ class DirectTests(SynchronousTestCase):
         rig.send(BytesSource("a", bytes(PIECE)), PIECE)
         rig.connection.dataReceived(OK)
         self.assertEqual(rig.results[0].type, MalformedResponse)
-        self.assertFalse(rig.connection.usable)
+        self.assertIsNot(rig.connection.state, IDLE)
 
     def test_bytes_before_the_request(self) -> None:
         """What comes before a byte of the request has left belongs to no request."""
@@ -313,7 +345,7 @@ class DirectTests(SynchronousTestCase):
             rig.send(BytesSource("a", bytes(PIECE)), PIECE)
             rig.connection.dataReceived(OK)
             self.assertEqual(rig.results[-1].type, error)
-            self.assertFalse(rig.connection.usable)
+            self.assertIsNot(rig.connection.state, IDLE)
 
     def test_held_back_by_ourselves(self) -> None:
         """Waiting for the limiter is no stall; waiting for the peer is one, then as before."""
@@ -336,3 +368,73 @@ class DirectTests(SynchronousTestCase):
             self.assertEqual(len(rig.socket.arrived), len(HEAD) + MOST + 12)
             rig.connection.dataReceived(OK)
         self.assertEqual([reply.code for reply in rig.results], [200, 200])
+
+
+class StateTests(SynchronousTestCase):
+    """
+    A connection's life.
+    """
+
+    def connection(self, state: ConnectionState) -> HTTPConnection:
+        """One in that state."""
+        self.listener = Listener()
+        reactor = Reactor()
+        connection = HTTPConnection(
+            seconds=reactor.seconds,
+            batch=WriteBatch(reactor, ()),
+            listener=self.listener,
+            secure=True,
+        )
+        given: Any = Socket([])
+        transport = Connection(given, connection, reactor)  # type: ignore[arg-type]
+        transport.connected = 1
+        connection.makeConnection(transport)
+        if state is not CONNECTING:
+            connection.handshakeCompleted()
+        if state is ACTIVE:
+            connection.send(HEAD, None).addErrback(lambda _: None)
+            reactor.turn()
+        elif state is CLOSING:
+            connection.abort()
+        elif state is CLOSED:
+            connection.connectionLost()
+        self.assertIs(connection.state, state)
+        return connection
+
+    def test_every_transition(self) -> None:
+        """Whatever may follow a state does, by what happens to a connection, and nothing else."""
+        acts: dict[ConnectionState, Callable[[HTTPConnection], object]] = {
+            IDLE: lambda each: (
+                each.dataReceived(OK) if each.state is ACTIVE else each.handshakeCompleted()
+            ),
+            ACTIVE: lambda each: each.send(HEAD, None).addErrback(lambda _: None),
+            CLOSING: HTTPConnection.abort,
+            CLOSED: HTTPConnection.connectionLost,
+        }
+        self.assertEqual(set(TRANSITIONS), set(ConnectionState))
+        for state, allowed in TRANSITIONS.items():
+            for following in allowed:
+                with self.subTest(state=state, following=following):
+                    connection = self.connection(state)
+                    acts[following](connection)
+                    self.assertIs(connection.state, following)
+            for following in set(ConnectionState) - set(allowed):
+                self.assertRaises(RuntimeError, change, state, following)
+
+    def test_one_request_at_a_time(self) -> None:
+        """A request can be sent only while none is under way, over what is connected and open."""
+        for state in set(ConnectionState) - {IDLE}:
+            connection = self.connection(state)
+            self.assertRaises(RuntimeError, connection.send, HEAD, None)
+            self.assertIs(connection.state, state)
+
+    def test_once_ready(self) -> None:
+        """It is ready once, and not after it was aborted."""
+        connection = self.connection(IDLE)
+        connection.handshakeCompleted()
+        self.assertEqual(self.listener.heard, ["ready"])
+        connection = self.connection(CONNECTING)
+        connection.abort()
+        connection.handshakeCompleted()
+        connection.connectionLost()
+        self.assertEqual(self.listener.heard, ["lost"])

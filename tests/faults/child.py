@@ -243,14 +243,14 @@ def idle(resumable: Resumable) -> Deferred[None]:
     """Wait until the one connection that an uploader keeps is closed."""
     gone: Deferred[None] = Deferred()
     agent: Any = resumable._client._agent
-    (connection,) = agent._open
-    told = connection._gone
+    (connection,) = agent._connector.connections
+    told = connection._listener.connection_lost
 
     def tell(*arguments: object) -> None:
         told(*arguments)
         gone.callback(None)
 
-    connection._gone = tell
+    connection._listener.connection_lost = tell
     return gone
 
 

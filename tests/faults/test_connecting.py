@@ -374,11 +374,11 @@ class KeptConnectionTests(FaultCase):
         gone: Deferred[None] = Deferred()
         for connection in origin.idle:
             connection.idle_since -= 4
-        told = connection._gone
+        told = connection._listener.connection_lost
 
         def tell(*args: Any) -> None:
             told(*args)
             gone.callback(None)
 
-        connection._gone = tell
+        connection._listener.connection_lost = tell
         await gone

@@ -12,8 +12,11 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.test_connection import Listener
+from txresumable._http.batch import WriteBatch
 from txresumable._http.connection import HTTPConnection
 from txresumable._http.response import LIMIT, Response
+from txresumable._http.state import IDLE
 from txresumable.errors import ConnectionBroken, MalformedResponse
 
 FIELDS = (
@@ -84,7 +87,9 @@ def outcome(data: bytes, cuts: list[int], end: type[Exception], bodiless: bool) 
 
     :returns: something that can be compared, without what only time tells.
     """
-    connection = HTTPConnection(seconds=lambda: 0.0)
+    connection = HTTPConnection(
+        seconds=lambda: 0.0, batch=WriteBatch(None, ()), listener=Listener()
+    )
     wire = Wire()
     connection.makeConnection(wire)
     results: list[Any] = []
@@ -93,7 +98,7 @@ def outcome(data: bytes, cuts: list[int], end: type[Exception], bodiless: bool) 
         if not wire.gone and stop > start:
             connection.dataReceived(data[start:stop])
             assert len(connection._reader.buffer) <= LIMIT
-    kept = connection.usable
+    kept = connection.state is IDLE
     connection.connectionLost(Failure(end()))
     (result,) = results
     if isinstance(result, Response):

@@ -221,7 +221,8 @@ class SendingTests(FaultCase):
         agent: Any = uploader._client._agent
         uploader.file_progress.register(
             lambda file: sizes.extend(
-                len(each.transport.dataBuffer) + each.transport._tempDataLen for each in agent._open
+                len(each.transport.dataBuffer) + each.transport._tempDataLen
+                for each in agent._connector.connections
             )
         )
         neighbour = self.neighbour(uploader)

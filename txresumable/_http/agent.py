@@ -1,20 +1,15 @@
 """
-Connections kept for the origins that an uploader talks to, as an ``IAgent`` under treq.
+An ``IAgent`` with connections that persist, under treq.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from attrs import define, field
-from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import URI
@@ -23,57 +18,27 @@ from twisted.web.iweb import IAgent, IBodyProducer
 from zope.interface import implementer
 
 from .._runtime.clock import Ticker
-from ..errors import (
-    ConnectFailed,
-    ConnectTimeout,
-    InvalidOption,
-    StaleConnection,
-)
+from ..errors import StaleConnection
+from .batch import WriteBatch
 from .connection import HTTPConnection
-from .hostname import NameEndpoint, tls_options
+from .connector import Connector
+from .head import request_head
+from .origin import host_field, parse_origin, split_url
+from .prepared import OriginURL
 from .response import Response
-from .tls import TLSEndpoint, tls_error
+from .state import IDLE
 
-__all__ = ["PersistentAgent", "ReadyHeaders", "RequestURL", "request_url"]
+__all__ = ["MAX_IDLE_TIME", "PersistentAgent"]
 
-IDLE = 4.0
-"""Seconds that a connection is kept without use: less than any server's limit that we know."""
-_ORIGIN = re.compile(
-    rb"(?i:https?)://(\[[0-9a-f:.]+\]|[^\0- :/?#@\[\]\x7f-\xff]+)(:[0-9]{1,5})?\Z", re.I
-)
+MAX_IDLE_TIME = 4.0
+"""
+Seconds that a connection is kept without use.  Node.js (``server.keepAliveTimeout``) and Apache
+httpd (``KeepAliveTimeout``) close after 5 by default, the shortest limits in wide use: a request
+must not cross that.  A server with a shorter one costs a new connection
+(:class:`~txresumable.errors.StaleConnection`), and no chunk.
+"""
 
 _log = Logger()
-
-
-class ReadyHeaders(Headers):
-    """
-    Request headers that are already written, for requests that differ in nothing but their body.
-
-    What an HTTP client would add by itself (``Accept-Encoding``, ``Cookie``) they refuse.
-    """
-
-    def __init__(self, lines: bytes) -> None:
-        super().__init__()
-        self.lines = lines
-
-    def copy(self) -> ReadyHeaders:
-        return self
-
-    def hasHeader(self, name: str | bytes) -> bool:
-        return True
-
-    def addRawHeader(self, name: Any, value: Any) -> None:
-        pass
-
-
-class RequestURL(bytes):
-    """
-    The URL of a request for who wraps an agent: its origin, which is soon parsed.
-
-    :ivar path: what is to be asked for there, path and query.
-    """
-
-    path = b"/"
 
 
 @define(eq=False)
@@ -89,7 +54,7 @@ class _Origin:
 @implementer(IAgent)
 class PersistentAgent:
     """
-    Sends requests over kept connections and watches over them.
+    Sends requests over connections that persist, and watches over them.
 
     It follows no redirect, decodes nothing, and retries nothing; a kept connection that was
     closed as a request began fails with :class:`~txresumable.errors.StaleConnection`, and the
@@ -118,21 +83,22 @@ class PersistentAgent:
         :param client_certificate: likewise.
         :param endpoint: what to connect to instead, from a parsed URL.
         """
-        self._reactor = reactor
         self._clock = clock
-        self.connect_timeout = connect_timeout
-        self.stall_timeout = stall_timeout
-        self.max_idle = max_idle
-        self._trust_root = trust_root
-        self._client_certificate = client_certificate
-        self._endpoint = endpoint or self._default_endpoint
-        self._origins: dict[bytes, _Origin] = {}
-        self._open: set[HTTPConnection] = set()
+        self._stall_timeout = stall_timeout
+        self._max_idle = max_idle
         self._active: set[HTTPConnection] = set()
-        self._emptied: list[Deferred[None]] = []
+        self._origins: dict[bytes, _Origin] = {}
+        self._batch = WriteBatch(reactor, self._active)
+        self._connector = Connector(
+            reactor,
+            clock,
+            self._batch,
+            timeout=connect_timeout,
+            trust_root=trust_root,
+            client_certificate=client_certificate,
+            endpoint=endpoint,
+        )
         self._ticker = Ticker(clock, min(0.5, stall_timeout / 4), self._look)
-        self._gathered: list[HTTPConnection] = []
-        self._releasing: Any = None
 
     # IAgent ------------------------------------------------------------------------------------
 
@@ -146,29 +112,34 @@ class PersistentAgent:
         """
         Send a request.
 
+        :param bodyProducer: an :class:`~txresumable._http.body.IRequestBody`.
         :returns: a Deferred that fires with a :class:`~txresumable._http.response.Response` that
             is whole, and fails with a :class:`~txresumable.errors.TransportError` or
             :class:`~txresumable.errors.TLSRejected`.  Cancelling it aborts the connection.
         """
-        prefix, path = (bytes(uri), uri.path) if type(uri) is RequestURL else _split(uri)
-        origin = self._origins.get(prefix) or self._origin(prefix)
-        head = _head(
-            method, path if path[:1] == b"/" else b"/" + path, origin.host, headers, bodyProducer
-        )
+        prefix, path = (bytes(uri), uri.path) if type(uri) is OriginURL else split_url(uri)
+        origin = self._origins.get(prefix) or self._add_origin(prefix)
+        head = request_head(method, path, origin.host, headers, bodyProducer)
         bodiless = method == b"HEAD"
         while origin.idle:
             connection = origin.idle.pop()
-            if self._clock.seconds() - connection.idle_since >= IDLE:
+            if self._clock.seconds() - connection.idle_since >= MAX_IDLE_TIME:
                 connection.abort()  # nobody looked for a while
-            elif connection.usable:
+            elif connection.state is IDLE:
                 if connection.is_quiet:
                     return self._send(origin, connection, head, bodyProducer, bodiless)
                 connection.abort()  # closed, or it has sent what nobody asked for
-        connecting = self._connect(origin)
+        connecting = self._connector.connect(origin.endpoint, origin.secure)
         connecting.addCallback(
             lambda fresh: self._send(origin, fresh, head, bodyProducer, bodiless)
         )
         return connecting
+
+    def _add_origin(self, prefix: bytes) -> _Origin:
+        uri = parse_origin(prefix)
+        origin = _Origin(host_field(prefix), uri.scheme == b"https", self._connector.endpoint(uri))
+        self._origins[prefix] = origin
+        return origin
 
     def _send(
         self,
@@ -184,8 +155,8 @@ class PersistentAgent:
 
         def over(result: Any) -> Any:
             self._active.discard(connection)
-            if connection.usable:
-                if len(origin.idle) < self.max_idle:
+            if connection.state is IDLE:
+                if len(origin.idle) < self._max_idle:
                     origin.idle.append(connection)
                 else:
                     connection.abort()
@@ -195,93 +166,24 @@ class PersistentAgent:
 
         return sent.addBoth(over)
 
-    def _gather(self, connection: HTTPConnection) -> bool:
-        """
-        Small requests that begin in one turn of the reactor go out together at its end: a peer
-        that sleeps is woken once for all of them.
-
-        :returns: whether a request is to wait for that.
-        """
-        if len(self._active) < 2:
-            return False
-        if self._releasing is None:
-            self._releasing = self._reactor.callLater(0, self._release)
-        self._gathered.append(connection)
-        return True
-
-    def _release(self) -> None:
-        releasing, self._releasing = self._releasing, None
-        if releasing is not None and releasing.active():  # it is late
-            releasing.cancel()
-        gathered, self._gathered = self._gathered, []
-        for connection in gathered:
-            self._see_to(connection, connection.release)
-
-    # Connecting --------------------------------------------------------------------------------
-
-    def _origin(self, prefix: bytes) -> _Origin:
-        if not _ORIGIN.match(prefix):
-            shown = prefix.rpartition(b"@")[2].decode("latin-1")
-            raise InvalidOption("target", shown, "must give http:// or https:// and a host")
-        uri = URI.fromBytes(prefix + b"/")
-        origin = _Origin(_host_field(prefix), uri.scheme == b"https", self._endpoint(uri))
-        self._origins[prefix] = origin
-        return origin
-
-    def _default_endpoint(self, uri: URI) -> IStreamClientEndpoint:
-        host = uri.host.decode("ascii")
-        plain = self._plain_endpoint(host, uri.port)
-        if uri.scheme != b"https":
-            return plain
-        try:
-            options = tls_options(
-                host, trustRoot=self._trust_root, clientCertificate=self._client_certificate
-            )
-        except UnicodeError as error:
-            raise InvalidOption("target", host, "is no name of a host") from error
-        except (AttributeError, TypeError, ValueError) as error:
-            option = "trust_root" if self._client_certificate is None else "client_certificate"
-            raise InvalidOption(
-                option, error, "must be what optionsForClientTLS() takes"
-            ) from error
-        return TLSEndpoint(options, plain, self._reactor)
-
-    def _plain_endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
-        # Its limit would go by the wall clock; ours, over everything, does not.
-        no_limit: Any = None
-        if isIPAddress(host):  # nothing to look up, which would take a thread and a millisecond
-            return TCP4ClientEndpoint(self._reactor, host, port, timeout=no_limit)
-        if isIPv6Address(host):
-            return TCP6ClientEndpoint(self._reactor, host, port, timeout=no_limit)
-        return NameEndpoint(self._reactor, host, port, timeout=no_limit)
-
-    def _connect(self, origin: _Origin) -> Deferred[HTTPConnection]:
-        """One deadline over DNS, TCP and TLS; what comes after it is closed."""
-        return _Attempt(self, origin).start()
-
     # Watching ----------------------------------------------------------------------------------
 
     def _look(self) -> bool:
         """:returns: whether there is anything left to watch over."""
-        self._release()  # the reactor's turn may have been put off with the wall clock
+        self._batch.flush()  # the reactor's turn may have been put off with the wall clock
         for connection in list(self._active):
-            self._see_to(connection, connection.watch, self.stall_timeout)
+            try:
+                connection.watch(self._stall_timeout)
+            except Exception:
+                _log.failure("A connection is closed, as it cannot be watched over")
+                connection.abort()
         now = self._clock.seconds()
         for origin in self._origins.values():
             for connection in origin.idle:
-                if now - connection.idle_since >= IDLE - 1:
+                if now - connection.idle_since >= MAX_IDLE_TIME - 1:
                     connection.abort()
-            origin.idle = [kept for kept in origin.idle if kept.usable]
+            origin.idle = [kept for kept in origin.idle if kept.state is IDLE]
         return bool(self._active) or any(origin.idle for origin in self._origins.values())
-
-    @staticmethod
-    def _see_to(connection: HTTPConnection, act: Callable[..., object], *args: Any) -> None:
-        """Do something with one of several connections; what it raises ends that one alone."""
-        try:
-            act(*args)
-        except Exception:
-            _log.failure("A connection is ended that cannot be seen to")
-            connection.abort()
 
     # Ending ------------------------------------------------------------------------------------
 
@@ -291,7 +193,7 @@ class PersistentAgent:
 
         :param url: any URL of the origin.
         """
-        origin = self._origins.get(_split(url)[0])
+        origin = self._origins.get(split_url(url)[0])
         if origin is not None:
             self._drop_idle(origin)
 
@@ -300,16 +202,6 @@ class PersistentAgent:
         for connection in idle:
             connection.abort()
 
-    def _opened(self, connection: HTTPConnection) -> None:
-        self._open.add(connection)
-
-    def _lost(self, connection: HTTPConnection) -> None:
-        self._open.discard(connection)
-        if not self._open:
-            emptied, self._emptied = self._emptied, []
-            for waiter in emptied:
-                waiter.callback(None)
-
     def close(self) -> Deferred[None]:
         """
         Close every connection, used ones too.
@@ -317,155 +209,7 @@ class PersistentAgent:
         :returns: a Deferred that fires when all are closed.
         """
         self._ticker.stop()
-        if self._releasing is not None:
-            self._releasing.cancel()
-            self._releasing, self._gathered = None, []
+        self._batch.clear()
         for origin in self._origins.values():
             origin.idle = []
-        for connection in list(self._open):
-            connection.abort()
-        closed: Deferred[None] = Deferred()
-        if self._open:
-            self._emptied.append(closed)
-        else:
-            closed.callback(None)
-        return closed
-
-
-class _Attempt:
-    """To get one connection that is ready for requests."""
-
-    def __init__(self, agent: PersistentAgent, origin: _Origin) -> None:
-        self._agent = agent
-        self._origin = origin
-        self._deadline: Any = None
-        self._connecting: Deferred[Any] | None = None
-        self.result: Deferred[HTTPConnection] | None = None
-
-    def start(self) -> Deferred[HTTPConnection]:
-        agent = self._agent
-        result: Deferred[HTTPConnection] = Deferred(lambda _: self._give_up())
-        self.result = result
-        self._deadline = agent._clock.callLater(agent.connect_timeout, self._late)
-        factory = Factory.forProtocol(self._build)
-        factory.noisy = False
-        self._connecting = maybeDeferred(self._origin.endpoint.connect, factory)
-        self._connecting.addErrback(self._unconnected)
-        return result
-
-    def _build(self) -> HTTPConnection:
-        connection = HTTPConnection(
-            seconds=self._agent._clock.seconds,
-            secure=self._origin.secure,
-            ready=self._ready,
-            gone=self._gone,
-            gather=self._agent._gather,
-        )
-        self._agent._opened(connection)
-        return connection
-
-    def _ready(self, connection: HTTPConnection) -> None:
-        result = self._finish()
-        if result is None:
-            connection.abort()
-            return
-        # The transport has more to do once the protocol knows that it is connected.
-        result.callback(connection)
-
-    def _gone(self, connection: HTTPConnection, reason: Failure) -> None:
-        self._agent._lost(connection)
-        self._unconnected(reason)  # if it never was ready
-
-    def _unconnected(self, failure: Failure) -> None:
-        result = self._finish()
-        if result is not None:
-            result.errback(Failure(_connect_error(failure)))
-
-    def _late(self) -> None:
-        result = self._finish()
-        self._give_up()
-        if result is not None:
-            limit = f"no connection within {self._agent.connect_timeout:g} s"
-            result.errback(Failure(ConnectTimeout(limit)))
-
-    def _finish(self) -> Deferred[HTTPConnection] | None:
-        result, self.result = self.result, None
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
-        return result
-
-    def _give_up(self) -> None:
-        self._finish()
-        if self._connecting is not None:
-            # Connected but not yet agreed on TLS, it has a protocol: aborted as it gets ready
-            # would be too late for a peer that is mute.
-            self._connecting.addCallback(_abort)
-            self._connecting.cancel()
-
-
-def _split(uri: bytes) -> tuple[bytes, bytes]:
-    """The origin of a URL, and the rest."""
-    slash = uri.find(b"/", 8)
-    question = uri.find(b"?", 8)
-    cut = slash if slash >= 0 else len(uri)
-    if 0 <= question < cut:
-        cut = question
-    return uri[:cut], uri[cut:]
-
-
-def request_url(uri: bytes) -> RequestURL:
-    """
-    Split a URL.
-
-    :param uri: encoded.
-    """
-    prefix, path = _split(uri)
-    url = RequestURL(prefix)
-    url.path = path
-    return url
-
-
-def _host_field(origin: bytes) -> bytes:
-    """The Host of an origin, without a port that its scheme implies."""
-    parts = urlsplit(origin)
-    implied = {b"http": b":80", b"https": b":443"}[parts.scheme]
-    return parts.netloc.removesuffix(implied)
-
-
-def _abort(connection: Any) -> None:
-    if isinstance(connection, HTTPConnection):
-        connection.abort()
-
-
-def _connect_error(failure: Failure) -> Exception:
-    return tls_error(failure.value) or ConnectFailed(
-        f"no connection: {failure.value or type(failure.value).__name__}"
-    )
-
-
-def _head(
-    method: bytes,
-    path: bytes,
-    host: bytes,
-    headers: Headers | None,
-    body: IBodyProducer | None,
-) -> bytes:
-    if type(headers) is ReadyHeaders:
-        lines = headers.lines
-    else:
-        lines = b"".join(
-            b"%b: %b\r\n" % (name, value)
-            for name, values in (headers or Headers()).getAllRawHeaders()
-            if name.lower() != b"accept-encoding"
-            for value in values
-        )
-    if body is not None:
-        lines += b"Content-Length: %d\r\n" % body.length
-    elif method in (b"POST", b"PUT", b"PATCH"):
-        lines += b"Content-Length: 0\r\n"
-    return b"%b %b HTTP/1.1\r\nHost: %b\r\nAccept-Encoding: identity\r\n%b\r\n" % (
-        method,
-        path,
-        host,
-        lines,
-    )
+        return self._connector.close()

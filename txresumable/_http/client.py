@@ -4,13 +4,12 @@ One request out, one answer back: the only user of treq.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from http.cookiejar import Cookie, CookieJar
+from http.cookiejar import CookieJar
 from operator import attrgetter
 from typing import Any, NoReturn
 
-from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import ConnectError, DNSLookupError
@@ -26,10 +25,11 @@ from ..errors import (
     TransportError,
 )
 from ..version import __version__
-from .agent import PersistentAgent, ReadyHeaders, request_url
+from .agent import PersistentAgent
 from .body import IRequestBody
 from .cleartext import CredentialsGuard, strips_tls
 from .foreign import ForeignExchange
+from .prepared import NoCookies, PreparedHeaders, PreparedURL
 from .response import Response
 from .tls import tls_error
 
@@ -42,42 +42,6 @@ _STANDARD = {
     "accept": "Accept: */*\r\n",
 }
 _ENCODING = "accept-encoding"
-
-
-class _ReadyURL(EncodedURL):
-    """
-    An encoded URL that is not taken apart and put together again for each request: neither here
-    nor by those whom treq hands it on to, who hear of no more than its origin; unless there are
-    cookies, which go by the path as well.
-    """
-
-    def __init__(self, text: str, whole: bool) -> None:
-        self._ready_text = text
-        self._whole = whole
-
-    def to_uri(self) -> _ReadyURL:
-        return self
-
-    def to_text(self, with_password: bool = False) -> Any:
-        return self
-
-    def encode(self, encoding: str) -> bytes:
-        """As treq turns a URL into bytes."""
-        encoded = self._ready_text.encode(encoding)
-        return encoded if self._whole else request_url(encoded)
-
-
-class _NoCookies(CookieJar):
-    """A jar that takes and gives nothing."""
-
-    def __iter__(self) -> Iterator[Cookie]:
-        return iter(())
-
-    def add_cookie_header(self, request: Any) -> None:
-        pass
-
-    def extract_cookies(self, response: Any, request: Any) -> None:
-        pass
 
 
 class _Cookies(CookieJar):
@@ -122,7 +86,7 @@ class RequestClient:
         self.stall_timeout = stall_timeout
         self.chunk_timeout = chunk_timeout or None
         self._agent = agent
-        self._cookies = _NoCookies()
+        self._cookies = NoCookies()
         self.own = client is None
         self.cookies = cookies and client is None
         if client is None:
@@ -197,7 +161,7 @@ class RequestClient:
         try:
             asking = self.client.request(
                 method,
-                _ReadyURL(url, self.cookies),
+                PreparedURL(url, self.cookies),
                 headers=headers,
                 data=body,
                 cookies=None if self.cookies else self._cookies,
@@ -246,7 +210,7 @@ class RequestClient:
         if content_type is not None and not typed:
             lines += b"Content-Type: %b\r\n" % content_type.encode()
         if self.own and not self.cookies:
-            return ReadyHeaders(lines)
+            return PreparedHeaders(lines)
         plain = Headers()
         for line in lines.split(b"\r\n")[:-1]:
             name, _, value = line.partition(b": ")

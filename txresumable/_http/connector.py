@@ -1,0 +1,201 @@
+"""
+From an origin to a connection that is ready for requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+from twisted.web.client import URI
+
+from ..errors import ConnectFailed, ConnectTimeout, InvalidOption
+from .batch import WriteBatch
+from .connection import HTTPConnection
+from .hostname import NameEndpoint, tls_options
+from .tls import TLSEndpoint, tls_error
+
+__all__ = ["Connector"]
+
+
+class Connector:
+    """
+    Makes connections, and knows all of them until they are lost.
+
+    :ivar connections: those that are not lost, ready or not.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        clock: Any,
+        batch: WriteBatch,
+        *,
+        timeout: float,
+        trust_root: Any = None,
+        client_certificate: Any = None,
+        endpoint: Callable[[URI], IStreamClientEndpoint] | None = None,
+    ) -> None:
+        """
+        :param reactor: connects.
+        :param clock: an ``IReactorTime`` for the limit.
+        :param batch: what the connections' small requests wait in.
+        :param timeout: seconds for DNS, TCP and TLS together.
+        :param trust_root: see :func:`twisted.internet.ssl.optionsForClientTLS`.
+        :param client_certificate: likewise.
+        :param endpoint: what to connect to instead, from a parsed URL.
+        """
+        self._reactor = reactor
+        self._clock = clock
+        self._batch = batch
+        self._timeout = timeout
+        self._trust_root = trust_root
+        self._client_certificate = client_certificate
+        self.endpoint = endpoint or self._default_endpoint
+        self.connections: set[HTTPConnection] = set()
+        self._closed: list[Deferred[None]] = []
+
+    def connect(self, endpoint: IStreamClientEndpoint, secure: bool) -> Deferred[HTTPConnection]:
+        """
+        Connect.
+
+        :param endpoint: where to, from :meth:`endpoint`.
+        :param secure: whether it leads to TLS.
+        :returns: a Deferred that fires with a connection that is ready; it fails with
+            :class:`~txresumable.errors.ConnectFailed` or
+            :class:`~txresumable.errors.TLSRejected`.  Cancelling it closes what there is by then.
+        """
+        return _Attempt(self, endpoint, secure).start(self._clock, self._timeout)
+
+    def build(self, attempt: _Attempt, secure: bool) -> HTTPConnection:
+        """A connection that is not connected yet."""
+        connection = HTTPConnection(
+            seconds=self._clock.seconds, batch=self._batch, listener=attempt, secure=secure
+        )
+        self.connections.add(connection)
+        return connection
+
+    def forget(self, connection: HTTPConnection) -> None:
+        """A connection is lost."""
+        self.connections.discard(connection)
+        if not self.connections:
+            closed, self._closed = self._closed, []
+            for waiter in closed:
+                waiter.callback(None)
+
+    def close(self) -> Deferred[None]:
+        """
+        Abort every connection.
+
+        :returns: a Deferred that fires when all of them are lost.
+        """
+        for connection in list(self.connections):
+            connection.abort()
+        if not self.connections:
+            return succeed(None)
+        closed: Deferred[None] = Deferred()
+        self._closed.append(closed)
+        return closed
+
+    def _default_endpoint(self, uri: URI) -> IStreamClientEndpoint:
+        host = uri.host.decode("ascii")
+        plain = self._plain_endpoint(host, uri.port)
+        if uri.scheme != b"https":
+            return plain
+        try:
+            options = tls_options(
+                host, trustRoot=self._trust_root, clientCertificate=self._client_certificate
+            )
+        except UnicodeError as error:
+            raise InvalidOption("target", host, "is no name of a host") from error
+        except (AttributeError, TypeError, ValueError) as error:
+            option = "trust_root" if self._client_certificate is None else "client_certificate"
+            raise InvalidOption(
+                option, error, "must be what optionsForClientTLS() takes"
+            ) from error
+        return TLSEndpoint(options, plain, self._reactor)
+
+    def _plain_endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+        # Its limit would go by the wall clock; ours, over everything, does not.
+        no_limit: Any = None
+        if isIPAddress(host):  # nothing to look up, which would take a thread and a millisecond
+            return TCP4ClientEndpoint(self._reactor, host, port, timeout=no_limit)
+        if isIPv6Address(host):
+            return TCP6ClientEndpoint(self._reactor, host, port, timeout=no_limit)
+        return NameEndpoint(self._reactor, host, port, timeout=no_limit)
+
+
+class _Attempt:
+    """To get one connection that is ready: one deadline over DNS, TCP and TLS."""
+
+    def __init__(self, connector: Connector, endpoint: IStreamClientEndpoint, secure: bool) -> None:
+        self._connector = connector
+        self._endpoint = endpoint
+        self._secure = secure
+        self._deadline: Any = None
+        self._connecting: Deferred[Any] | None = None
+        self._result: Deferred[HTTPConnection] | None = None
+
+    def start(self, clock: Any, timeout: float) -> Deferred[HTTPConnection]:
+        result: Deferred[HTTPConnection] = Deferred(lambda _: self._give_up())
+        self._result = result
+        self._deadline = clock.callLater(timeout, self._time_out, timeout)
+        factory = Factory.forProtocol(lambda: self._connector.build(self, self._secure))
+        factory.noisy = False
+        self._connecting = maybeDeferred(self._endpoint.connect, factory)
+        self._connecting.addErrback(self._fail)
+        return result
+
+    def connection_ready(self, connection: HTTPConnection) -> None:
+        result = self._finish()
+        if result is None:
+            connection.abort()
+            return
+        # The transport has more to do once the protocol knows that it is connected.
+        result.callback(connection)
+
+    def connection_lost(self, connection: HTTPConnection, reason: Failure) -> None:
+        self._connector.forget(connection)
+        self._fail(reason)  # if it never was ready
+
+    def _fail(self, failure: Failure) -> None:
+        result = self._finish()
+        if result is not None:
+            result.errback(Failure(_connect_error(failure)))
+
+    def _time_out(self, timeout: float) -> None:
+        result = self._finish()
+        self._give_up()
+        if result is not None:
+            result.errback(Failure(ConnectTimeout(f"no connection within {timeout:g} s")))
+
+    def _finish(self) -> Deferred[HTTPConnection] | None:
+        result, self._result = self._result, None
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        return result
+
+    def _give_up(self) -> None:
+        self._finish()
+        if self._connecting is not None:
+            # Connected but not yet agreed on TLS, it has a protocol: aborted as it gets ready
+            # would be too late for a peer that is mute.
+            self._connecting.addCallback(_abort)
+            self._connecting.cancel()
+
+
+def _abort(connection: Any) -> None:
+    if isinstance(connection, HTTPConnection):
+        connection.abort()
+
+
+def _connect_error(failure: Failure) -> Exception:
+    return tls_error(failure.value) or ConnectFailed(
+        f"no connection: {failure.value or type(failure.value).__name__}"
+    )

@@ -1,0 +1,57 @@
+"""
+URLs, taken apart into an origin and the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from twisted.web.client import URI
+
+from ..errors import InvalidOption
+
+__all__ = ["host_field", "parse_origin", "split_url"]
+
+_ORIGIN = re.compile(
+    rb"(?i:https?)://(\[[0-9a-f:.]+\]|[^\0- :/?#@\[\]\x7f-\xff]+)(:[0-9]{1,5})?\Z", re.I
+)
+_IMPLIED_PORTS = {b"http": b":80", b"https": b":443"}
+
+
+def split_url(url: bytes) -> tuple[bytes, bytes]:
+    """
+    The origin of a URL, and the rest.
+
+    :param url: encoded.
+    """
+    slash = url.find(b"/", 8)
+    question = url.find(b"?", 8)
+    cut = slash if slash >= 0 else len(url)
+    if 0 <= question < cut:
+        cut = question
+    return url[:cut], url[cut:]
+
+
+def parse_origin(origin: bytes) -> URI:
+    """
+    Parse an origin.
+
+    :param origin: as :func:`split_url` gives it.
+    :raises InvalidOption: if there is nothing at which requests could be sent.
+    """
+    if not _ORIGIN.match(origin):
+        shown = origin.rpartition(b"@")[2].decode("latin-1")
+        raise InvalidOption("target", shown, "must give http:// or https:// and a host")
+    uri: URI = URI.fromBytes(origin + b"/")
+    return uri
+
+
+def host_field(origin: bytes) -> bytes:
+    """
+    The ``Host`` of an origin, without a port that its scheme implies (RFC 9110, section 7.2).
+
+    :param origin: a valid one.
+    """
+    parts = urlsplit(origin)
+    return parts.netloc.removesuffix(_IMPLIED_PORTS[parts.scheme])

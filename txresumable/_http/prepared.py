@@ -1,0 +1,94 @@
+"""
+What treq is given for a request: things that are ready, and that stay as they are.
+
+treq, and the three agents that it puts around ours for each request, take a URL apart and put it
+together again, copy the headers and add to them, and merge cookies: for a page that is asked for
+once, that is right.  Here, requests by the thousand differ in nothing but their bodies, and each of
+the four classes below keeps one of these things from being done twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http.cookiejar import Cookie, CookieJar
+from typing import Any
+
+from hyperlink import EncodedURL
+from twisted.web.http_headers import Headers
+
+from .origin import split_url
+
+__all__ = ["NoCookies", "OriginURL", "PreparedHeaders", "PreparedURL"]
+
+
+class OriginURL(bytes):
+    """
+    The URL of a request as the agents around ours see it: its origin, which is soon parsed.
+
+    :ivar path: what is requested there, path and query.
+    """
+
+    path = b"/"
+
+
+class PreparedURL(EncodedURL):
+    """
+    An encoded URL that treq hands on as an :class:`OriginURL`, or whole if there are cookies, which
+    depend on the path as well.
+    """
+
+    def __init__(self, text: str, whole: bool) -> None:
+        self._prepared_text = text
+        self._whole = whole
+
+    def to_uri(self) -> PreparedURL:
+        return self
+
+    def to_text(self, with_password: bool = False) -> Any:
+        return self
+
+    def encode(self, encoding: str) -> bytes:
+        """As treq turns a URL into bytes."""
+        encoded = self._prepared_text.encode(encoding)
+        if self._whole:
+            return encoded
+        origin, path = split_url(encoded)
+        url = OriginURL(origin)
+        url.path = path
+        return url
+
+
+class PreparedHeaders(Headers):
+    """
+    Request headers that are written already.
+
+    What an HTTP client would add by itself (``Accept-Encoding``, ``Cookie``) they refuse.
+
+    :ivar lines: as they are sent.
+    """
+
+    def __init__(self, lines: bytes) -> None:
+        super().__init__()
+        self.lines = lines
+
+    def copy(self) -> PreparedHeaders:
+        return self
+
+    def hasHeader(self, name: str | bytes) -> bool:
+        return True
+
+    def addRawHeader(self, name: Any, value: Any) -> None:
+        pass
+
+
+class NoCookies(CookieJar):
+    """A cookie jar that takes and gives nothing."""
+
+    def __iter__(self) -> Iterator[Cookie]:
+        return iter(())
+
+    def add_cookie_header(self, request: Any) -> None:
+        pass
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        pass

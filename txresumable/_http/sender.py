@@ -1,0 +1,282 @@
+"""
+The sending half of a connection.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.tcp import Connection
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from .batch import WriteBatch
+from .body import IDirectConsumer, IRequestBody
+from .response import LIMIT
+from .unsent import SendQueue
+
+__all__ = ["RequestSender", "SenderListener"]
+
+TURN = 1536 * 1024
+"""
+Bytes of a request that go straight to the kernel before other connections get their turn: a chunk
+of the default size in one go, and no more than a millisecond or so of the reactor's time.
+"""
+LEAST, MOST = 120 * 1024, 1024 * 1024
+"""
+Bytes that are worth reading at a time.  Less, and the calls cost more than the bytes; more than a
+piece of memory that sources lend is never at hand.
+"""
+_MORE = getattr(socket, "MSG_MORE", 0)
+
+
+class SenderListener(Protocol):
+    """Whose requests are sent."""
+
+    def send_failed(self, failure: Failure) -> None:
+        """The body of the request cannot be read: what was sent of it is never complete."""
+
+    def abort(self) -> None:
+        """Close the connection."""
+
+
+@implementer(IPushProducer, IDirectConsumer)
+class RequestSender:
+    """
+    Sends one request after the other: to the kernel, as far as it has room, or else by way of the
+    transport.
+
+    :ivar queue: what was written and has not left yet.
+    :ivar body: what is being sent, or :data:`None` once it was handed over, or is not to be.
+    :ivar read_size: see :class:`~txresumable._http.body.IDirectConsumer`.
+    :ivar given: how many bytes of the request the transport and the kernel were given.
+    :ivar began: when the request began, in seconds of the clock.
+    :ivar moved: when a byte of it was last seen to move.
+    """
+
+    __slots__ = (
+        "_batch",
+        "_closed",
+        "_direct",
+        "_head",
+        "_held",
+        "_listener",
+        "_registered",
+        "_room",
+        "_seconds",
+        "_transport",
+        "_turn_budget",
+        "_turn_bytes",
+        "_unsent",
+        "began",
+        "body",
+        "given",
+        "moved",
+        "queue",
+        "read_size",
+    )
+
+    def __init__(
+        self,
+        transport: Any,
+        secure: bool,
+        *,
+        seconds: Callable[[], float],
+        batch: WriteBatch,
+        listener: SenderListener,
+    ) -> None:
+        """
+        :param transport: connected.
+        :param secure: whether it is TLS's.
+        :param seconds: monotonic time.
+        :param batch: asked whether a small request can wait for others.
+        :param listener: notified of what goes wrong.
+        """
+        self._transport = transport
+        self._seconds = seconds
+        self._batch = batch
+        self._listener = listener
+        self.queue = SendQueue(transport)
+        # Not what merely forwards to a socket: what it sends is not what it is given.
+        self._direct = (
+            not secure
+            and isinstance(transport, Connection)
+            and hasattr(self.queue.socket, "sendmsg")
+        )
+        self._turn_budget = self._turn_bytes = self.read_size = 0
+        self._room = MOST
+        self._closed = self._registered = False
+        self._head = self._held = b""
+        self.body: IRequestBody | None = None
+        self.given = self._unsent = 0
+        self.began = self.moved = seconds()
+
+    def start(self, head: bytes, body: IRequestBody | None) -> None:
+        """
+        Send a request.
+
+        :param head: request line and fields, up to the empty line and with it.
+        :param body: what follows, of known length; it is sent as it is.
+        """
+        self._head = self._held = b""
+        self.began = self.moved = self._seconds()
+        self.given = self._unsent = 0
+        self._turn_budget, self._turn_bytes = TURN, 0
+        if body is not None:
+            self.body, self._head = body, head
+            try:
+                content = body.whole()
+            except BaseException:  # as a Deferred does: it comes from the user's file object
+                self._unsendable(Failure())
+                return
+            if content is None:
+                self._stream(body)
+                return
+            self.body, self._head = None, b""
+            head += content
+        if self._batch.hold(self):
+            self._held = head
+        else:
+            self.write(head)
+
+    def release(self) -> None:
+        """Send what was held back, if it is still to be sent."""
+        held, self._held = self._held, b""
+        if held:
+            self.write(held)
+
+    def abort(self) -> None:
+        """Close the connection."""
+        self._listener.abort()
+
+    def close(self) -> None:
+        """Send nothing more: the connection is being closed, or is lost."""
+        self._closed = True
+        self._head = self._held = b""
+
+    def look(self) -> None:
+        """See whether the kernel has sent anything.  To be called twice a second or so."""
+        unsent = self.queue.unsent
+        # What we hold back by ourselves says nothing about the peer.
+        if unsent != self._unsent or (self.body is not None and self.body.is_held_back):
+            self._unsent = unsent
+            self.moved = self._seconds()
+
+    # The body's consumer -----------------------------------------------------------------------
+
+    def _stream(self, body: IRequestBody) -> None:
+        if body.length > LIMIT * 2:
+            self._registered = True
+            # What goes straight to the kernel leaves nothing to pause for: what matters is when
+            # the rest of it is gone, which the transport tells those whom it pulls.  It pulls at
+            # once, too, whatever it holds.
+            self._transport.registerProducer(self, not self._direct)
+        if self.body is None:  # the connection was lost already
+            return
+        try:
+            producing = body.startProducing(self)
+        except BaseException:  # as a Deferred does
+            self._unsendable(Failure())
+        else:
+            producing.addCallbacks(self._sent, self._unsendable)
+
+    def write(self, data: bytes) -> None:
+        self.moved = self._seconds()
+        head, self._head = self._head, b""
+        if head:
+            data = head + data
+        taken = self._give([data])
+        if taken == len(data):
+            return
+        self.given += self.queue.write(data[taken:] if taken else data)
+        if self._direct and self._registered and self.body is not None:
+            self.body.pauseProducing()
+
+    def write_some(self, parts: Sequence[bytes | memoryview]) -> int:
+        if self._head:
+            # A kernel that holds these few bytes back hands on what follows in fewer pieces: a
+            # loopback peer is woken once for a chunk and not at every segment.
+            self._head = self._head[self._give([self._head], _MORE) :]
+        taken = 0 if self._head else self._give(parts)
+        self._turn_bytes += taken
+        whole = taken == sum(map(len, parts))
+        if not whole or self._turn_bytes > self._room:
+            self._room = self._turn_bytes
+        if whole and self._turn_budget:
+            self.read_size = self._next_read()
+        else:
+            self.read_size = 0
+            # What the transport holds it is sending already; it resumes when all of it is sent.
+            if not self._closed and not self.queue.buffered:
+                self._transport.startWriting()
+        return taken
+
+    def _next_read(self) -> int:
+        """What the kernel takes is known from the last time: more would be read in vain."""
+        return min(MOST, max(LEAST, self._room - self._turn_bytes))
+
+    def _give(self, parts: Sequence[bytes | memoryview], flags: int = 0) -> int:
+        """:returns: how many bytes the kernel took; none if others have to get their turn."""
+        if self._closed or not self._direct or not self._turn_budget:
+            return 0
+        if self.queue.buffered:  # that has to leave first
+            return 0
+        try:
+            taken = self.queue.socket.sendmsg(parts, (), flags)
+        except OSError:  # it is full, or the connection is broken: which the transport finds, too
+            return 0
+        if taken:
+            self.moved = self._seconds()
+            self.given += taken
+            self._turn_budget = max(0, self._turn_budget - taken)
+        return int(taken)
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """The body is known already."""
+
+    def unregisterProducer(self) -> None:
+        """It is let go when it is done."""
+
+    # The transport's producer ------------------------------------------------------------------
+
+    def pauseProducing(self) -> None:
+        if self.body is not None:
+            self.body.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.moved = self._seconds()
+        self._turn_budget, self._turn_bytes = TURN, 0
+        if self.body is not None:
+            if self._direct:
+                self.read_size = self._next_read()
+            try:
+                self.body.resumeProducing()
+            except BaseException:
+                # Out of here, it would become the reason why the connection was lost.
+                self._unsendable(Failure())
+
+    def stopProducing(self) -> None:
+        """Read nothing more of the body."""
+        body = self.body
+        if body is not None:
+            self._let_go()
+            body.stopProducing()
+
+    def _sent(self, _: object) -> None:
+        self._let_go()
+
+    def _unsendable(self, failure: Failure) -> None:
+        if self.body is not None:
+            self._let_go()
+            self._listener.send_failed(failure)
+
+    def _let_go(self) -> None:
+        self.body = None
+        self.moved = self._seconds()
+        if self._registered:
+            self._registered = False
+            self.read_size = 0
+            self._transport.unregisterProducer()
