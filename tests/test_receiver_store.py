@@ -679,14 +679,12 @@ class ExpiryTests(ReceiverTestCase):
             for pushed_out in (False, True):
                 self.root = self.mktemp()
                 self.clock = Clock()
-                self.start(max_open=1)
+                self.start(expire=100, max_open=1)
                 self.assertEqual(self.ask(file.upload(1)).status, 200)
-                self.successResultOf(self.store.close())
                 long_ago = os.stat(self.root).st_mtime - 1000
                 for name in os.listdir(os.path.join(self.root, ".resumable")):
                     os.utime(os.path.join(self.root, ".resumable", name), (long_ago, long_ago))
                 self.clock.advance(long_ago + 1000)
-                self.start(expire=100, max_open=1)
                 self.assertEqual(self.ask(question).status, 200)
                 if pushed_out:
                     self.assertEqual(self.ask(other.upload(1)).status, 200)
