@@ -38,15 +38,15 @@ class ReentrancyTestCase(SynchronousTestCase):
         with tempfile.TemporaryDirectory(prefix="reentrancy-") as folder:
             return run(seed, folder, told)
 
-    def broken(self, *seeds: int) -> str:
-        """What does not hold in any of some seeds."""
-        wrong = []
-        for seed in seeds:
+    def finds(self, what: str) -> bool:
+        """Whether one of the first seeds shows something."""
+        for seed in range(200):
             try:
                 self.run_seed(seed)
             except Broken as broken:
-                wrong.append(str(broken))
-        return "\n".join(wrong)
+                if what in str(broken):
+                    return True
+        return False
 
 
 class ReentrancyTests(ReentrancyTestCase):
@@ -110,14 +110,14 @@ class DriverTests(ReentrancyTestCase):
             return original(file, headers)
 
         with patch.object(ScriptedReceiver, "_reply", staticmethod(forgetful)):
-            self.assertIn("is stored, and chunk", self.broken(*range(20)))
+            self.assertTrue(self.finds("is stored, and chunk"))
 
     def test_finds_a_pause_that_does_not_pause(self) -> None:
         """Requests that begin after ``pause()`` are found."""
         with patch.object(Resumable, "pause"):
-            self.assertIn("while paused", self.broken(*range(20)))
+            self.assertTrue(self.finds("while paused"))
 
     def test_finds_silence(self) -> None:
         """An uploader that does not go on is found out."""
         with patch.object(Resumable, "resume"):
-            self.assertIn("silence", self.broken(*range(20)))
+            self.assertTrue(self.finds("silence"))
