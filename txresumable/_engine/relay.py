@@ -12,8 +12,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from .._runtime.clock import Ticker
 from .._runtime.threads import run_in_thread
+from .._runtime.ticker import Ticker
 
 __all__ = ["MOST_HUNG", "TICK", "Relay"]
 

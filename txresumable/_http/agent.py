@@ -17,7 +17,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer
 from zope.interface import implementer
 
-from .._runtime.clock import Ticker
+from .._runtime.ticker import Ticker
 from ..errors import StaleConnection
 from .batch import WriteBatch
 from .connection import HTTPConnection

@@ -14,6 +14,7 @@ from twisted.web.client import ProxyAgent
 
 from .._protocol.url import without_query
 from ..errors import InsecureCredentials
+from .private import wrapped_agent
 
 __all__ = ["CredentialsGuard", "is_loopback", "strips_tls"]
 
@@ -48,7 +49,7 @@ def strips_tls(client: Any) -> bool:
     for _ in range(_LAYERS):
         if client is None or isinstance(client, ProxyAgent):
             break
-        client = getattr(client, "_agent", None)
+        client = wrapped_agent(client)
     return isinstance(client, ProxyAgent)
 
 

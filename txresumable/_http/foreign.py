@@ -23,7 +23,7 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
-from .._runtime.clock import Ticker
+from .._runtime.ticker import Ticker
 from ..errors import ConnectionBroken, MalformedResponse, StallTimeout
 from .body import IRequestBody
 from .response import LIMIT, Response

@@ -13,6 +13,8 @@ from typing import Any
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 
+from .private import host_as_bytes_and_text, set_host_name
+
 __all__ = ["NameEndpoint", "tls_options"]
 
 _NAME = re.compile(r"(?=.{1,254}\Z)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?\Z", re.IGNORECASE)
@@ -27,7 +29,7 @@ class NameEndpoint(HostnameEndpoint):
 
     @staticmethod
     def _hostAsBytesAndText(host: Any) -> tuple[bool, bytes, str]:
-        invalid, encoded, text = HostnameEndpoint._hostAsBytesAndText(host)
+        invalid, encoded, text = host_as_bytes_and_text(host)
         if invalid and isinstance(host, str) and _NAME.match(host):
             return False, host.encode("ascii"), host
         return invalid, encoded, text
@@ -45,8 +47,6 @@ def tls_options(host: str, **options: Any) -> Any:
     except UnicodeError:
         if not _NAME.match(host):
             raise
-    # If a Twisted to come keeps the name elsewhere, the stand-in stays, and is verified in vain.
     made: Any = optionsForClientTLS(_STAND_IN, **options)
-    made._hostname = made._hostnameASCII = host
-    made._hostnameBytes = host.encode("ascii")
+    set_host_name(made, host)
     return made

@@ -17,6 +17,8 @@ from OpenSSL.SSL import WantReadError
 from twisted.internet.tcp import Connection
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
+from .private import tls_gathered, wrapped_transport, written_last
+
 try:
     import fcntl
     import termios
@@ -80,12 +82,8 @@ class SendQueue:
         bottom = self._bottom
         if bottom is None:
             return 0
-        # Twisted has no public word for this, nor does it notify anybody but a registered producer.
-        waiting: int = len(bottom.dataBuffer) - bottom.offset + bottom._tempDataLen
-        if self._tls is not None:
-            gathered = getattr(self._tls, "_aggregator", None)
-            waiting += sum(map(len, getattr(gathered, "_buffer", ())))
-        return waiting
+        waiting: int = len(bottom.dataBuffer) - bottom.offset + written_last(bottom)
+        return waiting if self._tls is None else waiting + tls_gathered(self._tls)
 
     @property
     def unsent(self) -> int:
@@ -144,5 +142,4 @@ def _layers(transport: Any) -> Iterator[Any]:
         if transport is None:
             return
         yield transport
-        # The consumer that Twisted's HTTP client gives to a body keeps the transport there.
-        transport = getattr(transport, "transport", None) or getattr(transport, "_consumer", None)
+        transport = wrapped_transport(transport)

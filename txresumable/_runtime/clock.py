@@ -22,7 +22,7 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger
 from zope.interface import implementer
 
-__all__ = ["SteadyClock", "Ticker", "steady"]
+__all__ = ["SteadyClock", "steady"]
 
 PULSE = 0.5
 FARTHEST = 3600.0
@@ -68,7 +68,7 @@ class SteadyCall:
         self._check()
         self.run = None
         self.cancelled = True
-        self._clock._tidy()
+        self._clock.tidy()
 
     def delay(self, seconds: float) -> None:
         self._move(self.due + seconds)
@@ -81,7 +81,7 @@ class SteadyCall:
         run, self.run = self.run, None
         assert run is not None
         self.due, self.run = due, run
-        self._clock._push(self)
+        self._clock.push(self)
 
     def _check(self) -> None:
         if self.cancelled:
@@ -114,17 +114,18 @@ class SteadyClock:
         if delay < 0:
             raise ValueError(f"delay must be 0 or more, not {delay}")
         later = SteadyCall(self, self.seconds() + delay, lambda: callable(*args, **kwargs))
-        self._push(later)
+        self.push(later)
         return later
 
     def getDelayedCalls(self) -> list[SteadyCall]:
         return [call for due, _, call in self._heap if call.active() and call.due == due]
 
-    def _push(self, call: SteadyCall) -> None:
+    def push(self, call: SteadyCall) -> None:
+        """Have a call made when it is due."""
         heapq.heappush(self._heap, (call.due, next(self._order), call))
         self._schedule()
 
-    def _tidy(self) -> None:
+    def tidy(self) -> None:
         """Drop what was cancelled from the front; when nobody waits, stop waking."""
         while self._heap and not self._lives(self._heap[0]):
             heapq.heappop(self._heap)
@@ -139,7 +140,7 @@ class SteadyClock:
         return entry[2].active() and entry[2].due == entry[0]
 
     def _schedule(self) -> None:
-        self._tidy()
+        self.tidy()
         if not self._heap:
             return
         due = self._heap[0][0]
@@ -213,54 +214,6 @@ class _Pulse(threading.Thread):
         self._heard = True
         if not self._stopped.is_set():
             self._beat()
-
-
-class Ticker:
-    """
-    Calls something at intervals, for as long as it asks for it.
-
-    An exception is logged and ends nothing: what watches over others goes on watching.
-    """
-
-    def __init__(self, clock: Any, interval: float, tick: Callable[[], bool]) -> None:
-        """
-        :param clock: an ``IReactorTime``.
-        :param interval: seconds.
-        :param tick: what to call; it says whether to go on.
-        """
-        self._clock = clock
-        self._interval = interval
-        self._tick = tick
-        self._next: Any = None
-        self._running = False
-
-    def start(self) -> None:
-        """Call it one interval from now, and on; does nothing while it runs."""
-        if not self._running:
-            self._running = True
-            self._wait()
-
-    def stop(self) -> None:
-        """Call it no more; does nothing if it does not run."""
-        self._running = False
-        waiting, self._next = self._next, None
-        if waiting is not None and waiting.active():
-            waiting.cancel()
-
-    def _wait(self) -> None:
-        self._next = self._clock.callLater(self._interval, self._run)
-
-    def _run(self) -> None:
-        self._next = None
-        try:
-            again = self._tick()
-        except BaseException:  # as the reactor does
-            _log.failure("What is called at intervals raised")
-            again = True
-        if not again:
-            self._running = False
-        elif self._running and self._next is None:
-            self._wait()
 
 
 _clocks: WeakValueDictionary[int, SteadyClock] = WeakValueDictionary()

@@ -1,0 +1,105 @@
+"""
+What we take of Twisted and treq that they keep to themselves: still there, and still meant so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from treq.client import HTTPClient
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import CertificateOptions, optionsForClientTLS
+from twisted.internet.tcp import Connection
+from twisted.internet.testing import StringTransport
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web import _newclient
+from twisted.web.client import (
+    Agent,
+    BrowserLikeRedirectAgent,
+    ContentDecoderAgent,
+    CookieAgent,
+    RedirectAgent,
+)
+
+from txresumable._http import private
+
+from .test_connection import Reactor, Socket
+
+
+class PrivateTests(SynchronousTestCase):
+    """Each name, by what Twisted and treq themselves do with it."""
+
+    def connected(self, protocol: Any) -> Connection:
+        """A transport for it, over a socket that takes all."""
+        given: Any = Socket([])
+        transport = Connection(given, protocol, Reactor())  # type: ignore[arg-type]
+        transport.connected = 1
+        protocol.makeConnection(transport)
+        return transport
+
+    def test_written_last(self) -> None:
+        """A transport counts what it is given until it writes."""
+        transport = self.connected(Protocol())
+        transport.write(b"abc")
+        self.assertEqual(private.written_last(transport), 3)
+        transport.doWrite()
+        self.assertEqual(private.written_last(transport), 0)
+
+    def test_tls_gathered(self) -> None:
+        """TLS keeps what is small."""
+        factory = TLSMemoryBIOFactory(
+            CertificateOptions(), True, Factory.forProtocol(Protocol), Reactor()
+        )
+        tls: Any = factory.buildProtocol(None)
+        self.connected(tls)
+        self.assertEqual(private.tls_gathered(tls), 0)
+        tls.write(b"x" * 100)
+        self.assertEqual(private.tls_gathered(tls), 100)
+
+    def test_host_name(self) -> None:
+        """An endpoint reads its name so, by a method that can be overridden."""
+
+        class Overridden(HostnameEndpoint):
+            @staticmethod
+            def _hostAsBytesAndText(host: Any) -> tuple[bool, bytes, str]:
+                return private.host_as_bytes_and_text(b"example.org")  # type: ignore[no-any-return]
+
+        self.assertIn("example.org", repr(Overridden(Reactor(), b"a..b", 80)))
+        self.assertEqual(
+            private.host_as_bytes_and_text("example.com"), (False, b"example.com", "example.com")
+        )
+
+    def test_set_host_name(self) -> None:
+        """What is set replaces the name wherever the options keep one."""
+        options: Any = optionsForClientTLS("name.invalid")
+        kept = {name: value for name, value in vars(options).items() if "invalid" in str(value)}
+        self.assertEqual(len(kept), 3)
+        private.set_host_name(options, "upload_server")
+        for name, value in kept.items():
+            other: Any = b"upload_server" if isinstance(value, bytes) else "upload_server"
+            self.assertEqual(getattr(options, name), other)
+
+    def test_wrapped_transport(self) -> None:
+        """The consumer of a body of known length has the transport around it."""
+
+        class Body:
+            length = 1
+
+        transport = StringTransport()
+        enforcing = _newclient.LengthEnforcingConsumer(Body(), transport, Deferred())
+        self.assertIs(private.wrapped_transport(enforcing), transport)
+
+    def test_wrapped_agent(self) -> None:
+        """Whatever is around an agent has it."""
+        agent = Agent(Reactor())
+        for around in (
+            HTTPClient(agent),
+            RedirectAgent(agent),
+            BrowserLikeRedirectAgent(agent),
+            ContentDecoderAgent(agent, []),
+            CookieAgent(agent, None),
+        ):
+            self.assertIs(private.wrapped_agent(around), agent)

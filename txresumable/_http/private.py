@@ -1,0 +1,81 @@
+"""
+Private names of Twisted and treq that we go by, as there are no public ones.
+
+A test holds each of them against the Twisted and the treq that are installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from twisted.internet.endpoints import HostnameEndpoint
+
+__all__ = [
+    "host_as_bytes_and_text",
+    "set_host_name",
+    "tls_gathered",
+    "wrapped_agent",
+    "wrapped_transport",
+    "written_last",
+]
+
+written_last = attrgetter("_tempDataLen")
+"""
+Bytes that a ``FileDescriptor`` was given since it last wrote to its socket.  It notifies nobody but
+a registered producer of what it holds, and has no public attribute for this part of it.
+"""
+
+host_as_bytes_and_text: Any = attrgetter("_hostAsBytesAndText")(HostnameEndpoint)
+"""
+How a ``HostnameEndpoint`` reads a name: whether that is invalid, as bytes, and as text.  What it
+calls invalid it never looks up.
+"""
+
+_HOST_NAMES: dict[str, Callable[[str], str | bytes]] = {
+    "_hostname": str,
+    "_hostnameASCII": str,
+    "_hostnameBytes": str.encode,
+}
+
+
+def set_host_name(options: Any, host: str) -> None:
+    """
+    Let a connection be verified for, and ask for, a name that ``optionsForClientTLS()`` refuses.
+
+    If a Twisted to come keeps the name elsewhere, the old one stays, and is verified in vain.
+
+    :param options: what that function made of another name.
+    :param host: ASCII.
+    """
+    for name, written in _HOST_NAMES.items():
+        setattr(options, name, written(host))
+
+
+def tls_gathered(tls: Any) -> int:
+    """
+    Bytes that a ``TLSMemoryBIOProtocol`` keeps for the reactor's next turn, uncounted.
+
+    :param tls: that protocol; older ones keep none.
+    """
+    gathered = getattr(tls, "_aggregator", None)
+    return sum(map(len, getattr(gathered, "_buffer", ())))
+
+
+def wrapped_transport(transport: Any) -> Any:
+    """
+    What is below a transport, or below the consumer that Twisted's HTTP client gives to a body.
+
+    :returns: it, or :data:`None`.
+    """
+    return getattr(transport, "transport", None) or getattr(transport, "_consumer", None)
+
+
+def wrapped_agent(client: Any) -> Any:
+    """
+    The agent that a client of treq's, or an agent of Twisted's, has around it.
+
+    :returns: it, or :data:`None`.
+    """
+    return getattr(client, "_agent", None)
