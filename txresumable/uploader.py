@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ._engine.admission import Intake, duplicate
-from ._engine.attempt import Delivery, settled
+from ._engine.attempt import Delivery
 from ._engine.chunk import ResumableChunk
 from ._engine.feed import Feed
 from ._engine.file import (
@@ -28,6 +28,7 @@ from ._engine.file import (
     ResumableFile,
 )
 from ._engine.handle import Upload, mark_heard
+from ._engine.lending import Lending, settled
 from ._engine.prefetch import Opener
 from ._engine.queue import ChunkQueue
 from ._engine.scheduler import Dispatcher
@@ -90,9 +91,13 @@ class Resumable(Events):
         rate = self.options.max_rate
         if isinstance(rate, (int, float)):
             rate = RateLimiter(rate, reactor=reactor)
-        self._delivery = Delivery(self.options, turn, self._client, self._opener, self._queue, rate)
+        tokens = Slots(slots, most)
+        lending = Lending(clock, turn, tokens, self._queue)
+        self._delivery = Delivery(
+            self.options, turn, self._client, self._opener, self._queue, lending, rate
+        )
         self._dispatcher = Dispatcher(
-            self, clock, turn, self._delivery, self._queue, Slots(slots, most), adaptive
+            self, clock, turn, self._delivery, self._queue, tokens, lending, adaptive
         )
         self._intake = Intake(
             clock, turn, self._opener, lambda: self.options, self._admit, self._announce, self._twin

@@ -19,10 +19,10 @@ from .._protocol.layout import chunk_count
 from .._source.fingerprint import UNSEEN, Fingerprint
 from ..errors import FileRejected, InvalidOption, as_error
 from ..options import Options
-from .attempt import settled
 from .file import ADDED, CANCELLED, FAILED, ResumableFile
 from .filters import check_file
 from .handle import Upload
+from .lending import settled
 from .prefetch import Opener, out_of_descriptors
 from .turn import Turn
 

@@ -8,7 +8,6 @@ from array import array
 from collections import ChainMap
 from collections.abc import Mapping
 from functools import partial
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -36,6 +35,7 @@ from .body import PIECE, ChunkBody
 from .chunk import ResumableChunk
 from .file import PENDING, ResumableFile
 from .ledger import Course
+from .lending import Lending
 from .prefetch import AHEAD, Opener
 from .turn import Turn
 
@@ -73,18 +73,28 @@ class Attempt:
     :ivar course: that of the file when this began; the file may have started over since.
     :ivar began: when, if anybody wants to know.
     :ivar cancelled: whether it is to send nothing more, whatever its hooks do.
+    :ivar has_lent: whether its slot is another's, as long as it waits.
     :ivar asking: its last request, once that has begun.
     :ivar sending: fires with its result, once there is something to wait for.
     """
 
-    __slots__ = ("asking", "began", "cancelled", "course", "file", "offset", "sending")
+    __slots__ = (
+        "asking",
+        "began",
+        "cancelled",
+        "course",
+        "file",
+        "has_lent",
+        "offset",
+        "sending",
+    )
 
     def __init__(self, file: ResumableFile, offset: int, course: Course, began: float) -> None:
         self.file = file
         self.offset = offset
         self.course = course
         self.began = began
-        self.cancelled = False
+        self.cancelled = self.has_lent = False
         self.asking: Deferred[Response] | None = None
         self.sending: Deferred[Result] | None = None
 
@@ -167,12 +177,14 @@ class Delivery:
         client: RequestClient,
         opener: Opener,
         queue: ChunkQueue,
+        lending: Lending,
         limiter: RateLimiter | None,
     ) -> None:
         self._turn = turn
         self._client = client
         self._opener = opener
         self._queue = queue
+        self._wait = lending.wait
         self._make_body = partial(ChunkBody, read_later=opener.read, limiter=limiter)
         self.use(options)
 
@@ -213,18 +225,22 @@ class Delivery:
             if file is self._opener.half_way:
                 self._opener.open_ahead(self._queue.following(AHEAD))
         ready = self._plain and file._source.is_open and offset not in plan.tested
-        if ready and not self._needs_test(plan, offset):
+        if ready and not self._opener.any_hangs and not self._needs_test(plan, offset):
             return self._send(attempt, plan)
         return Deferred.fromCoroutine(self._attempt(attempt, plan))
 
     async def _attempt(self, attempt: Attempt, plan: Plan) -> Result:
         options, file, offset = self._options, attempt.file, attempt.offset
         if options.preprocess is not None and offset not in plan.preprocessed:
-            await settled(options.preprocess(ResumableChunk(file, offset)))
+            await self._wait(attempt, options.preprocess(ResumableChunk(file, offset)))
             attempt.check()
             plan.preprocessed.add(offset)
         if not file._source.is_open:
-            await self._opener.open(file, self._queue.following(AHEAD))
+            opened = self._opener.open(file, self._queue.following(AHEAD))
+            await self._wait(attempt, opened)
+            attempt.check()
+        if self._opener.any_hangs:
+            await self._wait(attempt, self._opener.returned(file._source))
             attempt.check()
         start, end = attempt.course.layout.range(offset)
         digest = ""
@@ -242,7 +258,8 @@ class Delivery:
         source, offset = attempt.file._source, attempt.offset
         if offset not in plan.digests:
             source.check()
-            plan.digests[offset] = await self._opener.digest(source, start, end)
+            digest = self._opener.digest(source, start, end)
+            plan.digests[offset] = await self._wait(attempt, digest)
         return plan.digests[offset]
 
     # Testing -----------------------------------------------------------------------------------
@@ -265,7 +282,8 @@ class Delivery:
         if target is None or target == "/":
             option, target = "target", options.target
         if callable(target):
-            url = await _given_url(option, target, plan.template.test_pairs(facts, query))
+            pairs = plan.template.test_pairs(facts, query)
+            url = _checked_url(option, await self._wait(attempt, target(pairs)))
             attempt.check()
         else:
             url = plan.template.test_url(target, facts, query)
@@ -357,7 +375,7 @@ class Delivery:
                 query = await self._custom_query(attempt)
             if callable(options.target):
                 pairs = plan.template.upload_pairs(facts, query)
-                url = await _given_url("target", options.target, pairs)
+                url = _checked_url("target", await self._wait(attempt, options.target(pairs)))
                 attempt.check()
                 head = plan.template.upload_to(url, facts, query)
             else:
@@ -366,7 +384,7 @@ class Delivery:
             if headers is None:
                 headers = await self._custom_headers(attempt)
             if options.chunk_format == "base64":
-                body = await self._encoded_body(attempt.file, span, head)
+                body = await self._encoded_body(attempt, span, head)
                 attempt.check()
             else:
                 body = self._body(attempt, span, head)
@@ -405,17 +423,19 @@ class Delivery:
         return self._make_body(head.head, source, start, end, head.tail, progress=progress)
 
     async def _encoded_body(
-        self, file: ResumableFile, span: tuple[int, int], head: RequestHead
+        self, attempt: Attempt, span: tuple[int, int], head: RequestHead
     ) -> ChunkBody:
         """A body for a chunk that is not sent as it is: base64."""
-        source: Any = file._source
+        source: Any = attempt.file._source
         start, end = span
         data = source.read_now(start, end - start)
         if data is None:
-            data = await self._opener.read(source, start, end - start)
+            reading = self._opener.read(source, start, end - start)
+            data = await self._wait(attempt, reading)
+            attempt.check()
         source.check()
         encoded = self._encoder.encode_chunk(data)
-        source = BytesSource(file.file_name, encoded)
+        source = BytesSource(attempt.file.file_name, encoded)
         return self._make_body(head.head, source, 0, len(encoded), head.tail)
 
     # Hooks -------------------------------------------------------------------------------------
@@ -423,14 +443,14 @@ class Delivery:
     async def _custom_query(self, attempt: Attempt) -> tuple[tuple[str, str], ...]:
         hook: Any = self._options.query
         chunk = ResumableChunk(attempt.file, attempt.offset)
-        query = await settled(hook(attempt.file, chunk))
+        query = await self._wait(attempt, hook(attempt.file, chunk))
         attempt.check()
         return query_pairs(query)
 
     async def _custom_headers(self, attempt: Attempt) -> Mapping[str, str]:
         hook: Any = self._options.headers
         chunk = ResumableChunk(attempt.file, attempt.offset)
-        headers = await settled(hook(attempt.file, chunk))
+        headers = await self._wait(attempt, hook(attempt.file, chunk))
         attempt.check()
         return self._with_again(check_headers(headers))
 
@@ -454,17 +474,11 @@ def _received_before(answer: Response) -> bool:
     return answer.code == 410 and answer.header("Resumable-Received") is not None
 
 
-async def _given_url(option: str, target: Any, pairs: list[str]) -> str:
+def _checked_url(option: str, url: Any) -> str:
     """What a target that is a function gives, if it can stay on the first line of a request."""
-    url = await settled(target(pairs))
     if not isinstance(url, str):
         raise InvalidOption(option, url, "must give URLs as text")
     if not url.isascii() or not url.isprintable() or " " in url:
         shown = without_query(url.partition("?")[0])
         raise InvalidOption(option, shown, "must give URLs that are encoded")
     return url
-
-
-async def settled(value: Any) -> Any:
-    """What a hook returned, or what its Deferred or coroutine came to."""
-    return await value if isawaitable(value) else value

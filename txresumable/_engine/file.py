@@ -101,6 +101,7 @@ class ResumableFile:
     __slots__ = (
         "_chunk_outcomes",
         "_course",
+        "_crowded",
         "_force",
         "_handle",
         "_hangs",
@@ -151,6 +152,7 @@ class ResumableFile:
         self.size = 0
         self._held = False
         self._hangs = False  # whether opening it does
+        self._crowded = False  # whether as many of its chunks wait as may be under way
         self._prepared = False  # preprocess_file has done its work
         self._force: bool | None = None  # what it is laid out by, once it is
         self._course = NOWHERE
@@ -343,7 +345,7 @@ class ResumableFile:
 
     def _may_send(self, offset: int) -> bool:
         """Whether it has, now or later, anything to do with a request."""
-        if self.state is not READY or self._held or self._hangs:
+        if self.state is not READY or self._held or self._hangs or self._crowded:
             return False
         return self._set_out().states[offset] != STORED
 

@@ -126,11 +126,27 @@ class Opener:
             Cancelling it leaves the thread to itself; until that is through, other reads of this
             source wait, and those of all sources if too many threads were left.
         """
-        if not self._must_wait(source):
+        returned = self.returned(source)
+        if returned is None:
             return self._read(source, start, size)
+        return returned.addCallback(lambda _: self.read(source, start, size))
+
+    @property
+    def any_hangs(self) -> bool:
+        """Whether any thread still reads what nobody waits for."""
+        return bool(self._abandoned)
+
+    def returned(self, source: Source) -> Deferred[None] | None:
+        """
+        Wait until a source can be read.
+
+        :returns: a Deferred that fires when it does not hang any more; :data:`None` if it does not.
+        """
+        if not self._must_wait(source):
+            return None
         turn: Deferred[None] = Deferred()
         self._in_line.setdefault(source, []).append(turn)
-        return turn.addCallback(lambda _: self.read(source, start, size))
+        return turn
 
     def _read(self, source: Source, start: int, size: int) -> Deferred[bytes]:
         given_up = False

@@ -82,4 +82,6 @@ class ChunkQueue:
 
     @staticmethod
     def _may_go(file: ResumableFile) -> bool:
-        return file.state is READY and not file._held and not file._hangs
+        if file.state is not READY or file._held:
+            return False
+        return not file._hangs and not file._crowded

@@ -31,6 +31,7 @@ from ..options import Options
 from ..retry import retry_after
 from .attempt import Attempt, Delivery, Result
 from .file import READY, ResumableFile
+from .lending import Lending
 from .prefetch import Hangs, out_of_descriptors
 from .queue import ChunkQueue
 from .turn import Turn
@@ -75,6 +76,7 @@ class Dispatcher:
         delivery: Delivery,
         queue: ChunkQueue,
         slots: Slots,
+        lending: Lending,
         adaptive: AdaptiveConcurrency | None,
     ) -> None:
         """
@@ -84,6 +86,7 @@ class Dispatcher:
         :param delivery: makes an attempt.
         :param queue: knows which chunk is next.
         :param slots: how many chunks may be under way.
+        :param lending: lends the slots of those that wait.
         :param adaptive: finds out how many that should be, unless that is fixed.
         """
         self.started = self.paused = False
@@ -95,7 +98,8 @@ class Dispatcher:
         self._queue = queue
         self._adaptive = adaptive
         self._outage: Outage[ResumableFile] = Outage()
-        self._jobs: dict[ResumableFile, dict[int, Attempt]] = {}
+        self._lending = lending
+        self._jobs = lending.jobs
         self._timers: dict[tuple[ResumableFile, int], Any] = {}
         self._may_start = False
         turn.begin_next = self._begin_next
@@ -145,6 +149,8 @@ class Dispatcher:
         """
         if self.paused or not self.slots.tokens or not (self.started or self._may_start):
             return False
+        if self._lending.returning and self._lending.resume_next():
+            return True
         place = self._probe() if self._outage.failures else self._queue.next()
         if place is None:
             self._may_start = False
@@ -170,6 +176,8 @@ class Dispatcher:
         attempt = Attempt(file, offset, course, self._clock.seconds() if self._adaptive else 0.0)
         self.slots.acquire()
         self._jobs.setdefault(file, {})[offset] = attempt
+        if self._lending.lent:
+            self._lending.look(file)
         if self._principal.file_progress.callbacks:
             self._principal._notify("file_progress", file)
         try:
@@ -191,12 +199,14 @@ class Dispatcher:
             return
         for offset, attempt in jobs.items():
             attempt.cancelled = True
-            self.slots.release()
+            self._release(attempt)
             file._put_back(offset)
             if attempt.asking is not None:
                 self._turn.abandon(attempt.asking, request=True)
             if attempt.sending is not None:
                 self._turn.abandon(attempt.sending)
+        if file._crowded:
+            self._lending.look(file)
         if file.state is READY:
             self._queue.add(file)
 
@@ -204,8 +214,17 @@ class Dispatcher:
 
     def _over(self, attempt: Attempt) -> None:
         """An attempt has come to its end, and its slot is free."""
-        self.slots.release()
-        del self._jobs[attempt.file][attempt.offset]
+        self._release(attempt)
+        file = attempt.file
+        del self._jobs[file][attempt.offset]
+        if file._crowded:
+            self._lending.look(file)
+
+    def _release(self, attempt: Attempt) -> None:
+        if attempt.has_lent:
+            self._lending.give_back(attempt)
+        else:
+            self.slots.release()
 
     def _delivered(self, result: Result, attempt: Attempt) -> None:
         if attempt.cancelled:

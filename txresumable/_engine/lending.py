@@ -1,0 +1,130 @@
+"""
+Slots of chunks that wait for a hook or a disk, lent to other files meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+
+from .._policy.slots import Slots
+from .file import READY, ResumableFile
+from .queue import ChunkQueue
+from .turn import Turn
+
+if TYPE_CHECKING:
+    from .attempt import Attempt
+
+__all__ = ["PATIENCE", "Lending", "settled"]
+
+PATIENCE = 1.0
+"""Seconds that a chunk keeps its slot while it waits for something else than the network."""
+
+
+class Lending:
+    """
+    Lends the slots of chunks that wait for something else than the network.
+
+    A hook that never ends, or a disk that hangs, would hold them for ever.  Its file begins no
+    more chunks at a time for that: others do.
+
+    :ivar jobs: the attempts under way, by file and offset.
+    :ivar lent: how many slots files have lent.
+    :ivar returning: the attempts that want a slot back.
+    """
+
+    def __init__(self, clock: Any, turn: Turn, slots: Slots, queue: ChunkQueue) -> None:
+        """
+        :param clock: an ``IReactorTime``.
+        :param turn: runs when a slot is lent, or wanted back.
+        :param slots: what is lent.
+        :param queue: has the files that are to borrow.
+        """
+        self.jobs: dict[ResumableFile, dict[int, Attempt]] = {}
+        self._clock = clock
+        self._turn = turn
+        self._slots = slots
+        self._queue = queue
+        self.lent: dict[ResumableFile, int] = {}
+        self.returning: deque[tuple[Attempt, Deferred[None]]] = deque()
+
+    async def wait(self, attempt: Attempt, value: Any) -> Any:
+        """
+        Wait for the application, or for a disk.
+
+        :param attempt: who waits; it has a slot again when this returns.
+        :param value: what a hook returned: a value, or an awaitable of it.
+        """
+        if not isawaitable(value):
+            return value
+        waiting = Deferred.fromCoroutine(settled(value))
+        if waiting.called:
+            return await waiting
+        timer = self._clock.callLater(PATIENCE, self._lend, attempt)
+        try:
+            result = await waiting
+        finally:
+            if timer.active():
+                timer.cancel()
+        if attempt.has_lent:
+            returning: Deferred[None] = Deferred()
+            self.returning.append((attempt, returning))
+            self._turn.run()
+            await returning
+        return result
+
+    def resume_next(self) -> bool:
+        """
+        Give a free slot to an attempt that has lent its own, and let it go on.
+
+        :returns: whether there is one.
+        """
+        while self.returning:
+            attempt, returning = self.returning.popleft()
+            if not returning.called and not attempt.cancelled:
+                self._slots.acquire()
+                self.give_back(attempt)
+                self.look(attempt.file)
+                returning.callback(None)
+                return True
+        return False
+
+    def give_back(self, attempt: Attempt) -> None:
+        """
+        An attempt that has lent its slot is over, or has another one.
+
+        :param attempt: the attempt.
+        """
+        attempt.has_lent = False
+        self.lent[attempt.file] -= 1
+        if not self.lent[attempt.file]:
+            del self.lent[attempt.file]
+
+    def look(self, file: ResumableFile) -> None:
+        """
+        See whether a file may begin more chunks, which it may as long as it has lent no slot.
+
+        :param file: the file, of whose attempts one has begun, waits or is over.
+        """
+        crowded = file in self.lent and len(self.jobs.get(file, ())) >= self._slots.number
+        if crowded is not file._crowded:
+            file._crowded = crowded
+            if file.state is READY:
+                self._queue.add(file)
+
+    def _lend(self, attempt: Attempt) -> None:
+        if attempt.cancelled:
+            return
+        attempt.has_lent = True
+        self.lent[attempt.file] = self.lent.get(attempt.file, 0) + 1
+        self._slots.release()
+        self.look(attempt.file)
+        self._turn.run()
+
+
+async def settled(value: Any) -> Any:
+    """What a hook returned, or what its Deferred or coroutine came to."""
+    return await value if isawaitable(value) else value
