@@ -116,8 +116,8 @@ class FaultyDisk(QuickDisk):
 
 
 @frozen
-class Answer:
-    """What the receiver answered."""
+class Response:
+    """What the receiver sent back."""
 
     status: int
     headers: dict[str, str]
@@ -176,8 +176,8 @@ class Connection:
         """Break it."""
         self.protocol.connectionLost(Failure(ConnectionDone()))
 
-    def answers(self) -> list[Answer]:
-        """What has been answered since the last time."""
+    def responses(self) -> list[Response]:
+        """What has come back since the last time."""
         data, found = self.transport.value(), []
         self.transport.clear()
         while data:
@@ -186,13 +186,13 @@ class Connection:
             pairs = (line.split(": ", 1) for line in lines)
             headers = {name.lower(): value for name, value in pairs}
             length = int(headers.get("content-length", "0"))
-            found.append(Answer(int(first.split()[1]), headers, data[:length]))
+            found.append(Response(int(first.split()[1]), headers, data[:length]))
             data = data[length:]
         return found
 
-    def answer(self) -> Answer:
-        """The one answer since the last time."""
-        (only,) = self.answers()
+    def response(self) -> Response:
+        """The one response since the last time."""
+        (only,) = self.responses()
         return only
 
 
@@ -350,11 +350,11 @@ class ReceiverTestCase(SynchronousTestCase):
             connection.lose()
         self.connections = []
 
-    def ask(self, data: bytes, pieces: int = 65536) -> Answer:
+    def ask(self, data: bytes, pieces: int = 65536) -> Response:
         """Send a request on a connection of its own."""
         connection = self.connect()
         try:
-            return connection.send(data, pieces).answer()
+            return connection.send(data, pieces).response()
         finally:
             self.connections.remove(connection)
             connection.lose()

@@ -41,11 +41,11 @@ class Waiting:
 
 
 class RequestTests(ReceiverTestCase):
-    """Requests in any shape are answered in their order, or refused."""
+    """Requests in any shape are responded to in their order, or refused."""
 
     def statuses(self, wire: Connection) -> list[int]:
         """The statuses since the last time."""
-        return [answer.status for answer in wire.answers()]
+        return [response.status for response in wire.responses()]
 
     def test_interface(self) -> None:
         """The connection is told when the peer sends no more."""
@@ -113,7 +113,7 @@ class RequestTests(ReceiverTestCase):
                 wire = self.connect()
                 wire.send(lines.encode("latin-1") + b"\r\n\r\n" + TEST, pieces)
                 wire.send(TEST)
-                found = [(each.status, each.headers.get("connection")) for each in wire.answers()]
+                found = [(each.status, each.headers.get("connection")) for each in wire.responses()]
                 self.assertEqual(found, [(400, "close")], repr(lines[:100]))
                 self.assertTrue(wire.transport.half_closed)
                 self.assertFalse(wire.aborted)
@@ -131,13 +131,13 @@ class RequestTests(ReceiverTestCase):
         self.assertEqual(self.ask(file.upload(1)).status, 200)
 
     def test_one_oh(self) -> None:
-        """HTTP/1.0 is answered and closed."""
+        """HTTP/1.0 gets a response and is closed."""
         self.start()
         wire = self.connect().send(TEST.replace(b"HTTP/1.1", b"HTTP/1.0") + TEST)
         self.assertEqual((self.statuses(wire), wire.closed), ([404], True))
 
     def test_methods(self) -> None:
-        """Any method is answered."""
+        """Any method gets a response."""
         self.start()
         for line, status in (
             ("DELETE / HTTP/1.1", 405),
@@ -172,11 +172,11 @@ class ClosingTests(ReceiverTestCase):
         """After the last response one direction is closed, and the other when the peer ends."""
         self.start()
         wire = self.connect().send(ClientFile(CONTENT).test(1, connection="close") + TEST)
-        self.assertEqual(wire.answer().status, 404)
+        self.assertEqual(wire.response().status, 404)
         self.assertEqual((wire.transport.half_closed, wire.transport.disconnecting), (True, False))
         wire.send(TEST).end()
         self.assertTrue(wire.transport.disconnecting)
-        self.assertEqual(wire.answers(), [])
+        self.assertEqual(wire.responses(), [])
 
     def test_peer_that_stays(self) -> None:
         """A peer that neither sends nor ends is cut off in the end."""
@@ -196,7 +196,7 @@ class ClosingTests(ReceiverTestCase):
             wire.send(data[start : start + 100_000])
             self.clock.advance(1)
             self.assertFalse(wire.aborted)
-        self.assertEqual(wire.answer().status, 400)
+        self.assertEqual(wire.response().status, 400)
         wire.end()
         self.assertTrue(wire.transport.disconnecting)
 
@@ -206,7 +206,7 @@ class ClosingTests(ReceiverTestCase):
         wire = self.connect().send(TEST + TEST).end()
         self.assertFalse(wire.closed)
         run.work()
-        self.assertEqual([answer.status for answer in wire.answers()], [404, 404])
+        self.assertEqual([response.status for response in wire.responses()], [404, 404])
         self.assertTrue(wire.transport.disconnecting)
 
     def test_half_a_request(self) -> None:
@@ -215,7 +215,7 @@ class ClosingTests(ReceiverTestCase):
         file = ClientFile(CONTENT)
         for end in (10, len(file.upload(1)) - 60):
             wire = self.connect().send(TEST + file.upload(1)[:end]).end()
-            self.assertEqual(wire.answer().status, 404)
+            self.assertEqual(wire.response().status, 404)
             self.assertTrue(wire.transport.disconnecting)
         self.assertEqual(self.ask(file.upload(1)).status, 200)
 
@@ -238,7 +238,7 @@ class ClosingTests(ReceiverTestCase):
         run.work()
         wire = self.connect().send(file.test(1))
         run.work()
-        self.assertEqual(wire.answer().status, 200)
+        self.assertEqual(wire.response().status, 200)
 
     def test_held_while_responses_wait(self) -> None:
         """A peer that reads again is not read from while the disk is behind."""
@@ -267,7 +267,7 @@ class PlainSiteTests(ReceiverTestCase):
         content = wire.protocol._channel.requests[0].content
         self.assertLess(content.tell(), 200_000)
         run.work()
-        self.assertEqual(wire.answer().status, 200)
+        self.assertEqual(wire.response().status, 200)
         wire.lose()
 
     def test_gone(self) -> None:
@@ -279,7 +279,7 @@ class PlainSiteTests(ReceiverTestCase):
         run.work()
         wire = self.connect().send(file.upload(1))
         run.work()
-        self.assertEqual(wire.answer().status, 200)
+        self.assertEqual(wire.response().status, 200)
 
 
 class OtherResourceTests(ReceiverTestCase):
@@ -302,13 +302,13 @@ class OtherResourceTests(ReceiverTestCase):
             pieces = b"%x\r\n%b\r\n0\r\n\r\n" % (size, body)
             for data in (request("POST", "/", {}, body), chunked.encode() + pieces):
                 wire = Connection(site).send(data, 400)
-                answer = wire.answer()
-                self.assertEqual(answer.status, status)
+                response = wire.response()
+                self.assertEqual(response.status, status)
                 self.assertEqual(wire.closed, status == 413)
                 wire.lose()
 
     def test_resource_fails(self) -> None:
-        """A resource that cannot be found for an exception is Twisted's to answer."""
+        """A resource that cannot be found for an exception is for Twisted to respond to."""
 
         class Broken(Resource):
             def getChild(self, path: bytes, request: Request) -> Resource:
@@ -316,6 +316,6 @@ class OtherResourceTests(ReceiverTestCase):
 
         site = ReceiverSite(Broken(), reactor=self.clock)
         wire = Connection(site).send(request("POST", "/a", {}, b"body"))
-        self.assertEqual(wire.answer().status, 500)
+        self.assertEqual(wire.response().status, 500)
         wire.lose()
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

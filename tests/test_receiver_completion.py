@@ -57,9 +57,9 @@ class CompletionTests(ReceiverTestCase):
         self.start(on_complete=self.later, on_complete_timeout=30)
         wire = self.connect().send(self.file.upload(1))
         self.clock.advance(29)
-        self.assertEqual(wire.answers(), [])
+        self.assertEqual(wire.responses(), [])
         self.clock.advance(1)
-        self.assertEqual(wire.answer().content["status"], "complete")
+        self.assertEqual(wire.response().content["status"], "complete")
         self.assertEqual(self.private(), ["done"])
         self.pending[0].errback(ValueError())
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
@@ -69,7 +69,7 @@ class CompletionTests(ReceiverTestCase):
         self.start(on_complete=self.later)
         wire = self.connect().send(self.file.upload(1))
         self.pending[0].callback(None)
-        self.assertEqual(wire.answer().content["status"], "complete")
+        self.assertEqual(wire.response().content["status"], "complete")
 
     def test_does_not_hold_up_recovery(self) -> None:
         """While it takes its time for one file, others that a crash left complete are finished."""
@@ -94,7 +94,7 @@ class CompletionTests(ReceiverTestCase):
         wire = self.connect().send(self.file.upload(1))
         self.successResultOf(self.store.close())
         self.assertEqual(self.cancelled, self.pending)
-        self.assertEqual(wire.answer().status, 503)
+        self.assertEqual(wire.response().status, 503)
         self.hang_up()
         self.start()
         self.successResultOf(self.store.recover())

@@ -147,7 +147,7 @@ class InPlaceTests(ReceiverTestCase):
         data = self.file.upload(1)
         wire = self.connect().send(data[:-60])
         os.remove(self.path)
-        self.assertEqual(wire.send(data[-60:]).answer().status, 503)
+        self.assertEqual(wire.send(data[-60:]).response().status, 503)
         self.receive()
 
     def test_taken_while_it_is_in_use(self) -> None:
@@ -160,7 +160,7 @@ class InPlaceTests(ReceiverTestCase):
         wire = self.connect().send(data[:-60])
         self.assertEqual(self.ask(file.upload(3)).content["status"], "complete")
         os.remove(self.path)
-        self.assertEqual(wire.send(data[-60:]).answer().status, 503)
+        self.assertEqual(wire.send(data[-60:]).response().status, 503)
 
     def test_cannot_be_read(self) -> None:
         """A disk that fails while a file is compared is an error, and no verdict."""
@@ -241,9 +241,9 @@ class ReceivedOnceTests(ReceiverTestCase):
         for jump in (0, -1e9, 2e9):
             self.clock.rightNow += jump
             for data in (self.file.test(1), self.file.upload(1), self.file.test(1, method="HEAD")):
-                answer = self.ask(data)
-                self.assertEqual(answer.status, 410)
-                self.assertEqual(answer.headers["resumable-received"], "before")
+                response = self.ask(data)
+                self.assertEqual(response.status, 410)
+                self.assertEqual(response.headers["resumable-received"], "before")
         reason = self.ask(self.file.test(1)).content["error"]
         self.assertEqual(reason, "received before, taken since")
         self.assertEqual(self.finished(), {})
@@ -252,8 +252,8 @@ class ReceivedOnceTests(ReceiverTestCase):
         """Who wants it to be received again says so."""
         digest = sha256(CONTENT).hexdigest()
         self.assertEqual(self.ask(self.file.test(1, resumable_again="1")).status, 404)
-        answer = self.ask(self.file.upload(1, resumable_again="1"))
-        self.assertEqual((answer.status, answer.content["sha256"]), (200, digest))
+        response = self.ask(self.file.upload(1, resumable_again="1"))
+        self.assertEqual((response.status, response.content["sha256"]), (200, digest))
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
 
     def test_expires(self) -> None:

@@ -60,7 +60,7 @@ SPLICES = (
 
 class FuzzTests(ReceiverTestCase):
     """
-    Each request is answered, or its connection ends within a bound; nothing is logged as a
+    Each request is responded to, or its connection ends within a bound; nothing is logged as a
     failure; nobody's slot is held; and what the receiver calls stored or complete is right.
     """
 
@@ -176,7 +176,7 @@ class FuzzTests(ReceiverTestCase):
                 for data in (file.test(number), file.upload(number)):
                     wire = self.connect().send(data)
                     self.work()
-                    status = wire.answer().status
+                    status = wire.response().status
                     # Other sizes, or other bytes, may have come first, as the mutilated say.
                     self.assertIn(status, (200, 400, 404 if data.startswith(b"GET") else 409))
                 statuses.add(status)

@@ -40,7 +40,7 @@ class PaceTests(SynchronousTestCase):
         """An idle connection ends after its time, counted from its last request."""
         self.clock.advance(7)
         self.pace.enter(Phase.ARRIVING)
-        self.pace.enter(Phase.ANSWERING)
+        self.pace.enter(Phase.RESPONDING)
         self.pace.enter(Phase.IDLE)
         self.assertEqual(self.pass_time(59), [])
         self.assertEqual(self.pass_time(1), [67])
@@ -82,9 +82,9 @@ class PaceTests(SynchronousTestCase):
         self.assertEqual(self.pass_time(899), [])
         self.assertEqual(self.pass_time(20)[0], 1820)
 
-    def test_answering(self) -> None:
+    def test_responding(self) -> None:
         """A response may take a quarter of an hour, whatever else comes meanwhile."""
-        for phase in (Phase.ANSWERING, Phase.REFUSING):
+        for phase in (Phase.RESPONDING, Phase.REFUSING):
             self.pace.enter(phase)
             self.pace.received(MIB)
             self.assertEqual(self.pass_time(899), [])

@@ -11,7 +11,8 @@ from txresumable._protocol.dialect import DIALECTS, ParameterNames
 from txresumable._protocol.layout import ChunkLayout
 from txresumable._protocol.request import ChunkFacts, FileFacts, RequestEncoder
 from txresumable.receiver import Refused
-from txresumable.receiver.web.parameters import MAX_CHUNKS, Parameters, merged, standard_names
+from txresumable.receiver.store.chunk import Chunk
+from txresumable.receiver.web.parameters import MAX_CHUNKS, merged, read_chunk, standard_names
 
 NAMES = ParameterNames()
 GIVEN = {
@@ -40,16 +41,16 @@ class ReadTests(SynchronousTestCase):
     def refused(self, **changes: str | None) -> str:
         """Why parameters are refused, always with 400."""
         given = {name: value for name, value in (GIVEN | changes).items() if value is not None}
-        error = self.assertRaises(Refused, Parameters.read, given, NAMES)
+        error = self.assertRaises(Refused, read_chunk, given, NAMES)
         self.assertEqual(error.status, 400)
         return str(error)
 
     def test_read(self) -> None:
         """Good parameters are understood."""
-        found = Parameters.read(GIVEN, NAMES)
+        found = read_chunk(GIVEN, NAMES)
         self.assertEqual(
             found,
-            Parameters(
+            Chunk(
                 identifier="25-a",
                 offset=1,
                 layout=ChunkLayout(25, 10),
@@ -91,7 +92,7 @@ class ReadTests(SynchronousTestCase):
         for name in ("CurrentChunkSize", "TotalChunks", "Filename", "RelativePath", "Type"):
             given = dict(GIVEN)
             del given[f"resumable{name}"]
-            self.assertEqual(Parameters.read(given, NAMES).offset, 1)
+            self.assertEqual(read_chunk(given, NAMES).offset, 1)
 
     def test_too_many_chunks(self) -> None:
         """A file has at most some four million chunks."""
@@ -101,7 +102,7 @@ class ReadTests(SynchronousTestCase):
 
     def test_checksum(self) -> None:
         """A checksum is SHA-256 in hexadecimal, of either case."""
-        found = Parameters.read(GIVEN | {"resumableChunkChecksum": "sha256:" + "AB" * 32}, NAMES)
+        found = read_chunk(GIVEN | {"resumableChunkChecksum": "sha256:" + "AB" * 32}, NAMES)
         self.assertEqual(found.checksum, "ab" * 32)
         for text in ("x", "md5:00", "sha256:", "sha256:" + "0" * 63, "sha256:" + "g" * 64):
             self.refused(resumableChunkChecksum=text)
@@ -125,7 +126,7 @@ class ReadTests(SynchronousTestCase):
         for dialect in DIALECTS.values():
             encoder = RequestEncoder(names=dialect.names, chunk_size=chunk_size)
             pairs = encoder.parameters(file, ChunkFacts(offset + 1, end - start))
-            found = Parameters.read(dict(pairs), dialect.names)
+            found = read_chunk(dict(pairs), dialect.names)
             self.assertEqual((found.offset, found.length), (offset, end - start))
             self.assertEqual(found.layout.count, layout.count)
 
@@ -133,7 +134,7 @@ class ReadTests(SynchronousTestCase):
     def test_total(self, changes: dict[str, str]) -> None:
         """Any text whatever is understood or refused, and nothing else happens."""
         try:
-            found = Parameters.read(GIVEN | changes, NAMES)
+            found = read_chunk(GIVEN | changes, NAMES)
         except Refused as error:
             self.assertEqual(error.status, 400)
         else:

@@ -1,4 +1,4 @@
-"""Tests for the receiver's answers."""
+"""Tests for the receiver's responses."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class UploadTests(ReceiverTestCase):
                     name = f"{len(encoder)}{''.join(encoder)}{method}{pieces}"
                     file = ClientFile(CONTENT, name, name, **encoder)
                     for number in (2, 1):
-                        answer = self.ask(file.upload(number, method=method), pieces)
-                        self.assertEqual(answer.status, 200, answer.body)
+                        response = self.ask(file.upload(number, method=method), pieces)
+                        self.assertEqual(response.status, 200, response.body)
                     self.assertEqual(self.finished()[name], CONTENT)
 
     def test_both_layouts(self) -> None:
@@ -98,7 +98,7 @@ class UploadTests(ReceiverTestCase):
             self.assertEqual(self.ask(file.test(number)).status, 404)
         for number in numbers:
             wires[number].send(halves[number])
-        statuses = [wires[number].answer().content["status"] for number in numbers]
+        statuses = [wires[number].response().content["status"] for number in numbers]
         self.assertEqual(statuses, ["stored"] * 10 + ["complete"])
         self.assertEqual(self.finished(), {"file.dat": content})
         self.assertEqual(len(self.received), 1)
@@ -127,9 +127,9 @@ class UploadTests(ReceiverTestCase):
         done: Deferred[None] = Deferred()
         self.start(on_complete=lambda file: done)
         wire = self.connect().send(ClientFile(CONTENT, chunk_size=100).upload(1))
-        self.assertEqual(wire.answers(), [])
+        self.assertEqual(wire.responses(), [])
         done.callback(None)
-        self.assertEqual(wire.answer().content["status"], "complete")
+        self.assertEqual(wire.response().content["status"], "complete")
 
     def test_observer_fails(self) -> None:
         """An observer that fails is logged and breaks nothing."""
@@ -138,8 +138,8 @@ class UploadTests(ReceiverTestCase):
             raise ZeroDivisionError
 
         self.start(on_complete=fail)
-        answer = self.ask(ClientFile(CONTENT, chunk_size=100).upload(1))
-        self.assertEqual(answer.content["status"], "complete")
+        response = self.ask(ClientFile(CONTENT, chunk_size=100).upload(1))
+        self.assertEqual(response.content["status"], "complete")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_same_name(self) -> None:
@@ -187,8 +187,8 @@ class UploadTests(ReceiverTestCase):
                 "resumableFilename": name,
                 "resumableRelativePath": name,
             }
-            answer = self.ask(octet(query, content))
-            self.assertEqual(answer.content["status"], "complete", name)
+            response = self.ask(octet(query, content))
+            self.assertEqual(response.content["status"], "complete", name)
         found = self.finished()
         self.assertEqual(sorted(map(int, found.values())), list(range(len(names))))
         self.assertEqual(os.listdir(os.path.dirname(os.path.abspath(self.root))), ["temp"])
@@ -206,15 +206,15 @@ class TestRequestTests(ReceiverTestCase):
         self.assertEqual(self.private(), [])
 
     def test_there(self) -> None:
-        """A chunk that is durable is there, and the answer says which others are."""
+        """A chunk that is durable is there, and the response says which others are."""
         self.start()
         file = ClientFile(bytes(95), force=True)
         for number in (1, 2, 3, 6, 8):
             self.ask(file.upload(number))
         there, absent = self.ask(file.test(2)), self.ask(file.test(4))
         self.assertEqual((there.status, absent.status), (200, 404))
-        for answer in (there, absent):
-            self.assertEqual(answer.headers["resumable-stored"], "1-3,6,8")
+        for response in (there, absent):
+            self.assertEqual(response.headers["resumable-stored"], "1-3,6,8")
         head = self.ask(file.test(2, method="HEAD"))
         self.assertEqual((head.status, head.body), (200, b""))
 
@@ -226,19 +226,19 @@ class TestRequestTests(ReceiverTestCase):
         for number in range(1, 2001, 2):
             wire.send(file.upload(number))
         wire.transport.clear()
-        answer = self.ask(file.test(1))
-        self.assertEqual(answer.status, 200)
-        self.assertNotIn("resumable-stored", answer.headers)
+        response = self.ask(file.test(1))
+        self.assertEqual(response.status, 200)
+        self.assertNotIn("resumable-stored", response.headers)
 
     def test_after_completion(self) -> None:
-        """When the file is finished its chunks are there, and the answer says it is complete."""
+        """When the file is finished its chunks are there, and the response says it is complete."""
         self.start()
         file = ClientFile(CONTENT)
         complete = [self.ask(file.upload(number)) for number in (1, 2)][1]
         for number in (1, 2):
-            answer = self.ask(file.test(number))
-            self.assertEqual((answer.status, answer.content), (200, complete.content))
-            self.assertEqual(answer.headers["resumable-stored"], "1-2")
+            response = self.ask(file.test(number))
+            self.assertEqual((response.status, response.content), (200, complete.content))
+            self.assertEqual(response.headers["resumable-stored"], "1-2")
 
     def test_last_chunk_again(self) -> None:
         """A chunk that comes again after the end changes nothing and makes no second file."""
@@ -279,10 +279,10 @@ class RefusalTests(ReceiverTestCase):
 
     def refuse(self, data: bytes, status: int, pieces: int = 65536) -> None:
         """Send a request that is refused with a status."""
-        answer = self.ask(data, pieces)
-        self.assertEqual(answer.status, status, answer.body)
-        self.assertEqual(answer.content["status"], "error")
-        self.assertEqual(answer.headers["x-content-type-options"], "nosniff")
+        response = self.ask(data, pieces)
+        self.assertEqual(response.status, status, response.body)
+        self.assertEqual(response.content["status"], "error")
+        self.assertEqual(response.headers["x-content-type-options"], "nosniff")
 
     def test_wrong_length(self) -> None:
         """A chunk that is too long or too short is refused and stays absent."""
@@ -346,8 +346,8 @@ class RefusalTests(ReceiverTestCase):
             body = body[: body.rindex(mark)] + mark + more + mark + b"--\r\n"
             lines = [line for line in head.split(b"\r\n") if b"Content-Length" not in line]
             lines.append(b"Content-Length: %d" % len(body))
-            answer = self.ask(b"\r\n".join([*lines, b"", b""]) + body)
-            self.assertEqual(answer.status, status)
+            response = self.ask(b"\r\n".join([*lines, b"", b""]) + body)
+            self.assertEqual(response.status, status)
 
     def test_late_checksum(self) -> None:
         """A digest that comes after the chunk counts, for a new chunk and for one sent again."""
@@ -407,13 +407,13 @@ class RefusalTests(ReceiverTestCase):
             for sized in ("Content-Length: 4\r\n\r\nbody", f"{CHUNKED}4\r\nbody\r\n0\r\n\r\n"):
                 wire = self.connect()
                 wire.send(f"{method} {query} HTTP/1.1\r\nHost: h\r\n{sized}".encode())
-                self.assertEqual(wire.answer().status, status)
+                self.assertEqual(wire.response().status, status)
                 wire.send(request("GET", query, {}))
-                self.assertEqual(wire.answer().status, 404)
+                self.assertEqual(wire.response().status, 404)
         wire = self.connect()
         wire.send(b"DELETE / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000000\r\n\r\n")
         wire.send(bytes(65536))
-        self.assertEqual(wire.answer().headers["connection"], "close")
+        self.assertEqual(wire.response().headers["connection"], "close")
 
     def test_busy(self) -> None:
         """A chunk that another request is sending is refused for now."""
@@ -421,10 +421,10 @@ class RefusalTests(ReceiverTestCase):
         file = ClientFile(CONTENT)
         data = file.upload(1)
         wire = self.connect().send(data[:-60])
-        answer = self.ask(data)
-        self.assertEqual((answer.status, answer.headers["retry-after"]), (503, "1"))
+        response = self.ask(data)
+        self.assertEqual((response.status, response.headers["retry-after"]), (503, "1"))
         wire.send(data[-60:])
-        self.assertEqual(wire.answer().status, 200)
+        self.assertEqual(wire.response().status, 200)
 
     def test_duplicate(self) -> None:
         """A chunk that comes again is fine with the same bytes, refused for good with others."""
@@ -439,16 +439,16 @@ class RefusalTests(ReceiverTestCase):
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
 
     def test_never_a_page(self) -> None:
-        """What was stored is not served: every answer is JSON, and not to be taken for else."""
+        """What was stored is not served: every response is JSON, and not to be taken for else."""
         self.start()
         page = b"<script>alert(1)</script>"
         file = ClientFile(page, "page.html", "<script>")
         asked = [file.upload(1), file.upload(2), file.test(1), file.upload(1, b"<b>")]
         for data in (*asked, request("GET", "/page.html", {}), request("GET", "/", {})):
-            answer = self.ask(data)
-            self.assertEqual(answer.headers["content-type"], "application/json")
-            self.assertEqual(answer.headers["x-content-type-options"], "nosniff")
-            self.assertNotIn(page, answer.body)
+            response = self.ask(data)
+            self.assertEqual(response.headers["content-type"], "application/json")
+            self.assertEqual(response.headers["x-content-type-options"], "nosniff")
+            self.assertNotIn(page, response.body)
         self.assertEqual(self.finished(), {"page.html": page})
 
     def test_wrong_checksum(self) -> None:
@@ -475,9 +475,9 @@ class RefusalTests(ReceiverTestCase):
     def test_other_methods(self) -> None:
         """Other methods are refused."""
         self.start()
-        answer = self.ask(request("DELETE", "/", {}))
-        self.assertEqual(answer.status, 405)
-        self.assertIn("POST", answer.headers["allow"])
+        response = self.ask(request("DELETE", "/", {}))
+        self.assertEqual(response.status, 405)
+        self.assertIn("POST", response.headers["allow"])
 
     def test_too_many_parameters(self) -> None:
         """A URL with hundreds of parameters is refused."""
@@ -500,26 +500,26 @@ class RefusalTests(ReceiverTestCase):
         self.assertEqual(self.ask(file.upload(1, content_encoding="identity")).status, 200)
 
     def test_failure_inside(self) -> None:
-        """What nobody foresaw is logged and answered with 500, and says nothing of itself."""
+        """What nobody foresaw is logged and gets a 500, and says nothing of itself."""
 
         def run(work: Any, *arguments: Any) -> Any:
             raise ZeroDivisionError("a secret")
 
         self.start(run=run)
-        answer = self.ask(ClientFile(CONTENT).test(1))
-        self.assertEqual(answer.status, 500)
-        self.assertNotIn(b"secret", answer.body)
+        response = self.ask(ClientFile(CONTENT).test(1))
+        self.assertEqual(response.status, 500)
+        self.assertNotIn(b"secret", response.body)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_short_of_resources(self) -> None:
-        """What is short for a moment is answered with 503, which no client gives a file up for."""
+        """What is short for a moment gets 503, which no client gives a file up for."""
         for number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.EINTR):
             self.root = self.mktemp()
             disk = FaultyDisk()
             self.start(disk=disk)
             disk.fail_at, disk.error = len(disk.calls) + 1, OSError(number, "short")
-            answer = self.ask(ClientFile(CONTENT).upload(1))
-            self.assertEqual((answer.status, answer.headers["retry-after"]), (503, "1"))
+            response = self.ask(ClientFile(CONTENT).upload(1))
+            self.assertEqual((response.status, response.headers["retry-after"]), (503, "1"))
             self.assertEqual(self.ask(ClientFile(CONTENT).upload(1)).status, 200)
 
     def test_log_of_a_broken_disk(self) -> None:
@@ -548,14 +548,14 @@ class OwnerTests(ReceiverTestCase):
         """An owner that raises, or returns no text, is logged; each request gets its response."""
 
         def owner(request: Request) -> Any:
-            found = answers[-1]
+            found = responses[-1]
             if isinstance(found, BaseException):
                 raise found
             return found
 
-        answers: list[object] = [KeyError("session"), CancelledError(), SystemExit(1), None]
-        answers += [b"bytes", Deferred()]
-        while answers:
+        responses: list[object] = [KeyError("session"), CancelledError(), SystemExit(1), None]
+        responses += [b"bytes", Deferred()]
+        while responses:
             self.root = self.mktemp()
             self.start(site={"owner": owner})
             file = ClientFile(CONTENT)
@@ -563,7 +563,7 @@ class OwnerTests(ReceiverTestCase):
                 self.assertEqual(self.ask(data).status, 500)
             self.assertEqual(self.private(), [])
             self.assertEqual(len(self.flushLoggedErrors()), 1)
-            answers.pop()
+            responses.pop()
 
     def test_owner_reads(self) -> None:
         """An owner reads the URL's arguments and the cookies, of a test and of an upload alike."""
@@ -611,9 +611,9 @@ class OriginTests(ReceiverTestCase):
         for origin in ("https://bad.example", "null", "https://good.example.bad", "http://["):
             self.assertEqual(self.ask(file.upload(1, origin=origin)).status, 403)
             self.assertEqual(self.ask(file.test(1, origin=origin)).status, 403)
-            answer = self.ask(request("OPTIONS", "/", {"origin": origin}))
-            self.assertEqual(answer.status, 403)
-            self.assertNotIn("access-control-allow-origin", answer.headers)
+            response = self.ask(request("OPTIONS", "/", {"origin": origin}))
+            self.assertEqual(response.status, 403)
+            self.assertNotIn("access-control-allow-origin", response.headers)
         self.assertEqual(self.private(), [])
 
     def test_any_bytes(self) -> None:
@@ -623,13 +623,13 @@ class OriginTests(ReceiverTestCase):
         bad = "http://\xff.example"
         for data in (file.upload(1, origin=bad), file.test(1, origin=bad)):
             self.assertEqual(self.ask(data).status, 403)
-        answer = self.ask(request("OPTIONS", "/", {"origin": bad}))
-        self.assertEqual(answer.status, 403)
-        self.assertNotIn("access-control-allow-origin", answer.headers)
+        response = self.ask(request("OPTIONS", "/", {"origin": bad}))
+        self.assertEqual(response.status, 403)
+        self.assertNotIn("access-control-allow-origin", response.headers)
         wanted = {"origin": "http://a.example", "access_control_request_headers": "x\xff"}
-        answer = self.ask(request("OPTIONS", "/", wanted))
-        self.assertEqual(answer.status, 204)
-        self.assertNotIn("access-control-allow-headers", answer.headers)
+        response = self.ask(request("OPTIONS", "/", wanted))
+        self.assertEqual(response.status, 204)
+        self.assertNotIn("access-control-allow-headers", response.headers)
         kind = file.upload(1).replace(b"multipart/form-data", b"\xff")
         self.assertEqual(self.ask(kind).status, 400)
         self.assertEqual(self.ask(file.upload(1, content_encoding="\xff")).status, 415)
@@ -638,17 +638,17 @@ class OriginTests(ReceiverTestCase):
         """No response lets a page read it whose origin may not upload."""
         self.start()
         for method in ("DELETE", "GET", "PUT"):
-            answer = self.ask(request(method, "/", {"origin": "https://evil.example"}))
-            self.assertNotIn("access-control-allow-origin", answer.headers)
+            response = self.ask(request(method, "/", {"origin": "https://evil.example"}))
+            self.assertNotIn("access-control-allow-origin", response.headers)
 
     def test_allowed(self) -> None:
-        """A page on the list may upload and read the answer, and so may one of our own host."""
+        """A page on the list may upload and read the response, and so may one of our own host."""
         self.start(site={"origins": ["https://good.example"]})
         for origin in ("https://good.example", "http://receiver.example"):
-            answer = self.ask(ClientFile(CONTENT).upload(1, origin=origin))
-            self.assertEqual(answer.status, 200)
-            self.assertEqual(answer.headers["access-control-allow-origin"], origin)
-            self.assertIn("Resumable-Stored", answer.headers["access-control-expose-headers"])
+            response = self.ask(ClientFile(CONTENT).upload(1, origin=origin))
+            self.assertEqual(response.status, 200)
+            self.assertEqual(response.headers["access-control-allow-origin"], origin)
+            self.assertIn("Resumable-Stored", response.headers["access-control-expose-headers"])
 
     def test_credentials(self) -> None:
         """A page on the list may send cookies; one that is there as all are may not."""
@@ -656,18 +656,18 @@ class OriginTests(ReceiverTestCase):
         for origin, granted in (("https://good.example", "true"), ("https://x.example", None)):
             headers = {"origin": origin}
             for asked in (request("OPTIONS", "/", headers), ClientFile(CONTENT).test(1, **headers)):
-                answer = self.ask(asked)
-                self.assertEqual(answer.headers["access-control-allow-origin"], origin)
-                self.assertEqual(answer.headers.get("access-control-allow-credentials"), granted)
+                response = self.ask(asked)
+                self.assertEqual(response.headers["access-control-allow-origin"], origin)
+                self.assertEqual(response.headers.get("access-control-allow-credentials"), granted)
 
     def test_preflight(self) -> None:
-        """The browser's question before an upload is answered."""
+        """The browser's question before an upload is responded to."""
         self.start(site={"origins": ["*"]})
         headers = {"origin": "https://x.example", "access_control_request_headers": "x-token"}
-        answer = self.ask(request("OPTIONS", "/", headers))
-        self.assertEqual((answer.status, answer.body), (204, b""))
-        self.assertEqual(answer.headers["access-control-allow-headers"], "x-token")
-        self.assertIn("PUT", answer.headers["access-control-allow-methods"])
+        response = self.ask(request("OPTIONS", "/", headers))
+        self.assertEqual((response.status, response.body), (204, b""))
+        self.assertEqual(response.headers["access-control-allow-headers"], "x-token")
+        self.assertIn("PUT", response.headers["access-control-allow-methods"])
         self.assertEqual(self.ask(request("OPTIONS", "/", {})).status, 204)
 
 

@@ -31,11 +31,11 @@ class StreamingTests(ReceiverTestCase):
         file = ClientFile(CONTENT, force=True)
         requests = [data for n in (1, 2, 3) for data in (file.test(n), file.upload(n))]
         wire = self.connect()
-        statuses = [wire.send(data).answer().status for data in requests]
+        statuses = [wire.send(data).response().status for data in requests]
         self.assertEqual(statuses, [404, 200] * 3)
         other = ClientFile(CONTENT, "other", "other", force=True)
         requests = [data for n in (1, 2, 3) for data in (other.test(n), other.upload(n))]
-        statuses = [answer.status for answer in wire.send(b"".join(requests)).answers()]
+        statuses = [response.status for response in wire.send(b"".join(requests)).responses()]
         self.assertEqual(statuses, [404, 200] * 3)
         self.assertEqual(self.finished(), {"file.dat": CONTENT, "other": CONTENT})
 
@@ -44,8 +44,8 @@ class StreamingTests(ReceiverTestCase):
         self.start()
         file = ClientFile(CONTENT)
         wire = self.connect().send(file.upload(1, bytes(100_000)))
-        self.assertEqual(wire.answer().status, 400)
-        self.assertEqual(wire.send(file.upload(1)).answer().status, 200)
+        self.assertEqual(wire.response().status, 400)
+        self.assertEqual(wire.send(file.upload(1)).response().status, 200)
 
     def test_transfer_encoding(self) -> None:
         """A body of no announced length is taken too."""
@@ -67,18 +67,18 @@ class StreamingTests(ReceiverTestCase):
                 new = b"Transfer-Encoding: chunked\r\n\r\n2dc6c0\r\n"
                 data = data.replace(b"Content-Length: 3000000\r\n\r\n", new)
             wire = self.connect().send(data[: 70_000 if announced else 2_000_000])
-            answer = wire.answer()
-            self.assertEqual((answer.status, answer.headers["connection"]), (400, "close"))
+            response = wire.response()
+            self.assertEqual((response.status, response.headers["connection"]), (400, "close"))
             wire.send(data[2_000_000:] + b"\r\n0\r\n\r\n")
             wire.send(file.test(1))
-            self.assertEqual(wire.answers(), [])
+            self.assertEqual(wire.responses(), [])
             self.hang_up()
 
     def test_refused_without_reading(self) -> None:
         """A page that may not upload is told so before its body is there."""
         self.start()
         data = ClientFile(bytes(5_000_000), chunk_size=10**7).upload(1, origin="https://evil")
-        self.assertEqual(self.connect().send(data[:100_000]).answer().status, 403)
+        self.assertEqual(self.connect().send(data[:100_000]).response().status, 403)
         self.assertEqual(self.private(), [])
 
     def test_asked_first(self) -> None:
@@ -87,11 +87,11 @@ class StreamingTests(ReceiverTestCase):
         data = ClientFile(CONTENT).upload(1, origin="https://evil", expect="100-continue")
         head = data[: data.index(b"\r\n\r\n") + 4]
         wire = self.connect().send(head)
-        self.assertEqual(wire.answer().status, 403)
+        self.assertEqual(wire.response().status, 403)
         self.assertTrue(wire.closed)
         data = ClientFile(CONTENT).upload(1, expect="100-continue")
         wire = self.connect().send(data)
-        self.assertEqual([answer.status for answer in wire.answers()], [100, 200])
+        self.assertEqual([response.status for response in wire.responses()], [100, 200])
 
     def test_long_head(self) -> None:
         """A long head is understood to 64 KiB, and refused beyond."""
@@ -99,7 +99,7 @@ class StreamingTests(ReceiverTestCase):
         for size, statuses in ((30_000, [200]), (40_000, [400])):
             file = ClientFile(CONTENT, "x" * size, f"{size}", octet=True)
             wire = self.connect().send(file.upload(1))
-            self.assertEqual([answer.status for answer in wire.answers()], statuses)
+            self.assertEqual([response.status for response in wire.responses()], statuses)
             self.assertEqual(wire.closed, statuses == [400])
 
     def test_malformed(self) -> None:
@@ -148,7 +148,7 @@ class LimitTests(ReceiverTestCase):
             self.assertFalse(wire.closed)
             wire.send(data[start : start + 11])
             self.clock.advance(1)
-        self.assertEqual(wire.answer().status, 200)
+        self.assertEqual(wire.response().status, 200)
 
     def test_slow_disk(self) -> None:
         """Nobody is cut off for what the disk takes."""
@@ -175,7 +175,7 @@ class LimitTests(ReceiverTestCase):
         self.clock.advance(890)
         while waiting:
             work()
-        self.assertEqual(wire.answer().status, 200)
+        self.assertEqual(wire.response().status, 200)
 
     def test_idle(self) -> None:
         """A connection that asks nothing is closed after a minute."""
@@ -228,8 +228,8 @@ class EmbeddingTests(ReceiverTestCase):
         file = ClientFile(CONTENT)
         for number in (1, 2):
             data = file.upload(number).replace(b"POST /?", b"POST /upload?")
-            answer = self.ask(data)
-            self.assertEqual(answer.status, 200, (answer, data))
+            response = self.ask(data)
+            self.assertEqual(response.status, 200, (response, data))
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
         kind = {"content_type": "text/plain"}
         self.assertEqual(self.ask(request("POST", "/echo", kind, b"hello")).body, b"hello")
@@ -247,7 +247,7 @@ class EmbeddingTests(ReceiverTestCase):
                 (file.upload(number), 200),
             ):
                 wire = Connection(plain).send(data)
-                self.assertEqual(wire.answer().status, status)
+                self.assertEqual(wire.response().status, status)
                 wire.lose()
         self.assertEqual(self.finished(), {"file.dat": file.content})
 
@@ -278,9 +278,9 @@ class LoopbackTests(TestCase):
         reading = await endpoint.connect(Factory.forProtocol(Reading))
         for piece in pieces:
             reading.transport.write(piece)
-        answer: bytes = await reading.done
+        response: bytes = await reading.done
         await self.all_closed()
-        return answer
+        return response
 
     async def all_closed(self) -> None:
         """Wait until the receiver has no connection any more."""

@@ -22,20 +22,20 @@ from tests.model.disk import Fault, ModelDisk
 from tests.model.disk import Killed as ModelKilled
 from tests.model.platter import Platter
 from tests.receiver_rig import (
-    Answer,
     ClientFile,
     Connection,
     FaultyDisk,
     Killed,
     QuickDisk,
+    Response,
     Thread,
     fail_once,
 )
 from tests.receiver_rig import ReceiverTestCase as _ReceiverTestCase
 from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import Disk, ReceivedFile, Refused
+from txresumable.receiver.store.chunk import Chunk
 from txresumable.receiver.store.names import key_of
-from txresumable.receiver.web.parameters import Parameters
 
 _T = TypeVar("_T")
 BROKEN = OSError(errno.EIO, "broken")
@@ -46,7 +46,7 @@ class ReceiverTestCase(_ReceiverTestCase):
     """Tests that send the whole of a file."""
 
     def send_all(self, file: ClientFile, order: tuple[int, ...] = (3, 1, 2)) -> list[int]:
-        """Send a file as a client does, and give the chunks that were answered with 200."""
+        """Send a file as a client does, and give the chunks that were stored."""
         stored = []
         for number in order:
             if 200 in map(self.ask_safely, (file.test(number), file.upload(number))):
@@ -54,11 +54,11 @@ class ReceiverTestCase(_ReceiverTestCase):
         return stored
 
     def ask_safely(self, data: bytes) -> int:
-        """The status of an answer; 0 if there was none."""
+        """The status of a response; 0 if there was none."""
         wire = Connection(self.site)
-        answers = wire.send(data).answers()
+        responses = wire.send(data).responses()
         wire.lose()
-        return answers[0].status if answers else 0
+        return responses[0].status if responses else 0
 
 
 class CrashTests(ReceiverTestCase):
@@ -69,7 +69,7 @@ class CrashTests(ReceiverTestCase):
         self.addCleanup(self.flush)
 
     def crash(self, at: int, disk: FaultyDisk) -> tuple[bool, list[int]]:
-        """Be killed at a step while a file arrives; whether it was, and what had been answered."""
+        """Be killed at a step while a file arrives; whether it was, and what was acknowledged."""
         disk.fail_at, disk.error = at, Killed()
         stored: list[int] = []
         try:
@@ -84,7 +84,7 @@ class CrashTests(ReceiverTestCase):
         return False, stored
 
     def test_killed_at_each_step(self) -> None:
-        """Whatever step a crash comes at, nothing false and nothing answered for is lost."""
+        """Whatever step a crash comes at, nothing is false and nothing acknowledged is lost."""
         step, events = 0, set()
         killed = True
         while killed:
@@ -124,7 +124,7 @@ class CrashTests(ReceiverTestCase):
         self.flushLoggedErrors(Killed, ModelKilled)
 
     def check_after(self, stored: list[int], message: str) -> None:
-        """Start again: what was answered for is there, and the rest can be sent."""
+        """Start again: what was acknowledged is there, and the rest can be sent."""
         self.start()
         self.successResultOf(self.store.recover())
         file = ClientFile(CONTENT)
@@ -259,11 +259,11 @@ class FailureTests(ReceiverTestCase):
         self.assertEqual(seen, statuses)
 
     def test_full(self) -> None:
-        """A full disk is answered with 507, at whatever step; later the file arrives."""
+        """A full disk gets 507, at whatever step; later the file arrives."""
         self.fail_at_each_step(errno.ENOSPC, {200, 404, 507})
 
     def test_broken(self) -> None:
-        """A broken disk is answered with 500, at whatever step; later the file arrives."""
+        """A broken disk gets 500, at whatever step; later the file arrives."""
         self.fail_at_each_step(errno.EIO, {200, 404, 500})
 
     def test_start_fails(self) -> None:
@@ -281,8 +281,8 @@ class FailureTests(ReceiverTestCase):
             self.root = self.mktemp()
             disk = FullDisk(call)
             self.start(disk=disk)
-            answer = self.ask(ClientFile(CONTENT).upload(1))
-            self.assertEqual((answer.status, answer.headers["retry-after"]), (507, "10"))
+            response = self.ask(ClientFile(CONTENT).upload(1))
+            self.assertEqual((response.status, response.headers["retry-after"]), (507, "10"))
             self.assertEqual(self.private(), [])
             self.flushLoggedErrors(OSError)
 
@@ -304,7 +304,7 @@ class FailureTests(ReceiverTestCase):
         wire.send(data[:-60])
         disk.fail_at, disk.error = len(disk.calls) + 2, OSError(errno.EIO, "broken")
         self.assertEqual(self.ask(file.upload(2)).status, 500)
-        self.assertEqual(wire.send(data[-60:]).answer().status, 500)
+        self.assertEqual(wire.send(data[-60:]).response().status, 500)
         self.assertEqual(self.ask(file.test(1)).status, 404)
         self.assertEqual(self.send_all(file), [3, 1, 2])
         self.flushLoggedErrors(OSError)
@@ -344,11 +344,11 @@ class OrderTests(ReceiverTestCase):
         self.assertEqual(len(thread.waiting), 1)
         for before in (True, False):
             asking = self.connect().send(file.test(1))
-            self.assertEqual(asking.answer().status, 404 if before else 200)
+            self.assertEqual(asking.response().status, 404 if before else 200)
             if before:
-                self.assertEqual(wire.answers(), [])
+                self.assertEqual(wire.responses(), [])
                 thread.work(1)
-                self.assertEqual(wire.answer().status, 200)
+                self.assertEqual(wire.response().status, 200)
         thread.work()
 
     def test_chunks_share_a_sync(self) -> None:
@@ -360,7 +360,7 @@ class OrderTests(ReceiverTestCase):
         thread.work(2)
         wires += [self.connect().send(file.upload(number)) for number in range(2, 20)]
         thread.work()
-        self.assertEqual([wire.answer().status for wire in wires], [200] * 19)
+        self.assertEqual([wire.response().status for wire in wires], [200] * 19)
         self.assertEqual(disk.calls.count("sync_data"), 4)
 
     def test_pauses_while_it_begins(self) -> None:
@@ -375,7 +375,7 @@ class OrderTests(ReceiverTestCase):
         self.assertEqual(wire.transport.producerState, "producing")
         wire.send(data[-60:])
         thread.work()
-        self.assertEqual(wire.answer().status, 200)
+        self.assertEqual(wire.response().status, 200)
 
     def test_breaks_while_it_begins(self) -> None:
         """A connection that breaks while an upload's files are made leaves nothing claimed."""
@@ -387,17 +387,17 @@ class OrderTests(ReceiverTestCase):
         thread.work()
         wire = self.connect().send(file.upload(1))
         thread.work()
-        self.assertEqual(wire.answer().status, 200)
+        self.assertEqual(wire.response().status, 200)
 
     def test_breaks_after_it_ends(self) -> None:
-        """A connection that breaks while its chunk is made durable loses only the answer."""
+        """A connection that breaks while its chunk is made durable loses only the response."""
         thread = Thread()
         self.start(run=thread.run)
         file = ClientFile(CONTENT)
         self.connect().send(file.upload(1))
         self.hang_up()
         thread.work()
-        self.assertEqual(self.connect().send(file.test(1)).answer().status, 200)
+        self.assertEqual(self.connect().send(file.test(1)).response().status, 200)
 
     def test_again_before_it_is_durable(self) -> None:
         """A chunk that comes again while it is made durable waits for that, and is not refused."""
@@ -409,12 +409,12 @@ class OrderTests(ReceiverTestCase):
             thread.work(2)
             self.hang_up()
             wire = self.connect().send(file.upload(1, data))
-            self.assertEqual(wire.answers(), [])
+            self.assertEqual(wire.responses(), [])
             thread.work(1)
-            self.assertEqual(wire.answers(), [])  # until it was compared
+            self.assertEqual(wire.responses(), [])  # until it was compared
             thread.work()
-            self.assertEqual(wire.answer().status, status)
-            self.assertEqual(self.connect().send(file.test(1)).answer().status, 200)
+            self.assertEqual(wire.response().status, status)
+            self.assertEqual(self.connect().send(file.test(1)).response().status, 200)
             self.hang_up()
             self.successResultOf(self.store.close())
 
@@ -430,14 +430,14 @@ class OrderTests(ReceiverTestCase):
             disk.sync_data, OSError(errno.EIO, "broken")
         )
         thread.work()
-        self.assertEqual([first.answer().status, wire.answer().status], [500, 503])
+        self.assertEqual([first.response().status, wire.response().status], [500, 503])
         self.flushLoggedErrors(OSError)
         again = self.connect().send(file.upload(1))
         thread.work()
-        self.assertEqual(again.answer().status, 200)
+        self.assertEqual(again.response().status, 200)
 
     def test_close_waits(self) -> None:
-        """A store closes once what is under way is durable, and answers no more after that."""
+        """A store closes once what is under way is durable, and responds no more after that."""
         thread = Thread()
         self.start(run=thread.run)
         file = ClientFile(CONTENT)
@@ -448,8 +448,8 @@ class OrderTests(ReceiverTestCase):
         late = self.connect().send(file.test(1))
         thread.work()
         self.successResultOf(closing)
-        self.assertEqual(wire.answer().status, 200)
-        self.assertEqual(late.answer().status, 503)
+        self.assertEqual(wire.response().status, 200)
+        self.assertEqual(late.response().status, 503)
         self.store = self.make_store()
 
     def test_finish_on_a_test(self) -> None:
@@ -502,10 +502,10 @@ class OrderTests(ReceiverTestCase):
         file = ClientFile(CONTENT)
         wires = [self.connect().send(file.upload(number)) for number in (1, 2, 3)]
         wires += [self.connect().send(data) for data in (file.test(1), file.upload(2))]
-        self.assertEqual([wire.answers() == [] for wire in wires], [False] * 2 + [True] * 3)
+        self.assertEqual([wire.responses() == [] for wire in wires], [False] * 2 + [True] * 3)
         done.callback(None)
         for wire in wires[2:]:
-            self.assertEqual(wire.answer().content["status"], "complete")
+            self.assertEqual(wire.response().content["status"], "complete")
         self.assertEqual(len(told), 1)
 
 
@@ -670,7 +670,7 @@ class ExpiryTests(ReceiverTestCase):
         self.assertEqual(self.ask(stale.test(1)).status, 404)
         self.assertEqual(self.private(), ["chunks", "data"])
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
-        self.assertEqual(sending.answers(), [])
+        self.assertEqual(sending.responses(), [])
 
     def test_asked_for_lately(self) -> None:
         """What a client was told lately is not taken from it, though nothing was written since."""
@@ -773,11 +773,11 @@ class InterleavingTests(ReceiverTestCase):
         super().setUp()
         self.thread, self.disk = Thread(), FaultyDisk()
 
-    def send(self, file: ClientFile, number: int) -> Answer:
+    def send(self, file: ClientFile, number: int) -> Response:
         """Send a chunk, and let everything happen."""
         wire = self.connect().send(file.upload(number))
         self.thread.work()
-        return wire.answer()
+        return wire.response()
 
     def age(self, seconds: float = 1000) -> None:
         """Let so much time pass for what is on the disk."""
@@ -814,12 +814,12 @@ class InterleavingTests(ReceiverTestCase):
             self.thread.work(late)
             wires = [self.connect().send(file.upload(2)) for file in files]
             self.thread.work()
-            self.assertEqual([wire.answer().status for wire in wires], [200] * 3)
+            self.assertEqual([wire.response().status for wire in wires], [200] * 3)
             self.successResultOf(sweep)
             for file in files:
                 asking = self.connect().send(file.test(2))
                 self.thread.work()
-                self.assertEqual(asking.answer().status, 200)
+                self.assertEqual(asking.response().status, 200)
             self.hang_up()
             self.close()
 
@@ -836,8 +836,8 @@ class InterleavingTests(ReceiverTestCase):
         wires = [self.connect().send(file.upload(2)) for file in files]
         removing = self.thread.waiting.pop(0)
         self.thread.work()
-        answered = [answer.status for wire in wires for answer in wire.answers()]
-        self.assertEqual(answered, [200, 200])  # the third waits for its lock
+        statuses = [response.status for wire in wires for response in wire.responses()]
+        self.assertEqual(statuses, [200, 200])  # the third waits for its lock
         self.thread.waiting.append(removing)
         private = os.path.join(self.root, ".resumable")
         for name in os.listdir(private):
@@ -854,7 +854,7 @@ class InterleavingTests(ReceiverTestCase):
             files = [ClientFile(CONTENT, f"{n}", f"{n}") for n in range(20)]
             wires = [self.connect().send(file.upload(1)) for file in files]
             self.thread.work()
-            statuses = [wire.answer().status for wire in wires]
+            statuses = [wire.response().status for wire in wires]
             self.assertEqual((statuses.count(200), statuses.count(507)), (2, 18))
             self.hang_up()
             self.close()
@@ -874,7 +874,7 @@ class InterleavingTests(ReceiverTestCase):
         self.start(disk=self.disk, run=self.thread.run)
         wires = [self.connect().send(file.upload(1)) for file in (first, second)]
         self.thread.work()
-        self.assertEqual([wire.answer().status for wire in wires], [200, 507])
+        self.assertEqual([wire.response().status for wire in wires], [200, 507])
         self.clock.advance(899)
         self.assertEqual(self.send(second, 1).status, 507)
         self.assertEqual(self.send(first, 2).status, 200)
@@ -927,7 +927,7 @@ class InterleavingTests(ReceiverTestCase):
             self.successResultOf(recovery)
             self.assertEqual(self.finished(), dict.fromkeys("abcd", CONTENT))
             for wire in wires:
-                self.assertEqual(wire.answer().content["status"], "complete")
+                self.assertEqual(wire.response().content["status"], "complete")
             self.hang_up()
             self.close()
             self.root = root
@@ -995,7 +995,7 @@ class CancelTests(ReceiverTestCase):
         """Whoever comes after one that was cancelled waits for what that has a thread do."""
         thread, disk = Thread(), FaultyDisk()
         self.start(disk=disk, run=thread.run)
-        given = Parameters(identifier="i", offset=0, layout=ChunkLayout(35, 10), file_name="f")
+        given = Chunk(identifier="i", offset=0, layout=ChunkLayout(35, 10), file_name="f")
         for steps in (0, 1, 2):
             first = ensureDeferred(self.store.begin("", given))
             second = ensureDeferred(self.store.begin("", given))
@@ -1038,9 +1038,9 @@ class CloseTests(ReceiverTestCase):
             self.successResultOf(sweep)
             calls = len(disk.calls)
             for late in (file.test(1), file.upload(1)):
-                self.assertEqual(self.connect().send(late).answer().status, 503)
+                self.assertEqual(self.connect().send(late).response().status, 503)
             self.assertEqual((len(disk.calls), thread.waiting), (calls, []))
-            self.assertIn(wire.answer().status, (200, 503))
+            self.assertIn(wire.response().status, (200, 503))
             self.hang_up()
             self.start()
             self.successResultOf(self.store.recover())
@@ -1056,7 +1056,7 @@ class CloseTests(ReceiverTestCase):
         wire = self.connect().send(data[:-60])
         self.successResultOf(self.store.close())
         self.assertEqual(disk.descriptors, set())
-        self.assertEqual(wire.send(data[-60:]).answer().status, 503)
+        self.assertEqual(wire.send(data[-60:]).response().status, 503)
 
     def test_finished_one_in_use(self) -> None:
         """Neither does whoever uses an upload that is finished."""
@@ -1070,7 +1070,7 @@ class CloseTests(ReceiverTestCase):
         self.ask(file.upload(3))
         self.successResultOf(self.store.close())
         self.assertEqual(disk.descriptors, set())
-        self.assertEqual(wire.send(data[-60:]).answer().status, 503)
+        self.assertEqual(wire.send(data[-60:]).response().status, 503)
 
 
 class SetAsideTests(ReceiverTestCase):
@@ -1131,7 +1131,7 @@ class SetAsideTests(ReceiverTestCase):
         self.start(disk=disk)
         long = "\x01" * 60000
         given = [
-            Parameters(
+            Chunk(
                 identifier=long + each,
                 offset=0,
                 layout=ChunkLayout(35, 10),
@@ -1152,7 +1152,7 @@ class SetAsideTests(ReceiverTestCase):
             self.assertEqual(entry.record.layout, each.layout)
 
     def test_folder_is_durable(self) -> None:
-        """The names of folders that were made are durable before anything is answered."""
+        """The names of folders that were made are durable before any response."""
         disk = FaultyDisk()
         self.start(disk=disk)
         self.assertEqual(disk.calls[:4], ["open_root", "open_folder", "lock", "sync"])

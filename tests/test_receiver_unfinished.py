@@ -18,8 +18,8 @@ from tests.receiver_rig import (
 )
 from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import ReceivedFile, Refused
+from txresumable.receiver.store.chunk import Chunk
 from txresumable.receiver.store.entry import Entry
-from txresumable.receiver.web.parameters import Parameters
 
 CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
 BROKEN = OSError(errno.EIO, "broken")
@@ -50,7 +50,7 @@ class ConclusionTests(ReceiverTestCase):
             self.ask(self.file.upload(number))
         again = self.half(1)
         self.assertEqual(self.ask(self.file.upload(3)).content["status"], "complete")
-        self.assertEqual(again().answer().content["status"], "complete")
+        self.assertEqual(again().response().content["status"], "complete")
         self.assertEqual(len(self.received), 1)
         self.assertEqual(len(self.disk.descriptors), 2)
 
@@ -63,7 +63,7 @@ class ConclusionTests(ReceiverTestCase):
         data = self.file.upload(1, b"x" * 10)
         wire.send(data[:-60])
         self.ask(self.file.upload(3))
-        self.assertEqual(wire.send(data[-60:]).answer().status, 409)
+        self.assertEqual(wire.send(data[-60:]).response().status, 409)
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
 
     def test_chunk_again_while_it_ends(self) -> None:
@@ -78,9 +78,9 @@ class ConclusionTests(ReceiverTestCase):
         self.ask_nothing(self.file.upload(1))
         again()
         late = first()
-        self.assertEqual(late.answers(), [])
+        self.assertEqual(late.responses(), [])
         done.callback(None)
-        self.assertEqual(late.answer().content["status"], "complete")
+        self.assertEqual(late.response().content["status"], "complete")
         self.assertEqual((len(told), len(self.disk.descriptors)), (1, 2))
 
     def ask_nothing(self, data: bytes) -> None:
@@ -97,7 +97,7 @@ class ConclusionTests(ReceiverTestCase):
         self.ask(self.file.upload(3))
         for other in others:
             self.assertEqual(self.ask(other.upload(1)).status, 200)
-        self.assertEqual(again().answer().status, 200)
+        self.assertEqual(again().response().status, 200)
         for number in (2, 3):
             for other in others:
                 self.assertEqual(self.ask(other.upload(number)).status, 200)
@@ -114,8 +114,8 @@ class ConclusionTests(ReceiverTestCase):
         thread.work(3)
         asking = self.connect().send(self.file.test(1, "ab" * 32))
         thread.work()
-        self.assertEqual(asking.answer().status, 404)
-        self.assertEqual([wire.answer().status for wire in wires], [200] * 3)
+        self.assertEqual(asking.response().status, 404)
+        self.assertEqual([wire.response().status for wire in wires], [200] * 3)
         self.assertEqual(len(self.disk.descriptors), 2)
 
     def test_whatever_fails(self) -> None:
@@ -130,12 +130,12 @@ class ConclusionTests(ReceiverTestCase):
         wires += [self.connect().send(self.file.upload(number)) for number in (1, 2)]
         self.disk.link = fail_once(self.disk.link, Odd())  # type: ignore[method-assign,arg-type]
         thread.work()
-        statuses = [wire.answer().status for wire in wires]
+        statuses = [wire.response().status for wire in wires]
         self.assertIn(500, statuses)
         self.assertEqual(self.flushLoggedErrors(Odd) != [], True)
         again = self.connect().send(self.file.test(1))
         thread.work()
-        self.assertEqual(again.answer().content["status"], "complete")
+        self.assertEqual(again.response().content["status"], "complete")
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
 
     def fail_the_end(self) -> None:
@@ -322,7 +322,7 @@ class RecordTests(ReceiverTestCase):
         wire = self.connect().send(data[:-60])
         self.fail_syncs(2, 3)
         self.assertEqual(self.ask(self.file.upload(2)).status, 500)
-        self.assertEqual(wire.send(data[-60:]).answer().status, 503)
+        self.assertEqual(wire.send(data[-60:]).response().status, 503)
         for number in (2, 3):
             self.assertEqual(self.ask(self.file.upload(number)).status, 200)
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
@@ -332,9 +332,9 @@ class RecordTests(ReceiverTestCase):
         private = os.path.join(self.root, ".resumable")
         for name in os.listdir(private):
             os.remove(os.path.join(private, name))
-        answer = self.ask(self.file.upload(2))
-        self.assertEqual((answer.status, self.finished()), (500, {}))
-        self.assertIn("removed", answer.content["error"])
+        response = self.ask(self.file.upload(2))
+        self.assertEqual((response.status, self.finished()), (500, {}))
+        self.assertIn("removed", response.content["error"])
         for number in (1, 2, 3):
             self.assertEqual(self.ask(self.file.upload(number)).status, 200)
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
@@ -358,9 +358,7 @@ class UseTests(ReceiverTestCase):
 
     def use(self, number: int = 1) -> Entry:
         """Begin to use an upload."""
-        given = Parameters(
-            identifier="i", offset=number - 1, layout=ChunkLayout(35, 10), file_name="f"
-        )
+        given = Chunk(identifier="i", offset=number - 1, layout=ChunkLayout(35, 10), file_name="f")
         self.given = given
         return self.successResultOf(Deferred.fromCoroutine(self.store.begin("", given)))
 
@@ -400,11 +398,11 @@ class UseTests(ReceiverTestCase):
         )(fd, data, at)
         wires = [self.connect().send(file.upload(number)) for number in (1, 2)]
         thread.work()
-        self.assertEqual([wire.answer().status for wire in wires], [507, 200])
+        self.assertEqual([wire.response().status for wire in wires], [507, 200])
         for number in (1, 3):
             wire = self.connect().send(file.upload(number))
             thread.work()
-            self.assertEqual(wire.answer().status, 200)
+            self.assertEqual(wire.response().status, 200)
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
 
     def test_removal_is_waited_for(self) -> None:
@@ -419,9 +417,9 @@ class UseTests(ReceiverTestCase):
         )(fd, data, at)
         first = self.connect().send(file.upload(1))
         thread.work(2)
-        self.assertEqual(first.answer().status, 507)
+        self.assertEqual(first.response().status, 507)
         second = self.connect().send(file.upload(1))
         self.assertEqual(len(thread.waiting), 1)
         thread.work()
-        self.assertEqual(second.answer().status, 200)
+        self.assertEqual(second.response().status, 200)
         self.assertEqual(self.private(), ["chunks", "data"])

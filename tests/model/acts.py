@@ -30,7 +30,7 @@ def _upload(world: World, step: Step) -> tuple[Upload, int]:
 
 
 def _begin(world: World, asked: tuple[Request, bytes], number: int) -> None:
-    """Begin a request: on a connection of its own, after another, or before that is answered."""
+    """Begin a request: on its own connection, after another one, or before its response."""
     request, data = asked
     idle = [wire for wire in world.wires if wire.is_idle]
     busy = [wire for wire in world.wires if wire.waiting and not wire.ended]
@@ -197,7 +197,7 @@ def stop(world: World, step: Step) -> None:
 
 
 def close(world: World, step: Step) -> None:
-    """The store is closed while the site still answers."""
+    """The store is closed while the site still responds."""
     world.life.close()
 
 

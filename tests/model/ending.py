@@ -21,7 +21,7 @@ def finish(world: World) -> None:
     :raises ModelFailed: if something is wrong.
     """
     world.come_to_rest()
-    _check_answered(world)
+    _check_responses(world)
     if world.life.is_closing or world.is_razed:
         world.restart()
     if world.settings.is_abandoned:
@@ -36,10 +36,10 @@ def finish(world: World) -> None:
     world.stop()
 
 
-def _check_answered(world: World) -> None:
+def _check_responses(world: World) -> None:
     for wire in world.wires:
         if wire.waiting and not wire.ended:
-            world.fail(f"never answered: {wire.waiting[0]}")
+            world.fail(f"never responded to: {wire.waiting[0]}")
     world.check()
 
 
@@ -106,13 +106,13 @@ def _send_chunk_home(world: World, upload: Upload, number: int) -> bool:
 
 
 def _ask(world: World, asked: tuple[Request, bytes]) -> Request:
-    """Send a request on a connection of its own, and wait for its answer."""
+    """Send a request on a connection of its own, and wait for its response."""
     request, data = asked
     wire = world.connect()
     wire.begin(request, data, len(data))
     world.come_to_rest()
     if request.status is None:
-        world.fail(f"its connection ended without an answer: {request}")
+        world.fail(f"its connection ended without a response: {request}")
     wire.lose()
     world.settle()
     return request

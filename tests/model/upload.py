@@ -49,7 +49,7 @@ class Request:
     :ivar knew: what the client knew of the chunk then.
     :ivar when: the wall clock then.
     :ivar is_sent: whether all of it has arrived.
-    :ivar status: how it was answered.
+    :ivar status: the status of its response.
     """
 
     upload: Upload | None
@@ -92,7 +92,7 @@ class Upload:
 
     A *generation* ends when somebody may have taken away what was acknowledged: the operator,
     ``on_complete``, or a sweep after the upload's time.  Requests that were under way then may
-    be answered either way.
+    be responded to either way.
 
     :ivar acked: the bytes that were confirmed, by chunk.
     :ivar present: the chunks that were said to be there.
@@ -231,11 +231,11 @@ class Upload:
                 return False
         return True
 
-    # Answers -----------------------------------------------------------------------------------
+    # Responses -----------------------------------------------------------------------------------
 
     def judge(self, asked: Request) -> str | None:
         """
-        Take note of an answer.
+        Take note of a response.
 
         :returns: what is wrong with it, if anything is.
         """
@@ -303,10 +303,10 @@ def _digest(data: bytes, checksum: str) -> str:
 
 
 def _unexpected(status: int) -> str | None:
-    return None if status in (410, 413, 500, 503, 507) else f"answered with {status}"
+    return None if status in (410, 413, 500, 503, 507) else f"status {status}"
 
 
-# Requests that no client of ours makes; each must be answered, or its connection ended.
+# Requests that no client of ours makes; each must be responded to, or its connection ended.
 
 _QUERY = "resumableChunkNumber=1&resumableChunkSize=10&resumableTotalSize=5&resumableIdentifier="
 

@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from ..receiver_rig import Answer
+from ..receiver_rig import Response
 
 if TYPE_CHECKING:
     from .upload import Request
@@ -31,7 +31,7 @@ class Transport(StringTransport):
 
 class Wire:
     """
-    :ivar waiting: the requests that were begun here and not answered, in order.
+    :ivar waiting: the requests that were begun here and have no response, in order.
     :ivar ended: whether the connection has ended.
     """
 
@@ -97,8 +97,8 @@ class Wire:
             self._unsent.clear()
             self.protocol.connectionLost(Failure(reason or ConnectionLost()))
 
-    def answers(self) -> list[Answer]:
-        """What has been answered since the last time, in whole responses."""
+    def responses(self) -> list[Response]:
+        """What has come back since the last time, in whole responses."""
         data, found = self.transport.value(), []
         while b"\r\n\r\n" in data:
             head, _, rest = data.partition(b"\r\n\r\n")
@@ -110,7 +110,7 @@ class Wire:
                 break
             data = rest[length:]
             if status != 100:
-                found.append(Answer(status, headers, rest[:length]))
+                found.append(Response(status, headers, rest[:length]))
         self.transport.clear()
         self.transport.write(data)
         return found

@@ -12,7 +12,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from ..receiver_rig import Answer
+from ..receiver_rig import Response
 from .acts import ACTS
 from .application import Application
 from .disk import Fault, Killed, ModelDisk
@@ -178,10 +178,10 @@ class World:
         for upload in self.uploads:
             upload.taken()
 
-    # Answers -----------------------------------------------------------------------------------
+    # Responses -----------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Let arrive what is on its way, and look at what was answered."""
+        """Let arrive what is on its way, and look at the responses."""
         moved = True
         while moved:
             moved = self.life.disk.dead
@@ -198,25 +198,25 @@ class World:
         self.check()
 
     def _hear(self, wire: Wire) -> None:
-        for answer in wire.answers():
+        for response in wire.responses():
             if not wire.waiting:
-                self.fail(f"an answer that nobody waits for: {answer.status}")
+                self.fail(f"a response that nobody waits for: {response.status}")
                 return
             asked = wire.waiting.popleft()
-            asked.status = answer.status
-            self.note(f"  {answer.status} {answer.body[:60]!r} to {asked}")
+            asked.status = response.status
+            self.note(f"  {response.status} {response.body[:60]!r} to {asked}")
             if asked.upload is not None:
-                self._judge(asked, asked.upload, answer)
+                self._judge(asked, asked.upload, response)
 
-    def _judge(self, asked: Request, upload: Upload, answer: Answer) -> None:
+    def _judge(self, asked: Request, upload: Upload, response: Response) -> None:
         if asked.generation != upload.generation:
             return
         wrong = upload.judge(asked)
-        if answer.status == 410 and not (upload.was_taken and self.settings.received_once):
+        if response.status == 410 and not (upload.was_taken and self.settings.received_once):
             wrong = "nobody had taken it"
         if wrong is not None:
-            self.fail(f"{asked}: {answer.status}: {wrong}")
-        if answer.status == 200 and answer.content.get("status") == "complete":
+            self.fail(f"{asked}: {response.status}: {wrong}")
+        if response.status == 200 and response.content.get("status") == "complete":
             self._judge_complete(asked, upload)
 
     def _judge_complete(self, asked: Request, upload: Upload) -> None:

@@ -87,7 +87,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_receiver_unfinished",
         "tests.test_receiver_store",
     ),
-    "receiver/store/store": (
+    "receiver/store/local": (
         "tests.test_receiver_unfinished",
         "tests.test_receiver_finished",
         "tests.test_receiver_completion",

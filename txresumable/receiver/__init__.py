@@ -10,15 +10,11 @@ A receiver for the resumable.js protocol.
     reactor.run()
 """
 
-from .resource import IBodyTaker, ReceiverResource
+from .resource import ReceiverResource
 from .service import ReceiverService
 from .site import ReceiverSite, make_site
-from .store.disk import Disk
-from .store.received import ReceivedFile
-from .store.store import Store
-from .store.thread import Run, at_once, in_threads
-from .web.reply import Refused
-from .web.request import StreamedRequest
+from .store import Disk, ReceivedFile, Refused, Run, Store, at_once, in_threads
+from .web.request import IBodyTaker, StreamedRequest
 
 __all__ = [
     "Disk",

@@ -14,35 +14,27 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
-from zope.interface import Interface, implementer
+from zope.interface import implementer
 
 from .._protocol.dialect import DIALECTS, Dialect, ParameterNames
+from .store import Store
+from .store.chunk import Chunk
 from .store.entry import Entry
-from .store.store import Store
+from .store.refused import Refused
 from .web.arrival import Arrival
 from .web.form import OctetBody, body_parser
 from .web.origin import Origins
-from .web.parameters import Parameters, merged, standard_names
-from .web.reply import Refused, Reply, complete, refusal, refused_by_disk, stored
+from .web.parameters import merged, read_chunk, standard_names
+from .web.request import IBodyTaker
+from .web.response import Response, complete, refusal, refused_by_disk, stored
 from .web.throttle import LogThrottle
 
-__all__ = ["IBodyTaker", "ReceiverResource"]
+__all__ = ["ReceiverResource"]
 
 _MOST_PARAMETERS = 256
 _BLOCK = 64 * 1024
 _TESTS = (b"GET", b"HEAD")
 _UPLOADS = (b"POST", b"PUT")
-
-
-class IBodyTaker(Interface):
-    """A resource that takes request bodies while they arrive."""
-
-    def take_body(request: Request) -> Arrival | None:  # noqa: N805
-        """
-        Called when the head of a request with a body is there.
-
-        :returns: what takes its body, or :data:`None` to leave the body to the server.
-        """
 
 
 @implementer(IBodyTaker)
@@ -87,7 +79,7 @@ class ReceiverResource(Resource):
         self._dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
         self._names = _prefixed(names or self._dialect.names, namespace)
         self._known = standard_names(self._names)
-        # flow.js gives a file up when a test is answered with 404.
+        # flow.js gives up a file when the response to a test is 404.
         self._absent = 204 if 404 in self._dialect.test_permanent else 404
         self._disk_errors = LogThrottle()
         self._failures = LogThrottle()
@@ -115,30 +107,32 @@ class ReceiverResource(Resource):
             body_parser(kind, self._names.file),
             self._url_parameters(request, repeated=False),
             self._names,
-            lambda given: self.store.begin(owner, given, again=_wanted_again(request)),
+            lambda chunk: self.store.begin(owner, chunk, again=_wanted_again(request)),
         )
         arrival.begin()
         return arrival
 
     def render(self, request: Request) -> int:
-        """Answer a request; see the class."""
-        asked: Coroutine[Deferred[Any], Any, Reply]
+        """Respond to a request; see the class."""
+        responding: Coroutine[Deferred[Any], Any, Response]
         if request.method in _UPLOADS or getattr(request, "arrival", None) is not None:
-            asked = self._upload(request)
+            responding = self._upload(request)
         elif request.method in _TESTS:
-            asked = self._test(request)
+            responding = self._test(request)
         else:
-            asked = self._other(request)
+            responding = self._other(request)
         gone: list[Failure] = []
         request.notifyFinish().addErrback(gone.append)
-        answered = Deferred.fromCoroutine(self._answer(request, asked))
-        answered.addCallback(lambda reply: None if gone else self._write(request, reply))
-        answered.addErrback(lambda failure: None if gone else self._cut(request, failure))
+        responded = Deferred.fromCoroutine(self._respond(request, responding))
+        responded.addCallback(lambda response: None if gone else self._write(request, response))
+        responded.addErrback(lambda failure: None if gone else self._cut(request, failure))
         return NOT_DONE_YET
 
-    async def _answer(self, request: Request, asked: Coroutine[Deferred[Any], Any, Reply]) -> Reply:
+    async def _respond(
+        self, request: Request, responding: Coroutine[Deferred[Any], Any, Response]
+    ) -> Response:
         try:
-            return await asked
+            return await responding
         except Refused as error:
             return self._refusal(request, error)
         except OSError as error:
@@ -171,7 +165,7 @@ class ReceiverResource(Resource):
         transport: Any = request.transport
         transport.abortConnection()
 
-    def _refusal(self, request: Request, error: Refused) -> Reply:
+    def _refusal(self, request: Request, error: Refused) -> Response:
         if error.status == 413 and 413 not in self._dialect.permanent:
             # These clients would send it again and again.
             error = Refused(400, error.reason)
@@ -183,19 +177,19 @@ class ReceiverResource(Resource):
         )
         return refusal(error)
 
-    async def _test(self, request: Request) -> Reply:
+    async def _test(self, request: Request) -> Response:
         self._check_origin(request)
-        given = Parameters.read(
+        chunk = read_chunk(
             merged(self._url_parameters(request, repeated=True), (), self._known), self._names
         )
-        entry = await self.store.find(self._owner_of(request), given, again=_wanted_again(request))
+        entry = await self.store.find(self._owner_of(request), chunk, again=_wanted_again(request))
         if entry is None:
-            return Reply(self._absent, {"status": "absent"})
+            return Response(self._absent, {"status": "absent"})
         with entry:
-            if await entry.holds(given):
+            if await entry.holds(chunk):
                 return await self._result(entry)
             absent = stored(entry.ranges())
-            return Reply(self._absent, {"status": "absent"}, absent.headers)
+            return Response(self._absent, {"status": "absent"}, absent.headers)
 
     def _url_parameters(self, request: Request, *, repeated: bool) -> dict[str, str]:
         """
@@ -207,7 +201,7 @@ class ReceiverResource(Resource):
         pairs = _url_parameters(request)
         return dict(pairs) if repeated else merged({}, pairs, self._known)
 
-    async def _upload(self, request: Request) -> Reply:
+    async def _upload(self, request: Request) -> Response:
         arrival = getattr(request, "arrival", None)
         if arrival is None:
             arrival = self.take_body(request)
@@ -215,16 +209,16 @@ class ReceiverResource(Resource):
         with await arrival.done as entry:
             return await self._result(entry)
 
-    async def _other(self, request: Request) -> Reply:
+    async def _other(self, request: Request) -> Response:
         if request.method != b"OPTIONS":
             _refuse_method()
         self._check_origin(request)
         wanted = _header(request, "access-control-request-headers")
-        return Reply(204, {}, self._origins.preflight(wanted))
+        return Response(204, {}, self._origins.preflight(wanted))
 
-    async def _result(self, entry: Entry) -> Reply:
+    async def _result(self, entry: Entry) -> Response:
         if entry.full:
-            return complete(await entry.conclude(), entry.ranges())
+            return complete(await entry.finish(), entry.ranges())
         return stored(entry.ranges())
 
     def _check_origin(self, request: Request) -> None:
@@ -246,22 +240,22 @@ class ReceiverResource(Resource):
             self._log_failure("owner failed")
             raise Refused(500, "the receiver failed") from None
 
-    def _write(self, request: Request, reply: Reply) -> None:
+    def _write(self, request: Request, response: Response) -> None:
         origin = _header(request, "origin")
-        request.setResponseCode(reply.status)
-        headers = {"X-Content-Type-Options": "nosniff", **reply.headers}
+        request.setResponseCode(response.status)
+        headers = {"X-Content-Type-Options": "nosniff", **response.headers}
         if self._origin_admitted(request):
             headers.update(self._origins.headers(origin))
-        if reply.status != 204:
+        if response.status != 204:
             headers["Content-Type"] = "application/json"
-            headers["Content-Length"] = str(len(reply.body))
-        if reply.status == 405:
+            headers["Content-Length"] = str(len(response.body))
+        if response.status == 405:
             headers["Allow"] = "GET, HEAD, POST, PUT, OPTIONS"
         for name, value in headers.items():
             request.responseHeaders.setRawHeaders(name, [value])
-        answer: Any = request
-        answer.write(b"" if request.method == b"HEAD" else reply.body)
-        answer.finish()
+        writer: Any = request
+        writer.write(b"" if request.method == b"HEAD" else response.body)
+        writer.finish()
 
 
 def _prefixed(names: ParameterNames, namespace: str) -> ParameterNames:
@@ -315,5 +309,5 @@ def _url_parameters(request: Request) -> list[tuple[str, str]]:
         raise Refused(400, "the URL has too many parameters") from error
 
 
-async def _never(given: Parameters) -> Entry:
+async def _never(chunk: Chunk) -> Entry:
     raise Refused(400, "the request was refused")

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .site import ReceiverSite
-from .store.store import Store
+from .store import Store
 
 __all__ = ["ReceiverService"]
 
@@ -28,7 +28,7 @@ class ReceiverService(Service):
     Listens, finishes what a crash left complete, and forgets what has expired.
 
     :param endpoint: where to listen.
-    :param site: what answers; see :func:`~txresumable.receiver.make_site`.
+    :param site: what responds; see :func:`~txresumable.receiver.make_site`.
     :param store: where files go; closed when the service stops.
     :param reactor: whose clock to use.
     :param scheme: how the URL that is logged begins.

@@ -2,7 +2,7 @@
 A web server that hands bodies on while they arrive.
 
 Twisted's own requests collect the whole body, and parse forms in memory.  These give a resource
-that wants it (:class:`~txresumable.receiver.resource.IBodyTaker`) each piece of the body as it
+that wants it (:class:`~txresumable.receiver.IBodyTaker`) each piece of the body as it
 comes from the network, and make the network wait when the disk has to be waited for.
 """
 
@@ -16,7 +16,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from .resource import ReceiverResource
-from .store.store import Store
+from .store import Store
 from .web.channel import ReceiverChannel
 from .web.request import StreamedRequest
 

@@ -17,9 +17,8 @@ from twisted.python.usage import UsageError
 from .._protocol.dialect import DIALECTS
 from .service import ReceiverService
 from .site import make_site
-from .store.disk import Disk
+from .store import Disk, Store
 from .store.folder import Folder
-from .store.store import Store
 
 __all__ = ["Options", "makeService"]
 
@@ -112,7 +111,7 @@ class Options(UsageOptions):
 
     def postOptions(self) -> None:
         """
-        Check everything, as long as there is somebody who can be told.
+        Check everything, while a mistake can still be reported to whoever made it.
 
         :raises UsageError: naming the option; also if the directory cannot be used, or is used
             by another receiver, or the endpoint is none.

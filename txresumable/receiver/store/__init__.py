@@ -1,3 +1,11 @@
 """
 Where received files are kept.
 """
+
+from .disk import Disk
+from .local import Store
+from .received import ReceivedFile
+from .refused import Refused
+from .thread import Run, at_once, in_threads
+
+__all__ = ["Disk", "ReceivedFile", "Refused", "Run", "Store", "at_once", "in_threads"]

@@ -1,5 +1,5 @@
 """
-An upload, as those who answer requests see it.
+An upload, as requests use it.
 """
 
 from __future__ import annotations
@@ -10,18 +10,56 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from ..web.parameters import Parameters
+from .chunk import Chunk
 from .received import ReceivedFile
 from .record import Record
 from .writer import ChunkSink
 
-__all__ = ["Entry", "spans"]
+__all__ = ["Entry", "Upload", "spans"]
 
 _RUNS = re.compile(rb"\x01+")
 _LONGEST = 4096
 
 
-class Entry(Protocol):
+class Upload(Protocol):
+    """An upload that the store knows."""
+
+    @property
+    def record(self) -> Record:
+        """What it is."""
+
+    @property
+    def full(self) -> bool:
+        """Whether all chunks are durable."""
+
+    def ranges(self) -> str:
+        """The durable chunks, counted from 1, as ``1-57,60``; nothing if that is too long."""
+
+    async def holds(self, chunk: Chunk) -> bool:
+        """
+        Whether a chunk is durable, and has the digest that was asked for, if any.
+
+        :raises Refused: if the store is closing.
+        :raises OSError: if the disk fails.
+        """
+
+    def claim(self, chunk: Chunk) -> ChunkSink:
+        """
+        Where a chunk goes.
+
+        :raises Refused: if another request is sending it, or the store is closing.
+        """
+
+    def finish(self) -> Deferred[ReceivedFile]:
+        """
+        Finish a full upload, once.
+
+        :returns: a Deferred that fires for everyone who asks when the file is in its place; fails
+            with :exc:`Refused` or :exc:`OSError` if that cannot be, and may be tried again.
+        """
+
+
+class Entry(Upload, Protocol):
     """
     A request's use of an upload that the store knows, from when it was looked up until it is
     released: while there is one, the upload is neither closed nor forgotten.
@@ -40,40 +78,6 @@ class Entry(Protocol):
 
     def release(self) -> None:
         """Use it no more."""
-
-    @property
-    def record(self) -> Record:
-        """What it is."""
-
-    @property
-    def full(self) -> bool:
-        """Whether all chunks are durable."""
-
-    def ranges(self) -> str:
-        """The durable chunks, counted from 1, as ``1-57,60``; nothing if that is too long."""
-
-    async def holds(self, given: Parameters) -> bool:
-        """
-        Whether a chunk is durable, and has the digest that was asked for, if any.
-
-        :raises Refused: if the store is closing.
-        :raises OSError: if the disk fails.
-        """
-
-    def claim(self, given: Parameters) -> ChunkSink:
-        """
-        Where a chunk goes.
-
-        :raises Refused: if another request is sending it, or the store is closing.
-        """
-
-    def conclude(self) -> Deferred[ReceivedFile]:
-        """
-        Finish a full upload, once.
-
-        :returns: a Deferred that fires for everyone who asks when the file is in its place; fails
-            with :exc:`Refused` or :exc:`OSError` if that cannot be, and may be tried again.
-        """
 
 
 def spans(present: bytearray) -> str:

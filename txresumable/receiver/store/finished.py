@@ -4,18 +4,19 @@ An upload that has been received.
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred
 
-from ..web.parameters import Parameters
-from ..web.reply import Refused
+from .chunk import Chunk
 from .descriptor import Descriptor
 from .digest import FollowingDigest, hash_range
 from .folder import Folder, Place
 from .received import ReceivedFile
 from .record import Done, Record
+from .refused import Refused
 from .thread import Run
 from .writer import ChunkSink, Comparison
 
@@ -53,9 +54,13 @@ class Shelf:
             return None if compared is None else self.upload(key, compared)
         return self.upload(key, done) if place is Place.SAME else None
 
+    def path_of(self, name: str) -> str:
+        """Where a finished file is."""
+        return os.path.join(self.path, name)
+
     def upload(self, key: str, done: Done) -> FinishedUpload:
         """A finished upload."""
-        file = ReceivedFile.of(done.record, self.path, done.name, done.sha256)
+        file = done.record.received_as(self.path_of(done.name), done.sha256)
         return FinishedUpload(key, done, file, self)
 
     async def _compare(self, key: str, done: Done) -> Done | None:
@@ -120,32 +125,32 @@ class FinishedUpload:
         count = self.record.layout.count
         return f"1-{count}" if count > 1 else "1"
 
-    async def holds(self, given: Parameters) -> bool:
+    async def holds(self, chunk: Chunk) -> bool:
         """Whether the digest is right, if one is asked for."""
-        return not given.checksum or await self._digest(given) == given.checksum
+        return not chunk.checksum or await self._digest(chunk) == chunk.checksum
 
-    def claim(self, given: Parameters) -> ChunkSink:
-        """A comparison with what is there."""
-        return Comparison(given, lambda: self._digest(given))
+    def claim(self, chunk: Chunk) -> ChunkSink:
+        """A comparison with what is stored."""
+        return Comparison(chunk, lambda: self._digest(chunk))
 
-    def conclude(self) -> Deferred[ReceivedFile]:
+    def finish(self) -> Deferred[ReceivedFile]:
         """Fire with the file, if it is still in its place."""
-        return Deferred.fromCoroutine(self._conclude())
+        return Deferred.fromCoroutine(self._finish())
 
-    async def _conclude(self) -> ReceivedFile:
+    async def _finish(self) -> ReceivedFile:
         if await self._shelf.find(self.key, self.done) is None:
             raise _gone()
         return self.file
 
-    async def _digest(self, given: Parameters) -> str:
-        return await self._shelf.run(self._read, given)
+    async def _digest(self, chunk: Chunk) -> str:
+        return await self._shelf.run(self._read, chunk)
 
-    def _read(self, given: Parameters) -> str:
+    def _read(self, chunk: Chunk) -> str:
         file: Descriptor | None = self._shelf.folder.open_finished(self.done.name)
         if file is None:
             raise _gone()
         try:
-            return hash_range(file, *given.layout.range(given.offset))
+            return hash_range(file, *chunk.layout.range(chunk.offset))
         finally:
             file.close()
 

@@ -23,11 +23,11 @@ from enum import Enum, auto
 from attrs import define, evolve, field, frozen
 from twisted.logger import Logger
 
-from ..web.reply import Refused
 from .descriptor import Descriptor
 from .disk import Disk
 from .names import is_key, names_for
 from .record import ABSENT, DURABLE, Done, Record, encode_time
+from .refused import Refused
 
 __all__ = ["FilesRemoved", "Folder", "Found", "Opened", "Place"]
 

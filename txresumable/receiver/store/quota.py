@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from ..web.reply import Refused
 from .record import Record
+from .refused import Refused
 
 __all__ = ["Quota"]
 

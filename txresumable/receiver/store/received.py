@@ -4,13 +4,7 @@ A file that was received.
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
-
 from attrs import frozen
-
-if TYPE_CHECKING:
-    from .record import Record
 
 __all__ = ["ReceivedFile"]
 
@@ -38,17 +32,3 @@ class ReceivedFile:
     relative_path: str = ""
     owner: str = ""
     type: str = ""
-
-    @classmethod
-    def of(cls, record: Record, root: str, name: str, sha256: str) -> ReceivedFile:
-        """What an upload became."""
-        return cls(
-            path=os.path.join(root, name),
-            size=record.size,
-            sha256=sha256,
-            identifier=record.identifier,
-            file_name=record.file_name,
-            relative_path=record.relative_path,
-            owner=record.owner,
-            type=record.type,
-        )

@@ -20,7 +20,8 @@ from attrs import asdict, field, frozen
 from attrs.validators import ge, instance_of
 
 from ..._protocol.layout import ChunkLayout
-from ..web.parameters import Parameters
+from .chunk import Chunk
+from .received import ReceivedFile
 
 __all__ = ["ABSENT", "DURABLE", "Done", "Record", "encode_time"]
 
@@ -59,23 +60,41 @@ class Record:
     force: bool = field(validator=instance_of(bool))
 
     @classmethod
-    def of(cls, owner: str, given: Parameters) -> Record:
+    def of(cls, owner: str, chunk: Chunk) -> Record:
         """The record of an upload whose first request says this."""
         return cls(
             owner=owner,
-            identifier=given.identifier[:_LONGEST_NAME],
-            file_name=given.file_name[:_LONGEST_NAME],
-            relative_path=given.relative_path[:_LONGEST_NAME],
-            type=given.type[:_LONGEST_NAME],
-            size=given.layout.size,
-            chunk_size=given.layout.chunk_size,
-            force=given.layout.force,
+            identifier=chunk.identifier[:_LONGEST_NAME],
+            file_name=chunk.file_name[:_LONGEST_NAME],
+            relative_path=chunk.relative_path[:_LONGEST_NAME],
+            type=chunk.type[:_LONGEST_NAME],
+            size=chunk.layout.size,
+            chunk_size=chunk.layout.chunk_size,
+            force=chunk.layout.force,
         )
 
     @property
     def layout(self) -> ChunkLayout:
         """Which bytes belong to which chunk."""
         return ChunkLayout(self.size, self.chunk_size, self.force)
+
+    def received_as(self, path: str, sha256: str) -> ReceivedFile:
+        """
+        The file that the upload has become.
+
+        :param path: where it is.
+        :param sha256: of the whole content, as hexadecimal.
+        """
+        return ReceivedFile(
+            path=path,
+            size=self.size,
+            sha256=sha256,
+            identifier=self.identifier,
+            file_name=self.file_name,
+            relative_path=self.relative_path,
+            owner=self.owner,
+            type=self.type,
+        )
 
     def encode(self) -> bytes:
         """The record as a line."""

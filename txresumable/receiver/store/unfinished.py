@@ -16,8 +16,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..web.parameters import Parameters
-from ..web.reply import Refused
+from .chunk import Chunk
 from .completion import Completion
 from .digest import FollowingDigest, hash_range
 from .entry import spans
@@ -25,6 +24,7 @@ from .finished import FinishedUpload, Shelf
 from .folder import FilesRemoved, Opened
 from .received import ReceivedFile
 from .record import Done, Record
+from .refused import Refused
 from .thread import Run
 from .usage import Usage
 from .use import Use
@@ -130,7 +130,7 @@ class UnfinishedUpload:
         self._epoch = 0
         self._written: list[tuple[int, Deferred[None]]] = []
         self._committing = False
-        self._concluding: list[Deferred[ReceivedFile]] = []
+        self._finishing: list[Deferred[ReceivedFile]] = []
         self._notifying: Deferred[None] | None = None
         self._handed_over: str | None = None
         self._finished: FinishedUpload | None = None
@@ -168,7 +168,7 @@ class UnfinishedUpload:
 
     def use(self) -> Use:
         """Use it until that is released."""
-        use = Use(self)
+        use = Use(self, self.release)
         self._uses.add(use)
         return use
 
@@ -184,24 +184,24 @@ class UnfinishedUpload:
             self._ranges = spans(self._opened.present)
         return self._ranges
 
-    async def holds(self, given: Parameters) -> bool:
+    async def holds(self, chunk: Chunk) -> bool:
         """Whether a chunk is durable, and has the digest that was asked for, if any."""
         self._check()
-        if not self._opened.present[given.offset]:
+        if not self._opened.present[chunk.offset]:
             return False
         self._check_files()
-        return not given.checksum or await self._digest_of(given) == given.checksum
+        return not chunk.checksum or await self._digest_of(chunk) == chunk.checksum
 
-    def claim(self, given: Parameters) -> ChunkSink:
+    def claim(self, chunk: Chunk) -> ChunkSink:
         """Where a chunk goes."""
         self._check()
-        offset = given.offset
+        offset = chunk.offset
         if self._opened.present[offset]:
             self._check_files()
-            return self._compare(given, self._digest_of)
+            return self._compare(chunk, self._digest_of)
         if offset in self._settling:
             # It is all there, and its sender may be gone: it will do for this one as well.
-            return self._compare(given, self._digest_once_settled)
+            return self._compare(chunk, self._digest_once_settled)
         if offset in self._sending:
             raise Refused(503, "this chunk is being sent by another request", retry_after=1)
         epoch, use = self._epoch, self.use()
@@ -212,22 +212,22 @@ class UnfinishedUpload:
             use.release()
 
         return Writing(
-            given, self._write, self._range_digest, lambda: self._commit(offset, epoch), release
+            chunk, self._write, self._range_digest, lambda: self._commit(offset, epoch), release
         )
 
-    def conclude(self) -> Deferred[ReceivedFile]:
+    def finish(self) -> Deferred[ReceivedFile]:
         """Finish it, once, and fire for everyone who asks."""
         if self._finished is not None:
-            return self._finished.conclude()
+            return self._finished.finish()
         try:
             self._check()
         except Refused:
             return fail()
         waiter: Deferred[ReceivedFile] = Deferred()
-        self._concluding.append(waiter)
+        self._finishing.append(waiter)
         if self.state is State.RECEIVING:
             self._become(State.FINISHING)
-            Deferred.fromCoroutine(self._conclude()).addBoth(self._concluded)
+            Deferred.fromCoroutine(self._finish()).addBoth(self._finish_ended)
         return waiter
 
     async def put_right(self) -> None:
@@ -299,7 +299,7 @@ class UnfinishedUpload:
             self._failed = True
             raise
 
-    async def _conclude(self) -> Done:
+    async def _finish(self) -> Done:
         with self._work:
             digest = await self._digest.result(self.record.size)
             self._check()
@@ -320,7 +320,7 @@ class UnfinishedUpload:
         return name
 
     async def _notify(self, name: str, digest: str) -> None:
-        file = ReceivedFile.of(self.record, self._shelf.path, name, digest)
+        file = self.record.received_as(self._shelf.path_of(name), digest)
         self._notifying = self._completion.notify(file)
         try:
             await self._notifying
@@ -330,7 +330,7 @@ class UnfinishedUpload:
         if self.state is State.FINISHING:
             self._handed_over = name
 
-    def _concluded(self, result: Done | Failure) -> None:
+    def _finish_ended(self, result: Done | Failure) -> None:
         outcome: ReceivedFile | Failure
         if isinstance(result, Done):
             self._finished = self._shelf.upload(self.key, result)
@@ -344,7 +344,7 @@ class UnfinishedUpload:
                 self._become(State.RECEIVING)
                 if result.check(FilesRemoved):
                     self._removed()
-        waiting, self._concluding = self._concluding, []
+        waiting, self._finishing = self._finishing, []
         for waiter in waiting:
             waiter.callback(outcome)
         self._at_rest()
@@ -427,20 +427,20 @@ class UnfinishedUpload:
             return self._layout.size
         return self._layout.range(missing)[0]
 
-    def _compare(self, given: Parameters, digest: Callable[[Parameters], Any]) -> Comparison:
-        return Comparison(given, lambda: digest(given), self.use().release)
+    def _compare(self, chunk: Chunk, digest: Callable[[Chunk], Any]) -> Comparison:
+        return Comparison(chunk, lambda: digest(chunk), self.use().release)
 
-    async def _digest_of(self, given: Parameters) -> str:
-        return await self._range_digest(*given.layout.range(given.offset))
+    async def _digest_of(self, chunk: Chunk) -> str:
+        return await self._range_digest(*chunk.layout.range(chunk.offset))
 
-    async def _digest_once_settled(self, given: Parameters) -> str:
-        if given.offset in self._settling:
+    async def _digest_once_settled(self, chunk: Chunk) -> str:
+        if chunk.offset in self._settling:
             settled: Deferred[None] = Deferred()
-            self._settling[given.offset].append(settled)
+            self._settling[chunk.offset].append(settled)
             await settled
-        if not self._opened.present[given.offset]:
+        if not self._opened.present[chunk.offset]:
             raise Refused(503, "the other request with this chunk failed", retry_after=1)
-        return await self._digest_of(given)
+        return await self._digest_of(chunk)
 
     async def _range_digest(self, start: int, end: int) -> str:
         self._check()

@@ -4,18 +4,16 @@ A request's use of an upload that is being received.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
-from ..web.parameters import Parameters
+from .chunk import Chunk
+from .entry import Upload
 from .received import ReceivedFile
 from .record import Record
 from .writer import ChunkSink
-
-if TYPE_CHECKING:
-    from .unfinished import UnfinishedUpload
 
 __all__ = ["Use"]
 
@@ -24,13 +22,15 @@ class Use:
     """
     An :class:`~txresumable.receiver.store.entry.Entry` of an unfinished upload.
 
-    :param upload: the upload, which knows its uses.
+    :param upload: the upload.
+    :param release: called with this each time that it is released.
     """
 
-    __slots__ = ("__weakref__", "_upload")
+    __slots__ = ("__weakref__", "_release", "_upload")
 
-    def __init__(self, upload: UnfinishedUpload) -> None:
+    def __init__(self, upload: Upload, release: Callable[[Use], None]) -> None:
         self._upload = upload
+        self._release = release
 
     def __enter__(self) -> Use:
         return self
@@ -44,7 +44,7 @@ class Use:
         self.release()
 
     def release(self) -> None:
-        self._upload.release(self)
+        self._release(self)
 
     @property
     def record(self) -> Record:
@@ -57,11 +57,11 @@ class Use:
     def ranges(self) -> str:
         return self._upload.ranges()
 
-    async def holds(self, given: Parameters) -> bool:
-        return await self._upload.holds(given)
+    async def holds(self, chunk: Chunk) -> bool:
+        return await self._upload.holds(chunk)
 
-    def claim(self, given: Parameters) -> ChunkSink:
-        return self._upload.claim(given)
+    def claim(self, chunk: Chunk) -> ChunkSink:
+        return self._upload.claim(chunk)
 
-    def conclude(self) -> Deferred[ReceivedFile]:
-        return self._upload.conclude()
+    def finish(self) -> Deferred[ReceivedFile]:
+        return self._upload.finish()

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Protocol
 
-from ..web.parameters import Parameters
-from ..web.reply import Refused
+from .chunk import Chunk
+from .refused import Refused
 
 __all__ = ["ChunkSink", "Comparison", "Writing"]
 
@@ -41,25 +41,25 @@ class ChunkSink(Protocol):
 class _Counted:
     """Counts, and refuses what is too long or too short."""
 
-    def __init__(self, given: Parameters) -> None:
-        self._given = given
-        self.left = given.length
+    def __init__(self, chunk: Chunk) -> None:
+        self._chunk = chunk
+        self.left = chunk.length
 
     def count(self, data: bytes) -> None:
         if len(data) > self.left:
-            raise Refused(400, f"the chunk is longer than {self._given.length} bytes")
+            raise Refused(400, f"the chunk is longer than {self._chunk.length} bytes")
         self.left -= len(data)
 
     def check(self) -> None:
         if self.left:
-            raise Refused(400, f"the chunk is shorter than {self._given.length} bytes")
+            raise Refused(400, f"the chunk is shorter than {self._chunk.length} bytes")
 
 
 class Writing:
     """
     A chunk that is not there yet.
 
-    :param given: which.
+    :param chunk: which.
     :param write: writes bytes at an offset of the file.
     :param digest: gives the SHA-256 of a range of the file.
     :param commit: makes the chunk durable.
@@ -68,15 +68,15 @@ class Writing:
 
     def __init__(
         self,
-        given: Parameters,
+        chunk: Chunk,
         write: Callable[[bytes, int], None],
         digest: Callable[[int, int], Awaitable[str]],
         commit: Callable[[], Awaitable[None]],
         release: Callable[[], None],
     ) -> None:
-        self._given = given
-        self._start, self._end = given.layout.range(given.offset)
-        self._counted = _Counted(given)
+        self._chunk = chunk
+        self._start, self._end = chunk.layout.range(chunk.offset)
+        self._counted = _Counted(chunk)
         self._write = write
         self._digest = digest
         self._commit = commit
@@ -90,7 +90,7 @@ class Writing:
     async def commit(self, checksum: str = "") -> None:
         try:
             self._counted.check()
-            wanted = checksum or self._given.checksum
+            wanted = checksum or self._chunk.checksum
             if wanted and await self._digest(self._start, self._end) != wanted:
                 raise Refused(422, "the chunk arrived with another digest")
             await self._commit()
@@ -107,19 +107,19 @@ class Comparison:
     """
     A chunk that comes again: compared by digest with what is there, never written.
 
-    :param given: which.
+    :param chunk: which.
     :param digest: gives the SHA-256 of the chunk that is there.
     :param release: called once at the end, however it comes.
     """
 
     def __init__(
         self,
-        given: Parameters,
+        chunk: Chunk,
         digest: Callable[[], Awaitable[str]],
         release: Callable[[], None] = lambda: None,
     ) -> None:
-        self._given = given
-        self._counted = _Counted(given)
+        self._chunk = chunk
+        self._counted = _Counted(chunk)
         self._there = digest
         self._arrived = sha256()
         self._release: Callable[[], None] | None = release
@@ -132,7 +132,7 @@ class Comparison:
         try:
             self._counted.check()
             arrived = self._arrived.hexdigest()
-            if (checksum or self._given.checksum) not in ("", arrived):
+            if (checksum or self._chunk.checksum) not in ("", arrived):
                 raise Refused(422, "the chunk arrived with another digest")
             if await self._there() != arrived:
                 raise Refused(409, "this chunk is there already, with other bytes")

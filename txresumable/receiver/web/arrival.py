@@ -11,15 +11,16 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from ..._protocol.dialect import ParameterNames
+from ..store.chunk import Chunk
 from ..store.entry import Entry
+from ..store.refused import Refused
 from ..store.writer import ChunkSink
 from .form import BodyParser, Event, Field, Mark
-from .parameters import Parameters, merged, standard_names
-from .reply import Refused
+from .parameters import merged, read_chunk, standard_names
 
 __all__ = ["Arrival"]
 
-Begin = Callable[[Parameters], Awaitable[Entry]]
+Begin = Callable[[Chunk], Awaitable[Entry]]
 
 
 class Arrival:
@@ -85,7 +86,7 @@ class Arrival:
             self._wake()
 
     def lost(self) -> None:
-        """The rest of the body will not come, and nobody waits for an answer."""
+        """The rest of the body will not come, and nobody waits for a response."""
         self.done.addErrback(lambda _: None)
         self.refuse(Refused(400, "the request ended too early"))
 
@@ -122,9 +123,9 @@ class Arrival:
         sink: ChunkSink | None = None
         stored = False
         try:
-            given = await self._parameters()
-            entry = await self._begin(given)
-            sink = entry.claim(given)
+            chunk = await self._described()
+            entry = await self._begin(chunk)
+            sink = entry.claim(chunk)
             early = len(self._fields)
             while (event := await self._next()) is not Mark.END:
                 if isinstance(event, bytes):
@@ -132,9 +133,9 @@ class Arrival:
                 elif isinstance(event, Field):
                     self._fields.append((event.name, event.value))
             if len(self._fields) > early:
-                given = self._confirmed(given)
+                chunk = self._confirmed(chunk)
             self._over = True
-            await sink.commit(given.checksum)
+            await sink.commit(chunk.checksum)
             stored = True
             return entry
         finally:
@@ -147,22 +148,22 @@ class Arrival:
             if self._paused:
                 self.resume()
 
-    async def _parameters(self) -> Parameters:
+    async def _described(self) -> Chunk:
         """What the request says before its chunk."""
         while (event := await self._next()) is not Mark.BEGIN:
             if isinstance(event, Field):
                 self._fields.append((event.name, event.value))
         return self._read()
 
-    def _confirmed(self, given: Parameters) -> Parameters:
+    def _confirmed(self, chunk: Chunk) -> Chunk:
         """
         What the request says as a whole: a checksum may follow the chunk, all else that does
         must repeat what stood before it, since that decided where the chunk went.
         """
         whole = self._read()
-        if evolve(whole, checksum=given.checksum) != given:
+        if evolve(whole, checksum=chunk.checksum) != chunk:
             raise Refused(400, "what describes a chunk must stand before it")
         return whole
 
-    def _read(self) -> Parameters:
-        return Parameters.read(merged(self._url, self._fields, self._known), self._names)
+    def _read(self) -> Chunk:
+        return read_chunk(merged(self._url, self._fields, self._known), self._names)

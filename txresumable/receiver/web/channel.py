@@ -5,7 +5,7 @@ A connection of the receiver.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.logger import Logger
@@ -15,16 +15,30 @@ from zope.interface import implementer
 
 from .pace import Pace, Phase
 
-if TYPE_CHECKING:
-    from ..site import ReceiverSite
-
-__all__ = ["ReceiverChannel"]
+__all__ = ["ChannelSite", "ReceiverChannel"]
 
 _LONGEST_HEAD = 64 * 1024
 # RFC 9112, 3.2.2: a server has to accept the absolute form.
 _ABSOLUTE = re.compile(rb"([^ ]+ )https?://[^/? ]*([^ ]*)( .*)\Z", re.IGNORECASE)
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _DEAF = (Phase.REFUSING, Phase.CLOSING)
+
+
+class ChannelSite(Protocol):
+    """What a connection, and its requests, need of their site."""
+
+    min_rate: float
+    max_body: int
+    reactor: Any
+
+    def admit(self, channel: ReceiverChannel) -> bool:
+        """Whether a new connection may stay."""
+
+    def forget(self, channel: ReceiverChannel) -> None:
+        """A connection has ended."""
+
+    def getResourceFor(self, request: Any) -> Any:
+        """The resource that a request is for, as Twisted's sites find it."""
 
 
 @implementer(IHalfCloseableProtocol)
@@ -42,7 +56,7 @@ class ReceiverChannel(HTTPChannel):
     MAX_LENGTH = _LONGEST_HEAD
     totalHeadersSize = _LONGEST_HEAD
     head = (b"", b"", b"")
-    site: ReceiverSite
+    site: ChannelSite
     transport: Any
     callLater: Any
     _pace: Pace
@@ -117,11 +131,11 @@ class ReceiverChannel(HTTPChannel):
 
     def allContentReceived(self) -> None:
         if self._pace.phase not in _DEAF:
-            self._pace.enter(Phase.ANSWERING)
+            self._pace.enter(Phase.RESPONDING)
             super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def requestDone(self, request: Request) -> None:
-        if self._pace.phase is Phase.ANSWERING:
+        if self._pace.phase is Phase.RESPONDING:
             self._pace.enter(Phase.IDLE)
         super().requestDone(request)  # type: ignore[no-untyped-call]
         if self._peer_has_ended:
@@ -146,7 +160,7 @@ class ReceiverChannel(HTTPChannel):
             self.transport.resumeProducing()
 
     def ignore_the_rest(self) -> None:
-        """Take no more from this connection: what is being answered is the last."""
+        """Take no more from this connection: the response that is under way is the last."""
         self.persistent = False
         self._pace.enter(Phase.REFUSING)
         self.clearLineBuffer()  # type: ignore[no-untyped-call]
@@ -155,8 +169,8 @@ class ReceiverChannel(HTTPChannel):
         """
         Close, when what was written is sent.
 
-        Over TCP that closes the one direction first; over TLS it is told to the peer, who closes
-        the connection then.
+        Over TCP that closes the one direction first; over TLS the peer is notified, and
+        closes the connection then.
         """
         if self._pace.phase is Phase.CLOSING:
             return

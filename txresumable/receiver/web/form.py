@@ -19,7 +19,7 @@ from multipart import (  # type: ignore[import-untyped]
     parse_options_header,
 )
 
-from .reply import Refused
+from ..store.refused import Refused
 
 __all__ = ["BodyParser", "Event", "Field", "Mark", "MultipartBody", "OctetBody", "body_parser"]
 

@@ -56,7 +56,7 @@ class Origins:
             return False
 
     def headers(self, origin: str | None) -> Mapping[str, str]:
-        """What an answer says to the page at an origin that is admitted."""
+        """The headers of a response to the page at an origin that is admitted."""
         if origin is None:
             return {"Vary": "Origin"} if self.allowed else {}
         headers = {
@@ -70,7 +70,7 @@ class Origins:
 
     def preflight(self, wanted: str | None) -> Mapping[str, str]:
         """
-        What more the answer to an ``OPTIONS`` request says.
+        More headers of the response to an ``OPTIONS`` request.
 
         :param wanted: its ``Access-Control-Request-Headers``; they are all granted if they can be
             names of headers.

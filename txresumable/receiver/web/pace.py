@@ -24,7 +24,7 @@ class Phase(Enum):
     """
     What a connection is doing.
 
-    ``IDLE`` goes to ``ARRIVING`` with the first byte of a request, and that to ``ANSWERING`` with
+    ``IDLE`` goes to ``ARRIVING`` with the first byte of a request, and that to ``RESPONDING`` with
     its last, or to ``REFUSING`` if the response does not wait for the rest of the body.  After the
     response comes ``IDLE``, or ``CLOSING`` if it was the last.  From every other phase it also
     goes to ``CLOSING``, and from there nowhere.
@@ -32,7 +32,7 @@ class Phase(Enum):
 
     IDLE = "idle"
     ARRIVING = "arriving"
-    ANSWERING = "answering"
+    RESPONDING = "responding"
     REFUSING = "refusing"
     CLOSING = "closing"
 
@@ -74,7 +74,7 @@ class Pace:
         self._windows = {
             Phase.IDLE: math.inf if idle is None else idle,
             Phase.ARRIVING: _WINDOW,
-            Phase.ANSWERING: _LONGEST_RESPONSE,
+            Phase.RESPONDING: _LONGEST_RESPONSE,
             Phase.REFUSING: _LONGEST_RESPONSE,
             Phase.CLOSING: _LINGERING_WINDOW,
         }

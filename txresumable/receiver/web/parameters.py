@@ -10,14 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from attrs import field, frozen
-
 from ..._protocol.dialect import ParameterNames
 from ..._protocol.encoding import fold_newlines
 from ..._protocol.layout import ChunkLayout, chunk_count
-from .reply import Refused
+from ..store.chunk import Chunk
+from ..store.refused import Refused
 
-__all__ = ["MAX_CHUNKS", "Parameters", "merged", "standard_names"]
+__all__ = ["MAX_CHUNKS", "merged", "read_chunk", "standard_names"]
 
 MAX_CHUNKS = 4 * 1024 * 1024
 """The most chunks that a file may have: each costs a byte of memory while it is received."""
@@ -27,67 +26,38 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _CHECKSUM = re.compile(r"sha256:([0-9a-f]{64})\Z", re.ASCII | re.IGNORECASE)
 
 
-@frozen(kw_only=True)
-class Parameters:
+def read_chunk(given: Mapping[str, str], names: ParameterNames) -> Chunk:
     """
-    One chunk of one file, as a client describes it.
+    The chunk that the parameters of a request describe.
 
-    :ivar identifier: what the client calls the upload.
-    :ivar offset: which chunk, counted from 0.
-    :ivar layout: which bytes belong to which chunk.
-    :ivar file_name: the file's name, as the client has it.
-    :ivar relative_path: its path below what was added; metadata, like the name.
-    :ivar type: its media type, or nothing.
-    :ivar checksum: the SHA-256 of the chunk as hexadecimal, or nothing.
+    :param given: their values by name.
+    :param names: what they are called.
+    :raises Refused: with 400, saying what is wrong.
     """
-
-    identifier: str
-    offset: int
-    layout: ChunkLayout
-    file_name: str = ""
-    relative_path: str = ""
-    type: str = ""
-    checksum: str = field(default="")
-
-    @property
-    def length(self) -> int:
-        """How many bytes the chunk has."""
-        start, end = self.layout.range(self.offset)
-        return end - start
-
-    @classmethod
-    def read(cls, given: Mapping[str, str], names: ParameterNames) -> Parameters:
-        """
-        Understand the parameters of a request.
-
-        :param given: their values by name.
-        :param names: what they are called.
-        :raises Refused: with 400, saying what is wrong.
-        """
-        size = _number(given, names.total_size)
-        chunk_size = _number(given, names.chunk_size)
-        number = _number(given, names.chunk_number)
-        if chunk_size < 1:
-            raise Refused(400, f"{names.chunk_size} must be 1 or more")
-        layout = _layout(size, chunk_size, _optional(given, names.total_chunks), names)
-        if not 1 <= number <= layout.count:
-            raise Refused(400, f"{names.chunk_number} must be 1 to {layout.count}")
-        identifier = given.get(names.identifier, "")
-        if not identifier:
-            raise Refused(400, f"{names.identifier} is missing")
-        found = cls(
-            identifier=identifier,
-            offset=number - 1,
-            layout=layout,
-            file_name=given.get(names.file_name, ""),
-            relative_path=given.get(names.relative_path, ""),
-            type=given.get(names.type, ""),
-            checksum=_checksum(given.get(names.checksum, ""), names),
-        )
-        current = _optional(given, names.current_chunk_size)
-        if current is not None and current != found.length:
-            raise Refused(400, f"{names.current_chunk_size} of chunk {number} is {found.length}")
-        return found
+    size = _number(given, names.total_size)
+    chunk_size = _number(given, names.chunk_size)
+    number = _number(given, names.chunk_number)
+    if chunk_size < 1:
+        raise Refused(400, f"{names.chunk_size} must be 1 or more")
+    layout = _layout(size, chunk_size, _optional(given, names.total_chunks), names)
+    if not 1 <= number <= layout.count:
+        raise Refused(400, f"{names.chunk_number} must be 1 to {layout.count}")
+    identifier = given.get(names.identifier, "")
+    if not identifier:
+        raise Refused(400, f"{names.identifier} is missing")
+    found = Chunk(
+        identifier=identifier,
+        offset=number - 1,
+        layout=layout,
+        file_name=given.get(names.file_name, ""),
+        relative_path=given.get(names.relative_path, ""),
+        type=given.get(names.type, ""),
+        checksum=_checksum(given.get(names.checksum, ""), names),
+    )
+    current = _optional(given, names.current_chunk_size)
+    if current is not None and current != found.length:
+        raise Refused(400, f"{names.current_chunk_size} of chunk {number} is {found.length}")
+    return found
 
 
 def standard_names(names: ParameterNames) -> frozenset[str]:

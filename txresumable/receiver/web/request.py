@@ -5,23 +5,32 @@ A request whose body is handed on while it arrives.
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from twisted.python.failure import Failure
 from twisted.web.http import REQUEST_ENTITY_TOO_LARGE, parse_qs
 from twisted.web.server import Request
+from zope.interface import Interface
 
-from ..resource import IBodyTaker
 from .arrival import Arrival
+from .channel import ReceiverChannel
 
-if TYPE_CHECKING:
-    from .channel import ReceiverChannel
-
-__all__ = ["StreamedRequest"]
+__all__ = ["IBodyTaker", "StreamedRequest"]
 
 _DRAINED = 1024 * 1024
 _WITHOUT_BODY = (b"GET", b"HEAD", b"OPTIONS")
+
+
+class IBodyTaker(Interface):
+    """A resource that takes request bodies while they arrive."""
+
+    def take_body(request: Request) -> Arrival | None:  # noqa: N805
+        """
+        Called when the head of a request with a body is there.
+
+        :returns: what takes its body, or :data:`None` to leave the body to the server.
+        """
 
 
 class StreamedRequest(Request):
@@ -112,11 +121,11 @@ class StreamedRequest(Request):
         self.channel.ignore_the_rest()
 
     def _taker(self) -> Arrival | None:
-        site = self.site = self.channel.site
+        self.site: Any = self.channel.site
         self.prepath = []
         self.postpath = [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
         try:
-            resource = site.getResourceFor(self)  # type: ignore[no-untyped-call]
+            resource = self.site.getResourceFor(self)
             if not IBodyTaker.providedBy(resource):
                 return None
             arrival: Arrival | None = resource.take_body(self)

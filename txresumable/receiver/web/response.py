@@ -1,5 +1,5 @@
 """
-What the receiver answers, as values.
+Responses, as values.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ import errno
 import json
 from collections.abc import Mapping
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 
-from ...errors import ResumableError
 from ..store.received import ReceivedFile
+from ..store.refused import Refused
 
-__all__ = ["Refused", "Reply", "complete", "refusal", "refused_by_disk", "stored"]
+__all__ = ["Response", "complete", "refusal", "refused_by_disk", "stored"]
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 # Short of something for a moment, interrupted, or a network file system that comes back.
@@ -36,28 +36,10 @@ _PASSING = frozenset(
 _LONGEST_HEADER = 4096
 
 
-@define(eq=False, slots=False)
-class Refused(ResumableError):
-    """
-    The receiver refuses a request.
-
-    :ivar status: the HTTP status that says so.
-    :ivar reason: for people.
-    :ivar retry_after: after how many seconds it may work, or :data:`None`.
-    """
-
-    status: int
-    reason: str
-    retry_after: int | None = None
-
-    def __str__(self) -> str:
-        return self.reason
-
-
 @frozen
-class Reply:
+class Response:
     """
-    An answer.
+    A response.
 
     :ivar status: the HTTP status.
     :ivar content: what the body says, as JSON.
@@ -74,7 +56,7 @@ class Reply:
         return b"" if self.status == 204 else json.dumps(self.content).encode()
 
 
-def stored(ranges: str = "") -> Reply:
+def stored(ranges: str = "") -> Response:
     """
     The chunk is durable.
 
@@ -82,10 +64,10 @@ def stored(ranges: str = "") -> Reply:
         longer than 4 KiB.
     """
     shown = ranges and len(ranges) <= _LONGEST_HEADER
-    return Reply(200, {"status": "stored"}, {"Resumable-Stored": ranges} if shown else {})
+    return Response(200, {"status": "stored"}, {"Resumable-Stored": ranges} if shown else {})
 
 
-def complete(file: ReceivedFile, ranges: str = "") -> Reply:
+def complete(file: ReceivedFile, ranges: str = "") -> Response:
     """The whole file is in its place."""
     content = {
         "status": "complete",
@@ -97,22 +79,22 @@ def complete(file: ReceivedFile, ranges: str = "") -> Reply:
     headers = {"Resumable-File-Checksum": f"sha256:{file.sha256}"}
     if ranges:
         headers["Resumable-Stored"] = ranges
-    return Reply(200, content, headers)
+    return Response(200, content, headers)
 
 
-def refusal(error: Refused) -> Reply:
-    """What a refused client is told."""
+def refusal(error: Refused) -> Response:
+    """The response to a request that is refused."""
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.status == 410:
-        # To be told apart from the 410 of others, which may pass.
+        # So that it differs from the 410 of other servers, which may be temporary.
         headers["Resumable-Received"] = "before"
-    return Reply(error.status, {"status": "error", "error": error.reason}, headers)
+    return Response(error.status, {"status": "error", "error": error.reason}, headers)
 
 
 def refused_by_disk(error: OSError) -> Refused:
     """
-    What a client is told when the disk fails: 507 when there is no room and 503 when something
-    is short for a moment, which it may try again; 500, which ends a file for good, for the rest.
+    The refusal of a request when the disk fails: 507 when there is no room and 503 when a resource
+    is short for a moment, which the client may retry; 500, which is permanent, for the rest.
     """
     if error.errno in _FULL:
         return Refused(507, "there is no room for this", retry_after=10)

@@ -15,8 +15,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..web.parameters import Parameters
-from ..web.reply import Refused
+from .chunk import Chunk
 from .completion import Completion, OnComplete
 from .disk import Disk
 from .entry import Entry
@@ -26,6 +25,7 @@ from .keylock import KeyLocks
 from .names import key_of
 from .quota import Quota
 from .record import Done, Record
+from .refused import Refused
 from .room import Room
 from .thread import Run, in_threads, to_the_end
 from .unfinished import Listener, State, UnfinishedUpload
@@ -134,7 +134,7 @@ class Store:
             self._folder.close()
             raise
 
-    async def find(self, owner: str, given: Parameters, *, again: bool = False) -> Entry | None:
+    async def find(self, owner: str, chunk: Chunk, *, again: bool = False) -> Entry | None:
         """
         The upload that a request is about, if there is one; nothing is made.
 
@@ -144,9 +144,9 @@ class Store:
             and taken since, 503 if the store is closing.
         :raises OSError: if the disk fails.
         """
-        return await self._enter(owner, given, make=False, again=again)
+        return await self._enter(owner, chunk, make=False, again=again)
 
-    async def begin(self, owner: str, given: Parameters, *, again: bool = False) -> Entry:
+    async def begin(self, owner: str, chunk: Chunk, *, again: bool = False) -> Entry:
         """
         The upload that a request is about, made if need be.
 
@@ -156,7 +156,7 @@ class Store:
             and taken since, or if the store is closing.
         :raises OSError: if the disk fails.
         """
-        entry = await self._enter(owner, given, make=True, again=again)
+        entry = await self._enter(owner, chunk, make=True, again=again)
         assert entry is not None
         return entry
 
@@ -197,8 +197,8 @@ class Store:
             if found.full:
                 self._full[found.key] = None
 
-    async def _enter(self, owner: str, given: Parameters, make: bool, again: bool) -> Entry | None:
-        key, wanted = key_of(owner, given.identifier), Record.of(owner, given)
+    async def _enter(self, owner: str, chunk: Chunk, make: bool, again: bool) -> Entry | None:
+        key, wanted = key_of(owner, chunk.identifier), Record.of(owner, chunk)
         entry = await self._look_up(key, wanted if make else None, again)
         if entry is not None and entry.record.layout != wanted.layout:
             entry.release()
@@ -328,7 +328,7 @@ class Store:
                 if entry is not None:
                     with entry:
                         if entry.full:
-                            await entry.conclude()
+                            await entry.finish()
             except Exception:
                 if not self._closed:
                     self._full[key] = None
