@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
@@ -691,6 +691,31 @@ class ExpiryTests(ReceiverTestCase):
                 self.assertEqual(self.successResultOf(self.store.sweep()), 0)
                 self.assertEqual(self.ask(file.test(1)).status, 200)
 
+    def test_removed(self) -> None:
+        """An upload whose files somebody has removed counts no more, open or not, once swept."""
+        file, other = ClientFile(CONTENT), ClientFile(CONTENT, "other", "other")
+        for is_open in (False, True):
+            disk = FaultyDisk()
+            self.start(disk=disk, expire=100, max_unfinished=1)
+            if is_open:
+                self.ask(file.test(1))
+            self.assertEqual(self.ask(file.upload(1)).status, 200)
+            if not is_open:
+                self.successResultOf(self.store.close())
+                disk = FaultyDisk()
+                self.start(disk=disk, expire=100, max_unfinished=1)
+            private = os.path.join(self.root, ".resumable")
+            for name in os.listdir(private):
+                os.unlink(os.path.join(private, name))
+            self.assertEqual(self.ask(other.upload(1)).status, 507)
+            self.assertEqual(self.successResultOf(self.store.sweep()), 0)
+            self.assertEqual(len(disk.descriptors), 2)
+            self.assertEqual(self.ask(other.upload(1)).status, 200)
+            self.assertEqual(self.successResultOf(self.store.sweep()), 0)
+            self.assertEqual(self.ask(other.test(1)).status, 200)
+            self.successResultOf(self.store.close())
+            self.root = self.mktemp()
+
     def test_expires_after_a_failure(self) -> None:
         """An upload whose record the disk refused to put right is put right, and then expires."""
         disk = FaultyDisk()
@@ -1048,6 +1073,17 @@ class CloseTests(ReceiverTestCase):
             self.assertEqual(self.finished(), {"file.dat": CONTENT})
             self.successResultOf(self.store.close())
 
+    def test_cancelled(self) -> None:
+        """Who waits for the end no longer does not keep it from coming."""
+        thread, disk = Thread(), FaultyDisk()
+        self.start(disk=disk, run=thread.run)
+        self.connect().send(ClientFile(CONTENT).upload(1))
+        closing = self.store.close()
+        closing.cancel()
+        self.failureResultOf(closing, CancelledError)
+        thread.work()
+        self.assertEqual(disk.descriptors, set())
+
     def test_slow_sender(self) -> None:
         """Whoever is still sending does not hold up the end, and writes nothing after it."""
         disk = FaultyDisk()
@@ -1124,6 +1160,23 @@ class SetAsideTests(ReceiverTestCase):
         self.assertEqual(self.ask(file.test(1)).status, 404)
         self.assertEqual(self.private(), ["aside-1.done"])
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
+
+    def test_garbage(self) -> None:
+        """Whatever stands in a record, a receiver starts, and looks nowhere else."""
+        self.start()
+        file = ClientFile(CONTENT)
+        self.send_all(file)
+        path = os.path.join(self.root, ".resumable", key_of("", "an-identifier") + ".done")
+        with open(path, "rb") as opened:
+            good = opened.read()
+        os.link(os.path.join(self.root, "file.dat"), os.path.join(self.root, "..", "elsewhere"))
+        self.addCleanup(os.unlink, os.path.join(self.root, "..", "elsewhere"))
+        for name in ('"../elsewhere"', '".."', '""', '"a\\u0000"', '"\\ud800"', "[" * 10**5):
+            self.successResultOf(self.store.close())
+            with open(path, "wb") as opened:
+                opened.write(good.replace(b'"name": "file.dat"', b'"name": ' + name.encode()))
+            self.start()
+            self.assertEqual(self.ask(file.test(1)).status, 404, name[:20])
 
     def test_long_names(self) -> None:
         """However long the names are that a client gives, the record can be read back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 from collections.abc import Callable
 
@@ -201,6 +202,25 @@ class ConclusionTests(ReceiverTestCase):
             os.unlink(os.path.join(self.root, ".resumable", name))
         self.assertEqual(self.ask(self.file.test(3)).status, 500)
         self.assertEqual(self.ask(self.file.test(3)).status, 404)
+
+    def test_files_removed_while_the_digest_follows(self) -> None:
+        """That the files of an upload are gone is no failure of those who still read them."""
+        thread, file = Thread(), ClientFile(CONTENT)
+        self.start(disk=self.disk, run=thread.run)
+        wires = [self.connect().send(file.upload(1))]
+        while not wires[0].transport.value():
+            thread.work(1)
+        for name in os.listdir(os.path.join(self.root, ".resumable")):
+            os.unlink(os.path.join(self.root, ".resumable", name))
+        # The next chunk is found out before the first is read back for the digest.
+        wires.append(self.connect().send(file.upload(2)))
+        self.assertEqual(len(thread.waiting), 2)
+        thread.waiting.reverse()
+        thread.work()
+        self.assertEqual([wire.answer().status for wire in wires], [200, 500])
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual(len(self.disk.descriptors), 2)
 
     def test_changed_by_on_complete_before_its_end(self) -> None:
         """What on_complete changes, when that cannot be written down at once, is complete."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 
@@ -424,6 +424,12 @@ class Folder:
             if is_key(key) and dot + ending in (_CHUNKS, _DONE) and self._older(name, before):
                 found.add(key)
         return sorted(found)
+
+    def removed(self, keys: Iterable[str]) -> list[str]:
+        """Those of some unfinished uploads whose files are there no more."""
+        with self._private as private:
+            names = set(self.disk.names(private))
+        return [key for key in keys if not names.issuperset((key + _CHUNKS, key + _DATA))]
 
     def _found(self, key: str, names: set[str]) -> Found | None:
         if key + _DONE in names and self._done(key) is not None:

@@ -186,9 +186,11 @@ class Store:
         it, and ``on_complete`` is cancelled.
 
         :returns: a Deferred that fires when all that was under way is durable, no thread is at
-            work and all is closed.
+            work and all is closed.  Who cancels it waits no longer, and the store closes still.
         """
-        return Deferred.fromCoroutine(self._close())
+        closed: Deferred[None] = Deferred()
+        Deferred.fromCoroutine(self._close()).addBoth(closed.callback)
+        return closed
 
     def _scan(self) -> None:
         for found in self._folder.scan():
@@ -349,8 +351,26 @@ class Store:
                 except Exception:
                     if not self._closed:
                         self._log.failure("an upload that has expired cannot be removed")
+            await self._forget_removed()
             await self._recover()
             return forgotten
+
+    async def _forget_removed(self) -> None:
+        """Count uploads no longer whose files somebody has removed."""
+        keys = list(self._unfinished)
+        for key in [] if self._closed else await self._in_thread(self._folder.removed, keys):
+            async with self._locks.holding(key):
+                if self._closed:
+                    break
+                if not await self._in_thread(self._folder.removed, [key]):
+                    continue
+                upload = self._open.get(key)
+                if upload is None:
+                    self._forget(key)
+                elif upload.idle:
+                    del self._open[key]
+                    await upload.close(State.DISCARDED)
+                    self._forget(key)
 
     async def _forget_expired(self, key: str, before: float) -> bool:
         async with self._locks.holding(key):

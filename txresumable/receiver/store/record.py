@@ -5,8 +5,9 @@ While an upload is unfinished its record is a line of JSON, which never changes,
 byte for each chunk: 0, or 1 once the chunk is durable.  To commit a chunk is to overwrite one
 byte at a known place.  A single byte cannot be torn, no entry can be half there, and the price of
 a commit does not grow with the number of chunks, be they a million; reading it back is one read.
-Just before the file gets its name, eight more bytes say when it was last written to.
 A journal would need checks, replay and compaction for the same.
+
+Just before the file gets its name, eight more bytes say when it was last written to.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from struct import Struct
 from typing import Any, TypeVar
 
 from attrs import asdict, field, frozen
-from attrs.validators import ge, instance_of
+from attrs.validators import ge, instance_of, matches_re
 
 from ..._protocol.layout import ChunkLayout
 from .chunk import Chunk
@@ -30,6 +31,8 @@ _T = TypeVar("_T")
 _LONGEST = 1024 * 1024
 _LONGEST_NAME = 4096
 _TIME = Struct(">q")
+# One component of a path, whatever a damaged record says.
+_NAME = matches_re(r"(?!\.{1,2}\Z)[^/\0\ud800-\udfff]+")
 
 
 @frozen(kw_only=True)
@@ -137,7 +140,7 @@ class Done:
     """
 
     record: Record
-    name: str = field(validator=instance_of(str))
+    name: str = field(validator=_NAME)
     sha256: str = field(validator=instance_of(str))
     inode: int = field(default=0, validator=ge(0))
     mtime: int = field(default=0, validator=instance_of(int))
@@ -181,7 +184,10 @@ def _made(kind: type[_T], found: Mapping[str, Any]) -> _T:
 
 
 def _fields(line: bytes) -> Mapping[str, Any]:
-    found = json.loads(line)
+    try:
+        found = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("not a record") from error
     if not isinstance(found, dict):
         raise ValueError("not a record")
     return found

@@ -287,7 +287,7 @@ class UnfinishedUpload:
         if self.in_use:
             return
         if self.state in (State.FINISHED, State.DISCARDED):
-            self._opened.close()
+            self._digest.stop().addCallback(lambda _: self._opened.close())
         elif self.worthless:
             self._listener.unused(self)
 
