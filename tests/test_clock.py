@@ -3,20 +3,24 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from txresumable._runtime.clock import SteadyClock, steady
 
 
+@implementer(IReactorFromThreads, IReactorTime)
 class WallClockReactor:
     """A reactor whose timers follow a wall clock that somebody sets."""
 
     def __init__(self) -> None:
         self.wall = Clock()
+        self.seconds = self.wall.seconds
         self.callLater = self.wall.callLater
+        self.getDelayedCalls = self.wall.getDelayedCalls
         self.sent: list[Callable[[], object]] = []
 
     def callFromThread(self, call: Callable[[], object]) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.testing import MemoryReactor
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 from zope.interface.verify import verifyObject
 
 from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, request
-from txresumable.receiver import ReceiverSite
+from tests.test_clock import WallClockReactor
+from txresumable._runtime.clock import steady
+from txresumable.receiver import ReceiverService, ReceiverSite, make_site
 
 CONTENT = bytes(range(65, 90))
 TEST = ClientFile(CONTENT).test(1)
@@ -38,6 +42,62 @@ class Waiting:
                 done.errback()
             else:
                 done.callback(result)
+
+
+class WallClockTests(ReceiverTestCase):
+    """Somebody sets the wall clock, by which reactors go."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.reactor = WallClockReactor()
+        self.steady = steady(self.reactor)
+        self.now = 0.0
+        self.steady.seconds = lambda: self.now
+        self.addCleanup(self.steady._stop)
+
+    def pass_in_fact(self, seconds: float) -> None:
+        """Let time pass that the wall clock does not show."""
+        self.now += seconds
+        self.steady._run()
+
+    def test_connection(self) -> None:
+        """A connection may be idle as long as it may, however the clock is set."""
+        store = self.make_store()
+        wire = Connection(make_site(store, reactor=self.reactor))
+        self.reactor.wall.advance(3600)
+        self.assertFalse(wire.closed)
+        self.pass_in_fact(61)
+        self.assertTrue(wire.closed)
+        wire.lose()
+        self.successResultOf(store.close())
+
+    def test_on_complete(self) -> None:
+        """So it is with how long is waited for on_complete."""
+        store = self.make_store(reactor=self.reactor, on_complete=lambda file: Deferred())
+        wire = Connection(make_site(store, reactor=self.reactor))
+        wire.send(ClientFile(CONTENT, chunk_size=100).upload(1))
+        self.reactor.wall.advance(3600)
+        self.assertEqual(wire.responses(), [])
+        self.pass_in_fact(301)
+        self.assertEqual(wire.response().content["status"], "complete")
+        wire.lose()
+        self.flushLoggedErrors()
+        self.successResultOf(store.close())
+
+    def test_stop(self) -> None:
+        """And with how long a service that stops waits for its disk."""
+        store = self.make_store()
+        site = make_site(store, reactor=self.reactor)
+        endpoint = TCP4ServerEndpoint(MemoryReactor(), 0)
+        service = ReceiverService(endpoint, site, store, self.reactor)
+        service.startService()
+        close, store.close = store.close, Deferred  # type: ignore[method-assign,assignment]
+        stopped = service.stopService()
+        self.reactor.wall.advance(3600)
+        self.assertNoResult(stopped)
+        self.pass_in_fact(61)
+        self.successResultOf(stopped)
+        self.successResultOf(close())
 
 
 class RequestTests(ReceiverTestCase):

@@ -13,6 +13,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .._runtime.clock import steady
 from .site import ReceiverSite
 from .store import Store
 
@@ -53,9 +54,9 @@ class ReceiverService(Service):
         self._store = store
         self._port: IListeningPort | None = None
         self._listening: Deferred[None] | None = None
-        self._reactor = reactor
+        self._clock = steady(reactor)
         self._sweeping = LoopingCall(self._sweep)
-        self._sweeping.clock = reactor
+        self._sweeping.clock = self._clock
 
     def privilegedStartService(self) -> None:
         """Listen; :exc:`twisted.internet.error.CannotListenError` if that cannot be."""
@@ -103,7 +104,7 @@ class ReceiverService(Service):
                 return None
             return result
 
-        limit = self._reactor.callLater(_LONGEST_CLOSE, give_up)
+        limit = self._clock.callLater(_LONGEST_CLOSE, give_up)
         late = self._store.close().addBoth(close)
         late.addErrback(lambda failure: self._log.failure("the store cannot be closed", failure))
         return closed

@@ -15,6 +15,7 @@ from twisted.web import http
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
+from .._runtime.clock import steady
 from .resource import ReceiverResource
 from .store import Store
 from .web.channel import ReceiverChannel
@@ -35,6 +36,7 @@ class ReceiverSite(Site):
     :param max_body: the most bytes of a body that a resource gets which takes none as it arrives;
         they are kept in memory, and what is longer is refused with 413.
     :param options: what :class:`twisted.web.server.Site` takes.
+    :ivar clock: what connections wait by.
     :ivar connections: the connections that there are, with the addresses of their peers.
     """
 
@@ -53,6 +55,7 @@ class ReceiverSite(Site):
         super().__init__(  # type: ignore[no-untyped-call]
             resource, requestFactory=StreamedRequest, **options
         )
+        self.clock = steady(self.reactor)
         self.min_rate = min_rate
         self.max_body = max_body
         self._max_connections = max_connections

@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..._runtime.clock import steady
 from .received import ReceivedFile
 
 __all__ = ["Completion", "OnComplete"]
@@ -71,7 +72,7 @@ class Completion:
         reactor = self._reactor
         if reactor is None:
             from twisted.internet import reactor
-        limit = reactor.callLater(self._limit, self._late, notified, file)
+        limit = steady(reactor).callLater(self._limit, self._late, notified, file)
 
         def end(result: object) -> object:
             if limit.active():

@@ -29,7 +29,7 @@ class ChannelSite(Protocol):
 
     min_rate: float
     max_body: int
-    reactor: Any
+    clock: Any
 
     def admit(self, channel: ReceiverChannel) -> bool:
         """Whether a new connection may stay."""
@@ -68,8 +68,8 @@ class ReceiverChannel(HTTPChannel):
         # The base class would count a peer as idle that is made to wait.
         idle, self.timeOut = self.timeOut, None
         self._pace = Pace(
-            self.callLater,
-            self.site.reactor.seconds,
+            self.site.clock.callLater,
+            self.site.clock.seconds,
             idle=idle,
             min_rate=self.site.min_rate,
             exceeded=self._too_slow,

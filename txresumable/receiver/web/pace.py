@@ -49,8 +49,8 @@ class Pace:
     A phase is entered many times a second, so its deadline is not a timer of its own: there is
     one that looks, and looks again.
 
-    :param call_later: as a reactor's.
-    :param seconds: as a reactor's.
+    :param call_later: as a steady clock's.
+    :param seconds: as a steady clock's.
     :param idle: for how many seconds there may be no request; :data:`None` for any time.
     :param min_rate: the fewest bytes a second.
     :param exceeded: called when it has taken too long, and again until this is stopped.
