@@ -168,8 +168,9 @@ class ModelDisk(Disk):
             # A part of it was written.
             half = {**arguments, "data": bytes(arguments["data"])[: len(arguments["data"]) // 2]}
             real = {**half, "fd": behind["fd"].fd}
-            self._before_write(real, behind)
+            stamp = self._before_write(real, behind)
             Disk.write(self, **real)
+            stamp()
         raise OSError(error, os.strerror(error))
 
     # What calls change -------------------------------------------------------------------------

@@ -131,8 +131,9 @@ class Platter:
             return
         pages.dirty.clear()
         if at_once:
-            size = os.fstat(fd).st_size
-            os.pwrite(fd, bytes(pages.durable[:size]).ljust(size, b"\0"), 0)
+            found = os.fstat(fd)
+            os.pwrite(fd, bytes(pages.durable[: found.st_size]).ljust(found.st_size, b"\0"), 0)
+            os.utime(fd, ns=(found.st_atime_ns, found.st_mtime_ns))
 
     # Names -------------------------------------------------------------------------------------
 
