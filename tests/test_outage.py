@@ -4,7 +4,7 @@ When the network is down.
 
 from __future__ import annotations
 
-from twisted.internet.error import ConnectionRefusedError, DNSLookupError
+from twisted.internet.error import ConnectionLost, ConnectionRefusedError, DNSLookupError
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import ResumableFile, RetriesExhausted
@@ -162,6 +162,55 @@ class OutageTests(UploaderTestCase):
         self.assertLess(len(self.client.sent), 110)
         self.clock.advance(1)
         self.client.answer(200)
+
+    def test_servers_of_their_own(self) -> None:
+        """Where a function gives URLs, a server that is down is one for its own files only."""
+
+        def target(pairs: list[str]) -> str:
+            return f"http://{'down' if 'resumableFilename=a' in pairs else 'up'}.example/"
+
+        uploader = self.uploader(
+            target=target, test_chunks=False, simultaneous_uploads=2, max_chunk_retries=3
+        )
+        first = uploader.add_file(b"x" * 30, file_name="a")
+        second = uploader.add_file(b"x" * 10, file_name="b")
+        tries = []
+        for _ in range(10):
+            while any("down" in each.url for each in self.client.waiting):
+                tries.append(self.clock.seconds())
+                request = next(each for each in self.client.waiting if "down" in each.url)
+                request.fail(ConnectionRefusedError())
+            self.clock.advance(1)
+        self.assertEqual(tries, [0.0, 0.0, 1.0, 2.0, 3.0])
+        self.failureResultOf(first, RetriesExhausted)
+        self.answer_all()
+        self.successResultOf(second)
+
+    def test_server_of_its_own_is_back(self) -> None:
+        """A pause changes nothing about that; when the server responds, all chunks go on."""
+        uploader = self.uploader(
+            target=lambda pairs: "http://a.example/", test_chunks=False, simultaneous_uploads=2
+        )
+        upload = uploader.add_file(b"x" * 40, file_name="a")
+        self.client.fail(ConnectionRefusedError())
+        self.client.answer(200)
+        self.assertEqual(len(self.client.waiting), 2)
+        self.client.fail(ConnectionRefusedError())
+        self.client.fail(ConnectionRefusedError())
+        self.assertEqual(self.client.waiting, [])
+        self.clock.advance(1)
+        self.assertEqual(len(self.client.waiting), 1)
+        uploader.pause()
+        uploader.resume()
+        self.assertEqual(len(self.client.waiting), 1)
+        self.client.fail(ConnectionRefusedError())
+        self.clock.advance(1)
+        self.client.fail(ConnectionLost())
+        self.assertEqual(len(self.client.waiting), 2)
+        self.answer_all()
+        self.clock.advance(1)
+        self.answer_all()
+        self.successResultOf(upload)
 
     def test_never_reached(self) -> None:
         """A server that was never reached fails all files together when the retries are used up."""

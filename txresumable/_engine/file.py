@@ -99,6 +99,7 @@ class ResumableFile:
     """
 
     __slots__ = (
+        "_barred",
         "_chunk_outcomes",
         "_course",
         "_crowded",
@@ -151,6 +152,7 @@ class ResumableFile:
         self.error: Exception | None = None
         self.size = 0
         self._held = False
+        self._barred = False  # whether its server cannot be reached, which one chunk tries
         self._hangs = False  # whether opening it does
         self._crowded = False  # whether as many of its chunks wait as may be under way
         self._prepared = False  # preprocess_file has done its work

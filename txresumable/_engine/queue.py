@@ -84,4 +84,4 @@ class ChunkQueue:
     def _may_go(file: ResumableFile) -> bool:
         if file.state is not READY or file._held:
             return False
-        return not file._hangs and not file._crowded
+        return not (file._hangs or file._crowded or file._barred)

@@ -98,6 +98,10 @@ class Dispatcher:
         self._queue = queue
         self._adaptive = adaptive
         self._outage: Outage[ResumableFile] = Outage()
+        # Where a function gives URLs, each file may have a server of its own.
+        options = principal.options
+        self._one_server = not (callable(options.target) or callable(options.test_target))
+        self._outages: dict[ResumableFile, Outage[ResumableFile]] = {}
         self._lending = lending
         self._jobs = lending.jobs
         self._timers: dict[tuple[ResumableFile, int], Any] = {}
@@ -132,6 +136,8 @@ class Dispatcher:
                 self._timers.pop(place).cancel()
                 file._put_back(place[1])
         self._outage.leave(file)
+        self._outages.pop(file, None)
+        file._barred = False
 
     def start(self) -> None:
         """Begin with what is in the queue, with the next turn."""
@@ -178,6 +184,9 @@ class Dispatcher:
         self._jobs.setdefault(file, {})[offset] = attempt
         if self._lending.lent:
             self._lending.look(file)
+        if self._outages and file in self._outages:
+            self._outages[file].probe = (file, offset)
+            file._barred = True
         if self._principal.file_progress.callbacks:
             self._principal._notify("file_progress", file)
         try:
@@ -207,6 +216,7 @@ class Dispatcher:
                 self._turn.abandon(attempt.sending)
         if file._crowded:
             self._lending.look(file)
+        file._barred = False
         if file.state is READY:
             self._queue.add(file)
 
@@ -232,7 +242,7 @@ class Dispatcher:
         try:
             if self._adaptive is not None:
                 self._adapt(self._adaptive, attempt, result)
-            if self._outage.responded():
+            if self._outage.responded() or (self._outages and self._is_back(attempt.file)):
                 _log.info("The server answers again")
             if result.verdict is STORED:
                 # It may have changed after it was read, or before it was found there.
@@ -252,6 +262,7 @@ class Dispatcher:
             if isinstance(error, ConnectFailed):
                 self._unreachable(attempt, error)
             elif isinstance(error, TransportError):
+                self._is_back(attempt.file)
                 if self._adaptive is not None and isinstance(error, (StallTimeout, ChunkTimeout)):
                     self.slots.resize(self._adaptive.pushed_back())
                 self._retry(attempt, error, None)
@@ -259,6 +270,7 @@ class Dispatcher:
                 _log.info("Too many open files; {name!r} waits", name=attempt.file.file_name)
                 self._wait(attempt, 1.0)
             elif isinstance(error, Hangs):
+                self._is_back(attempt.file)
                 self._over(attempt)
                 attempt.file._put_back(attempt.offset)  # it is queued again when it is open
             else:
@@ -371,22 +383,46 @@ class Dispatcher:
     def _again(self, file: ResumableFile, offset: int) -> None:
         del self._timers[file, offset]
         file._put_back(offset)
+        if file._barred and self._outages[file].probe == (file, offset):
+            file._barred = False
         self._queue.add(file)
         self._turn.run()
 
+    def _outage_of(self, file: ResumableFile) -> Outage[ResumableFile]:
+        if self._one_server:
+            return self._outage
+        outage = self._outages.get(file)
+        if outage is None:
+            outage = self._outages[file] = Outage()
+            outage.reached = file._course.stored_count > 0
+        return outage
+
+    def _is_back(self, file: ResumableFile) -> bool:
+        """:returns: whether it was the server of this file alone that could not be reached."""
+        if self._outages.pop(file, None) is None:
+            return False
+        file._barred = False
+        self._queue.add(file)
+        return True
+
     def _unreachable(self, attempt: Attempt, error: ConnectFailed) -> None:
         """One chunk probes; the others wait for it, and no retry is counted against them."""
-        outage, now = self._outage, self._clock.seconds()
+        outage, now = self._outage_of(attempt.file), self._clock.seconds()
         if not outage.failed(attempt.file, attempt.offset, now):
             self._wait(attempt, 0)
             return
+        attempt.file._barred = outage is not self._outage
         attempts, options = outage.failures, self._principal.options
         if (not outage.reached and attempts > options.max_chunk_retries) or (
             outage.reached and now - outage.since >= options.max_offline
         ):
-            # They share the probe, so they share its end.  What is added later tries anew.
             outage.give_up()
-            self._principal._fail_all(RetriesExhausted(error, attempts, attempt.offset + 1))
+            exhausted = RetriesExhausted(error, attempts, attempt.offset + 1)
+            if outage is self._outage:
+                # They share the probe, so they share its end.  What is added later tries anew.
+                self._principal._fail_all(exhausted)
+            else:
+                self._give_up(attempt, exhausted)
             return
         delay = max(self._delay(attempts, None), outage.least_delay)
         if attempt.cancelled:  # by the policy
