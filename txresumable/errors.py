@@ -147,7 +147,7 @@ class HookInterrupted(ResumableError):
 
 
 class TransportError(ResumableError):
-    """A request got no usable answer; whether the server acted on it is not known."""
+    """There was no usable response; whether the server acted on the request is not known."""
 
 
 class ConnectFailed(TransportError):
@@ -163,7 +163,7 @@ class TLSRejected(ResumableError):
 
 
 class ConnectionBroken(TransportError):
-    """The connection ended before the answer was complete."""
+    """The connection ended before the response was complete."""
 
 
 class StaleConnection(ConnectionBroken):
@@ -171,7 +171,7 @@ class StaleConnection(ConnectionBroken):
 
 
 class StallTimeout(TransportError):
-    """Not a byte moved in either direction, or an answer did not end, for too long."""
+    """No byte moved in either direction, or a response did not end, for too long."""
 
 
 class ChunkTimeout(TransportError):
@@ -179,7 +179,7 @@ class ChunkTimeout(TransportError):
 
 
 class MalformedResponse(TransportError):
-    """The server's answer is not HTTP that can be relied on."""
+    """The server's response is not valid HTTP."""
 
 
 @define(eq=False, slots=False)
@@ -188,7 +188,7 @@ class ChunkRejected(ResumableError):
     The server refused a chunk for good.
 
     :ivar status: the HTTP status.
-    :ivar body: the answer's text, at most 64 KiB of it.
+    :ivar body: the text of the response, at most 64 KiB of it.
     :ivar url: what was asked, without its query string.
     :ivar chunk_number: counted from 1.
     """

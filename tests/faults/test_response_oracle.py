@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.faults.test_response_parser import chunks, heads, replies
-from txresumable._http.response import LIMIT, ResponseReader
+from txresumable._http.response import LIMIT, ResponseParser
 from txresumable.errors import MalformedResponse
 
 STRICTER = {
@@ -55,7 +55,7 @@ class Read(NamedTuple):
 
 def read_by_us(data: bytes, bodiless: bool) -> Read:
     """What our reader makes of bytes after which the connection ends."""
-    reader = ResponseReader()
+    reader = ResponseParser()
     reader.begin(bodiless)
     try:
         reader.feed(data)

@@ -1,5 +1,5 @@
 """
-An ``IAgent`` with connections that persist, under treq.
+An ``IAgent`` with persistent connections, for treq.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ MAX_IDLE_TIME = 4.0
 """
 Seconds that a connection is kept without use.  Node.js (``server.keepAliveTimeout``) and Apache
 httpd (``KeepAliveTimeout``) close after 5 by default, the shortest limits in wide use: a request
-must not cross that.  A server with a shorter one costs a new connection
-(:class:`~txresumable.errors.StaleConnection`), and no chunk.
+must not cross that.  With a server whose limit is shorter, the request is sent once more over a new
+connection (:class:`~txresumable.errors.StaleConnection`).
 """
 
 _log = Logger()
@@ -43,7 +43,7 @@ _log = Logger()
 
 @define(eq=False)
 class _Origin:
-    """A scheme, host and port, and the connections kept for it."""
+    """A scheme, host and port, and its idle connections."""
 
     host: bytes
     secure: bool
@@ -54,11 +54,11 @@ class _Origin:
 @implementer(IAgent)
 class PersistentAgent:
     """
-    Sends requests over connections that persist, and watches over them.
+    Sends requests over persistent connections (RFC 9112, section 9.3), and watches over them.
 
-    It follows no redirect, decodes nothing, and retries nothing; a kept connection that was
-    closed as a request began fails with :class:`~txresumable.errors.StaleConnection`, and the
-    next request opens a new one.
+    It follows no redirects, decodes no content, and retries nothing: a request over an idle
+    connection that the server was closing fails with
+    :class:`~txresumable.errors.StaleConnection`, and the next request opens a new connection.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class PersistentAgent:
         :param max_idle: the most connections to keep idle for an origin.
         :param trust_root: see :func:`twisted.internet.ssl.optionsForClientTLS`.
         :param client_certificate: likewise.
-        :param endpoint: what to connect to instead, from a parsed URL.
+        :param endpoint: makes an endpoint from a parsed URL, instead of the usual one.
         """
         self._clock = clock
         self._stall_timeout = stall_timeout
@@ -124,11 +124,11 @@ class PersistentAgent:
         while origin.idle:
             connection = origin.idle.pop()
             if self._clock.seconds() - connection.idle_since >= MAX_IDLE_TIME:
-                connection.abort()  # nobody looked for a while
+                connection.abort()  # the ticker is late
             elif connection.state is IDLE:
                 if connection.is_quiet:
                     return self._send(origin, connection, head, bodyProducer, bodiless)
-                connection.abort()  # closed, or it has sent what nobody asked for
+                connection.abort()  # it is closed, or there is data that belongs to no request
         connecting = self._connector.connect(origin.endpoint, origin.secure)
         connecting.addCallback(
             lambda fresh: self._send(origin, fresh, head, bodyProducer, bodiless)
@@ -161,7 +161,7 @@ class PersistentAgent:
                 else:
                     connection.abort()
             elif isinstance(result, Failure) and result.check(StaleConnection):
-                self._drop_idle(origin)  # its siblings were opened and closed with it
+                self._drop_idle(origin)  # the others are as old
             return result
 
         return sent.addBoth(over)
@@ -169,13 +169,13 @@ class PersistentAgent:
     # Watching ----------------------------------------------------------------------------------
 
     def _look(self) -> bool:
-        """:returns: whether there is anything left to watch over."""
-        self._batch.flush()  # the reactor's turn may have been put off with the wall clock
+        """:returns: whether there is anything left to watch."""
+        self._batch.flush()  # the reactor may be late if the wall clock was set back
         for connection in list(self._active):
             try:
                 connection.watch(self._stall_timeout)
             except Exception:
-                _log.failure("A connection is closed, as it cannot be watched over")
+                _log.failure("A connection cannot be watched; it is aborted")
                 connection.abort()
         now = self._clock.seconds()
         for origin in self._origins.values():
@@ -189,7 +189,7 @@ class PersistentAgent:
 
     def drop_idle(self, url: bytes) -> None:
         """
-        Let the next request for an origin open a new connection.
+        Close the idle connections of an origin, so that its next request opens a new one.
 
         :param url: any URL of the origin.
         """
@@ -204,7 +204,7 @@ class PersistentAgent:
 
     def close(self) -> Deferred[None]:
         """
-        Close every connection, used ones too.
+        Abort every connection, including those that are in use.
 
         :returns: a Deferred that fires when all are closed.
         """

@@ -1,5 +1,5 @@
 """
-Small requests that begin together, and go out together.
+Small requests that begin together, and are written together.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ _log = Logger()
 
 
 class HeldRequest(Protocol):
-    """A request that waits in a batch."""
+    """A request in a batch."""
 
     def release(self) -> None:
-        """Send it, if it is still to be sent."""
+        """Send it, unless it has been cancelled."""
 
     def abort(self) -> None:
         """Close its connection."""
@@ -26,11 +26,11 @@ class HeldRequest(Protocol):
 
 class WriteBatch:
     """
-    The requests that begin in one turn of the reactor, until its end: a peer that sleeps is woken
-    once for all of them.
+    Holds the small requests of one turn of the reactor until its end, so that a sleeping peer is
+    woken once for all of them.
 
-    :param reactor: whose turns they are.
-    :param active: the connections that have a request under way; one alone waits for nobody.
+    :param reactor: whose turns these are.
+    :param active: the connections with a request under way; the only one does not wait.
     """
 
     def __init__(self, reactor: Any, active: Sized) -> None:
@@ -41,9 +41,9 @@ class WriteBatch:
 
     def hold(self, request: HeldRequest) -> bool:
         """
-        Take a request, unless it is the only one.
+        Hold a request, unless it is the only one.
 
-        :returns: whether it is going to be released later.
+        :returns: whether it is held; it is then released later.
         """
         if len(self._active) < 2:
             return False
@@ -53,20 +53,20 @@ class WriteBatch:
         return True
 
     def flush(self) -> None:
-        """Release all of them now; one that raises ends alone."""
+        """Release all of them now; if one raises, only its own connection is aborted."""
         held = self.clear()
         for request in held:
             try:
                 request.release()
             except Exception:
-                _log.failure("A connection is closed, as its request cannot be sent")
+                _log.failure("A request cannot be sent; its connection is aborted")
                 request.abort()
 
     def clear(self) -> list[HeldRequest]:
         """
-        Forget them.
+        Forget all of them.
 
-        :returns: those that were there.
+        :returns: those that were held.
         """
         flushing, self._flushing = self._flushing, None
         if flushing is not None and flushing.active():

@@ -20,7 +20,7 @@ __all__ = ["CredentialsGuard", "is_loopback", "strips_tls"]
 
 _CARRIERS = frozenset(("authorization", "cookie", "proxy-authorization"))
 _LAYERS = 8
-"""More agents around each other than these are not looked through."""
+"""At most this many nested agents are searched: they might contain each other."""
 _log = Logger()
 
 
@@ -40,11 +40,11 @@ def is_loopback(host: str) -> bool:
 
 def strips_tls(client: Any) -> bool:
     """
-    Whether a client is known to send what is meant for ``https://`` in the clear.
+    Whether a client is known to send requests for ``https://`` in the clear.
 
-    Twisted's ``ProxyAgent`` hands such a URL to its proxy as it is, without TLS and without a word.
+    Twisted's ``ProxyAgent`` sends them to its proxy as they are: without TLS, and without an error.
 
-    :param client: treq's ``HTTPClient`` or any other, with what it wraps.
+    :param client: treq's ``HTTPClient`` or any other, with the agents that it wraps.
     """
     for _ in range(_LAYERS):
         if client is None or isinstance(client, ProxyAgent):
@@ -68,8 +68,8 @@ class CredentialsGuard:
 
     def check(self, url: str, headers: Mapping[str, str]) -> None:
         """
-        :param url: where to.
-        :param headers: the user's.
+        :param url: where the request goes.
+        :param headers: the user's headers.
         :raises InsecureCredentials: if the mode is ``refuse``.
         """
         if not self._cookies and not (

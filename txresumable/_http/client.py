@@ -1,5 +1,5 @@
 """
-One request out, one answer back: the only user of treq.
+One request out, one response back: the only user of treq.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .tls import tls_error
 __all__ = ["RequestClient"]
 
 _original = attrgetter("original")
-"""What treq has wrapped: the answer, which is whole."""
+"""What treq has wrapped: the response, which is whole."""
 _STANDARD = {
     "user-agent": f"User-Agent: txresumable/{__version__}\r\n",
     "accept": "Accept: */*\r\n",
@@ -45,7 +45,7 @@ _ENCODING = "accept-encoding"
 
 
 class _Cookies(CookieJar):
-    """A jar that takes none from an answer that has one which is not ASCII."""
+    """A cookie jar that ignores a response whose cookies are not all ASCII."""
 
     def extract_cookies(self, response: Any, request: Any) -> None:
         with suppress(UnicodeError):
@@ -54,7 +54,7 @@ class _Cookies(CookieJar):
 
 class RequestClient:
     """
-    Sends requests with treq, by our own agent or by a client that the user gave.
+    Sends requests with treq, through our own agent or through a client that the user gave.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class RequestClient:
         check_headers: Callable[[Mapping[str, str]], object] = bool,
     ) -> None:
         """
-        :param reactor: what treq would otherwise import.
+        :param reactor: passed to treq, which would otherwise import one.
         :param clock: an ``IReactorTime`` for the limits.
         :param client: anything with treq's ``HTTPClient.request`` signature.
-        :param agent: used if there is no client.
+        :param agent: used if no client is given.
         :param cookies: whether cookies are kept and sent back.
         :param stall_timeout: seconds without a byte in either direction.
         :param chunk_timeout: seconds for a whole request, or :data:`None` for no limit.
-        :param check_headers: refuses headers that cannot be sent; asked whenever they differ.
+        :param check_headers: raises for headers that cannot be sent; called whenever they change.
         :param insecure_credentials: see :class:`~txresumable._http.cleartext.CredentialsGuard`.
         """
         self.reactor = reactor
@@ -119,20 +119,20 @@ class RequestClient:
         :param headers: the user's.
         :param content_type: of the body; a ``Content-Type`` of the user's wins.
         :param body: what to send.
-        :param again: whether to send it once more, at once, if a kept connection turns out to be
-            closed; else this fails with :class:`~txresumable.errors.StaleConnection`.
-        :param fresh: whether to send it over a new connection.
+        :param again: whether to send it once more, immediately, if an idle connection turns out to
+            be closed; else this fails with :class:`~txresumable.errors.StaleConnection`.
+        :param fresh: whether to open a new connection for it.
         :returns: a Deferred that fires with the :class:`Response`.  It fails with a
             :class:`~txresumable.errors.TransportError` or
             :class:`~txresumable.errors.TLSRejected` if there is none, and as the source failed if
             that could not be read.  Cancelling it aborts the request and fails it with
             ``CancelledError``.
-        :raises InsecureCredentials: if credentials would go out unencrypted and must not, or the
-            client is one that would send anything so that is meant for ``https://``.
+        :raises InsecureCredentials: if credentials would be sent unencrypted and must not be, or if
+            the client would send a request for ``https://`` in the clear.
         """
         if self._strips_tls and url[:6].lower() == "https:":
             raise InsecureCredentials(
-                "the client would send what is meant for https:// in the clear (ProxyAgent)"
+                "the client would send a request for https:// in the clear (ProxyAgent)"
             )
         self._guard.check(url, headers)
         if fresh and self._agent is not None:
@@ -157,7 +157,7 @@ class RequestClient:
                 unbuffered=True,
                 reactor=self.reactor,
             )
-            return asking.addErrback(self._unanswered, method, url, headers, body, again)
+            return asking.addErrback(self._failed, method, url, headers, body, again)
         try:
             asking = self.client.request(
                 method,
@@ -172,10 +172,10 @@ class RequestClient:
         except BaseException:  # as a Deferred does
             asking = fail()
         return asking.addCallbacks(
-            _original, self._unanswered, errbackArgs=(method, url, headers, body, again)
+            _original, self._failed, errbackArgs=(method, url, headers, body, again)
         )
 
-    def _unanswered(
+    def _failed(
         self,
         failure: Failure,
         method: str,
@@ -232,9 +232,9 @@ class RequestClient:
 
 def _lines(headers: Mapping[str, str], own: bool) -> tuple[bytes, bool]:
     """
-    What is sent of the user's header.
+    The header lines that are sent.
 
-    :param own: whether our own agent sends it: that decodes nothing, and says so by itself.
+    :param own: whether our own agent sends them, which sets ``Accept-Encoding`` by itself.
     :returns: the lines, and whether a Content-Type is among them.
     """
     if own:
@@ -246,11 +246,11 @@ def _lines(headers: Mapping[str, str], own: bool) -> tuple[bytes, bool]:
 
 
 def _overdue(_: object, limit: float) -> NoReturn:
-    raise ChunkTimeout(f"no answer within {limit:g} s (chunk_timeout)")
+    raise ChunkTimeout(f"no response within {limit:g} s (chunk_timeout)")
 
 
 def _transport_error(failure: Failure) -> Exception:
-    """Whatever a client's request may fail with, as one of ours."""
+    """Any error of a client's request as one of ours."""
     error = failure.value
     if isinstance(error, ResumableError):
         return error

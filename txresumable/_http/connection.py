@@ -1,9 +1,9 @@
 """
 One HTTP/1.1 connection of a client: requests out, responses in.
 
-Compared with Twisted's own client protocol, a response that comes while the body is still being
-sent ends the sending, responses are read strictly and within bounds, and how long nothing moved is
-known at any time.
+Unlike Twisted's own client protocol, it stops sending when a response arrives before the whole
+body was sent, parses responses strictly and within bounds, and knows at any time for how long no
+byte has moved.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from zope.interface import implementer
 from ..errors import ConnectionBroken, MalformedResponse, StaleConnection, StallTimeout
 from .batch import WriteBatch
 from .body import IRequestBody
-from .response import Response, ResponseReader
+from .response import Response, ResponseParser
 from .sender import RequestSender
 from .state import ACTIVE, CLOSED, CLOSING, CONNECTING, IDLE, ConnectionState, change
 from .tls import tls_error
@@ -30,20 +30,20 @@ __all__ = ["ConnectionListener", "HTTPConnection"]
 
 CROSSING = 1.0
 """
-Seconds after the beginning of a request in which the end of a kept connection may be one that the
-server decided on before it: a round trip, for which TCP, too, reckons with a second until it has
-measured it (RFC 6298, section 2).  Later, the server has had the request.
+Seconds after the start of a request within which the server may have closed an idle connection
+without having seen the request: a round trip, for which TCP also assumes one second until it has
+measured it (RFC 6298, section 2).  Later than that, the server has received the request.
 """
 
 
 class ConnectionListener(Protocol):
-    """Who wants a connection."""
+    """Notified of what becomes of a connection."""
 
     def connection_ready(self, connection: HTTPConnection) -> None:
-        """Requests can be sent."""
+        """A request can be sent."""
 
     def connection_lost(self, connection: HTTPConnection, reason: Failure) -> None:
-        """It has ended, whether it ever was ready or not."""
+        """It was lost, whether it ever was ready or not."""
 
 
 @implementer(IHandshakeListener)
@@ -51,8 +51,8 @@ class HTTPConnection(protocol.Protocol):
     """
     A connection for one request at a time.
 
-    :ivar state: where it is in its life; ``IDLE`` if a request may be sent.
-    :ivar idle_since: since when, in seconds of the clock, nothing was under way.
+    :ivar state: its state; a request can be sent when it is ``IDLE``.
+    :ivar idle_since: when its last request ended, in seconds of the clock.
     """
 
     transport: Any
@@ -68,9 +68,9 @@ class HTTPConnection(protocol.Protocol):
     ) -> None:
         """
         :param seconds: monotonic time.
-        :param batch: where small requests wait for others that begin with them.
-        :param listener: notified when it is ready and when it has ended.
-        :param secure: whether TLS is to be agreed on before it is ready.
+        :param batch: holds small requests until others can go out with them.
+        :param listener: notified when it is ready and when it is lost.
+        :param secure: whether it is ready only after a TLS handshake.
         """
         self._seconds = seconds
         self._batch = batch
@@ -79,17 +79,17 @@ class HTTPConnection(protocol.Protocol):
         self.state: ConnectionState = CONNECTING
         self.idle_since = seconds()
         self._uses = 0
-        self._reader = ResponseReader()
+        self._parser = ResponseParser()
         self._heard: float | None = None
         self._waiting: Deferred[Response] | None = None
 
     @property
     def is_quiet(self) -> bool:
         """
-        Whether nothing came after the last response.
+        Whether nothing has arrived since the last response.
 
-        What did is neither a response to that request nor to the next one: a connection on which
-        there is anything, its end included, is not to be used again.
+        Anything that has, including the end of the connection, is a response neither to that
+        request nor to the next one, so that the connection must not be used again.
         """
         return self._sender.queue.is_quiet
 
@@ -127,17 +127,18 @@ class HTTPConnection(protocol.Protocol):
         """
         Send a request.
 
-        :param head: request line and fields, up to the empty line and with it.
-        :param body: what makes the body, of known length; it is sent as it is.
+        :param head: request line and header fields, including the empty line.
+        :param body: of known length; it is sent as it is.
         :param bodiless: whether the response has no body (``HEAD``).
-        :returns: a Deferred that fires with the whole :class:`Response`.  It fails with a
+        :returns: a Deferred that fires with the complete
+            :class:`~txresumable._http.response.Response`.  It fails with a
             :class:`~txresumable.errors.TransportError`, or as the body failed; the connection is
-            then closed.  Cancelling it closes the connection at once.
+            then aborted.  Cancelling it aborts the connection, too.
         """
         self.state = change(self.state, ACTIVE)
         self._uses += 1
         self._heard = None
-        self._reader.begin(bodiless)
+        self._parser.begin(bodiless)
         waiting: Deferred[Response] = Deferred(self._cancelled)
         self._waiting = waiting
         self._sender.start(head, body)
@@ -150,32 +151,32 @@ class HTTPConnection(protocol.Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         if self._waiting is None:
-            self.abort()  # nobody asked
+            self.abort()  # there is no request
             return
-        reader = self._reader
-        known, unsent = reader.response is not None, 0
+        parser = self._parser
+        known, unsent = parser.response is not None, 0
         if not known:
             unsent = self._sender.queue.unsent
             if self._heard is None:
                 if unsent >= self._sender.given:
-                    self._unasked()
+                    self._unrequested()
                     return
                 self._heard = self._seconds()
         try:
-            reader.feed(data)
-            if reader.response is not None and not known:
-                if reader.informed:
-                    self._heard = self._seconds()  # what came before was not yet the response
+            parser.feed(data)
+            if parser.response is not None and not known:
+                if parser.informed:
+                    self._heard = self._seconds()  # it took the server until now to respond
                 if unsent or self._sender.body is not None:
-                    self._stop_early(reader.response)
+                    self._stop_early(parser.response)
         except MalformedResponse as error:
             self._fail(Failure(error))
             return
-        if reader.over:
+        if parser.over:
             self._complete()
 
-    def _unasked(self) -> None:
-        """It came before the first byte of the request was there: it belongs to no request."""
+    def _unrequested(self) -> None:
+        """Data arrived before any byte of the request was sent: it belongs to no request."""
         error: Exception
         if self._uses > 1:
             error = StaleConnection("the server sent more than one response to a request")
@@ -184,8 +185,8 @@ class HTTPConnection(protocol.Protocol):
         self._fail(Failure(error))
 
     def _stop_early(self, response: Response) -> None:
-        """A response before all of the request was taken: what is left would not be read."""
-        self._reader.keep = False
+        """The server responded before the whole request was sent: it will not read the rest."""
+        self._parser.keep = False
         self._sender.stopProducing()
         if response.code < 300:
             raise MalformedResponse(f"it says {response.code} before the whole request was sent")
@@ -194,13 +195,13 @@ class HTTPConnection(protocol.Protocol):
 
     def _complete(self) -> None:
         waiting, self._waiting = self._waiting, None
-        reader = self._reader
-        if not reader.over:
-            reader.finish()
-        response = reader.response
+        parser = self._parser
+        if not parser.over:
+            parser.finish()
+        response = parser.response
         assert waiting is not None and response is not None
         self.idle_since = self._seconds()
-        if reader.keep and not reader.buffer and self.state is ACTIVE:
+        if parser.keep and not parser.buffer and self.state is ACTIVE:
             self.state = change(self.state, IDLE)
         else:
             self._end()
@@ -213,10 +214,10 @@ class HTTPConnection(protocol.Protocol):
         self._listener.connection_lost(self, reason)
 
     def _ended(self, reason: Failure, aborted: bool) -> None:
-        """The peer has closed: that may be the end of a response, or the lack of one."""
+        """The connection is lost: the response may end with it, or be missing."""
         self._sender.close()
         clean = reason.check(ConnectionDone) is not None
-        if self._reader.ends_with_connection and clean:
+        if self._parser.ends_with_connection and clean:
             self._complete()
             return
         error: Exception | None = None
@@ -225,16 +226,16 @@ class HTTPConnection(protocol.Protocol):
         elif self._heard is None and self._uses > 1 and self._crossed:
             error = StaleConnection("the server had closed the kept connection")
         elif self._heard is None:
-            error = tls_error(reason.value)  # it may want a certificate of us
+            error = tls_error(reason.value)  # the server may want a client certificate
         if error is None:
-            begun = self._reader.response is not None
+            begun = self._parser.response is not None
             where = "within its response" if begun else "before it responded"
             error = ConnectionBroken(f"the server closed the connection {where}")
         self._fail(Failure(error))
 
     @property
     def _crossed(self) -> bool:
-        """Whether the peer may have closed before it knew of the request."""
+        """Whether the server may have closed the connection before it saw the request."""
         return self._seconds() - self._sender.began < CROSSING
 
     def _fail(self, failure: Failure) -> None:
@@ -248,13 +249,13 @@ class HTTPConnection(protocol.Protocol):
         self._end()
 
     def _end(self) -> None:
-        """Have done with a request and with the connection, and forget what came."""
+        """End the request and the connection, and drop what was received."""
         self._sender.stopProducing()
         self.abort()
-        self._reader.begin()
+        self._parser.begin()
 
     def abort(self) -> None:
-        """Close at once, whatever is under way; what is closed stays as it is."""
+        """Close immediately, whatever is under way.  Safe to call in any state."""
         if self.state is CLOSING or self.state is CLOSED:
             return
         self.state = change(self.state, CLOSING)
@@ -266,16 +267,16 @@ class HTTPConnection(protocol.Protocol):
 
     def watch(self, limit: float) -> None:
         """
-        End the request if nothing moved for too long.  To be called twice a second or so.
+        Fail the request if nothing has moved for too long.  To be called twice a second or so.
 
-        Bytes that the kernel still sends count as moving; the bytes of a response do so only once,
-        so that one that trickles ends as well.
+        Bytes that the kernel still sends count; of a response only the first byte does, so that one
+        that trickles fails as well.
 
         :param limit: seconds.
         """
         if self._waiting is None:
             return
-        if self._reader.response is None:
+        if self._parser.response is None:
             self._sender.look()
         moved, heard = self._sender.moved, self._heard
         if self._seconds() - (moved if heard is None else max(heard, moved)) >= limit:

@@ -26,7 +26,7 @@ __all__ = ["Connector"]
 
 class Connector:
     """
-    Makes connections, and knows all of them until they are lost.
+    Opens connections, and keeps track of them until they are lost.
 
     :ivar connections: those that are not lost, ready or not.
     """
@@ -45,11 +45,11 @@ class Connector:
         """
         :param reactor: connects.
         :param clock: an ``IReactorTime`` for the limit.
-        :param batch: what the connections' small requests wait in.
+        :param batch: holds small requests of all connections.
         :param timeout: seconds for DNS, TCP and TLS together.
         :param trust_root: see :func:`twisted.internet.ssl.optionsForClientTLS`.
         :param client_certificate: likewise.
-        :param endpoint: what to connect to instead, from a parsed URL.
+        :param endpoint: makes an endpoint from a parsed URL, instead of the usual one.
         """
         self._reactor = reactor
         self._clock = clock
@@ -63,18 +63,18 @@ class Connector:
 
     def connect(self, endpoint: IStreamClientEndpoint, secure: bool) -> Deferred[HTTPConnection]:
         """
-        Connect.
+        Open a connection.
 
         :param endpoint: where to, from :meth:`endpoint`.
         :param secure: whether it leads to TLS.
         :returns: a Deferred that fires with a connection that is ready; it fails with
             :class:`~txresumable.errors.ConnectFailed` or
-            :class:`~txresumable.errors.TLSRejected`.  Cancelling it closes what there is by then.
+            :class:`~txresumable.errors.TLSRejected`.  Cancelling it aborts the connection.
         """
         return _Attempt(self, endpoint, secure).start(self._clock, self._timeout)
 
     def build(self, attempt: _Attempt, secure: bool) -> HTTPConnection:
-        """A connection that is not connected yet."""
+        """Make the protocol of a new connection."""
         connection = HTTPConnection(
             seconds=self._clock.seconds, batch=self._batch, listener=attempt, secure=secure
         )
@@ -122,9 +122,9 @@ class Connector:
         return TLSEndpoint(options, plain, self._reactor)
 
     def _plain_endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
-        # Its limit would go by the wall clock; ours, over everything, does not.
+        # Their timeout would depend on the wall clock; that of the attempt does not.
         no_limit: Any = None
-        if isIPAddress(host):  # nothing to look up, which would take a thread and a millisecond
+        if isIPAddress(host):  # there is nothing to resolve, which would take a thread
             return TCP4ClientEndpoint(self._reactor, host, port, timeout=no_limit)
         if isIPv6Address(host):
             return TCP6ClientEndpoint(self._reactor, host, port, timeout=no_limit)
@@ -132,7 +132,7 @@ class Connector:
 
 
 class _Attempt:
-    """To get one connection that is ready: one deadline over DNS, TCP and TLS."""
+    """One attempt to open a connection, with one deadline for DNS, TCP and TLS."""
 
     def __init__(self, connector: Connector, endpoint: IStreamClientEndpoint, secure: bool) -> None:
         self._connector = connector
@@ -162,7 +162,7 @@ class _Attempt:
 
     def connection_lost(self, connection: HTTPConnection, reason: Failure) -> None:
         self._connector.forget(connection)
-        self._fail(reason)  # if it never was ready
+        self._fail(reason)  # does nothing if it was ready before
 
     def _fail(self, failure: Failure) -> None:
         result = self._finish()
@@ -184,8 +184,8 @@ class _Attempt:
     def _give_up(self) -> None:
         self._finish()
         if self._connecting is not None:
-            # Connected but not yet agreed on TLS, it has a protocol: aborted as it gets ready
-            # would be too late for a peer that is mute.
+            # During the TLS handshake there is a protocol already, which a peer that sends nothing
+            # would keep open for ever.
             self._connecting.addCallback(_abort)
             self._connecting.cancel()
 

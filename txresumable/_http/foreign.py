@@ -1,9 +1,9 @@
 """
-A request by a client of the user's, held to what our own agent promises.
+A request through a client that the user gave, held to what our own agent guarantees.
 
-Such a client may be anything with the ``request`` of treq's.  That a response belongs to a body
-that was sent, that a slow line is told from a dead one, and that nothing goes on after its end is
-seen to from here.
+Such a client may be anything with treq's ``request()``.  This module ensures that a response
+belongs to a body that was sent completely, that a slow connection is distinguished from a dead one,
+and that nothing of a request continues after its end.
 """
 
 from __future__ import annotations
@@ -32,17 +32,20 @@ from .unsent import SendQueue
 __all__ = ["ForeignExchange", "GivenBody"]
 
 _GOODBYE = 64
-"""Bytes of the record with which TLS says that a connection is closed, at most."""
+"""
+Bytes of a ``close_notify`` alert (RFC 8446, section 6.1) in a record: 24 with TLS 1.3, somewhat
+more with older ciphers.
+"""
 _log = Logger()
 
 
 @implementer(IBodyProducer)
 class GivenBody:
     """
-    A chunk's body in the hands of a client.
+    A chunk's body as the client sees it.
 
-    :ivar length: bytes in all.
-    :ivar is_handed_over: whether the client has all of it.
+    :ivar length: bytes in total.
+    :ivar is_handed_over: whether the client was given all of it.
     """
 
     def __init__(self, body: IRequestBody) -> None:
@@ -56,24 +59,24 @@ class GivenBody:
 
     @property
     def has_left(self) -> bool:
-        """Whether all of it is at the peer, as far as can be seen."""
-        # What is behind it may be there before the client tells of the response.
+        """Whether the peer has all of it, as far as can be seen."""
+        # A close_notify may have been queued behind it before the client reports the response.
         behind = _GOODBYE if self._queue.is_closing else 0
         return self.is_handed_over and self._queue.unsent <= behind
 
     @property
     def is_held_back(self) -> bool:
-        """Whether it waits by our own will."""
+        """Whether a rate limit holds it back."""
         return self._body.is_held_back
 
     @property
     def failure(self) -> Failure | None:
-        """Why it cannot be sent, if it cannot."""
+        """Why it cannot be sent, or :data:`None`."""
         return self._body.failure
 
     @property
     def position(self) -> tuple[int, int]:
-        """What changes whenever a byte moves: how many were handed over, how many are queued."""
+        """A value that changes whenever a byte moves: bytes handed over, and bytes queued."""
         return self._body.position, self._queue.unsent
 
     # The client's side -------------------------------------------------------------------------
@@ -81,7 +84,7 @@ class GivenBody:
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         if self._ended:
             return fail(CancelledError())
-        self.is_handed_over = self._stopped = False  # who starts again starts afresh
+        self.is_handed_over = self._stopped = False  # a client may start over
         self._queue = SendQueue(consumer)
         done: Deferred[None] = Deferred(lambda _: self.stopProducing())
         self._done = done
@@ -114,24 +117,24 @@ class GivenBody:
     # Ours --------------------------------------------------------------------------------------
 
     def halt(self) -> None:
-        """Read and send nothing more."""
+        """Stop reading and sending."""
         self._ended = True
         self._body.stopProducing()
 
     def spoil(self) -> None:
         """
-        Halt, and have its connection closed in the end: what came was no response to all of it, and
-        one that comes yet must not become the response to the next request.
+        Halt, and have its connection closed in the end: the response was not to the whole body, and
+        a later one must not become the response to the next request.
         """
         self.halt()
         self._spoilt = True
 
     def end(self) -> None:
         """
-        Let the client have done with it.
+        End it for the client as well.
 
-        It was halted and knows nothing of that, if it has not stopped by itself: its connection,
-        which waits for the rest, is closed, or else the body fails.
+        If the client has not stopped it, it still expects the rest: its connection is closed, or
+        else the body fails.
         """
         self.halt()
         done, self._done = self._done, None
@@ -146,7 +149,7 @@ class GivenBody:
 
 class ForeignExchange:
     """
-    One request by a client of the user's, which nobody but this watches over.
+    One request through a client that the user gave, and everything that watches over it.
     """
 
     def __init__(
@@ -175,23 +178,23 @@ class ForeignExchange:
         Send the request.
 
         :param options: more arguments for the client.
-        :returns: a Deferred that fires with the whole response.  It fails with a
+        :returns: a Deferred that fires with the complete response.  It fails with a
             :class:`~txresumable.errors.TransportError`, or as the client or the body failed;
-            whichever it is, nothing of the request goes on after it.  Cancelling it cancels
-            the client's request.
+            in any case, nothing of the request continues after that.  Cancelling it
+            cancels the client's request.
         """
         self._move()
         self._ticker.start()
         request = maybeDeferred(self._client.request, method, url, data=self._body, **options)
         self._request = request
         if self._body is not None:
-            self._position = self._body.position  # what goes at once is the beginning
+            self._position = self._body.position  # what was written synchronously
         request.addCallback(self._responded).addErrback(self._end)
         return self._result
 
     def _responded(self, response: Any) -> None:
         self._request = None
-        if self._is_over:  # the client did not care that it was cancelled
+        if self._is_over:  # the client ignored its cancellation
             _discard(response)
             return
         self._move()
@@ -205,9 +208,9 @@ class ForeignExchange:
 
     def _judged(self, response: Any) -> Response:
         """
-        The head of a response.
+        Check the head of a response.
 
-        :raises MalformedResponse: if it is none that counts.
+        :raises MalformedResponse: if it must not be taken for the response to this request.
         """
         head = Response((b"HTTP", 1, 1), int(response.code), b"", response.headers)
         for coding in head.headers.getRawHeaders(b"content-encoding") or ():
@@ -224,14 +227,14 @@ class ForeignExchange:
             head.body = body
             self._end(head)
         else:
-            self._end(Failure(ConnectionBroken("the connection ended within the answer")))
+            self._end(Failure(ConnectionBroken("the connection ended within the response")))
 
     def _cancel(self, _: Deferred[Response]) -> None:
         self._end(Failure(CancelledError()))
 
     def _end(self, result: Response | Failure) -> None:
-        """Stop what is under way, and only then say how it ended."""
-        if self._is_over:  # what is stopped may fail by that
+        """Stop what is under way, and only then fire the result."""
+        if self._is_over:  # stopping something may make it fail
             return
         self._is_over = True
         self._ticker.stop()
@@ -240,7 +243,7 @@ class ForeignExchange:
         for stop in (self._stop_request, self._stop_response, self._stop_body):
             try:
                 stop()
-            except BaseException:  # of the client's, which is not to keep us from ending
+            except BaseException:  # of the client, which must not keep us from ending
                 _log.failure("A request could not be stopped")
         if not self._result.called:
             self._result.callback(result)
@@ -265,9 +268,10 @@ class ForeignExchange:
         self._moved = self._clock.seconds()
 
     def _look(self) -> bool:
-        """:returns: whether there is more to look for."""
+        """:returns: whether to go on watching."""
         body = self._body
-        if body is not None and body.failure is not None:  # a client that fails with it has done so
+        # A client that fails because of it has done so by now.
+        if body is not None and body.failure is not None:
             self._end(body.failure)
             return False
         if body is not None and self._collector is None:
@@ -300,7 +304,7 @@ class _Collector(Protocol):
         self._finish(None if reason.check(ResponseDone, PotentialDataLoss) else reason)
 
     def stop(self) -> None:
-        """Take no more, and tell nothing; does nothing once it is over."""
+        """Collect no more, and do not call back; does nothing once it is over."""
         self._done = None
         if self._over:
             return
@@ -318,7 +322,7 @@ class _Collector(Protocol):
 
 
 def _discard(response: Any) -> None:
-    """End a response that nobody waits for any more."""
+    """Abort a response that is no longer wanted."""
     with suppress(Exception):
         collector = _Collector(None)
         response.deliverBody(collector)

@@ -1,8 +1,8 @@
 """
-Hosts that DNS knows and IDNA 2008 does not: ``upload_server``, ``r3---sn-x.example``.
+Host names that are valid in DNS and not in IDNA 2008: ``upload_server``, ``r3---sn-x.example``.
 
-Twisted takes every name for an international one, and refuses those that are none.  What is sent
-and looked up is ASCII in any case, since a target is an encoded URL.
+Twisted takes every name for an internationalized one and refuses these.  The names that are looked
+up and sent are ASCII in any case, since a target is an encoded URL.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ __all__ = ["NameEndpoint", "tls_options"]
 
 _NAME = re.compile(r"(?=.{1,254}\Z)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?\Z", re.IGNORECASE)
 _STAND_IN = "name.invalid"
-"""No server has a certificate for it."""
+"""A valid name for which no server has a certificate (RFC 6761, section 6.4)."""
 
 
 class NameEndpoint(HostnameEndpoint):
     """
-    A host to look up, by any name that can be looked up.
+    Connects to a host by any name that DNS can resolve.
     """
 
     @staticmethod
@@ -37,10 +37,10 @@ class NameEndpoint(HostnameEndpoint):
 
 def tls_options(host: str, **options: Any) -> Any:
     """
-    As :func:`twisted.internet.ssl.optionsForClientTLS`, for any name that can be looked up.
+    As :func:`twisted.internet.ssl.optionsForClientTLS`, for any name that DNS can resolve.
 
-    :param host: whom the certificate has to be for.
-    :param options: the others.
+    :param host: the name that the certificate must be for.
+    :param options: the other arguments.
     """
     try:
         return optionsForClientTLS(host, **options)

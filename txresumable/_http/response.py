@@ -1,5 +1,5 @@
 """
-The answer to a request: strictly parsed, and bounded.
+The response to a request: strictly parsed, and bounded.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from zope.interface import implementer
 
 from ..errors import MalformedResponse
 
-__all__ = ["LIMIT", "Response", "ResponseReader"]
+__all__ = ["LIMIT", "Response", "ResponseParser"]
 
 LIMIT = 64 * 1024
 """
-Bytes of an answer's head, with all informational ones before it, of its body, and of what is
-between the chunks of that.
+Bytes of a response's head, including all informational responses before it, of its body, and of the
+framing between the chunks of that body.  Python's :mod:`http.client` allows as much for one line.
 """
 FIELDS = 256
-"""Header fields of an answer."""
+"""Header fields of a response; Python's :mod:`http.client` and most others allow 100."""
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([^\r\n]*))?\Z")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -40,12 +40,12 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 @define(eq=False)
 class Response:
     """
-    An answer, whole.
+    A complete response.
 
-    :ivar code: its status.
-    :ivar phrase: the words after it.
-    :ivar headers: its fields.
-    :ivar body: at most :data:`LIMIT` bytes of its content.
+    :ivar code: its status code.
+    :ivar phrase: its reason phrase.
+    :ivar headers: its header fields.
+    :ivar body: the first :data:`LIMIT` bytes of its content.
     :ivar truncated: whether there was more.
     """
 
@@ -61,7 +61,7 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The body as text; what is not UTF-8 is replaced."""
+        """The body decoded as UTF-8; bytes that are not are replaced."""
         return self.body.decode("utf-8", "replace")
 
     def header(self, name: str) -> str | None:
@@ -70,7 +70,7 @@ class Response:
         return values[-1].decode("latin-1") if values else None
 
     def deliverBody(self, protocol: IProtocol) -> None:
-        """Give the body to a protocol, at once."""
+        """Deliver the body to a protocol, synchronously."""
         if self.body:
             protocol.dataReceived(self.body)
         protocol.connectionLost(Failure(ResponseDone()))
@@ -81,7 +81,7 @@ class Response:
 
 @define(eq=False)
 class _Known:
-    """A head that was read before: a server says nearly the same of each chunk."""
+    """A head that was parsed before: a server sends nearly the same one for each chunk."""
 
     head: bytes
     version: tuple[bytes, int, int]
@@ -92,16 +92,16 @@ class _Known:
     left: int | None
 
 
-class ResponseReader:
+class ResponseParser:
     """
-    Reads one answer after the other, strictly: what two readers could understand differently is
-    refused, and nothing of it is unbounded.
+    Parses one response after the other, strictly: what two parsers could understand differently is
+    refused, and nothing is unbounded.
 
-    :ivar response: the answer, once its head was read; its body only when it is over.
-    :ivar over: whether it is whole.
-    :ivar informed: whether informational answers came before it.
+    :ivar response: the response, once its head was parsed; its body is set when it is complete.
+    :ivar over: whether it is complete.
+    :ivar informed: whether informational responses came before it.
     :ivar keep: whether the connection may be used again after it.
-    :ivar buffer: what came and is not yet read.
+    :ivar buffer: bytes that were received and not yet parsed.
     """
 
     __slots__ = (
@@ -124,9 +124,9 @@ class ResponseReader:
 
     def begin(self, bodiless: bool = False) -> None:
         """
-        Expect an answer.
+        Expect a response.
 
-        :param bodiless: whether it has no body, as that to ``HEAD``.
+        :param bodiless: whether it has no body, as one to ``HEAD``.
         """
         self._bodiless = bodiless
         self.buffer = b""
@@ -139,21 +139,21 @@ class ResponseReader:
 
     @property
     def ends_with_connection(self) -> bool:
-        """Whether nothing but the end of the connection tells where the answer ends."""
+        """Whether only the end of the connection marks the end of the response."""
         return self.response is not None and self._left is None and not self._chunk
 
     def feed(self, data: bytes) -> None:
         """
-        Take what came.
+        Parse received bytes.
 
-        :raises MalformedResponse: if it is no answer.
+        :raises MalformedResponse: if they are not a valid response.
         """
         self.buffer = self.buffer + data if self.buffer else data
         if self.response is not None or self._read_head():
             self._read_body()
 
     def finish(self) -> None:
-        """The answer is over, as far as it came."""
+        """The response is complete with what was received so far."""
         assert self.response is not None
         self.over = True
         self.response.body = self._content

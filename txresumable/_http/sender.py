@@ -22,22 +22,22 @@ __all__ = ["RequestSender", "SenderListener"]
 
 TURN = 1536 * 1024
 """
-Bytes of a request that go straight to the kernel before other connections get their turn: a chunk
-of the default size in one go, and no more than a millisecond or so of the reactor's time.
+Bytes of a request that are written straight to the kernel before other connections get their turn:
+a chunk of the default size in one go, and no more than a millisecond or so of the reactor's time.
 """
 LEAST, MOST = 120 * 1024, 1024 * 1024
 """
-Bytes that are worth reading at a time.  Less, and the calls cost more than the bytes; more than a
-piece of memory that sources lend is never at hand.
+Bytes that are worth reading at a time: with fewer, the calls cost more than the bytes; more do not
+fit into a buffer that a source lends.
 """
 _MORE = getattr(socket, "MSG_MORE", 0)
 
 
 class SenderListener(Protocol):
-    """Whose requests are sent."""
+    """The connection whose requests are sent."""
 
     def send_failed(self, failure: Failure) -> None:
-        """The body of the request cannot be read: what was sent of it is never complete."""
+        """The body of the request cannot be read, so that the request remains incomplete."""
 
     def abort(self) -> None:
         """Close the connection."""
@@ -46,13 +46,13 @@ class SenderListener(Protocol):
 @implementer(IPushProducer, IDirectConsumer)
 class RequestSender:
     """
-    Sends one request after the other: to the kernel, as far as it has room, or else by way of the
-    transport.
+    Sends one request after the other: straight to the kernel as far as it has room, or else through
+    the transport.
 
-    :ivar queue: what was written and has not left yet.
-    :ivar body: what is being sent, or :data:`None` once it was handed over, or is not to be.
+    :ivar queue: what was written and not sent yet.
+    :ivar body: what is being sent; :data:`None` once it was handed over or stopped.
     :ivar read_size: see :class:`~txresumable._http.body.IDirectConsumer`.
-    :ivar given: how many bytes of the request the transport and the kernel were given.
+    :ivar given: how many bytes of the request were given to the transport and the kernel.
     :ivar began: when the request began, in seconds of the clock.
     :ivar moved: when a byte of it was last seen to move.
     """
@@ -90,17 +90,17 @@ class RequestSender:
     ) -> None:
         """
         :param transport: connected.
-        :param secure: whether it is TLS's.
+        :param secure: whether it is a TLS transport.
         :param seconds: monotonic time.
-        :param batch: asked whether a small request can wait for others.
-        :param listener: notified of what goes wrong.
+        :param batch: holds small requests until others can go out with them.
+        :param listener: notified of failures.
         """
         self._transport = transport
         self._seconds = seconds
         self._batch = batch
         self._listener = listener
         self.queue = SendQueue(transport)
-        # Not what merely forwards to a socket: what it sends is not what it is given.
+        # Not a transport that wraps another one, as it may not send what it is given.
         self._direct = (
             not secure
             and isinstance(transport, Connection)
@@ -118,8 +118,8 @@ class RequestSender:
         """
         Send a request.
 
-        :param head: request line and fields, up to the empty line and with it.
-        :param body: what follows, of known length; it is sent as it is.
+        :param head: request line and header fields, including the empty line.
+        :param body: of known length; it is sent as it is.
         """
         self._head = self._held = b""
         self.began = self.moved = self._seconds()
@@ -129,7 +129,7 @@ class RequestSender:
             self.body, self._head = body, head
             try:
                 content = body.whole()
-            except BaseException:  # as a Deferred does: it comes from the user's file object
+            except BaseException:  # as a Deferred does: a user's file object raises anything
                 self._unsendable(Failure())
                 return
             if content is None:
@@ -143,7 +143,7 @@ class RequestSender:
             self.write(head)
 
     def release(self) -> None:
-        """Send what was held back, if it is still to be sent."""
+        """Send the request that was held, unless it has been cancelled."""
         held, self._held = self._held, b""
         if held:
             self.write(held)
@@ -153,14 +153,14 @@ class RequestSender:
         self._listener.abort()
 
     def close(self) -> None:
-        """Send nothing more: the connection is being closed, or is lost."""
+        """Send nothing more: the connection is closing, or is lost."""
         self._closed = True
         self._head = self._held = b""
 
     def look(self) -> None:
-        """See whether the kernel has sent anything.  To be called twice a second or so."""
+        """Check whether the kernel has sent anything.  To be called twice a second or so."""
         unsent = self.queue.unsent
-        # What we hold back by ourselves says nothing about the peer.
+        # A body that a rate limit holds back says nothing about the peer.
         if unsent != self._unsent or (self.body is not None and self.body.is_held_back):
             self._unsent = unsent
             self.moved = self._seconds()
@@ -170,11 +170,11 @@ class RequestSender:
     def _stream(self, body: IRequestBody) -> None:
         if body.length > LIMIT * 2:
             self._registered = True
-            # What goes straight to the kernel leaves nothing to pause for: what matters is when
-            # the rest of it is gone, which the transport tells those whom it pulls.  It pulls at
-            # once, too, whatever it holds.
+            # Bytes that go straight to the kernel leave nothing to pause for: what matters is when
+            # the transport has room again, which it tells a pull producer.  It also pulls at once,
+            # whatever it has buffered.
             self._transport.registerProducer(self, not self._direct)
-        if self.body is None:  # the connection was lost already
+        if self.body is None:  # the connection is already lost
             return
         try:
             producing = body.startProducing(self)
@@ -197,8 +197,8 @@ class RequestSender:
 
     def write_some(self, parts: Sequence[bytes | memoryview]) -> int:
         if self._head:
-            # A kernel that holds these few bytes back hands on what follows in fewer pieces: a
-            # loopback peer is woken once for a chunk and not at every segment.
+            # With MSG_MORE the kernel sends the head together with what follows: a loopback peer
+            # is woken once for a chunk and not at every segment.
             self._head = self._head[self._give([self._head], _MORE) :]
         taken = 0 if self._head else self._give(parts)
         self._turn_bytes += taken
@@ -209,24 +209,24 @@ class RequestSender:
             self.read_size = self._next_read()
         else:
             self.read_size = 0
-            # What the transport holds it is sending already; it resumes when all of it is sent.
+            # What the transport has buffered it is sending already; it resumes us after that.
             if not self._closed and not self.queue.buffered:
                 self._transport.startWriting()
         return taken
 
     def _next_read(self) -> int:
-        """What the kernel takes is known from the last time: more would be read in vain."""
+        """How much the kernel is likely to take, by the last time: more would be read in vain."""
         return min(MOST, max(LEAST, self._room - self._turn_bytes))
 
     def _give(self, parts: Sequence[bytes | memoryview], flags: int = 0) -> int:
-        """:returns: how many bytes the kernel took; none if others have to get their turn."""
+        """:returns: how many bytes the kernel took; 0 if other connections get their turn."""
         if self._closed or not self._direct or not self._turn_budget:
             return 0
-        if self.queue.buffered:  # that has to leave first
+        if self.queue.buffered:  # those come first
             return 0
         try:
             taken = self.queue.socket.sendmsg(parts, (), flags)
-        except OSError:  # it is full, or the connection is broken: which the transport finds, too
+        except OSError:  # it is full, or the connection is broken: the transport will notice
             return 0
         if taken:
             self.moved = self._seconds()
@@ -235,10 +235,10 @@ class RequestSender:
         return int(taken)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """The body is known already."""
+        """Nothing to do: the body is known already."""
 
     def unregisterProducer(self) -> None:
-        """It is let go when it is done."""
+        """Nothing to do: the body is forgotten when its Deferred fires."""
 
     # The transport's producer ------------------------------------------------------------------
 
@@ -255,25 +255,25 @@ class RequestSender:
             try:
                 self.body.resumeProducing()
             except BaseException:
-                # Out of here, it would become the reason why the connection was lost.
+                # Raised from here, it would become the reason for which the connection is lost.
                 self._unsendable(Failure())
 
     def stopProducing(self) -> None:
-        """Read nothing more of the body."""
+        """Stop the body."""
         body = self.body
         if body is not None:
-            self._let_go()
+            self._forget_body()
             body.stopProducing()
 
     def _sent(self, _: object) -> None:
-        self._let_go()
+        self._forget_body()
 
     def _unsendable(self, failure: Failure) -> None:
         if self.body is not None:
-            self._let_go()
+            self._forget_body()
             self._listener.send_failed(failure)
 
-    def _let_go(self) -> None:
+    def _forget_body(self) -> None:
         self.body = None
         self.moved = self._seconds()
         if self._registered:

@@ -1,5 +1,5 @@
 """
-Connecting over TLS, and what TLS finds wrong with a server, or a server with us.
+Connecting over TLS, and the errors of TLS that are not worth another attempt.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def tls_error(error: BaseException | None) -> TLSRejected | None:
     """
     What TLS found wrong with the peer, or the peer with us.
 
-    :param error: anything.
-    :returns: an error that trying again does not mend, or :data:`None` if it is no such thing.
+    :param error: why a connection failed.
+    :returns: an error that will not go away by itself; :data:`None` for any other.
     """
     if isinstance(error, (VerificationError, VerifyError)):
         return TLSRejected(f"the server's certificate is not for this host: {error}")

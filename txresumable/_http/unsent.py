@@ -1,9 +1,9 @@
 """
-The socket under a transport: what has still to leave it, and what came unasked.
+The socket under a transport: what it has not sent yet, and whether anything is there to read.
 
-A whole chunk fits in a socket's send buffer; on a slow line the reactor sees nothing move for
-minutes while bytes flow.  The length of the kernel's queue tells a slow line from a dead one, and
-a response that comes while something is still in it is no response to the whole request.
+A whole chunk fits in a socket's send buffer: on a slow connection, bytes may flow for minutes
+without the reactor noticing.  The length of the kernel's queue distinguishes a slow connection from
+a dead one; a response that arrives while the queue is not empty is not one to the whole request.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ except (ImportError, AttributeError):  # pragma: no cover
 __all__ = ["SendQueue"]
 
 _LAYERS = 8
-"""More wrappers than these are not looked through for a socket."""
+"""At most this many wrappers are searched for a socket: they might contain each other."""
 
 
 class SendQueue:
     """
-    What Twisted's transport and the kernel hold of what was written.
+    Bytes that were written and are still in Twisted's buffers or the kernel's.
 
     :ivar socket: the socket, or :data:`None` if none was found.
     """
@@ -44,8 +44,8 @@ class SendQueue:
 
     def __init__(self, transport: Any) -> None:
         """
-        :param transport: a transport, or what wraps one; with none that has a socket, nothing is
-            ever in the queue.
+        :param transport: a transport, or something that wraps one; if there is no socket, the queue
+            is always empty.
         """
         self._transport = transport
         self._bottom: Any = None
@@ -62,15 +62,15 @@ class SendQueue:
 
     def write(self, data: bytes) -> int:
         """
-        Hand bytes to the transport at once.
+        Write to the transport.
 
         :param data: the bytes.
-        :returns: how many bytes that is for the socket, which over TLS are more.
+        :returns: how many bytes that adds to the queue; over TLS it is more than ``len(data)``.
         """
         before = self.buffered
         if self._tls is self._transport and self._tls is not None:
-            # Its own method keeps what is small for the reactor's next turn, uncounted; a request
-            # is one write, so that there is nothing to gather.
+            # Its own method keeps small writes for the reactor's next turn, uncounted; a request is
+            # one write, so that there is nothing to aggregate.
             TLSMemoryBIOProtocol.write(self._tls, data)
         else:
             self._transport.write(data)
@@ -78,7 +78,7 @@ class SendQueue:
 
     @property
     def buffered(self) -> int:
-        """Bytes that the kernel has not taken yet."""
+        """Bytes that were not given to the kernel yet."""
         bottom = self._bottom
         if bottom is None:
             return 0
@@ -87,18 +87,18 @@ class SendQueue:
 
     @property
     def unsent(self) -> int:
-        """Bytes that the peer has not acknowledged; of the kernel's, as far as it says."""
+        """Bytes that the peer has not acknowledged, as far as the kernel says."""
         if self._bottom is None:
             return 0
         try:
             queued = fcntl.ioctl(self.socket, _OUTQ, b"\0\0\0\0") if _OUTQ else b""
-        except (OSError, ValueError, TypeError):  # it is closed, or no socket of the kernel's
+        except (OSError, ValueError, TypeError):  # it is closed, or is not a kernel socket
             queued = b""
         return self.buffered + int.from_bytes(queued, sys.byteorder)
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing is there to read: no bytes, no end, and nothing that TLS holds back."""
+        """Whether there is nothing to read: no bytes, no end of file, nothing buffered by TLS."""
         if self._bottom is None:
             return True
         try:
@@ -111,9 +111,9 @@ class SendQueue:
 
     def abort(self) -> bool:
         """
-        Close the connection at once.
+        Abort the connection.
 
-        :returns: whether there is one to close.
+        :returns: whether there is one.
         """
         if self._outer is None:
             return False
@@ -122,22 +122,22 @@ class SendQueue:
 
     @property
     def is_closing(self) -> bool:
-        """Whether it was closed in good order, which over TLS puts a goodbye into the queue."""
+        """Whether it is being closed orderly, which over TLS queues a ``close_notify``."""
         return bool(getattr(self._outer, "disconnecting", False))
 
     def _tls_is_quiet(self) -> bool:
-        """The next record may have come with the one that is being handled."""
+        """Whether TLS has not already read a further record along with the last one."""
         try:
             self._tls.getHandle().recv(1, socket.MSG_PEEK)
         except WantReadError:
             return True
-        except Exception:  # its end, or what is no TLS
+        except Exception:  # its end, or something that is not TLS
             pass
         return False
 
 
 def _layers(transport: Any) -> Iterator[Any]:
-    """A transport and what is below it: TLS, and what else may be around a socket."""
+    """A transport and what it wraps, down to the socket's own."""
     for _ in range(_LAYERS):
         if transport is None:
             return

@@ -1,3 +1,3 @@
 """
-How much, how fast, and what when the server is away.
+How many chunks at once, how fast, and what to do when the server cannot be reached.
 """

@@ -1,11 +1,11 @@
 """
-How many chunks at once suit the network: ``simultaneous_uploads="auto"``.
+How many concurrent chunks suit the network: ``simultaneous_uploads="auto"``.
 
-The bytes a second that arrive are measured over windows of some chunks.  At first the number is
-doubled as long as that pays; then one more slot is kept if it brought enough of what it could
-bring.  When it does not, the number goes back and is tried again later, one slot less as well,
-since a slot that adds nothing costs memory and patience on the server.  A server that pushes back
-(429, 503) or an answer that never comes halves the number.
+Throughput is measured over windows of some chunks.  At first the number is doubled for as long as
+that pays; then one more slot is kept if it brought enough of what it could bring.  If it did not,
+the number goes back; one slot more is tried again later, and so is one less, since a slot that adds
+nothing costs the server memory.  A server that pushes back (429, 503), or that does not respond in
+time, halves the number.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from enum import Enum
 __all__ = ["AdaptiveConcurrency"]
 
 START = 3
+"""resumable.js's default."""
 CAP = 16
+"""Each slot costs a connection, and memory on both sides; browsers open 6 for a host."""
 ENOUGH = 0.35
 """The part of a new slot's possible gain that makes it worth keeping."""
 SAME = 0.97
 """The part of the rate that must remain for a slot to be given up."""
 QUIET = 6
-"""Windows between two trials, when the last one changed nothing."""
+"""Windows between two trials when the last one changed nothing."""
 SLOWER = 4.0
-"""How many times the shortest time of a chunk is a sign of a queue somewhere."""
+"""Chunks that take this many times the shortest time seen indicate a queue somewhere."""
 
 
 class _Trial(Enum):
@@ -56,7 +58,7 @@ class AdaptiveConcurrency:
         self._since = now
         self._bytes = self._chunks = 0
         self._times = 0.0
-        # What was under way as the number changed still runs at the old number.
+        # Chunks that were under way when the number changed were sent at the old number.
         self._skip = 0 if fresh else self.number
 
     def stored(self, now: float, size: int, seconds: float) -> int:
@@ -86,7 +88,7 @@ class AdaptiveConcurrency:
 
     def pushed_back(self) -> int:
         """
-        The server asked for less, or did not answer at all.
+        The server asked for less, or did not respond in time.
 
         :returns: :attr:`number`, half of what it was unless that was just done.
         """
@@ -106,10 +108,10 @@ class AdaptiveConcurrency:
                 self.number = before
                 if self._climbing:
                     self._climbing = False
-                    self._try(_Trial.MORE)  # twice as many are too many; a few more may not be
+                    self._try(_Trial.MORE)  # twice as many were too many; one more may not be
                     return
                 if pace > SLOWER * self._fastest:
-                    self.number = round(before * 0.75)  # a queue builds up; two stay two
+                    self.number = round(before * 0.75)  # a queue is building up; two remain two
                 self._settle(_Trial.LESS)
                 return
             self._rate = rate

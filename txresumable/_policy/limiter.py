@@ -1,5 +1,5 @@
 """
-A limit of bytes a second, shared by as many uploaders as are given it.
+A limit in bytes per second, which several uploaders may share.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ __all__ = ["RateLimiter", "check_rate"]
 BURST = 0.05
 """The longest burst, in seconds of the rate."""
 TOLERANCE = 1e-3
-"""Less than a byte: what rounding may leave of a debt when its time has come."""
+"""Less than a byte: what rounding may leave of a debt when it should be paid."""
 LONGEST = 3600.0
-"""Seconds after which it looks again, however long the next piece has to wait."""
+"""Seconds to sleep at most, however long the next piece has to wait."""
 FASTEST = 1e18
-"""Bytes a second that no line reaches; beyond it sums of floats lose bytes, and end in infinity."""
+"""Faster than any network; beyond this, sums of floats lose bytes and become infinite."""
 
 
 def check_rate(rate: Any) -> None:
     """
-    Refuse what is no rate.
+    Check a rate.
 
-    :param rate: anything.
+    :param rate: any value.
     :raises InvalidOption: unless it is a number of bytes a second.
     """
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= FASTEST:
@@ -38,10 +38,10 @@ def check_rate(rate: Any) -> None:
 
 class RateLimiter:
     """
-    Lets bytes through at a rate, in the order in which they were asked for.
+    Lets bytes through at a given rate, first come, first served.
 
     :param rate: bytes a second, above 0; :data:`None` for no limit.
-    :param reactor: to wait by; the installed one by default, looked up now.
+    :param reactor: for timers; the installed one by default.
     """
 
     def __init__(self, rate: float | None, *, reactor: Any = None) -> None:
@@ -70,16 +70,16 @@ class RateLimiter:
 
     @property
     def quantum(self) -> int:
-        """How many bytes to ask for at a time, so that the rate is even."""
+        """How many bytes to reserve at a time for an even rate."""
         return 1 << 30 if self._rate is None else max(1024, int(self._rate * BURST))
 
     def reserve(self, size: int) -> Deferred[None] | None:
         """
-        Ask to send.
+        Reserve bytes.
 
-        :param size: how many bytes.
-        :returns: :data:`None` if they may go now, else a Deferred that fires when they may.
-            Cancelling it takes them back.
+        :param size: how many.
+        :returns: :data:`None` if they may be sent now, else a Deferred that fires when they may.
+            Cancelling it withdraws the reservation.
         """
         self._count()
         if not self._queue and self._take(size):
@@ -90,7 +90,7 @@ class RateLimiter:
         return waiting
 
     def _count(self) -> None:
-        """Earn credit for the time since last time, up to a short burst."""
+        """Earn credit for the time that has passed, up to a short burst."""
         now = self._clock.seconds()
         if self._rate is not None:
             earned = self._credit + (now - self._counted) * self._rate
@@ -98,7 +98,7 @@ class RateLimiter:
         self._counted = now
 
     def _take(self, size: int) -> bool:
-        """A piece goes as soon as there is any credit, and may leave a debt."""
+        """A piece may be sent as soon as there is any credit, and may leave a debt."""
         if self._rate is None:
             return True
         if self._credit < -TOLERANCE:

@@ -1,5 +1,5 @@
 """
-When the network is down: one chunk probes, the others wait for it.
+While the server cannot be reached, one chunk probes and the others wait for it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ class Outage(Generic[_File]):
     Whether the server can be reached at all.
 
     :ivar reached: whether it ever responded.
-    :ivar probe: the chunk that tries for all, while there is an outage.
-    :ivar failures: how often in a row no connection could be made.
+    :ivar probe: the chunk that tries for all of them, while there is an outage.
+    :ivar failures: how many attempts in a row to connect have failed.
     :ivar since: when the outage began, in seconds of the clock.
     """
 
@@ -29,7 +29,7 @@ class Outage(Generic[_File]):
 
     @property
     def lasts(self) -> bool:
-        """Whether there is one."""
+        """Whether there is an outage."""
         return self.failures > 0
 
     def failed(self, file: _File, offset: int, now: float) -> bool:
@@ -60,16 +60,16 @@ class Outage(Generic[_File]):
 
     @property
     def least_delay(self) -> float:
-        """Seconds to wait at the least: an interval of nothing is not meant for days on end."""
+        """Seconds to wait at least: not even a retry interval of 0 makes it a busy loop."""
         return min(0.05 * 2.0 ** min(self.failures, 10), 1.0)
 
     def give_up(self) -> None:
-        """Everything that waited for the server has failed."""
+        """All that waited for the server has failed."""
         self.probe, self.failures = None, 0
 
     def leave(self, file: _File) -> None:
         """
-        A file is stopped: it does not probe any more.
+        A file was stopped, and does not probe any longer.
 
         :param file: the file.
         """

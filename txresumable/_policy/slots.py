@@ -1,5 +1,5 @@
 """
-How many chunks may be under way: a semaphore some of whose tokens can be held back.
+How many chunks may be under way: a semaphore whose number of tokens can change.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ __all__ = ["Slots"]
 
 class Slots(DeferredSemaphore):
     """
-    A semaphore for chunks under way, whose number of tokens can be changed at any time.
+    A semaphore whose number of tokens can be changed at any time.
 
-    It has as many tokens as it can ever have, and it holds back those that are not to be used, as
-    any other user of it would: it acquires them, waiting for the ones that are in use.
+    It is created with the greatest number, and acquires by itself those tokens that are not to be
+    used, waiting for the ones that are in use.
 
-    Whoever wants to choose what to begin only when there is room for it looks at :attr:`tokens`
-    before ``acquire()``, whose Deferred has then fired.
+    To choose what to begin only when there is room for it, check :attr:`tokens` first: the Deferred
+    of ``acquire()`` has then fired.
 
     :param number: how many there are.
     :param most: how many there can be.
@@ -30,12 +30,12 @@ class Slots(DeferredSemaphore):
 
     @property
     def number(self) -> int:
-        """How many there are, without those that are going to be held back once they are free."""
+        """How many there are, without those that are to be held back once they are released."""
         return self.limit - len(self._held_back)
 
     def resize(self, number: int) -> None:
         """
-        Change how many there are.  Whoever has one keeps it until it is released.
+        Change how many there are.  Tokens that are in use remain so until they are released.
 
         :param number: from 1 to as many as there can be.
         """
@@ -46,7 +46,7 @@ class Slots(DeferredSemaphore):
             self._give_up(self._held_back.pop())
 
     def _give_up(self, held_back: Deferred[Slots]) -> None:
-        """Release a token, or stop waiting for it: the last to be held back are still in use."""
+        """Release a token, or stop waiting for one: those that are in use come last."""
         if held_back.called:
             self.release()
         else:

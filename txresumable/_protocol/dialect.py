@@ -1,7 +1,7 @@
 """
-The resumable.js protocol and its relatives: what parameters are called, what answers mean.
+The resumable.js protocol and its relatives: parameter names, and what responses mean.
 
-Verdicts are values; nothing here sends, waits or looks at a clock.
+Nothing here sends, waits or reads a clock.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class Verdict(Enum):
-    """What an answer means for a chunk."""
+    """What a response means for a chunk."""
 
     STORED = "stored"
     """The server has it."""
@@ -61,7 +61,7 @@ class ParameterNames:
 @frozen(kw_only=True)
 class Dialect:
     """
-    A protocol of the family: its parameter names and what its servers' answers mean.
+    A protocol of the family: its parameter names and what its servers' responses mean.
 
     :ivar names: what the parameters are called.
     :ivar stored: the statuses that mean that a chunk is on the server.
@@ -134,10 +134,10 @@ def classify(
     What a status means.
 
     :param status: the HTTP status.
-    :param stored: the statuses that mean that the chunk is there.
+    :param stored: the statuses that mean that the chunk is stored.
     :param permanent: the statuses that fail the file.
-    :param test: whether a test was asked, not an upload.
-    :returns: the verdict; total over all numbers.
+    :param test: whether the request was a test, not an upload.
+    :returns: the verdict, for any number.
     """
     if status in stored:
         return STORED

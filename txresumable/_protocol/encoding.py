@@ -1,5 +1,5 @@
 """
-Text as a browser writes it into URLs and forms.
+Text encoded for URLs and forms as browsers do.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _INDEX = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z")
 
 
 def _scalars(text: str) -> str:
-    """Text as a browser would send it: what no UTF-8 can say becomes U+FFFD."""
+    """Text as a browser would send it: a lone surrogate becomes U+FFFD."""
     return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
@@ -50,7 +50,7 @@ def encode_component(text: str) -> str:
 
 
 def url_layer(text: str, unwanted: re.Pattern[str] = _NOT_URL_TEXT) -> str:
-    """What a browser's URL parser leaves of a piece of a query that nobody encoded."""
+    """A piece of a query as a browser's URL parser encodes it if it was not encoded before."""
     return unwanted.sub(lambda found: quote(found[0], safe=""), _scalars(text))
 
 
@@ -117,24 +117,24 @@ def form_file_name(text: str) -> bytes:
 
 @lru_cache(maxsize=128)
 def fold_newlines(text: str) -> str:
-    """Text with its line ends as browsers write them in forms, though not in URLs."""
+    """Text with CRLF line ends, as browsers write them in forms, though not in URLs."""
     return _NEWLINES.sub("\r\n", text)
 
 
 def form_name(text: str) -> bytes:
-    """The name of a part: as a file name, but with the newlines of a value."""
+    """The name of a part: encoded as a file name, but with the newlines of a value."""
     return form_file_name(fold_newlines(text))
 
 
 def form_value(text: str) -> bytes:
-    """The content of a part that is no file: lines end as in a mail."""
+    """The content of a part that is not a file, with CRLF line ends."""
     if text.isascii() and text.isprintable():
         return text.encode()
     return fold_newlines(_scalars(text)).encode()
 
 
 def joinable(target: str) -> str:
-    """A target as ASCII, without a fragment, with the separator for a query at its end."""
+    """A target as ASCII, without a fragment, ending in ``?`` or ``&`` for the parameters."""
     address, mark, query = _scalars(target).partition("#")[0].partition("?")
     scheme, _, rest = address.partition("://")
     host, _, path = rest.partition("/")

@@ -1,5 +1,5 @@
 """
-From a size to the layout of its chunks: pure arithmetic.
+How a file is divided into chunks.
 
 The rules are resumable.js's.  By default the number of chunks is rounded down and the last chunk
 takes the rest, so that it is between one and almost two chunk sizes long; with

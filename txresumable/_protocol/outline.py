@@ -1,5 +1,5 @@
 """
-A text with places for values, so that a request is filled in instead of written anew.
+Text with placeholders, so that a request is filled in instead of being encoded anew.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = [
 ]
 
 _MARK = token_hex(16)
-"""What begins the places in a text: nothing else can contain it."""
+"""The beginning of each placeholder: random, so that nothing else can contain it."""
 
 
 def mark(place: int) -> str:
-    """What stands for a value that is not known yet."""
+    """The placeholder for a value that is not known yet."""
     return f"{_MARK}{place:02}"
 
 
@@ -44,23 +44,23 @@ PART_NAME, PART_TYPE, BOUNDARY = 13, 14, 15
 
 class Outline:
     """
-    A text with places for values, some of them more than once.
+    Text with placeholders, some of which may occur more than once.
     """
 
     __slots__ = ("_format", "_pick")
 
     def __init__(self, text: str) -> None:
-        """:param text: with marks for the values."""
+        """:param text: with the placeholders that :func:`mark` makes."""
         first, *parts = text.split(_MARK)
         constants = [first, *[part[2:] for part in parts]]
         self._format = "%s".join([constant.replace("%", "%%") for constant in constants])
         self._pick = _picker([int(part[:2]) for part in parts])
 
     def fill(self, values: Sequence[str]) -> str:
-        """The text with these values, by the number of their place, in it."""
+        """The text with these values, each in the places that have its index."""
         return self._format % self._pick(values)
 
 
 def _picker(places: list[int]) -> Callable[[Sequence[str]], str | tuple[str, ...]]:
-    """What takes those in these places: several in a tuple, one as it is."""
+    """A function that picks the values at these indices: several as a tuple, one as it is."""
     return itemgetter(*places) if places else lambda values: ()

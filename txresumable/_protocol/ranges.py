@@ -1,5 +1,5 @@
 """
-A receiver's list of the chunks that it has.
+The header ``Resumable-Stored``: a receiver's list of the chunks that it has.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ __all__ = ["gaps", "parse_ranges"]
 
 def parse_ranges(text: str, limit: int) -> list[range]:
     """
-    Read a receiver's list of the chunks that it has.
+    Parse a receiver's list of the chunks that it has.
 
     :param text: numbers and spans counted from 1, such as ``1-57,60``.
     :param limit: the number of chunks.
@@ -31,7 +31,7 @@ def parse_ranges(text: str, limit: int) -> list[range]:
 
 def gaps(text: str, limit: int) -> list[range]:
     """
-    What a receiver's list leaves out.
+    The chunks that are missing from a receiver's list.
 
     :param text: as :func:`parse_ranges` takes it.
     :param limit: the number of chunks.

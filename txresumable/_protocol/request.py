@@ -1,9 +1,9 @@
 """
-Requests written from options, a file and a chunk.
+Requests encoded from options, a file and a chunk.
 
-What a browser running resumable.js puts on the wire is the measure: the order and the escaping of
-parameters, the parts of a body.  :class:`RequestEncoder` says it plainly, for one request.  Most
-are filled into its outlines instead (see :class:`~txresumable._protocol.template.Template`).
+They equal, byte by byte, what a browser running resumable.js sends: the order and the escaping of
+parameters, the parts of a body.  :class:`RequestEncoder` encodes a single request; most are filled
+into its outlines instead (see :class:`~txresumable._protocol.template.Template`).
 """
 
 from __future__ import annotations
@@ -41,17 +41,18 @@ __all__ = ["ChunkFacts", "FileFacts", "Pairs", "RequestEncoder", "RequestHead"]
 Pairs = Sequence["tuple[str, str]"]
 
 MOST_OUTLINES = 32
+"""An uploader has three, unless a custom query differs from request to request."""
 
 _PRINTABLE = re.compile(r"[\x20-\x7e]*\Z")
 
 
 class FileFacts(NamedTuple):
     """
-    What requests say about a file.
+    What requests state about a file.
 
     :ivar file_name: its name, without folders.
     :ivar relative_path: its path below what was added, with ``/``.
-    :ivar identifier: what the server knows it by.
+    :ivar identifier: how the server identifies it.
     :ivar type: its media type, or nothing.
     :ivar size: bytes.
     :ivar total_chunks: how many chunks it has.
@@ -67,13 +68,13 @@ class FileFacts(NamedTuple):
 
 class ChunkFacts(NamedTuple):
     """
-    What requests say about a chunk.
+    What requests state about a chunk.
 
     :ivar number: counted from 1.
     :ivar size: bytes.
     :ivar checksum: its SHA-256 as hexadecimal, or nothing.
 
-    (While an outline is cut, texts stand in for the numbers.)
+    (Placeholders stand in for the numbers while an outline is made.)
     """
 
     number: int | str
@@ -84,12 +85,12 @@ class ChunkFacts(NamedTuple):
 @frozen(kw_only=True)
 class RequestEncoder:
     """
-    How requests are written: the options that shape them.
+    Encodes requests as the options say.
 
     :ivar names: what the parameters are called.
-    :ivar namespace: what stands before every name.
+    :ivar namespace: the prefix of every name.
     :ivar chunk_size: the configured size of a chunk in bytes.
-    :ivar octet: whether the body of an upload is the bare chunk.
+    :ivar octet: whether the body of an upload is the chunk alone.
     :ivar base64: whether the chunk is sent as a ``data:`` URL in a field.
     :ivar type_from_file: whether the file's type is the type of its part.
     :ivar checksum: whether each chunk carries its digest.
@@ -111,7 +112,7 @@ class RequestEncoder:
     )
 
     def parameters(self, file: FileFacts, chunk: ChunkFacts) -> list[tuple[str, str]]:
-        """The nine, in their order and without those that have no name; then the checksum."""
+        """The nine parameters in their order, if they have a name, and then the checksum."""
         names = self.names
         pairs = [
             (names.chunk_number, str(chunk.number)),
@@ -129,7 +130,7 @@ class RequestEncoder:
         return [pair for pair in pairs if pair[0]]
 
     def test_pairs(self, file: FileFacts, chunk: ChunkFacts, query: Pairs) -> list[str]:
-        """A test's parameters, encoded: the custom query, then the nine with bare names."""
+        """The encoded parameters of a test: the custom query, then the nine."""
         space = self.namespace
         pairs = [f"{encode_component(space + k)}={encode_component(v)}" for k, v in js_order(query)]
         pairs += [
@@ -149,7 +150,7 @@ class RequestEncoder:
     def multipart(
         self, file: FileFacts, fields: Iterable[tuple[str, str]], boundary: str
     ) -> tuple[bytes, bytes]:
-        """What stands before and after the chunk in a multipart body."""
+        """The bytes before and after the chunk in a multipart body."""
         mark = boundary.encode()
         lines = []
         for name, value in fields:
@@ -171,23 +172,23 @@ class RequestEncoder:
         return kind if kind and _PRINTABLE.match(kind) else "application/octet-stream"
 
     def upload_url(self, target: str, file: FileFacts, chunk: ChunkFacts, query: Pairs) -> str:
-        """Where to send a chunk."""
+        """The URL for uploading a chunk."""
         if not self.in_url and not self.octet:
             return joinable(target)[:-1]
         return joinable(target) + "&".join(self.upload_pairs(file, chunk, query))
 
     def upload_pairs(self, file: FileFacts, chunk: ChunkFacts, query: Pairs) -> list[str]:
-        """An upload's parameters, encoded."""
+        """The encoded parameters of an upload."""
         fields = self.upload_fields(file, chunk, query)
         return [f"{encode_component(name)}={encode_component(value)}" for name, value in fields]
 
     def outline(self, what: str, target: str, query: Pairs) -> Outline:
         """
-        The text of all requests of a kind, with places for what differs from file to file and
+        The text of all requests of a kind, with placeholders for what differs from file to file and
         from chunk to chunk.
 
-        :param what: ``test`` for the URL of one; for an upload ``body``, what stands before the
-            chunk, or ``upload``, its URL and that on the next lines.
+        :param what: ``test`` for the URL of a test; ``body`` for the bytes before the chunk in an
+            upload, and ``upload`` for its URL, a newline and these bytes.
         :param target: the URL before the parameters.
         :param query: the custom query.
         """
@@ -212,24 +213,24 @@ class RequestEncoder:
         if self.octet:
             return ""
         fields = self.upload_fields(file._replace(**FORM_MARKS), chunk, query)
-        # A name and a type are not written into a part's headers as they are into a field.
+        # Names and types are escaped differently in the headers of a part than in a field.
         part = file._replace(file_name=mark(PART_NAME), type=mark(PART_TYPE))
         return self.multipart(part, fields, mark(BOUNDARY))[0].decode("latin-1")
 
     def encode_chunk(self, data: bytes) -> bytes:
-        """A chunk as it stands in a body that is not streamed: base64."""
+        """A chunk as it is sent in base64."""
         return b64encode(data)
 
     def encoded_size(self, size: int) -> int:
-        """How many bytes of a body a chunk of so many bytes takes."""
+        """The number of bytes that a chunk of this size takes in a body."""
         return -(-size // 3) * 4 if self.base64 else size
 
 
 class RequestHead(NamedTuple):
     """
-    An upload request but for its chunk.
+    An upload request without its chunk.
 
-    :ivar url: where to, encoded.
+    :ivar url: encoded.
     :ivar content_type: its Content-Type.
     :ivar head: the bytes of the body before the chunk.
     :ivar tail: those after it.

@@ -1,5 +1,5 @@
 """
-The requests of one file, filled into outlines that its uploader's files share.
+The requests of one file, filled into outlines that all files of an uploader share.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class Template:
     """
     The requests of one file.
 
-    :ivar encoder: how requests are written.
-    :ivar file: what they are about.
-    :ivar boundary: between the parts of a body.
+    :ivar encoder: makes the outlines.
+    :ivar file: the file.
+    :ivar boundary: that of its multipart bodies.
     """
 
     __slots__ = ("_filled", "_known", "boundary", "encoder", "file")
@@ -43,7 +43,7 @@ class Template:
 
     def test_url(self, target: str, chunk: ChunkFacts, query: Pairs) -> str:
         """
-        Where to ask for a chunk.
+        The URL for testing a chunk.
 
         :param target: the URL before the parameters.
         :param chunk: which chunk.
@@ -54,16 +54,16 @@ class Template:
 
     def upload(self, target: str, chunk: ChunkFacts, query: Pairs) -> RequestHead:
         """
-        Where to send a chunk, and what with it; see :meth:`test_url`.
+        The request for uploading a chunk; see :meth:`test_url`.
         """
         url, _, body = self._text("upload", target, query, chunk).partition("\n")
         return self._around(url, body)
 
     def upload_to(self, url: str, chunk: ChunkFacts, query: Pairs) -> RequestHead:
         """
-        What to send with a chunk.
+        The request for uploading a chunk to a given URL.
 
-        :param url: where to, as a function gave it.
+        :param url: what a ``target`` that is a function returned.
         :param chunk: which chunk.
         :param query: the custom query.
         """
@@ -90,7 +90,7 @@ class Template:
         return filled[1].fill(values)
 
     def _values(self) -> tuple[str, ...]:
-        """What is known of the file, by place: as it stands in a URL, then in a form as Latin-1."""
+        """The file's values by placeholder: encoded for URLs, then for forms, as Latin-1."""
         file = self.file
         name, path = file.file_name, file.relative_path
         url_name, field_name, part_name = _written_name(name)
@@ -117,7 +117,7 @@ class Template:
 
 
 def _boundaries() -> Iterator[str]:
-    """One after the other; random bytes cost less by the dozen."""
+    """Random boundaries; random bytes are cheaper in bulk."""
     while True:
         many = token_hex(16 * 64)
         for at in range(0, len(many), 32):
@@ -128,9 +128,9 @@ _next_boundary = _boundaries().__next__
 
 
 def _written_name(text: str) -> tuple[str, str, str]:
-    """A text as it stands in a URL, in a field, and as a file name; the last two as Latin-1."""
+    """Text encoded for a URL, for a field, and as a file name; the last two as Latin-1."""
     encoded = encode_component(text)
-    if encoded is text:  # what needs no escape in a URL needs none in a form
+    if encoded is text:  # what needs no escaping in a URL needs none in a form
         return text, text, text
     return encoded, form_value(text).decode("latin-1"), form_file_name(text).decode("latin-1")
 

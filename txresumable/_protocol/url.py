@@ -1,5 +1,5 @@
 """
-URLs that may be shown.
+URLs without secrets.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ __all__ = ["without_query"]
 
 def without_query(url: str) -> str:
     """
-    A URL that may be logged or shown.
+    Strip a URL of everything that must not be logged or shown.
 
     :param url: any URL.
-    :returns: it, without user, password, query and fragment.
+    :returns: the URL without user, password, query and fragment.
     """
     try:
         parts = urlsplit(url)

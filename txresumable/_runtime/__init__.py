@@ -1,3 +1,3 @@
 """
-What everything runs on: clock, threads, observers.
+What everything is built on: clock, ticker, threads, observers.
 """

@@ -1,9 +1,9 @@
 """
-Time that does not jump.
+A monotonic clock.
 
-Twisted's reactors schedule by the wall clock: set back by an hour, every timer is an hour late;
-set forward, all are early.  :func:`steady` makes a clock whose deadlines hold all the same, for
-everything in this package that waits.
+Twisted's reactors schedule by the wall clock: if that is set back by an hour, every timer is an
+hour late; if it is set forward, all are early.  :func:`steady` makes a clock that is not affected,
+for everything in this package that waits.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ from zope.interface import implementer
 __all__ = ["SteadyClock", "steady"]
 
 PULSE = 0.5
+"""Seconds between two wake-ups of a reactor that may be late."""
 FARTHEST = 3600.0
-"""Seconds that a reactor is asked to wait at most: it knows no infinity."""
+"""Seconds that a reactor is asked to wait at most: it does not accept infinity."""
 _log = Logger()
 
 
 def steady(reactor: Any) -> Any:
     """
-    A clock to wait by.
+    A clock that keeps monotonic time.
 
     :param reactor: a reactor, or a fake one.
-    :returns: an ``IReactorTime`` that keeps monotonic time, the same one for all who ask; a
+    :returns: an ``IReactorTime``, always the same one for a reactor; a
         :class:`~twisted.internet.task.Clock`, or what has no threads, as it is.
     """
     if isinstance(reactor, Clock) or not IReactorFromThreads.providedBy(reactor):
@@ -48,7 +49,7 @@ def steady(reactor: Any) -> Any:
 
 @implementer(IDelayedCall)
 class SteadyCall:
-    """One call to come."""
+    """A delayed call."""
 
     __slots__ = ("_clock", "cancelled", "due", "run")
 
@@ -126,7 +127,7 @@ class SteadyClock:
         self._schedule()
 
     def tidy(self) -> None:
-        """Drop what was cancelled from the front; when nobody waits, stop waking."""
+        """Drop cancelled calls from the front; when no call is left, stop waking the reactor."""
         while self._heap and not self._lives(self._heap[0]):
             heapq.heappop(self._heap)
         if len(self._heap) > 64 and not any(map(self._lives, self._heap[:8])):
@@ -150,7 +151,7 @@ class SteadyClock:
             wait = min(max(0.0, due - self.seconds()), FARTHEST)
             self._wake = self._reactor.callLater(wait, self._run)
         pulse = self._pulse
-        if pulse is None or not pulse.is_alive():  # a process that was forked has no other threads
+        if pulse is None or not pulse.is_alive():  # a forked process has no other threads
             self._pulse = pulse = _Pulse(self._reactor, self._beat)
             pulse.start()
 
@@ -168,10 +169,10 @@ class SteadyClock:
                 assert run is not None
                 try:
                     run()
-                except BaseException:  # as in the reactor: it is nobody else's concern
+                except BaseException:  # as in the reactor: it concerns no other call
                     _log.failure("A delayed call raised")
         if self._wake_at <= now:
-            self._unwake()  # late by as much as the wall clock was set back, or done
+            self._unwake()  # it is late by as much as the wall clock was set back, or done
         self._schedule()
 
     def _unwake(self) -> None:
@@ -190,8 +191,8 @@ class _Pulse(threading.Thread):
     """
     Wakes a reactor twice a second.
 
-    It is not ended as soon as nobody waits, but at its next beat: who waits again before that, as
-    one request after the other does, needs no other thread.
+    It does not end as soon as no call is left, but at its next beat, so that a series of requests
+    needs only one thread.
     """
 
     def __init__(self, reactor: Any, beat: Callable[[], object]) -> None:
@@ -206,7 +207,7 @@ class _Pulse(threading.Thread):
 
     def run(self) -> None:
         while not self._stopped.wait(PULSE):
-            if self._heard:  # a reactor that does not run is not asked again and again
+            if self._heard:  # calls do not pile up in a reactor that is not running
                 self._heard = False
                 self._reactor.callFromThread(self._deliver)
 
@@ -217,4 +218,4 @@ class _Pulse(threading.Thread):
 
 
 _clocks: WeakValueDictionary[int, SteadyClock] = WeakValueDictionary()
-"""By the number of their reactor, which each of them keeps alive."""
+"""By the id of their reactor, which each of them keeps alive."""

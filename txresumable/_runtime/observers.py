@@ -1,5 +1,5 @@
 """
-Telling others: :class:`Signal` many times, :class:`OneShotObserver` once.
+Notifying observers: :class:`Signal` many times, :class:`OneShotObserver` once.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _log = Logger()
 
 class Signal:
     """
-    Something that happens many times, and those who want to hear of it.
+    Something that happens many times, and the callbacks that are notified of it.
 
     Callbacks run in the reactor thread, in the order in which they registered.  One that raises
     is logged; the others are called all the same and the upload goes on.
 
-    :ivar callbacks: those who are told.
+    :ivar callbacks: those that are registered.
     """
 
     __slots__ = ("callbacks",)
@@ -37,7 +37,7 @@ class Signal:
 
     def register(self, callback: Callable[..., object]) -> None:
         """
-        Call somebody each time this happens.
+        Notify a callback each time this happens.
 
         :param callback: called with what the signal carries.  Registered twice, it is called
             twice.
@@ -48,7 +48,7 @@ class Signal:
 
     def unregister(self, callback: Callable[..., object]) -> None:
         """
-        Stop calling somebody.
+        Stop notifying a callback.
 
         :param callback: as it was registered.
         :raises ValueError: if it is not registered.
@@ -59,20 +59,20 @@ class Signal:
 
     def fire(self, *args: object) -> None:
         """
-        Tell all who are registered at this moment.
+        Notify all callbacks that are registered at this moment.
 
-        :param args: what to tell.
+        :param args: what to call them with.
         """
         for callback in self.callbacks:
             try:
                 callback(*args)
-            except BaseException:  # asyncio's CancelledError, say: it is nobody else's concern
+            except BaseException:  # such as asyncio's CancelledError: it concerns nobody else
                 _log.failure("An observer raised: {callback}", callback=callback)
 
 
 class OneShotObserver(Generic[_T]):
     """
-    Something that happens once, and any number of waiters, before it and after it.
+    Something that happens once, and any number of waiters, before or after it.
     """
 
     __slots__ = ("_result", "_waiting")
@@ -88,15 +88,15 @@ class OneShotObserver(Generic[_T]):
 
     @property
     def is_awaited(self) -> bool:
-        """Whether anybody waits for it."""
+        """Whether anybody is waiting for it."""
         return bool(self._waiting)
 
     def wait(self) -> Deferred[_T]:
         """
-        Be told.
+        Wait for it.
 
-        :returns: a new Deferred that fires with the outcome, now if it is known.  Cancelling it
-            detaches this waiter and nothing else.
+        :returns: a new Deferred that fires with the result, immediately if it is known.  Cancelling
+            it detaches this waiter and nothing else.
         """
         waiter: Deferred[_T] = Deferred(self._detach)
         if self._result:
@@ -107,9 +107,9 @@ class OneShotObserver(Generic[_T]):
 
     def settle(self, result: _T | Failure) -> None:
         """
-        Tell everyone.  Only the first call counts.
+        Notify all waiters.  Only the first call has an effect.
 
-        :param result: the outcome; a Failure fails the waiters.
+        :param result: what their Deferreds fire with; a Failure fails them.
         """
         if self._result:
             return

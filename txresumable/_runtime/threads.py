@@ -18,14 +18,15 @@ _T = TypeVar("_T")
 
 def run_in_thread(reactor: Any, work: Callable[..., _T], *args: Any) -> Deferred[_T]:
     """
-    Do something that may block.
+    Call a function that may block.
 
-    :param reactor: whose pool of threads does it; a fake reactor without threads does it at once.
-    :param work: what to do.
-    :param args: with what.
-    :returns: a Deferred that fires in the reactor thread with what ``work`` returned, or fails as
-        it raised, and with :exc:`RuntimeError` if no thread can be started.  Cancelling it does
-        not stop the work, only the waiting.
+    :param reactor: whose thread pool is used; with a fake reactor without threads, the function is
+        called synchronously.
+    :param work: the function.
+    :param args: its arguments.
+    :returns: a Deferred that fires in the reactor thread with what ``work`` returned.  It fails
+        with what ``work`` raised, and with :exc:`RuntimeError` if no thread can be started.
+        Cancelling it does not stop the call.
     """
     if not IReactorThreads.providedBy(reactor):
         return maybeDeferred(work, *args)

@@ -1,5 +1,5 @@
 """
-Something that is called at intervals.
+A repeated call.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ _log = Logger()
 
 class Ticker:
     """
-    Calls something at intervals, for as long as it asks for it.
+    Calls a function at intervals for as long as it returns true.
 
-    An exception is logged and ends nothing: what watches over others goes on watching.
+    Unlike with a ``LoopingCall``, an exception is logged and does not end it.
     """
 
     def __init__(self, clock: Any, interval: float, tick: Callable[[], bool]) -> None:
         """
         :param clock: an ``IReactorTime``.
         :param interval: seconds.
-        :param tick: what to call; it says whether to go on.
+        :param tick: what to call; it returns whether to go on.
         """
         self._clock = clock
         self._interval = interval
@@ -34,13 +34,13 @@ class Ticker:
         self._running = False
 
     def start(self) -> None:
-        """Call it one interval from now, and on; does nothing while it runs."""
+        """Make the first call in one interval; does nothing if it is running."""
         if not self._running:
             self._running = True
             self._wait()
 
     def stop(self) -> None:
-        """Call it no more; does nothing if it does not run."""
+        """Stop; does nothing if it is not running."""
         self._running = False
         waiting, self._next = self._next, None
         if waiting is not None and waiting.active():
@@ -54,7 +54,7 @@ class Ticker:
         try:
             again = self._tick()
         except BaseException:  # as the reactor does
-            _log.failure("What is called at intervals raised")
+            _log.failure("A repeated call raised")
             again = True
         if not again:
             self._running = False

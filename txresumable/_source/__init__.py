@@ -1,3 +1,3 @@
 """
-Where bytes come from.
+Where the bytes of an upload come from.
 """

@@ -1,5 +1,5 @@
 """
-The files of a folder, for ``add_directory()``.
+The files in a directory, for ``add_directory()``.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _inside(folder: Found) -> list[tuple[bool, Found]]:
 
 class Unreadable(PathSource):
     """
-    A folder that could not be read, on its way to tell so.
+    A directory that could not be read: opening it raises the error.
 
     :param path: the folder.
     :param error: what opening it as a file is going to raise.

@@ -1,5 +1,5 @@
 """
-What a file looked like when it was added.
+Sizes, times and samples of files, which identify them and reveal changes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ __all__ = ["UNSEEN", "Fingerprint", "fingerprint"]
 
 SAMPLE = 4096
 SAMPLES = 16
+"""Bytes of a sample, a page, and the number of samples of a large file."""
 
 
 class Fingerprint(NamedTuple):
@@ -33,7 +34,7 @@ class Fingerprint(NamedTuple):
 
 
 UNSEEN = Fingerprint(0, None, b"")
-"""That of what nobody has looked at."""
+"""The fingerprint of what was not looked at yet."""
 
 
 def fingerprint(

@@ -1,5 +1,5 @@
 """
-By what a file is known to be the one, and as, it was when it was added.
+How to notice that a file is not the one that was added, or has changed since.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ TRIES = 50
 
 def identity(now: os.stat_result, check: str) -> int:
     """
-    Which file it is, and of when: of many that wait, a number takes a fifth of the memory.
+    A number that identifies a file and its state, which for a queued file takes a fifth of the
+    memory of the facts.
 
-    :param now: what is known of it.
-    :param check: what of that counts.
+    :param now: the file's status.
+    :param check: one of :data:`CHECKS`.
     """
     if check == "strict":
         return hash((now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns))

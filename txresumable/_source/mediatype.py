@@ -1,5 +1,5 @@
 """
-The media type that a file's name tells.
+The media type that a file name suggests.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ __all__ = ["type_of"]
 
 def type_of(name: str) -> str:
     """
-    A media type, if a name tells; the first time, that takes reading tables.
+    Guess a media type from a name.  The first call reads the tables of the system.
 
     :param name: of a file.
     :returns: what :func:`mimetypes.guess_type` says, or an empty text.

@@ -1,5 +1,5 @@
 """
-Memory that pieces of files are read into, used again and again.
+Buffers that pieces of files are read into, used again and again.
 
 A piece belongs to whoever asked for it as long as anything refers to it: memory is handed out
 again only when no view of it is left, so that neither a nested read nor a consumer that keeps what

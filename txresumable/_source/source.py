@@ -2,9 +2,9 @@
 Where bytes come from: a path, a file object, or bytes in memory.
 
 Bytes are read by offset and exactly: a source that is shorter, longer, rewritten, replaced or
-gone raises :class:`~txresumable.errors.SourceChanged` instead of handing out what does not belong
-together.  What may block (``open``, ``look``, ``read``) is for threads; ``read_now`` answers only
-from memory, and ``check`` looks at an open descriptor.
+gone raises :class:`~txresumable.errors.SourceChanged` instead of returning bytes that do not belong
+together.  Methods that may block (``open``, ``look``, ``read``) are for threads; ``read_now``
+returns only what is in memory, and ``check`` uses an open descriptor.
 """
 
 from __future__ import annotations
