@@ -217,7 +217,7 @@ class ConclusionTests(ReceiverTestCase):
         self.assertEqual(len(thread.waiting), 2)
         thread.waiting.reverse()
         thread.work()
-        self.assertEqual([wire.answer().status for wire in wires], [200, 500])
+        self.assertEqual([wire.response().status for wire in wires], [200, 500])
         gc.collect()
         self.assertEqual(self.flushLoggedErrors(), [])
         self.assertEqual(len(self.disk.descriptors), 2)
@@ -381,6 +381,29 @@ class UseTests(ReceiverTestCase):
         given = Chunk(identifier="i", offset=number - 1, layout=ChunkLayout(35, 10), file_name="f")
         self.given = given
         return self.successResultOf(Deferred.fromCoroutine(self.store.begin("", given)))
+
+    def test_idle_after_a_burst(self) -> None:
+        """Of many that were used at once, few stay open when nobody uses them any more."""
+        disk, thread = FaultyDisk(), Thread()
+        self.start(disk=disk, max_open=2, run=thread.run)
+        files = [ClientFile(CONTENT, name, name) for name in "abcdefgh"]
+        wires = [self.connect().send(file.upload(1)[:-60]) for file in files]
+        thread.work()
+        self.assertEqual(len(disk.descriptors), 2 + 2 * len(files))
+        for wire, file in zip(wires, files, strict=True):
+            wire.send(file.upload(1)[-60:])
+        thread.work()
+        self.assertEqual({wire.response().status for wire in wires}, {200})
+        self.assertEqual(len(disk.descriptors), 2 + 2 * 2)
+        for file in files:
+            wire = self.connect().send(file.test(1))
+            thread.work()
+            self.assertEqual(wire.response().status, 200)
+        self.assertEqual(len(disk.descriptors), 2 + 2 * 2)
+        self.hang_up()
+        closing = self.store.close()
+        thread.work()
+        self.successResultOf(closing)
 
     def test_idle_ones_only(self) -> None:
         """An upload that is used is not closed to make room; released, it is."""

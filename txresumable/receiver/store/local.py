@@ -110,12 +110,14 @@ class Store:
             stored=lambda upload, size: self._room.written(upload.key, size),
             finished=self._finished,
             lost=self._drop,
-            unused=self._discard_worthless,
+            unused=self._unused,
         )
         self._work = Usage()
         self._recovery = Usage()
         self._locks = KeyLocks()
         self._open: OrderedDict[str, UnfinishedUpload] = OrderedDict()
+        # Of those that are open, the ones that were released and not used since.
+        self._idle: OrderedDict[str, UnfinishedUpload] = OrderedDict()
         self._uploads: WeakSet[UnfinishedUpload] = WeakSet()
         self._unfinished: dict[str, Record] = {}
         self._room = Room(now)
@@ -221,6 +223,7 @@ class Store:
         if upload is None or upload.state is State.UNSURE:
             return None
         self._open.move_to_end(key)
+        self._idle.pop(key, None)
         return self._use(upload)
 
     def _use(self, upload: UnfinishedUpload) -> Entry:
@@ -287,14 +290,22 @@ class Store:
                 await self._in_thread(upload.touch)
                 await upload.close()
 
-    def _discard_worthless(self, upload: UnfinishedUpload) -> None:
-        """Give the room of an upload back in which nothing is."""
-        self._in_background(self._discard_one(upload))
+    def _unused(self, upload: UnfinishedUpload) -> None:
+        """Give the room of an upload back in which nothing is; keep few others open."""
+        if upload.worthless:
+            self._in_background(self._discard_one(upload))
+        elif self._open.get(upload.key) is upload:
+            self._idle[upload.key] = upload
+            self._idle.move_to_end(upload.key)
+            if len(self._idle) > self._max_open:
+                _, oldest = self._idle.popitem(last=False)
+                self._in_background(self._close_one(oldest))
 
     async def _discard_one(self, upload: UnfinishedUpload) -> None:
         async with self._locks.holding(upload.key):
             if upload.worthless and self._open.get(upload.key) is upload and not self._closed:
                 del self._open[upload.key]
+                self._idle.pop(upload.key, None)
                 await upload.close(State.DISCARDED)
                 await self._in_thread(self._folder.discard, upload.key)
                 self._forget(upload.key)
@@ -306,6 +317,7 @@ class Store:
     def _drop(self, upload: UnfinishedUpload) -> None:
         if self._open.get(upload.key) is upload:
             del self._open[upload.key]
+            self._idle.pop(upload.key, None)
             self._forget(upload.key)
 
     def _forget(self, key: str) -> None:
@@ -369,6 +381,7 @@ class Store:
                     self._forget(key)
                 elif upload.idle:
                     del self._open[key]
+                    self._idle.pop(key, None)
                     await upload.close(State.DISCARDED)
                     self._forget(key)
 
@@ -384,6 +397,7 @@ class Store:
                 if not upload.idle or upload.last_used >= before:
                     return False
                 del self._open[key]
+                self._idle.pop(key, None)
                 await upload.close()
             # Whoever comes back now waits for the lock; who was here before has written to it.
             if not await self._in_thread(self._folder.discard_expired, key, before):
@@ -415,6 +429,7 @@ class Store:
         await gatherResults([Deferred.fromCoroutine(each.close()) for each in self._uploads])
         await self._work.idle()
         self._open.clear()
+        self._idle.clear()
         self._folder.close()
 
 

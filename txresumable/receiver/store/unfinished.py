@@ -75,7 +75,7 @@ class Listener:
     :ivar stored: some bytes, counted, have become durable.
     :ivar finished: it is in its place, with its end written down.
     :ivar lost: somebody has removed its files.
-    :ivar unused: the disk failed, there is nothing worth keeping, and nobody uses it.
+    :ivar unused: nobody uses it, for now.
     """
 
     stored: Callable[[UnfinishedUpload, int], None]
@@ -288,7 +288,7 @@ class UnfinishedUpload:
             return
         if self.state in (State.FINISHED, State.DISCARDED):
             self._digest.stop().addCallback(lambda _: self._opened.close())
-        elif self.worthless:
+        elif self.idle:
             self._listener.unused(self)
 
     def _write(self, data: bytes, at: int) -> None:
