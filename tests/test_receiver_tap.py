@@ -172,7 +172,7 @@ class ServiceTests(SynchronousTestCase):
         """A sweep that fails is logged, and the next one comes all the same."""
         reactor = MemoryReactorClock()
         service = self.make(reactor, expire=100, now=lambda: reactor.seconds() + 10**10)
-        disk: Any = service._store._folder.disk
+        disk: Any = service._store._folder._disk
         disk.names = fail_once(disk.names, OSError(errno.EMFILE, "too many"))
         service.startService()
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)

@@ -87,6 +87,21 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_receiver_unfinished",
         "tests.test_receiver_store",
     ),
+    "receiver/store/files": (
+        "tests.test_receiver_finished",
+        "tests.test_receiver_unfinished",
+        "tests.test_receiver_store",
+    ),
+    "receiver/store/places": (
+        "tests.test_receiver_finished",
+        "tests.test_receiver_unfinished",
+        "tests.test_receiver_store",
+    ),
+    "receiver/store/private": (
+        "tests.test_receiver_finished",
+        "tests.test_receiver_unfinished",
+        "tests.test_receiver_store",
+    ),
     "receiver/store/local": (
         "tests.test_receiver_unfinished",
         "tests.test_receiver_finished",

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from .chunk import Chunk
 from .descriptor import Descriptor
 from .digest import FollowingDigest, hash_range
-from .folder import Folder, Place
+from .places import Place, Places
 from .received import ReceivedFile
 from .record import Done, Record
 from .refused import Refused
@@ -29,12 +29,12 @@ class Shelf:
     Where finished files are.
 
     :ivar path: of the folder.
-    :ivar folder: the folder.
+    :ivar places: the same, on the disk.
     :ivar run: runs blocking work.
     """
 
     path: str
-    folder: Folder
+    places: Places
     run: Run
 
     async def find(self, key: str, done: Done) -> FinishedUpload | None:
@@ -48,7 +48,7 @@ class Shelf:
         :returns: nothing if it was taken away, replaced or edited.
         :raises OSError: if the disk fails.
         """
-        place = await self.run(self.folder.place_of, done)
+        place = await self.run(self.places.place_of, done)
         if place is Place.SIMILAR:
             compared = await self._compare(key, done)
             return None if compared is None else self.upload(key, compared)
@@ -64,7 +64,7 @@ class Shelf:
         return FinishedUpload(key, done, file, self)
 
     async def _compare(self, key: str, done: Done) -> Done | None:
-        file = await self.run(self.folder.open_finished, done.name)
+        file = await self.run(self.places.open_finished, done.name)
         if file is None:
             return None
         try:
@@ -77,7 +77,7 @@ class Shelf:
                 return None
         finally:
             file.close()
-        return await self.run(self.folder.adopt, key, done, found)
+        return await self.run(self.places.adopt, key, done, found)
 
 
 @define(eq=False)
@@ -146,7 +146,7 @@ class FinishedUpload:
         return await self._shelf.run(self._read, chunk)
 
     def _read(self, chunk: Chunk) -> str:
-        file: Descriptor | None = self._shelf.folder.open_finished(self.done.name)
+        file: Descriptor | None = self._shelf.places.open_finished(self.done.name)
         if file is None:
             raise _gone()
         try:

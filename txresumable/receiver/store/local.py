@@ -19,8 +19,9 @@ from .chunk import Chunk
 from .completion import Completion, OnComplete
 from .disk import Disk
 from .entry import Entry
+from .files import UploadFiles
 from .finished import Shelf
-from .folder import Folder, Opened
+from .folder import Folder
 from .keylock import KeyLocks
 from .names import key_of
 from .quota import Quota
@@ -127,7 +128,7 @@ class Store:
         self._folder = Folder(self.root, disk or Disk())
         self._shelf = Shelf(
             self.root,
-            self._folder,
+            self._folder.places,
             lambda work, *arguments: Deferred.fromCoroutine(self._in_thread(work, *arguments)),
         )
         try:
@@ -250,7 +251,7 @@ class Store:
             found = await self._create(key, wanted)
         return self._keep(found)
 
-    async def _create(self, key: str, wanted: Record) -> Opened:
+    async def _create(self, key: str, wanted: Record) -> UploadFiles:
         self._quota.admit(wanted, self._unfinished.values())
         promised = self._room.promised()
         # From here on it counts for others that begin meanwhile.
@@ -262,14 +263,14 @@ class Store:
             self._forget(key)
             raise
 
-    def _keep(self, opened: Opened) -> Entry:
+    def _keep(self, files: UploadFiles) -> Entry:
         if self._closed:
-            opened.close()
+            files.close()
             raise _closing()
-        key = opened.key
-        upload = UnfinishedUpload(opened, self._shelf, self._run, self._completion, self._listener)
-        self._unfinished[key] = opened.record
-        self._room.promise(key, opened.missing_size)
+        key = files.key
+        upload = UnfinishedUpload(files, self._shelf, self._run, self._completion, self._listener)
+        self._unfinished[key] = files.record
+        self._room.promise(key, files.missing_size)
         self._uploads.add(upload)
         self._open[key] = upload
         entry = self._use(upload)

@@ -8,7 +8,7 @@ from attrs import define
 
 from ...errors import ResumableError
 
-__all__ = ["Refused"]
+__all__ = ["FilesRemoved", "Refused"]
 
 
 @define(eq=False, slots=False)
@@ -27,3 +27,14 @@ class Refused(ResumableError):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class FilesRemoved(Refused):
+    """
+    Somebody has removed or changed the files of an upload while it was being received.
+    """
+
+    @classmethod
+    def by_somebody(cls) -> FilesRemoved:
+        """The files are not there any more."""
+        return cls(500, "this upload was removed from the receiver: send it again")

@@ -20,11 +20,11 @@ from .chunk import Chunk
 from .completion import Completion
 from .digest import FollowingDigest, hash_range
 from .entry import spans
+from .files import UploadFiles
 from .finished import FinishedUpload, Shelf
-from .folder import FilesRemoved, Opened
 from .received import ReceivedFile
 from .record import Done, Record
-from .refused import Refused
+from .refused import FilesRemoved, Refused
 from .thread import Run
 from .usage import Usage
 from .use import Use
@@ -92,7 +92,7 @@ class UnfinishedUpload:
     While one round of that runs, the chunks that end wait, and go together in the next: two
     calls make any number of chunks durable.
 
-    :param opened: its open files, which it closes.
+    :param files: its open files, which it closes.
     :param shelf: where it goes at the end.
     :param run: runs blocking work.
     :param completion: who is notified then.
@@ -105,7 +105,7 @@ class UnfinishedUpload:
 
     def __init__(
         self,
-        opened: Opened,
+        files: UploadFiles,
         shelf: Shelf,
         run: Run,
         completion: Completion,
@@ -113,12 +113,12 @@ class UnfinishedUpload:
     ) -> None:
         self.state = State.RECEIVING
         self.last_used = float("-inf")
-        self._opened = opened
+        self._files = files
         self._shelf = shelf
         self._run = run
         self._completion = completion
         self._listener = listener
-        self._layout = opened.record.layout
+        self._layout = files.record.layout
         # A use that was forgotten must not keep the upload open.
         self._uses: WeakSet[Use] = WeakSet()
         self._work = Usage(self._at_rest)
@@ -134,17 +134,17 @@ class UnfinishedUpload:
         self._notifying: Deferred[None] | None = None
         self._handed_over: str | None = None
         self._finished: FinishedUpload | None = None
-        self._digest = FollowingDigest(self._run, opened.data, self._reach)
+        self._digest = FollowingDigest(self._run, files.data, self._reach)
 
     @property
     def key(self) -> str:
         """Its name in the private folder."""
-        return self._opened.key
+        return self._files.key
 
     @property
     def record(self) -> Record:
         """What it is."""
-        return self._opened.record
+        return self._files.record
 
     @property
     def full(self) -> bool:
@@ -164,7 +164,7 @@ class UnfinishedUpload:
     @property
     def worthless(self) -> bool:
         """Whether the disk failed before anything could be stored, and nobody uses it."""
-        return self.idle and self._failed and 1 not in self._opened.present
+        return self.idle and self._failed and 1 not in self._files.present
 
     def use(self) -> Use:
         """Use it until that is released."""
@@ -181,13 +181,13 @@ class UnfinishedUpload:
     def ranges(self) -> str:
         """The durable chunks, counted from 1."""
         if self._ranges is None:
-            self._ranges = spans(self._opened.present)
+            self._ranges = spans(self._files.present)
         return self._ranges
 
     async def holds(self, chunk: Chunk) -> bool:
         """Whether a chunk is durable, and has the digest that was asked for, if any."""
         self._check()
-        if not self._opened.present[chunk.offset]:
+        if not self._files.present[chunk.offset]:
             return False
         self._check_files()
         return not chunk.checksum or await self._digest_of(chunk) == chunk.checksum
@@ -196,7 +196,7 @@ class UnfinishedUpload:
         """Where a chunk goes."""
         self._check()
         offset = chunk.offset
-        if self._opened.present[offset]:
+        if self._files.present[offset]:
             self._check_files()
             return self._compare(chunk, self._digest_of)
         if offset in self._settling:
@@ -237,14 +237,14 @@ class UnfinishedUpload:
         :raises OSError: if the disk still fails.
         """
         with self._work:
-            await self._run(self._shelf.folder.take_back, self._opened)
+            await self._run(self._files.take_back)
             if self.state is State.UNSURE:
                 self._become(State.RECEIVING)
 
     def touch(self) -> None:
         """In a thread: what was asked for lately is as little expired as what was written to."""
         with suppress(OSError):
-            self._opened.chunks.touch()
+            self._files.chunks.touch()
 
     async def close(self, state: State = State.CLOSED) -> None:
         """
@@ -257,7 +257,7 @@ class UnfinishedUpload:
             self._notifying.cancel()
         await self._digest.stop()
         await self._work.idle()
-        self._opened.close()
+        self._files.close()
 
     def _become(self, state: State) -> None:
         if state not in _NEXT[self.state]:
@@ -271,7 +271,7 @@ class UnfinishedUpload:
 
     def _check_files(self) -> None:
         try:
-            self._shelf.folder.check_files(self._opened)
+            self._files.check()
         except FilesRemoved:
             if self.state is State.RECEIVING:
                 self._removed()
@@ -287,14 +287,14 @@ class UnfinishedUpload:
         if self.in_use:
             return
         if self.state in (State.FINISHED, State.DISCARDED):
-            self._digest.stop().addCallback(lambda _: self._opened.close())
+            self._digest.stop().addCallback(lambda _: self._files.close())
         elif self.idle:
             self._listener.unused(self)
 
     def _write(self, data: bytes, at: int) -> None:
         self._check()
         try:
-            self._opened.data.write(data, at)
+            self._files.data.write(data, at)
         except OSError:
             self._failed = True
             raise
@@ -306,14 +306,14 @@ class UnfinishedUpload:
             name = await self._place(digest)
             self._check()
             done = Done(record=self.record, name=name, sha256=digest)
-            return await self._run(self._shelf.folder.settle, self._opened, done)
+            return await self._run(self._shelf.places.settle, self._files, done)
 
     async def _place(self, digest: str) -> str:
         """Bring the file to its place, or to whoever wants it; the name that it got."""
         if self._handed_over is not None:
             return self._handed_over
-        place, wanted = self._shelf.folder.place, self._completion.has_observer
-        name = await self._run(place, self._opened, wanted)
+        place, wanted = self._shelf.places.place, self._completion.has_observer
+        name = await self._run(place, self._files, wanted)
         if wanted:
             self._check()
             await self._notify(name, digest)
@@ -375,7 +375,7 @@ class UnfinishedUpload:
             while self._written:
                 batch, self._written = self._written, []
                 offsets = [offset for offset, _ in batch]
-                committed = self._run(self._shelf.folder.commit, self._opened, offsets)
+                committed = self._run(self._files.commit, offsets)
                 # Whatever ends this round, nobody must wait for ever.
                 (result,) = await committed.addBoth(_wrapped)
                 if isinstance(result, Failure):
@@ -389,7 +389,7 @@ class UnfinishedUpload:
     def _committed(self, offsets: Sequence[int]) -> None:
         size = 0
         for offset in offsets:
-            self._opened.present[offset] = 1
+            self._files.present[offset] = 1
             start, end = self._layout.range(offset)
             size += end - start
         self._ranges = None
@@ -403,7 +403,7 @@ class UnfinishedUpload:
             return
         if failure.check(FilesRemoved):
             self._removed()
-        elif self._opened.unsure:
+        elif self._files.unsure:
             self._become(State.UNSURE)
 
     def _settle(self, batch: Sequence[tuple[int, Deferred[None]]], result: object) -> None:
@@ -415,7 +415,7 @@ class UnfinishedUpload:
 
     def _missing(self) -> int:
         """The first chunk that is missing; their number if none is."""
-        present = self._opened.present
+        present = self._files.present
         self._prefix = present.find(0, self._prefix)
         if self._prefix < 0:
             self._prefix = len(present)
@@ -438,14 +438,14 @@ class UnfinishedUpload:
             settled: Deferred[None] = Deferred()
             self._settling[chunk.offset].append(settled)
             await settled
-        if not self._opened.present[chunk.offset]:
+        if not self._files.present[chunk.offset]:
             raise Refused(503, "the other request with this chunk failed", retry_after=1)
         return await self._digest_of(chunk)
 
     async def _range_digest(self, start: int, end: int) -> str:
         self._check()
         with self._work:
-            return await self._run(hash_range, self._opened.data, start, end)
+            return await self._run(hash_range, self._files.data, start, end)
 
 
 def _wrapped(result: Any) -> tuple[Any]:

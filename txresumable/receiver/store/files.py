@@ -1,0 +1,118 @@
+"""
+The open files of an upload that is being received.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from attrs import define, field
+
+from .descriptor import Descriptor
+from .record import ABSENT, DURABLE, Record, encode_time
+from .refused import FilesRemoved
+
+__all__ = ["UploadFiles"]
+
+
+@define(eq=False)
+class UploadFiles:
+    """
+    An unfinished upload with its files open.
+
+    :ivar key: its name in the private folder.
+    :ivar record: what it is.
+    :ivar data: its bytes.
+    :ivar chunks: its record.
+    :ivar present: a byte for each chunk, 1 for those that are durable.
+    :ivar start: where those bytes begin in the record.
+    :ivar unsure: chunks that may be durable in the record on the disk although they are not
+        present; empty except after a failure of the disk.
+    :ivar mtime: when the file was last written to, in nanoseconds, as was noted when it got its
+        name: from then on others can change it.
+    """
+
+    key: str
+    record: Record
+    data: Descriptor
+    chunks: Descriptor
+    present: bytearray
+    start: int
+    unsure: set[int] = field(factory=set)
+    mtime: int | None = None
+
+    @property
+    def missing_size(self) -> int:
+        """How many bytes are not durable."""
+        layout, present = self.record.layout, self.present
+        if 1 not in present:
+            return layout.size
+        ranges = (layout.range(offset) for offset, there in enumerate(present) if not there)
+        return sum(end - start for start, end in ranges)
+
+    @property
+    def full(self) -> bool:
+        """Whether all chunks are durable."""
+        return 0 not in self.present
+
+    def close(self) -> None:
+        """Close the files."""
+        self.data.close()
+        self.chunks.close()
+
+    def check(self) -> None:
+        """
+        Look whether the bytes of an upload are still there; this does not block.
+
+        :raises FilesRemoved: if somebody has removed them.
+        """
+        if not self.data.status().st_nlink:
+            raise FilesRemoved.by_somebody()
+
+    def commit(self, offsets: Sequence[int]) -> None:
+        """
+        Make chunks that are written durable, and then the fact that they are.
+
+        :raises OSError: if the disk fails.  What the record says of these chunks is taken back
+            before, since they will be written anew; where that fails too they are ``unsure``.
+        :raises FilesRemoved: if there are no such files any more.
+        """
+        if not (self.data.status().st_nlink and self.chunks.status().st_nlink):
+            raise FilesRemoved.by_somebody()
+        self.data.sync_data()
+        try:
+            for offset in offsets:
+                self.chunks.write(DURABLE, self.start + offset)
+            self.chunks.sync_data()
+        except BaseException:
+            self.unsure.update(offsets)
+            with suppress(OSError):
+                self.take_back()
+            raise
+
+    def take_back(self) -> None:
+        """
+        Let the record say that the chunks that are ``unsure`` are absent.
+
+        After a failed sync nobody knows what is on the disk, and what the system has in its
+        memory counts as written; only to write it once more, and to sync, makes it certain.
+        """
+        for offset in self.unsure:
+            self.chunks.write(ABSENT, self.start + offset)
+        self.chunks.sync_data()
+        self.unsure.clear()
+
+    def note_time(self) -> None:
+        """Write down when the file was last written to, durably, before anybody can change it."""
+        if self.mtime is None:
+            mtime = self.data.status().st_mtime_ns
+            end = self.start + self.record.layout.count
+            self.chunks.write(encode_time(mtime), end)
+            self.chunks.sync_data()
+            self.mtime = mtime
+
+    def rewrite(self) -> None:
+        """Write once more, durably, which chunks are durable."""
+        self.chunks.write(self.present, self.start)
+        self.chunks.sync_data()

@@ -1,0 +1,144 @@
+"""
+The private folder of a receiver: blocking, for use in a thread.
+
+All that is not a finished file is in it, under the hash of owner and identifier: ``.data`` the
+bytes, ``.chunks`` the record (see :mod:`~txresumable.receiver.store.record`), ``.done`` what is
+kept at the end, ``.new`` what is being written.
+
+What cannot be read back is set aside under another name, ``.aside-1`` and so on before the ending,
+for somebody to look at: the chunks of its data were acknowledged.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from twisted.logger import Logger
+
+from .descriptor import Descriptor
+from .disk import Disk
+from .record import Done
+
+__all__ = ["CHUNKS", "DATA", "DONE", "NEW", "PrivateFolder", "look"]
+
+DATA, CHUNKS, DONE, NEW = ".data", ".chunks", ".done", ".new"
+
+
+class PrivateFolder:
+    """
+    The files in the private folder.
+
+    :param disk: what does the work.
+    :param descriptor: of the folder, which this closes.
+    :ivar descriptor: the same.
+    """
+
+    _log = Logger()
+
+    def __init__(self, disk: Disk, descriptor: Descriptor) -> None:
+        self.descriptor = descriptor
+        self._disk = disk
+
+    def close(self) -> None:
+        """Close it."""
+        self.descriptor.close()
+
+    def names(self) -> list[str]:
+        """The names of all files."""
+        with self.descriptor as private:
+            return self._disk.names(private)
+
+    def free(self) -> int:
+        """How many bytes may still be written."""
+        with self.descriptor as private:
+            return self._disk.free(private)
+
+    def sync(self) -> None:
+        """Make the names durable."""
+        self.descriptor.sync()
+
+    def create(self, name: str) -> Descriptor:
+        """Make a new file."""
+        with self.descriptor as private:
+            return Descriptor(self._disk, self._disk.create(name, private))
+
+    def open(self, name: str) -> Descriptor | None:
+        """Open a file; nothing if there is none."""
+        with self.descriptor as private:
+            try:
+                return Descriptor(self._disk, self._disk.open(name, private))
+            except FileNotFoundError:
+                return None
+
+    def done(self, key: str) -> Done | None:
+        """What is kept about a finished upload; set aside if it cannot be read back."""
+        file = self.open(key + DONE)
+        if file is None:
+            return None
+        try:
+            return Done.decode(file.read_all())
+        except ValueError:
+            self.set_aside(key, DONE)
+            return None
+        finally:
+            file.close()
+
+    def write_new(self, key: str, data: bytes, size: int, ending: str) -> Descriptor:
+        """Write a file, and give it its name once it is durable."""
+        file = self.create(key + NEW)
+        with self.descriptor as private:
+            try:
+                file.write(data, 0)
+                if size > len(data):
+                    file.resize(size)
+                file.sync()
+                self._disk.replace(key + NEW, key + ending, private)
+                self._disk.sync(private)
+            except BaseException:
+                file.close()
+                raise
+        return file
+
+    def discard(self, key: str) -> None:
+        """Forget an upload, finished or not; a finished file stays."""
+        self.remove(key, DONE, CHUNKS, DATA, NEW)
+
+    def remove(self, key: str, *endings: str) -> None:
+        """Remove files of an upload, in this order."""
+        with self.descriptor as private:
+            for ending in endings:
+                self._disk.remove(key + ending, private)
+
+    def set_aside(self, key: str, *endings: str) -> None:
+        """Give files of an upload names under which nobody looks for them."""
+        with self.descriptor as private:
+            number = 1
+            while any(look(self._disk, _aside(key, number, each), private) for each in endings):
+                number += 1
+            for ending in endings:
+                name = _aside(key, number, ending)
+                with suppress(FileNotFoundError):
+                    self._disk.replace(key + ending, name, private)
+                    self._log.error("cannot be read back, and was set aside: {name}", name=name)
+
+    def older(self, name: str, before: float) -> bool:
+        """Whether there is such a file, and nothing was written to it since then."""
+        with self.descriptor as private:
+            try:
+                found = look(self._disk, name, private)
+            except OSError:
+                return False
+        return found is not None and found.st_mtime < before
+
+
+def look(disk: Disk, name: str, folder: int) -> os.stat_result | None:
+    """What is known about a name in a folder; nothing if there is none."""
+    try:
+        return disk.status(name, folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _aside(key: str, number: int, ending: str) -> str:
+    return f"{key}.aside-{number}{ending}"
