@@ -17,8 +17,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import ResumableFile
+from txresumable.file import transfer_of
 from txresumable.testing import Schedule, Simulation
 from txresumable.testing.process import ProcessClock
+from txresumable.uploader import engine_of
 
 from .figures import note
 from .uploader_rig import UploaderTestCase
@@ -63,7 +65,7 @@ class Canceller:
         """Do it, and see that it is done when this returns."""
         index = self.random.randrange(len(process.uploads))
         upload = process.uploads[index]
-        before = [each.file for each in process.uploads if each.file._unfinished]
+        before = [each.file for each in process.uploads if each.transfer.is_unfinished]
         if self.what == "uploader":
             process.uploader.cancel()
             self.cancelled = before
@@ -88,20 +90,23 @@ class Canceller:
 
     def look(self, process: Any) -> None:
         """Nothing of what was cancelled may be left, and those who wait have been told."""
-        uploader, dispatcher = process.uploader, process.uploader._dispatcher
-        jobs, slots = dispatcher._jobs, dispatcher.slots
+        engine = engine_of(process.uploader)
+        scheduler, slots = engine.scheduler, engine.scheduler.slots
+        places = [*scheduler._jobs, *(transfer for transfer, _ in scheduler._timers)]
+        listed = [*engine.roster.transfers, *engine.admission.transfers]
         for file in self.cancelled:
             index = [upload.file for upload in process.uploads].index(file)
             end = process.ends[index]
             if not isinstance(end, Failure) or not end.check(CancelledError):
                 self.wrong.append(f"{file}: not told at once: {end}")
-            if file._source.is_open:
+            transfer = transfer_of(file)
+            if transfer.source.is_open:
                 self.wrong.append(f"{file}: open")
-            if file in jobs or any(place[0] is file for place in dispatcher._timers):
+            if transfer in places:
                 self.wrong.append(f"{file}: jobs")
-            if file in uploader.files or file in uploader._intake.files or file._handle:
+            if transfer in listed or transfer.handle:
                 self.wrong.append(f"{file}: on a list")
-        under_way = uploader.chunks_under_way
+        under_way = scheduler.under_way
         if slots.tokens + under_way != slots.number:
             self.wrong.append(f"slots: {slots.tokens} free, {under_way} under way")
         if len(process.network.waiting) > under_way:
@@ -173,9 +178,9 @@ class CancellationTests(UploaderTestCase):
         file = upload.file
         waiting = [upload.when_completed(), file.chunks[4].when_completed()]
         self.client.answer(503)
-        self.assertTrue(file._source.is_open)
+        self.assertTrue(transfer_of(file).source.is_open)
         upload.cancel()
-        self.assertFalse(file._source.is_open)
+        self.assertFalse(transfer_of(file).source.is_open)
         self.assertEqual((self.client.waiting, self.clock.getDelayedCalls()), ([], []))
         self.assert_cancelled(upload, *waiting, file.when_completed())
         self.assert_cancelled(file.chunks[2].when_completed())
@@ -273,7 +278,7 @@ class ThreadTests(UploaderTestCase):
             upload = self.uploader().add_file(self.file(b"x"))
             for _ in range(step):
                 self.clock._clock.advance(1)
-            source = upload.file._source
+            source = upload.transfer.source
             upload.cancel()
             self.assert_cancelled(upload)
             self.clock._clock.pump([1, 1, 1])

@@ -25,6 +25,7 @@ from txresumable._engine.body import PIECE
 from txresumable._source.source import PathSource
 from txresumable.errors import StaleConnection
 from txresumable.testing import ScriptedReceiver, SentRequest
+from txresumable.uploader import engine_of
 
 from .uploader_rig import UploaderTestCase
 
@@ -152,7 +153,7 @@ class TestingTests(UploaderTestCase):
 
         uploader = self.uploader(test_chunks=False, simultaneous_uploads=1)
         upload = uploader.add_file(b"x" * 40, file_name="a")
-        self.patch(uploader._client, "exchange", exchange)
+        self.patch(engine_of(uploader).client, "exchange", exchange)
         self.client.answer(200)
         self.failureResultOf(upload, MemoryError)
         self.assertEqual(len(self.client.sent), 1)
@@ -376,12 +377,12 @@ class SendingTests(UploaderTestCase):
         upload = self.uploader(checksum="sha256", simultaneous_uploads=1).add_file(
             b"x" * 30, file_name="a"
         )
-        self.assertEqual(set(upload.file._course.plan.digests), {0})
+        self.assertEqual(set(upload.transfer.ledger.plan.digests), {0})
         self.client.answer(200)
-        self.assertEqual(set(upload.file._course.plan.digests), {1})
+        self.assertEqual(set(upload.transfer.ledger.plan.digests), {1})
         self.client.answer(404)
         self.client.answer(200)
-        self.assertEqual(set(upload.file._course.plan.digests), {2})
+        self.assertEqual(set(upload.transfer.ledger.plan.digests), {2})
         self.client.answer(200)
         self.successResultOf(upload)
 

@@ -16,7 +16,9 @@ from twisted.logger import LogLevel, globalLogPublisher
 
 from txresumable import ChunkRejected, ChunkState, RetriesExhausted
 from txresumable._source.source import PathSource
+from txresumable.file import transfer_of
 from txresumable.testing import FakeResponse
+from txresumable.uploader import engine_of
 
 from .uploader_rig import UploaderTestCase
 
@@ -289,7 +291,7 @@ class TellingTests(UploaderTestCase):
             return original(source)
 
         uploader = self.uploader(test_chunks=False)
-        uploader.file_added.register(lambda file: file._source.close())
+        uploader.file_added.register(lambda file: transfer_of(file).source.close())
         self.patch(PathSource, "_open", open_or_not)
         upload = uploader.add_file(path)
         for _ in range(8):
@@ -313,7 +315,7 @@ class TellingTests(UploaderTestCase):
         for _ in range(3):
             self.client.answer(503)
             self.assertEqual(len(self.client.waiting), 1)
-            self.assertEqual(uploader._dispatcher._timers, {})
+            self.assertEqual(engine_of(uploader).scheduler._timers, {})
         self.client.answer(200)
         self.successResultOf(upload)
 

@@ -462,13 +462,13 @@ class FileTests(UploaderTestCase):
             upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
             self.client.answer(503)
             self.clock.advance(1)
-            self.assertIsNotNone(upload.file._course.plan)
-            self.assertIsNotNone(upload.file._course.in_hand)
+            self.assertIsNotNone(upload.transfer.ledger.plan)
+            self.assertIsNotNone(upload.transfer.ledger.activity)
             self.client.answer(status)
             upload.addErrback(lambda _: None)
-            self.assertIsNone(upload.file._course.plan)
+            self.assertIsNone(upload.transfer.ledger.plan)
             # Of one that failed, who asks is told how often each chunk was tried.
-            self.assertEqual(upload.file._course.in_hand is None, status == 200)
+            self.assertEqual(upload.transfer.ledger.activity is None, status == 200)
 
     def test_repr(self) -> None:
         """It says which file it is and how far."""

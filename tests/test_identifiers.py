@@ -7,8 +7,16 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.strategies import hostile_names
-from txresumable._engine.file import ResumableFile
+from txresumable._engine.transfer import Transfer
+from txresumable.file import ResumableFile
 from txresumable.identifiers import Fingerprint, content, resumable_js, safe
+
+
+class Listener:
+    """Knows the digest of every file."""
+
+    def digest(self, transfer: Transfer) -> Deferred[str]:
+        return succeed("0123456789abcdef" * 4)
 
 
 def a_file(
@@ -21,10 +29,11 @@ def a_file(
     ctime: int | None = 3,
     force: bool = False,
 ) -> ResumableFile:
-    file = ResumableFile(None, None, path.rpartition("/")[2], path, "", chunk, 1)  # type: ignore[arg-type]
-    file.fingerprint = Fingerprint(size, mtime, sample, ctime)
-    file._lay_out(size, force)
-    return file
+    name = path.rpartition("/")[2]
+    transfer = Transfer(Listener(), None, name, path, "", chunk, 1)  # type: ignore[arg-type]
+    transfer.fingerprint = Fingerprint(size, mtime, sample, ctime)
+    transfer.lay_out(size, force)
+    return transfer.file
 
 
 class SafeTests(SynchronousTestCase):
@@ -68,11 +77,6 @@ class ContentTests(SynchronousTestCase):
     """From the content, and how it is cut, alone."""
 
     def identifier(self, file: ResumableFile) -> str:
-        class Owner:
-            def digest(self, file: ResumableFile) -> Deferred[str]:
-                return succeed("0123456789abcdef" * 4)
-
-        file._owner = Owner()  # type: ignore[assignment]
         return self.successResultOf(content(file))
 
     def test_is_the_same_again(self) -> None:

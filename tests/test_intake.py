@@ -17,6 +17,7 @@ from txresumable import FileRejected, FileState, InvalidOption, identifiers
 from txresumable._engine.relay import TICK
 from txresumable._source.source import PathSource
 from txresumable.testing.process import ProcessClock
+from txresumable.uploader import engine_of
 
 from .test_relay import Threads
 from .uploader_rig import UploaderTestCase
@@ -36,7 +37,7 @@ class IntakeTests(UploaderTestCase):
         self.failureResultOf(uploads[1], FileRejected)
         self.assertEqual(heard, [([files[0], files[2]], [files[1]])])
         self.assertEqual(uploader.add_files([]), [])
-        self.assertEqual((len(heard), uploader._intake.is_idle), (1, True))
+        self.assertEqual((len(heard), engine_of(uploader).admission.is_idle), (1, True))
 
     def test_in_order(self) -> None:
         """Files are announced in their order, though a name for the first takes its time."""
@@ -74,7 +75,9 @@ class IntakeTests(UploaderTestCase):
         self.successResultOf(rest[2])
         self.assertEqual(heard, [["d"]])
         waiting = [first.file, rest[0].file, rest[1].file]
-        self.assertCountEqual(uploader._intake.files, waiting)
+        self.assertCountEqual(
+            [each.file for each in engine_of(uploader).admission.transfers], waiting
+        )
         names["b"].callback("b")
         self.successResultOf(rest[0])
         rest[1].cancel()
@@ -82,7 +85,7 @@ class IntakeTests(UploaderTestCase):
         names["a"].callback("a")
         self.successResultOf(first)
         self.assertEqual((heard, names["c"].called), ([["d"], ["b"], ["a"]], True))
-        self.assertTrue(uploader._intake.is_idle)
+        self.assertTrue(engine_of(uploader).admission.is_idle)
 
     def test_late_name_cannot_be_had(self) -> None:
         """A file whose name comes late waits like others if too many files are open by then."""
@@ -187,7 +190,10 @@ class IntakeTests(UploaderTestCase):
         waiting[1].cancel()
         self.assert_cancelled(uploads[1])
         waiting[2].callback("c")
-        self.assertEqual((uploader._intake._naming, uploader._intake.is_idle), ({}, True))
+        self.assertEqual(
+            (engine_of(uploader).admission._naming, engine_of(uploader).admission.is_idle),
+            ({}, True),
+        )
         self.client.answer(200)
         self.successResultOf(uploads[2])
 
@@ -293,7 +299,7 @@ class IntakeTests(UploaderTestCase):
         self.assertEqual([file.file_name for file in uploader.files], ["a", "b", "c"])
         self.assertTrue(all(file.is_completed for file in uploader.files))
         self.successResultOf(uploads[0])
-        self.assertTrue(uploader._intake.is_idle)
+        self.assertTrue(engine_of(uploader).admission.is_idle)
 
     def test_adding_from_within(self) -> None:
         """A hook that finds an identifier may add files, and hold up none that way."""

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from txresumable._engine.lending import PATIENCE
 from txresumable._source.fileobject import FileObjectSource
 from txresumable.testing import SentRequest
+from txresumable.uploader import engine_of
 
 from .uploader_rig import UploaderTestCase
 
@@ -158,7 +159,8 @@ class LendingTests(UploaderTestCase):
             uploader.pause()
             slow = uploader.add_file(SlowFile(b"x" * 100), file_name="slow")
             for name in ("read", "digest"):
-                self.patch(uploader._opener, name, hanging(getattr(uploader._opener, name)))
+                prefetcher = engine_of(uploader)._prefetcher
+                self.patch(prefetcher, name, hanging(getattr(prefetcher, name)))
             uploader.resume()
             other = uploader.add_file(b"x" * 100, file_name="other")
             self.clock.advance(PATIENCE)
@@ -173,13 +175,13 @@ class LendingTests(UploaderTestCase):
         uploader.pause()
         slow = uploader.add_file(b"x" * 30, file_name="slow")
         other = uploader.add_file(b"x" * 10, file_name="other")
-        uploader._opener._abandoned[slow.file._source] = 1
+        engine_of(uploader)._prefetcher._abandoned[slow.transfer.source] = 1
         uploader.resume()
         self.clock.advance(PATIENCE)
         self.assertEqual(self.names, ["other"])
         self.client.answer(200)
         self.successResultOf(other)
         self.assertEqual(self.names, [])
-        uploader._opener._returned(slow.file._source)
+        engine_of(uploader)._prefetcher._returned(slow.transfer.source)
         self.answer_all()
         self.successResultOf(slow)

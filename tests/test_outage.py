@@ -7,10 +7,11 @@ from __future__ import annotations
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError, DNSLookupError
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable import ResumableFile, RetriesExhausted
+from txresumable import RetriesExhausted
 from txresumable._policy.outage import Outage
 from txresumable.retry import full_jitter
 from txresumable.testing import FaultyNetwork, Forecast, SentRequest, Weather
+from txresumable.uploader import engine_of
 
 from .uploader_rig import UploaderTestCase
 
@@ -34,11 +35,8 @@ class StateTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.outage = Outage()
-        self.first, self.second = (
-            ResumableFile(None, None, name, name, "", 1, 1)  # type: ignore[arg-type]
-            for name in "ab"
-        )
+        self.outage: Outage[object] = Outage()
+        self.first, self.second = object(), object()
 
     def test_begins_and_ends(self) -> None:
         """It begins with the first failure, and an answer ends it."""
@@ -99,7 +97,7 @@ class OutageTests(UploaderTestCase):
             self.clock.advance(1)
             self.assertEqual(len(self.client.waiting), 1)
             self.client.fail(DNSLookupError())
-        self.assertEqual(uploader._dispatcher.slots.tokens, 3)
+        self.assertEqual(engine_of(uploader).scheduler.slots.tokens, 3)
         self.clock.advance(1)
         self.client.answer(200)
         self.assertEqual(len(self.client.waiting), 3)
@@ -287,7 +285,7 @@ class OutageTests(UploaderTestCase):
     def test_the_probe_is_paused(self) -> None:
         """pause() stops the probe, resume() goes on with it."""
         self.lose_the_network()
-        uploader = self.uploads[0].file._owner
+        uploader = self._uploaders[-1][0]
         uploader.pause()
         self.clock.advance(100)
         self.assertEqual(self.client.waiting, [])
@@ -298,7 +296,7 @@ class OutageTests(UploaderTestCase):
     def test_the_probe_is_known_to_be_stored(self) -> None:
         """When the chunk that probes is marked as stored, another one probes."""
         self.lose_the_network()
-        uploader = self.uploads[0].file._owner
+        uploader = self._uploaders[-1][0]
         uploader.pause()
         self.clock.advance(1)
         self.uploads[0].file.mark_chunks_completed(1)

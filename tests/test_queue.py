@@ -8,11 +8,12 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable._engine.file import FileState, ResumableFile
 from txresumable._engine.queue import ChunkQueue
+from txresumable._engine.transfer import Transfer
+from txresumable.states import FileState
 
 
-class Owner:
+class Listener:
     """Takes part in nothing."""
 
     def __getattr__(self, name: str) -> Any:
@@ -24,9 +25,9 @@ class ChunkQueueTests(SynchronousTestCase):
     Lowest number first, file after file.
     """
 
-    def file(self, order: int, chunks: int) -> ResumableFile:
-        file = ResumableFile(Owner(), None, f"{order}", f"{order}", "", 1, order)
-        file._lay_out(chunks)
+    def file(self, order: int, chunks: int) -> Transfer:
+        file = Transfer(Listener(), Any, f"{order}", f"{order}", "", 1, order)
+        file.lay_out(chunks)
         file.state = FileState.READY
         return file
 
@@ -34,7 +35,7 @@ class ChunkQueueTests(SynchronousTestCase):
         taken = []
         while (place := queue.next()) is not None:
             file, offset = place
-            file._begin(offset)
+            file.ledger.begin(offset)
             taken.append(f"{file.file_name}.{offset}")
         return taken
 
@@ -63,11 +64,11 @@ class ChunkQueueTests(SynchronousTestCase):
         queue.add(file)
         for offset in (0, 1):
             self.assertEqual(queue.next(), (file, offset))
-            file._begin(offset)
-        file._put_back(0)
+            file.ledger.begin(offset)
+        file.ledger.put_back(0)
         queue.add(file)
         self.assertEqual(self.drain(queue), ["1.0", "1.2", "1.3"])
-        file._put_back(3)
+        file.ledger.put_back(3)
         queue.add(file)
         self.assertEqual(self.drain(queue), ["1.3"])
 
@@ -100,5 +101,5 @@ class ChunkQueueTests(SynchronousTestCase):
         for file in files * 2:
             queue.add(file)
         self.assertEqual(queue.following(2), files[:2])
-        self.assertEqual(sorted(queue.following(10), key=lambda file: file._order), files)
+        self.assertEqual(sorted(queue.following(10), key=lambda file: file.order), files)
         self.assertEqual(len(self.drain(queue)), 5)

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
-from txresumable._engine.prefetch import Opener
+from txresumable._engine.prefetch import Prefetcher
 from txresumable._engine.relay import MOST_HUNG, TICK, Relay
 from txresumable._source.source import BytesSource
 
@@ -243,7 +243,7 @@ class ReadTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.threads = Threads()
-        self.opener = Opener(self.threads, self.threads)
+        self.opener = Prefetcher(self.threads, self.threads)
         self.source = BytesSource("a", b"0123456789")
 
     def test_read(self) -> None:

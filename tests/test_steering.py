@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from txresumable import ChunkRejected, FileRejected, FileState, Resumable, ResumableError
 from txresumable.testing.process import ProcessClock
+from txresumable.uploader import engine_of
 
 from .uploader_rig import UploaderTestCase
 
@@ -372,10 +373,10 @@ class JoinTests(UploaderTestCase):
         os.mkdir(top)
         uploader = self.uploader()
         walking: Deferred[Any] = Deferred()
-        uploader._bringing.append(walking)
+        engine_of(uploader).completion.arriving.append(walking)
         joined = uploader.join()
         self.assertNoResult(joined)
-        uploader._bringing.remove(walking)
+        engine_of(uploader).completion.arriving.remove(walking)
         self.assertEqual(self.successResultOf(uploader.add_directory(top)), [])
         self.assertIsNone(self.successResultOf(joined))
 
@@ -467,7 +468,7 @@ class PreparingTests(UploaderTestCase):
         upload.cancel()
         self.assertTrue(hook.called)
         self.assert_cancelled(upload)
-        self.assertEqual((self.client.sent, uploader._preparing), ([], {}))
+        self.assertEqual((self.client.sent, engine_of(uploader).preparation.running), ([], {}))
 
     def test_fails(self) -> None:
         """A file that cannot be prepared fails with the reason."""

@@ -14,9 +14,11 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import FileState, HookInterrupted, Resumable, ResumableFile, Upload
-from txresumable._engine.ledger import NOWHERE
+from txresumable._engine.ledger import NO_CHUNKS
 from txresumable._engine.turn import Turn
+from txresumable.file import transfer_of
 from txresumable.testing import FakeClient, SentRequest
+from txresumable.uploader import engine_of
 
 from .reentrancy.reactor import SplitReactor
 from .uploader_rig import UploaderTestCase
@@ -174,8 +176,8 @@ class SteppingInTests(UploaderTestCase):
         for request in self.client.uploads:
             name = request.parameters["resumableFilename"]
             self.assertEqual(request.content, name.encode() * 10)
-        self.assertIsNone(NOWHERE.plan)
-        self.assertRaises(AttributeError, setattr, NOWHERE, "plan", None)
+        self.assertIsNone(NO_CHUNKS.plan)
+        self.assertRaises(AttributeError, setattr, NO_CHUNKS, "plan", None)
 
     def test_started_over_as_it_is_retried(self) -> None:
         """retry() in file_retry leaves one attempt at a chunk, after an answer and without one."""
@@ -207,14 +209,14 @@ class SteppingInTests(UploaderTestCase):
                 added.append(upload.file)
                 fail()
                 self.assert_under_way(uploader, step_in is ResumableFile.retry)
-                self.assertEqual(uploader._dispatcher._timers, {})
+                self.assertEqual(engine_of(uploader).scheduler._timers, {})
                 upload.cancel()
                 self.assert_cancelled(upload)
 
     def test_hook_steps_in(self) -> None:
         """A hook that stops its chunk, or starts it over, has nothing sent that is not counted."""
         for step_in, under_way in (
-            (lambda file: file._owner.pause(), 0),
+            (lambda file: transfer_of(file)._listener.scheduler.pause(), 0),
             (lambda file: file.cancel(), 0),
             (lambda file: file.abort() or file.resume(), 1),
             (lambda file: file.retry(), 1),

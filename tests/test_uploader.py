@@ -819,8 +819,8 @@ class OriginalTests(UploaderTestCase):
     def test_no_deferred_for_each_chunk(self) -> None:
         """A million chunks are a byte each until somebody looks."""
         upload = self.uploader(chunk_size=1).add_file(bytes(10**6), file_name="a")
-        self.assertIsInstance(upload.file._course.states, bytearray)
-        self.assertIsNone(upload.file._chunk_outcomes)
+        self.assertIsInstance(upload.transfer.ledger.states, bytearray)
+        self.assertIsNone(upload.transfer.observers)
         self.assertLess(len(self.client.sent), 5)
         upload.cancel()
         self.assert_cancelled(upload)
@@ -831,7 +831,7 @@ class OriginalTests(UploaderTestCase):
         uploads = uploader.add_files([self.file(b"%d" % each) for each in range(100)])
         most = 0
         while self.client.waiting:
-            most = max(most, sum(upload.file._source.is_open for upload in uploads))
+            most = max(most, sum(upload.transfer.source.is_open for upload in uploads))
             self.client.answer(200)
         self.assertLess(most, 40)
 

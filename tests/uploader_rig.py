@@ -9,7 +9,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import Resumable, ResumableFile
+from txresumable.file import transfer_of
 from txresumable.testing import FakeClient, ScriptedReceiver
+from txresumable.uploader import engine_of
 
 TARGET = "http://receiver.example/upload"
 
@@ -54,15 +56,19 @@ class UploaderTestCase(SynchronousTestCase):
         Check that an uploader has nothing under way and holds nothing.
         """
         self.assertEqual(client.waiting, [])
-        dispatcher = uploader._dispatcher
-        self.assertEqual(dispatcher.slots.tokens, dispatcher.slots.number)
-        self.assertEqual((dispatcher._jobs, dispatcher._timers), ({}, {}))
-        self.assertEqual((uploader._intake.files, uploader._by_identifier), ([], {}))
-        self.assertEqual(uploader._unfinished, 0)
+        engine = engine_of(uploader)
+        scheduler = engine.scheduler
+        self.assertEqual(scheduler.slots.tokens, scheduler.slots.number)
+        self.assertEqual((scheduler._jobs, scheduler._timers), ({}, {}))
+        self.assertEqual(
+            (engine_of(uploader).admission.transfers, engine_of(uploader).roster.identifiers),
+            ([], []),
+        )
+        self.assertEqual(engine_of(uploader).completion.unfinished, 0)
         self.assertFalse(uploader.is_uploading)
         for file in self._added:
-            self.assertFalse(file._source.is_open, file)
-            self.assertIsNone(file._handle, file)
+            self.assertFalse(transfer_of(file).source.is_open, file)
+            self.assertIsNone(transfer_of(file).handle, file)
 
     def file(self, content: bytes, name: str = "file.bin") -> str:
         """

@@ -2,8 +2,6 @@
 Fault-tolerant uploads for Twisted: a client for the protocol of resumable.js.
 """
 
-from ._engine.chunk import ChunkState, ResumableChunk
-from ._engine.file import FileState, ResumableFile
 from ._engine.handle import Upload
 from ._policy.limiter import RateLimiter
 from ._runtime.observers import Signal
@@ -30,7 +28,9 @@ from .errors import (
     TLSRejected,
     TransportError,
 )
+from .file import ResumableChunk, ResumableFile
 from .options import Options
+from .states import ChunkState, FileState
 from .uploader import Resumable
 from .version import __version__
 

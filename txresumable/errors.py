@@ -15,7 +15,7 @@ from attrs import define, field
 from twisted.internet.defer import CancelledError
 
 if TYPE_CHECKING:
-    from ._engine.file import ResumableFile
+    from .file import ResumableFile
 
 __all__ = [
     "ChecksumMismatch",

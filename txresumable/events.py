@@ -73,33 +73,3 @@ class Events:
         self.chunking_progress = Signal()
         self.chunking_complete = Signal()
         self.catch_all = Signal()
-
-    @property
-    def _hears_of_files(self) -> bool:
-        """Whether anybody is told of a file that is let in."""
-        return bool(
-            self.catch_all.callbacks
-            or self.file_added.callbacks
-            or self.chunking_start.callbacks
-            or self.chunking_progress.callbacks
-            or self.chunking_complete.callbacks
-        )
-
-    @property
-    def _hears_progress(self) -> bool:
-        """Whether anybody is told of progress."""
-        return bool(
-            self.file_progress.callbacks or self.progress.callbacks or self.catch_all.callbacks
-        )
-
-    def _emit(self, name: str, *args: object) -> None:
-        """Tell, and tell what follows from it, as resumable.js does."""
-        signal: Signal = getattr(self, name)
-        if signal.callbacks:
-            signal.fire(*args)
-        if self.catch_all.callbacks:
-            self.catch_all.fire(name, *args)
-        if name == "file_error":
-            self._emit("error", args[1], args[0])
-        elif name == "file_progress":
-            self._emit("progress")

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
 from ._source.fingerprint import Fingerprint
-
-if TYPE_CHECKING:
-    from ._engine.file import ResumableFile
+from .file import ResumableFile
 
 __all__ = ["Fingerprint", "content", "resumable_js", "safe"]
 

@@ -25,8 +25,7 @@ from .identifiers import safe
 from .retry import RetryPolicy, fixed_interval, full_jitter
 
 if TYPE_CHECKING:
-    from ._engine.chunk import ResumableChunk
-    from ._engine.file import ResumableFile
+    from .file import ResumableChunk, ResumableFile
 
 __all__ = ["MIB", "Options"]
 

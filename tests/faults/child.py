@@ -25,6 +25,7 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.logger import globalLogBeginner
 
 from txresumable import Resumable, RetriesExhausted
+from txresumable.uploader import engine_of
 
 from .server import Peer, RawServer, reply
 
@@ -147,7 +148,7 @@ async def starved(url: str, folder: str) -> dict[str, Any]:
         results: Any = await DeferredList(uploads, consumeErrors=True)
         failed += [repr(value) for done, value in results if not done]
         waits.append(starvation.waited - waited)
-        await resumable._client.close()
+        await engine_of(resumable).client.close()
     await resumable.close()
     starvation.end()
     await settled(before)
@@ -242,7 +243,7 @@ async def _stepped(
 def idle(resumable: Resumable) -> Deferred[None]:
     """Wait until the one connection that an uploader keeps is closed."""
     gone: Deferred[None] = Deferred()
-    agent: Any = resumable._client._agent
+    agent: Any = engine_of(resumable).client._agent
     (connection,) = agent._connector.connections
     told = connection._listener.connection_lost
 

@@ -22,6 +22,7 @@ from txresumable.errors import (
     StaleConnection,
     TLSRejected,
 )
+from txresumable.uploader import engine_of
 
 from .case import FaultCase, certified, or_serve, reactor
 from .server import Peer, Request, reply
@@ -363,7 +364,7 @@ class KeptConnectionTests(FaultCase):
         server = self.serve(Peer.serve_all)
         uploader = self.uploader(server.url, chunk_size=1000)
         await uploader.add_file(self.file(self.count(30)))
-        agent: Any = uploader._client._agent
+        agent: Any = engine_of(uploader).client._agent
         (origin,) = agent._origins.values()
         self.assertLessEqual(len(origin.idle), 3)
         for connection in origin.idle:

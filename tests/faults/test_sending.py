@@ -9,6 +9,7 @@ from twisted.internet.defer import CancelledError
 
 from txresumable import RetriesExhausted
 from txresumable.errors import ConnectionBroken, StallTimeout
+from txresumable.uploader import engine_of
 
 from .case import FaultCase, or_serve
 from .narrow import NarrowNetwork
@@ -218,7 +219,7 @@ class SendingTests(FaultCase):
         server = self.serve(or_serve(fault), receive_buffer=1 << 14)
         uploader = self.uploader(server.url, chunk_size=64 * MIB, stall_timeout=0.5)
         upload = self.upload(uploader, 4 * MIB)
-        agent: Any = uploader._client._agent
+        agent: Any = engine_of(uploader).client._agent
         uploader.file_progress.register(
             lambda file: sizes.extend(
                 len(each.transport.dataBuffer) + each.transport._tempDataLen

@@ -9,9 +9,9 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from .._engine.file import ResumableFile
 from .._engine.totals import Tally
 from ..events import Events
+from ..file import ResumableFile
 
 __all__ = ["Bar"]
 

@@ -5,10 +5,10 @@ Letting files in: looked at off the reactor thread, checked, named, announced in
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from inspect import isawaitable
 from itertools import repeat
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
@@ -19,14 +19,15 @@ from .._protocol.layout import chunk_count
 from .._source.fingerprint import UNSEEN, Fingerprint
 from ..errors import FileRejected, InvalidOption, as_error
 from ..options import Options
-from .file import ADDED, CANCELLED, FAILED, ResumableFile
+from ..states import ADDED, CANCELLED, FAILED
 from .filters import check_file
 from .handle import Upload
 from .lending import settled
-from .prefetch import Opener, out_of_descriptors
+from .prefetch import Prefetcher, out_of_descriptors
+from .transfer import Transfer
 from .turn import Turn
 
-__all__ = ["Intake", "duplicate"]
+__all__ = ["Admission", "AdmissionListener", "duplicate"]
 
 BATCH = 64
 MOST_CHUNKS = 1 << 27
@@ -50,8 +51,8 @@ class _Group:
     """
 
     remaining: int
-    added: list[ResumableFile] = field(factory=list)
-    skipped: list[ResumableFile] = field(factory=list)
+    added: list[Transfer] = field(factory=list)
+    skipped: list[Transfer] = field(factory=list)
 
 
 class _Naming:
@@ -79,44 +80,45 @@ class _Naming:
             self.known.callback(result.value if isinstance(result, Failure) else result)
 
 
-class Intake:
+class AdmissionListener(Protocol):
+    """Who files are accepted for."""
+
+    @property
+    def options(self) -> Options: ...
+    def twin(self, identifier: str) -> Transfer | None: ...
+    def accepted(self, transfer: Transfer) -> None: ...
+    def announce(self, added: Sequence[Transfer], skipped: Sequence[Transfer]) -> None: ...
+
+
+class Admission:
     """
     Files on their way in: each is known by the handle of this try, as one that was cancelled may
     be tried again before its turn has come.
 
+    :param listener: notified of what becomes of them.
     :param clock: an ``IReactorTime``.
     :param turn: runs when a batch is through.
-    :param opener: looks at files.
-    :param options: the options in force, asked for each file.
-    :param admit: called with a file that is in.
-    :param announce: called when all that came together are through: who is in, and who is not.
-    :param twin: finds the file that is uploaded under an identifier.
+    :param prefetcher: looks at files.
     """
 
     def __init__(
         self,
+        listener: AdmissionListener,
         clock: Any,
         turn: Turn,
-        opener: Opener,
-        options: Callable[[], Options],
-        admit: Callable[[ResumableFile], None],
-        announce: Callable[[list[ResumableFile], list[ResumableFile]], None],
-        twin: Callable[[str], ResumableFile | None],
+        prefetcher: Prefetcher,
     ) -> None:
         self._clock = clock
         self._turn = turn
-        self._opener = opener
-        self._options = options
-        self._admit = admit
-        self._announce = announce
-        self._twin = twin
+        self._prefetcher = prefetcher
+        self._listener = listener
         self._queue: deque[Upload] = deque()
         self._groups_of: deque[_Group | None] = deque()  # as long; nothing for who came alone
         self._batch: list[Upload] = []
         self._is_running = False
         self._running: Deferred[None] | None = None
-        self._naming: dict[ResumableFile, _Naming] = {}
-        self._aside: dict[ResumableFile, Upload] = {}
+        self._naming: dict[Transfer, _Naming] = {}
+        self._aside: dict[Transfer, Upload] = {}
         self._errors = self._groups = 0
         self._closed = False
 
@@ -126,12 +128,12 @@ class Intake:
         return not self._groups
 
     @property
-    def files(self) -> list[ResumableFile]:
+    def transfers(self) -> list[Transfer]:
         """The files that are neither in nor out, in order."""
         return [
-            handle.file
+            handle.transfer
             for handle in (*self._batch, *self._queue, *self._aside.values())
-            if handle.file._handle is handle and handle.file.state is ADDED
+            if handle.transfer.handle is handle and handle.transfer.state is ADDED
         ]
 
     def add(self, handles: Sequence[Upload]) -> None:
@@ -150,15 +152,15 @@ class Intake:
         if self._running is not None:
             self._turn.abandon(self._running)
 
-    def drop(self, file: ResumableFile) -> None:
+    def drop(self, transfer: Transfer) -> None:
         """
         A file has come to its end: nobody needs to know its identifier.
 
-        :param file: the file.
+        :param transfer: the file.
         """
-        self._aside.pop(file, None)
+        self._aside.pop(transfer, None)
         if self._naming:
-            naming = self._naming.pop(file, None)
+            naming = self._naming.pop(transfer, None)
             if naming is not None:
                 self._turn.abandon(naming.asked)
                 self._turn.post(naming.end, None)
@@ -179,8 +181,8 @@ class Intake:
         _log.failure("Adding files stopped", failure=failure)
         batch, self._batch = self._batch, []
         for handle in batch:
-            if handle.file._handle is handle and handle.file.state is ADDED:
-                handle.file._end(FAILED, as_error(failure.value))
+            if handle.transfer.handle is handle and handle.transfer.state is ADDED:
+                handle.transfer.end(FAILED, as_error(failure.value))
         self._go_on()
         self._turn.run()
 
@@ -190,9 +192,9 @@ class Intake:
             batch = self._batch = [self._queue.popleft() for _ in range(count)]
             groups = [self._groups_of.popleft() for _ in range(count)]
             # One that came to its end here may be in the queue once more.
-            alive = [handle for handle in batch if handle.file._handle is handle]
+            alive = [handle for handle in batch if handle.transfer.handle is handle]
             try:
-                looks = await self._opener.look([handle.file for handle in alive])
+                looks = await self._prefetcher.look([handle.transfer for handle in alive])
             except CancelledError:
                 raise
             except Exception:  # no thread could be started
@@ -228,20 +230,21 @@ class Intake:
 
     def _set_aside(self, handle: Upload, group: _Group | None, what: str) -> None:
         """What a file waits for takes too long: it is announced alone, when that is over."""
-        file = handle.file
+        transfer = handle.transfer
         if group is None:
             self._groups -= 1
         else:
             self._through(group)
-        if file._handle is handle:
-            _log.warn("{what} {name!r} takes long; others go on", what=what, name=file.file_name)
-            self._aside[file] = handle
+        if transfer.handle is handle:
+            name = transfer.file_name
+            _log.warn("{what} {name!r} takes long; others go on", what=what, name=name)
+            self._aside[transfer] = handle
 
     def _is_back(self, handle: Upload) -> bool:
         """Whether a file that was set aside is there, and still wanted."""
-        if self._aside.get(handle.file) is not handle:
+        if self._aside.get(handle.transfer) is not handle:
             return False
-        del self._aside[handle.file]
+        del self._aside[handle.transfer]
         return True
 
     def _look_again(self, _: object, handle: Upload) -> None:
@@ -275,73 +278,73 @@ class Intake:
 
         :returns: the identifier or what is going to know it; or the error that keeps the file out.
         """
-        file = handle.file
+        transfer = handle.transfer
         try:
-            if file._handle is not handle:
+            if transfer.handle is not handle:
                 raise CancelledError()
             if isinstance(look, Failure):
                 look.raiseException()
-            self._lay_out(file, look)
-            identifier = self._options().generate_unique_identifier(file)
+            self._lay_out(transfer, look)
+            identifier = self._listener.options.generate_unique_identifier(transfer.file)
         except BaseException as error:
             return error
         if isinstance(identifier, str) or not isawaitable(identifier):
             return identifier
         naming = _Naming(identifier)
-        if file._handle is not handle:  # the hook itself has seen to that
+        if transfer.handle is not handle:  # the hook itself has seen to that
             self._turn.abandon(naming.asked)
             naming.end(None)
         elif not naming.known.called:
-            self._naming[file] = naming
+            self._naming[transfer] = naming
         return naming
 
-    def _lay_out(self, file: ResumableFile, look: Fingerprint) -> None:
-        options = self._options()
-        check_file(options, file.file_name, file.relative_path, file.type, look.size)
+    def _lay_out(self, transfer: Transfer, look: Fingerprint) -> None:
+        options = self._listener.options
+        check_file(options, transfer.file_name, transfer.relative_path, transfer.type, look.size)
         count = chunk_count(look.size, options.chunk_size, options.force_chunk_size)
         if count > MOST_CHUNKS:
             reason = f"it would have {count} chunks, at most {MOST_CHUNKS} are possible"
-            raise FileRejected(file.file_name, "chunk_size", reason)
-        file.fingerprint = look
-        file._lay_out(look.size, options.force_chunk_size)
+            raise FileRejected(transfer.file_name, "chunk_size", reason)
+        transfer.fingerprint = look
+        transfer.lay_out(look.size, options.force_chunk_size)
 
     def _conclude(self, handle: Upload, group: _Group | None, name: Any) -> bool:
         """:returns: whether the file must wait until fewer files are open."""
-        file = handle.file
-        if file._handle is not handle:
+        transfer = handle.transfer
+        if transfer.handle is not handle:
             self._through(group)
             return False
-        self._naming.pop(file, None)
+        self._naming.pop(transfer, None)
         if isinstance(name, CancelledError):
-            file._end(CANCELLED, None)
+            transfer.end(CANCELLED, None)
             self._through(group)
         elif isinstance(name, BaseException):
             if out_of_descriptors(name):
-                _log.info("Too many open files; {name!r} waits", name=file.file_name)
+                _log.info("Too many open files; {name!r} waits", name=transfer.file_name)
                 self._queue.append(handle)
                 self._groups_of.append(group)
                 return True
-            self._refuse(file, group, name)
+            self._refuse(transfer, group, name)
         elif not isinstance(name, str) or not name or "\0" in name:
             reason = "must give text that is not empty"
-            self._refuse(file, group, InvalidOption("generate_unique_identifier", name, reason))
-        elif (twin := self._twin(name)) is not None:
-            self._refuse(file, group, duplicate(file, twin))
+            self._refuse(transfer, group, InvalidOption("generate_unique_identifier", name, reason))
+        elif (twin := self._listener.twin(name)) is not None:
+            self._refuse(transfer, group, duplicate(transfer, twin))
         else:
-            file.unique_identifier, file.fingerprint = name, UNSEEN
-            self._admit(file)
-            self._through(group, added=file)
+            transfer.unique_identifier, transfer.fingerprint = name, UNSEEN
+            self._listener.accepted(transfer)
+            self._through(group, added=transfer)
         return False
 
-    def _refuse(self, file: ResumableFile, group: _Group | None, error: BaseException) -> None:
+    def _refuse(self, transfer: Transfer, group: _Group | None, error: BaseException) -> None:
         if isinstance(error, FileRejected):
-            self.tell(error.rule, file)
-        file._end(FAILED, as_error(error))
-        self._through(group, skipped=file)
+            self.report(error.rule, transfer.file)
+        transfer.end(FAILED, as_error(error))
+        self._through(group, skipped=transfer)
 
-    def tell(self, rule: str, what: object) -> None:
+    def report(self, rule: str, what: object) -> None:
         """Call the error callback of a rule, which hears how many errors came before."""
-        callback = getattr(self._options(), f"{rule}_error_callback", None)
+        callback = getattr(self._listener.options, f"{rule}_error_callback", None)
         count, self._errors = self._errors, self._errors + 1
         if callback is not None:
             self._turn.post(callback, what, count)
@@ -349,8 +352,8 @@ class Intake:
     def _through(
         self,
         group: _Group | None,
-        added: ResumableFile | None = None,
-        skipped: ResumableFile | None = None,
+        added: Transfer | None = None,
+        skipped: Transfer | None = None,
     ) -> None:
         if group is None:  # it came alone
             group = _Group(1)
@@ -361,18 +364,18 @@ class Intake:
         group.remaining -= 1
         if not group.remaining:
             self._groups -= 1
-            self._turn.post(self._announce, group.added, group.skipped)
+            self._turn.post(self._listener.announce, group.added, group.skipped)
 
 
-def duplicate(file: ResumableFile, twin: ResumableFile) -> FileRejected:
+def duplicate(transfer: Transfer, twin: Transfer) -> FileRejected:
     """
     Why a file is not let in.
 
-    :param file: the file.
+    :param transfer: the file.
     :param twin: what is uploaded under the same identifier already.
     """
     return FileRejected(
-        file.file_name, "duplicate", f"{twin.relative_path!r} is being uploaded as it"
+        transfer.file_name, "duplicate", f"{twin.relative_path!r} is being uploaded as it"
     )
 
 

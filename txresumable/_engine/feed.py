@@ -11,8 +11,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from ..errors import FilesFailed, as_error
-from .file import ResumableFile
 from .handle import Upload
+from .transfer import Transfer
 
 __all__ = ["Feed"]
 
@@ -32,8 +32,8 @@ class Feed:
         sources: Iterable[Any],
         ahead: int,
         add: Callable[[Any], Upload],
-        remove: Callable[[ResumableFile], None],
-        failed: Callable[[ResumableFile, Failure], None],
+        remove: Callable[[Transfer], None],
+        failed: Callable[[Transfer, Failure], None],
     ) -> None:
         """
         :param sources: where files come from.
@@ -47,9 +47,9 @@ class Feed:
         self._add = add
         self._remove = remove
         self._fail = failed
-        self._there: dict[ResumableFile, None] = {}
+        self._there: dict[Transfer, None] = {}
         self._stored = 0
-        self._failed: list[ResumableFile] = []
+        self._failed: list[Transfer] = []
         self._error: Failure | None = None
         self._drawing = False
         self.done: Deferred[int] = Deferred(self._cancel)
@@ -70,36 +70,36 @@ class Feed:
             except BaseException as error:  # of the iterable, or what it gave is no file
                 self._sources, self._error = None, Failure(as_error(error))
             else:
-                self._there[upload.file] = None
-                upload.addBoth(self._ended, upload.file)
+                self._there[upload.transfer] = None
+                upload.addBoth(self._ended, upload.transfer)
                 if self.done.called:  # who was told of it has cancelled all
                     upload.cancel()
         self._drawing = False
         if self._sources is None and not self._there and not self.done.called:
             self.done.callback(self._result())
 
-    def _ended(self, result: Any, file: ResumableFile) -> None:
-        if file._unfinished and not self.done.called:  # somebody tries it again
-            file.when_completed().addBoth(self._ended, file)
+    def _ended(self, result: Any, transfer: Transfer) -> None:
+        if transfer.is_unfinished and not self.done.called:  # somebody tries it again
+            transfer.when_completed().addBoth(self._ended, transfer)
             return
-        del self._there[file]
-        self._remove(file)
+        del self._there[transfer]
+        self._remove(transfer)
         if not isinstance(result, Failure):
             self._stored += 1
         elif not result.check(CancelledError):
-            self._failed.append(file)
-            self._fail(file, result)
+            self._failed.append(transfer)
+            self._fail(transfer, result)
         self.draw()
 
     def _result(self) -> Any:
         if self._error is not None:
             return self._error
         if self._failed:
-            return Failure(FilesFailed(self._failed, self._stored))
+            return Failure(FilesFailed([each.file for each in self._failed], self._stored))
         return self._stored
 
     def _cancel(self, _: Deferred[int]) -> None:
         self._sources = None
         self._drawing = True  # this is the end, and not that of the last file
-        for file in reversed(list(self._there)):
-            file.cancel()
+        for transfer in reversed(list(self._there)):
+            transfer.cancel()

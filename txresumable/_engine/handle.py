@@ -10,7 +10,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from .._runtime.observers import Signal
-from .file import ResumableFile
+from ..file import ResumableFile
+from .transfer import Transfer
 
 __all__ = ["Upload", "mark_heard"]
 
@@ -23,28 +24,33 @@ class Upload(Deferred[ResumableFile]):
 
     Cancelling it cancels the upload.
 
-    :ivar file: the file.
+    :ivar transfer: what the engine moves; applications have :attr:`file`.
     """
 
     _hidden = False  # of many that wait, each attribute takes its memory
 
-    def __init__(self, file: ResumableFile, *, hidden: bool = False) -> None:
+    def __init__(self, transfer: Transfer, *, hidden: bool = False) -> None:
         """
-        :param file: the file.
+        :param transfer: what the engine moves.
         :param hidden: whether nobody has it, as the file is only tried again.
         """
         super().__init__()
-        self.file = file
+        self.transfer = transfer
         if hidden:
             self._hidden = True
-        file._handle = self
+        transfer.handle = self
 
     def cancel(self) -> None:
         """Cancel the upload: :meth:`ResumableFile.cancel`; after the end, what it waits for."""
         if self.called:
             super().cancel()
-        elif self.file._handle is self:  # else its end is about to be told
-            self.file.cancel()
+        elif self.transfer.handle is self:  # else its end is about to be notified
+            self.transfer.cancel()
+
+    @property
+    def file(self) -> ResumableFile:
+        """The file."""
+        return self.transfer.file
 
     @property
     def completed(self) -> Signal:
@@ -59,13 +65,13 @@ class Upload(Deferred[ResumableFile]):
     @property
     def fraction_completed(self) -> float:
         """:attr:`ResumableFile.fraction_completed`."""
-        return self.file.fraction_completed
+        return self.transfer.fraction_completed
 
     def when_completed(self) -> Deferred[ResumableFile]:
         """:meth:`ResumableFile.when_completed`."""
-        return self.file.when_completed()
+        return self.transfer.when_completed()
 
-    def _settle(self, result: Any, *, heard: bool) -> None:
+    def settle(self, result: Any, *, heard: bool) -> None:
         """
         The end.
 

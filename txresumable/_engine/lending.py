@@ -6,17 +6,16 @@ from __future__ import annotations
 
 from collections import deque
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from .._policy.slots import Slots
-from .file import READY, ResumableFile
+from ..states import READY
+from .attempt import Attempt
 from .queue import ChunkQueue
+from .transfer import Transfer
 from .turn import Turn
-
-if TYPE_CHECKING:
-    from .attempt import Attempt
 
 __all__ = ["PATIENCE", "Lending", "settled"]
 
@@ -43,12 +42,12 @@ class Lending:
         :param slots: what is lent.
         :param queue: has the files that are to borrow.
         """
-        self.jobs: dict[ResumableFile, dict[int, Attempt]] = {}
+        self.jobs: dict[Transfer, dict[int, Attempt]] = {}
         self._clock = clock
         self._turn = turn
         self._slots = slots
         self._queue = queue
-        self.lent: dict[ResumableFile, int] = {}
+        self.lent: dict[Transfer, int] = {}
         self.returning: deque[tuple[Attempt, Deferred[None]]] = deque()
 
     async def wait(self, attempt: Attempt, value: Any) -> Any:
@@ -87,7 +86,7 @@ class Lending:
             if not returning.called and not attempt.cancelled:
                 self._slots.acquire()
                 self.give_back(attempt)
-                self.look(attempt.file)
+                self.look(attempt.transfer)
                 returning.callback(None)
                 return True
         return False
@@ -99,29 +98,30 @@ class Lending:
         :param attempt: the attempt.
         """
         attempt.has_lent = False
-        self.lent[attempt.file] -= 1
-        if not self.lent[attempt.file]:
-            del self.lent[attempt.file]
+        self.lent[attempt.transfer] -= 1
+        if not self.lent[attempt.transfer]:
+            del self.lent[attempt.transfer]
 
-    def look(self, file: ResumableFile) -> None:
+    def look(self, transfer: Transfer) -> None:
         """
         See whether a file may begin more chunks, which it may as long as it has lent no slot.
 
-        :param file: the file, of whose attempts one has begun, waits or is over.
+        :param transfer: the file, of whose attempts one has begun, waits or is over.
         """
-        crowded = file in self.lent and len(self.jobs.get(file, ())) >= self._slots.number
-        if crowded is not file._crowded:
-            file._crowded = crowded
-            if file.state is READY:
-                self._queue.add(file)
+        under_way = len(self.jobs.get(transfer, ()))
+        crowded = transfer in self.lent and under_way >= self._slots.number
+        if crowded is not transfer.is_crowded:
+            transfer.is_crowded = crowded
+            if transfer.state is READY:
+                self._queue.add(transfer)
 
     def _lend(self, attempt: Attempt) -> None:
         if attempt.cancelled:
             return
         attempt.has_lent = True
-        self.lent[attempt.file] = self.lent.get(attempt.file, 0) + 1
+        self.lent[attempt.transfer] = self.lent.get(attempt.transfer, 0) + 1
         self._slots.release()
-        self.look(attempt.file)
+        self.look(attempt.transfer)
         self._turn.run()
 
 

@@ -13,10 +13,11 @@ from twisted.logger import Logger
 
 from .._runtime.threads import run_in_thread
 from .._source.source import Source
-from .file import READY, ResumableFile
+from ..states import READY
 from .relay import MOST_HUNG, Relay
+from .transfer import Transfer
 
-__all__ = ["Hangs", "Opener", "out_of_descriptors"]
+__all__ = ["Hangs", "Prefetcher", "out_of_descriptors"]
 
 AHEAD = 32
 """How many files are open before they are needed, at the most."""
@@ -28,7 +29,7 @@ class Hangs(Exception):
     """The disk of a file hangs; there is nothing to be done about it but to wait."""
 
 
-class Opener:
+class Prefetcher:
     """
     Keeps the sources open that are being sent, and those that come next.
 
@@ -44,75 +45,79 @@ class Opener:
     def __init__(self, reactor: Any, clock: Any) -> None:
         self._reactor = reactor
         self._relay = Relay(reactor, clock)
-        self._opening: dict[ResumableFile, list[Deferred[None]]] = {}
+        self._opening: dict[Transfer, list[Deferred[None]]] = {}
         self._abandoned: dict[Source, int] = {}
         self._in_line: dict[Source, list[Deferred[None]]] = {}
-        self.half_way: ResumableFile | None = None
+        self.half_way: Transfer | None = None
 
-    def open(self, file: ResumableFile, following: Iterable[ResumableFile]) -> Deferred[None]:
+    def open(self, transfer: Transfer, following: Iterable[Transfer]) -> Deferred[None]:
         """
         Open a file, and at the same time those that are likely to be next.
 
         :returns: a Deferred that fires when the file can be read and fails as opening failed, or
             with :class:`Hangs`: the file proceeds by itself when that is over.
         """
-        if file._source.is_open:
+        if transfer.source.is_open:
             return succeed(None)
-        if file._hangs:
+        if transfer.hangs:
             return fail(Hangs())
         waiting: Deferred[None] = Deferred()
-        if file in self._opening:
-            self._opening[file].append(waiting)
+        if transfer in self._opening:
+            self._opening[transfer].append(waiting)
         else:
-            self._opening[file] = [waiting]
-            self._open([file, *self._closed(following)])
+            self._opening[transfer] = [waiting]
+            self._open([transfer, *self._closed(following)])
         return waiting
 
-    def open_ahead(self, following: Iterable[ResumableFile]) -> None:
+    def open_ahead(self, following: Iterable[Transfer]) -> None:
         """Open those that are likely to be next, before anybody has to wait for them."""
         batch = self._closed(following)
         if batch:
             self._open(batch)
 
-    def _closed(self, files: Iterable[ResumableFile]) -> list[ResumableFile]:
-        return [file for file in files if not file._source.is_open and file not in self._opening]
+    def _closed(self, files: Iterable[Transfer]) -> list[Transfer]:
+        return [
+            transfer
+            for transfer in files
+            if not transfer.source.is_open and transfer not in self._opening
+        ]
 
-    def _open(self, batch: list[ResumableFile]) -> None:
-        for file in batch:
-            self._opening.setdefault(file, [])
+    def _open(self, batch: list[Transfer]) -> None:
+        for transfer in batch:
+            self._opening.setdefault(transfer, [])
         self.half_way = batch[max(0, len(batch) - AHEAD // 2)]
-        opened = self._relay.run({each: each._source.open for each in batch})
+        opened = self._relay.run({each: each.source.open for each in batch})
         opened.addCallback(self._opened, batch)
 
-    def _opened(self, results: list[Any], batch: list[ResumableFile]) -> None:
-        for file, result in zip(batch, results, strict=True):
+    def _opened(self, results: list[Any], batch: list[Transfer]) -> None:
+        for transfer, result in zip(batch, results, strict=True):
             if isinstance(result, Deferred):
-                self._hang(file, result)
+                self._hang(transfer, result)
             else:
-                self._settle(file, result)
+                self._settle(transfer, result)
 
-    def _settle(self, file: ResumableFile, result: Any) -> None:
-        waiting = self._opening.pop(file)
-        if file.state is not READY:  # it ended meanwhile
-            file._source.close()
-        elif waiting and result is None and not file._source.is_open:
-            self._opening[file] = waiting  # it ended, was closed, and is tried again
-            self._open([file])
+    def _settle(self, transfer: Transfer, result: Any) -> None:
+        waiting = self._opening.pop(transfer)
+        if transfer.state is not READY:  # it ended meanwhile
+            transfer.source.close()
+        elif waiting and result is None and not transfer.source.is_open:
+            self._opening[transfer] = waiting  # it ended, was closed, and is tried again
+            self._open([transfer])
             return
         for waiter in waiting:
             waiter.callback(result)
 
-    def _hang(self, file: ResumableFile, opening: Deferred[Any]) -> None:
-        if file.state is READY:
-            _log.warn("Opening {name!r} hangs; others go on", name=file.file_name)
-        file._hangs = True
-        waiting, self._opening[file] = self._opening[file], []
+    def _hang(self, transfer: Transfer, opening: Deferred[Any]) -> None:
+        if transfer.state is READY:
+            _log.warn("Opening {name!r} hangs; others go on", name=transfer.file_name)
+        transfer.hangs = True
+        waiting, self._opening[transfer] = self._opening[transfer], []
 
         def over(result: Any) -> None:
-            file._hangs = False
-            self._settle(file, None)  # if it failed, the next chunk fails as well, and says why
-            if file.state is READY:
-                file._owner.proceed(file)
+            transfer.hangs = False
+            self._settle(transfer, None)  # if it failed, the next chunk fails as well, and says why
+            if transfer.state is READY:
+                transfer.proceed()
 
         opening.addBoth(over)
         for waiter in waiting:
@@ -188,18 +193,18 @@ class Opener:
         """
         return run_in_thread(self._reactor, source.digest, start, end)
 
-    def look(self, files: Iterable[ResumableFile]) -> Deferred[list[Any]]:
+    def look(self, files: Iterable[Transfer]) -> Deferred[list[Any]]:
         """
         Look at the source of each file, whether it is open or not.
 
         :returns: a Deferred that fires with a fingerprint or a Failure for each; or with
             a Deferred of one of them, where that hangs.
         """
-        return self._relay.run({file: file._source.look for file in files})
+        return self._relay.run({transfer: transfer.source.look for transfer in files})
 
-    def forget(self, file: ResumableFile) -> None:
+    def forget(self, transfer: Transfer) -> None:
         """A file is at its end: nobody waits for it to be open, or to be looked at."""
-        self._relay.forget(file)
+        self._relay.forget(transfer)
 
     def close(self) -> None:
         """Look after nothing that hangs any more."""

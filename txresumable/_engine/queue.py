@@ -8,7 +8,7 @@ import heapq
 from collections import deque
 from itertools import islice
 
-from .file import READY, ResumableFile
+from .transfer import Transfer
 
 __all__ = ["ChunkQueue"]
 
@@ -22,66 +22,64 @@ class ChunkQueue:
 
     def __init__(self, ends_first: bool = False) -> None:
         self._ends_first = ends_first
-        self._files: deque[ResumableFile] = deque()
-        self._early: list[tuple[int, ResumableFile]] = []
-        self._ends: list[tuple[int, ResumableFile]] = []
+        self._files: deque[Transfer] = deque()
+        self._early: list[tuple[int, Transfer]] = []
+        self._ends: list[tuple[int, Transfer]] = []
 
-    def add(self, file: ResumableFile) -> None:
+    def add(self, transfer: Transfer) -> None:
         """Take a file in, or in again: it has chunks that wait for their turn."""
-        if file._queued:
+        if transfer.is_queued:
             return
-        file._queued = True
-        if not self._files or file._order > self._files[-1]._order:
-            self._files.append(file)
+        transfer.is_queued = True
+        if not self._files or transfer.order > self._files[-1].order:
+            self._files.append(transfer)
         else:
-            heapq.heappush(self._early, (file._order, file))
+            heapq.heappush(self._early, (transfer.order, transfer))
         if self._ends_first:
-            heapq.heappush(self._ends, (file._order, file))
+            heapq.heappush(self._ends, (transfer.order, transfer))
 
-    def next(self) -> tuple[ResumableFile, int] | None:
+    def next(self) -> tuple[Transfer, int] | None:
         """
         Take the next chunk.
 
         :returns: its file and which it is, counted from 0; or nothing.
         """
         while self._ends:
-            file = self._ends[0][1]
-            for offset in self._ends_of(file):
-                return file, offset
+            transfer = self._ends[0][1]
+            for offset in self._ends_of(transfer):
+                return transfer, offset
             heapq.heappop(self._ends)
         while self._files or self._early:
             early = self._comes_early()
-            file = self._early[0][1] if early else self._files[0]
-            if self._may_go(file):
-                offset = file._next_pending()
+            transfer = self._early[0][1] if early else self._files[0]
+            if self._may_go(transfer):
+                offset = transfer.ensure_ledger().next_pending()
                 if offset >= 0:
-                    return file, offset
+                    return transfer, offset
             if early:
                 heapq.heappop(self._early)
             else:
                 self._files.popleft()
-            file._queued = False
+            transfer.is_queued = False
         return None
 
     def _comes_early(self) -> bool:
         """Whether one that came in again, or late, is next."""
         if not self._early:
             return False
-        return not self._files or self._early[0][0] < self._files[0]._order
+        return not self._files or self._early[0][0] < self._files[0].order
 
-    def following(self, count: int) -> list[ResumableFile]:
+    def following(self, count: int) -> list[Transfer]:
         """The files that come next, roughly in their order."""
-        early = [file for _, file in self._early[:count]]
+        early = [transfer for _, transfer in self._early[:count]]
         return early + list(islice(self._files, count - len(early)))
 
-    def _ends_of(self, file: ResumableFile) -> list[int]:
-        if not self._may_go(file):
+    def _ends_of(self, transfer: Transfer) -> list[int]:
+        if not self._may_go(transfer):
             return []
-        ends = (0, len(file._set_out().states) - 1)
-        return [offset for offset in ends if file._is_pending(offset)]
+        ends = (0, len(transfer.ensure_ledger().states) - 1)
+        return [offset for offset in ends if transfer.is_pending(offset)]
 
     @staticmethod
-    def _may_go(file: ResumableFile) -> bool:
-        if file.state is not READY or file._held:
-            return False
-        return not (file._hangs or file._crowded or file._barred)
+    def _may_go(transfer: Transfer) -> bool:
+        return transfer.may_go

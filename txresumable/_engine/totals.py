@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from .._runtime.observers import Signal
 from ..events import Events
-from .chunk import ResumableChunk
-from .file import ResumableFile
+from ..file import ResumableChunk, ResumableFile
 
 __all__ = ["Tally"]
 

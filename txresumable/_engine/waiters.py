@@ -12,23 +12,23 @@ from twisted.python.failure import Failure
 from .._runtime.observers import OneShotObserver
 from .handle import mark_heard
 
-__all__ = ["Joined"]
+__all__ = ["JoinWaiters"]
 
 MOST = 1000
 """How many failed files are remembered until somebody asks."""
 
 
-class Joined:
+class JoinWaiters:
     """What ``join()`` waits for, again and again."""
 
     def __init__(self) -> None:
-        self._outcome: OneShotObserver[None] = OneShotObserver()
+        self._observer: OneShotObserver[None] = OneShotObserver()
         self._failed: dict[object, tuple[Failure, Deferred[Any]]] = {}
 
     @property
     def is_awaited(self) -> bool:
         """Whether anybody waits."""
-        return self._outcome.is_awaited
+        return self._observer.is_awaited
 
     @property
     def failure(self) -> Failure | None:
@@ -40,7 +40,7 @@ class Joined:
 
     def wait(self) -> Deferred[None]:
         """:returns: a new Deferred that fires at the next :meth:`settle`."""
-        return self._outcome.wait()
+        return self._observer.wait()
 
     def failed(self, what: object, failure: Failure, handle: Deferred[Any]) -> None:
         """
@@ -67,9 +67,9 @@ class Joined:
 
         :returns: what to settle for those who wait now.
         """
-        outcome, self._outcome = self._outcome, OneShotObserver()
+        observer, self._observer = self._observer, OneShotObserver()
         failed, self._failed = self._failed, {}
         for _, handle in failed.values():
             if handle.called:
                 mark_heard(handle)
-        return outcome
+        return observer

@@ -16,7 +16,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .._engine.file import ResumableFile
 from .._engine.handle import Upload
 from .._engine.totals import Tally
 from .._protocol.url import without_query
@@ -24,6 +23,7 @@ from .._runtime.clock import steady
 from .._runtime.observers import OneShotObserver
 from .._runtime.threads import run_in_thread
 from ..errors import FileRejected, first_line
+from ..file import ResumableFile
 from ..uploader import Resumable
 
 __all__ = ["PATIENCE", "FailedFile", "Report", "UploadService", "explain"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from .._engine.file import ResumableFile
+from ..file import ResumableFile
 from .receiver import ScriptedReceiver, StoredFile
 
 __all__ = ["Arrived", "InMemory", "OnDisk"]

@@ -14,9 +14,9 @@ from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides
 
-from .._engine.file import ResumableFile
+from ..file import ResumableFile
 from ..retry import full_jitter
-from ..uploader import Resumable
+from ..uploader import Resumable, engine_of
 from .changing import ChangingFile
 from .network import FaultyNetwork
 from .schedule import Schedule
@@ -151,7 +151,7 @@ class Process:
         self.network.cut()
         self.clock.stop()
         for upload in self.uploads:
-            upload.file._source.close()
+            upload.transfer.source.close()
 
     def _hook(self, delay: float) -> Any:
         def headers(file: ResumableFile, chunk: object) -> Any:
@@ -189,7 +189,7 @@ class Process:
             self._err(index, f"told {self._heard[index]} of chunks {numbers}")
 
     def _all_completed(self, failed: list[ResumableFile]) -> None:
-        if any(upload.file._unfinished for upload in self.uploads):
+        if any(upload.transfer.is_unfinished for upload in self.uploads):
             self.wrong.append("completed before all files are")
 
     def _err(self, index: int, what: str) -> None:
@@ -199,21 +199,21 @@ class Process:
 
     def leftovers(self) -> list[str]:
         """What an uploader without work may not have."""
-        uploader = self.uploader
+        engine = engine_of(self.uploader)
         found = [f"call {call}" for call in self.clock.getDelayedCalls()]
         found += [f"request {request}" for request in self.network.waiting]
         for upload in self.uploads:
-            if upload.file._source.is_open:
+            if upload.transfer.source.is_open:
                 found.append(f"open: {upload.file.file_name}")
-        slots = uploader._dispatcher.slots
+        slots = engine.scheduler.slots
         if slots.tokens != slots.number:
             found.append(f"slots: {slots.tokens} of {slots.number}")
-        if uploader.is_uploading:
+        if engine.scheduler.is_busy:
             found.append("chunks under way")
         for name, left in {
-            "handles": [each.file for each in self.uploads if each.file._handle],
-            "files to look at": uploader._intake.files,
-            "identifiers": uploader._by_identifier,
+            "handles": [each.file for each in self.uploads if each.transfer.handle],
+            "files to look at": engine.admission.transfers,
+            "identifiers": engine.roster.identifiers,
         }.items():
             if left:
                 found.append(f"{name}: {left}")

@@ -1,0 +1,366 @@
+"""
+What is behind an uploader: its parts, and what happens between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+
+from .._http.agent import PersistentAgent
+from .._http.client import RequestClient
+from .._policy.concurrency import START, AdaptiveConcurrency
+from .._policy.limiter import RateLimiter
+from .._policy.slots import Slots
+from .._runtime.clock import steady
+from .._source.directory import Unreadable
+from .._source.factory import make_source
+from .._source.mediatype import type_of
+from ..errors import FileRejected, ResumableError, as_error
+from ..events import Events
+from ..file import ResumableChunk
+from ..options import Options, check_headers
+from ..states import ADDED, CANCELLED, FAILED, READY
+from .admission import Admission, duplicate
+from .completion import Completion
+from .emitter import Emitter
+from .handle import Upload
+from .lending import Lending
+from .prefetch import Prefetcher
+from .preparation import Preparation
+from .queue import ChunkQueue
+from .roster import Roster
+from .scheduler import Scheduler
+from .sender import ChunkSender
+from .transfer import Transfer
+from .turn import Turn
+from .verification import verify
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """
+    Moves files: accepts them, sends their chunks, and sees them to their ends.
+
+    :ivar reactor: the reactor.
+    :ivar options: the options in force.
+    :ivar turn: to be run after each call, once the state is settled.
+    :ivar client: sends requests.
+    :ivar preparation: the files that ``preprocess_file`` is at work on.
+    :ivar scheduler: the chunks under way.
+    :ivar admission: the files that are looked at.
+    :ivar roster: the files that were accepted.
+    :ivar completion: what is not at its end, and who waits.
+    :ivar is_closed: whether nothing more is accepted.
+    """
+
+    def __init__(self, reactor: Any, client: Any, options: Options, events: Events) -> None:
+        """
+        :param reactor: the reactor.
+        :param client: sends requests; :data:`None` for our own.
+        :param options: the options.
+        :param events: the signals to fire.
+        """
+        self.reactor = reactor
+        self.options = options
+        self.is_closed = False
+        self.turn = turn = Turn()
+        self.emitter = Emitter(events, turn)
+        self.roster = Roster()
+        self.completion = Completion(self, turn, self.emitter, self.roster)
+        self._clock = clock = steady(reactor)
+        number = options.simultaneous_uploads
+        adaptive = None if isinstance(number, int) else AdaptiveConcurrency()
+        slots = number if isinstance(number, int) else START
+        most = adaptive.cap if adaptive else slots
+        self.client = self._make_client(client, most)
+        self._prefetcher = Prefetcher(reactor, clock)
+        self._queue = ChunkQueue(options.prioritize_first_and_last_chunk)
+        rate = options.max_rate
+        if isinstance(rate, (int, float)):
+            rate = RateLimiter(rate, reactor=reactor)
+        tokens = Slots(slots, most)
+        lending = Lending(clock, turn, tokens, self._queue)
+        self._sender = ChunkSender(
+            options, turn, self.client, self._prefetcher, self._queue, lending, rate
+        )
+        self.scheduler = Scheduler(
+            self, clock, turn, self._sender, self._queue, tokens, lending, adaptive
+        )
+        self.admission = Admission(self, clock, turn, self._prefetcher)
+        self.preparation = Preparation(turn, self._hook, self._ready, self.fail)
+        self._order = 0
+        self._next_progress = 0.0
+
+    def _make_client(self, client: Any, max_idle: int) -> RequestClient:
+        options = self.options
+        agent = None
+        if client is None:
+            agent = PersistentAgent(
+                self.reactor,
+                self._clock,
+                connect_timeout=options.connect_timeout,
+                stall_timeout=options.stall_timeout,
+                max_idle=max_idle,
+                trust_root=options.trust_root,
+                client_certificate=options.client_certificate,
+            )
+        return RequestClient(
+            self.reactor,
+            self._clock,
+            client=client,
+            agent=agent,
+            cookies=options.with_credentials,
+            stall_timeout=options.stall_timeout,
+            chunk_timeout=options.chunk_timeout,
+            insecure_credentials=options.insecure_credentials,
+            check_headers=check_headers,
+        )
+
+    def use_query(self, query: Mapping[str, object] | Any) -> None:
+        """Use another custom query from the next request on."""
+        self.options = evolve(self.options, query=query)
+        self._sender.use(self.options)
+
+    # Files that come ---------------------------------------------------------------------------
+
+    def check_open(self) -> None:
+        """:raises ResumableError: if nothing more is accepted."""
+        if self.is_closed:
+            raise ResumableError("the uploader is closed")
+
+    def make_transfer(
+        self,
+        source: Any,
+        file_name: str | None = None,
+        relative_path: str | None = None,
+        type: str | None = None,
+    ) -> Transfer:
+        """A file that may be added; see ``Resumable.add_file``."""
+        self.check_open()
+        for what in (file_name, relative_path, type):
+            if what is not None and not isinstance(what, str):
+                raise TypeError(f"a file's names and its type are text, not {what!r}")
+        if isinstance(source, Unreadable):
+            name: str = file_name or source.path
+        else:
+            source, name = make_source(source, file_name, self.options.source_check)
+        kind = type_of(name) if type is None else type
+        self._order += 1
+        size = self.options.chunk_size
+        return Transfer(self, source, name, relative_path or name, kind, size, self._order)
+
+    def add(self, transfers: list[Transfer]) -> list[Upload]:
+        """Look at files, and accept them or not; all of them if there is room for all."""
+        self.check_open()  # what gave them may have closed it
+        uploads = [Upload(each) for each in transfers]
+        self.completion.unfinished += len(transfers)
+        present = [*self.roster.transfers, *self.admission.transfers]
+        if self.options.max_files == 1 and len(present) == len(transfers) == 1:
+            self.remove(present[0])  # as resumable.js does
+        if self._has_room(transfers):
+            self.admission.add(uploads)
+        self.turn.run()
+        return uploads
+
+    def _has_room(self, transfers: list[Transfer]) -> bool:
+        """Whether ``max_files`` has room for all of these; if not, none is accepted."""
+        most = self.options.max_files
+        count = len(self.roster) + len(self.admission.transfers) + len(transfers)
+        if most is None or count <= most:
+            return True
+        self.admission.report("max_files", [each.file for each in transfers])
+        for each in transfers:
+            reason = f"at most {most} may be uploaded"
+            each.end(FAILED, FileRejected(each.file_name, "max_files", reason))
+        return False
+
+    # What admission says (AdmissionListener) ---------------------------------------------------
+
+    def twin(self, identifier: str) -> Transfer | None:
+        """The file that is being uploaded under an identifier."""
+        return self.roster.twin(identifier)
+
+    def accepted(self, transfer: Transfer) -> None:
+        """A file is accepted: announce it, and then queue its chunks."""
+        self.roster.accept(transfer)
+        if self.emitter.hears_files:
+            self.turn.post(self._announce_file, transfer, transfer.handle)
+        self.preparation.begin(transfer)
+
+    def _announce_file(self, transfer: Transfer, handle: Upload) -> None:
+        for name, args in (
+            ("chunking_start", ()),
+            ("chunking_progress", (1.0,)),
+            ("chunking_complete", ()),
+            ("file_added", ()),
+        ):
+            if transfer.handle is handle:  # no observer has cancelled it
+                self.emitter.emit(name, transfer.file, *args)
+
+    def announce(self, added: Sequence[Transfer], skipped: Sequence[Transfer]) -> None:
+        """All files that came together were accepted or not."""
+        added_files, skipped_files = [each.file for each in added], [each.file for each in skipped]
+        self.emitter.post("files_added", added_files, skipped_files)
+        # The first files of many need not wait until all are looked at.
+        self.scheduler.start()
+
+    def _hook(self) -> Any:
+        return self.options.preprocess_file
+
+    def _ready(self, transfer: Transfer, waited: bool) -> None:
+        if waited:
+            self.scheduler.start()  # else files_added comes first, and begins the upload
+        self._enqueue(transfer)
+
+    def _enqueue(self, transfer: Transfer) -> None:
+        if transfer.state is not READY:
+            return
+        if transfer.all_stored:
+            self.finish(transfer)
+        else:
+            self._queue.add(transfer)
+
+    # What the scheduler says (SchedulerListener) -----------------------------------------------
+
+    def finish(self, transfer: Transfer) -> None:
+        """Every chunk of a file is stored."""
+        verifying = verify(transfer, self.fail)
+        if verifying is not None:
+            verifying.addCallback(lambda _: self.turn.run())
+
+    def fail(self, transfer: Transfer, error: BaseException | None) -> None:
+        """A file cannot be uploaded."""
+        transfer.end(FAILED, as_error(error))
+
+    def fail_all(self, error: Exception) -> None:
+        """No file can."""
+        for each in self.roster.ready:
+            self.fail(each, error)
+
+    # What transfers say (TransferListener) -----------------------------------------------------
+
+    @property
+    def hears_chunks(self) -> bool:
+        """Whether anybody is notified of each chunk."""
+        return self.emitter.hears_chunks
+
+    def chunk_stored(self, transfer: Transfer, chunk: ResumableChunk) -> None:
+        """Notify of a chunk."""
+        self.emitter.emit("chunk_completed", transfer.file, chunk)
+
+    def progressed(self, transfer: Transfer) -> None:
+        """Bytes of a file were handed over."""
+        if not self.emitter.hears_progress:
+            return
+        now = self._clock.seconds()
+        if now >= self._next_progress:
+            self._next_progress = now + self.options.throttle_progress_callbacks
+            self.emitter.post("file_progress", transfer.file)
+            self.turn.run()
+
+    def notify(self, notify: Callable[..., object], *args: Any) -> None:
+        """Notify somebody with the next turn."""
+        self.turn.post(notify, *args)
+
+    def settled(self) -> None:
+        """The state is settled: run the turn."""
+        self.turn.run()
+
+    def stop(self, transfer: Transfer) -> None:
+        """Stop what is under way of a file; at its end, of what prepares it as well."""
+        if not transfer.is_unfinished:
+            self.admission.drop(transfer)
+            self.preparation.stop(transfer)
+        self.scheduler.stop(transfer)
+
+    def proceed(self, transfer: Transfer) -> None:
+        """Nothing holds a file any more."""
+        self._enqueue(transfer)
+        if self.admission.is_idle:
+            self.scheduler.start()
+        self.turn.run()
+
+    def restart(self, transfer: Transfer) -> None:
+        """Start a file over."""
+        self.check_open()
+        if transfer.state is ADDED:
+            return
+        self.scheduler.stop(transfer)
+        again = not transfer.is_unfinished
+        transfer.forget()
+        if again:
+            self._try_again(transfer)
+        else:
+            self._enqueue(transfer)
+
+    def _try_again(self, transfer: Transfer) -> None:
+        """A file that was at its end goes through the same door as all others."""
+        handle = Upload(transfer, hidden=True)
+        self.completion.retried(transfer)
+        transfer.become(ADDED)
+        twin = self.roster.twin(transfer.unique_identifier)
+        if transfer not in self.roster and not self._has_room([transfer]):
+            return
+        if not transfer.unique_identifier:  # it never got as far as to have chunks
+            transfer.unlay()
+            self.admission.add([handle])
+        elif twin is not None:
+            transfer.end(FAILED, duplicate(transfer, twin))
+        else:
+            self.roster.accept(transfer)
+            self.preparation.begin(transfer)
+
+    def digest(self, transfer: Transfer) -> Deferred[str]:
+        """The SHA-256 of the whole content of a file."""
+        return self._prefetcher.digest(transfer.source, 0, transfer.known_size)
+
+    def ended(self, transfer: Transfer) -> None:
+        """A file has come to its end."""
+        self.turn.post(self._prefetcher.forget, transfer)
+        self.completion.ended(transfer)
+
+    # What completion asks (CompletionListener) -------------------------------------------------
+
+    @property
+    def is_started(self) -> bool:
+        """Whether uploading has begun and not yet come to an end."""
+        return self.scheduler.started
+
+    def all_done(self) -> None:
+        """Nothing is left to do."""
+        self.scheduler.end()
+
+    def cancel_all(self) -> None:
+        """Cancel what is not at its end."""
+        self.completion.cancel_arriving()
+        for each in reversed([*self.roster.unfinished, *self.admission.transfers]):
+            each.end(CANCELLED, None)
+
+    # What users do -----------------------------------------------------------------------------
+
+    def upload(self) -> None:
+        """Start now, or go on after a pause; nothing if chunks are under way."""
+        if self.scheduler.paused or not self.scheduler.is_busy:
+            self.scheduler.paused = False
+            self.scheduler.started = True
+            self.emitter.post("upload_start")
+        self.turn.run()
+
+    def remove(self, transfer: Transfer) -> None:
+        """Take a file off the list; one that is not at its end is cancelled."""
+        transfer.end(CANCELLED, None)
+        self.roster.remove(transfer)
+
+    def close(self) -> Deferred[None]:
+        """Cancel what is not at its end, and close every connection."""
+        self.is_closed = True
+        self.admission.close()
+        self.cancel_all()
+        self._prefetcher.close()
+        self.turn.run()
+        return self.client.close()

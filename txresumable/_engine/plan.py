@@ -1,0 +1,62 @@
+"""
+What is remembered about the requests of one file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._protocol.request import FileFacts, RequestEncoder
+from .._protocol.template import Template
+from .transfer import Transfer
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["Plan"]
+
+
+class Plan:
+    """
+    What is remembered about the requests of one file.
+
+    :ivar template: writes them.
+    :ivar misses: how many tests in a row were answered "absent".
+    :ivar losses: how often the server turned out to lack what it had confirmed.
+    :ivar tested: the chunks that need no test before the next attempt.
+    :ivar preprocessed: the chunks that were preprocessed.
+    :ivar checksum: what the server calls the digest of the whole file, or nothing.
+    """
+
+    __slots__ = (
+        "checksum",
+        "digests",
+        "losses",
+        "misses",
+        "preprocessed",
+        "template",
+        "tested",
+        "whole",
+    )
+
+    def __init__(self, template: Template) -> None:
+        self.template = template
+        self.misses = self.losses = 0
+        self.whole = False
+        self.checksum = ""
+        self.tested: set[int] = set()
+        self.preprocessed: set[int] = set()
+        self.digests: dict[int, str] = {}
+
+    @classmethod
+    def of(cls, transfer: Transfer, encoder: RequestEncoder) -> Plan:
+        """The plan of a file that has set out."""
+        facts = FileFacts(
+            transfer.file_name,
+            transfer.relative_path,
+            transfer.unique_identifier,
+            transfer.type,
+            transfer.size,
+            len(transfer.ledger.states),
+        )
+        return cls(Template(encoder, facts))

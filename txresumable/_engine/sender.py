@@ -1,0 +1,366 @@
+"""
+Attempts at chunks: test, read, send, judge.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import ChainMap
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+
+from .._http.client import RequestClient
+from .._http.response import Response
+from .._policy.limiter import RateLimiter
+from .._protocol.dialect import REJECTED, STORED, classify
+from .._protocol.ranges import parse_ranges
+from .._protocol.request import ChunkFacts, RequestHead
+from .._protocol.url import without_query
+from .._source.source import BytesSource
+from ..errors import (
+    ChunkRejected,
+    ConnectFailed,
+    InvalidOption,
+    ReceivedBefore,
+    Redirected,
+    StaleConnection,
+    TransportError,
+)
+from ..file import ResumableChunk
+from ..options import Options, check_headers, query_pairs
+from ..states import PENDING
+from .attempt import Attempt, Result
+from .body import PIECE, ChunkBody
+from .lending import Lending
+from .plan import Plan
+from .prefetch import AHEAD, Prefetcher
+from .turn import Turn
+
+if TYPE_CHECKING:
+    from .queue import ChunkQueue
+
+__all__ = ["ChunkSender"]
+
+_AGAIN: dict[str, str] = {"Resumable-Again": "1"}
+
+
+class ChunkSender:
+    """
+    Tests and sends chunks as the options say.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        turn: Turn,
+        client: RequestClient,
+        prefetcher: Prefetcher,
+        queue: ChunkQueue,
+        lending: Lending,
+        limiter: RateLimiter | None,
+    ) -> None:
+        self._turn = turn
+        self._client = client
+        self._prefetcher = prefetcher
+        self._queue = queue
+        self._wait = lending.wait
+        self._make_body = partial(ChunkBody, read_later=prefetcher.read, limiter=limiter)
+        self.use(options)
+
+    def use(self, options: Options) -> None:
+        """Go by these options from now on."""
+        self._options = options
+        self._encoder = options.encoder
+        # Hooks are asked for each chunk.
+        self._query = None if callable(options.query) else query_pairs(options.query)
+        headers: Any = options.headers
+        self._headers: Mapping[str, str] | None = (
+            None if callable(headers) else self._with_again(headers)
+        )
+        self._stored = options.spoken.stored
+        self._permanent = options.permanent
+        self._test_permanent = options.spoken.test_permanent
+        slots = options.simultaneous_uploads
+        self._enough_misses = max(16, 2 * slots if isinstance(slots, int) else 0)
+        asked = (options.target, options.query, options.headers, options.preprocess)
+        self._plain = not any(map(callable, asked)) and (
+            options.checksum is None and options.chunk_format != "base64"
+        )
+
+    def send(self, attempt: Attempt) -> Deferred[Result]:
+        """
+        Get one chunk onto the server, if it is not there.
+
+        :returns: a Deferred that fires with the verdict: stored, retry, redirected or rejected.
+            It fails with a :class:`~txresumable.errors.TransportError` if there was no usable
+            answer, with :class:`~txresumable.errors.TLSRejected` if the server cannot be trusted,
+            and as the source did if the chunk could not be read.  Cancelling it aborts what is
+            under way.
+        """
+        transfer, offset = attempt.transfer, attempt.offset
+        plan = attempt.ledger.plan
+        if plan is None:
+            plan = attempt.ledger.plan = Plan.of(transfer, self._encoder)
+            if transfer is self._prefetcher.half_way:
+                self._prefetcher.open_ahead(self._queue.following(AHEAD))
+        ready = self._plain and transfer.source.is_open and offset not in plan.tested
+        if ready and not self._prefetcher.any_hangs and not self._needs_test(plan, offset):
+            return self._send(attempt, plan)
+        return Deferred.fromCoroutine(self._attempt(attempt, plan))
+
+    async def _attempt(self, attempt: Attempt, plan: Plan) -> Result:
+        options, transfer, offset = self._options, attempt.transfer, attempt.offset
+        if options.preprocess is not None and offset not in plan.preprocessed:
+            await self._wait(attempt, options.preprocess(ResumableChunk(transfer, offset)))
+            attempt.check()
+            plan.preprocessed.add(offset)
+        if not transfer.source.is_open:
+            opened = self._prefetcher.open(transfer, self._queue.following(AHEAD))
+            await self._wait(attempt, opened)
+            attempt.check()
+        if self._prefetcher.any_hangs:
+            await self._wait(attempt, self._prefetcher.returned(transfer.source))
+            attempt.check()
+        start, end = attempt.ledger.layout.range(offset)
+        digest = ""
+        if options.checksum is not None:
+            digest = await self._digest(attempt, plan, start, end)
+            attempt.check()
+        facts = ChunkFacts(offset + 1, end - start, digest)
+        if self._needs_test(plan, offset):
+            result = await self._test(attempt, plan, facts)
+            if result is not None:
+                return result
+        return await self._upload(attempt, plan, facts)
+
+    async def _digest(self, attempt: Attempt, plan: Plan, start: int, end: int) -> str:
+        source, offset = attempt.transfer.source, attempt.offset
+        if offset not in plan.digests:
+            source.check()
+            digest = self._prefetcher.digest(source, start, end)
+            plan.digests[offset] = await self._wait(attempt, digest)
+        return plan.digests[offset]
+
+    # Testing -----------------------------------------------------------------------------------
+
+    def _needs_test(self, plan: Plan, offset: int) -> bool:
+        mode = self._options.test_chunks
+        if not mode or offset in plan.tested:
+            return False
+        if mode == "adaptive" and offset not in plan.preprocessed:
+            return not plan.whole and plan.misses < self._enough_misses
+        return True
+
+    async def _test(self, attempt: Attempt, plan: Plan, facts: ChunkFacts) -> Result | None:
+        """A result if the chunk is there or the server has had enough of the file."""
+        options, offset = self._options, attempt.offset
+        query = self._query
+        if query is None:
+            query = await self._custom_query(attempt)
+        option, target = "test_target", options.test_target
+        if target is None or target == "/":
+            option, target = "target", options.target
+        if callable(target):
+            pairs = plan.template.test_pairs(facts, query)
+            url = _checked_url(option, await self._wait(attempt, target(pairs)))
+            attempt.check()
+        else:
+            url = plan.template.test_url(target, facts, query)
+        headers = self._headers
+        if headers is None:
+            headers = await self._custom_headers(attempt)
+        try:
+            answer = await self._exchange(attempt, options.test_method, url, headers)
+        except ConnectFailed:
+            raise
+        except TransportError:
+            # A test that is not answered says nothing: the chunk is sent, as resumable.js does.
+            attempt.check()
+            plan.tested.add(offset)
+            return None
+        attempt.check()
+        verdict = classify(
+            answer.code, stored=self._stored, permanent=self._test_permanent, test=True
+        )
+        if verdict is STORED:
+            plan.digests.pop(offset, None)
+            plan.misses = 0
+            self._take_whole_answer(attempt, plan, answer)
+            return Result(verdict, answer, found=True)
+        plan.tested.add(offset)
+        if verdict is REJECTED or _received_before(answer):
+            return Result(REJECTED, answer, self._error(answer, url, offset))
+        plan.misses += 1
+        self._take_whole_answer(attempt, plan, answer)
+        return None
+
+    def _take_whole_answer(self, attempt: Attempt, plan: Plan, answer: Response) -> None:
+        """What a receiver says of all chunks at once, when tests are to be cheap."""
+        if self._options.test_chunks != "adaptive" or self._options.checksum is not None:
+            return
+        said = answer.header("Resumable-Stored")
+        if said is None or plan.whole:
+            return
+        plan.whole = True
+        states, offsets = attempt.ledger.states, array("I")
+        for span in parse_ranges(said, len(states)):
+            offsets.extend(offset for offset in span if states[offset] == PENDING)
+        attempt.transfer.found(offsets)
+        attempt.check()
+
+    # Sending -----------------------------------------------------------------------------------
+
+    def _send(self, attempt: Attempt, plan: Plan) -> Deferred[Result]:
+        """The way of nearly every chunk: there is nothing to wait for before its request."""
+        method, target = self._options.upload_method, self._options.target
+        query, headers, offset = self._query, self._headers, attempt.offset
+        assert isinstance(target, str) and query is not None and headers is not None
+        start, end = span = attempt.ledger.layout.range(offset)
+        facts = ChunkFacts(offset + 1, end - start, "")
+        head = plan.template.upload(target, facts, query)
+        body = self._body(attempt, span, head)
+        posting = self._client.exchange(method, head.url, headers, head.content_type, body)
+        return posting.addCallback(self._judge, head.url, offset, plan)
+
+    def _exchange(self, attempt: Attempt, *args: Any, **named: Any) -> Deferred[Response]:
+        """A request, which ends before any other begins if its first bytes led to that."""
+        asking = attempt.asking = self._turn.alone(self._client.exchange, *args, **named)
+        if attempt.cancelled:
+            asking.cancel()
+        if self._turn.missed:
+            self._turn.run()
+            if attempt.cancelled:
+                asking.cancel()
+        return asking
+
+    def _judge(self, answer: Response, url: str, offset: int, plan: Plan) -> Result:
+        verdict = classify(answer.code, stored=self._stored, permanent=self._permanent)
+        if verdict is STORED:
+            if plan.digests:
+                plan.digests.pop(offset, None)  # of a million chunks too, nothing is kept
+            return Result(verdict, answer)
+        plan.tested.add(offset)
+        if _received_before(answer):
+            verdict = REJECTED
+        return Result(verdict, answer, self._error(answer, url, offset))
+
+    async def _upload(self, attempt: Attempt, plan: Plan, facts: ChunkFacts) -> Result:
+        options, offset = self._options, attempt.offset
+        span = attempt.ledger.layout.range(offset)
+        asked_again = stale = False
+        while True:
+            query = self._query
+            if query is None:
+                query = await self._custom_query(attempt)
+            if callable(options.target):
+                pairs = plan.template.upload_pairs(facts, query)
+                url = _checked_url("target", await self._wait(attempt, options.target(pairs)))
+                attempt.check()
+                head = plan.template.upload_to(url, facts, query)
+            else:
+                head = plan.template.upload(options.target, facts, query)
+            headers = self._headers
+            if headers is None:
+                headers = await self._custom_headers(attempt)
+            if options.chunk_format == "base64":
+                body = await self._encoded_body(attempt, span, head)
+                attempt.check()
+            else:
+                body = self._body(attempt, span, head)
+            plan.tested.discard(offset)
+            try:
+                answer = await self._exchange(
+                    attempt,
+                    options.upload_method,
+                    head.url,
+                    headers,
+                    head.content_type,
+                    body,
+                    again=not self._needs_test(plan, offset),
+                    fresh=stale,
+                )
+            except StaleConnection:
+                if stale or not self._needs_test(plan, offset):
+                    raise
+                attempt.check()
+                # Closed before it came, or after it was stored: that is what tests are for.
+                stale = True
+                tested = await self._test(attempt, plan, facts)
+                if tested is not None:
+                    return tested
+                continue
+            attempt.check()
+            if answer.code == 401 and callable(options.headers) and not asked_again:
+                asked_again = True  # a token may have run out
+                continue
+            return self._judge(answer, head.url, offset, plan)
+
+    def _body(self, attempt: Attempt, span: tuple[int, int], head: RequestHead) -> ChunkBody:
+        start, end = span
+        progress = attempt.progress if end - start > PIECE else None
+        source = attempt.transfer.source
+        return self._make_body(head.head, source, start, end, head.tail, progress=progress)
+
+    async def _encoded_body(
+        self, attempt: Attempt, span: tuple[int, int], head: RequestHead
+    ) -> ChunkBody:
+        """A body for a chunk that is not sent as it is: base64."""
+        source: Any = attempt.transfer.source
+        start, end = span
+        data = source.read_now(start, end - start)
+        if data is None:
+            reading = self._prefetcher.read(source, start, end - start)
+            data = await self._wait(attempt, reading)
+            attempt.check()
+        source.check()
+        encoded = self._encoder.encode_chunk(data)
+        source = BytesSource(attempt.transfer.file_name, encoded)
+        return self._make_body(head.head, source, 0, len(encoded), head.tail)
+
+    # Hooks -------------------------------------------------------------------------------------
+
+    async def _custom_query(self, attempt: Attempt) -> tuple[tuple[str, str], ...]:
+        hook: Any = self._options.query
+        chunk = ResumableChunk(attempt.transfer, attempt.offset)
+        query = await self._wait(attempt, hook(attempt.transfer.file, chunk))
+        attempt.check()
+        return query_pairs(query)
+
+    async def _custom_headers(self, attempt: Attempt) -> Mapping[str, str]:
+        hook: Any = self._options.headers
+        chunk = ResumableChunk(attempt.transfer, attempt.offset)
+        headers = await self._wait(attempt, hook(attempt.transfer.file, chunk))
+        attempt.check()
+        return self._with_again(check_headers(headers))
+
+    def _with_again(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        # A view: the user's own mapping may change.
+        view: Any = headers
+        return ChainMap(_AGAIN, view) if self._options.again else headers
+
+    def _error(self, answer: Response, url: str, offset: int) -> ChunkRejected:
+        place = without_query(url)
+        if 300 <= answer.code < 400:
+            location = without_query(answer.header("Location") or "")
+            return Redirected(answer.code, answer.text, place, offset + 1, location)
+        if _received_before(answer):
+            return ReceivedBefore(answer.code, answer.text, place, offset + 1)
+        return ChunkRejected(answer.code, answer.text, place, offset + 1)
+
+
+def _received_before(answer: Response) -> bool:
+    """Whether a receiver says that it had the file before: no retry changes that."""
+    return answer.code == 410 and answer.header("Resumable-Received") is not None
+
+
+def _checked_url(option: str, url: Any) -> str:
+    """What a target that is a function gives, if it can stay on the first line of a request."""
+    if not isinstance(url, str):
+        raise InvalidOption(option, url, "must give URLs as text")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        shown = without_query(url.partition("?")[0])
+        raise InvalidOption(option, shown, "must give URLs that are encoded")
+    return url

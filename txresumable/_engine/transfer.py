@@ -1,0 +1,393 @@
+"""
+One file on its way: what the engine moves, and what users see through a
+:class:`~txresumable.ResumableFile`.
+
+Whatever happens to it settles its state first; whom that concerns is notified afterwards, by the
+engine's turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.python.failure import Failure
+
+from .._protocol.layout import ChunkLayout
+from .._runtime.observers import Signal
+from .._source.fingerprint import UNSEEN
+from .._source.source import Source
+from ..errors import ResumableError
+from ..file import ResumableChunk, ResumableFile
+from ..states import (
+    ADDED,
+    BEGINNINGS,
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    NEXT_FILE_STATES,
+    PENDING,
+    READY,
+    STORED,
+    FileState,
+)
+from .ledger import NO_CHUNKS, ChunkActivity, ChunkLedger
+from .listener import TransferListener
+from .observation import FileObservers
+
+__all__ = ["Transfer"]
+
+
+class Transfer:
+    """
+    One file on its way.
+
+    :ivar source: its bytes.
+    :ivar order: its place among all files of the uploader.
+    :ivar handle: the :class:`~txresumable.Upload` of this try; :data:`None` after its end.
+    :ivar ledger: its chunks, once there are any.
+    :ivar is_barred: whether its server cannot be reached, which one of its chunks probes.
+    :ivar is_crowded: whether as many of its chunks wait as may be under way.
+    :ivar is_queued: whether it is in the queue.
+    :ivar is_held: whether it is suspended.
+    :ivar is_prepared: whether ``preprocess_file`` has done its work.
+    :ivar hangs: whether opening it does.
+    :ivar observers: those who observe it or wait for it, if there are any.
+
+    The other attributes are those of :class:`~txresumable.ResumableFile`.
+    """
+
+    __slots__ = (
+        "_force",
+        "_listener",
+        "_view",
+        "chunk_size",
+        "chunks_found",
+        "error",
+        "file_name",
+        "fingerprint",
+        "handle",
+        "hangs",
+        "is_barred",
+        "is_crowded",
+        "is_held",
+        "is_prepared",
+        "is_queued",
+        "ledger",
+        "observers",
+        "order",
+        "relative_path",
+        "reply",
+        "size",
+        "source",
+        "state",
+        "type",
+        "unique_identifier",
+    )
+
+    def __init__(
+        self,
+        listener: TransferListener[Transfer],
+        source: Source,
+        file_name: str,
+        relative_path: str,
+        type: str,
+        chunk_size: int,
+        order: int,
+    ) -> None:
+        self._listener = listener
+        self.source = source
+        self.order = order
+        self.file_name = file_name
+        self.relative_path = relative_path
+        self.type = type
+        self.chunk_size = chunk_size
+        self.fingerprint = UNSEEN
+        self.state = ADDED
+        self.size = self.chunks_found = 0
+        self.unique_identifier = self.reply = ""
+        self.error: Exception | None = None
+        self.is_held = self.hangs = self.is_barred = self.is_crowded = False
+        self.is_prepared = self.is_queued = False
+        self.handle: Deferred[ResumableFile] | None = None
+        self.ledger = NO_CHUNKS
+        self._force: bool | None = None  # what it is laid out by, once it is
+        self._view: ResumableFile | None = None
+        self.observers: FileObservers | None = None
+
+    # What users see ----------------------------------------------------------------------------
+
+    @property
+    def file(self) -> ResumableFile:
+        """The view of it that users have; always the same."""
+        if self._view is None:
+            self._view = ResumableFile(self)
+        return self._view
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether no chunk is longer than ``chunk_size``."""
+        return bool(self._force)
+
+    @property
+    def is_uploading(self) -> bool:
+        """Whether any chunk is being tested, sent, or waits to be retried."""
+        return self.ledger.is_active
+
+    @property
+    def fraction_completed(self) -> float:
+        """How much is on the server, from 0 to 1: never falls, and is 1 only when all is stored."""
+        if self.all_stored:
+            return 1.0
+        if self.ledger is NO_CHUNKS or not self.size:
+            return 0.0
+        return self.ledger.fraction(self.size)
+
+    def signal(self, name: str) -> Signal:
+        """One of its signals, made if nobody asked for it before."""
+        return self._ensure_observers().signal(name)
+
+    def when_completed(self) -> Deferred[ResumableFile]:
+        """A new Deferred that fires, or fails, as the upload does."""
+        result = self.result()
+        if result is None:
+            return self._ensure_observers().wait()
+        return succeed(result) if isinstance(result, ResumableFile) else fail(result)
+
+    def suspend(self) -> None:
+        """Start no more chunks."""
+        self.is_held = True
+
+    def resume(self) -> None:
+        """Go on after :meth:`suspend` or :meth:`abort`."""
+        self.is_held = False
+        self._listener.proceed(self)
+
+    def abort(self) -> None:
+        """Stop its requests and start no more."""
+        self.is_held = True
+        self._listener.stop(self)
+        self._listener.proceed(self)
+
+    def cancel(self) -> None:
+        """Give it up."""
+        self.end(CANCELLED, None)
+        self._listener.settled()
+
+    def bootstrap(self) -> None:
+        """Start over."""
+        self._listener.restart(self)
+        self._listener.settled()
+
+    def retry(self) -> None:
+        """Upload it again, at once."""
+        self._listener.restart(self)
+        self.is_held = False
+        self._listener.proceed(self)
+        self._listener.upload()
+
+    def mark_stored(self, number: int) -> None:
+        """Count the first chunks as stored without asking the server."""
+        ledger = self.ensure_ledger()
+        if not 0 <= number <= len(ledger.states):
+            raise ValueError(f"number must be from 0 to {len(ledger.states)}, not {number}")
+        for offset in range(number):
+            if ledger.states[offset] == PENDING:
+                ledger.count_stored(offset)
+                self._notify_chunk_waiters(offset)
+        self._listener.proceed(self)
+
+    def digest(self) -> Deferred[str]:
+        """The SHA-256 of its whole content, as hexadecimal."""
+        return self._listener.digest(self)
+
+    @property
+    def known_size(self) -> int | None:
+        """Its size, once it is laid out."""
+        return None if self._force is None else self.size
+
+    def chunk_states(self) -> bytearray:
+        """A byte for each chunk."""
+        return self.ensure_ledger().states
+
+    def chunk_range(self, offset: int) -> tuple[int, int]:
+        """The bytes of a chunk: the first, and the one after the last."""
+        return self.ensure_ledger().layout.range(offset)
+
+    def chunk_activity(self, offset: int) -> tuple[int, int, str]:
+        """Of a chunk that is not stored: its retries, bytes sent, and the server's last word."""
+        activity = self.ledger.activity
+        return (0, 0, "") if activity is None else activity.of(offset)
+
+    def when_chunk_completed(self, offset: int) -> Deferred[ResumableChunk]:
+        """A new Deferred that fires when a chunk is stored, or fails as the file does."""
+        result = self.result()
+        if self.chunk_states()[offset] == STORED:
+            return succeed(ResumableChunk(self, offset))
+        if isinstance(result, Failure):
+            return fail(result)
+        return self._ensure_observers().wait_for_chunk(offset)
+
+    def _ensure_observers(self) -> FileObservers:
+        if self.observers is None:
+            self.observers = FileObservers()
+        return self.observers
+
+    # What the engine does ----------------------------------------------------------------------
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it is not at its end."""
+        return self.state in BEGINNINGS
+
+    @property
+    def all_stored(self) -> bool:
+        """Whether every chunk is stored."""
+        if self.ledger is NO_CHUNKS:
+            return self.state is COMPLETED
+        return self.ledger.all_stored
+
+    @property
+    def may_go(self) -> bool:
+        """Whether its chunks may be sent now."""
+        return self.state is READY and not (
+            self.is_held or self.hangs or self.is_crowded or self.is_barred
+        )
+
+    def may_send(self, offset: int) -> bool:
+        """Whether a chunk has, now or later, anything to do with a request."""
+        if self.state is not READY or self.is_held or self.hangs or self.is_crowded:
+            return False
+        return self.ensure_ledger().states[offset] != STORED
+
+    def is_pending(self, offset: int) -> bool:
+        """Whether a chunk waits for its turn."""
+        return self.ensure_ledger().states[offset] == PENDING
+
+    def become(self, state: FileState) -> None:
+        """Change the state; see :data:`~txresumable.states.NEXT_FILE_STATES`."""
+        if state not in NEXT_FILE_STATES[self.state]:
+            raise AssertionError(f"a file that is {self.state.value} becomes {state.value}")
+        self.state = state
+
+    def lay_out(self, size: int, force: bool = False) -> None:
+        """Its size is known, and so are its chunks."""
+        self.size, self._force = size, force
+        self.forget()
+
+    def unlay(self) -> None:
+        """It is looked at anew: neither its size is known, nor its chunks."""
+        self.size, self._force = 0, None
+
+    def forget(self) -> None:
+        """Nothing was sent, and nothing was said."""
+        self.reply, self.error, self.chunks_found = "", None, 0
+        self.ledger = NO_CHUNKS
+
+    def ensure_ledger(self) -> ChunkLedger:
+        """Its ledger, made if it has none; that of a file not yet looked at has no chunks."""
+        if self.ledger is NO_CHUNKS and self._force is not None:
+            layout = ChunkLayout(self.size, self.chunk_size, self._force)
+            self.ledger = ChunkLedger(layout)
+            if self.state is COMPLETED:
+                self.ledger.count_all_stored()
+        return self.ledger
+
+    def progress(self, offset: int, loaded: int) -> None:
+        """Bytes of a chunk were handed over."""
+        self.ledger.record_progress(offset, loaded)
+        self._listener.progressed(self)
+
+    def proceed(self) -> None:
+        """Nothing keeps it from going on any more."""
+        self._listener.proceed(self)
+
+    @property
+    def _hears_chunks(self) -> bool:
+        """Whether anybody is notified of each chunk."""
+        observers = self.observers
+        return self._listener.hears_chunks or (observers is not None and observers.has_signals)
+
+    def found(self, offsets: Sequence[int]) -> None:
+        """The server has these chunks, which were to be sent."""
+        self.chunks_found += len(offsets)
+        ledger, observers = self.ledger, self.observers
+        for offset in offsets:
+            ledger.count_stored(offset)
+        if self._hears_chunks:
+            before = ledger.notified
+            news = offsets if before is None else [each for each in offsets if not before[each]]
+            self._listener.notify(self._fire_found, news, ledger)
+        for offset in observers.awaited_chunks if observers is not None else ():
+            if ledger.states[offset] == STORED:
+                self._notify_chunk_waiters(offset)
+        self._listener.settled()
+
+    def _fire_found(self, offsets: Sequence[int], ledger: ChunkLedger) -> None:
+        for offset in offsets:
+            if self.state is not COMPLETED and (
+                self.ledger is not ledger or not self.is_unfinished
+            ):
+                return  # an observer has cancelled it, or started over
+            self._fire_stored(offset, ledger.activity)
+
+    def notify_stored(self, offset: int) -> None:
+        """A chunk was stored: note whom that concerns."""
+        activity, before = self.ledger.activity, self.ledger.notified
+        if self._hears_chunks and (before is None or not before[offset]):
+            self._listener.notify(self._fire_stored, offset, activity)
+        elif activity is not None:
+            activity.forget(offset)
+        self._notify_chunk_waiters(offset)
+
+    def _fire_stored(self, offset: int, activity: ChunkActivity | None) -> None:
+        chunk = ResumableChunk(self, offset)
+        if self.observers is not None:
+            self.observers.fire("chunk_completed", chunk)
+        self._listener.chunk_stored(self, chunk)
+        if activity is not None:
+            activity.forget(offset)
+
+    def _notify_chunk_waiters(self, offset: int) -> None:
+        if self.observers is not None:
+            waiters = self.observers.take_chunk(offset)
+            if waiters is not None:
+                self._listener.notify(waiters.settle, ResumableChunk(self, offset))
+
+    def end(self, state: FileState, error: Exception | None) -> None:
+        """Its end, of which there is one: state, source, signals, waiters, handle."""
+        if not self.is_unfinished:
+            return
+        self.become(state)
+        self.error = error
+        self._listener.stop(self)
+        if state is COMPLETED:
+            self.ledger = NO_CHUNKS
+        elif self.ledger is not NO_CHUNKS:
+            self.ledger.plan = None
+        self.source.close()
+        if state is COMPLETED and self.observers is not None:
+            self._listener.notify(self.observers.fire, "completed")
+        self._listener.ended(self)
+
+    def take_waiters(self) -> Callable[[Any], None] | None:
+        """
+        Part with those who waited for this end.
+
+        :returns: what notifies them of the result, if there may be any.
+        """
+        if self.observers is None:
+            return None
+        return self.observers.take_waiters(partial(ResumableChunk, self))
+
+    def result(self) -> ResumableFile | Failure | None:
+        """What whoever waits for the end gets, once it has come."""
+        if self.state is COMPLETED:
+            return self.file
+        if self.state is CANCELLED:
+            return Failure(CancelledError())
+        if self.state is FAILED:
+            return Failure(self.error or ResumableError("it failed"))
+        return None
