@@ -116,6 +116,7 @@ class SessionTests(SynchronousTestCase):
         self.output, self.errors = StringIO(), StringIO()
         self.observers: list[Any] = []
         self.signalled: list[Callable[[int], object]] = []
+        self.ending: list[int] = []
 
     def run_session(self, client: Any, *files: str, **more: Any) -> Deferred[Any]:
         """Upload."""
@@ -126,6 +127,7 @@ class SessionTests(SynchronousTestCase):
             output=self.output,
             errors=self.errors,
             on_signals=lambda _, called: self.signalled.append(called),
+            end_anyway=self.ending.append,
             begin_logging=self.observers.extend,
             **more,
         )
@@ -206,7 +208,7 @@ class SessionTests(SynchronousTestCase):
         self.signalled[0](signal.SIGTERM)
         self.signalled[0](signal.SIGTERM)
         self.reactor.advance(0.05)
-        self.assertEqual(self.ended(running), 143)
+        self.assertEqual((self.ended(running), self.ending), (143, [143]))
         self.assertTrue(all(request.given_up for request in client.sent))
         self.assertEqual(self.errors.getvalue() + self.output.getvalue(), "")
 
@@ -218,6 +220,16 @@ class SessionTests(SynchronousTestCase):
         client.answer(200)
         self.reactor.advance(0.05)
         self.assertEqual(self.ended(running), 0)
+
+
+HANGING = """
+import sys, threading
+from twisted.internet.threads import deferToThread
+
+def identify(file):
+    print("it hangs", file=sys.stderr, flush=True)
+    return deferToThread(threading.Event().wait)
+"""
 
 
 class CommandTests(ProcessTestCase):
@@ -236,6 +248,18 @@ class CommandTests(ProcessTestCase):
             (ended.status, ended.errors), (1, "missing.dat: No such file or directory\n")
         )
         self.assertIn("0 chunks sent, 2 were there already", ended.output)
+
+    async def test_interrupt_while_a_thread_hangs(self) -> None:
+        """It ends even if a thread does not return, for which Python would wait."""
+        with open(os.path.join(self.folder, "hanging.py"), "w") as hook:
+            hook.write(HANGING)
+        self.file("a.dat", 10)
+        upload = ("-m", "txresumable", "upload", "--generate-unique-identifier=hanging:identify")
+        process = self.python(*upload, self.target, "a.dat")
+        await process.has_said("it hangs")
+        process.signal("INT")
+        ended = await process.ended
+        self.assertEqual(ended.status, 130, ended.errors)
 
     async def test_interrupt(self) -> None:
         """Ctrl-C drains, and once more ends it at once."""

@@ -111,6 +111,7 @@ class ProcessTests(SynchronousTestCase):
         self.reactor = Reactor()
         self.statuses: list[int] = []
         self.signalled: list[Callable[[int], object]] = []
+        self.ending: list[int] = []
         uploader = Resumable(
             TARGET, client=client, reactor=self.reactor, chunk_size=10, test_chunks=False
         )
@@ -120,6 +121,7 @@ class ProcessTests(SynchronousTestCase):
             reactor=self.reactor,
             exit_with=self.statuses.append,
             on_signals=lambda _, called: self.signalled.append(called),
+            end_anyway=self.ending.append,
         )
         service.startService()
         return service
@@ -151,6 +153,7 @@ class ProcessTests(SynchronousTestCase):
         self.reactor.advance(5)
         self.assertNoResult(stopped)
         self.signalled[0](signal.SIGTERM)
+        self.assertEqual(self.ending, [128 + signal.SIGTERM])
         self.reactor.advance(0.05)
         self.successResultOf(stopped)
         self.assertTrue(all(request.given_up for request in client.sent))

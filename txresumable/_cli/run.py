@@ -25,7 +25,7 @@ from .._engine.totals import Tally
 from ..service.upload import PATIENCE, Report, UploadService, explain
 from ..uploader import Resumable
 from .bar import Bar
-from .shutdown import on_signals
+from .shutdown import end_anyway, on_signals
 
 __all__ = ["Session"]
 
@@ -63,6 +63,7 @@ class Session:
         output: TextIO | None = None,
         errors: TextIO | None = None,
         on_signals: Callable[[Any, Callable[[int], object]], object] = on_signals,
+        end_anyway: Callable[[int], object] = end_anyway,
         begin_logging: Callable[[Any], object] = _begin_logging,
     ) -> None:
         """
@@ -80,6 +81,7 @@ class Session:
         self._output = sys.stdout if output is None else output
         self._errors = sys.stderr if errors is None else errors
         self._on_signals = on_signals
+        self._end_anyway = end_anyway
         self._begin_logging = begin_logging
         self._signal: int | None = None
         self._bar: Bar | None = None
@@ -112,7 +114,9 @@ class Session:
         if self._signal is None:
             await self.service.stopService()
         self._tell(report, tally)
-        raise SystemExit(self._status(report))
+        status = self._status(report)
+        self._end_anyway(status)
+        raise SystemExit(status)
 
     def _status(self, report: Report) -> int:
         if self._signal is not None and report.failed:

@@ -4,12 +4,18 @@ The signals that ask a process to end.
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-__all__ = ["on_signals"]
+__all__ = ["end_anyway", "on_signals"]
+
+GRACE = 3.0
+"""Seconds that a process has for its end."""
 
 
 def on_signals(reactor: Any, called: Callable[[int], object]) -> None:
@@ -29,3 +35,22 @@ def on_signals(reactor: Any, called: Callable[[int], object]) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, arrived)
+
+
+def end_anyway(status: int) -> None:
+    """
+    See to it that the process ends soon, whatever hangs: Python waits for threads, and one that
+    reads from a disk that hangs, say, does not return.
+
+    :param status: its exit status.
+    """
+    ending = threading.Timer(GRACE, _end, (status,))
+    ending.daemon = True
+    ending.start()
+
+
+def _end(status: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(status)

@@ -20,7 +20,7 @@ from ..uploader import Resumable
 from .argument import Argument, BadArgument
 from .arguments import ARGUMENTS, read_options
 from .exit_status import exit_with
-from .shutdown import on_signals
+from .shutdown import end_anyway, on_signals
 
 __all__ = ["Options", "UploadProcess", "makeService"]
 
@@ -121,10 +121,12 @@ class UploadProcess(UploadService):
         reactor: Any,
         exit_with: Callable[[int], object] = exit_with,
         on_signals: Callable[[Any, Callable[[int], object]], object] = on_signals,
+        end_anyway: Callable[[int], object] = end_anyway,
     ) -> None:
         super().__init__(uploader, paths, reactor=reactor)
         self._exit_with = exit_with
         self._on_signals = on_signals
+        self._end_anyway = end_anyway
 
     def startService(self) -> None:
         """Begin to upload."""
@@ -143,6 +145,7 @@ class UploadProcess(UploadService):
 
     def _signalled(self, number: int) -> None:
         self._log.info("{signal}: stopping at once", signal=signal.Signals(number).name)
+        self._end_anyway(128 + number)
         self.abort()
 
     def _over(self, report: Report) -> None:
