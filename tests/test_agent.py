@@ -1,174 +1,22 @@
 """
-Where an agent connects to, and requests that begin together over connections that it keeps.
+Requests over connections that an agent keeps.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.interfaces import IReactorPluggableNameResolver, IStreamClientEndpoint
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.internet.tcp import Connection
-from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import alsoProvides, implementer
 
 from txresumable._http.agent import PersistentAgent
 from txresumable._http.state import IDLE
-from txresumable.errors import ConnectionBroken, MalformedResponse, StaleConnection, StallTimeout
+from txresumable.errors import ConnectionBroken, StaleConnection, StallTimeout
 
-from .test_connection import OK, Reactor, Socket
+from .http_rig import OK, Endpoint, Reactor
 
 URL = b"http://127.0.0.1/upload?a=1"
-
-
-@implementer(IStreamClientEndpoint)
-class Endpoint:
-    """
-    Leads to sockets whose kernel takes everything.
-
-    :ivar sockets: one for each connection.
-    :ivar protocols: likewise.
-    """
-
-    def __init__(self, reactor: Reactor) -> None:
-        self.reactor = reactor
-        self.sockets: list[Socket] = []
-        self.protocols: list[Any] = []
-
-    def connect(self, factory: Any) -> Deferred[Any]:
-        given: Any = Socket([])
-        protocol = factory.buildProtocol(None)
-        transport = Connection(given, protocol, self.reactor)  # type: ignore[arg-type]
-        transport.connected = 1
-        self.sockets.append(given)
-        self.protocols.append(protocol)
-        protocol.makeConnection(transport)
-        return succeed(protocol)
-
-
-class AddressTests(SynchronousTestCase):
-    """
-    Where connections go.
-    """
-
-    def test_address(self) -> None:
-        """An address is connected to as it is: there is nothing to look up, nor a thread for it."""
-        for url, host in ((URL, "127.0.0.1"), (b"http://[::1]:8080/upload", "::1")):
-            with self.subTest(url=url):
-                reactor: Any = MemoryReactorClock()
-                reactor.nameResolver = None
-                asked = PersistentAgent(reactor, reactor).request(b"GET", url)
-                asked.addErrback(lambda _: None)
-                self.assertEqual([each[0] for each in reactor.tcpClients], [host])
-                self.assertEqual(reactor.tcpClients[0][3], None, "the limit goes by our own clock")
-                asked.cancel()
-
-    def test_name(self) -> None:
-        """A name is looked up."""
-        reactor: Any = MemoryReactorClock()
-        alsoProvides(reactor, IReactorPluggableNameResolver)
-        looked_up: list[str] = []
-
-        class Resolver:
-            def resolveHostName(self, receiver: Any, name: str, *_: Any, **__: Any) -> None:
-                looked_up.append(name)
-
-        reactor.nameResolver = Resolver()
-        asked = PersistentAgent(reactor, reactor).request(b"GET", b"http://example.com/upload")
-        asked.addErrback(lambda _: None)
-        self.assertEqual((looked_up, reactor.tcpClients), (["example.com"], []))
-        asked.cancel()
-
-
-class GatheringTests(SynchronousTestCase):
-    """
-    Small requests of one turn of the reactor.
-    """
-
-    def setUp(self) -> None:
-        self.reactor, self.clock = Reactor(), Clock()
-        self.endpoint = Endpoint(self.reactor)
-        self.agent = PersistentAgent(self.reactor, self.clock, endpoint=lambda _: self.endpoint)
-        self.addCleanup(self.agent.close)
-
-    def ask(self, number: int) -> list[Deferred[Any]]:
-        """Begin so many requests."""
-        return [self.agent.request(b"GET", URL) for _ in range(number)]
-
-    def sent(self) -> list[int]:
-        """How many requests went out over each connection."""
-        return [
-            socket.arrived.count(b"GET /upload?a=1 HTTP/1.1") for socket in self.endpoint.sockets
-        ]
-
-    def test_alone(self) -> None:
-        """One for which nobody waits goes out at once."""
-        self.ask(1)
-        self.assertEqual(self.sent(), [1])
-
-    def test_together(self) -> None:
-        """Others go out at the end of the turn, each once."""
-        asked = self.ask(3)
-        self.assertEqual(self.sent(), [1, 0, 0])
-        self.reactor.advance(0)
-        self.assertEqual(self.sent(), [1, 1, 1])
-        for protocol in self.endpoint.protocols:
-            protocol.dataReceived(OK)
-        for reply in asked:
-            self.assertEqual(self.successResultOf(reply).code, 200)
-        self.ask(3)
-        self.reactor.advance(0)
-        self.assertEqual(self.sent(), [2, 2, 2])
-
-    def test_cancelled(self) -> None:
-        """One that is cancelled before that is not sent."""
-        asked = self.ask(3)
-        asked[1].cancel()
-        self.failureResultOf(asked[1], CancelledError)
-        self.reactor.advance(0)
-        self.assertEqual(self.sent(), [1, 0, 1])
-
-    def test_closed(self) -> None:
-        """When the agent is closed before that, none is sent, and nothing is left."""
-        for asked in self.ask(3):
-            asked.addErrback(lambda failure: failure.trap(ConnectionBroken))
-        self.agent.close()
-        self.reactor.advance(0)
-        self.assertEqual(self.sent(), [1, 0, 0])
-        self.assertEqual(self.reactor.getDelayedCalls() + self.clock.getDelayedCalls(), [])
-
-    def test_response_before(self) -> None:
-        """What a server says before that ends the connection, and is no response."""
-        asked = self.ask(2)
-        self.endpoint.protocols[1].dataReceived(OK)
-        self.failureResultOf(asked[1], MalformedResponse)
-        self.reactor.advance(0)
-        self.assertEqual(self.sent(), [1, 0])
-        self.assertIsNot(self.endpoint.protocols[1].state, IDLE)
-
-    def test_one_that_cannot_be_sent(self) -> None:
-        """One that raises as it goes out ends alone; the others go out."""
-        asked = self.ask(3)
-
-        def sendmsg(*_: object) -> int:
-            raise RuntimeError("no such thing")
-
-        self.endpoint.sockets[1].sendmsg = sendmsg  # type: ignore[method-assign]
-        self.reactor.advance(0)
-        self.reactor.advance(0)
-        self.failureResultOf(asked[1], ConnectionBroken)
-        self.assertEqual(self.sent(), [1, 0, 1])
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
-
-    def test_a_turn_that_does_not_end(self) -> None:
-        """A wall clock that is set back puts them off by no more than half a second."""
-        self.ask(3)
-        self.clock.advance(0.5)
-        self.assertEqual(self.sent(), [1, 1, 1])
-        self.reactor.advance(3600)
-        self.assertEqual(self.sent(), [1, 1, 1])
 
 
 class KeptTests(SynchronousTestCase):

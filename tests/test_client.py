@@ -13,13 +13,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from txresumable._http.agent import PersistentAgent
 from txresumable._http.client import RequestClient
 
-from .test_agent import Endpoint
-from .test_connection import OK, Reactor
+from .http_rig import OK, Endpoint, Reactor
 
 URL = "http://receiver.example/app/upload?a=1"
 
 
-class TransportTests(SynchronousTestCase):
+class RequestClientTests(SynchronousTestCase):
     """Requests over sockets whose kernel takes everything."""
 
     def setUp(self) -> None:

@@ -26,7 +26,7 @@ from twisted.web.client import (
 
 from txresumable._http import private
 
-from .test_connection import Reactor, Socket
+from .http_rig import Reactor, Socket
 
 
 class PrivateTests(SynchronousTestCase):

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._http.unsent import SendQueue
 
-from .test_connection import Reactor
+from .http_rig import Reactor
 
 
 class SendQueueTests(SynchronousTestCase):

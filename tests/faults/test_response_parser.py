@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.test_connection import Listener
+from tests.http_rig import Listener
 from txresumable._http.batch import WriteBatch
 from txresumable._http.connection import HTTPConnection
 from txresumable._http.response import LIMIT, Response
