@@ -171,6 +171,9 @@ def fault(world: World, step: Step) -> None:
     error, times = _ERRORS[step.a % len(_ERRORS)], (1, 1, 2, 5)[step.c % 4]
     if step.c % 8 == 7:
         found = Fault(errno.EIO, step.b % 4, 1 + step.a % 2, only=("sync_data",))
+    elif step.c % 8 == 5:
+        # What is new gets no name: an upload does not begin, or has no end.
+        found = Fault(errno.ENOSPC, step.b % 3, 1 + step.a % 2, only=("replace",))
     else:
         found = Fault(error, step.b % 20, times)
     world.disturbed = True
