@@ -229,7 +229,7 @@ def operator(world: World, step: Step) -> None:
     do = _OPERATIONS[step.b % len(_OPERATIONS)]
     path = os.path.join(world.platter.root, name)
     world.note(f"  {do.__name__} {name}")
-    world.disturbed = True
+    world.disturbed = world.was_operated = True
     do(world, path, content)
     if os.path.exists(path):
         later = int((world.now() + 1) * 1e9)

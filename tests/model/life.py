@@ -34,6 +34,7 @@ class Settings:
         or ``never``.
     :ivar capacity: how many bytes the disk has room for.
     :ivar is_abandoned: whether the clients, after all, stay away for long.
+    :ivar seed: what the content of files, and the moods of disks, follow from.
     """
 
     plans: tuple[Plan, ...]
@@ -47,6 +48,7 @@ class Settings:
     max_open: int = 64
     received_once: bool = False
     is_abandoned: bool = False
+    seed: int = 0
 
     @property
     def has_limits(self) -> bool:

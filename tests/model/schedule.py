@@ -65,6 +65,7 @@ def settings_of(random: Random) -> Settings:
         max_open=random.choice((1, 2, 64)),
         received_once=some() < 0.2,
         is_abandoned=some() < 0.5,
+        seed=random.randrange(1 << 30),
     )
 
 

@@ -49,6 +49,7 @@ class World:
     :ivar has_started_ill: whether the disk failed at the start of this life.
     :ivar is_razed: whether somebody has removed the folder that this life works in.
     :ivar was_razed: whether somebody ever has.
+    :ivar was_operated: whether somebody has done something to a file in its place.
     :ivar jumped: by how much the wall clock was set.
     :ivar waited: how much time has passed, by either clock.
     """
@@ -63,7 +64,7 @@ class World:
         os.mkdir(moved)
         os.mkdir(attic)
         self.platter = Platter(os.path.join(place, "root"), attic, self.now)
-        random, most = random_of(len(settings.plans)), settings.max_file_size
+        random, most = random_of(settings.seed), settings.max_file_size
         self.uploads = [Upload(plan, random, most) for plan in settings.plans]
         self.by_key = {upload.key: upload for upload in self.uploads}
         self.application = Application(self, moved)
@@ -71,7 +72,7 @@ class World:
         self.disturbed = False
         self.next_fault: Fault | None = None
         self.has_started_ill = False
-        self.is_razed = self.was_razed = False
+        self.is_razed = self.was_razed = self.was_operated = False
         self.counted: Counter[str] = Counter(schedules=1)
         self.lives = 0
         self._wrong: list[str] = []
@@ -267,7 +268,7 @@ class World:
         while True:
             self.lives += 1
             self.workers = Workers(held=self.settings.held)
-            random = random_of(self.lives, self._connected)
+            random = random_of(self.settings.seed, self.lives, self._connected)
             disk = ModelDisk(self.platter, random, self.settings.capacity)
             disk.fault, fault = fault, None
             parts = self.platter, self.clock, self.workers, disk, self.application.received
@@ -321,7 +322,7 @@ class World:
         self.counted["kills" if seed is None else "power_cuts"] += 1
         bury()
         self._has_unburied = True
-        touched = set() if seed is None else self.platter.cut(random_of(seed))
+        touched = set() if seed is None else self.platter.cut(random_of(self.settings.seed, seed))
         for name, _, upload in self.finished():
             # Its names were moved about, as if somebody had.
             if upload.complete and self.platter.number_of(name) in touched:
