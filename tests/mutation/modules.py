@@ -152,6 +152,18 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_receiver_store",
         "tests.test_receiver_resource",
     ),
+    "receiver/store/commits": (
+        "tests.test_receiver_unfinished",
+        "tests.test_receiver_completion",
+        "tests.test_receiver_store",
+        "tests.test_receiver_resource",
+    ),
+    "receiver/store/state": (
+        "tests.test_receiver_unfinished",
+        "tests.test_receiver_completion",
+        "tests.test_receiver_store",
+        "tests.test_receiver_resource",
+    ),
     "receiver/store/folder": (
         "tests.test_receiver_finished",
         "tests.test_receiver_unfinished",
@@ -173,6 +185,34 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_receiver_store",
     ),
     "receiver/store/local": (
+        "tests.test_receiver_unfinished",
+        "tests.test_receiver_finished",
+        "tests.test_receiver_completion",
+        "tests.test_receiver_resource",
+        "tests.test_receiver_store",
+    ),
+    "receiver/store/uploads": (
+        "tests.test_receiver_unfinished",
+        "tests.test_receiver_finished",
+        "tests.test_receiver_completion",
+        "tests.test_receiver_resource",
+        "tests.test_receiver_store",
+    ),
+    "receiver/store/housekeeping": (
+        "tests.test_receiver_unfinished",
+        "tests.test_receiver_finished",
+        "tests.test_receiver_completion",
+        "tests.test_receiver_resource",
+        "tests.test_receiver_store",
+    ),
+    "receiver/store/admission": (
+        "tests.test_receiver_unfinished",
+        "tests.test_receiver_finished",
+        "tests.test_receiver_completion",
+        "tests.test_receiver_resource",
+        "tests.test_receiver_store",
+    ),
+    "receiver/store/work": (
         "tests.test_receiver_unfinished",
         "tests.test_receiver_finished",
         "tests.test_receiver_completion",

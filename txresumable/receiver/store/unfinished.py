@@ -4,19 +4,17 @@ An upload that is being received.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakSet
 
-from attrs import frozen
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .chunk import Chunk
+from .commits import GroupCommit
 from .completion import Completion
 from .digest import FollowingDigest, hash_range
 from .entry import spans
@@ -25,63 +23,29 @@ from .finished import FinishedUpload, Shelf
 from .received import ReceivedFile
 from .record import Done, Record
 from .refused import FilesRemoved, Refused
+from .state import State, advance, check
 from .thread import Run
 from .usage import Usage
 from .use import Use
 from .writer import ChunkSink, Comparison, Writing
 
-__all__ = ["Listener", "State", "UnfinishedUpload"]
+__all__ = ["UnfinishedUpload", "UploadListener"]
 
 
-class State(Enum):
-    """What an upload is at."""
+class UploadListener(Protocol):
+    """Is notified of what becomes of an upload."""
 
-    RECEIVING = "receiving"
-    """Chunks are missing, or the end failed and may be tried again."""
-    UNSURE = "unsure"
-    """The record on the disk may say more than is true, and the disk refuses to have that put
-    right: nothing is taken until it has been."""
-    FINISHING = "finishing"
-    """It is full and gets its place."""
-    FINISHED = "finished"
-    """It is in its place, and that is written down."""
-    DISCARDED = "discarded"
-    """Its files are removed, or were removed by somebody."""
-    CLOSED = "closed"
-    """Its files are on the disk, and others may have opened them anew."""
+    def stored(self, upload: UnfinishedUpload, size: int) -> None:
+        """So many more bytes of it are durable."""
 
+    def finished(self, upload: UnfinishedUpload, done: Done) -> None:
+        """It is in its place, and that is written down."""
 
-_NEXT = {
-    State.RECEIVING: {State.UNSURE, State.FINISHING, State.DISCARDED, State.CLOSED},
-    State.UNSURE: {State.RECEIVING, State.CLOSED},
-    State.FINISHING: {State.RECEIVING, State.FINISHED, State.CLOSED},
-    State.FINISHED: {State.CLOSED},
-    State.DISCARDED: {State.CLOSED},
-    State.CLOSED: {State.CLOSED},
-}
+    def lost(self, upload: UnfinishedUpload) -> None:
+        """Somebody has removed its files."""
 
-_REFUSED = {
-    State.UNSURE: (503, "the receiver's disk failed", 5),
-    State.DISCARDED: (500, "this upload was removed from the receiver: send it again", None),
-    State.CLOSED: (503, "the receiver is closing this upload", 1),
-}
-
-
-@frozen(kw_only=True)
-class Listener:
-    """
-    What is called with an upload when something has become of it.
-
-    :ivar stored: some bytes, counted, have become durable.
-    :ivar finished: it is in its place, with its end written down.
-    :ivar lost: somebody has removed its files.
-    :ivar unused: nobody uses it, for now.
-    """
-
-    stored: Callable[[UnfinishedUpload, int], None]
-    finished: Callable[[UnfinishedUpload, Done], None]
-    lost: Callable[[UnfinishedUpload], None]
-    unused: Callable[[UnfinishedUpload], None]
+    def unused(self, upload: UnfinishedUpload) -> None:
+        """The last use of it has ended."""
 
 
 class UnfinishedUpload:
@@ -96,7 +60,7 @@ class UnfinishedUpload:
     :param shelf: where it goes at the end.
     :param run: runs blocking work.
     :param completion: who is notified then.
-    :param listener: hears what becomes of it.
+    :param listener: is notified of what becomes of it.
     :ivar state: what it is at.
     :ivar last_used: when a request came for it last, by the wall clock.
     """
@@ -109,7 +73,7 @@ class UnfinishedUpload:
         shelf: Shelf,
         run: Run,
         completion: Completion,
-        listener: Listener,
+        listener: UploadListener,
     ) -> None:
         self.state = State.RECEIVING
         self.last_used = float("-inf")
@@ -126,10 +90,7 @@ class UnfinishedUpload:
         self._prefix = 0
         self._ranges: str | None = None
         self._sending: set[int] = set()
-        self._settling: dict[int, list[Deferred[None]]] = {}
-        self._epoch = 0
-        self._written: list[tuple[int, Deferred[None]]] = []
-        self._committing = False
+        self._commits = GroupCommit(self._make_durable, self._work, self)
         self._finishing: list[Deferred[ReceivedFile]] = []
         self._notifying: Deferred[None] | None = None
         self._handed_over: str | None = None
@@ -199,12 +160,12 @@ class UnfinishedUpload:
         if self._files.present[offset]:
             self._check_files()
             return self._compare(chunk, self._digest_of)
-        if offset in self._settling:
+        if offset in self._commits:
             # It is all there, and its sender may be gone: it will do for this one as well.
             return self._compare(chunk, self._digest_once_settled)
         if offset in self._sending:
             raise Refused(503, "this chunk is being sent by another request", retry_after=1)
-        epoch, use = self._epoch, self.use()
+        epoch, use = self._commits.epoch, self.use()
         self._sending.add(offset)
 
         def release() -> None:
@@ -260,14 +221,10 @@ class UnfinishedUpload:
         self._files.close()
 
     def _become(self, state: State) -> None:
-        if state not in _NEXT[self.state]:
-            raise RuntimeError(f"an upload that is {self.state.value} cannot be {state.value}")
-        self.state = state
+        self.state = advance(self.state, state)
 
     def _check(self) -> None:
-        if self.state in _REFUSED:
-            status, reason, retry_after = _REFUSED[self.state]
-            raise Refused(status, reason, retry_after)
+        check(self.state)
 
     def _check_files(self) -> None:
         try:
@@ -359,34 +316,13 @@ class UnfinishedUpload:
 
     async def _commit(self, offset: int, epoch: int) -> None:
         self._check()
-        if epoch != self._epoch:
-            # After a failed sync the system may have dropped what other chunks had written.
-            raise OSError(errno.EIO, "the disk failed while this chunk was written")
-        done: Deferred[None] = Deferred()
-        self._written.append((offset, done))
-        self._settling[offset] = []
-        if not self._committing:
-            Deferred.fromCoroutine(self._commit_all())
-        await done
+        await self._commits.add(offset, epoch)
 
-    async def _commit_all(self) -> None:
-        with self._work:
-            self._committing = True
-            while self._written:
-                batch, self._written = self._written, []
-                offsets = [offset for offset, _ in batch]
-                committed = self._run(self._files.commit, offsets)
-                # Whatever ends this round, nobody must wait for ever.
-                (result,) = await committed.addBoth(_wrapped)
-                if isinstance(result, Failure):
-                    batch, self._written = batch + self._written, []
-                    self._commit_failed(result)
-                else:
-                    self._committed(offsets)
-                self._settle(batch, result)
-            self._committing = False
+    def _make_durable(self, offsets: Sequence[int]) -> Deferred[None]:
+        return self._run(self._files.commit, offsets)
 
-    def _committed(self, offsets: Sequence[int]) -> None:
+    def committed(self, offsets: Sequence[int]) -> None:
+        """Notified by the commits: chunks are durable."""
         size = 0
         for offset in offsets:
             self._files.present[offset] = 1
@@ -396,8 +332,8 @@ class UnfinishedUpload:
         self._digest.follow()
         self._listener.stored(self, size)
 
-    def _commit_failed(self, failure: Failure) -> None:
-        self._epoch += 1
+    def commit_failed(self, failure: Failure) -> None:
+        """Notified by the commits: chunks that were written are not durable."""
         self._failed = True
         if self.state is not State.RECEIVING:
             return
@@ -405,13 +341,6 @@ class UnfinishedUpload:
             self._removed()
         elif self._files.unsure:
             self._become(State.UNSURE)
-
-    def _settle(self, batch: Sequence[tuple[int, Deferred[None]]], result: object) -> None:
-        settled = [waiter for offset, _ in batch for waiter in self._settling.pop(offset)]
-        for _, done in batch:
-            done.callback(result if isinstance(result, Failure) else None)
-        for waiter in settled:
-            waiter.callback(None)
 
     def _missing(self) -> int:
         """The first chunk that is missing; their number if none is."""
@@ -434,10 +363,7 @@ class UnfinishedUpload:
         return await self._range_digest(*chunk.layout.range(chunk.offset))
 
     async def _digest_once_settled(self, chunk: Chunk) -> str:
-        if chunk.offset in self._settling:
-            settled: Deferred[None] = Deferred()
-            self._settling[chunk.offset].append(settled)
-            await settled
+        await self._commits.settled(chunk.offset)
         if not self._files.present[chunk.offset]:
             raise Refused(503, "the other request with this chunk failed", retry_after=1)
         return await self._digest_of(chunk)
@@ -446,8 +372,3 @@ class UnfinishedUpload:
         self._check()
         with self._work:
             return await self._run(hash_range, self._files.data, start, end)
-
-
-def _wrapped(result: Any) -> tuple[Any]:
-    """A result that may be a failure, as a value that is passed on as it is."""
-    return (result,)

@@ -1,0 +1,207 @@
+"""
+The uploads that are open.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from weakref import WeakSet
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import Logger
+
+from .admission import Admission
+from .completion import Completion
+from .entry import Entry
+from .files import UploadFiles
+from .finished import Shelf
+from .folder import Folder
+from .keylock import KeyLocks
+from .record import Done, Record
+from .refused import Refused
+from .state import State
+from .unfinished import UnfinishedUpload
+from .work import Work, closing
+
+__all__ = ["OpenUploads"]
+
+
+class OpenUploads:
+    """
+    Finds uploads for requests, opens those that are not open, and closes some that nobody uses.
+
+    It is the :class:`~txresumable.receiver.store.unfinished.UploadListener` of each.
+
+    :param folder: where unfinished ones are.
+    :param shelf: where finished ones are.
+    :param admission: says whether one more may begin.
+    :param work: what is under way in the store.
+    :param completion: is notified of files that were received.
+    :param received_once: refuse what was received before, and is not in its place any more.
+    :param max_open: how many idle ones are kept open.
+    :param now: the wall clock.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        folder: Folder,
+        shelf: Shelf,
+        admission: Admission,
+        work: Work,
+        completion: Completion,
+        *,
+        received_once: bool,
+        max_open: int,
+        now: Callable[[], float],
+    ) -> None:
+        self._folder = folder
+        self._shelf = shelf
+        self._admission = admission
+        self._work = work
+        self._completion = completion
+        self._received_once = received_once
+        self._max_open = max_open
+        self._now = now
+        self._locks = KeyLocks()
+        self._open: OrderedDict[str, UnfinishedUpload] = OrderedDict()
+        # Of those that are open, the ones that were released and not used since.
+        self._idle: OrderedDict[str, UnfinishedUpload] = OrderedDict()
+        self._all: WeakSet[UnfinishedUpload] = WeakSet()
+
+    def get(self, key: str) -> UnfinishedUpload | None:
+        """An upload, if it is open."""
+        return self._open.get(key)
+
+    def holding(self, key: str) -> AbstractAsyncContextManager[None]:
+        """Be alone with an upload until the end of the block."""
+        return self._locks.holding(key)
+
+    def take_out(self, upload: UnfinishedUpload) -> None:
+        """Let no request find an upload that will be closed."""
+        del self._open[upload.key]
+        self._idle.pop(upload.key, None)
+
+    async def close(self) -> None:
+        """Close all, and return when all that was under way has ended."""
+        await gatherResults([Deferred.fromCoroutine(each.close()) for each in self._all])
+        await self._work.usage.idle()
+        self._open.clear()
+        self._idle.clear()
+
+    async def look_up(self, key: str, wanted: Record | None, again: bool) -> Entry | None:
+        """A use of an upload; made as it is wanted, if it is."""
+        with self._work.usage:
+            entry = self._at_hand(key)
+            if entry is None:
+                async with self._locks.holding(key):
+                    entry = self._at_hand(key) or await self._load(key, wanted, again)
+            return entry
+
+    def _at_hand(self, key: str) -> Entry | None:
+        upload = self._open.get(key)
+        if upload is None or upload.state is State.UNSURE:
+            return None
+        self._open.move_to_end(key)
+        self._idle.pop(key, None)
+        return self._use(upload)
+
+    def _use(self, upload: UnfinishedUpload) -> Entry:
+        upload.last_used = self._now()
+        return upload.use()
+
+    async def _load(self, key: str, wanted: Record | None, again: bool) -> Entry | None:
+        upload = self._open.get(key)
+        if upload is not None:
+            await upload.put_right()
+            return self._use(upload)
+        found = await self._work.run(self._folder.resume, key)
+        if isinstance(found, Done):
+            finished = await self._shelf.find(key, found)
+            if finished is not None:
+                return finished
+            if self._received_once and not again:
+                raise Refused(410, "received before, taken since")
+            found = None
+        if found is None:
+            self.forget(key)
+            if wanted is None:
+                return None
+            found = await self._create(key, wanted)
+        return self._keep(found)
+
+    async def _create(self, key: str, wanted: Record) -> UploadFiles:
+        promised = self._admission.accept(key, wanted)
+        try:
+            return await self._work.run(self._folder.create, key, wanted, promised)
+        except BaseException:
+            self.forget(key)
+            raise
+
+    def _keep(self, files: UploadFiles) -> Entry:
+        if self._work.closed:
+            files.close()
+            raise closing()
+        key = files.key
+        upload = UnfinishedUpload(files, self._shelf, self._work.to_the_end, self._completion, self)
+        self._admission.add(key, files.record, files.missing_size)
+        self._all.add(upload)
+        self._open[key] = upload
+        entry = self._use(upload)
+        self._close_idle()
+        return entry
+
+    def _close_idle(self) -> None:
+        excess = len(self._open) - self._max_open
+        if excess > 0:
+            idle = [upload for upload in self._open.values() if upload.idle]
+            for upload in idle[:excess]:
+                self._work.in_background(self._close_one(upload))
+
+    async def _close_one(self, upload: UnfinishedUpload) -> None:
+        async with self._locks.holding(upload.key):
+            if upload.idle and self._open.get(upload.key) is upload:
+                self.take_out(upload)
+                await self._work.run(upload.touch)
+                await upload.close()
+
+    def unused(self, upload: UnfinishedUpload) -> None:
+        """Give the room of an upload back in which nothing is; keep few others open."""
+        if upload.worthless:
+            self._work.in_background(self._discard_one(upload))
+        elif self._open.get(upload.key) is upload:
+            self._idle[upload.key] = upload
+            self._idle.move_to_end(upload.key)
+            if len(self._idle) > self._max_open:
+                _, oldest = self._idle.popitem(last=False)
+                self._work.in_background(self._close_one(oldest))
+
+    async def _discard_one(self, upload: UnfinishedUpload) -> None:
+        async with self._locks.holding(upload.key):
+            if upload.worthless and self._open.get(upload.key) is upload and not self._work.closed:
+                self.take_out(upload)
+                await upload.close(State.DISCARDED)
+                await self._work.run(self._folder.discard, upload.key)
+                self.forget(upload.key)
+
+    def stored(self, upload: UnfinishedUpload, size: int) -> None:
+        """See the protocol."""
+        self._admission.stored(upload.key, size)
+
+    def finished(self, upload: UnfinishedUpload, done: Done) -> None:
+        """See the protocol."""
+        self.lost(upload)
+        self._log.info("received {name} ({size} bytes)", name=done.name, size=done.record.size)
+
+    def lost(self, upload: UnfinishedUpload) -> None:
+        """See the protocol."""
+        if self._open.get(upload.key) is upload:
+            self.take_out(upload)
+            self.forget(upload.key)
+
+    def forget(self, key: str) -> None:
+        """An upload is there no more."""
+        self._admission.forget(key)
