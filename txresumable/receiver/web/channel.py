@@ -13,7 +13,9 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 from zope.interface import implementer
 
-from .pace import Pace, Phase
+from .pace import Pace
+from .phase import Phase
+from .private import unparsed, waits_for_transport
 
 __all__ = ["ChannelSite", "ReceiverChannel"]
 
@@ -101,7 +103,7 @@ class ReceiverChannel(HTTPChannel):
         super().dataReceived(data)  # type: ignore[no-untyped-call]
         phase = self._pace.phase
         if phase in (Phase.IDLE, Phase.ARRIVING):
-            now = Phase.ARRIVING if self.requests or self._buffer else Phase.IDLE
+            now = Phase.ARRIVING if self.requests or unparsed(self) else Phase.IDLE
             if now is not phase:
                 self._pace.enter(now)
         self._pace.received(len(data))
@@ -122,12 +124,12 @@ class ReceiverChannel(HTTPChannel):
             good: bool = super().headerReceived(line)  # type: ignore[no-untyped-call]
         except ValueError:
             # A length of thousands of digits.
-            self._respondToBadRequestAndDisconnect()
+            self._refuse_malformed()
             good = False
         return good
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        self._respondToBadRequestAndDisconnect()
+        self._refuse_malformed()
 
     def allContentReceived(self) -> None:
         if self._pace.phase not in _DEAF:
@@ -156,7 +158,7 @@ class ReceiverChannel(HTTPChannel):
         """Let it go on."""
         self._held = False
         self._pace.go_on()
-        if not (self.transport.disconnecting or self._waitingForTransport):
+        if not (self.transport.disconnecting or waits_for_transport(self)):
             self.transport.resumeProducing()
 
     def ignore_the_rest(self) -> None:
@@ -187,10 +189,13 @@ class ReceiverChannel(HTTPChannel):
         if not self.transport.disconnecting or secure:
             self.transport.resumeProducing()
 
-    def _respondToBadRequestAndDisconnect(self) -> None:
+    def _refuse_malformed(self) -> None:
         if self._pace.phase not in _DEAF:
             self.transport.write(_BAD_REQUEST)
             self.loseConnection()
+
+    # Twisted calls it so; its own response does not say that the connection closes.
+    _respondToBadRequestAndDisconnect = _refuse_malformed
 
     def _end_with_the_peer(self) -> None:
         """Close, unless a request that is all there waits for its response."""

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
 
-__all__ = ["Pace", "Phase"]
+from .phase import Phase, advance
+
+__all__ = ["Pace"]
 
 _WINDOW = 20.0
 _LONGEST_RESPONSE = 900.0
@@ -18,23 +19,6 @@ _LONGEST_RESPONSE = 900.0
 _LINGERING_WINDOW = 10.0
 _LONGEST_LINGERING = 300.0
 _MOST_LINGERED = 512 * 1024 * 1024
-
-
-class Phase(Enum):
-    """
-    What a connection is doing.
-
-    ``IDLE`` goes to ``ARRIVING`` with the first byte of a request, and that to ``RESPONDING`` with
-    its last, or to ``REFUSING`` if the response does not wait for the rest of the body.  After the
-    response comes ``IDLE``, or ``CLOSING`` if it was the last.  From every other phase it also
-    goes to ``CLOSING``, and from there nowhere.
-    """
-
-    IDLE = "idle"
-    ARRIVING = "arriving"
-    RESPONDING = "responding"
-    REFUSING = "refusing"
-    CLOSING = "closing"
 
 
 class Pace:
@@ -85,8 +69,12 @@ class Pace:
         self._timer: Any = call_later(self._tick, self._look)
 
     def enter(self, phase: Phase) -> None:
-        """The connection does something else now."""
-        self.phase = phase
+        """
+        The connection does something else now.
+
+        :raises RuntimeError: if that cannot follow what it did.
+        """
+        self.phase = advance(self.phase, phase)
         self._since = self._began = self._seconds()
         self._got = self._total = 0
 
