@@ -8,9 +8,10 @@ from twisted.web.http_headers import Headers
 
 from txresumable._protocol.dialect import DIALECTS
 from txresumable._protocol.request import RequestEncoder
+from txresumable._validators import check_headers, query_pairs
 from txresumable.errors import InvalidOption
 from txresumable.identifiers import safe
-from txresumable.options import MIB, Options, check_headers, query_pairs
+from txresumable.options import MIB, Options
 
 
 class OptionsTests(SynchronousTestCase):

@@ -24,7 +24,7 @@ from twisted.web.client import (
     RedirectAgent,
 )
 
-from txresumable._http import private
+from txresumable._runtime import private
 
 from .http_rig import Reactor, Socket
 
@@ -39,6 +39,14 @@ class PrivateTests(SynchronousTestCase):
         transport.connected = 1
         protocol.makeConnection(transport)
         return transport
+
+    def test_debug_info(self) -> None:
+        """A Deferred keeps its failure until somebody handles it."""
+        deferred: Deferred[None] = Deferred()
+        deferred.errback(ValueError())
+        self.assertIsInstance(private.debug_info(deferred).failResult.value, ValueError)
+        self.failureResultOf(deferred, ValueError)
+        self.assertIsNone(private.debug_info(deferred).failResult)
 
     def test_written_last(self) -> None:
         """A transport counts what it is given until it writes."""

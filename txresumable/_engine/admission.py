@@ -22,7 +22,7 @@ from ..options import Options
 from ..states import ADDED, CANCELLED, FAILED
 from .filters import check_file
 from .handle import Upload
-from .lending import settled
+from .naming import Naming
 from .prefetch import Prefetcher, out_of_descriptors
 from .transfer import Transfer
 from .turn import Turn
@@ -34,8 +34,6 @@ MOST_CHUNKS = 1 << 27
 """Each costs a byte of memory; more of them is a mistaken chunk_size."""
 PAUSE = 1.0
 """Seconds to wait when too many files are open."""
-PATIENCE = 1.0
-"""Seconds that files wait for the identifier of one that was added before them."""
 
 _log = Logger()
 
@@ -53,31 +51,6 @@ class _Group:
     remaining: int
     added: list[Transfer] = field(factory=list)
     skipped: list[Transfer] = field(factory=list)
-
-
-class _Naming:
-    """
-    An identifier that is being found out.
-
-    :ivar asked: what the hook is busy with.
-    :ivar known: fires with the identifier, or with what ended the hook.
-    """
-
-    __slots__ = ("asked", "known")
-
-    def __init__(self, identifier: Any) -> None:
-        self.known: Deferred[Any] = Deferred()
-        self.asked: Deferred[Any] = Deferred.fromCoroutine(settled(identifier))
-        self.asked.addBoth(self.end)
-
-    def end(self, result: Any) -> None:
-        """
-        It is known, or nobody needs it any more.
-
-        :param result: the identifier, or a Failure.
-        """
-        if not self.known.called:
-            self.known.callback(result.value if isinstance(result, Failure) else result)
 
 
 class AdmissionListener(Protocol):
@@ -117,7 +90,7 @@ class Admission:
         self._batch: list[Upload] = []
         self._is_running = False
         self._running: Deferred[None] | None = None
-        self._naming: dict[Transfer, _Naming] = {}
+        self._naming: dict[Transfer, Naming] = {}
         self._aside: dict[Transfer, Upload] = {}
         self._errors = self._groups = 0
         self._closed = False
@@ -210,10 +183,10 @@ class Admission:
                     looked.append((handle, group, self._name(handle, look)))
             starved = late = False
             for handle, group, name in looked:
-                if isinstance(name, _Naming):
+                if isinstance(name, Naming):
                     if not name.known.called:
                         self._turn.run()  # those before it need not wait
-                        late = late or await self._is_late(name.known)
+                        late = late or await name.is_late(self._clock)
                     if not name.known.called:
                         self._set_aside(handle, group, "Naming")
                         name.known.addCallback(self._named, handle)
@@ -258,20 +231,6 @@ class Admission:
                 self._go_on()
             self._turn.run()
 
-    def _is_late(self, known: Deferred[Any]) -> Deferred[bool]:
-        """:returns: a Deferred that fires when a name is known, or soon: with whether it is not."""
-        waiting: Deferred[bool] = Deferred(lambda _: timer.cancel())
-        timer = self._clock.callLater(PATIENCE, waiting.callback, True)
-
-        def in_time(name: Any) -> Any:
-            if not waiting.called:
-                timer.cancel()
-                waiting.callback(False)
-            return name
-
-        known.addCallback(in_time)
-        return waiting
-
     def _name(self, handle: Upload, look: Any) -> Any:
         """
         Check a file against the rules, lay it out, and find its identifier.
@@ -290,7 +249,7 @@ class Admission:
             return error
         if isinstance(identifier, str) or not isawaitable(identifier):
             return identifier
-        naming = _Naming(identifier)
+        naming = Naming(identifier)
         if transfer.handle is not handle:  # the hook itself has seen to that
             self._turn.abandon(naming.asked)
             naming.end(None)

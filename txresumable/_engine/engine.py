@@ -10,8 +10,6 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from .._http.agent import PersistentAgent
-from .._http.client import RequestClient
 from .._policy.concurrency import START, AdaptiveConcurrency
 from .._policy.limiter import RateLimiter
 from .._policy.slots import Slots
@@ -22,9 +20,10 @@ from .._source.mediatype import type_of
 from ..errors import FileRejected, ResumableError, as_error
 from ..events import Events
 from ..file import ResumableChunk
-from ..options import Options, check_headers
+from ..options import Options
 from ..states import ADDED, CANCELLED, FAILED, READY
 from .admission import Admission, duplicate
+from .client import make_client
 from .completion import Completion
 from .emitter import Emitter
 from .handle import Upload
@@ -77,7 +76,7 @@ class Engine:
         adaptive = None if isinstance(number, int) else AdaptiveConcurrency()
         slots = number if isinstance(number, int) else START
         most = adaptive.cap if adaptive else slots
-        self.client = self._make_client(client, most)
+        self.client = make_client(reactor, clock, client, options, most)
         self._prefetcher = Prefetcher(reactor, clock)
         self._queue = ChunkQueue(options.prioritize_first_and_last_chunk)
         rate = options.max_rate
@@ -95,31 +94,6 @@ class Engine:
         self.preparation = Preparation(turn, self._hook, self._ready, self.fail)
         self._order = 0
         self._next_progress = 0.0
-
-    def _make_client(self, client: Any, max_idle: int) -> RequestClient:
-        options = self.options
-        agent = None
-        if client is None:
-            agent = PersistentAgent(
-                self.reactor,
-                self._clock,
-                connect_timeout=options.connect_timeout,
-                stall_timeout=options.stall_timeout,
-                max_idle=max_idle,
-                trust_root=options.trust_root,
-                client_certificate=options.client_certificate,
-            )
-        return RequestClient(
-            self.reactor,
-            self._clock,
-            client=client,
-            agent=agent,
-            cookies=options.with_credentials,
-            stall_timeout=options.stall_timeout,
-            chunk_timeout=options.chunk_timeout,
-            insecure_credentials=options.insecure_credentials,
-            check_headers=check_headers,
-        )
 
     def use_query(self, query: Mapping[str, object] | Any) -> None:
         """Use another custom query from the next request on."""
@@ -225,7 +199,7 @@ class Engine:
         else:
             self._queue.add(transfer)
 
-    # What the scheduler says (SchedulerListener) -----------------------------------------------
+    # What the scheduler says (OutcomeListener) -----------------------------------------------
 
     def finish(self, transfer: Transfer) -> None:
         """Every chunk of a file is stored."""

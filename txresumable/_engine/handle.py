@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from .._runtime.observers import Signal
+from .._runtime.private import debug_info
 from ..file import ResumableFile
 from .transfer import Transfer
 
@@ -93,5 +94,6 @@ def mark_heard(deferred: Deferred[Any]) -> None:
 
     :param deferred: has failed.  A callback that is added later gets the failure all the same.
     """
-    if deferred._debugInfo is not None:  # what Twisted keeps for "Unhandled error in Deferred"
-        deferred._debugInfo.failResult = None
+    kept = debug_info(deferred)
+    if kept is not None:
+        kept.failResult = None

@@ -1,38 +1,21 @@
 """
-Chunks through slots: one attempt at a time for each, tried again when that may help.
+Chunks through slots: one attempt at a time for each.
 """
 
 from __future__ import annotations
 
-import time
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import fail
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from .._http.response import Response
 from .._policy.concurrency import AdaptiveConcurrency
 from .._policy.slots import Slots
-from .._protocol.dialect import RETRY, STORED
-from .._protocol.ranges import gaps
-from ..errors import (
-    ChunkTimeout,
-    ConnectFailed,
-    InvalidOption,
-    ResumableError,
-    RetriesExhausted,
-    StallTimeout,
-    TransportError,
-)
-from ..options import Options
-from ..retry import retry_after
 from ..states import READY
-from .attempt import Attempt, Result
-from .emitter import Emitter
+from .attempt import Attempt
 from .lending import Lending
 from .outages import Outages
-from .prefetch import Hangs, out_of_descriptors
+from .outcomes import OutcomeListener, Outcomes
 from .queue import ChunkQueue
 from .sender import ChunkSender
 from .transfer import Transfer
@@ -43,22 +26,9 @@ __all__ = ["Scheduler"]
 _log = Logger()
 
 
-class SchedulerListener(Protocol):
-    """Who chunks are sent for."""
-
-    emitter: Emitter
-
-    @property
-    def options(self) -> Options: ...
-    def finish(self, transfer: Transfer) -> None: ...
-    def fail(self, transfer: Transfer, error: BaseException | None) -> None: ...
-    def fail_all(self, error: Exception) -> None: ...
-
-
 class Scheduler:
     """
-    Takes chunks from the queue while there are slots, has each delivered, and sees to what comes
-    of it.
+    Takes chunks from the queue while there are slots, and has each sent.
 
     A slot belongs to an attempt from its beginning until it has a result or is cancelled; from
     then on the attempt can change nothing here.
@@ -70,7 +40,7 @@ class Scheduler:
 
     def __init__(
         self,
-        listener: SchedulerListener,
+        listener: OutcomeListener,
         clock: Any,
         turn: Turn,
         sender: ChunkSender,
@@ -91,7 +61,6 @@ class Scheduler:
         """
         self.started = self.paused = False
         self.slots = slots
-        self._listener = listener
         self._emitter = listener.emitter
         self._clock = clock
         self._turn = turn
@@ -101,6 +70,7 @@ class Scheduler:
         options = listener.options
         one_server = not (callable(options.target) or callable(options.test_target))
         self._outages = Outages(one_server, queue)
+        self._outcomes = Outcomes(listener, self, clock, turn, queue, self._outages, adaptive)
         self._lending = lending
         self._jobs = lending.jobs
         self._timers: dict[tuple[Transfer, int], Any] = {}
@@ -184,8 +154,12 @@ class Scheduler:
         except BaseException:  # of a client or a source of the application's
             sending = fail()
         attempt.sending = sending
+        outcomes = self._outcomes
         sending.addCallbacks(
-            self._delivered, self._undelivered, callbackArgs=(attempt,), errbackArgs=(attempt,)
+            outcomes.delivered,
+            outcomes.undelivered,
+            callbackArgs=(attempt,),
+            errbackArgs=(attempt,),
         )
         if attempt.cancelled:  # by a hook, while there was nothing to cancel yet
             self._turn.abandon(sending)
@@ -210,9 +184,9 @@ class Scheduler:
         if transfer.state is READY:
             self._queue.add(transfer)
 
-    # Outcomes ----------------------------------------------------------------------------------
+    # Ends of attempts --------------------------------------------------------------------------
 
-    def _over(self, attempt: Attempt) -> None:
+    def over(self, attempt: Attempt) -> None:
         """An attempt has come to its end, and its slot is free."""
         self._release(attempt)
         transfer = attempt.transfer
@@ -226,142 +200,9 @@ class Scheduler:
         else:
             self.slots.release()
 
-    def _delivered(self, result: Result, attempt: Attempt) -> None:
-        if attempt.cancelled:
-            return
-        try:
-            if self._adaptive is not None:
-                self._adapt(self._adaptive, attempt, result)
-            if self._outages.responded(attempt.transfer):
-                _log.info("The server answers again")
-            if result.verdict is STORED:
-                # It may have changed after it was read, or before it was found there.
-                attempt.transfer.source.check()
-                self._stored(attempt, result)
-            else:
-                self._refused(attempt, result)
-        except BaseException as error:  # of the source; and a retry_policy may raise anything
-            self._give_up(attempt, error)
-        self._turn.run()
-
-    def _undelivered(self, failure: Failure, attempt: Attempt) -> None:
-        if attempt.cancelled:
-            return
-        error = failure.value
-        try:
-            if isinstance(error, ConnectFailed):
-                self._unreachable(attempt, error)
-            elif isinstance(error, TransportError):
-                self._outages.reached(attempt.transfer)
-                if self._adaptive is not None and isinstance(error, (StallTimeout, ChunkTimeout)):
-                    self.slots.resize(self._adaptive.pushed_back())
-                self._retry(attempt, error, None)
-            elif out_of_descriptors(error):
-                _log.info("Too many open files; {name!r} waits", name=attempt.transfer.file_name)
-                self._wait(attempt, 1.0)
-            elif isinstance(error, Hangs):
-                self._outages.reached(attempt.transfer)
-                self._over(attempt)
-                attempt.ledger.put_back(attempt.offset)  # it is queued again when it is open
-            else:
-                self._give_up(attempt, error)
-        except BaseException as raised:
-            self._give_up(attempt, raised)
-        self._turn.run()
-
-    def _give_up(self, attempt: Attempt, error: BaseException | None) -> None:
-        """A chunk cannot be sent, and so its file cannot."""
-        if not attempt.cancelled:
-            self._listener.fail(attempt.transfer, error)
-
-    def _adapt(self, adaptive: AdaptiveConcurrency, attempt: Attempt, result: Result) -> None:
-        """``simultaneous_uploads="auto"``: see what this outcome says about the network."""
-        now = self._clock.seconds()
-        if result.verdict is STORED and not result.found:
-            start, end = attempt.ledger.layout.range(attempt.offset)
-            self.slots.resize(adaptive.stored(now, end - start, now - attempt.began))
-        elif result.answer.code in (429, 503):
-            self.slots.resize(adaptive.pushed_back())
-
-    def _stored(self, attempt: Attempt, result: Result) -> None:
-        self._over(attempt)
-        transfer, offset = attempt.transfer, attempt.offset
-        transfer.reply = result.answer.text
-        if self._listener.options.checksum is not None:
-            # Not always the last answer to arrive is the last one that was given.
-            said = result.answer.header("Resumable-File-Checksum")
-            attempt.ledger.plan.checksum = said or attempt.ledger.plan.checksum
-        transfer.chunks_found += result.found
-        attempt.ledger.count_stored(offset)
-        if self._emitter.hears_progress:
-            self._emitter.post("file_progress", transfer.file)
-        transfer.notify_stored(offset)
-        if transfer.all_stored and not self._lost(attempt, result.answer):
-            self._listener.finish(transfer)
-
-    def _lost(self, attempt: Attempt, answer: Response) -> bool:
-        """
-        Put back the chunks that a receiver has lost since it confirmed them: ours forgets uploads
-        that are idle for too long, and says with each response what it has.
-
-        :param answer: the last response to arrive, which need not be the last one that was given:
-            then what was stored after it is found there.
-        :returns: whether there are any.
-        """
-        said = answer.header("Resumable-Stored")
-        if said is None or answer.header("Resumable-File-Checksum") is not None:
-            return False
-        transfer, plan = attempt.transfer, attempt.ledger.plan
-        lost = gaps(said, len(attempt.ledger.states))
-        if not lost:
-            return False
-        plan.losses += 1
-        if plan.losses > self._listener.options.max_chunk_retries + 1:
-            error = ResumableError("the server confirmed it, and has it no longer")
-            raise RetriesExhausted(error, plan.losses, lost[0].start + 1)
-        _log.info("The server lacks chunks of {name!r} that it had", name=transfer.file_name)
-        attempt.ledger.put_back_stored(lost)
-        self._queue.add(transfer)
-        return True
-
-    def _refused(self, attempt: Attempt, result: Result) -> None:
-        assert result.error is not None
-        attempt.ledger.record_message(attempt.offset, result.answer.text)
-        if result.verdict is RETRY:
-            requested = retry_after(result.answer.header("Retry-After"), time.time())
-            self._retry(attempt, result.error, requested)
-        else:
-            self._give_up(attempt, result.error)
-
-    def _retry(self, attempt: Attempt, error: Exception, requested: float | None) -> None:
-        transfer, number = attempt.transfer, attempt.offset + 1
-        retries = attempt.ledger.count_retry(attempt.offset)
-        if retries > self._listener.options.max_chunk_retries:
-            self._give_up(attempt, RetriesExhausted(error, retries, number))
-            return
-        delay = self._delay(retries, requested)
-        if attempt.cancelled:  # by the policy
-            return
-        _log.info(
-            "Chunk {chunk} of {name!r} is tried again in {delay:.1f} s: {error}",
-            chunk=number,
-            name=transfer.file_name,
-            delay=delay,
-            error=error,
-        )
-        self._wait(attempt, delay)
-        self._emitter.post("file_retry", transfer.file)
-
-    def _delay(self, attempts: int, requested: float | None) -> float:
-        """Ask the policy: the attempt is still there, as is its slot, while that runs."""
-        delay = self._listener.options.policy(attempts, requested)
-        if not 0 <= delay < float("inf"):
-            raise InvalidOption("retry_policy", delay, "must give seconds to wait")
-        return delay
-
-    def _wait(self, attempt: Attempt, delay: float) -> None:
+    def wait(self, attempt: Attempt, delay: float) -> None:
         """An attempt is over, and there is going to be another one."""
-        self._over(attempt)
+        self.over(attempt)
         transfer, offset = attempt.transfer, attempt.offset
         if delay > 0:
             attempt.ledger.wait(offset)
@@ -378,33 +219,3 @@ class Scheduler:
         self._outages.retried(transfer, offset)
         self._queue.add(transfer)
         self._turn.run()
-
-    def _unreachable(self, attempt: Attempt, error: ConnectFailed) -> None:
-        """One chunk probes; the others wait for it, and no retry is counted against them."""
-        transfer, now = attempt.transfer, self._clock.seconds()
-        if not self._outages.failed(transfer, attempt.offset, now):
-            self._wait(attempt, 0)
-            return
-        outage, options = self._outages.of(transfer), self._listener.options
-        attempts = outage.failures
-        if (not outage.reached and attempts > options.max_chunk_retries) or (
-            outage.reached and now - outage.since >= options.max_offline
-        ):
-            outage.give_up()
-            exhausted = RetriesExhausted(error, attempts, attempt.offset + 1)
-            if outage is self._outages.shared:
-                # They share the probe, so they share its end.  What is added later tries anew.
-                self._listener.fail_all(exhausted)
-            else:
-                self._give_up(attempt, exhausted)
-            return
-        delay = max(self._delay(attempts, None), outage.least_delay)
-        if attempt.cancelled:  # by the policy
-            return
-        _log.info(
-            "The server cannot be reached; next try in {delay:.1f} s: {error}",
-            delay=delay,
-            error=error,
-        )
-        self._wait(attempt, delay)
-        self._emitter.post("file_retry", transfer.file)

@@ -18,19 +18,15 @@ from .._policy.limiter import RateLimiter
 from .._protocol.dialect import REJECTED, STORED, classify
 from .._protocol.ranges import parse_ranges
 from .._protocol.request import ChunkFacts, RequestHead
-from .._protocol.url import without_query
 from .._source.source import BytesSource
+from .._validators import check_headers, query_pairs
 from ..errors import (
-    ChunkRejected,
     ConnectFailed,
-    InvalidOption,
-    ReceivedBefore,
-    Redirected,
     StaleConnection,
     TransportError,
 )
 from ..file import ResumableChunk
-from ..options import Options, check_headers, query_pairs
+from ..options import Options
 from ..states import PENDING
 from .attempt import Attempt, Result
 from .body import PIECE, ChunkBody
@@ -41,6 +37,7 @@ from .turn import Turn
 
 if TYPE_CHECKING:
     from .queue import ChunkQueue
+from .refusal import checked_url, received_before, refusal
 
 __all__ = ["ChunkSender"]
 
@@ -165,7 +162,7 @@ class ChunkSender:
             option, target = "target", options.target
         if callable(target):
             pairs = plan.template.test_pairs(facts, query)
-            url = _checked_url(option, await self._wait(attempt, target(pairs)))
+            url = checked_url(option, await self._wait(attempt, target(pairs)))
             attempt.check()
         else:
             url = plan.template.test_url(target, facts, query)
@@ -191,8 +188,8 @@ class ChunkSender:
             self._take_whole_answer(attempt, plan, answer)
             return Result(verdict, answer, found=True)
         plan.tested.add(offset)
-        if verdict is REJECTED or _received_before(answer):
-            return Result(REJECTED, answer, self._error(answer, url, offset))
+        if verdict is REJECTED or received_before(answer):
+            return Result(REJECTED, answer, refusal(answer, url, offset))
         plan.misses += 1
         self._take_whole_answer(attempt, plan, answer)
         return None
@@ -243,9 +240,9 @@ class ChunkSender:
                 plan.digests.pop(offset, None)  # of a million chunks too, nothing is kept
             return Result(verdict, answer)
         plan.tested.add(offset)
-        if _received_before(answer):
+        if received_before(answer):
             verdict = REJECTED
-        return Result(verdict, answer, self._error(answer, url, offset))
+        return Result(verdict, answer, refusal(answer, url, offset))
 
     async def _upload(self, attempt: Attempt, plan: Plan, facts: ChunkFacts) -> Result:
         options, offset = self._options, attempt.offset
@@ -257,7 +254,7 @@ class ChunkSender:
                 query = await self._custom_query(attempt)
             if callable(options.target):
                 pairs = plan.template.upload_pairs(facts, query)
-                url = _checked_url("target", await self._wait(attempt, options.target(pairs)))
+                url = checked_url("target", await self._wait(attempt, options.target(pairs)))
                 attempt.check()
                 head = plan.template.upload_to(url, facts, query)
             else:
@@ -340,27 +337,3 @@ class ChunkSender:
         # A view: the user's own mapping may change.
         view: Any = headers
         return ChainMap(_AGAIN, view) if self._options.again else headers
-
-    def _error(self, answer: Response, url: str, offset: int) -> ChunkRejected:
-        place = without_query(url)
-        if 300 <= answer.code < 400:
-            location = without_query(answer.header("Location") or "")
-            return Redirected(answer.code, answer.text, place, offset + 1, location)
-        if _received_before(answer):
-            return ReceivedBefore(answer.code, answer.text, place, offset + 1)
-        return ChunkRejected(answer.code, answer.text, place, offset + 1)
-
-
-def _received_before(answer: Response) -> bool:
-    """Whether a receiver says that it had the file before: no retry changes that."""
-    return answer.code == 410 and answer.header("Resumable-Received") is not None
-
-
-def _checked_url(option: str, url: Any) -> str:
-    """What a target that is a function gives, if it can stay on the first line of a request."""
-    if not isinstance(url, str):
-        raise InvalidOption(option, url, "must give URLs as text")
-    if not url.isascii() or not url.isprintable() or " " in url:
-        shown = without_query(url.partition("?")[0])
-        raise InvalidOption(option, shown, "must give URLs that are encoded")
-    return url

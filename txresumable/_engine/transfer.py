@@ -15,19 +15,14 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.python.failure import Failure
 
-from .._protocol.layout import ChunkLayout
 from .._runtime.observers import Signal
-from .._source.fingerprint import UNSEEN
 from .._source.source import Source
 from ..errors import ResumableError
 from ..file import ResumableChunk, ResumableFile
 from ..states import (
-    ADDED,
-    BEGINNINGS,
     CANCELLED,
     COMPLETED,
     FAILED,
-    NEXT_FILE_STATES,
     PENDING,
     READY,
     STORED,
@@ -36,38 +31,28 @@ from ..states import (
 from .ledger import NO_CHUNKS, ChunkActivity, ChunkLedger
 from .listener import TransferListener
 from .observation import FileObservers
+from .record import FileRecord
 
 __all__ = ["Transfer"]
 
 
-class Transfer:
+class Transfer(FileRecord):
     """
     One file on its way.
 
-    :ivar source: its bytes.
-    :ivar order: its place among all files of the uploader.
     :ivar handle: the :class:`~txresumable.Upload` of this try; :data:`None` after its end.
-    :ivar ledger: its chunks, once there are any.
-    :ivar is_barred: whether its server cannot be reached, which one of its chunks probes.
-    :ivar is_crowded: whether as many of its chunks wait as may be under way.
     :ivar is_queued: whether it is in the queue.
     :ivar is_held: whether it is suspended.
     :ivar is_prepared: whether ``preprocess_file`` has done its work.
     :ivar hangs: whether opening it does.
+    :ivar is_barred: whether its server cannot be reached, which one of its chunks probes.
+    :ivar is_crowded: whether as many of its chunks wait as may be under way.
     :ivar observers: those who observe it or wait for it, if there are any.
-
-    The other attributes are those of :class:`~txresumable.ResumableFile`.
     """
 
     __slots__ = (
-        "_force",
         "_listener",
         "_view",
-        "chunk_size",
-        "chunks_found",
-        "error",
-        "file_name",
-        "fingerprint",
         "handle",
         "hangs",
         "is_barred",
@@ -75,16 +60,7 @@ class Transfer:
         "is_held",
         "is_prepared",
         "is_queued",
-        "ledger",
         "observers",
-        "order",
-        "relative_path",
-        "reply",
-        "size",
-        "source",
-        "state",
-        "type",
-        "unique_identifier",
     )
 
     def __init__(
@@ -97,25 +73,13 @@ class Transfer:
         chunk_size: int,
         order: int,
     ) -> None:
+        super().__init__(source, file_name, relative_path, type, chunk_size, order)
         self._listener = listener
-        self.source = source
-        self.order = order
-        self.file_name = file_name
-        self.relative_path = relative_path
-        self.type = type
-        self.chunk_size = chunk_size
-        self.fingerprint = UNSEEN
-        self.state = ADDED
-        self.size = self.chunks_found = 0
-        self.unique_identifier = self.reply = ""
-        self.error: Exception | None = None
         self.is_held = self.hangs = self.is_barred = self.is_crowded = False
         self.is_prepared = self.is_queued = False
         self.handle: Deferred[ResumableFile] | None = None
-        self.ledger = NO_CHUNKS
-        self._force: bool | None = None  # what it is laid out by, once it is
-        self._view: ResumableFile | None = None
         self.observers: FileObservers | None = None
+        self._view: ResumableFile | None = None
 
     # What users see ----------------------------------------------------------------------------
 
@@ -125,25 +89,6 @@ class Transfer:
         if self._view is None:
             self._view = ResumableFile(self)
         return self._view
-
-    @property
-    def is_forced(self) -> bool:
-        """Whether no chunk is longer than ``chunk_size``."""
-        return bool(self._force)
-
-    @property
-    def is_uploading(self) -> bool:
-        """Whether any chunk is being tested, sent, or waits to be retried."""
-        return self.ledger.is_active
-
-    @property
-    def fraction_completed(self) -> float:
-        """How much is on the server, from 0 to 1: never falls, and is 1 only when all is stored."""
-        if self.all_stored:
-            return 1.0
-        if self.ledger is NO_CHUNKS or not self.size:
-            return 0.0
-        return self.ledger.fraction(self.size)
 
     def signal(self, name: str) -> Signal:
         """One of its signals, made if nobody asked for it before."""
@@ -203,24 +148,6 @@ class Transfer:
         """The SHA-256 of its whole content, as hexadecimal."""
         return self._listener.digest(self)
 
-    @property
-    def known_size(self) -> int | None:
-        """Its size, once it is laid out."""
-        return None if self._force is None else self.size
-
-    def chunk_states(self) -> bytearray:
-        """A byte for each chunk."""
-        return self.ensure_ledger().states
-
-    def chunk_range(self, offset: int) -> tuple[int, int]:
-        """The bytes of a chunk: the first, and the one after the last."""
-        return self.ensure_ledger().layout.range(offset)
-
-    def chunk_activity(self, offset: int) -> tuple[int, int, str]:
-        """Of a chunk that is not stored: its retries, bytes sent, and the server's last word."""
-        activity = self.ledger.activity
-        return (0, 0, "") if activity is None else activity.of(offset)
-
     def when_chunk_completed(self, offset: int) -> Deferred[ResumableChunk]:
         """A new Deferred that fires when a chunk is stored, or fails as the file does."""
         result = self.result()
@@ -238,18 +165,6 @@ class Transfer:
     # What the engine does ----------------------------------------------------------------------
 
     @property
-    def is_unfinished(self) -> bool:
-        """Whether it is not at its end."""
-        return self.state in BEGINNINGS
-
-    @property
-    def all_stored(self) -> bool:
-        """Whether every chunk is stored."""
-        if self.ledger is NO_CHUNKS:
-            return self.state is COMPLETED
-        return self.ledger.all_stored
-
-    @property
     def may_go(self) -> bool:
         """Whether its chunks may be sent now."""
         return self.state is READY and not (
@@ -261,39 +176,6 @@ class Transfer:
         if self.state is not READY or self.is_held or self.hangs or self.is_crowded:
             return False
         return self.ensure_ledger().states[offset] != STORED
-
-    def is_pending(self, offset: int) -> bool:
-        """Whether a chunk waits for its turn."""
-        return self.ensure_ledger().states[offset] == PENDING
-
-    def become(self, state: FileState) -> None:
-        """Change the state; see :data:`~txresumable.states.NEXT_FILE_STATES`."""
-        if state not in NEXT_FILE_STATES[self.state]:
-            raise AssertionError(f"a file that is {self.state.value} becomes {state.value}")
-        self.state = state
-
-    def lay_out(self, size: int, force: bool = False) -> None:
-        """Its size is known, and so are its chunks."""
-        self.size, self._force = size, force
-        self.forget()
-
-    def unlay(self) -> None:
-        """It is looked at anew: neither its size is known, nor its chunks."""
-        self.size, self._force = 0, None
-
-    def forget(self) -> None:
-        """Nothing was sent, and nothing was said."""
-        self.reply, self.error, self.chunks_found = "", None, 0
-        self.ledger = NO_CHUNKS
-
-    def ensure_ledger(self) -> ChunkLedger:
-        """Its ledger, made if it has none; that of a file not yet looked at has no chunks."""
-        if self.ledger is NO_CHUNKS and self._force is not None:
-            layout = ChunkLayout(self.size, self.chunk_size, self._force)
-            self.ledger = ChunkLedger(layout)
-            if self.state is COMPLETED:
-                self.ledger.count_all_stored()
-        return self.ledger
 
     def progress(self, offset: int, loaded: int) -> None:
         """Bytes of a chunk were handed over."""

@@ -13,8 +13,8 @@ from twisted.logger import Logger
 from twisted.web.client import ProxyAgent
 
 from .._protocol.url import without_query
+from .._runtime.private import wrapped_agent
 from ..errors import InsecureCredentials
-from .private import wrapped_agent
 
 __all__ = ["CredentialsGuard", "is_loopback", "strips_tls"]
 

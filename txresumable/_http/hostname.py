@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 
-from .private import host_as_bytes_and_text, set_host_name
+from .._runtime.private import host_as_bytes_and_text, set_host_name
 
 __all__ = ["NameEndpoint", "tls_options"]
 

@@ -17,7 +17,7 @@ from OpenSSL.SSL import WantReadError
 from twisted.internet.tcp import Connection
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
-from .private import tls_gathered, wrapped_transport, written_last
+from .._runtime.private import tls_gathered, wrapped_transport, written_last
 
 try:
     import fcntl

@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet.endpoints import HostnameEndpoint
 
 __all__ = [
+    "debug_info",
     "host_as_bytes_and_text",
     "set_host_name",
     "tls_gathered",
@@ -20,6 +21,12 @@ __all__ = [
     "wrapped_transport",
     "written_last",
 ]
+
+debug_info = attrgetter("_debugInfo")
+"""
+What a ``Deferred`` keeps for "Unhandled error in Deferred", or :data:`None`; its ``failResult`` is
+the failure that is logged if nobody handles it.
+"""
 
 written_last = attrgetter("_tempDataLen")
 """

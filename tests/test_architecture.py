@@ -1,0 +1,123 @@
+"""
+The package's layers: what may import what, annotations included.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import txresumable
+
+PACKAGE = Path(txresumable.__file__).parent
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "version": set(),
+    "states": set(),
+    "retry": set(),
+    "_protocol": set(),
+    "_runtime": set(),
+    "file": {"_runtime", "_source", "states"},
+    "errors": {"file"},
+    "_policy": {"_runtime", "errors"},
+    "_source": {"_runtime", "errors"},
+    "identifiers": {"_source", "file"},
+    "events": {"_runtime"},
+    "_http": {"_protocol", "_runtime", "errors", "version"},
+    "_validators": {"_protocol", "errors"},
+    "options": {
+        "_policy",
+        "_protocol",
+        "_source",
+        "_validators",
+        "errors",
+        "file",
+        "identifiers",
+        "retry",
+    },
+    "_engine": {
+        "_http",
+        "_policy",
+        "_protocol",
+        "_runtime",
+        "_source",
+        "_validators",
+        "errors",
+        "events",
+        "file",
+        "options",
+        "retry",
+        "states",
+    },
+    "uploader": {"_engine", "_runtime", "_source", "errors", "events", "file", "options"},
+    "service": {"_engine", "_protocol", "_runtime", "errors", "file", "uploader"},
+    "_cli": {
+        "_engine",
+        "_runtime",
+        "errors",
+        "events",
+        "file",
+        "options",
+        "service",
+        "uploader",
+        "version",
+    },
+    "receiver": {"_protocol", "_runtime", "errors"},
+}
+"""
+What each part of the package may import besides itself.  ``testing`` may import all, and nothing
+imports it; the package itself imports what is public.
+"""
+
+# ``file`` knows a source's fingerprint, as an annotation: ``errors``, which sources raise, names
+# files.  No module is in a circle for that, which the second test holds.
+
+
+def imports() -> Iterator[tuple[str, str]]:
+    """Each module of the package, with each module of the package that it imports."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        base = parts[:-1]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                root = base[: len(base) - node.level + 1]
+                target = [*root, *(node.module.split(".") if node.module else [])]
+                for alias in node.names:
+                    named = PACKAGE.parent.joinpath(*target, f"{alias.name}.py")
+                    whole = [*target, alias.name] if named.exists() else target
+                    yield ".".join(parts[1:]).removesuffix(".__init__"), ".".join(whole[1:])
+
+
+class LayerTests(SynchronousTestCase):
+    """Imports point one way."""
+
+    def test_layers(self) -> None:
+        """No module imports what its part of the package may not know."""
+        against = set()
+        for module, imported in imports():
+            part, other = module.partition(".")[0], imported.partition(".")[0]
+            if part in ("__init__", "__main__", "testing") or part == other:
+                continue
+            if other not in MAY_IMPORT.get(part, set()):
+                against.add((module, imported))
+        self.assertEqual(against, set())
+
+    def test_no_circles(self) -> None:
+        """No module imports, over however many others, itself."""
+        graph: dict[str, set[str]] = {}
+        for module, imported in imports():
+            graph.setdefault(module, set()).add(imported)
+        done: set[str] = set()
+
+        def visit(module: str, above: tuple[str, ...]) -> None:
+            self.assertNotIn(module, above, " -> ".join((*above, module)))
+            if module not in done:
+                for imported in sorted(graph.get(module, ())):
+                    visit(imported, (*above, module))
+                done.add(module)
+
+        for module in sorted(graph):
+            visit(module, ())

@@ -1,0 +1,201 @@
+"""
+What the values of options may be.
+
+Each validator refuses what an option cannot have, by :class:`~txresumable.InvalidOption`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from attrs import Attribute
+
+from ._protocol.encoding import joinable, js_string
+from ._protocol.url import without_query
+from .errors import InvalidOption
+
+Validator = Callable[[Any, "Attribute[Any]", Any], None]
+_NO_VALUE = re.compile("[\0\r\n\ud800-\udfff]")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+
+
+def _refuse(attribute: Attribute[Any], value: object, reason: str) -> None:
+    raise InvalidOption(attribute.name, value, reason)
+
+
+def whole(least: int, none: bool = False) -> Validator:
+    def validate(_: object, attribute: Attribute[Any], value: object) -> None:
+        if none and value is None:
+            return
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            _refuse(attribute, value, f"must be a whole number of at least {least}")
+
+    return validate
+
+
+def seconds(least: float = 0.0, none: bool = False) -> Validator:
+    def validate(_: object, attribute: Attribute[Any], value: Any) -> None:
+        if none and value is None:
+            return
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= least:
+            _refuse(attribute, value, f"must be a number of seconds of at least {least:g}")
+        if value == float("inf"):
+            _refuse(attribute, value, "must be finite")
+
+    return validate
+
+
+def one_of(*values: object) -> Validator:
+    def validate(_: object, attribute: Attribute[Any], value: object) -> None:
+        for allowed in values:
+            if type(value) is type(allowed) and value == allowed:
+                return
+        _refuse(attribute, value, "must be one of " + ", ".join(map(repr, values)))
+
+    return validate
+
+
+def switch(_: object, attribute: Attribute[Any], value: object) -> None:
+    if not isinstance(value, bool):
+        _refuse(attribute, value, "must be True or False")
+
+
+def text(_: object, attribute: Attribute[Any], value: object) -> None:
+    if not isinstance(value, str):
+        _refuse(attribute, value, "must be text")
+
+
+def method(_: object, attribute: Attribute[Any], value: object) -> None:
+    if not isinstance(value, str) or not _TOKEN.match(value):
+        _refuse(attribute, value, "must be an HTTP method")
+
+
+def hook(_: object, attribute: Attribute[Any], value: object) -> None:
+    if value is not None and not callable(value):
+        _refuse(attribute, value, "must be callable")
+
+
+def target(_: object, attribute: Attribute[Any], value: object) -> None:
+    if value is None and attribute.name == "test_target":
+        return
+    if callable(value) or (value == "/" and attribute.name == "test_target"):
+        return
+    if not isinstance(value, str):
+        _refuse(attribute, value, "must be a URL or a function that returns one")
+    assert isinstance(value, str)
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        sent = joinable(value)
+        usable = usable and sent.isprintable() and " " not in sent
+    except ValueError:  # a name that cannot be written in ASCII is one, too
+        usable = False
+    if not usable or parts.username is not None or any(mark in value for mark in "\r\n\t\0"):
+        _refuse(
+            attribute,
+            without_query(value),
+            "must be an http:// or https:// URL with a host and without user name or password",
+        )
+
+
+def shown_target(target: object) -> str:
+    """How a target is shown: what follows the question mark may be a secret."""
+    return repr(without_query(target) if isinstance(target, str) else target)
+
+
+def per_chunk(_: object, attribute: Attribute[Any], value: object) -> None:
+    if callable(value):
+        return
+    if not isinstance(value, Mapping):
+        _refuse(attribute, type(value), "must be a mapping or a function of file and chunk")
+
+
+def headers(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    per_chunk(instance, attribute, value)
+    if not callable(value):
+        check_headers(value, attribute.name)
+
+
+def check_headers(headers: object, option: str = "headers") -> Mapping[str, str]:
+    """
+    Refuse headers that cannot be sent as they are.
+
+    :param headers: names to values.
+    :param option: what to call them in an error.
+    :returns: the same headers.
+    :raises InvalidOption: for a name that is no token, a value that holds a line break or is not
+        text, and the headers that an HTTP client sets by itself.  The value is not shown: it may
+        be a secret.
+    """
+    if not isinstance(headers, Mapping):
+        raise InvalidOption(option, type(headers), "must be a mapping of names to values")
+    name: Any
+    value: Any
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _TOKEN.match(name):
+            shown = name.partition(":")[0] if isinstance(name, str) else type(name)
+            raise InvalidOption(option, shown, "takes header names that are HTTP tokens")
+        if name.lower() in ("content-length", "transfer-encoding", "connection", "host"):
+            raise InvalidOption(option, name, "cannot set the headers that frame a request")
+        if not isinstance(value, str) or _NO_VALUE.search(value):
+            raise InvalidOption(
+                option, f"that of {name}", "takes header values that are text on one line"
+            )
+    return headers
+
+
+def query_pairs(query: object) -> tuple[tuple[str, str], ...]:
+    """
+    A custom query as text.
+
+    :param query: a mapping; values as :func:`txresumable._protocol.encoding.js_string` takes them.
+    :returns: its pairs in order.
+    :raises InvalidOption: for anything else.  No value is shown: it may be a secret.
+    """
+    if not isinstance(query, Mapping):
+        raise InvalidOption("query", type(query), "must be a mapping of names to values")
+    pairs = []
+    for name, value in query.items():
+        try:
+            pairs.append((js_string(name), js_string(value)))
+        except TypeError:
+            shown = f"{type(value)} as {name!r}" if isinstance(name, str) else type(name)
+            reason = "takes text, numbers, booleans, None and lists of them"
+            raise InvalidOption("query", shown, reason) from None
+    return tuple(pairs)
+
+
+def query(instance: object, attribute: Attribute[Any], value: object) -> None:
+    per_chunk(instance, attribute, value)
+    if not callable(value):
+        query_pairs(value)
+
+
+def statuses(_: object, attribute: Attribute[Any], value: object) -> None:
+    if value is None:
+        return
+    assert isinstance(value, frozenset)
+    for status in value:
+        if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:
+            _refuse(attribute, status, "takes HTTP statuses from 100 to 599")
+
+
+def to_frozenset(value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise InvalidOption("permanent_errors", value, "must be a collection of HTTP statuses")
+    return frozenset(value)
+
+
+def to_types(value: Any) -> tuple[str, ...]:
+    kinds = (value,) if isinstance(value, str) else tuple(value)
+    for kind in kinds:
+        if not isinstance(kind, str) or not kind.strip():
+            raise InvalidOption(
+                "file_type", kind, "takes extensions (jpg, .jpg) and types (image/png, image/*)"
+            )
+    return tuple(kind.strip().lower() for kind in kinds)
