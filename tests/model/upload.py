@@ -293,7 +293,7 @@ class Upload:
         if data is not None:
             self.acked.setdefault(asked.number, data)
         if not self.complete:
-            self.touched = max(self.touched, asked.when)
+            self.touched = asked.when
 
 
 def _digest(data: bytes, checksum: str) -> str:
