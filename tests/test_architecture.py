@@ -1,18 +1,21 @@
 """
-The package's layers: what may import what, annotations included.
+The package's layers: what may import what, annotations included; and the page that describes them.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
 import txresumable
 
 PACKAGE = Path(txresumable.__file__).parent
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "architecture.rst"
 
 MAY_IMPORT: dict[str, set[str]] = {
     "version": set(),
@@ -121,3 +124,51 @@ class LayerTests(SynchronousTestCase):
 
         for module in sorted(graph):
             visit(module, ())
+
+
+def modules_in(text: str) -> set[str]:
+    """The modules and packages that a text names by their paths."""
+    return set(re.findall(r"``([\w/]+(?:\.py|/))``", text))
+
+
+class PageTests(SynchronousTestCase):
+    """``docs/architecture.rst`` says what is so."""
+
+    def setUp(self) -> None:
+        self.page = PAGE.read_text()
+
+    def test_modules(self) -> None:
+        """Every module that the page names exists."""
+        named = modules_in(self.page)
+        self.assertGreater(len(named), 50)
+        self.assertEqual([], sorted(each for each in named if not (PACKAGE / each).exists()))
+
+    def test_layers(self) -> None:
+        """The page's table of imports is the one that is tested."""
+        table = {}
+        for row in re.split(r"^   \* - ", self.page, flags=re.MULTILINE)[2:]:
+            part, _, imported = row.split("\n\n")[0].split("\n     -")
+            name = part.strip("`/").removesuffix(".py")
+            table[name] = set(re.findall(r"``(\w+)``", imported))
+        self.assertEqual(table, MAY_IMPORT)
+
+    def test_machines(self) -> None:
+        """The page's tables of transitions are those of the code."""
+        machines = re.findall(
+            r"^\.\. machine: (\S+)\n\n::\n\n((?: .*\n)+)", self.page, re.MULTILINE
+        )
+        self.assertEqual(len(machines), 5)
+        for name, lines in machines:
+            shown = {}
+            for line in lines.splitlines():
+                state, _, following = line.partition("->")
+                shown[state.strip()] = set(re.findall(r"\w+", following))
+            table = namedAny(name)
+            held = {state.name: {each.name for each in table[state]} for state in table}
+            self.assertEqual(shown, held, name)
+
+    def test_journey(self) -> None:
+        """A chunk's journey takes no more than 15 modules."""
+        _, journey = self.page.split("\nThe journey of a chunk\n")
+        journey, _ = journey.split("\nThe end of a file\n")
+        self.assertIn(len(modules_in(journey)), range(10, 16))
