@@ -231,7 +231,7 @@ class ManyClientsTests(TestCase):
         seed, total = 0, Counter[str]()
         while (missing := 2 * KILLS - total["kills"] - total["restarts"]) > 0:
             seed += 1
-            plan = Plan.of_kills(seed, min(missing, 100))
+            plan = Plan.of_kills(seed, min(missing, 50))
             made = Round(reactor, plan, Path(self.mktemp()).resolve())
             await made.run()
             self.assertEqual(made.faults, [])

@@ -46,6 +46,8 @@ async def _soak(reactor: Any, given: Any) -> None:
         if await _one(reactor, seed, given, total):
             failed.append(seed)
     total["rounds"], total["rounds_failed"] = number, len(failed)
+    tricks = {name: total.pop(name) for name in sorted(total) if name[0].isupper()}
+    _say("tricks: " + ", ".join(f"{name} {count}" for name, count in tricks.items()))
     note("soak", **total)
     _say(f"{number} rounds in {time.monotonic() - began:.0f} s, {len(failed)} failed: {failed}")
     if failed:

@@ -36,6 +36,7 @@ from txresumable.testing import ScriptedReceiver
 from .content import give
 from .journal import Journal, read
 from .plan import ClientPlan, Plan, UploadPlan
+from .process import peak_of
 
 __all__ = ["main"]
 
@@ -330,9 +331,8 @@ def main(number: str, life: str, where: str, target: str) -> None:
     gc.collect()
     if _open(folder / "sources"):
         journal.write("left", why=_open(folder / "sources"))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak = max(peak, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-    journal.write("end", memory=peak * 1024)
+    forked = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    journal.write("end", memory=max(peak_of("self"), forked))
 
 
 if __name__ == "__main__":

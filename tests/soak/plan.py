@@ -97,7 +97,7 @@ class Strike:
     """
     A signal.
 
-    :ivar client: whom it hits, or the next one that has not ended; :data:`None` for the receiver.
+    :ivar client: whom it hits, or the next one that is uploading; :data:`None` for the receiver.
     :ivar pause: after how many seconds it is started again.
     """
 
@@ -159,7 +159,7 @@ class Plan:
         :param kills: how many.
         """
         random = Random(seed)
-        seconds = 3.0 + kills / 4
+        seconds = 3.0 + kills
         whom = (None, None, None, None, *range(8))
         strikes = [
             Strike(random.uniform(2.0, seconds), random.choice(whom), "KILL", 0.0)
@@ -229,13 +229,13 @@ def _client(random: Random, seed: int, number: int, dialect: str) -> ClientPlan:
 
 def _steady_client(seed: int, number: int, seconds: float) -> ClientPlan:
     """One that has something to upload all the time: every second one through treq."""
-    rate, size = 250_000.0, 500_000
+    rate, size = 100_000.0, 200_000
     uploads = [
         UploadPlan(seed * 1000 + number * 100 + index, size, "a", "path", False, 0.0, ())
         for index in range(int((seconds + 3) * rate / size))
     ]
     options = {
-        "chunk_size": 20_000,
+        "chunk_size": 10_000,
         "max_rate": rate,
         "max_chunk_retries": 1000,
         "stall_timeout": 10.0,

@@ -16,9 +16,20 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 
-__all__ = ["Process", "Receiver"]
+__all__ = ["Process", "Receiver", "peak_of"]
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def peak_of(process: int | str) -> int:
+    """
+    The most memory that a process has had, in bytes: since its program began, which
+    :func:`resource.getrusage` does not know from what it was forked from.
+
+    :param process: its number, or ``self``.
+    """
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
+    return int(found[1]) * 1024 if found else 0
 
 
 class Process(ProcessProtocol):
@@ -71,9 +82,7 @@ class Process(ProcessProtocol):
 
     def peak(self) -> int:
         """The most memory that it has had, in bytes."""
-        status = Path(f"/proc/{self.transport.pid}/status").read_text()
-        found = re.search(r"VmHWM:\s+(\d+) kB", status)
-        return int(found[1]) * 1024 if found else 0
+        return peak_of(self.transport.pid)
 
     def _children(self) -> list[int]:
         pid = self.transport.pid

@@ -8,6 +8,7 @@ import hashlib
 import time
 from collections import Counter
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -52,6 +53,7 @@ class Round:
         self._memory = 0
         self._clients: dict[int, Process] = {}
         self._lives: Counter[int] = Counter()
+        self._written: dict[int, float] = {}
         self._calm = self._over = False
         self._receiver: Receiver
         self.faults: list[str] = []
@@ -116,6 +118,7 @@ class Round:
         )
 
     def _start_client(self, number: int) -> None:
+        self._written[number] = self._journal(number).stat().st_size
         life = self._lives[number]
         self._lives[number] += 1
         log = self._folder / f"client-{number}.log"
@@ -143,25 +146,38 @@ class Round:
 
     async def _strike(self, strike: Strike) -> None:
         await deferLater(self._reactor, strike.at)
+        while not (whom := self._victims(strike)):
+            if all(client.exit is not None for client in self._clients.values()):
+                return
+            await deferLater(self._reactor, 0.05)
         if strike.client is None:
             await self._restart_receiver(strike)
-            return
-        alive = [number for number, client in self._clients.items() if client.exit is None]
-        if not alive:
-            return
-        number = next((each for each in sorted(alive) if each >= strike.client), alive[0])
+        else:
+            number = next((each for each in whom if each >= strike.client), whom[0])
+            await self._restart_client(number, strike)
+
+    def _victims(self, strike: Strike) -> list[int]:
+        """Those that it may hit and that have begun to work: the receiver's port, or clients."""
+        if strike.client is None:
+            return [self._proxy.upstream] if self._proxy.upstream else []
+        return [number for number in sorted(self._clients) if self._works(number)]
+
+    def _works(self, number: int) -> bool:
+        """Whether a client has written into its journal, and was neither hit nor has ended."""
+        written = self._journal(number).stat().st_size
+        return self._clients[number].exit is None and written > self._written[number]
+
+    async def _restart_client(self, number: int, strike: Strike) -> None:
         self.counts["kills"] += 1
         client = self._clients[number]
+        self._written[number] = inf
         client.signal(strike.signal)
         await client.ended
         await deferLater(self._reactor, strike.pause)
-        if self._clients[number] is client:
-            self._start_client(number)
+        self._start_client(number)
 
     async def _restart_receiver(self, strike: Strike) -> None:
         receiver = self._receiver
-        if not self._proxy.upstream:  # another strike has it
-            return
         self._proxy.upstream = 0
         self.counts["restarts"] += 1
         self._memory = max(self._memory, receiver.peak())
@@ -254,7 +270,8 @@ class Round:
             self.counts[what] = sum(line["what"] == what for line in lines)
         self.counts["taken"] = len(self._taken)
         self.counts["connections"] = sum(self._proxy.tricks.values())
-        self.counts["tricks"] = self.counts["connections"] - self._proxy.tricks["Trick"]
+        self.counts["tricks"] = self.counts["connections"] - self._proxy.tricks.pop("Trick", 0)
+        self.counts.update(self._proxy.tricks)
 
     def _read_logs(self) -> None:
         for log in self._folder.glob("*.log"):
