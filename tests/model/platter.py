@@ -108,6 +108,12 @@ class Platter:
         times = [os.stat(path).st_mtime for path in paths if os.path.exists(path)]
         return max(times, default=float("-inf"))
 
+    def is_full(self, key: str, count: int) -> bool:
+        """Whether the record of an upload says that all its chunks are durable."""
+        with open(os.path.join(self.private, key + ".chunks"), "rb") as file:
+            _, _, chunks = file.read().partition(b"\n")
+        return chunks[:count] == b"\1" * count
+
     def number_of(self, name: str) -> int:
         """The number of a finished file."""
         return os.stat(os.path.join(self.root, name)).st_ino
