@@ -246,15 +246,16 @@ class ReceiverResource(Resource):
         headers = {"X-Content-Type-Options": "nosniff", **response.headers}
         if self._origin_admitted(request):
             headers.update(self._origins.headers(origin))
+        body = response.body
         if response.status != 204:
             headers["Content-Type"] = "application/json"
-            headers["Content-Length"] = str(len(response.body))
+            headers["Content-Length"] = str(len(body))
         if response.status == 405:
             headers["Allow"] = "GET, HEAD, POST, PUT, OPTIONS"
         for name, value in headers.items():
             request.responseHeaders.setRawHeaders(name, [value])
         writer: Any = request
-        writer.write(b"" if request.method == b"HEAD" else response.body)
+        writer.write(b"" if request.method == b"HEAD" else body)
         writer.finish()
 
 

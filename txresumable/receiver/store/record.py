@@ -101,7 +101,7 @@ class Record:
 
     def encode(self) -> bytes:
         """The record as a line."""
-        return json.dumps(asdict(self)).encode() + b"\n"
+        return json.dumps(asdict(self, recurse=False)).encode() + b"\n"
 
     @classmethod
     def decode(cls, written: bytes) -> tuple[Record, bytearray, int | None]:
@@ -148,7 +148,9 @@ class Done:
 
     def encode(self) -> bytes:
         """All of it."""
-        written = asdict(self, filter=lambda attribute, _: attribute.name != "ctime")
+        written = asdict(self, recurse=False)
+        written["record"] = asdict(self.record, recurse=False)
+        del written["ctime"]
         return json.dumps(written).encode() + b"\n" + self.encode_ctime()
 
     def encode_ctime(self) -> bytes:

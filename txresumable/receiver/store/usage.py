@@ -14,7 +14,7 @@ __all__ = ["Usage"]
 
 class Usage:
     """
-    Counts those who are at work, each in a ``with`` block.
+    Counts those who are at work, each in a ``with`` block, or from :meth:`begin` to :meth:`end`.
 
     :param ended: called each time that the last one has ended.
     """
@@ -33,6 +33,14 @@ class Usage:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.end()
+
+    def begin(self) -> None:
+        """Somebody is at work."""
+        self._count += 1
+
+    def end(self) -> None:
+        """Somebody has ended."""
         self._count -= 1
         if self._count:
             return

@@ -135,7 +135,7 @@ class Comparison:
             if (checksum or self._chunk.checksum) not in ("", arrived):
                 raise Refused(422, "the chunk arrived with another digest")
             if await self._there() != arrived:
-                raise Refused(409, "this chunk is there already, with other bytes")
+                raise Refused(409, "this chunk is already stored, with other bytes")
         finally:
             self.abandon()
 

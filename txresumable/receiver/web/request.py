@@ -42,6 +42,7 @@ class StreamedRequest(Request):
 
     arrival: Arrival | None = None
     channel: ReceiverChannel
+    _args: dict[bytes, list[bytes]] | None = None
     _left: int | None = None
     _unread = 0
     _early = False
@@ -49,8 +50,6 @@ class StreamedRequest(Request):
     def gotLength(self, length: int | None) -> None:
         self.method, self.uri, self.clientproto = self.channel.head
         self.path = self.uri.partition(b"?")[0]
-        # An owner may read them; what Twisted itself does comes after the body.
-        self.args = parse_qs(self.uri.partition(b"?")[2], True)
         self.content = BytesIO()
         if length == 0 and self.method in _WITHOUT_BODY:
             return
@@ -65,6 +64,21 @@ class StreamedRequest(Request):
         if self.arrival.over and self.requestHeaders.hasHeader("Expect"):
             # The client waits to hear whether it shall send the body.
             self._respond_early()
+
+    @property
+    def args(self) -> dict[bytes, list[bytes]]:
+        """
+        The parameters of the URL, and of a form that Twisted has parsed.
+
+        Twisted sets them once the body is there.  An owner may read them before, and few do.
+        """
+        if self._args is None:
+            self._args = parse_qs(self.uri.partition(b"?")[2], True)
+        return self._args
+
+    @args.setter
+    def args(self, args: dict[bytes, list[bytes]]) -> None:
+        self._args = args
 
     def handleContentChunk(self, data: bytes) -> None:
         if self._early:
