@@ -74,12 +74,12 @@ class PaceTests(SynchronousTestCase):
 
     def test_held(self) -> None:
         """What the disk takes is not the peer's fault, for a quarter of an hour."""
-        self.pace.hold()
+        self.pace.pause()
         self.pace.enter(Phase.ARRIVING)
         self.assertEqual(self.pass_time(899), [])
-        self.pace.go_on()
+        self.pace.resume()
         self.assertEqual(self.pass_time(20), [])
-        self.pace.hold()
+        self.pace.pause()
         self.assertEqual(self.pass_time(899), [])
         self.assertEqual(self.pass_time(20)[0], 1820)
 

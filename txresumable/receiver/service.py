@@ -67,7 +67,7 @@ class ReceiverService(Service):
             failed[0].raiseException()
 
     def startService(self) -> None:
-        """Begin to work."""
+        """Start."""
         super().startService()  # type: ignore[no-untyped-call]
         if self._listening is None:
             self.privilegedStartService()
@@ -78,7 +78,7 @@ class ReceiverService(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        End.
+        Stop.
 
         :returns: a Deferred that fires when nothing listens and all is closed, or that has taken
             a minute, as on a disk that hangs.

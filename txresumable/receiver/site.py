@@ -1,5 +1,5 @@
 """
-A web server that hands bodies on while they arrive.
+A web server that passes request bodies on while they arrive.
 
 Twisted's own requests collect the whole body, and parse forms in memory.  These give a resource
 that wants it (:class:`~txresumable.receiver.IBodyTaker`) each piece of the body as it
@@ -69,7 +69,7 @@ class ReceiverSite(Site):
         """Log nothing for each request: there are thousands, and their URLs are private."""
 
     def admit(self, channel: ReceiverChannel) -> bool:
-        """Whether a new connection may stay, as far as others from its address go."""
+        """Whether a new connection is accepted, given the others from its address."""
         host = str(getattr(channel.transport.getPeer(), "host", ""))
         limit = self._max_connections if host else 0
         if limit and list(self.connections.values()).count(host) >= limit:
@@ -83,7 +83,7 @@ class ReceiverSite(Site):
         self.connections.pop(channel, None)
 
     def drop_connections(self) -> None:
-        """Cut all connections off."""
+        """Abort all connections."""
         for channel in list(self.connections):
             channel.transport.abortConnection()
 

@@ -1,5 +1,5 @@
 """
-Those who want to hear of received files.
+Notification of received files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OnComplete = Callable[[ReceivedFile], "Awaitable[object] | None"]
 
 class Completion:
     """
-    Calls ``on_complete`` and waits for it, but not for ever.
+    Calls ``on_complete`` and waits for it, up to a limit.
 
     :param observer: gives the callable, if there is one now.
     :param limit: for how many seconds to wait.
@@ -47,7 +47,7 @@ class Completion:
         Call it.
 
         :returns: a Deferred that fires when it is done, has failed (which is logged), or has
-            taken too long and goes on unattended.  Cancelling cancels what it does.
+            taken too long, and continues in the background.  Cancelling cancels what it does.
         """
         result: Deferred[object] = Deferred.fromCoroutine(self._call(file))
         notified: Deferred[None] = Deferred(lambda _: result.cancel())

@@ -18,7 +18,7 @@ from .received import ReceivedFile
 from .record import Done, Record
 from .refused import Refused
 from .thread import Run
-from .writer import ChunkSink, Comparison
+from .writer import ChunkComparison, ChunkSink
 
 __all__ = ["FinishedUpload", "Shelf"]
 
@@ -131,7 +131,7 @@ class FinishedUpload:
 
     def claim(self, chunk: Chunk) -> ChunkSink:
         """A comparison with what is stored."""
-        return Comparison(chunk, lambda: self._digest(chunk))
+        return ChunkComparison(chunk, lambda: self._digest(chunk))
 
     def finish(self) -> Deferred[ReceivedFile]:
         """Fire with the file, if it is still in its place."""

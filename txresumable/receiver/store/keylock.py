@@ -1,5 +1,5 @@
 """
-One at a time for each upload.
+A lock for each upload.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class KeyLocks:
 
     @asynccontextmanager
     async def holding(self, key: str) -> AsyncIterator[None]:
-        """Be alone with a key until the end of the block, in the order of those who ask."""
+        """Hold the lock of a key until the end of the block; granted in the order of asking."""
         lock = self._locks.setdefault(key, _Lock())
         lock.interested += 1
         try:

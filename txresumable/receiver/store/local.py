@@ -163,8 +163,8 @@ class Store:
 
     def close(self) -> Deferred[None]:
         """
-        End: no request gets an upload any more, those that have one are refused what they ask of
-        it, and ``on_complete`` is cancelled.
+        Close: new requests are refused, so is what the others still ask of their uploads, and
+        ``on_complete`` is cancelled.
 
         :returns: a Deferred that fires when all that was under way is durable, no thread is at
             work and all is closed.  Who cancels it waits no longer, and the store closes still.

@@ -60,7 +60,7 @@ def safe_name(name: str) -> str:
 
 def names_for(name: str, key: str) -> Iterator[str]:
     """
-    The names to try for a finished file, the nicest first; they do not end.
+    The names to try for a finished file, the plainest first, without end.
 
     :param name: what the client calls it.
     :param key: what :func:`key_of` says.

@@ -1,5 +1,5 @@
 """
-How much may be begun.
+Limits on unfinished uploads.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Quota:
 
     def admit(self, wanted: Record, others: Iterable[Record]) -> None:
         """
-        Let an upload begin.
+        Check a new upload against the limits.
 
         :param wanted: what it is.
         :param others: all unfinished uploads.

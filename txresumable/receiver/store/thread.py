@@ -1,5 +1,5 @@
 """
-How blocking work leaves the reactor.
+Running blocking work.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def in_threads(reactor: Any) -> Run:
 
 
 class _Unstoppable(Deferred[_T]):
-    """What cannot be cancelled: whoever tries waits for its end."""
+    """A Deferred that cancelling does nothing to."""
 
     def cancel(self) -> None:
         pass
@@ -57,5 +57,5 @@ def to_the_end(run: Run) -> Run:
 
 
 def at_once(work: Callable[..., _T], *args: Any) -> Deferred[_T]:
-    """Run a function here and now: for tests, in which nothing happens behind one's back."""
+    """Run a function synchronously, for tests."""
     return cast("Deferred[_T]", execute(work, *args))

@@ -27,7 +27,7 @@ from .state import State, advance, check
 from .thread import Run
 from .usage import Usage
 from .use import Use
-from .writer import ChunkSink, Comparison, Writing
+from .writer import ChunkComparison, ChunkSink, ChunkWriter
 
 __all__ = ["UnfinishedUpload", "UploadListener"]
 
@@ -172,7 +172,7 @@ class UnfinishedUpload:
             self._sending.discard(offset)
             use.release()
 
-        return Writing(
+        return ChunkWriter(
             chunk, self._write, self._range_digest, lambda: self._commit(offset, epoch), release
         )
 
@@ -356,8 +356,8 @@ class UnfinishedUpload:
             return self._layout.size
         return self._layout.range(missing)[0]
 
-    def _compare(self, chunk: Chunk, digest: Callable[[Chunk], Any]) -> Comparison:
-        return Comparison(chunk, lambda: digest(chunk), self.use().release)
+    def _compare(self, chunk: Chunk, digest: Callable[[Chunk], Any]) -> ChunkComparison:
+        return ChunkComparison(chunk, lambda: digest(chunk), self.use().release)
 
     async def _digest_of(self, chunk: Chunk) -> str:
         return await self._range_digest(*chunk.layout.range(chunk.offset))

@@ -77,7 +77,7 @@ class OpenUploads:
         return self._open.get(key)
 
     def holding(self, key: str) -> AbstractAsyncContextManager[None]:
-        """Be alone with an upload until the end of the block."""
+        """Hold the lock of an upload until the end of the block."""
         return self._locks.holding(key)
 
     def take_out(self, upload: UnfinishedUpload) -> None:

@@ -1,5 +1,5 @@
 """
-Who is at work.
+Whether anything is under way.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["Usage"]
 
 class Usage:
     """
-    Counts those who are at work, each in a ``with`` block, or from :meth:`begin` to :meth:`end`.
+    Counts what is under way, each in a ``with`` block, or from :meth:`begin` to :meth:`end`.
 
     :param ended: called each time that the last one has ended.
     """
@@ -36,11 +36,11 @@ class Usage:
         self.end()
 
     def begin(self) -> None:
-        """Somebody is at work."""
+        """Something has begun."""
         self._count += 1
 
     def end(self) -> None:
-        """Somebody has ended."""
+        """Something has ended."""
         self._count -= 1
         if self._count:
             return
@@ -51,11 +51,11 @@ class Usage:
 
     @property
     def active(self) -> bool:
-        """Whether anybody is at work."""
+        """Whether anything is under way."""
         return self._count > 0
 
     def idle(self) -> Deferred[None]:
-        """A Deferred that fires when nobody is at work."""
+        """A Deferred that fires when nothing is under way."""
         idle: Deferred[None] = Deferred()
         if self._count:
             self._waiting.append(idle)

@@ -11,7 +11,7 @@ from typing import Protocol
 from .chunk import Chunk
 from .refused import Refused
 
-__all__ = ["ChunkSink", "Comparison", "Writing"]
+__all__ = ["ChunkComparison", "ChunkSink", "ChunkWriter"]
 
 
 class ChunkSink(Protocol):
@@ -35,7 +35,7 @@ class ChunkSink(Protocol):
         """
 
     def abandon(self) -> None:
-        """Forget it; for use instead of :meth:`commit`, or after."""
+        """Release the chunk; for use instead of :meth:`commit`, or after."""
 
 
 class _Counted:
@@ -55,9 +55,9 @@ class _Counted:
             raise Refused(400, f"the chunk is shorter than {self._chunk.length} bytes")
 
 
-class Writing:
+class ChunkWriter:
     """
-    A chunk that is not there yet.
+    Writes a chunk that is not stored yet.
 
     :param chunk: which.
     :param write: writes bytes at an offset of the file.
@@ -103,12 +103,12 @@ class Writing:
             release()
 
 
-class Comparison:
+class ChunkComparison:
     """
-    A chunk that comes again: compared by digest with what is there, never written.
+    Compares a chunk that is sent again with the one that is stored, by digest; writes nothing.
 
     :param chunk: which.
-    :param digest: gives the SHA-256 of the chunk that is there.
+    :param digest: gives the SHA-256 of the chunk that is stored.
     :param release: called once at the end, however it comes.
     """
 
@@ -120,7 +120,7 @@ class Comparison:
     ) -> None:
         self._chunk = chunk
         self._counted = _Counted(chunk)
-        self._there = digest
+        self._stored = digest
         self._arrived = sha256()
         self._release: Callable[[], None] | None = release
 
@@ -134,7 +134,7 @@ class Comparison:
             arrived = self._arrived.hexdigest()
             if (checksum or self._chunk.checksum) not in ("", arrived):
                 raise Refused(422, "the chunk arrived with another digest")
-            if await self._there() != arrived:
+            if await self._stored() != arrived:
                 raise Refused(409, "this chunk is already stored, with other bytes")
         finally:
             self.abandon()

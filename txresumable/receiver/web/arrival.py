@@ -27,9 +27,9 @@ class Arrival:
     """
     Takes a body as it comes and writes the chunk in it.
 
-    Once the request is refused, the rest of its body is taken and forgotten.
+    Once the request is refused, the rest of its body is read and discarded.
 
-    :param parser: takes the body apart.
+    :param parser: parses the body.
     :param url: the parameters of the URL.
     :param names: what the parameters are called.
     :param begin: gives the upload that a chunk belongs to.
@@ -63,7 +63,7 @@ class Arrival:
         return self._over
 
     def begin(self) -> None:
-        """Begin with what is known before the body comes."""
+        """Begin with what is known before the body arrives."""
         self._take(self._parser.begin())
 
     def feed(self, data: bytes) -> None:

@@ -148,16 +148,16 @@ class ReceiverChannel(HTTPChannel):
         if self._held:
             self.transport.pauseProducing()
 
-    def hold(self) -> None:
-        """Let the network wait."""
+    def pause_reading(self) -> None:
+        """Read no more for now."""
         self._held = True
-        self._pace.hold()
+        self._pace.pause()
         self.transport.pauseProducing()
 
-    def go_on(self) -> None:
-        """Let it go on."""
+    def resume_reading(self) -> None:
+        """Read on."""
         self._held = False
-        self._pace.go_on()
+        self._pace.resume()
         if not (self.transport.disconnecting or waits_for_transport(self)):
             self.transport.resumeProducing()
 

@@ -1,5 +1,5 @@
 """
-Request bodies, taken apart while they arrive.
+Incremental parsers of request bodies.
 
 The parsers hold nothing of a chunk; of fields they keep at most 64 KiB each, 64 of them.
 """
@@ -51,10 +51,10 @@ Event = Field | Mark | bytes
 
 
 class BodyParser(Protocol):
-    """Takes a body apart."""
+    """Parses a body while it arrives."""
 
     def begin(self) -> Iterator[Event]:
-        """What is known before the body comes."""
+        """What is known before the body arrives."""
 
     def parse(self, data: bytes) -> Iterator[Event]:
         """

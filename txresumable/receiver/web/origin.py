@@ -39,7 +39,7 @@ class Origins:
 
     def admits(self, origin: str | None, host: str | None) -> bool:
         """
-        Whether a request may come in.
+        Whether a request is accepted.
 
         :param origin: its ``Origin`` header.
         :param host: its ``Host`` header.

@@ -1,5 +1,5 @@
 """
-How long a connection may take over what it is doing.
+Timeouts of a connection.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Pace:
     """
     Notices when a connection takes too long.
 
-    Idle it may be for some time, and a response may take a quarter of an hour.  While a request
+    It may be idle for some time, and a response may take a quarter of an hour.  While a request
     arrives, each 20 seconds must bring their share of bytes.  At the end what the peer still
     sends is awaited, so that it reads why it was refused: as long as there is progress, but no
     longer than 5 minutes or 512 MiB.
@@ -86,18 +86,18 @@ class Pace:
             if self._total > _MOST_LINGERED:
                 self._exceeded()
 
-    def hold(self) -> None:
-        """The peer is made to wait, and so not to blame."""
+    def pause(self) -> None:
+        """Reading is paused, and the peer is not to blame."""
         if self._held is None:
             self._held = self._seconds()
 
-    def go_on(self) -> None:
-        """It is no longer."""
+    def resume(self) -> None:
+        """Reading is resumed."""
         self._held = None
         self._got += int(self._min_rate * _WINDOW)
 
     def stop(self) -> None:
-        """Notice nothing any more."""
+        """Stop the timer."""
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()

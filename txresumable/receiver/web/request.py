@@ -1,5 +1,5 @@
 """
-A request whose body is handed on while it arrives.
+A request whose body is passed on while it arrives.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class StreamedRequest(Request):
             if length is not None and length > self.channel.site.max_body:
                 self._refuse_body()
             return
-        self.arrival.pause = self.channel.hold
-        self.arrival.resume = self.channel.go_on
+        self.arrival.pause = self.channel.pause_reading
+        self.arrival.resume = self.channel.resume_reading
         if self.arrival.over and self.requestHeaders.hasHeader("Expect"):
             # The client waits to hear whether it shall send the body.
             self._respond_early()
