@@ -9,7 +9,9 @@ from contextlib import suppress
 
 from attrs import define, field
 
+from ..._protocol.layout import ChunkLayout
 from .descriptor import Descriptor
+from .entry import spans
 from .record import ABSENT, DURABLE, Record, encode_time
 from .refused import FilesRemoved
 
@@ -41,11 +43,18 @@ class UploadFiles:
     start: int
     unsure: set[int] = field(factory=set)
     mtime: int | None = None
+    _layout: ChunkLayout = field(init=False)
+    _first_missing: int = field(default=0, init=False)
+    _ranges: str | None = field(default=None, init=False)
+
+    @_layout.default
+    def _make_layout(self) -> ChunkLayout:
+        return self.record.layout
 
     @property
     def missing_size(self) -> int:
         """How many bytes are not durable."""
-        layout, present = self.record.layout, self.present
+        layout, present = self._layout, self.present
         if 1 not in present:
             return layout.size
         ranges = (layout.range(offset) for offset, there in enumerate(present) if not there)
@@ -54,7 +63,40 @@ class UploadFiles:
     @property
     def full(self) -> bool:
         """Whether all chunks are durable."""
-        return 0 not in self.present
+        return self.first_missing == len(self.present)
+
+    @property
+    def first_missing(self) -> int:
+        """The first chunk that is not durable; their number if all are."""
+        missing = self.present.find(0, self._first_missing)
+        self._first_missing = len(self.present) if missing < 0 else missing
+        return self._first_missing
+
+    @property
+    def durable_size(self) -> int:
+        """How many bytes of the beginning are durable."""
+        layout, missing = self._layout, self.first_missing
+        return layout.size if missing == layout.count else layout.range(missing)[0]
+
+    def ranges(self) -> str:
+        """The durable chunks, counted from 1, as ``1-57,60``; nothing if that is too long."""
+        if self._ranges is None:
+            self._ranges = spans(self.present)
+        return self._ranges
+
+    def mark_durable(self, offsets: Sequence[int]) -> int:
+        """
+        Chunks are durable.
+
+        :returns: how many bytes they have.
+        """
+        size = 0
+        for offset in offsets:
+            self.present[offset] = 1
+            start, end = self._layout.range(offset)
+            size += end - start
+        self._ranges = None
+        return size
 
     def close(self) -> None:
         """Close the files."""

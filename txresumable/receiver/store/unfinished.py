@@ -17,7 +17,6 @@ from .chunk import Chunk
 from .commits import GroupCommit
 from .completion import Completion
 from .digest import FollowingDigest, hash_range
-from .entry import spans
 from .files import UploadFiles
 from .finished import FinishedUpload, Shelf
 from .received import ReceivedFile
@@ -82,20 +81,17 @@ class UnfinishedUpload:
         self._run = run
         self._completion = completion
         self._listener = listener
-        self._layout = files.record.layout
         # A use that was forgotten must not keep the upload open.
         self._uses: WeakSet[Use] = WeakSet()
         self._work = Usage(self._at_rest)
         self._failed = False
-        self._prefix = 0
-        self._ranges: str | None = None
         self._sending: set[int] = set()
         self._commits = GroupCommit(self._make_durable, self._work, self)
         self._finishing: list[Deferred[ReceivedFile]] = []
         self._notifying: Deferred[None] | None = None
         self._handed_over: str | None = None
         self._finished: FinishedUpload | None = None
-        self._digest = FollowingDigest(self._run, files.data, self._reach)
+        self._digest = FollowingDigest(self._run, files.data, lambda: files.durable_size)
 
     @property
     def key(self) -> str:
@@ -110,7 +106,7 @@ class UnfinishedUpload:
     @property
     def full(self) -> bool:
         """Whether all chunks are durable."""
-        return self._missing() == self._layout.count
+        return self._files.full
 
     @property
     def in_use(self) -> bool:
@@ -141,9 +137,7 @@ class UnfinishedUpload:
 
     def ranges(self) -> str:
         """The durable chunks, counted from 1."""
-        if self._ranges is None:
-            self._ranges = spans(self._files.present)
-        return self._ranges
+        return self._files.ranges()
 
     async def holds(self, chunk: Chunk) -> bool:
         """Whether a chunk is durable, and has the digest that was asked for, if any."""
@@ -323,12 +317,7 @@ class UnfinishedUpload:
 
     def committed(self, offsets: Sequence[int]) -> None:
         """Notified by the commits: chunks are durable."""
-        size = 0
-        for offset in offsets:
-            self._files.present[offset] = 1
-            start, end = self._layout.range(offset)
-            size += end - start
-        self._ranges = None
+        size = self._files.mark_durable(offsets)
         self._digest.follow()
         self._listener.stored(self, size)
 
@@ -341,20 +330,6 @@ class UnfinishedUpload:
             self._removed()
         elif self._files.unsure:
             self._become(State.UNSURE)
-
-    def _missing(self) -> int:
-        """The first chunk that is missing; their number if none is."""
-        present = self._files.present
-        self._prefix = present.find(0, self._prefix)
-        if self._prefix < 0:
-            self._prefix = len(present)
-        return self._prefix
-
-    def _reach(self) -> int:
-        missing = self._missing()
-        if missing == self._layout.count:
-            return self._layout.size
-        return self._layout.range(missing)[0]
 
     def _compare(self, chunk: Chunk, digest: Callable[[Chunk], Any]) -> ChunkComparison:
         return ChunkComparison(chunk, lambda: digest(chunk), self.use().release)

@@ -14,7 +14,7 @@ __all__ = ["Usage"]
 
 class Usage:
     """
-    Counts what is under way, each in a ``with`` block, or from :meth:`begin` to :meth:`end`.
+    Counts what is under way, each in a ``with`` block.
 
     :param ended: called each time that the last one has ended.
     """
@@ -33,14 +33,6 @@ class Usage:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.end()
-
-    def begin(self) -> None:
-        """Something has begun."""
-        self._count += 1
-
-    def end(self) -> None:
-        """Something has ended."""
         self._count -= 1
         if self._count:
             return

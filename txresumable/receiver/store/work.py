@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -17,7 +17,6 @@ from .usage import Usage
 
 __all__ = ["Work", "closing"]
 
-_R = TypeVar("_R")
 _T = TypeVar("_T")
 
 
@@ -44,10 +43,7 @@ class Work:
 
         :returns: a Deferred of what it returns; fails with :exc:`Refused` if the store closes.
         """
-        if self.closed:
-            return fail(closing())
-        self.usage.begin()
-        return self.to_the_end(work, *arguments).addBoth(self._ended)
+        return Deferred.fromCoroutine(self._in_thread(work, *arguments))
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Begin something that nobody waits for, except a store that closes."""
@@ -62,9 +58,11 @@ class Work:
 
         Deferred.fromCoroutine(counted()).addErrback(failed)
 
-    def _ended(self, result: _R) -> _R:
-        self.usage.end()
-        return result
+    async def _in_thread(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        if self.closed:
+            raise closing()
+        with self.usage:
+            return await self.to_the_end(work, *arguments)
 
 
 def closing() -> Refused:
