@@ -4,12 +4,12 @@ The signals that ask a process to end.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from os import _exit as end_process
 from typing import Any
 
 __all__ = ["end_anyway", "on_signals"]
@@ -53,4 +53,4 @@ def _end(status: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
-    os._exit(status)
+    end_process(status)
