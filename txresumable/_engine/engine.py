@@ -82,7 +82,7 @@ class Engine:
         rate = options.max_rate
         if isinstance(rate, (int, float)):
             rate = RateLimiter(rate, reactor=reactor)
-        tokens = Slots(slots, most)
+        tokens = Slots(slots)
         lending = Lending(clock, turn, tokens, self._queue)
         self._sender = ChunkSender(
             options, turn, self.client, self._prefetcher, self._queue, lending, rate

@@ -120,11 +120,11 @@ class Scheduler:
 
         :returns: whether there is more to do: to notify somebody, or another chunk to begin.
         """
-        if self.paused or not self.slots.tokens or not (self.started or self._may_start):
+        if self.paused or self.slots.tokens <= 0 or not (self.started or self._may_start):
             return False
         if self._lending.returning and self._lending.resume_next():
             return True
-        away = self._outages.shared.lasts
+        away = self._outages.shared.failures
         place = self._outages.next_probe() if away else self._queue.next()
         if place is None:
             self._may_start = False

@@ -169,11 +169,11 @@ class RequestSender:
 
     def _stream(self, body: IRequestBody) -> None:
         if body.length > LIMIT * 2:
-            self._registered = True
             # Bytes that go straight to the kernel leave nothing to pause for: what matters is when
             # the transport has room again, which it tells a pull producer.  It also pulls at once,
             # whatever it has buffered.
             self._transport.registerProducer(self, not self._direct)
+            self._registered = self.body is not None
         if self.body is None:  # the connection is already lost
             return
         try:
@@ -181,7 +181,7 @@ class RequestSender:
         except BaseException:  # as a Deferred does
             self._unsendable(Failure())
         else:
-            producing.addCallbacks(self._sent, self._unsendable)
+            producing.addCallbacks(self._forget_body, self._unsendable)
 
     def write(self, data: bytes) -> None:
         self.moved = self._seconds()
@@ -252,6 +252,8 @@ class RequestSender:
         if self.body is not None:
             if self._direct:
                 self.read_size = self._next_read()
+            if not self._registered:  # it pulls at once, before the body has begun
+                return
             try:
                 self.body.resumeProducing()
             except BaseException:
@@ -265,15 +267,12 @@ class RequestSender:
             self._forget_body()
             body.stopProducing()
 
-    def _sent(self, _: object) -> None:
-        self._forget_body()
-
     def _unsendable(self, failure: Failure) -> None:
         if self.body is not None:
             self._forget_body()
             self._listener.send_failed(failure)
 
-    def _forget_body(self) -> None:
+    def _forget_body(self, _: object = None) -> None:
         self.body = None
         self.moved = self._seconds()
         if self._registered:

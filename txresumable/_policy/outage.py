@@ -54,7 +54,7 @@ class Outage(Generic[_File]):
         :returns: whether that ends an outage.
         """
         self.reached = True
-        ended = self.lasts
+        ended = self.failures > 0
         self.probe, self.failures = None, 0
         return ended
 
