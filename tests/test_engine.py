@@ -231,7 +231,7 @@ class ListTests(UploaderTestCase):
         self.assertEqual(self.successResultOf(first).file_name, "a")
 
     def test_room(self) -> None:
-        """max_files counts what is let in and what is about to be; all of a group, or none."""
+        """max_files counts what is accepted and what is about to be; all of a group, or none."""
         uploader, told = self.uploader(self.receiver, max_files=3), []
         uploader.files_added.register(lambda *added: told.append(added))
         two = uploader.add_files([{"source": b"x", "file_name": name} for name in "ab"])

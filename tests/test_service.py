@@ -320,7 +320,7 @@ class StopTests(ServiceTestCase):
         self.assertEqual(client.sent, [])
 
     def test_file_let_in_late(self) -> None:
-        """A file that is let in while it stops is not begun."""
+        """A file that is accepted while it stops is not begun."""
         client = FakeClient()
         service = self.service(client, self.file("a"), test_chunks=False)
         service.startService()

@@ -1,10 +1,9 @@
 """
-What can go wrong, as types with attributes.
+The exceptions, with attributes.
 
-Everything this package raises by itself is a :class:`ResumableError`, except
-:class:`~twisted.internet.defer.CancelledError` (somebody cancelled) and :class:`OSError` (the
-file cannot be opened or read).  The first line of a class's docstring is what a person reads
-about it.
+Every exception of this package is a :class:`ResumableError`.  Uploads also fail with
+:class:`~twisted.internet.defer.CancelledError` (when they are cancelled) and :class:`OSError` (the
+file cannot be opened or read).  The first line of a class's docstring is shown to users.
 """
 
 from __future__ import annotations
@@ -50,11 +49,11 @@ class ResumableError(Exception):
 @define(eq=False, slots=False)
 class InvalidOption(ResumableError, ValueError):
     """
-    An option has a value that it cannot have.
+    An option has an invalid value.
 
     :ivar option: its name.
-    :ivar value: what it was given.
-    :ivar reason: what it takes.
+    :ivar value: the value.
+    :ivar reason: what is allowed.
     """
 
     option: str
@@ -71,9 +70,9 @@ class FileRejected(ResumableError):
     A file was refused before any of it was sent.
 
     :ivar file_name: its name.
-    :ivar rule: the rule that refused it: the name of an option (``max_file_size``), or
+    :ivar rule: the filter that refused it: the name of an option (``max_file_size``), or
         ``duplicate``, ``regular_file``, ``file_name``.
-    :ivar reason: the same for people.
+    :ivar reason: the same as a sentence.
     """
 
     file_name: str
@@ -87,9 +86,9 @@ class FileRejected(ResumableError):
 @define(eq=False, slots=False)
 class FilesFailed(ResumableError):
     """
-    Some of the files that came out of an iterable failed; the others are on the server.
+    Some of the files of an iterable failed; the others are on the server.
 
-    :ivar files: those that failed, in the order in which they did; the ``error`` of each says why.
+    :ivar files: those that failed, in that order; the ``error`` of each is the reason.
     :ivar stored: how many are on the server.
     """
 
@@ -137,13 +136,13 @@ class ChecksumMismatch(ResumableError):
 
 class InsecureCredentials(ResumableError):
     """
-    Credentials would go over plain HTTP to a host that is not this machine, or a client that was
-    given (``client=``) would send in the clear what is meant for ``https://``.
+    Credentials would be sent over plain HTTP to a host that is not this machine, or the given
+    client (``client=``) would send a request for ``https://`` in the clear.
     """
 
 
 class HookInterrupted(ResumableError):
-    """Code of the application that an upload waited for was cancelled, or was to end."""
+    """A hook that an upload waited for was cancelled, or raised what is not an Exception."""
 
 
 class TransportError(ResumableError):
@@ -155,7 +154,7 @@ class ConnectFailed(TransportError):
 
 
 class ConnectTimeout(ConnectFailed):
-    """Looking the host up, connecting and agreeing on TLS took too long."""
+    """Name resolution, connecting and the TLS handshake took too long."""
 
 
 class TLSRejected(ResumableError):
@@ -167,7 +166,7 @@ class ConnectionBroken(TransportError):
 
 
 class StaleConnection(ConnectionBroken):
-    """A kept connection turned out to be closed as it was used again."""
+    """An idle connection turned out to be closed as it was reused."""
 
 
 class StallTimeout(TransportError):
@@ -185,11 +184,11 @@ class MalformedResponse(TransportError):
 @define(eq=False, slots=False)
 class ChunkRejected(ResumableError):
     """
-    The server refused a chunk for good.
+    The server refused a chunk permanently.
 
     :ivar status: the HTTP status.
     :ivar body: the text of the response, at most 64 KiB of it.
-    :ivar url: what was asked, without its query string.
+    :ivar url: the URL of the request, without its query string.
     :ivar chunk_number: counted from 1.
     """
 
@@ -224,7 +223,7 @@ class Redirected(ChunkRejected):
 @define(eq=False, slots=False)
 class ReceivedBefore(ChunkRejected):
     """
-    The receiver had the file before, and somebody has taken it from there since.
+    The receiver has received the file before, and it was removed from there since.
     """
 
     def __str__(self) -> str:
@@ -239,8 +238,8 @@ class RetriesExhausted(ResumableError):
     """
     A chunk was tried as often as allowed and is still not on the server.
 
-    :ivar last: what ended the last attempt.
-    :ivar attempts: how many there were.
+    :ivar last: the error of the last attempt.
+    :ivar attempts: how many attempts were made.
     :ivar chunk_number: counted from 1.
     """
 

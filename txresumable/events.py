@@ -1,5 +1,5 @@
 """
-What an uploader tells: one signal for each event.
+The events of an uploader: one signal for each.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ EVENTS = (
 
 class Events:
     """
-    The signals of an uploader: resumable.js's events in Python's form.
+    The signals of an uploader: the events of resumable.js in Python's style.
 
-    :ivar file_added: a file was let in; ``(file)``.
-    :ivar files_added: all files that were added together are in or refused;
+    :ivar file_added: a file was accepted; ``(file)``.
+    :ivar files_added: all files that were added together were accepted or refused;
         ``(added, skipped)``, two lists.
-    :ivar file_progress: a chunk of a file began, moved or is stored; ``(file)``.
+    :ivar file_progress: a chunk of a file was begun, made progress or is stored; ``(file)``.
     :ivar file_completed: every chunk of a file is on the server; ``(file)``.
-    :ivar file_retry: a chunk of a file is going to be tried again; ``(file)``.
-    :ivar file_error: a file was given up; ``(file, failure)``.
+    :ivar file_retry: a chunk of a file is going to be retried; ``(file)``.
+    :ivar file_error: a file failed; ``(file, failure)``.
     :ivar chunk_completed: a chunk is on the server; ``(file, chunk)``.
     :ivar upload_start: uploading begins; no arguments.
     :ivar completed: nothing is left to do; ``(failed)``, the files that failed.
-    :ivar progress: something moved; no arguments.
-    :ivar error: something failed; ``(failure, file)``.
+    :ivar progress: the progress has changed; no arguments.
+    :ivar error: a file failed; ``(failure, file)``.
     :ivar paused: :meth:`pause` was called; no arguments.
     :ivar before_cancel: :meth:`cancel` was called; no arguments.
     :ivar cancelled: everything was cancelled; no arguments.

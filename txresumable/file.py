@@ -1,8 +1,8 @@
 """
-Files and chunks as users see them: views of what the uploader moves.
+Files and chunks as users see them: views of transfers.
 
-Neither holds anything: each asks the transfer behind it, so that a file of a million chunks that
-nobody looks at costs a byte for each chunk.
+Neither has state: each reads that of the transfer behind it, so that a file of a million chunks
+costs a byte for each chunk.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _STATES = tuple(ChunkState)
 
 
 class Transferring(Protocol):
-    """What a view asks of the transfer behind it."""
+    """What a view needs of the transfer behind it."""
 
     file_name: str
     relative_path: str
@@ -63,7 +63,7 @@ class Transferring(Protocol):
 
 
 class ResumableFile:
-    """A file on its way to a server.  What it says is what holds when it is asked."""
+    """A file that is uploaded.  Its attributes have the values of the moment."""
 
     __slots__ = ("_transfer",)
 
@@ -107,22 +107,22 @@ class ResumableFile:
 
     @property
     def unique_identifier(self) -> str:
-        """What the server knows it by; empty until ``file_added``."""
+        """Its identifier on the server; empty until ``file_added``."""
         return self._transfer.unique_identifier
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """What it looks like, for a function that gives it its identifier; empty after that."""
+        """Size, times and samples, for functions that compute identifiers; empty afterwards."""
         return self._transfer.fingerprint
 
     @property
     def state(self) -> FileState:
-        """How far it is."""
+        """Its state."""
         return self._transfer.state
 
     @property
     def chunks_found(self) -> int:
-        """How many of its chunks the server had already, so that they were not sent."""
+        """How many of its chunks were already stored, and so were not sent."""
         return self._transfer.chunks_found
 
     @property
@@ -152,7 +152,7 @@ class ResumableFile:
 
     @property
     def fraction_completed(self) -> float:
-        """How much is on the server, from 0 to 1: never falls, and is 1 only when all is stored."""
+        """How much is on the server, from 0 to 1: never decreases, and is 1 only at the end."""
         return self._transfer.fraction_completed
 
     @property
@@ -167,42 +167,42 @@ class ResumableFile:
 
     @property
     def is_suspended(self) -> bool:
-        """Whether :meth:`suspend` holds it."""
+        """Whether it is suspended."""
         return self._transfer.is_held
 
     def when_completed(self) -> Deferred[ResumableFile]:
         """
-        Be notified of the end.
+        Wait for the end.
 
-        :returns: a new Deferred each time, after the end too.  It fires with this file when every
+        :returns: a new Deferred each time, also after the end.  It fires with this file when every
             chunk is on the server, fails as the upload failed, and with ``CancelledError`` if it
             was cancelled.  Cancelling it detaches this waiter and nothing else.
         """
         return self._transfer.when_completed()
 
     def suspend(self) -> None:
-        """Start no more chunks; those that are being sent go on."""
+        """Start no more chunks; those that are being sent finish."""
         self._transfer.suspend()
 
     def resume(self) -> None:
-        """Go on after :meth:`suspend` or :meth:`abort`."""
+        """Continue after :meth:`suspend` or :meth:`abort`."""
         self._transfer.resume()
 
     def abort(self) -> None:
-        """Stop its requests and start no more, until :meth:`resume` or :meth:`retry`."""
+        """Abort its requests and start no more, until :meth:`resume` or :meth:`retry`."""
         self._transfer.abort()
 
     def cancel(self) -> None:
         """
-        Give the file up: stop its requests, close it, take it off the list, and fail everyone who
-        waits with ``CancelledError``.  After the end it does nothing.
+        Cancel the upload: abort its requests, close the file, remove it from the list, and fail
+        everyone who waits with ``CancelledError``.  After the end it does nothing.
         """
         self._transfer.cancel()
 
     def bootstrap(self) -> None:
         """
-        Start over: stop its requests and count every chunk as absent.  Whoever waited for a file
-        that was at its end has been notified; :meth:`when_completed` is about the new try.
+        Start over: abort its requests and count every chunk as absent.  If the file had ended,
+        those who waited have been notified; :meth:`when_completed` is about the new attempt.
 
         :raises ResumableError: if the uploader is closed.
         """
@@ -210,8 +210,8 @@ class ResumableFile:
 
     def retry(self) -> None:
         """
-        Upload it again, after a permanent error too: :meth:`bootstrap`, after which it is not
-        suspended and uploading begins at once.
+        Upload it again, also after a permanent error: as :meth:`bootstrap`, but it is no longer
+        suspended, and uploading begins at once.
 
         :raises ResumableError: if the uploader is closed.
         """
@@ -222,7 +222,7 @@ class ResumableFile:
         Count the first chunks as stored without asking the server.
 
         :param number: how many.
-        :raises ValueError: if the file has not so many.
+        :raises ValueError: if the file has fewer.
         """
         self._transfer.mark_stored(number)
 
@@ -230,16 +230,16 @@ class ResumableFile:
         """
         The SHA-256 of its whole content.
 
-        :returns: a Deferred that fires with it as hexadecimal and fails as reading fails.
+        :returns: a Deferred that fires with it as hexadecimal, and fails if reading fails.
         """
         return self._transfer.digest()
 
 
 class ResumableChunk:
     """
-    One chunk of a file, as it is whenever it is looked at.
+    One chunk of a file.
 
-    :ivar offset: which, counted from 0.
+    :ivar offset: its number, counted from 0.
     """
 
     __slots__ = ("_transfer", "offset")
@@ -267,7 +267,7 @@ class ResumableChunk:
 
     @property
     def number(self) -> int:
-        """Which, counted from 1."""
+        """Its number, counted from 1."""
         return self.offset + 1
 
     @property
@@ -288,12 +288,12 @@ class ResumableChunk:
 
     @property
     def state(self) -> ChunkState:
-        """How far it is."""
+        """Its state."""
         return _STATES[self._transfer.chunk_states()[self.offset]]
 
     @property
     def retries(self) -> int:
-        """How often it failed and was, or will be, retried."""
+        """How often it failed and was retried, or will be."""
         return self._transfer.chunk_activity(self.offset)[0]
 
     @property
@@ -310,16 +310,16 @@ class ResumableChunk:
 
     def when_completed(self) -> Deferred[ResumableChunk]:
         """
-        Be notified when it is on the server.
+        Wait until it is on the server.
 
-        :returns: a new Deferred each time, that fires with this chunk, now if it is stored, and
-            fails as the file fails.  Cancelling it detaches this waiter and nothing else.
+        :returns: a new Deferred each time, which fires with this chunk, at once if it is stored,
+            and fails as the file fails.  Cancelling it detaches this waiter and nothing else.
         """
         return self._transfer.when_chunk_completed(self.offset)
 
 
 class Chunks(Sequence[ResumableChunk]):
-    """The chunks of a file, made when they are looked at."""
+    """The chunks of a file, created on access."""
 
     __slots__ = ("_transfer",)
 
@@ -343,4 +343,4 @@ class Chunks(Sequence[ResumableChunk]):
 
 
 transfer_of: Any = attrgetter("_transfer")
-"""From a view that the application gives back to the transfer behind it: for the engine."""
+"""From a view to the transfer behind it: for the engine."""

@@ -1,8 +1,8 @@
 """
-What a server knows a file by.
+Identifiers, by which servers know files.
 
-An identifier must let a restarted process find the chunks it sent before, and must never let two
-contents share one.  Each strategy is a function of a
+With its identifier a restarted process finds the chunks that it has sent before; two different
+files must never have the same one.  Each strategy is a function of a
 :class:`~txresumable.ResumableFile` and can be given as ``generate_unique_identifier``.
 """
 
@@ -24,7 +24,7 @@ _UNSAFE = re.compile(r"[^0-9A-Za-z_-]")
 def safe(file: ResumableFile) -> str:
     """
     The default: size, a short cleaned name, and 128 bits of SHA-256 over relative path, size,
-    times of the last write and of the last change of any kind, how it is cut into chunks
+    times of the last write and of the last change of any kind, how it is divided into chunks
     (``chunk_size`` and ``force_chunk_size``), and samples of the content.
 
     :returns: at most 128 characters of ``[0-9A-Za-z_-]``; the same in every process as long as
@@ -39,10 +39,10 @@ def safe(file: ResumableFile) -> str:
 
 def resumable_js(file: ResumableFile) -> str:
     """
-    resumable.js's own: ``size-name``, for going on with what a browser began.
+    The identifier of resumable.js, ``size-name``, to resume what a browser began.
 
     It collides: ``a b`` with ``ab``, all names of one size in a script that is not Latin, and
-    both contents of a file that was rewritten with the same size.
+    both versions of a file that was rewritten with the same size.
 
     :returns: size, a hyphen, and the relative path without what is not ``[0-9A-Za-z_-]``.
     """
@@ -51,12 +51,12 @@ def resumable_js(file: ResumableFile) -> str:
 
 def content(file: ResumableFile) -> Deferred[str]:
     """
-    From the whole content alone: the same bytes have the same identifier whatever they are
-    called, wherever they lie and whenever they were written, as long as they are cut into chunks
-    in the same way.  Costs one more reading of the file, off the reactor thread.
+    Only from the whole content: the same bytes have the same identifier whatever their name,
+    path and times, as long as they are divided into chunks in the same way.  The file is read
+    once more for it, in a thread.
 
     :returns: a Deferred that fires with size and 128 bits of SHA-256 over content, ``chunk_size``
-        and ``force_chunk_size``; it fails as reading fails.
+        and ``force_chunk_size``; it fails if reading fails.
     """
 
     def named(hexadecimal: str) -> str:

@@ -1,5 +1,5 @@
 """
-How long to wait before a chunk is tried again: from an attempt and its reply to seconds.
+How long to wait before a chunk is retried: retry policies, and ``Retry-After``.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def full_jitter(
     uniform: Callable[[float, float], float] = random.uniform,
 ) -> RetryPolicy:
     """
-    Exponential back-off with full jitter: a random time between nothing and a bound that doubles.
+    Exponential backoff with full jitter: a random time between zero and a bound that doubles.
 
     :param base: the bound after the first failure, in seconds.
     :param cap: the largest bound, in seconds.
     :param longest_request: the longest ``Retry-After`` that is honoured, in seconds.
-    :param uniform: the source of chance.
+    :param uniform: the source of randomness.
     :returns: a policy.
     """
 
@@ -48,9 +48,9 @@ def fixed_interval(
     seconds: float, *, longest_request: float = _LONGEST_WAIT_BY_REQUEST
 ) -> RetryPolicy:
     """
-    The same wait each time: resumable.js's ``chunkRetryInterval``.
+    The same delay each time: resumable.js's ``chunkRetryInterval``.
 
-    :param seconds: the wait.
+    :param seconds: the delay.
     :param longest_request: the longest ``Retry-After`` that is honoured, in seconds.
     :returns: a policy.
     """
@@ -67,7 +67,7 @@ def retry_after(value: str | None, now: float) -> float | None:
 
     :param value: the header, or :data:`None`.
     :param now: the wall clock, in seconds since the epoch, for the header's date form.
-    :returns: seconds from now, 0 or more, or :data:`None` if it says nothing usable.
+    :returns: seconds from now, 0 or more, or :data:`None` if it is not valid.
     """
     if value is None:
         return None

@@ -1,5 +1,5 @@
 """
-How far files and chunks are, and what may follow upon what.
+The states of files and chunks, and their transitions.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ __all__ = ["BEGINNINGS", "ENDS", "NEXT_CHUNK_STATES", "NEXT_FILE_STATES", "Chunk
 
 
 class FileState(Enum):
-    """How far a file is."""
+    """The state of a file."""
 
     ADDED = "added"
-    """It is being opened and looked at."""
+    """It is being opened and examined."""
     PREPARING = "preparing"
-    """``preprocess_file`` is at work on it."""
+    """``preprocess_file`` is running for it."""
     READY = "ready"
     """Its chunks are waiting or being sent."""
     COMPLETED = "completed"
     """Every chunk is on the server."""
     FAILED = "failed"
-    """It was given up; :attr:`ResumableFile.error` says why."""
+    """It failed; :attr:`ResumableFile.error` is the reason."""
     CANCELLED = "cancelled"
-    """Somebody cancelled it."""
+    """It was cancelled."""
 
 
 # Before Python 3.12, looking a member up in its class costs as much as calling a function.
@@ -35,19 +35,19 @@ NEXT_FILE_STATES: dict[FileState, frozenset[FileState]] = {
     ADDED: ENDS | {PREPARING, READY},
     PREPARING: ENDS | {READY},
     READY: ENDS,
-    # Retried, it goes on where it was accepted, and never past preprocess_file.
+    # A retry begins with admission or after it, and never skips preprocess_file.
     COMPLETED: BEGINNINGS,
     FAILED: BEGINNINGS,
     CANCELLED: BEGINNINGS,
 }
-"""What may follow upon each state of a file."""
+"""The states that may follow each state of a file."""
 
 
 class ChunkState(Enum):
-    """How far a chunk is."""
+    """The state of a chunk."""
 
     PENDING = 0
-    """It waits for its turn."""
+    """It waits to be sent."""
     UPLOADING = 1
     """It is being tested or sent."""
     WAITING = 2
@@ -56,7 +56,7 @@ class ChunkState(Enum):
     """It is on the server."""
 
 
-# A byte for each chunk of a file says its state.
+# Each chunk of a file has a byte with its state.
 PENDING, UPLOADING, WAITING, STORED = (state.value for state in ChunkState)
 
 NEXT_CHUNK_STATES: dict[ChunkState, frozenset[ChunkState]] = {
@@ -67,4 +67,4 @@ NEXT_CHUNK_STATES: dict[ChunkState, frozenset[ChunkState]] = {
     # A receiver may lose what it confirmed.
     ChunkState.STORED: frozenset((ChunkState.PENDING,)),
 }
-"""What may follow upon each state of a chunk; a file that starts over has new chunks."""
+"""The states that may follow each state of a chunk; a file that starts over has new chunks."""

@@ -43,10 +43,10 @@ class Resumable(Events):
         :param target: the URL to upload to, or a function of the encoded parameters that returns
             one (or a Deferred of it).
         :param reactor: the installed one by default, looked up now.
-        :param client: anything with treq's ``HTTPClient.request`` signature, to send requests
-            with; by default our own, over the system's trust store.
+        :param client: an object with the ``request`` method of treq's ``HTTPClient``, which sends
+            the requests; by default our own, with the system's trust store.
         :param options: see :class:`~txresumable.options.Options`.
-        :raises InvalidOption: if an option has a value that it cannot have.
+        :raises InvalidOption: if an option has an invalid value.
         """
         super().__init__()
         given = Options(target=target, **options)
@@ -75,13 +75,13 @@ class Resumable(Events):
         :param source: a path (``str``, :class:`os.PathLike`,
             :class:`~twisted.python.filepath.FilePath`), a seekable binary file object, which is
             left open, or bytes.
-        :param file_name: what to call it; needed where it has no name.
-        :param relative_path: its path for the server; its name by default, never where it lies.
+        :param file_name: its name; required if the source has none.
+        :param relative_path: its path on the server; its name by default, never its local path.
         :param type: its media type; guessed from its name by default.
         :returns: an :class:`~txresumable.Upload`, at once.  It fails with :class:`OSError`
             if the file cannot be read, with :class:`~txresumable.errors.FileRejected` if it is
-            not let in, and as its upload failed; cancelling it cancels the upload.
-        :raises TypeError: if this is no file.
+            not accepted, and as its upload failed; cancelling it cancels the upload.
+        :raises TypeError: if this is not a file.
         :raises ValueError: if it is closed, or has no name.
         """
         engine = self._engine
@@ -99,23 +99,23 @@ class Resumable(Events):
 
     def feed(self, sources: Iterable[Any], *, ahead: int = 256) -> Deferred[int]:
         """
-        Upload files out of an iterable, such as a generator, and take the next ones out of it only
-        as others are done: memory does not grow with how many it gives.
+        Upload files from an iterable, such as a generator, and take the next ones from it only
+        as others complete: memory does not grow with their number.
 
-        Its files leave :attr:`files` at their end, so that what :attr:`fraction_completed` and
-        :meth:`get_size` tell is about those that are there.
+        Its files leave :attr:`files` when they end, so that :attr:`fraction_completed` and
+        :meth:`get_size` cover the files of the moment.
 
-        :param sources: gives what :meth:`add_files` takes, one after the other, in the reactor
+        :param sources: yields what :meth:`add_files` takes, one after the other, in the reactor
             thread.
-        :param ahead: how many of its files may be there at a time, 1 or more.
+        :param ahead: how many of its files may be in the uploader at a time, 1 or more.
         :returns: a Deferred that fires with how many were uploaded, when it is exhausted and each
-            of them is at its end.  One that fails does not stop the others, but at that point
-            this Deferred, with :class:`~txresumable.errors.FilesFailed`; files that somebody
-            cancelled do not count.  If the iterable raises, or gives what is no file, nothing more
-            is taken, and this fails with that.  Cancelling it takes no more and cancels those that
-            are not done.
-        :raises TypeError: if this is no iterable, or one file.
-        :raises InvalidOption: if ``ahead`` is no whole number of 1 or more.
+            of them has ended.  A file that fails does not stop the others, but then this
+            Deferred fails with :class:`~txresumable.errors.FilesFailed`; cancelled files do not
+            count.  If the iterable raises, or yields something that is not a file, nothing more
+            is taken, and this fails with that error.  Cancelling it takes no more files and cancels
+            those that are not complete.
+        :raises TypeError: if this is not an iterable, or is one file.
+        :raises InvalidOption: if ``ahead`` is not a whole number of 1 or more.
         """
         if type(ahead) is not int or ahead < 1:
             raise InvalidOption("ahead", ahead, "must be a whole number of 1 or more")
@@ -135,11 +135,11 @@ class Resumable(Events):
 
     def add_directory(self, directory: Any) -> Deferred[list[Upload]]:
         """
-        Upload all files below a folder, with their paths from the folder's own name on.
+        Upload all files below a directory, with paths that begin with the directory's name.
 
         :param directory: its path.  Symbolic links in it are not followed.
-        :returns: a Deferred that fires, when the folder was looked through, with an Upload for
-            each file and for each folder that could not be read, which fails with its
+        :returns: a Deferred that fires, when the directory was read, with an Upload for
+            each file and for each directory that could not be read, which fails with its
             :class:`OSError`.  Cancelling it adds nothing.
         """
         source, _ = make_source(directory, "directory")
@@ -163,7 +163,7 @@ class Resumable(Events):
         given = source if isinstance(source, Mapping) else {"source": source}
         return self._engine.make_transfer(**given)
 
-    # What is there -----------------------------------------------------------------------------
+    # Files -------------------------------------------------------------------------------------
 
     @property
     def files(self) -> list[ResumableFile]:
@@ -195,7 +195,7 @@ class Resumable(Events):
         return None if found is None else found.file
 
     def remove_file(self, file: ResumableFile) -> None:
-        """Take a file off the list; one that is not at its end is cancelled."""
+        """Remove a file from the list; one that has not ended is cancelled."""
         self._engine.remove(transfer_of(file))
         self._engine.turn.run()
 
@@ -207,14 +207,14 @@ class Resumable(Events):
         """
         self._engine.use_query(query)
 
-    # Steering ----------------------------------------------------------------------------------
+    # Control -----------------------------------------------------------------------------------
 
     def upload(self) -> None:
-        """Start now, or go on after :meth:`pause`; nothing if chunks are under way."""
+        """Start now, or continue after :meth:`pause`; does nothing if chunks are being sent."""
         self._engine.upload()
 
     def pause(self) -> None:
-        """Stop the requests under way and start no more, nor retries, until :meth:`resume`."""
+        """Abort the requests in flight and start no more, nor retries, until :meth:`resume`."""
         if self._engine.scheduler.paused:
             return
         self._engine.scheduler.pause()
@@ -222,12 +222,12 @@ class Resumable(Events):
         self._engine.turn.run()
 
     def resume(self) -> None:
-        """Go on after :meth:`pause`."""
+        """Continue after :meth:`pause`."""
         if self._engine.scheduler.paused:
             self._engine.upload()
 
     def cancel(self) -> None:
-        """Cancel every file and take it off the list."""
+        """Cancel every file and remove it from the list."""
         engine = self._engine
         engine.emitter.post("before_cancel")
         engine.turn.run()
@@ -238,13 +238,13 @@ class Resumable(Events):
 
     def join(self) -> Deferred[None]:
         """
-        Wait for all.
+        Wait for everything that was added.
 
-        :returns: a Deferred that fires with :data:`None` when every file that was added is done.
-            The first failure, one from before too, fails it and cancels what is left: of a file,
-            of an iterable that :meth:`feed` takes files from, or of a folder.  One that was
-            handled where it was given out, by an errback of the Upload for instance, does not
-            count, nor do files that somebody cancelled.  Cancelling it stops the waiting only.
+        :returns: a Deferred that fires with :data:`None` when every file that was added is
+            uploaded.  The first failure, including an earlier one, fails it and cancels the rest:
+            that of a file, of an iterable that :meth:`feed` takes files from, or of a directory.  A
+            failure that was handled, by an errback of the Upload for instance, does not count, nor
+            do cancelled files.  Cancelling it cancels only this Deferred.
         """
         joined = self._engine.completion.join()
         self._engine.turn.run()
@@ -252,9 +252,9 @@ class Resumable(Events):
 
     def close(self) -> Deferred[None]:
         """
-        End: cancel what is not done and close every connection.
+        Cancel what is not complete and close every connection.
 
-        :returns: a Deferred that fires when all is closed.
+        :returns: a Deferred that fires when everything is closed.
         """
         return self._engine.close()
 

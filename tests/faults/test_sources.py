@@ -472,7 +472,7 @@ class KindTests(FaultCase):
         self.assertEqual(server.content("link"), b"linked")
 
     async def test_empty(self) -> None:
-        """C19: an empty file is one chunk of nothing, if it is let in."""
+        """C19: an empty file is one chunk of nothing, if it is accepted."""
         server = self.serve(Peer.serve_all)
         uploader = self.uploader(server.url, min_file_size=0)
         await uploader.add_file(self.file(b""))

@@ -1,5 +1,5 @@
 """
-Letting files in: looked at off the reactor thread, checked, named, announced in order.
+Accepting files: examined in a thread, filtered, identified, and announced in order.
 """
 
 from __future__ import annotations
@@ -328,7 +328,7 @@ class Admission:
 
 def duplicate(transfer: Transfer, twin: Transfer) -> FileRejected:
     """
-    Why a file is not let in.
+    Why a file is not accepted.
 
     :param transfer: the file.
     :param twin: what is uploaded under the same identifier already.

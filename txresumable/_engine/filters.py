@@ -1,5 +1,5 @@
 """
-Which files are let in.
+Which files are accepted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ __all__ = ["check_file"]
 
 def check_file(options: Options, file_name: str, relative_path: str, type: str, size: int) -> None:
     """
-    Refuse a file that the options do not let in.
+    Refuse a file that the options do not accept.
 
     :param options: with ``file_type``, ``min_file_size`` and ``max_file_size``.
     :param file_name: its name.

@@ -15,12 +15,12 @@ class Tally:
     """
     Counts what an uploader tells, at the same cost for one file and for many.
 
-    :ivar total: bytes of all files that were let in.
+    :ivar total: bytes of all files that were accepted.
     :ivar done: bytes of them that are on the server, or on their way.
     :ivar found: bytes of them that were on the server before, so that they were not sent.
     :ivar chunks_sent: how many chunks were sent, and arrived.
     :ivar chunks_found: how many were there before.
-    :ivar files: how many files were let in.
+    :ivar files: how many files were accepted.
     :ivar files_completed: how many of them are on the server.
     :ivar changed: fires without arguments after each change.
     """

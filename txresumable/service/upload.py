@@ -29,7 +29,7 @@ from ..uploader import Resumable
 __all__ = ["PATIENCE", "FailedFile", "Report", "UploadService", "explain"]
 
 PATIENCE = 10.0
-"""Seconds that chunks under way have to finish when a service stops."""
+"""Seconds that chunks in flight have to finish when a service stops."""
 
 BETWEEN_LINES = 5.0
 """Seconds between two lines about progress in the log."""
@@ -39,7 +39,7 @@ _LOOK = 0.05
 
 def explain(error: BaseException) -> str:
     """
-    What a person is told about an error.
+    An error as a sentence for users.
 
     :param error: what a file failed with.
     :returns: one sentence, without the file's name.
@@ -82,10 +82,9 @@ class Report:
 
 class UploadService(Service):
     """
-    Uploads files from its start on, logs how it goes, and ends with care.
+    Uploads files when it is started, logs the progress, and stops gracefully.
 
-    A program that has an application of its own adds it there, and goes on to use
-    :attr:`uploader` as it likes::
+    Add it to an application; :attr:`uploader` can be used as always::
 
         service = UploadService(Resumable("https://example.com/upload"), ["a.dat", "photos"])
         service.setServiceParent(application)
@@ -93,8 +92,8 @@ class UploadService(Service):
 
     It starts once: stopping it closes the uploader.
 
-    :ivar uploader: what uploads.
-    :ivar tally: how far it is.
+    :ivar uploader: the uploader.
+    :ivar tally: its progress in numbers.
     """
 
     _log = Logger()
@@ -111,7 +110,7 @@ class UploadService(Service):
         :param uploader: with no files yet; the service closes it when it stops.
         :param paths: what to upload: files, and folders with all that is below them.
         :param reactor: the installed one by default, looked up now.
-        :param patience: how many seconds chunks under way have to finish when the service stops.
+        :param patience: how many seconds chunks in flight have to finish when the service stops.
         """
         if reactor is None:
             from twisted.internet import reactor
@@ -131,7 +130,7 @@ class UploadService(Service):
         self._last_line = (-1, -1)
         self._deadline = 0.0
 
-    # Of Twisted's ------------------------------------------------------------------------------
+    # Service -----------------------------------------------------------------------------------
 
     def startService(self) -> None:
         """Begin to upload; the second time, and after it was stopped, nothing begins."""
@@ -149,27 +148,27 @@ class UploadService(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        End: start no more chunks, let those under way finish for a while, abort the rest.
+        Stop: start no more chunks, let those in flight finish for a while, and abort the rest.
 
-        :returns: a Deferred that fires when nothing is left.
+        :returns: a Deferred that fires when the uploader is closed.
         """
         super().stopService()  # type: ignore[no-untyped-call]
         return Deferred.fromCoroutine(self._stop())
 
-    # Of ours -----------------------------------------------------------------------------------
+    # The end -----------------------------------------------------------------------------------
 
     def whenDone(self) -> Deferred[Report]:
         """
-        Be told of the end.
+        Wait for the end.
 
-        :returns: a new Deferred each time, that fires with a :class:`Report` when every file that
-            the service was made for is on the server or given up; when it is stopped before, as
-            soon as it has stopped.  It does not fail.
+        :returns: a new Deferred each time, which fires with a :class:`Report` when every file of
+            the service has been uploaded or has failed; or, if it is stopped before, as soon as it
+            has stopped.  It does not fail.
         """
         return self._done.wait()
 
     def abort(self) -> None:
-        """While the service stops: wait no longer for the chunks under way."""
+        """While the service stops: no longer wait for the chunks in flight."""
         self._deadline = self._clock.seconds()
 
     # Adding ------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 """
-Files: which are let in, what is done to them before, and steering them.
+Files: which are accepted, what is done to them before, and steering them.
 """
 
 from collections.abc import Callable
