@@ -153,11 +153,11 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(self.errors.getvalue(), "")
 
     def test_goes_on(self) -> None:
-        """It tells how many chunks were there already."""
+        """It reports how many chunks were already stored."""
         receiver, path = ScriptedReceiver(), self.file()
         self.ended(self.run_session(receiver, path))
         self.ended(self.run_session(receiver, path, options={"test_chunks": True}))
-        self.assertIn("0 chunks sent, 4 were there already\n", self.output.getvalue())
+        self.assertIn("0 chunks sent, 4 were already stored\n", self.output.getvalue())
 
     def test_failure(self) -> None:
         """It names each file that failed with why, and ends with 1."""
@@ -197,7 +197,7 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(
             self.errors.getvalue(),
             "SIGINT: chunks under way have 10 s to finish; once more ends it at once\n"
-            "Stopped. The same command goes on from here.\n",
+            "Stopped. The same command resumes it.\n",
         )
         self.assertEqual(self.output.getvalue(), "0 of 1 files uploaded: 3 chunks sent\n")
 
@@ -247,7 +247,7 @@ class CommandTests(ProcessTestCase):
         self.assertEqual(
             (ended.status, ended.errors), (1, "missing.dat: No such file or directory\n")
         )
-        self.assertIn("0 chunks sent, 2 were there already", ended.output)
+        self.assertIn("0 chunks sent, 2 were already stored", ended.output)
 
     async def test_interrupt_while_a_thread_hangs(self) -> None:
         """It ends even if a thread does not return, for which Python would wait."""

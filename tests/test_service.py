@@ -109,16 +109,16 @@ class UploadTests(ServiceTestCase):
         self.assertEqual(receiver.stored("y").content, b"f/g/y....." * 3)
         self.assertIn(f"Uploading to {TARGET}", self.lines("info"))
         self.assertIn(
-            "f/x is on the server: 30 bytes in 3 chunks, of which 0 were there already",
+            "f/x is on the server: 30 bytes in 3 chunks, of which 0 were already stored",
             self.lines("info"),
         )
         self.assertIn(
-            "3 of 3 files are on the server; 9 chunks were sent, 0 were there already",
+            "3 of 3 files are on the server; 9 chunks were sent, 0 were already stored",
             self.lines("info"),
         )
 
     def test_goes_on(self) -> None:
-        """It tells how many chunks were there already."""
+        """It reports how many chunks were already stored."""
         receiver, path = ScriptedReceiver(), self.file("a")
         first = self.service(receiver, path)
         first.startService()
@@ -127,7 +127,7 @@ class UploadTests(ServiceTestCase):
         second.startService()
         self.ended(second)
         self.assertIn(
-            "1 of 1 files are on the server; 0 chunks were sent, 3 were there already",
+            "1 of 1 files are on the server; 0 chunks were sent, 3 were already stored",
             self.lines("info"),
         )
 

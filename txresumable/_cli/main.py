@@ -52,7 +52,7 @@ def _upload_command() -> click.Command:
         ],
         help="Upload files, and folders with all that is below them, to TARGET: a URL of a server "
         "that speaks the protocol of resumable.js.\n\n"
-        "The same command goes on with an upload that was interrupted. It ends with 0, or with 1 "
+        "The same command resumes an upload that was interrupted. It ends with 0, or with 1 "
         "if any file failed. Ctrl-C lets the chunks under way finish, for ten seconds at most; "
         "once more, and it ends at once.\n\n"
         "SIZE may end in K, M, G or T, SECONDS in ms, s, m, h or d; FUNCTION is a Python function "

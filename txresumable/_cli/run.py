@@ -130,8 +130,8 @@ class Session:
         if self._quiet:
             return
         if self._signal is not None and report.failed:
-            self._say("Stopped. The same command goes on from here.")
-        there = f", {tally.chunks_found} were there already" if tally.chunks_found else ""
+            self._say("Stopped. The same command resumes it.")
+        there = f", {tally.chunks_found} were already stored" if tally.chunks_found else ""
         count = len(report.completed)
         print(
             f"{count} of {count + len(report.failed)} files uploaded: "

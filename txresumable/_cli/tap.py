@@ -32,7 +32,7 @@ class Options(UsageOptions):
     longdesc = (
         "Upload files, and folders with all that is below them, to a server that speaks the "
         "protocol of resumable.js, then exit: with 0, or with 1 if any file failed. Started "
-        "again, it goes on with the chunks that the server does not have. SIZE may end in K, M, G "
+        "again, it resumes with the chunks that the server does not have. SIZE may end in K, M, G "
         "or T, SECONDS in ms, s, m, h or d; FUNCTION is a Python function as "
         "package.module:function."
     )

@@ -225,7 +225,7 @@ class UploadService(Service):
         count = len(report.completed) + len(report.failed)
         self._log.info(
             "{completed} of {count} files are on the server; {sent} chunks were sent, "
-            "{found} were there already",
+            "{found} were already stored",
             completed=len(report.completed),
             count=count,
             sent=self.tally.chunks_sent,
@@ -237,8 +237,8 @@ class UploadService(Service):
 
     def _tell_completed(self, file: ResumableFile) -> None:
         self._log.info(
-            "{path} is on the server: {size} bytes in {chunks} chunks, of which {found} were there "
-            "already",
+            "{path} is on the server: {size} bytes in {chunks} chunks, of which {found} were "
+            "already stored",
             path=file.relative_path,
             size=file.size,
             chunks=len(file.chunks),
