@@ -14,12 +14,19 @@ class Emitter:
     """
     Fires the signals of an uploader, and what follows from them.
 
+    :ivar file_progress: one of them; like the next two, for who asks often whether it is observed.
+    :ivar chunk_completed: another one.
+    :ivar catch_all: that of all events.
+
     :param events: has the signals.
     :param turn: in which observers are notified.
     """
 
     def __init__(self, events: Events, turn: Turn) -> None:
         self._events = events
+        self.file_progress = events.file_progress
+        self.chunk_completed = events.chunk_completed
+        self.catch_all = events.catch_all
         self._turn = turn
 
     @property
@@ -35,11 +42,6 @@ class Emitter:
         )
 
     @property
-    def hears_chunks(self) -> bool:
-        """Whether anybody is notified of each chunk."""
-        return bool(self._events.chunk_completed.callbacks or self._events.catch_all.callbacks)
-
-    @property
     def hears_progress(self) -> bool:
         """Whether anybody is notified of progress."""
         events = self._events
@@ -48,11 +50,6 @@ class Emitter:
             or events.progress.callbacks
             or events.catch_all.callbacks
         )
-
-    @property
-    def hears_file_progress(self) -> bool:
-        """Whether anybody is notified of a chunk that begins."""
-        return bool(self._events.file_progress.callbacks)
 
     def post(self, name: str, *args: object) -> None:
         """Emit with the next turn."""

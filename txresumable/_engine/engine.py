@@ -221,7 +221,8 @@ class Engine:
     @property
     def hears_chunks(self) -> bool:
         """Whether anybody is notified of each chunk."""
-        return self.emitter.hears_chunks
+        emitter = self.emitter
+        return bool(emitter.chunk_completed.callbacks or emitter.catch_all.callbacks)
 
     def chunk_stored(self, transfer: Transfer, chunk: ResumableChunk) -> None:
         """Notify of a chunk."""

@@ -19,8 +19,6 @@ __all__ = ["FileObservers"]
 class FileObservers:
     """
     Signals of a file, and Deferreds of its end and of its chunks.
-
-    :ivar has_signals: whether anybody ever asked for one.
     """
 
     __slots__ = ("_chunks", "_file", "_signals")
@@ -29,10 +27,6 @@ class FileObservers:
         self._signals: dict[str, Signal] = {}
         self._file: OneShotObserver[ResumableFile] = OneShotObserver()
         self._chunks: dict[int, OneShotObserver[ResumableChunk]] = {}
-
-    @property
-    def has_signals(self) -> bool:
-        return bool(self._signals)
 
     @property
     def awaited_chunks(self) -> list[int]:

@@ -18,6 +18,8 @@ class Outages:
     There is one server, and one chunk of all files probes it; but where a function gives URLs,
     each file may have a server of its own, and one of its chunks probes that.
 
+    :ivar shared: that of the one server.
+    :ivar own: those of the servers of single files.
     :param one_server: whether there is one.
     :param queue: has the files that are to go on.
     """
@@ -26,15 +28,15 @@ class Outages:
         self.shared: Outage[Transfer] = Outage()
         self._one_server = one_server
         self._queue = queue
-        self._own: dict[Transfer, Outage[Transfer]] = {}
+        self.own: dict[Transfer, Outage[Transfer]] = {}
 
     def of(self, transfer: Transfer) -> Outage[Transfer]:
         """The outage that a file's chunk takes part in, made if it is the first to know."""
         if self._one_server:
             return self.shared
-        outage = self._own.get(transfer)
+        outage = self.own.get(transfer)
         if outage is None:
-            outage = self._own[transfer] = Outage()
+            outage = self.own[transfer] = Outage()
             outage.reached = transfer.ledger.stored_count > 0
         return outage
 
@@ -49,8 +51,8 @@ class Outages:
 
     def began(self, transfer: Transfer, offset: int) -> None:
         """A chunk begins: that of a file whose own server is away probes it."""
-        if self._own and transfer in self._own:
-            self._own[transfer].probe = (transfer, offset)
+        if transfer in self.own:
+            self.own[transfer].probe = (transfer, offset)
             transfer.is_barred = True
 
     def failed(self, transfer: Transfer, offset: int, now: float) -> bool:
@@ -67,16 +69,12 @@ class Outages:
 
     def retried(self, transfer: Transfer, offset: int) -> None:
         """A chunk waits for its turn again: it goes, if it is the one that probes."""
-        if transfer.is_barred and self._own[transfer].probe == (transfer, offset):
+        if transfer.is_barred and self.own[transfer].probe == (transfer, offset):
             transfer.is_barred = False
-
-    def responded(self, transfer: Transfer) -> bool:
-        """:returns: whether a response to a chunk ends an outage."""
-        return self.shared.responded() or (bool(self._own) and self.reached(transfer))
 
     def reached(self, transfer: Transfer) -> bool:
         """:returns: whether it was the server of this file alone that could not be reached."""
-        if self._own.pop(transfer, None) is None:
+        if self.own.pop(transfer, None) is None:
             return False
         transfer.is_barred = False
         self._queue.add(transfer)
@@ -85,5 +83,5 @@ class Outages:
     def leave(self, transfer: Transfer) -> None:
         """A file is stopped: it probes nothing any more."""
         self.shared.leave(transfer)
-        self._own.pop(transfer, None)
+        self.own.pop(transfer, None)
         transfer.is_barred = False

@@ -100,7 +100,10 @@ class Outcomes:
         try:
             if self._adaptive is not None:
                 self._adapt(self._adaptive, attempt, result)
-            if self._outages.responded(attempt.transfer):
+            # A call less for each chunk, as for nearly all there is no outage of one file.
+            if self._outages.shared.responded() or (
+                self._outages.own and self._outages.reached(attempt.transfer)
+            ):
                 _log.info("The server answers again")
             if result.verdict is STORED:
                 # It may have changed after it was read, or before it was found there.
@@ -165,7 +168,7 @@ class Outcomes:
         if self._emitter.hears_progress:
             self._emitter.post("file_progress", transfer.file)
         transfer.notify_stored(offset)
-        if transfer.all_stored and not self._lost(attempt, result.answer):
+        if attempt.ledger.all_stored and not self._lost(attempt, result.answer):
             self._listener.finish(transfer)
 
     def _lost(self, attempt: Attempt, answer: Response) -> bool:

@@ -52,7 +52,7 @@ class ChunkQueue:
         while self._files or self._early:
             early = self._comes_early()
             transfer = self._early[0][1] if early else self._files[0]
-            if self._may_go(transfer):
+            if transfer.may_go:
                 offset = transfer.ensure_ledger().next_pending()
                 if offset >= 0:
                     return transfer, offset
@@ -75,11 +75,7 @@ class ChunkQueue:
         return early + list(islice(self._files, count - len(early)))
 
     def _ends_of(self, transfer: Transfer) -> list[int]:
-        if not self._may_go(transfer):
+        if not transfer.may_go:
             return []
         ends = (0, len(transfer.ensure_ledger().states) - 1)
         return [offset for offset in ends if transfer.is_pending(offset)]
-
-    @staticmethod
-    def _may_go(transfer: Transfer) -> bool:
-        return transfer.may_go

@@ -146,8 +146,9 @@ class Scheduler:
         self._jobs.setdefault(transfer, {})[offset] = attempt
         if self._lending.lent:
             self._lending.look(transfer)
-        self._outages.began(transfer, offset)
-        if self._emitter.hears_file_progress:
+        if self._outages.own:
+            self._outages.began(transfer, offset)
+        if self._emitter.file_progress.callbacks:
             self._emitter.post("file_progress", transfer.file)
         try:
             sending = self._sender.send(attempt)
@@ -188,7 +189,10 @@ class Scheduler:
 
     def over(self, attempt: Attempt) -> None:
         """An attempt has come to its end, and its slot is free."""
-        self._release(attempt)
+        if attempt.has_lent:
+            self._lending.give_back(attempt)
+        else:
+            self.slots.release()
         transfer = attempt.transfer
         del self._jobs[transfer][attempt.offset]
         if transfer.is_crowded:

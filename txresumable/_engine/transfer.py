@@ -186,19 +186,13 @@ class Transfer(FileRecord):
         """Nothing keeps it from going on any more."""
         self._listener.proceed(self)
 
-    @property
-    def _hears_chunks(self) -> bool:
-        """Whether anybody is notified of each chunk."""
-        observers = self.observers
-        return self._listener.hears_chunks or (observers is not None and observers.has_signals)
-
     def found(self, offsets: Sequence[int]) -> None:
         """The server has these chunks, which were to be sent."""
         self.chunks_found += len(offsets)
         ledger, observers = self.ledger, self.observers
         for offset in offsets:
             ledger.count_stored(offset)
-        if self._hears_chunks:
+        if observers is not None or self._listener.hears_chunks:
             before = ledger.notified
             news = offsets if before is None else [each for each in offsets if not before[each]]
             self._listener.notify(self._fire_found, news, ledger)
@@ -218,11 +212,13 @@ class Transfer(FileRecord):
     def notify_stored(self, offset: int) -> None:
         """A chunk was stored: note whom that concerns."""
         activity, before = self.ledger.activity, self.ledger.notified
-        if self._hears_chunks and (before is None or not before[offset]):
+        heard = self.observers is not None or self._listener.hears_chunks
+        if heard and (before is None or not before[offset]):
             self._listener.notify(self._fire_stored, offset, activity)
         elif activity is not None:
             activity.forget(offset)
-        self._notify_chunk_waiters(offset)
+        if self.observers is not None:
+            self._notify_chunk_waiters(offset)
 
     def _fire_stored(self, offset: int, activity: ChunkActivity | None) -> None:
         chunk = ResumableChunk(self, offset)
