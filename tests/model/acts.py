@@ -244,6 +244,13 @@ def come_back(world: World, step: Step) -> None:
     """A client comes back just when its upload has expired and is swept."""
     if world.settings.expire is None or world.life.is_closing or world.is_nested:
         return
+    workers = world.workers
+    upload, number = _upload(world, step)
+    if not upload.present:
+        _begin(world, upload.upload(number, upload.file.chunk(number), "", world.now()), 1)
+    workers.flush()
+    world.settle()
+    number = min(upload.present, default=number) if step.c % 4 else number
     workers, before = world.workers, len(world.workers.jobs)
     workers.held = True
     world.let_pass(world.settings.expire + 1)
@@ -253,8 +260,11 @@ def come_back(world: World, step: Step) -> None:
         workers.work(job)
         if step.b % 2:
             workers.tell(job)
-    upload, number = _upload(world, step)
-    _begin(world, upload.upload(number, upload.file.chunk(number), "", world.now()), 1)
+    if step.b // 2 % 2:
+        asked = upload.test(number, "", world.now())
+    else:
+        asked = upload.upload(number, upload.file.chunk(number), "", world.now())
+    _begin(world, asked, 1)
     for _ in range(20):
         world.settle()
         others = [job for job in workers.jobs if job not in sweeping]
@@ -288,6 +298,20 @@ def spoil(world: World, step: Step) -> None:
         world.restart()
     else:
         world.crash(step.c)
+
+
+def end_badly(world: World, step: Step) -> None:
+    """Something fails, or everything, while the last chunk of a file arrives and it is finished."""
+    upload, number = _upload(world, step)
+    for missing in sorted(set(range(1, upload.count + 1)) - upload.present - {number}):
+        asked = upload.upload(missing, upload.file.chunk(missing), "", world.now())
+        _begin(world, asked, step.c | 1)
+        world.settle()
+    world.workers.flush()
+    world.disturbed = True
+    world.life.disk.fault = Fault((0, -1, errno.EIO, errno.ENOSPC)[step.c % 4], step.b % 40, 1)
+    asked = upload.upload(number, upload.file.chunk(number), "", world.now())
+    _begin(world, asked, step.c | 1)
 
 
 def _half(world: World, upload: Upload, number: int, data: bytes) -> Wire:
@@ -359,5 +383,6 @@ ACTS: dict[str, tuple[Callable[[World, Step], None], int]] = {
     "raze": (raze, 1),
     "come_back": (come_back, 4),
     "spoil": (spoil, 4),
+    "end_badly": (end_badly, 6),
 }
 """What there is to do, and how often it is done."""
