@@ -8,6 +8,7 @@ import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from random import Random
 from typing import Any, TypeVar
 
@@ -308,6 +309,23 @@ class FailureTests(ReceiverTestCase):
         self.assertEqual(self.ask(file.test(1)).status, 404)
         self.assertEqual(self.send_all(file), [3, 1, 2])
         self.flushLoggedErrors(OSError)
+
+    def test_digest_after_a_failure(self) -> None:
+        """A chunk whose bytes went with a failed sync has no wrong digest: the disk failed."""
+        disk = FaultyDisk()
+        self.start(disk=disk)
+        file = ClientFile(CONTENT, checksum=True)
+        data = file.upload(1, checksum=sha256(file.chunk(1)).hexdigest())
+        wire = self.connect().send(data[:-60])
+        disk.sync_data = fail_once(  # type: ignore[method-assign]
+            disk.sync_data, OSError(errno.EIO, "broken")
+        )
+        self.assertEqual(self.ask(ClientFile(CONTENT).upload(2)).status, 500)
+        private = os.path.join(self.root, ".resumable")
+        (name,) = (name for name in os.listdir(private) if name.endswith(".data"))
+        with open(os.path.join(private, name), "r+b") as lost:
+            lost.write(bytes(len(CONTENT)))
+        self.assertEqual(wire.send(data[-60:]).response().status, 500)
 
 
 class FullDisk(FaultyDisk):

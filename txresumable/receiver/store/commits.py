@@ -57,6 +57,16 @@ class GroupCommit:
         """Whether a chunk is written and waits to be durable."""
         return offset in self._settling
 
+    def check(self, epoch: int) -> None:
+        """
+        Look whether what was written since then may be lost.
+
+        :raises OSError: after a failed sync the system may have dropped what other chunks had
+            written.
+        """
+        if epoch != self.epoch:
+            raise OSError(errno.EIO, "the disk failed while this chunk was written")
+
     async def add(self, offset: int, epoch: int) -> None:
         """
         Return when a chunk that is written is durable.
@@ -64,9 +74,7 @@ class GroupCommit:
         :param epoch: what it was when the chunk began.
         :raises OSError: if the disk fails, or did since the chunk began.
         """
-        if epoch != self.epoch:
-            # After a failed sync the system may have dropped what other chunks had written.
-            raise OSError(errno.EIO, "the disk failed while this chunk was written")
+        self.check(epoch)
         done: Deferred[None] = Deferred()
         self._written.append((offset, done))
         self._settling[offset] = []

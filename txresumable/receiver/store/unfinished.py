@@ -166,9 +166,12 @@ class UnfinishedUpload:
             self._sending.discard(offset)
             use.release()
 
-        return ChunkWriter(
-            chunk, self._write, self._range_digest, lambda: self._commit(offset, epoch), release
-        )
+        async def digest(start: int, end: int) -> str:
+            found = await self._range_digest(start, end)
+            self._commits.check(epoch)
+            return found
+
+        return ChunkWriter(chunk, self._write, digest, lambda: self._commit(offset, epoch), release)
 
     def finish(self) -> Deferred[ReceivedFile]:
         """Finish it, once, and fire for everyone who asks."""
