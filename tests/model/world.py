@@ -157,6 +157,9 @@ class World:
         """Set the wall clock forward or back."""
         self.waited += abs(seconds)
         self.jumped += seconds
+        for upload in self.uploads:
+            # What comes later may be noted with an earlier time.
+            upload.touched = min(upload.touched, self.now())
         self._expire()
 
     def _expire(self) -> None:
