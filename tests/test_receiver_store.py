@@ -622,6 +622,28 @@ class IntruderTests(ReceiverTestCase):
         self.start(on_complete=remove)
         self.assertEqual(self.ask(ClientFile(CONTENT, chunk_size=100).upload(1)).status, 500)
 
+    def test_time_cut_short(self) -> None:
+        """A disk that is full in the middle of a file's time costs nothing that was stored."""
+        disk = FaultyDisk()
+        self.start(disk=disk, on_complete=None)
+        file = ClientFile(CONTENT)
+        for number in (1, 2):
+            self.assertEqual(self.ask(file.upload(number)).status, 200)
+        write = disk.write
+
+        def write_half(fd: int, data: bytes, offset: int) -> None:
+            if len(data) == 8:
+                write(fd, data[:4], offset)
+                raise OSError(errno.ENOSPC, "full")
+            write(fd, data, offset)
+
+        disk.write = write_half  # type: ignore[method-assign, assignment]
+        self.assertEqual(self.ask(file.upload(3)).status, 507)
+        self.successResultOf(self.store.close())
+        self.start(on_complete=None)
+        for number in (1, 2, 3):
+            self.assertEqual(self.ask(file.test(number)).content["status"], "complete")
+
     def test_private_folder_is_a_link(self) -> None:
         """A private folder that is a link to elsewhere is refused."""
         os.mkdir(self.root)
@@ -1115,7 +1137,7 @@ class CloseTests(ReceiverTestCase):
     def test_finished_one_in_use(self) -> None:
         """Neither does whoever uses an upload that is finished."""
         disk = FaultyDisk()
-        self.start(disk=disk)
+        self.start(disk=disk, on_complete=None)
         file = ClientFile(CONTENT)
         for number in (1, 2):
             self.ask(file.upload(number))

@@ -116,9 +116,11 @@ class Record:
             raise ValueError("no record")
         record = _made(cls, _fields(line))
         chunks, count = written[len(line) + 1 :], record.layout.count
-        if len(chunks) not in (count, count + _TIME.size):
+        if not count <= len(chunks) <= count + _TIME.size:
             raise ValueError("the record does not fit its chunks")
-        mtime = _TIME.unpack(chunks[count:])[0] if len(chunks) > count else 0
+        # A time that was not written to its end counts as not written.
+        is_timed = len(chunks) == count + _TIME.size
+        mtime = _TIME.unpack(chunks[count:])[0] if is_timed else 0
         return record, bytearray(chunks[:count]), mtime or None
 
 
