@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import Resumable
-from txresumable._engine.totals import Tally
+from txresumable._engine.totals import ProgressTotals
 from txresumable.testing import FakeClient, ScriptedReceiver
 
 TARGET = "http://127.0.0.1/upload"
@@ -21,7 +21,7 @@ def make(client: Any, **options: Any) -> Resumable:
     return Resumable(TARGET, client=client, reactor=Clock(), **options)
 
 
-def numbers(tally: Tally) -> tuple[int, ...]:
+def numbers(tally: ProgressTotals) -> tuple[int, ...]:
     """Bytes: all, done, found; chunks: sent, found."""
     return (tally.total, tally.done, tally.found, tally.chunks_sent, tally.chunks_found)
 
@@ -33,7 +33,7 @@ class TallyTests(SynchronousTestCase):
         """What is sent is counted chunk by chunk, over all files."""
         client = FakeClient()
         uploader = make(client, test_chunks=False)
-        tally = Tally(uploader)
+        tally = ProgressTotals(uploader)
         uploader.add_file(CONTENT, file_name="a")
         uploader.add_file(b"more", file_name="b")
         self.assertEqual(numbers(tally), (29, 0, 0, 0, 0))
@@ -52,7 +52,7 @@ class TallyTests(SynchronousTestCase):
             (stored,) = receiver.files.values()
             del stored.chunks[2]
             again = make(receiver, test_chunks=mode)
-            tally = Tally(again)
+            tally = ProgressTotals(again)
             file = self.successResultOf(again.add_file(CONTENT, file_name="a"))
             self.assertEqual(numbers(tally), (25, 25, 15, 1, 2))
             self.assertEqual(file.chunks_found, 2)
@@ -62,7 +62,7 @@ class TallyTests(SynchronousTestCase):
         receiver = ScriptedReceiver()
         make(receiver).add_file(CONTENT, file_name="a")
         again = make(receiver)
-        tally = Tally(again)
+        tally = ProgressTotals(again)
         told: list[tuple[int, ...]] = []
         tally.changed.register(lambda: told.append(numbers(tally)))
         again.add_file(CONTENT, file_name="a")
@@ -78,7 +78,7 @@ class TallyTests(SynchronousTestCase):
         del stored.chunks[2], stored.chunks[3]
         receiver.rule = lambda request: 403 if request.is_upload else None
         uploader = make(receiver, simultaneous_uploads=1)
-        tally = Tally(uploader)
+        tally = ProgressTotals(uploader)
         upload = uploader.add_file(CONTENT, file_name="a")
         self.failureResultOf(upload)
         self.assertEqual(numbers(tally), (25, 10, 10, 0, 1))
@@ -90,7 +90,7 @@ class TallyTests(SynchronousTestCase):
     def test_retried_after_its_end(self) -> None:
         """A file that was completed and is uploaded again is not counted twice."""
         uploader = make(ScriptedReceiver())
-        tally = Tally(uploader)
+        tally = ProgressTotals(uploader)
         upload = uploader.add_file(CONTENT, file_name="a")
         upload.file.retry()
         self.assertEqual((tally.total, tally.done, tally.files_completed), (25, 25, 1))

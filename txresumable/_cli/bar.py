@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from .._engine.totals import Tally
+from .._engine.totals import ProgressTotals
 from ..events import Events
 from ..file import ResumableFile
 
@@ -33,7 +33,12 @@ class Bar:
     """
 
     def __init__(
-        self, uploader: Events, stream: TextIO, *, tally: Tally | None = None, **options: Any
+        self,
+        uploader: Events,
+        stream: TextIO,
+        *,
+        tally: ProgressTotals | None = None,
+        **options: Any,
     ) -> None:
         """
         :param uploader: with no files yet.
@@ -42,7 +47,7 @@ class Bar:
         :param tally: the uploader's, if there is one already.
         :param options: more of tqdm's.
         """
-        self.tally = Tally(uploader) if tally is None else tally
+        self.tally = ProgressTotals(uploader) if tally is None else tally
         self._stream = stream
         self._note = ""
         self._found = 0

@@ -21,7 +21,7 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
-from .._engine.totals import Tally
+from .._engine.totals import ProgressTotals
 from ..service.upload import PATIENCE, Report, UploadService, explain
 from ..uploader import Resumable
 from .bar import Bar
@@ -123,7 +123,7 @@ class Session:
             return 128 + self._signal
         return 1 if report.failed else 0
 
-    def _tell(self, report: Report, tally: Tally) -> None:
+    def _tell(self, report: Report, tally: ProgressTotals) -> None:
         for failed in report.failed:
             if self._signal is None or not isinstance(failed.error, CancelledError):
                 self._say(f"{failed.path}: {explain(failed.error)}")

@@ -23,6 +23,7 @@ from ..file import ResumableChunk
 from ..options import Options
 from ..states import ADDED, CANCELLED, FAILED, READY
 from .admission import Admission, duplicate
+from .chunk_sender import ChunkSender
 from .client import make_client
 from .completion import Completion
 from .emitter import Emitter
@@ -33,7 +34,6 @@ from .preparation import Preparation
 from .queue import ChunkQueue
 from .roster import Roster
 from .scheduler import Scheduler
-from .sender import ChunkSender
 from .transfer import Transfer
 from .turn import Turn
 from .verification import verify

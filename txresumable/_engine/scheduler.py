@@ -13,11 +13,11 @@ from .._policy.concurrency import AdaptiveConcurrency
 from .._policy.slots import Slots
 from ..states import READY
 from .attempt import Attempt
+from .chunk_sender import ChunkSender
 from .lending import Lending
 from .outages import Outages
 from .outcomes import OutcomeListener, Outcomes
 from .queue import ChunkQueue
-from .sender import ChunkSender
 from .transfer import Transfer
 from .turn import Turn
 

@@ -8,10 +8,10 @@ from .._runtime.observers import Signal
 from ..events import Events
 from ..file import ResumableChunk, ResumableFile
 
-__all__ = ["Tally"]
+__all__ = ["ProgressTotals"]
 
 
-class Tally:
+class ProgressTotals:
     """
     Counts what an uploader tells, at the same cost for one file and for many.
 

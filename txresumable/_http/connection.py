@@ -21,8 +21,8 @@ from zope.interface import implementer
 from ..errors import ConnectionBroken, MalformedResponse, StaleConnection, StallTimeout
 from .batch import WriteBatch
 from .body import IRequestBody
+from .request_sender import RequestSender
 from .response import Response, ResponseParser
-from .sender import RequestSender
 from .state import ACTIVE, CLOSED, CLOSING, CONNECTING, IDLE, ConnectionState, change
 from .tls import tls_error
 

@@ -18,13 +18,11 @@ from attrs import field, frozen
 from .dialect import ParameterNames
 from .encoding import (
     encode_component,
-    form_file_name,
-    form_name,
-    form_value,
     joinable,
     js_order,
     url_layer,
 )
+from .multipart import closing, data_part, file_part, form_fields
 from .outline import (
     BOUNDARY,
     CHUNK_MARKS,
@@ -151,20 +149,11 @@ class RequestEncoder:
         self, file: FileFacts, fields: Iterable[tuple[str, str]], boundary: str
     ) -> tuple[bytes, bytes]:
         """The bytes before and after the chunk in a multipart body."""
-        mark = boundary.encode()
-        lines = []
-        for name, value in fields:
-            lines.append(b'--%b\r\nContent-Disposition: form-data; name="' % mark)
-            lines.append(b'%b"\r\n\r\n%b\r\n' % (form_name(name), form_value(value)))
-        kind = self.part_type(file).encode()
-        lines.append(b'--%b\r\nContent-Disposition: form-data; name="' % mark)
-        lines.append(form_name(self.namespace + self.names.file))
+        name, kind = self.namespace + self.names.file, self.part_type(file)
+        head = form_fields(fields, boundary)
         if self.base64:
-            lines.append(b'"\r\n\r\ndata:%b;base64,' % kind)
-        else:
-            lines.append(b'"; filename="%b"\r\n' % form_file_name(file.file_name))
-            lines.append(b"Content-Type: %b\r\n\r\n" % kind)
-        return b"".join(lines), b"\r\n--%b--\r\n" % mark
+            return head + data_part(name, kind, boundary), closing(boundary)
+        return head + file_part(name, file.file_name, kind, boundary), closing(boundary)
 
     def part_type(self, file: FileFacts) -> str:
         """The Content-Type of the part with the chunk."""

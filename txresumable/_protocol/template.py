@@ -4,11 +4,10 @@ The requests of one file, filled into outlines that all files of an uploader sha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
-from secrets import token_hex
 
 from .encoding import encode_component, form_file_name, form_value
+from .multipart import closing, next_boundary
 from .outline import CHUNK_MARKS, Outline
 from .request import ChunkFacts, FileFacts, Pairs, RequestEncoder, RequestHead
 
@@ -29,7 +28,7 @@ class Template:
     def __init__(self, encoder: RequestEncoder, file: FileFacts) -> None:
         self.encoder = encoder
         self.file = file
-        self.boundary = _next_boundary()
+        self.boundary = next_boundary()
         self._filled: dict[str, tuple[Outline, Outline]] = {}
         self._known = self._values()
 
@@ -73,8 +72,7 @@ class Template:
         if self.encoder.octet:
             return RequestHead(url, "application/octet-stream")
         content_type = f"multipart/form-data; boundary={self.boundary}"
-        tail = b"\r\n--%b--\r\n" % self.boundary.encode()
-        return RequestHead(url, content_type, body.encode("latin-1"), tail)
+        return RequestHead(url, content_type, body.encode("latin-1"), closing(self.boundary))
 
     def _text(self, what: str, target: str, query: Pairs, chunk: ChunkFacts) -> str:
         outline = self.encoder.outline(what, target, query)
@@ -114,17 +112,6 @@ class Template:
             self.encoder.part_type(file),
             self.boundary,
         )
-
-
-def _boundaries() -> Iterator[str]:
-    """Random boundaries; random bytes are cheaper in bulk."""
-    while True:
-        many = token_hex(16 * 64)
-        for at in range(0, len(many), 32):
-            yield f"----txresumable{many[at : at + 32]}"
-
-
-_next_boundary = _boundaries().__next__
 
 
 def _written_name(text: str) -> tuple[str, str, str]:

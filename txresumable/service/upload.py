@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._engine.handle import Upload
-from .._engine.totals import Tally
+from .._engine.totals import ProgressTotals
 from .._protocol.url import without_query
 from .._runtime.clock import steady
 from .._runtime.observers import OneShotObserver
@@ -115,7 +115,7 @@ class UploadService(Service):
         if reactor is None:
             from twisted.internet import reactor
         self.uploader = uploader
-        self.tally = Tally(uploader)
+        self.tally = ProgressTotals(uploader)
         self._reactor = reactor
         self._clock = steady(reactor)
         self._patience = patience

@@ -15,8 +15,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._engine.body import PIECE
+from txresumable._http.request_sender import MOST, TURN
 from txresumable._http.response import Response
-from txresumable._http.sender import MOST, TURN
 from txresumable._http.state import (
     IDLE,
 )
