@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakSet
 
 from twisted.internet.defer import Deferred, fail
@@ -19,6 +19,7 @@ from .completion import Completion
 from .digest import FollowingDigest, hash_range
 from .files import UploadFiles
 from .finished import FinishedUpload, Shelf
+from .listener import UploadListener
 from .received import ReceivedFile
 from .record import Done, Record
 from .refused import FilesRemoved, Refused
@@ -28,23 +29,7 @@ from .usage import Usage
 from .use import Use
 from .writer import ChunkComparison, ChunkSink, ChunkWriter
 
-__all__ = ["UnfinishedUpload", "UploadListener"]
-
-
-class UploadListener(Protocol):
-    """Is notified of what becomes of an upload."""
-
-    def stored(self, upload: UnfinishedUpload, size: int) -> None:
-        """So many more bytes of it are durable."""
-
-    def finished(self, upload: UnfinishedUpload, done: Done) -> None:
-        """It is in its place, and that is written down."""
-
-    def lost(self, upload: UnfinishedUpload) -> None:
-        """Somebody has removed its files."""
-
-    def unused(self, upload: UnfinishedUpload) -> None:
-        """The last use of it has ended."""
+__all__ = ["UnfinishedUpload"]
 
 
 class UnfinishedUpload:
@@ -72,7 +57,7 @@ class UnfinishedUpload:
         shelf: Shelf,
         run: Run,
         completion: Completion,
-        listener: UploadListener,
+        listener: UploadListener[UnfinishedUpload],
     ) -> None:
         self.state = State.RECEIVING
         self.last_used = float("-inf")
