@@ -770,6 +770,24 @@ class ExpiryTests(ReceiverTestCase):
         self.assertEqual(self.successResultOf(self.store.sweep()), 1)
         self.assertEqual(self.private(), [])
 
+    def test_clock_set_back_during_a_sweep(self) -> None:
+        """What was stored after the clock was set back is not as old as a sweep thought."""
+        thread = Thread()
+        self.start(expire=100, run=thread.run)
+        file = ClientFile(CONTENT)
+        wire = self.connect().send(file.upload(1))
+        thread.work()
+        self.assertEqual(wire.response().status, 200)
+        private = os.path.join(self.root, ".resumable")
+        names = [os.path.join(private, name) for name in os.listdir(private)]
+        for name in names:
+            os.utime(name, (1000, 1000))
+        self.clock.advance(10000)
+        swept = self.store.sweep()
+        self.clock.rightNow = 1050.0
+        thread.work()
+        self.assertEqual(self.successResultOf(swept), 0)
+
     def test_sweep_while_closing(self) -> None:
         """A store that is closing forgets nothing, and that is no error."""
         self.start(expire=100)

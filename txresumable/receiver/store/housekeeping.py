@@ -93,13 +93,14 @@ class Housekeeping:
         """
         with self._work.usage:
             await self._recovery.idle()
-            before, forgotten = self._now() - expire, 0
-            keys = [] if self._work.closed else await self._work.run(self._folder.expired, before)
+            forgotten, keys = 0, list[str]()
+            if not self._work.closed:
+                keys = await self._work.run(self._folder.expired, self._now() - expire)
             for key in keys:
                 if self._work.closed:
                     break
                 try:
-                    forgotten += await self._forget_expired(key, before)
+                    forgotten += await self._forget_expired(key, expire)
                 except Exception:
                     if not self._work.closed:
                         self._log.failure("an upload that has expired cannot be removed")
@@ -124,8 +125,10 @@ class Housekeeping:
                     await upload.close(State.DISCARDED)
                     self._uploads.forget(key)
 
-    async def _forget_expired(self, key: str, before: float) -> bool:
+    async def _forget_expired(self, key: str, expire: float) -> bool:
         async with self._uploads.holding(key):
+            # The clock may have been set back since the upload was found.
+            before = self._now() - expire
             upload = self._uploads.get(key)
             if upload is not None and upload.full:
                 self._full[key] = None
