@@ -83,7 +83,7 @@ def _send_home(world: World, upload: Upload) -> bool:
 
 def _is_complete(world: World, upload: Upload) -> bool:
     """Whether it is; that it was received may have been forgotten since."""
-    return upload.complete or (upload.is_kept and world.settings.expire is not None)
+    return upload.complete or (upload.kept is not None and world.settings.expire is not None)
 
 
 def _is_home(world: World, upload: Upload) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from random import Random
 from typing import Any
@@ -113,6 +113,12 @@ class Platter:
         with open(os.path.join(self.private, key + ".chunks"), "rb") as file:
             _, _, chunks = file.read().partition(b"\n")
         return chunks[:count] == b"\1" * count
+
+    def finished(self) -> Iterator[tuple[str, bytes]]:
+        """The files in the root, with what they hold."""
+        for name in names_in(self.root):
+            with open(os.path.join(self.root, name), "rb") as file:
+                yield name, file.read()
 
     def number_of(self, name: str) -> int:
         """The number of a finished file."""

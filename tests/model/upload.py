@@ -97,7 +97,7 @@ class Upload:
     :ivar acked: the bytes that were confirmed, by chunk.
     :ivar present: the chunks that were said to be there.
     :ivar complete: whether the file was said to be in its place.
-    :ivar is_kept: whether the file was in its place and nobody took it since.
+    :ivar kept: what was in its place when it was complete, if nobody took it since.
     :ivar was_taken: whether the file was ever taken from its place, or changed there.
     :ivar is_handed_over: whether ``on_complete`` took it, and nobody heard of that yet.
     :ivar touched: by the wall clock, the last time that something counted.
@@ -125,7 +125,7 @@ class Upload:
         self.acked: dict[int, bytes] = {}
         self.present: set[int] = set()
         self.complete = False
-        self.is_kept = False
+        self.kept: bytes | None = None
         self.was_taken = False
         self.is_handed_over = False
         self.touched = float("-inf")
@@ -142,14 +142,14 @@ class Upload:
     def __str__(self) -> str:
         return f"{self.plan.owner}/{self.plan.identifier}"
 
-    def completed(self) -> None:
+    def completed(self, content: bytes) -> None:
         """It was said to be in its place, and is."""
-        self.complete = self.is_kept = True
+        self.complete, self.kept = True, content
 
     def taken(self) -> None:
         """The file was taken from its place, or changed there."""
         self.next_generation()
-        self.was_taken, self.is_kept = True, False
+        self.was_taken, self.kept = True, None
 
     def next_generation(self) -> None:
         """What was acknowledged may be gone."""

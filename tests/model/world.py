@@ -224,9 +224,10 @@ class World:
             self._judge_complete(asked, upload)
 
     def _judge_complete(self, asked: Request, upload: Upload) -> None:
-        if any(of is upload for _, _, of in self.finished()):
+        content = next((found for _, found, of in self.finished() if of is upload), None)
+        if content is not None:
             self.counted["complete"] += not upload.complete
-            upload.completed()
+            upload.completed(content)
             expire = self.settings.expire
             if expire is not None and self.platter.written(upload.key) < self.now() - expire:
                 # That it was received may be forgotten at any time.
@@ -242,9 +243,7 @@ class World:
 
     def finished(self) -> Iterator[tuple[str, bytes, Upload]]:
         """The finished files in their places, with what they hold and whose they are."""
-        for name in names_in(self.platter.root):
-            with open(os.path.join(self.platter.root, name), "rb") as file:
-                content = file.read()
+        for name, content in self.platter.finished():
             for upload in self.uploads:
                 if upload.fits(content):
                     yield name, content, upload
@@ -258,9 +257,9 @@ class World:
 
     def check_kept(self) -> None:
         """What was complete, and was not taken, is in its place for ever."""
-        there = {upload.key for _, _, upload in self.finished()}
+        there = [content for _, content in self.platter.finished()]
         for upload in self.uploads:
-            if upload.is_kept and upload.key not in there:
+            if upload.kept is not None and upload.kept not in there:
                 self.fail(f"{upload} was complete, and is gone")
         self.check()
 
