@@ -133,9 +133,10 @@ class Engine:
         self.check_open()  # what gave them may have closed it
         uploads = [Upload(each) for each in transfers]
         self.completion.unfinished += len(transfers)
-        present = [*self.roster.transfers, *self.admission.transfers]
-        if self.options.max_files == 1 and len(present) == len(transfers) == 1:
-            self.remove(present[0])  # as resumable.js does
+        if self.options.max_files == 1 and len(transfers) == 1:
+            present = [*self.roster.transfers, *self.admission.transfers]
+            if len(present) == 1:
+                self.remove(present[0])  # as resumable.js does
         if self._has_room(transfers):
             self.admission.add(uploads)
         self.turn.run()
@@ -144,8 +145,9 @@ class Engine:
     def _has_room(self, transfers: list[Transfer]) -> bool:
         """Whether ``max_files`` has room for all of these; if not, none is accepted."""
         most = self.options.max_files
-        count = len(self.roster) + len(self.admission.transfers) + len(transfers)
-        if most is None or count <= most:
+        if most is None:  # of many files, each is added without a look at all others
+            return True
+        if len(self.roster) + len(self.admission.transfers) + len(transfers) <= most:
             return True
         self.admission.report("max_files", [each.file for each in transfers])
         for each in transfers:
