@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.testing import MemoryReactor
+from twisted.web.http import HTTPFactory
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 from zope.interface.verify import verifyObject
@@ -318,10 +320,17 @@ class ClosingTests(ReceiverTestCase):
 class PlainSiteTests(ReceiverTestCase):
     """In a site of Twisted's own the body has been collected before."""
 
+    def plain_site(self) -> Site:
+        """One that leaves forms alone, if this Twisted has such."""
+        options: dict[str, Any] = {"reactor": self.clock}
+        if "parsePOSTFormSubmission" in signature(HTTPFactory.__init__).parameters:
+            options["parsePOSTFormSubmission"] = False
+        return Site(self.site.resource, **options)
+
     def test_no_faster_than_the_disk(self) -> None:
         """It is read on as the disk takes it, and not into memory."""
         self.start(run=(run := Waiting()))
-        plain = Site(self.site.resource, reactor=self.clock, parsePOSTFormSubmission=False)
+        plain = self.plain_site()
         file = ClientFile(bytes(1_000_000), chunk_size=10**7)
         wire = Connection(plain).send(file.upload(1))
         content = wire.protocol._channel.requests[0].content
@@ -333,7 +342,7 @@ class PlainSiteTests(ReceiverTestCase):
     def test_gone(self) -> None:
         """A client that goes meanwhile leaves nothing behind, and its chunk free."""
         self.start(run=(run := Waiting()))
-        plain = Site(self.site.resource, reactor=self.clock, parsePOSTFormSubmission=False)
+        plain = self.plain_site()
         file = ClientFile(bytes(1_000_000), chunk_size=10**7)
         Connection(plain).send(file.upload(1)).lose()
         run.work()
