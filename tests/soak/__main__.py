@@ -11,6 +11,7 @@ import argparse
 import shutil
 import sys
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 from random import SystemRandom
@@ -60,7 +61,10 @@ async def _one(reactor: Any, seed: int, given: Any, total: Counter[str]) -> bool
     shutil.rmtree(folder, ignore_errors=True)
     began = time.monotonic()
     made = Round(reactor, Plan.of(seed), folder)
-    await made.run()
+    try:
+        await made.run()
+    except Exception:
+        made.faults.append(f"it could not be run: {traceback.format_exc()}")
     total.update(made.counts)
     shown = ", ".join(f"{name} {made.counts[name]}" for name in _SHOWN if made.counts[name])
     _say(f"seed {seed}: {time.monotonic() - began:.1f} s: {shown or 'nothing'}")

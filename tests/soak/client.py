@@ -40,8 +40,6 @@ from .process import peak_of
 
 __all__ = ["main"]
 
-LIMIT = 60.0
-"""After how many seconds what has not ended will not."""
 _PAUSES = (0.0, 0.2, 1.5)
 
 
@@ -50,6 +48,7 @@ class Client:
     One uploader in one reactor.
 
     :param numbers: which of the plan's uploads are its own.
+    :param limit: after how many seconds what has not ended will not.
     """
 
     def __init__(
@@ -61,9 +60,11 @@ class Client:
         folder: Path,
         target: str,
         journal: Journal,
+        limit: float,
     ) -> None:
         self._reactor = reactor
         self._plan = plan
+        self._limit = limit
         self._numbers = numbers
         self._random = random
         self._folder = folder
@@ -92,7 +93,7 @@ class Client:
         """From the first file to the end of all, within the limit."""
         for number in self._numbers:
             deferLater(self._reactor, self._plan.uploads[number].at, self._add, number)
-        until = self._reactor.seconds() + LIMIT
+        until = self._reactor.seconds() + self._limit
         while self._waiting and self._reactor.seconds() < until:
             await deferLater(self._reactor, 0.05)
         for file in self._waiting.values():
@@ -319,6 +320,7 @@ def main(number: str, life: str, where: str, target: str) -> None:
             folder=folder / "sources",
             target=target,
             journal=journal,
+            limit=whole.limit,
         )
         if plan.manner == "threads":
             reactor = _own_reactor()

@@ -124,6 +124,11 @@ class Plan:
     strikes: tuple[Strike, ...]
     takes: float
 
+    @property
+    def limit(self) -> float:
+        """After how many seconds of a client's life what has not ended will not."""
+        return 60.0 + 2 * self.seconds
+
     @classmethod
     def of(cls, seed: int) -> Plan:
         """The round of a seed: always the same one."""

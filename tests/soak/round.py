@@ -29,7 +29,6 @@ from .verdict import Evidence, faults
 
 __all__ = ["Round"]
 
-_LIMIT = 90.0
 _STOPS_WITHIN = 20.0
 _SIGNS = ("Traceback", "Unhandled", "Fatal Python error", "CRITICAL", "Exception ignored")
 
@@ -218,7 +217,7 @@ class Round:
 
     async def _clients_end(self) -> None:
         for number, client in self._clients.items():
-            await self._within(client, _LIMIT)
+            await self._within(client, self._plan.limit + 30)
             if client.exit is None:
                 self._odd.append(f"client {number} has no end")
                 client.signal("ABRT")  # faulthandler writes into the log where it was
@@ -228,10 +227,10 @@ class Round:
 
     async def _look_at_receiver(self) -> None:
         """When nobody is connected, its sockets are its port, and its files those of uploads."""
-        if self._receiver.exit is not None:
-            self._odd.append(f"the receiver has ended by itself, with {self._receiver.exit}")
-            return
         for _ in range(100):
+            if self._receiver.exit is not None:
+                self._odd.append(f"the receiver has ended by itself, with {self._receiver.exit}")
+                return
             links = self._receiver.open_links()
             sockets = sum(link.startswith("socket:") for link in links)
             if sockets == 1:
