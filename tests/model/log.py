@@ -52,7 +52,7 @@ def watched(world: World) -> Iterator[None]:
             failure = failure.value.subFailure
         explained = failure.check(HookFailed) or (failure.check(OSError) and world.may_fail())
         # Its file is gone as soon as it is finished, with threads that take no time.
-        gone = world.was_razed or world.settings.hook == "moves"
+        gone = world.was_razed or world.was_operated or world.settings.hook == "moves"
         explained = explained or (gone and failure.check(Refused))
         if not failure.check(Killed) and not (text and explained):
             text = text or "Unhandled error in Deferred"
