@@ -68,7 +68,20 @@ def schedule(*acts: Act, content: bytes = CONTENT, **forecast: object) -> Receiv
     return ReceiverSchedule(0, (one, other), acts, disk_delay=0.1)
 
 
-class ReceiverScheduleTests(SynchronousTestCase):
+class KillingTestCase(SynchronousTestCase):
+    """
+    In a process that is gone calls raise, and what waits for them is collected half-way: here, and
+    not in the middle of another test.
+    """
+
+    def tearDown(self) -> None:
+        gc.collect()
+        self.flushLoggedErrors(Killed)
+        logged = [str(failure.value) for failure in self.flushLoggedErrors()]
+        self.assertEqual(set(logged) - {"cannot reuse already awaited coroutine"}, set())
+
+
+class ReceiverScheduleTests(KillingTestCase):
     """
     Each upload is in the receiver's folder byte for byte, or ends with an error that has a cause;
     and nothing is left on either side.
@@ -93,11 +106,6 @@ def _batch(first: int) -> Callable[[ReceiverScheduleTests], None]:
             counted["requests"] += report.requests
             counted["faults"] += sum(report.faults.values()) - report.faults.get(Fault.NONE, 0)
         self.assertEqual(failures, [], "\n".join(failures))
-        gc.collect()
-        # In a process that is gone calls raise, and what waits for them is collected half-way.
-        self.flushLoggedErrors(Killed)
-        logged = [str(failure.value) for failure in self.flushLoggedErrors()]
-        self.assertEqual(set(logged) - {"cannot reuse already awaited coroutine"}, set())
         uneven = counted["uploads"] - counted["equal"]
         note("schedules with the receiver", **counted, errors_with_a_cause=uneven)
 
@@ -109,7 +117,7 @@ for _first in range(BATCHES):
     setattr(ReceiverScheduleTests, f"test_batch_{_first}", _batch(_first))
 
 
-class ReceiverSimulatorTests(SynchronousTestCase):
+class ReceiverSimulatorTests(KillingTestCase):
     """
     The simulator itself: it is no use if it finds nothing.
     """
