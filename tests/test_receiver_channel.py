@@ -14,36 +14,13 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 from zope.interface.verify import verifyObject
 
-from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, request
+from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, Thread, request
 from tests.test_clock import WallClockReactor
 from txresumable._runtime.clock import steady
 from txresumable.receiver import ReceiverService, ReceiverSite, make_site
 
 CONTENT = bytes(range(65, 90))
 TEST = ClientFile(CONTENT).test(1)
-
-
-class Waiting:
-    """Runs work when the test says so."""
-
-    def __init__(self) -> None:
-        self.jobs: list[tuple[Deferred[Any], Any, tuple[Any, ...]]] = []
-
-    def __call__(self, work: Any, *arguments: Any) -> Deferred[Any]:
-        done: Deferred[Any] = Deferred()
-        self.jobs.append((done, work, arguments))
-        return done
-
-    def work(self) -> None:
-        """Do all that there is."""
-        while self.jobs:
-            done, work, arguments = self.jobs.pop(0)
-            try:
-                result = work(*arguments)
-            except OSError:
-                done.errback()
-            else:
-                done.callback(result)
 
 
 class WallClockTests(ReceiverTestCase):
@@ -264,10 +241,11 @@ class ClosingTests(ReceiverTestCase):
 
     def test_half_close(self) -> None:
         """A peer that sends no more still gets all its responses."""
-        self.start(run=(run := Waiting()))
+        thread = Thread()
+        self.start(run=thread.run)
         wire = self.connect().send(TEST + TEST).end()
         self.assertFalse(wire.closed)
-        run.work()
+        thread.work()
         self.assertEqual([response.status for response in wire.responses()], [404, 404])
         self.assertTrue(wire.transport.disconnecting)
 
@@ -289,7 +267,8 @@ class ClosingTests(ReceiverTestCase):
 
     def test_no_response(self) -> None:
         """A connection whose response does not come ends, and the chunk is not lost by it."""
-        self.start(run=(run := Waiting()))
+        thread = Thread()
+        self.start(run=thread.run)
         file = ClientFile(CONTENT)
         wire = self.connect().send(file.upload(1))
         self.clock.advance(899)
@@ -297,21 +276,22 @@ class ClosingTests(ReceiverTestCase):
         self.clock.advance(1)
         self.assertTrue(wire.aborted)
         self.hang_up()
-        run.work()
+        thread.work()
         wire = self.connect().send(file.test(1))
-        run.work()
+        thread.work()
         self.assertEqual(wire.response().status, 200)
 
     def test_held_while_responses_wait(self) -> None:
         """A peer that reads again is not read from while the disk is behind."""
-        self.start(run=(run := Waiting()))
+        thread = Thread()
+        self.start(run=thread.run)
         wire = self.connect().send(ClientFile(CONTENT, octet=True).upload(1)[:-5])
         self.assertEqual(wire.transport.producerState, "paused")
         wire.protocol.pauseProducing()
         wire.protocol.resumeProducing()
         self.assertEqual(wire.transport.producerState, "paused")
         wire.protocol.pauseProducing()
-        run.work()
+        thread.work()
         self.assertEqual(wire.transport.producerState, "paused")
         wire.protocol.resumeProducing()
         self.assertEqual(wire.transport.producerState, "producing")
@@ -329,25 +309,27 @@ class PlainSiteTests(ReceiverTestCase):
 
     def test_no_faster_than_the_disk(self) -> None:
         """It is read on as the disk takes it, and not into memory."""
-        self.start(run=(run := Waiting()))
+        thread = Thread()
+        self.start(run=thread.run)
         plain = self.plain_site()
         file = ClientFile(bytes(1_000_000), chunk_size=10**7)
         wire = Connection(plain).send(file.upload(1))
         content = wire.protocol._channel.requests[0].content
         self.assertLess(content.tell(), 200_000)
-        run.work()
+        thread.work()
         self.assertEqual(wire.response().status, 200)
         wire.lose()
 
     def test_gone(self) -> None:
         """A client that goes meanwhile leaves nothing behind, and its chunk free."""
-        self.start(run=(run := Waiting()))
+        thread = Thread()
+        self.start(run=thread.run)
         plain = self.plain_site()
         file = ClientFile(bytes(1_000_000), chunk_size=10**7)
         Connection(plain).send(file.upload(1)).lose()
-        run.work()
+        thread.work()
         wire = self.connect().send(file.upload(1))
-        run.work()
+        thread.work()
         self.assertEqual(wire.response().status, 200)
 
 

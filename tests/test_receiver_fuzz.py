@@ -6,9 +6,7 @@ import os
 from random import Random
 from typing import Any
 
-from twisted.internet.defer import Deferred
-
-from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase
+from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, Thread
 
 SCHEDULES = int(os.environ.get("TXRESUMABLE_SCHEDULES", "60"))
 CHUNK = 40
@@ -74,8 +72,8 @@ class FuzzTests(ReceiverTestCase):
 
     def run_schedule(self, random: Random) -> None:
         self.root = self.mktemp()
-        self.jobs: list[Any] = []
-        run: dict[str, Any] = {"run": self.later} if random.random() < 0.5 else {}
+        self.thread = Thread()
+        run: dict[str, Any] = {"run": self.thread.run} if random.random() < 0.5 else {}
         self.start(max_file_size=1000, site={"min_rate": 10}, **run)
         content = random.randbytes(100)
         forms = (ClientFile(content, chunk_size=CHUNK), ClientFile(content, "o", "o", octet=True))
@@ -88,7 +86,7 @@ class FuzzTests(ReceiverTestCase):
         self.settle(wires)
         self.check(forms)
         self.hang_up()
-        self.work()
+        self.thread.work()
         self.successResultOf(self.store.close())
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(self.flushLoggedErrors(), [])
@@ -98,7 +96,7 @@ class FuzzTests(ReceiverTestCase):
         size = random.choice((1, 7, 100, 65536, 65536)) if len(data) < 5000 else 65536
         wire.send(data, size)
         if random.random() < 0.5:
-            self.work()
+            self.thread.work()
         self.clock.advance(random.choice((0, 0, 1, 15)))
 
     def any_request(self, random: Random, forms: tuple[ClientFile, ...]) -> bytes:
@@ -125,25 +123,10 @@ class FuzzTests(ReceiverTestCase):
             return random.choice(methods) + b" " + data.partition(b" ")[2]
         return data.replace(b"\r\n", b"\r\n" + random.choice(LINES) + b"\r\n", 1)
 
-    def later(self, work: Any, *arguments: Any) -> Deferred[Any]:
-        done: Deferred[Any] = Deferred()
-        self.jobs.append((done, work, arguments))
-        return done
-
-    def work(self) -> None:
-        while self.jobs:
-            done, work, arguments = self.jobs.pop(0)
-            try:
-                result = work(*arguments)
-            except BaseException:
-                done.errback()
-            else:
-                done.callback(result)
-
     def settle(self, wires: list[Connection]) -> None:
         """Every connection ends in bounded time when nothing more comes."""
         for _ in range(100):
-            self.work()
+            self.thread.work()
             self.clock.advance(10)
         for wire in wires:
             self.assertTrue(wire.closed and (wire.aborted or wire.transport.disconnecting))
@@ -169,13 +152,13 @@ class FuzzTests(ReceiverTestCase):
     def check(self, forms: tuple[ClientFile, ...]) -> None:
         """No slot is held, and a file all of whose chunks are accepted is there, and right."""
         self.hang_up()
-        self.work()
+        self.thread.work()
         for file in forms:
             statuses = set()
             for number in range(1, file.layout.count + 1):
                 for data in (file.test(number), file.upload(number)):
                     wire = self.connect().send(data)
-                    self.work()
+                    self.thread.work()
                     status = wire.response().status
                     # Other sizes, or other bytes, may have come first, as the mutilated say.
                     self.assertIn(status, (200, 400, 404 if data.startswith(b"GET") else 409))

@@ -38,24 +38,32 @@ class ChunkSink(Protocol):
         """Release the chunk; for use instead of :meth:`commit`, or after."""
 
 
-class _Counted:
-    """Counts, and refuses what is too long or too short."""
+class _Sink:
+    """A chunk whose bytes are counted, and which is released once."""
 
-    def __init__(self, chunk: Chunk) -> None:
+    def __init__(self, chunk: Chunk, release: Callable[[], None]) -> None:
         self._chunk = chunk
-        self.left = chunk.length
+        self._left = chunk.length
+        self._release: Callable[[], None] | None = release
 
-    def count(self, data: bytes) -> None:
-        if len(data) > self.left:
+    def _count(self, data: bytes) -> None:
+        """:raises Refused: if the chunk is longer than it may be."""
+        if len(data) > self._left:
             raise Refused(400, f"the chunk is longer than {self._chunk.length} bytes")
-        self.left -= len(data)
+        self._left -= len(data)
 
-    def check(self) -> None:
-        if self.left:
+    def _check_length(self) -> None:
+        """:raises Refused: if the chunk is shorter than it has to be."""
+        if self._left:
             raise Refused(400, f"the chunk is shorter than {self._chunk.length} bytes")
 
+    def abandon(self) -> None:
+        release, self._release = self._release, None
+        if release is not None:
+            release()
 
-class ChunkWriter:
+
+class ChunkWriter(_Sink):
     """
     Writes a chunk that is not stored yet.
 
@@ -74,22 +82,20 @@ class ChunkWriter:
         commit: Callable[[], Awaitable[None]],
         release: Callable[[], None],
     ) -> None:
-        self._chunk = chunk
+        super().__init__(chunk, release)
         self._start, self._end = chunk.layout.range(chunk.offset)
-        self._counted = _Counted(chunk)
         self._write = write
         self._digest = digest
         self._commit = commit
-        self._release: Callable[[], None] | None = release
 
     def write(self, data: bytes) -> None:
-        at = self._end - self._counted.left
-        self._counted.count(data)
+        at = self._end - self._left
+        self._count(data)
         self._write(data, at)
 
     async def commit(self, checksum: str = "") -> None:
         try:
-            self._counted.check()
+            self._check_length()
             wanted = checksum or self._chunk.checksum
             if wanted and await self._digest(self._start, self._end) != wanted:
                 raise Refused(422, "the chunk arrived with another digest")
@@ -97,13 +103,8 @@ class ChunkWriter:
         finally:
             self.abandon()
 
-    def abandon(self) -> None:
-        release, self._release = self._release, None
-        if release is not None:
-            release()
 
-
-class ChunkComparison:
+class ChunkComparison(_Sink):
     """
     Compares a chunk that is sent again with the one that is stored, by digest; writes nothing.
 
@@ -118,19 +119,17 @@ class ChunkComparison:
         digest: Callable[[], Awaitable[str]],
         release: Callable[[], None] = lambda: None,
     ) -> None:
-        self._chunk = chunk
-        self._counted = _Counted(chunk)
+        super().__init__(chunk, release)
         self._stored = digest
         self._arrived = sha256()
-        self._release: Callable[[], None] | None = release
 
     def write(self, data: bytes) -> None:
-        self._counted.count(data)
+        self._count(data)
         self._arrived.update(data)
 
     async def commit(self, checksum: str = "") -> None:
         try:
-            self._counted.check()
+            self._check_length()
             arrived = self._arrived.hexdigest()
             if (checksum or self._chunk.checksum) not in ("", arrived):
                 raise Refused(422, "the chunk arrived with another digest")
@@ -138,8 +137,3 @@ class ChunkComparison:
                 raise Refused(409, "this chunk is already stored, with other bytes")
         finally:
             self.abandon()
-
-    def abandon(self) -> None:
-        release, self._release = self._release, None
-        if release is not None:
-            release()
