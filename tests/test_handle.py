@@ -36,6 +36,21 @@ class UploadTests(UploaderTestCase):
         for name in ("completed", "chunk_completed", "fraction_completed"):
             self.assertRaises(AttributeError, setattr, upload, name, None)
 
+    def test_suspends(self) -> None:
+        """The upload is suspended and resumed by its handle, and tried again after its end."""
+        upload = self.uploader(test_chunks=False).add_file(b"x" * 40, file_name="a")
+        upload.suspend()
+        self.assertTrue(upload.file.is_suspended)
+        self.answer_all()
+        self.assertNoResult(upload)
+        upload.resume()
+        self.client.answer(404)
+        self.failureResultOf(upload, ChunkRejected)
+        upload.retry()
+        again = upload.when_completed()
+        self.answer_all()
+        self.assertIs(self.successResultOf(again), upload.file)
+
     def test_unheard_failure(self) -> None:
         """A failure that came to somebody else by join() can still be had from the handle."""
         uploader = self.uploader(test_chunks=False)

@@ -176,6 +176,11 @@ class Resumable(Events):
         return self._engine.scheduler.is_busy
 
     @property
+    def is_paused(self) -> bool:
+        """Whether :meth:`pause` holds everything until :meth:`resume`."""
+        return self._engine.scheduler.paused
+
+    @property
     def chunks_under_way(self) -> int:
         """How many chunks are being tested or sent at this moment."""
         return self._engine.scheduler.under_way

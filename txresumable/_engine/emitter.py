@@ -4,7 +4,8 @@ The events of an uploader, fired in the engine's turn.
 
 from __future__ import annotations
 
-from ..events import Events
+from .._runtime.observers import observers_of
+from ..events import EVENTS, Events
 from .turn import Turn
 
 __all__ = ["Emitter"]
@@ -23,32 +24,31 @@ class Emitter:
     """
 
     def __init__(self, events: Events, turn: Turn) -> None:
-        self._events = events
-        self.file_progress = events.file_progress
-        self.chunk_completed = events.chunk_completed
-        self.catch_all = events.catch_all
+        self._observers = {name: observers_of(getattr(events, name)) for name in EVENTS}
+        self.file_progress = self._observers["file_progress"]
+        self.chunk_completed = self._observers["chunk_completed"]
+        self.catch_all = observers_of(events.catch_all)
         self._turn = turn
 
     @property
     def hears_files(self) -> bool:
         """Whether anybody is notified of a file that is accepted."""
-        events = self._events
+        observers = self._observers
         return bool(
-            events.catch_all.callbacks
-            or events.file_added.callbacks
-            or events.chunking_start.callbacks
-            or events.chunking_progress.callbacks
-            or events.chunking_complete.callbacks
+            self.catch_all.callbacks
+            or observers["file_added"].callbacks
+            or observers["chunking_start"].callbacks
+            or observers["chunking_progress"].callbacks
+            or observers["chunking_complete"].callbacks
         )
 
     @property
     def hears_progress(self) -> bool:
         """Whether anybody is notified of progress."""
-        events = self._events
         return bool(
-            events.file_progress.callbacks
-            or events.progress.callbacks
-            or events.catch_all.callbacks
+            self.file_progress.callbacks
+            or self._observers["progress"].callbacks
+            or self.catch_all.callbacks
         )
 
     def post(self, name: str, *args: object) -> None:
@@ -57,12 +57,11 @@ class Emitter:
 
     def emit(self, name: str, *args: object) -> None:
         """Emit now, and emit what follows from it, as resumable.js does."""
-        signal = getattr(self._events, name)
-        if signal.callbacks:
-            signal.fire(*args)
-        catch_all = self._events.catch_all
-        if catch_all.callbacks:
-            catch_all.fire(name, *args)
+        observers = self._observers[name]
+        if observers.callbacks:
+            observers.notify(*args)
+        if self.catch_all.callbacks:
+            self.catch_all.notify(name, *args)
         if name == "file_error":
             self.emit("error", args[1], args[0])
         elif name == "file_progress":

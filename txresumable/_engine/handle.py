@@ -23,7 +23,8 @@ class Upload(Deferred[ResumableFile]):
     :class:`~txresumable.ResumableFile` when every chunk is on the server, fails as the upload
     failed, and has one consumer.  Everyone else asks :meth:`when_completed`.
 
-    Cancelling it cancels the upload.
+    Cancelling it cancels the upload.  To pause the upload there is :meth:`suspend`:
+    ``Deferred.pause()`` only holds back the callbacks of this Deferred, while the file is uploaded.
 
     :ivar transfer: what the engine moves; applications have :attr:`file`.
     """
@@ -71,6 +72,21 @@ class Upload(Deferred[ResumableFile]):
     def when_completed(self) -> Deferred[ResumableFile]:
         """:meth:`ResumableFile.when_completed`."""
         return self.transfer.when_completed()
+
+    def suspend(self) -> None:
+        """:meth:`ResumableFile.suspend`."""
+        self.transfer.suspend()
+
+    def resume(self) -> None:
+        """:meth:`ResumableFile.resume`."""
+        self.transfer.resume()
+
+    def retry(self) -> None:
+        """
+        :meth:`ResumableFile.retry`.  This Deferred fires once: if it has, :meth:`when_completed` is
+        about the new attempt.
+        """
+        self.transfer.retry()
 
     def settle(self, result: Any, *, heard: bool) -> None:
         """

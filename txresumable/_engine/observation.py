@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from .._runtime.observers import OneShotObserver, Signal
+from .._runtime.observers import OneShotObserver, Signal, observers_of
 from ..file import ResumableChunk, ResumableFile
 
 __all__ = ["FileObservers"]
@@ -35,12 +35,12 @@ class FileObservers:
 
     def signal(self, name: str) -> Signal:
         """One of the signals."""
-        return self._signals.setdefault(name, Signal())
+        return self._signals.setdefault(name, Signal(name))
 
     def fire(self, name: str, *args: object) -> None:
         """Fire a signal, if anybody ever asked for it."""
         if name in self._signals:
-            self._signals[name].fire(*args)
+            observers_of(self._signals[name]).notify(*args)
 
     def wait(self) -> Deferred[ResumableFile]:
         """A new Deferred of the end."""

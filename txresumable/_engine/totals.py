@@ -4,7 +4,7 @@ How far an uploader is, in numbers, for those who show it.
 
 from __future__ import annotations
 
-from .._runtime.observers import Signal
+from .._runtime.observers import Signal, observers_of
 from ..events import Events
 from ..file import ResumableChunk, ResumableFile
 
@@ -32,7 +32,8 @@ class ProgressTotals:
         self.total = self.done = self.found = 0
         self.chunks_sent = self.chunks_found = 0
         self.files = self.files_completed = 0
-        self.changed = Signal()
+        self.changed = Signal("changed")
+        self._observers = observers_of(self.changed)
         self._counted: dict[ResumableFile, _Counted] = {}
         uploader.file_added.register(self._added)
         uploader.file_progress.register(self._moved)
@@ -44,7 +45,7 @@ class ProgressTotals:
         self._counted[file] = _Counted()
         self.total += file.size
         self.files += 1
-        self.changed.fire()
+        self._observers.notify()
 
     def _moved(self, file: ResumableFile) -> None:
         counted = self._counted.get(file)
@@ -80,7 +81,7 @@ class ProgressTotals:
         done = round(file.fraction_completed * file.size)
         self.done += done - counted.done
         counted.done = done
-        self.changed.fire()
+        self._observers.notify()
 
 
 class _Counted:

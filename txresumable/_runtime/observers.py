@@ -5,15 +5,19 @@ Notifying observers: :class:`Signal` many times, :class:`OneShotObserver` once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
+from types import CoroutineType
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-__all__ = ["OneShotObserver", "Signal"]
+__all__ = ["Observers", "OneShotObserver", "Signal", "observers_of"]
 
+_C = TypeVar("_C", bound=Callable[..., object])
 _T = TypeVar("_T")
+_RAISED = "An observer raised: {callback}"
 _log = Logger()
 
 
@@ -22,29 +26,41 @@ class Signal:
     Something that happens many times, and the callbacks that are notified of it.
 
     Callbacks run in the reactor thread, in the order in which they registered.  One that raises
-    is logged; the others are called all the same and the upload goes on.
-
-    :ivar callbacks: those that are registered.
+    is logged; the others are called all the same and the upload goes on.  A coroutine function is
+    run as a Deferred for which nobody waits; its failure is logged.
     """
 
-    __slots__ = ("callbacks",)
+    __slots__ = ("_observers",)
 
-    def __init__(self) -> None:
-        self.callbacks: tuple[Callable[..., object], ...] = ()
+    def __init__(self, name: str) -> None:
+        """
+        :param name: what it is called by.
+        """
+        self._observers = Observers(name)
+
+    def __repr__(self) -> str:
+        observers = self._observers
+        return f"<Signal {observers.name} callbacks={len(observers.callbacks)}>"
 
     def __bool__(self) -> bool:
-        return bool(self.callbacks)
+        raise TypeError(
+            f"the signal {self._observers.name!r} has no truth value: register() a callback, or "
+            "ask a property such as is_paused or is_completed"
+        )
 
-    def register(self, callback: Callable[..., object]) -> None:
+    def register(self, callback: _C) -> _C:
         """
         Notify a callback each time this happens.
 
         :param callback: called with what the signal carries.  Registered twice, it is called
             twice.
+        :returns: the callback, so that this can be used as a decorator.
+        :raises TypeError: if it is not callable.
         """
         if not callable(callback):
             raise TypeError(f"a callback must be callable, not {callback!r}")
-        self.callbacks += (callback,)
+        self._observers.callbacks += (callback,)
+        return callback
 
     def unregister(self, callback: Callable[..., object]) -> None:
         """
@@ -53,11 +69,26 @@ class Signal:
         :param callback: as it was registered.
         :raises ValueError: if it is not registered.
         """
-        remaining = list(self.callbacks)
+        remaining = list(self._observers.callbacks)
         remaining.remove(callback)
-        self.callbacks = tuple(remaining)
+        self._observers.callbacks = tuple(remaining)
 
-    def fire(self, *args: object) -> None:
+
+class Observers:
+    """
+    The callbacks of a signal, for who fires it.
+
+    :ivar name: that of the signal.
+    :ivar callbacks: those that are registered.
+    """
+
+    __slots__ = ("callbacks", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.callbacks: tuple[Callable[..., object], ...] = ()
+
+    def notify(self, *args: object) -> None:
         """
         Notify all callbacks that are registered at this moment.
 
@@ -65,9 +96,21 @@ class Signal:
         """
         for callback in self.callbacks:
             try:
-                callback(*args)
+                result = callback(*args)
             except BaseException:  # such as asyncio's CancelledError: it concerns nobody else
-                _log.failure("An observer raised: {callback}", callback=callback)
+                _log.failure(_RAISED, callback=callback)
+                continue
+            if type(result) is CoroutineType:
+                running: Deferred[object] = Deferred.fromCoroutine(result)
+                running.addErrback(_log_failure, callback)
+
+
+observers_of: Callable[[Signal], Observers] = attrgetter("_observers")
+"""From a signal to its callbacks: for who fires it."""
+
+
+def _log_failure(failure: Failure, callback: Callable[..., object]) -> None:
+    _log.failure(_RAISED, failure, callback=callback)
 
 
 class OneShotObserver(Generic[_T]):
