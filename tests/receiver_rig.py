@@ -12,7 +12,8 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
+from twisted.internet.testing import EventLoggingObserver, StringTransport
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
@@ -343,6 +344,15 @@ class ReceiverTestCase(SynchronousTestCase):
         connection = Connection(self.site, host)
         self.connections.append(connection)
         return connection
+
+    def log(self) -> Callable[[], list[tuple[LogLevel, str]]]:
+        """Notice what is logged from now on: what comes back gives it, each with its level."""
+        logged = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        return lambda: [
+            (event["log_level"], formatEvent(event))
+            for event in logged
+            if event["log_namespace"].startswith("txresumable")
+        ]
 
     def hang_up(self) -> None:
         """Break all connections."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import LogLevel
 
 from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase, fail_once
 from txresumable.receiver import ReceivedFile
@@ -58,7 +60,12 @@ class CompletionTests(ReceiverTestCase):
         wire = self.connect().send(self.file.upload(1))
         self.clock.advance(29)
         self.assertEqual(wire.responses(), [])
+        logged = self.log()
         self.clock.advance(1)
+        path = os.path.join(os.path.abspath(self.root), "file.dat")
+        self.assertEqual(
+            logged()[0], (LogLevel.error, f"on_complete has taken 30 seconds for {path}")
+        )
         self.assertEqual(wire.response().content["status"], "complete")
         self.assertEqual(self.private(), ["done"])
         self.pending[0].errback(ValueError())
@@ -92,7 +99,10 @@ class CompletionTests(ReceiverTestCase):
         """When the store is closed it is cancelled, and is called again after the next start."""
         self.start(on_complete=self.later)
         wire = self.connect().send(self.file.upload(1))
+        logged = self.log()
         self.successResultOf(self.store.close())
+        path = os.path.join(os.path.abspath(self.root), "file.dat")
+        self.assertEqual(logged()[0], (LogLevel.info, f"on_complete was cancelled for {path}"))
         self.assertEqual(self.cancelled, self.pending)
         self.assertEqual(wire.response().status, 503)
         self.hang_up()

@@ -28,6 +28,10 @@ class DescriptorTests(SynchronousTestCase):
         self.assertEqual((self.file.read(2, 2), self.file.read_all()), (b"bc", b"\0abc"))
         self.file.resize(2)
         self.assertEqual(self.file.status().st_size, 2)
+        with self.file as fd:
+            os.utime(fd, (1, 1))
+        self.file.touch()
+        self.assertGreater(self.file.status().st_mtime, 1)
         self.disk.calls.clear()
         self.file.sync()
         self.file.sync_data()
@@ -49,6 +53,7 @@ class DescriptorTests(SynchronousTestCase):
             self.file.sync,
             self.file.sync_data,
             self.file.status,
+            self.file.touch,
             lambda: self.file.resize(1),
         )
         for use in uses:

@@ -74,10 +74,9 @@ class Completion:
             from twisted.internet import reactor
         limit = steady(reactor).callLater(self._limit, self._late, notified, file)
 
-        def end(result: object) -> object:
+        def end(_: object) -> None:
             if limit.active():
                 limit.cancel()
-            return result
 
         notified.addBoth(end)
 

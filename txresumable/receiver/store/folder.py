@@ -141,7 +141,7 @@ class Folder:
                 raise
         return found
 
-    def create(self, key: str, record: Record, promised: int = 0) -> UploadFiles:
+    def create(self, key: str, record: Record, promised: int) -> UploadFiles:
         """
         Begin an upload: when this returns, its files are durable and empty.
 
@@ -199,10 +199,10 @@ class Folder:
                 found = self._found(key, names)
             except OSError:
                 self._log.failure("an upload cannot be read: {key}", key=key)
-            else:
-                self._uncertain.add(key)
-                if found is not None:
-                    yield found
+                found = None
+            self._uncertain.add(key)
+            if found is not None:
+                yield found
 
     def expired(self, before: float) -> list[str]:
         """The uploads that nothing was written to since then, finished or not."""
