@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "states",
     },
     "uploader": {"_engine", "_runtime", "_source", "errors", "events", "file", "options"},
-    "service": {"_engine", "_protocol", "_runtime", "errors", "file", "uploader"},
+    "service": {"_engine", "_protocol", "_runtime", "_source", "errors", "file", "uploader"},
     "_cli": {
         "_engine",
         "_runtime",

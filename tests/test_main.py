@@ -21,6 +21,8 @@ from txresumable._cli import run as session
 from txresumable._cli.arguments import ARGUMENTS
 from txresumable._cli.main import main
 from txresumable._cli.run import Session
+from txresumable._engine import admission, prefetch
+from txresumable.service import paths
 from txresumable.testing import FakeClient, ScriptedReceiver
 
 TARGET = "http://127.0.0.1/upload"
@@ -181,6 +183,20 @@ class SessionTests(SynchronousTestCase):
             (observer,) = self.observers
             observer({"log_format": "said", "log_level": LogLevel.info, "log_namespace": "x"})
             self.assertEqual(self.errors.getvalue(), expected)
+
+    def test_hanging(self) -> None:
+        """What hangs is named without being verbose, be it a path or a file; nothing else is."""
+        self.ended(self.run_session(ScriptedReceiver(), self.file()))
+        (observer,) = self.observers
+        for logger in (paths._hanging, admission._log, prefetch._log):
+            event = {"log_format": logger.namespace, "log_namespace": logger.namespace}
+            observer({**event, "log_level": LogLevel.warn})
+            observer({**event, "log_level": LogLevel.info})
+        observer({"log_format": "other", "log_level": LogLevel.warn, "log_namespace": "other"})
+        lines = self.errors.getvalue().splitlines()
+        self.assertEqual(
+            [line.rpartition(".")[2] for line in lines], ["hanging", "admission", "prefetch"]
+        )
 
     def test_signal(self) -> None:
         """Ctrl-C lets what is under way finish, and it ends with the signal's status."""

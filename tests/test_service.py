@@ -17,7 +17,8 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from txresumable import FileRejected, Resumable, ResumableError, SourceChanged, TLSRejected
-from txresumable.service.upload import Report, UploadService, explain
+from txresumable.service.report import Report, explain
+from txresumable.service.upload import UploadService
 from txresumable.testing import FakeClient, ScriptedReceiver
 
 TARGET = "http://127.0.0.1/upload"
@@ -262,6 +263,20 @@ class StopTests(ServiceTestCase):
         self.assertTrue(all(request.given_up for request in client.sent))
         self.assertIn("3 chunks under way are aborted", self.lines("warn"))
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_stopped_twice(self) -> None:
+        """Stopping it once more gives no more time, and both are notified of the same end."""
+        service, client = self.start()
+        first = service.stopService()
+        self.clock.pump([0.05] * 190)
+        second = service.stopService()
+        self.assertNoResult(second)
+        self.clock.pump([0.05] * 11)
+        self.successResultOf(first)
+        self.successResultOf(second)
+        self.assertTrue(all(request.given_up for request in client.sent))
+        self.assertEqual(len([line for line in self.lines() if line.startswith("Stopping")]), 1)
+        self.successResultOf(service.stopService())
 
     def test_abort(self) -> None:
         """Told to, it ends at once."""

@@ -17,7 +17,7 @@ from ._engine.feed import Feed
 from ._engine.handle import Upload
 from ._engine.transfer import Transfer
 from ._runtime.threads import run_in_thread
-from ._source.directory import Found, Unreadable, walk
+from ._source.directory import Found, walk
 from ._source.factory import make_source
 from ._source.source import PathSource
 from .errors import InvalidOption
@@ -147,12 +147,7 @@ class Resumable(Events):
             raise TypeError(f"a folder is given by its path, not {directory!r}")
 
         def walked(found: list[Found]) -> list[Upload]:
-            transfers = []
-            for each in found:
-                inner = Unreadable(each.path, each.error) if each.error else each.path
-                name = each.relative_path.rpartition("/")[2] or each.path
-                transfers.append(self._engine.make_transfer(inner, name, each.relative_path))
-            return self._engine.add(transfers) if transfers else []
+            return self.add_files([each.arguments for each in found]) if found else []
 
         walking: Deferred[Any] = run_in_thread(self._engine.reactor, walk, source.path)
         self._engine.completion.expect(walking, walked)

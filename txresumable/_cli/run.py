@@ -22,12 +22,20 @@ from twisted.logger import (
 from zope.interface import implementer
 
 from .._engine.totals import ProgressTotals
-from ..service.upload import PATIENCE, Report, UploadService, explain
+from ..service.report import Report, explain
+from ..service.upload import PATIENCE, UploadService
 from ..uploader import Resumable
 from .bar import Bar
 from .shutdown import end_anyway, on_signals
 
 __all__ = ["Session"]
+
+_HANGING = (
+    "txresumable._engine.admission",
+    "txresumable._engine.prefetch",
+    "txresumable.service.paths.hanging",
+)
+"""Who warns of what hangs: that is shown, as nothing else would say what the upload waits for."""
 
 
 @implementer(ILogObserver)
@@ -98,8 +106,10 @@ class Session:
 
     async def _run(self, reactor: Any) -> None:
         level = LogLevel.info if self._verbose else LogLevel.critical
-        wanted = [LogLevelFilterPredicate(level)]
-        self._begin_logging([FilteringLogObserver(_Log(self._say), wanted)])
+        wanted = LogLevelFilterPredicate(level)
+        for namespace in _HANGING if not self._verbose else ():
+            wanted.setLogLevelForNamespace(namespace, LogLevel.warn)
+        self._begin_logging([FilteringLogObserver(_Log(self._say), [wanted])])
         uploader = Resumable(reactor=reactor, **self._options)
         self.service = UploadService(uploader, self._files, reactor=reactor)
         tally = self.service.tally

@@ -15,7 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-from ..service.upload import Report, UploadService
+from ..service.report import Report
+from ..service.upload import UploadService
 from ..uploader import Resumable
 from .argument import Argument, BadArgument
 from .arguments import ARGUMENTS, read_options

@@ -5,7 +5,7 @@ The files in a directory, for ``add_directory()``.
 from __future__ import annotations
 
 import os
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from attrs import evolve, frozen
 
@@ -27,6 +27,15 @@ class Found:
     path: str
     relative_path: str
     error: OSError | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What ``add_file()`` takes for it; a folder that could not be read fails as such."""
+        return {
+            "source": Unreadable(self.path, self.error) if self.error else self.path,
+            "file_name": self.relative_path.rpartition("/")[2] or self.path,
+            "relative_path": self.relative_path,
+        }
 
 
 def walk(directory: str) -> list[Found]:

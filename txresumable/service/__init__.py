@@ -2,6 +2,7 @@
 Uploads as a Twisted service.
 """
 
-from .upload import Report, UploadService
+from .report import Report
+from .upload import UploadService
 
 __all__ = ["Report", "UploadService"]

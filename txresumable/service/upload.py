@@ -5,28 +5,25 @@ An uploader as a service of Twisted's application framework.
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterable
-from itertools import takewhile
 from typing import Any
 
-from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .._engine.handle import Upload
+from .._engine.relay import Relay
 from .._engine.totals import ProgressTotals
 from .._protocol.url import without_query
 from .._runtime.clock import steady
 from .._runtime.observers import OneShotObserver
-from .._runtime.threads import run_in_thread
-from ..errors import FileRejected, first_line
 from ..file import ResumableFile
 from ..uploader import Resumable
+from .paths import Paths
+from .report import Report
 
-__all__ = ["PATIENCE", "FailedFile", "Report", "UploadService", "explain"]
+__all__ = ["PATIENCE", "UploadService"]
 
 PATIENCE = 10.0
 """Seconds that chunks in flight have to finish when a service stops."""
@@ -35,49 +32,6 @@ BETWEEN_LINES = 5.0
 """Seconds between two lines about progress in the log."""
 
 _LOOK = 0.05
-
-
-def explain(error: BaseException) -> str:
-    """
-    An error as a sentence for users.
-
-    :param error: what a file failed with.
-    :returns: one sentence, without the file's name.
-    """
-    if isinstance(error, CancelledError):
-        return "Stopped before it was complete"
-    if isinstance(error, FileRejected):
-        return f"Refused ({error.rule}): {error.reason}"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or first_line(type(error))
-
-
-@frozen
-class FailedFile:
-    """
-    A file that is not on the server.
-
-    :ivar path: the path that was given; for a file in a folder, its path from the folder's own
-        name on.
-    :ivar error: why.
-    """
-
-    path: str
-    error: BaseException
-
-
-@frozen
-class Report:
-    """
-    How the files of a service ended.
-
-    :ivar completed: those that are on the server, in the order in which they got there.
-    :ivar failed: those that are not.
-    """
-
-    completed: tuple[ResumableFile, ...]
-    failed: tuple[FailedFile, ...]
 
 
 class UploadService(Service):
@@ -119,16 +73,16 @@ class UploadService(Service):
         self._reactor = reactor
         self._clock = steady(reactor)
         self._patience = patience
-        self._paths = deque(os.fspath(path) for path in paths)
-        self._completed: list[ResumableFile] = []
-        self._failed: list[FailedFile] = []
-        self._pending = 0
+        relay = Relay(reactor, self._clock)
+        given = [os.fspath(path) for path in paths]
+        self._paths = Paths(uploader, given, relay, self._check_done)
         self._adding: Deferred[None] | None = None
         self._started = self._all_added = False
         self._done: OneShotObserver[Report] = OneShotObserver()
         self._line: Any = None
         self._last_line = (-1, -1)
         self._deadline = 0.0
+        self._stopped: OneShotObserver[None] | None = None
 
     # Service -----------------------------------------------------------------------------------
 
@@ -143,17 +97,21 @@ class UploadService(Service):
         self._log.info("Uploading to {target}", target=shown)
         self.uploader.file_completed.register(self._tell_completed)
         self._line = self._clock.callLater(BETWEEN_LINES, self._tell_progress)
-        self._adding = Deferred.fromCoroutine(self._add())
+        self._adding = Deferred.fromCoroutine(self._paths.run())
         self._adding.addBoth(self._added)
 
     def stopService(self) -> Deferred[None]:
         """
         Stop: start no more chunks, let those in flight finish for a while, and abort the rest.
+        Stopping it once more gives them no more time.
 
         :returns: a Deferred that fires when the uploader is closed.
         """
         super().stopService()  # type: ignore[no-untyped-call]
-        return Deferred.fromCoroutine(self._stop())
+        if self._stopped is None:
+            self._stopped = OneShotObserver()
+            Deferred.fromCoroutine(self._stop()).addBoth(self._stopped.settle)
+        return self._stopped.wait()
 
     # The end -----------------------------------------------------------------------------------
 
@@ -173,55 +131,17 @@ class UploadService(Service):
 
     # Adding ------------------------------------------------------------------------------------
 
-    async def _add(self) -> None:
-        folders = await run_in_thread(self._reactor, _folders, tuple(self._paths))
-        while self._paths:
-            if self._paths[0] in folders:
-                path = self._paths[0]
-                uploads = await self.uploader.add_directory(path)
-                self._paths.popleft()
-                if not uploads:
-                    self._log.warn("There is no file in {path}", path=path)
-                for upload in uploads:
-                    self._follow(upload, upload.file.relative_path)
-                continue
-            files = list(takewhile(lambda path: path not in folders, self._paths))
-            for upload in self.uploader.add_files(files):
-                self._follow(upload, self._paths.popleft())
-
-    def _added(self, result: Failure | None) -> None:
+    def _added(self, _: object) -> None:
         """All are added; those that were not will not be."""
-        failure = result or Failure(CancelledError())
-        while self._paths:
-            self._failed_upload(failure, self._paths.popleft())
         self._all_added = True
         self._check_done()
 
-    def _follow(self, upload: Upload, path: str) -> None:
-        self._pending += 1
-        upload.addCallback(self._completed.append).addErrback(
-            self._failed_upload, path
-        ).addCallback(self._ended)
-
-    def _failed_upload(self, failure: Failure, path: str) -> None:
-        error = failure.value
-        assert error is not None
-        self._failed.append(FailedFile(path, error))
-        if not isinstance(error, CancelledError):
-            self._log.error(
-                "{path} is not on the server: {reason}", path=path, reason=explain(error)
-            )
-
-    def _ended(self, _: None) -> None:
-        self._pending -= 1
-        self._check_done()
-
     def _check_done(self) -> None:
-        if self._pending or not self._all_added or self._done.settled:
+        if self._paths.pending or not self._all_added or self._done.settled:
             return
         if self._line is not None:
             self._line.cancel()
-        report = Report(tuple(self._completed), tuple(self._failed))
+        report = self._paths.report()
         count = len(report.completed) + len(report.failed)
         self._log.info(
             "{completed} of {count} files are on the server; {sent} chunks were sent, "
@@ -274,6 +194,7 @@ class UploadService(Service):
         self.uploader.file_added.unregister(_suspend)
         await self.uploader.close()
         if self._adding is None:  # it was never started
+            self._paths.give_up(Failure(CancelledError()))
             self._added(None)
 
     def _drained(self) -> Deferred[None]:
@@ -303,8 +224,3 @@ class UploadService(Service):
 
 def _suspend(file: ResumableFile) -> None:
     file.suspend()
-
-
-def _folders(paths: Iterable[str]) -> set[str]:
-    """Which of some paths are folders.  Blocks."""
-    return {path for path in paths if os.path.isdir(path)}

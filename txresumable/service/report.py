@@ -1,0 +1,56 @@
+"""
+How the files of a service ended, and why, for people.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError
+
+from ..errors import FileRejected, first_line
+from ..file import ResumableFile
+
+__all__ = ["FailedFile", "Report", "explain"]
+
+
+def explain(error: BaseException) -> str:
+    """
+    An error as a sentence for users.
+
+    :param error: what a file failed with.
+    :returns: one sentence, without the file's name.
+    """
+    if isinstance(error, CancelledError):
+        return "Stopped before it was complete"
+    if isinstance(error, FileRejected):
+        return f"Refused ({error.rule}): {error.reason}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or first_line(type(error))
+
+
+@frozen
+class FailedFile:
+    """
+    A file that is not on the server.
+
+    :ivar path: the path that was given; for a file in a folder, its path from the folder's own
+        name on.
+    :ivar error: why.
+    """
+
+    path: str
+    error: BaseException
+
+
+@frozen
+class Report:
+    """
+    How the files of a service ended.
+
+    :ivar completed: those that are on the server, in the order in which they got there.
+    :ivar failed: those that are not.
+    """
+
+    completed: tuple[ResumableFile, ...]
+    failed: tuple[FailedFile, ...]
