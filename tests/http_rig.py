@@ -15,9 +15,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txresumable._engine.body import ChunkBody
+from txresumable._http.agent import PersistentAgent
 from txresumable._http.batch import WriteBatch
+from txresumable._http.client import RequestClient
 from txresumable._http.connection import HTTPConnection
 from txresumable._source.source import Source
+from txresumable._validators import check_headers
 
 HEAD = b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -33,6 +36,7 @@ class Socket:
     :ivar calls: how many bytes each call took, and its flags.
     :ivar broken: whether the peer is gone.
     :ivar came: what is there to read, an error to raise, or nothing.
+    :ivar options: those that were set, with their values.
     """
 
     came: bytes | Exception | None = None
@@ -42,6 +46,7 @@ class Socket:
         self.arrived = bytearray()
         self.calls: list[tuple[int, int]] = []
         self.broken = False
+        self.options: dict[int, int] = {}
 
     def sendmsg(self, parts: list[bytes], _: object = (), flags: int = 0) -> int:
         size = self.send(b"".join(parts))
@@ -65,8 +70,11 @@ class Socket:
             return self.came[:size]
         raise self.came or BlockingIOError(11, "nothing")
 
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        self.options[option] = value
+
     def __getattr__(self, name: str) -> Any:
-        """Options, and the end."""
+        """What is of no concern here."""
         return lambda *_: 7
 
 
@@ -109,13 +117,20 @@ class Listener:
 
 
 class Rig:
-    """A connection over a :class:`Socket`."""
+    """
+    A connection over a :class:`Socket`.
+
+    :ivar heard: what happened to the connection.
+    :ivar results: of each request, in the order of their ends.
+    """
 
     def __init__(self, taken: list[int]) -> None:
         self.reactor = Reactor()
         self.socket = Socket(taken)
+        listener = Listener()
+        self.heard = listener.heard
         self.connection = HTTPConnection(
-            seconds=self.reactor.seconds, batch=WriteBatch(self.reactor, ()), listener=Listener()
+            seconds=self.reactor.seconds, batch=WriteBatch(self.reactor, ()), listener=listener
         )
         given: Any = self.socket
         self.transport = Connection(given, self.connection, self.reactor)  # type: ignore[arg-type]
@@ -123,8 +138,13 @@ class Rig:
         self.connection.makeConnection(self.transport)
         self.results: list[Any] = []
 
+    def ask(self) -> Deferred[Any]:
+        """Send a request without a body."""
+        asking: Deferred[Any] = self.connection.send(HEAD, None)
+        return asking.addBoth(self.results.append)
+
     def send(self, source: Source, size: int, **options: Any) -> ChunkBody:
-        """Send a chunk; how that ends goes to ``results``."""
+        """Send a chunk."""
         body = ChunkBody(
             b"<head>", source, 0, size, b"<tail>", read_later=self._read_later, **options
         )
@@ -169,3 +189,22 @@ class Endpoint:
         self.protocols.append(protocol)
         protocol.makeConnection(transport)
         return succeed(protocol)
+
+
+def make_agent(reactor: Any, clock: Any, **options: Any) -> PersistentAgent:
+    """An agent with the limits that an uploader gives it by default."""
+    chosen = {"connect_timeout": 30.0, "stall_timeout": 60.0, "max_idle": 3, **options}
+    return PersistentAgent(reactor, clock, **chosen)
+
+
+def make_request_client(reactor: Any, clock: Any, **options: Any) -> RequestClient:
+    """A client with the options that an uploader gives it by default."""
+    chosen = {
+        "cookies": False,
+        "stall_timeout": 60.0,
+        "chunk_timeout": None,
+        "insecure_credentials": "warn",
+        "check_headers": check_headers,
+        **options,
+    }
+    return RequestClient(reactor, clock, **chosen)

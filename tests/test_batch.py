@@ -10,11 +10,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable._http.agent import PersistentAgent
 from txresumable._http.state import IDLE
 from txresumable.errors import ConnectionBroken, MalformedResponse
 
-from .http_rig import OK, Endpoint, Reactor
+from .http_rig import OK, Endpoint, Reactor, make_agent
 
 URL = b"http://127.0.0.1/upload?a=1"
 
@@ -27,7 +26,7 @@ class GatheringTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor, self.clock = Reactor(), Clock()
         self.endpoint = Endpoint(self.reactor)
-        self.agent = PersistentAgent(self.reactor, self.clock, endpoint=lambda _: self.endpoint)
+        self.agent = make_agent(self.reactor, self.clock, endpoint=lambda _: self.endpoint)
         self.addCleanup(self.agent.close)
 
     def ask(self, number: int) -> list[Deferred[Any]]:

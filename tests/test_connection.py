@@ -4,10 +4,16 @@ The life of a connection.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
+from OpenSSL.SSL import Error as TLSError
+from twisted.internet.defer import CancelledError
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.tcp import Connection
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._http.batch import WriteBatch
@@ -22,8 +28,17 @@ from txresumable._http.state import (
     ConnectionState,
     change,
 )
+from txresumable._policy.limiter import RateLimiter
+from txresumable._source.source import BytesSource
+from txresumable.errors import (
+    ConnectionBroken,
+    MalformedResponse,
+    StaleConnection,
+    StallTimeout,
+    TLSRejected,
+)
 
-from .http_rig import HEAD, OK, Listener, Reactor, Socket
+from .http_rig import FULL, HEAD, OK, Listener, Reactor, Rig, Socket
 
 
 class StateTests(SynchronousTestCase):
@@ -94,3 +109,278 @@ class StateTests(SynchronousTestCase):
         connection.handshakeCompleted()
         connection.connectionLost()
         self.assertEqual(self.listener.heard, ["lost"])
+
+    def test_aborted_before_it_was_connected(self) -> None:
+        """One that is given up before there is a transport closes that, and is never ready."""
+        for secure in (False, True):
+            reactor, listener = Reactor(), Listener()
+            connection = HTTPConnection(
+                seconds=reactor.seconds,
+                batch=WriteBatch(reactor, ()),
+                listener=listener,
+                secure=secure,
+            )
+            connection.abort()
+            given: Any = Socket([])
+            transport = Connection(given, connection, reactor)  # type: ignore[arg-type]
+            transport.connected = 1
+            connection.makeConnection(transport)
+            self.assertEqual(listener.heard, [])
+            reactor.advance(0)
+            self.assertEqual(listener.heard, ["lost"])
+
+    def test_no_delay(self) -> None:
+        """Over TCP, the end of a request does not wait for an acknowledgement of its beginning."""
+        self.assertEqual(Rig([]).socket.options, {socket.TCP_NODELAY: 1})
+        connection = HTTPConnection(
+            seconds=Reactor().seconds, batch=WriteBatch(None, ()), listener=Listener()
+        )
+        connection.makeConnection(StringTransport())
+        self.assertIs(connection.state, IDLE)
+
+
+class ExchangeTests(SynchronousTestCase):
+    """
+    What a request comes to, and its connection with it.
+    """
+
+    def setUp(self) -> None:
+        self.rig = Rig([])
+        self.connection = self.rig.connection
+
+    def head(self, status: int, *fields: bytes) -> bytes:
+        """The head of a response."""
+        return b"\r\n".join((b"HTTP/1.1 %d Status" % status, *fields, b"", b""))
+
+    def again(self) -> None:
+        """One request and its response, then the next request."""
+        self.rig.ask()
+        self.connection.dataReceived(OK)
+        self.rig.results.clear()
+        self.rig.ask()
+
+    def assert_failed(self, kind: type[Exception], words: str = "") -> None:
+        """Check how the request failed, and that the connection is gone."""
+        (result,) = self.rig.results
+        self.assertIs(result.type, kind)
+        self.assertIn(words, result.getErrorMessage())
+        self.assert_gone()
+
+    def assert_gone(self) -> None:
+        """Check that the connection is closed, once."""
+        self.rig.finish()
+        self.assertIs(self.connection.state, CLOSED)
+        self.assertEqual(self.rig.heard, ["ready", "lost"])
+
+    def test_data_without_a_request(self) -> None:
+        """What arrives while there is no request ends the connection."""
+        self.rig.ask()
+        self.connection.dataReceived(OK)
+        self.connection.dataReceived(OK)
+        self.assert_gone()
+        self.assertEqual(len(self.rig.results), 1)
+
+    def test_refusal_before_the_request(self) -> None:
+        """A refusal of what was not sent yet is no response to it."""
+        rig = Rig([FULL])
+        rig.send(BytesSource("a", b"x"), 1)
+        rig.connection.dataReceived(self.head(503, b"Content-Length: 0"))
+        self.assertIs(rig.results[0].type, MalformedResponse)
+
+    def test_early_refusal(self) -> None:
+        """After a refusal no more of the request is sent, and its connection is not used again."""
+        rig = Rig([len(HEAD), 300_000, FULL])
+        rig.send(BytesSource("a", bytes(1 << 20)), 1 << 20)
+        sent = len(rig.socket.arrived)
+        refusal = self.head(413, b"Content-Length: 2")
+        rig.connection.dataReceived(refusal[:20])
+        self.assertEqual(rig.results, [])
+        rig.connection.dataReceived(refusal[20:])
+        for _ in range(3):
+            rig.reactor.turn()
+        self.assertEqual((len(rig.socket.arrived), rig.results), (sent, []))
+        rig.connection.dataReceived(b"no")
+        self.assertEqual((rig.results[0].code, rig.results[0].body), (413, b"no"))
+        rig.finish()
+        self.assertEqual(rig.heard, ["ready", "lost"])
+
+    def test_early_success(self) -> None:
+        """Whatever is below 300 cannot be true before all was sent; what is not, may be."""
+        for status, kind in ((299, MalformedResponse), (300, None), (404, None)):
+            for fields in ((b"Content-Length: 0",), (b"Content-Length: 0", b"Connection: close")):
+                rig = Rig([len(HEAD), 300_000, FULL])
+                rig.send(BytesSource("a", bytes(1 << 20)), 1 << 20)
+                rig.connection.dataReceived(self.head(status, *fields))
+                self.assertIs(getattr(rig.results[0], "type", None), kind, status)
+
+    def test_more_than_a_response(self) -> None:
+        """A connection on which more than the response came is not used again."""
+        self.rig.ask()
+        self.connection.dataReceived(OK + b"H")
+        self.assertEqual(self.rig.results[0].code, 200)
+        self.assert_gone()
+
+    def test_last_response(self) -> None:
+        """Nor is one that the server is about to close."""
+        self.rig.ask()
+        self.connection.dataReceived(self.head(200, b"Content-Length: 0", b"Connection: close"))
+        self.assertEqual(self.rig.results[0].code, 200)
+        self.assert_gone()
+
+    def test_response_as_it_is_aborted(self) -> None:
+        """A response that still comes while the connection is closed counts, and opens nothing."""
+        self.rig.ask()
+        self.connection.abort()
+        self.connection.dataReceived(OK)
+        self.assertEqual(self.rig.results[0].code, 200)
+        self.assert_gone()
+
+    def test_ends_with_the_connection(self) -> None:
+        """A response without a length is whole when the server closes, and only then."""
+        for reason in (ConnectionDone(), ConnectionLost()):
+            rig = Rig([])
+            rig.ask()
+            rig.connection.dataReceived(self.head(200) + b"con")
+            rig.connection.dataReceived(b"tent")
+            self.assertEqual(rig.results, [])
+            rig.connection.connectionLost(Failure(reason))
+            if isinstance(reason, ConnectionDone):
+                self.assertEqual((rig.results[0].body, rig.results[0].length), (b"content", 7))
+            else:
+                self.assertIs(rig.results[0].type, ConnectionBroken)
+            self.assertEqual(rig.heard, ["ready", "lost"])
+
+    def test_closed_within_a_response(self) -> None:
+        """A server that closes in the middle of a response had the request, and has failed it."""
+        for part, where in ((OK[:5], "before it responded"), (OK[:-1], "within its response")):
+            self.setUp()
+            self.again()
+            self.connection.dataReceived(part)
+            self.connection.connectionLost()
+            self.assert_failed(ConnectionBroken, where)
+
+    def test_closed_without_a_response(self) -> None:
+        """A new connection that is closed was not closed before the request."""
+        self.rig.ask()
+        self.connection.connectionLost()
+        self.assert_failed(ConnectionBroken, "before it responded")
+
+    def test_closed_as_it_is_used_again(self) -> None:
+        """A kept connection may have been closed before the request, for a second after that."""
+        for late, kind in ((0.0, StaleConnection), (0.9, StaleConnection), (1.0, ConnectionBroken)):
+            self.setUp()
+            self.rig.reactor.advance(100)
+            self.again()
+            self.rig.reactor.advance(late)
+            self.connection.connectionLost()
+            self.assert_failed(kind)
+
+    def test_refused_by_tls(self) -> None:
+        """What TLS says counts before the response (some servers ask for a certificate then)."""
+        reason = TLSError([("SSL routines", "", "tlsv13 alert certificate required")])
+        self.rig.ask()
+        self.connection.connectionLost(Failure(reason))
+        self.assert_failed(TLSRejected, "certificate required")
+        self.setUp()
+        self.rig.ask()
+        self.connection.dataReceived(OK[:5])
+        self.connection.connectionLost(Failure(reason))
+        self.assert_failed(ConnectionBroken)
+
+    def test_cancelled(self) -> None:
+        """Cancelling a request ends it and its connection, and what its body waits for."""
+        asking = self.connection.send(HEAD, None)
+        asking.cancel()
+        self.failureResultOf(asking, CancelledError)
+        self.assert_gone()
+        self.setUp()
+        limiter = RateLimiter(10, reactor=self.rig.reactor)
+        self.rig.send(BytesSource("a", bytes(100)), 100, limiter=limiter)
+        self.connection.watch(0)
+        self.assert_failed(StallTimeout)
+        self.assertEqual(self.rig.reactor.getDelayedCalls(), [])
+
+    def test_lost_while_held(self) -> None:
+        """A request that waits for others is not sent over a connection that is lost meanwhile."""
+        for end in (HTTPConnection.abort, HTTPConnection.connectionLost):
+            reactor = Reactor()
+            batch = WriteBatch(reactor, (1, 2))
+            connection = HTTPConnection(seconds=reactor.seconds, batch=batch, listener=Listener())
+            given: Any = Socket([])
+            transport = Connection(given, connection, reactor)  # type: ignore[arg-type]
+            transport.connected = 1
+            connection.makeConnection(transport)
+            asking = connection.send(HEAD, None)
+            end(connection)
+            batch.flush()
+            self.assertEqual(given.arrived, b"")
+            reactor.advance(0)
+            self.failureResultOf(asking, ConnectionBroken)
+
+
+class WatchTests(SynchronousTestCase):
+    """
+    For how long nothing may move.
+    """
+
+    def setUp(self) -> None:
+        self.rig = Rig([])
+
+    def wait(self, seconds: float) -> str:
+        """Let time pass. :returns: how the request failed."""
+        self.rig.reactor.advance(seconds)
+        self.rig.connection.watch(60)
+        return self.rig.results[0].getErrorMessage() if self.rig.results else ""
+
+    def test_no_request(self) -> None:
+        """A connection that waits for the next request does not stall."""
+        self.wait(100)
+        self.rig.finish()
+        self.assertIs(self.rig.connection.state, IDLE)
+
+    def test_no_response(self) -> None:
+        """A server that says nothing has as much time as was given."""
+        self.rig.reactor.advance(100)
+        self.rig.ask()
+        self.assertEqual(self.wait(59), "")
+        self.assertEqual(self.wait(1), "nothing moved for 60 s")
+        self.assertIs(self.rig.results[0].type, StallTimeout)
+        self.rig.finish()
+        self.assertEqual(self.rig.heard, ["ready", "lost"])
+
+    def test_trickle(self) -> None:
+        """Of a response only its first byte counts."""
+        self.rig.ask()
+        self.wait(50)
+        for byte in (b"H", b"T", b"T"):
+            self.assertEqual(self.wait(0), "")
+            self.rig.connection.dataReceived(byte)
+            self.wait(20)
+        self.assertEqual(self.wait(0), "the response did not end for 60 s")
+
+    def test_trickled_body(self) -> None:
+        """Of its body none does, whatever came before its head."""
+        for before in (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"):
+            self.setUp()
+            self.rig.ask()
+            self.rig.connection.dataReceived(before + b"HTTP/1.1 200 OK\r\n\r\n")
+            self.wait(40)
+            self.rig.connection.dataReceived(b"x")
+            self.assertEqual(self.wait(20), "the response did not end for 60 s")
+
+    def test_informed(self) -> None:
+        """A server that says that it is working has that time again for its response."""
+        self.rig.ask()
+        self.rig.connection.dataReceived(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        self.assertEqual(self.wait(50), "")
+        self.rig.connection.dataReceived(b"HTTP/1.1 200 OK\r\n\r\n")
+        self.assertEqual(self.wait(50), "")
+        self.assertEqual(self.wait(10), "the response did not end for 60 s")
+
+    def test_plain_head(self) -> None:
+        """The end of a head that began long ago is no new beginning."""
+        self.rig.ask()
+        self.rig.connection.dataReceived(b"HTTP/1.1 200 OK\r\n")
+        self.wait(50)
+        self.rig.connection.dataReceived(b"\r\n")
+        self.assertEqual(self.wait(10), "the response did not end for 60 s")

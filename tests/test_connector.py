@@ -11,7 +11,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides
 
-from txresumable._http.agent import PersistentAgent
+from .http_rig import make_agent
 
 URL = b"http://127.0.0.1/upload?a=1"
 
@@ -27,7 +27,7 @@ class AddressTests(SynchronousTestCase):
             with self.subTest(url=url):
                 reactor: Any = MemoryReactorClock()
                 reactor.nameResolver = None
-                asked = PersistentAgent(reactor, reactor).request(b"GET", url)
+                asked = make_agent(reactor, reactor).request(b"GET", url)
                 asked.addErrback(lambda _: None)
                 self.assertEqual([each[0] for each in reactor.tcpClients], [host])
                 self.assertEqual(reactor.tcpClients[0][3], None, "the limit goes by our own clock")
@@ -44,7 +44,7 @@ class AddressTests(SynchronousTestCase):
                 looked_up.append(name)
 
         reactor.nameResolver = Resolver()
-        asked = PersistentAgent(reactor, reactor).request(b"GET", b"http://example.com/upload")
+        asked = make_agent(reactor, reactor).request(b"GET", b"http://example.com/upload")
         asked.addErrback(lambda _: None)
         self.assertEqual((looked_up, reactor.tcpClients), (["example.com"], []))
         asked.cancel()

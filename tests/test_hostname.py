@@ -13,8 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides
 
 from txresumable import InvalidOption
-from txresumable._http.agent import PersistentAgent
 from txresumable._http.hostname import NameEndpoint
+
+from .http_rig import make_agent
 
 ODD = ("upload_server", "r3---sn-x.example", "-a.example", "my_bucket.example.")
 USUAL = ("example.com", "upload-server", "xn--bcher-kva.example", "Example.COM")
@@ -33,7 +34,7 @@ class HostNameTests(SynchronousTestCase):
 
         reactor.nameResolver = Resolver()
         for host in ODD + USUAL:
-            request = PersistentAgent(reactor, reactor).request(b"GET", f"http://{host}/".encode())
+            request = make_agent(reactor, reactor).request(b"GET", f"http://{host}/".encode())
             request.addErrback(lambda _: None)
             request.cancel()
         self.assertEqual(asked, [*ODD, *USUAL])
@@ -46,7 +47,7 @@ class HostNameTests(SynchronousTestCase):
         for host in ("a..b", "x" * 64 + ".example", "a.%41.example", ".example"):
             connecting = NameEndpoint(reactor, host, 80).connect(None)  # type: ignore[arg-type]
             self.failureResultOf(connecting, ValueError)
-            agent = PersistentAgent(reactor, reactor)
+            agent = make_agent(reactor, reactor)
             error = self.assertRaises(
                 InvalidOption, agent.request, b"GET", f"https://{host}/".encode()
             )

@@ -20,8 +20,8 @@ from twisted.trial.unittest import TestCase
 
 from tests.authority import Authority
 from tests.figures import note
+from tests.http_rig import make_agent, make_request_client
 from txresumable import Resumable, Upload
-from txresumable._http.agent import PersistentAgent
 from txresumable._http.client import RequestClient
 from txresumable._runtime.clock import steady
 
@@ -164,8 +164,10 @@ class FaultCase(TestCase):
             )
             if name in options
         }
-        agent = PersistentAgent(reactor, clock, stall_timeout=stall_timeout, **limits)
-        client = RequestClient(reactor, clock, agent=agent, stall_timeout=stall_timeout, **options)
+        agent = make_agent(reactor, clock, stall_timeout=stall_timeout, **limits)
+        client = make_request_client(
+            reactor, clock, agent=agent, stall_timeout=stall_timeout, **options
+        )
         self._closing.append(client.close)
         return client
 

@@ -64,11 +64,11 @@ class RequestClient:
         *,
         client: Any = None,
         agent: PersistentAgent | None = None,
-        cookies: bool = False,
-        stall_timeout: float = 60.0,
-        chunk_timeout: float | None = None,
-        insecure_credentials: str = "warn",
-        check_headers: Callable[[Mapping[str, str]], object] = bool,
+        cookies: bool,
+        stall_timeout: float,
+        chunk_timeout: float | None,
+        insecure_credentials: str,
+        check_headers: Callable[[Mapping[str, str]], object],
     ) -> None:
         """
         :param reactor: passed to treq, which would otherwise import one.

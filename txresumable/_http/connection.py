@@ -56,7 +56,9 @@ class HTTPConnection(protocol.Protocol):
     """
 
     transport: Any
+    idle_since: float
     _sender: RequestSender
+    _heard: float | None
 
     def __init__(
         self,
@@ -77,10 +79,8 @@ class HTTPConnection(protocol.Protocol):
         self._listener = listener
         self._secure = secure
         self.state: ConnectionState = CONNECTING
-        self.idle_since = seconds()
         self._uses = 0
         self._parser = ResponseParser()
-        self._heard: float | None = None
         self._waiting: Deferred[Response] | None = None
 
     @property
@@ -154,8 +154,8 @@ class HTTPConnection(protocol.Protocol):
             self.abort()  # there is no request
             return
         parser = self._parser
-        known, unsent = parser.response is not None, 0
-        if not known:
+        begins = parser.response is None
+        if begins:
             unsent = self._sender.queue.unsent
             if self._heard is None:
                 if unsent >= self._sender.given:
@@ -164,7 +164,7 @@ class HTTPConnection(protocol.Protocol):
                 self._heard = self._seconds()
         try:
             parser.feed(data)
-            if parser.response is not None and not known:
+            if begins and parser.response is not None:
                 if parser.informed:
                     self._heard = self._seconds()  # it took the server until now to respond
                 if unsent or self._sender.body is not None:
@@ -216,22 +216,23 @@ class HTTPConnection(protocol.Protocol):
     def _ended(self, reason: Failure, aborted: bool) -> None:
         """The connection is lost: the response may end with it, or be missing."""
         self._sender.close()
-        clean = reason.check(ConnectionDone) is not None
-        if self._parser.ends_with_connection and clean:
+        if self._parser.ends_with_connection and reason.check(ConnectionDone):
             self._complete()
-            return
-        error: Exception | None = None
+        else:
+            self._fail(Failure(self._why(reason, aborted)))
+
+    def _why(self, reason: Failure, aborted: bool) -> Exception:
+        """Why there is no response."""
         if aborted:
-            error = ConnectionBroken("the connection was closed")
-        elif self._heard is None and self._uses > 1 and self._crossed:
-            error = StaleConnection("the server had closed the kept connection")
-        elif self._heard is None:
-            error = tls_error(reason.value)  # the server may want a client certificate
-        if error is None:
-            begun = self._parser.response is not None
-            where = "within its response" if begun else "before it responded"
-            error = ConnectionBroken(f"the server closed the connection {where}")
-        self._fail(Failure(error))
+            return ConnectionBroken("the connection was closed")
+        if self._heard is None:
+            if self._uses > 1 and self._crossed:
+                return StaleConnection("the server had closed the kept connection")
+            rejected = tls_error(reason.value)  # the server may want a client certificate
+            if rejected is not None:
+                return rejected
+        where = "before it responded" if self._parser.response is None else "within its response"
+        return ConnectionBroken(f"the server closed the connection {where}")
 
     @property
     def _crossed(self) -> bool:
@@ -249,10 +250,9 @@ class HTTPConnection(protocol.Protocol):
         self._end()
 
     def _end(self) -> None:
-        """End the request and the connection, and drop what was received."""
+        """End the request and the connection."""
         self._sender.stopProducing()
         self.abort()
-        self._parser.begin()
 
     def abort(self) -> None:
         """Close immediately, whatever is under way.  Safe to call in any state."""
