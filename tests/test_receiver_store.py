@@ -950,6 +950,34 @@ class InterleavingTests(ReceiverTestCase):
         self.assertEqual(self.ask(ClientFile(CONTENT, "b", "b").upload(1)).status, 200)
         self.assertEqual(self.ask(ClientFile(CONTENT, "a", "a").upload(1)).status, 507)
 
+    def test_limits_while_it_cannot_be_removed(self) -> None:
+        """One that could not begin counts for as long as its record is there."""
+        first, second = (ClientFile(CONTENT, name, name) for name in "ab")
+        for stays, status in ((".chunks", 507), (".data", 200)):
+            self.root, disk = self.mktemp(), FaultyDisk()
+            sync, remove = disk.sync, disk.remove
+            self.start(disk=disk, max_unfinished=1, expire=100)
+
+            def broken(fd: int, sync: Any = sync) -> None:
+                if os.path.isdir(f"/proc/self/fd/{fd}"):
+                    raise BROKEN
+                sync(fd)
+
+            def stuck(name: str, folder: int, remove: Any = remove, stays: str = stays) -> None:
+                if name.endswith(stays) and self.private():
+                    raise BROKEN
+                remove(name, folder)
+
+            disk.sync, disk.remove = broken, stuck  # type: ignore[method-assign]
+            self.assertEqual(self.ask(first.upload(1)).status, 500)
+            disk.sync, disk.remove = sync, remove  # type: ignore[method-assign]
+            self.assertEqual(self.ask(second.upload(1)).status, status)
+            self.age()
+            self.successResultOf(self.store.sweep())
+            self.assertEqual(self.ask(second.upload(1)).status, 200)
+            self.hang_up()
+            self.successResultOf(self.store.close())
+
     def test_room_is_promised_once(self) -> None:
         """Two files that fit alone and not together are not both begun, also when at once."""
         first, second = (ClientFile(CONTENT, name, name) for name in "ab")

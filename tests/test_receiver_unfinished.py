@@ -174,8 +174,29 @@ class ConclusionTests(ReceiverTestCase):
     def test_edited_before_its_end(self) -> None:
         """A file that was changed before its end could be written down is not complete."""
         self.edit(self.place_without_end())
-        self.assertEqual(self.ask(self.file.test(3)).status, 503)
+        self.assertEqual(self.ask(self.file.test(3)).status, 404)
         self.check_received_anew()
+
+    def test_edited_before_its_end_and_sent_again(self) -> None:
+        """What is right is accepted, also if nobody has asked before it is sent."""
+        for edit in (self.edit, lambda path: os.truncate(path, 0)):
+            self.root, self.disk = self.mktemp(), FaultyDisk()
+            edit(self.place_without_end())
+            statuses = [self.ask(self.file.upload(number)).status for number in (3, 1, 2)]
+            self.assertEqual(statuses, [200] * 3)
+            self.assertIn(CONTENT, self.finished().values())
+            self.assertEqual((len(self.finished()), self.private()), (2, ["done"]))
+
+    def test_edited_before_its_end_while_a_chunk_arrives(self) -> None:
+        """A chunk that cannot be compared any more is to be sent again, and then accepted."""
+        for edit in (self.edit, lambda path: os.truncate(path, 0)):
+            self.root, self.disk = self.mktemp(), FaultyDisk()
+            path, data = self.place_without_end(), self.file.upload(3)
+            wire = self.connect().send(data[:-20])
+            edit(path)
+            self.assertEqual(wire.send(data[-20:]).response().status, 503)
+            self.assertEqual(self.ask(data).status, 200)
+            self.hang_up()
 
     def test_edited_before_its_end_while_stopped(self) -> None:
         """Nor is it if that happened while nothing ran."""
@@ -187,6 +208,14 @@ class ConclusionTests(ReceiverTestCase):
         self.flushLoggedErrors(Refused)
         self.assertEqual(self.ask(self.file.test(3)).status, 404)
         self.check_received_anew()
+
+    def test_emptied_before_its_end_while_stopped(self) -> None:
+        """Nor is anything of it set aside, which would keep what is the operator's."""
+        path = self.place_without_end()
+        self.successResultOf(self.store.close())
+        os.truncate(path, 0)
+        self.start(disk=self.disk, on_complete=None)
+        self.assertEqual((self.private(), os.stat(path).st_nlink), ([], 1))
 
     def test_removed_before_its_end(self) -> None:
         """A file that was removed before its end could be written down gets its place again."""
@@ -237,8 +266,8 @@ class ConclusionTests(ReceiverTestCase):
         for number in (1, 2, 3):
             self.ask(self.file.upload(number))
         self.edit(os.path.join(self.root, "file.dat"))
-        self.assertEqual(self.ask(self.file.test(3)).content["status"], "complete")
-        self.assertEqual(self.ask(self.file.test(3)).status, 404)
+        self.assertEqual(self.ask(self.file.upload(3)).content["status"], "stored")
+        self.assertEqual((len(self.received), self.private()), (1, ["chunks", "data"]))
 
     def test_moved_and_then_not_written_down(self) -> None:
         """An end that cannot be written down after on_complete moved the file is not repeated."""

@@ -82,6 +82,7 @@ class ModelDisk(Disk):
     :ivar has_power: whether what is dead was only killed.
     :ivar wrong: what the store did that it must not do.
     :ivar between: called before each call that a thread makes.
+    :ivar removing: called with each name before it is removed.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class ModelDisk(Disk):
         self.opened_now: dict[int, Opened] = {}
         self.wrong: list[str] = []
         self.between: Callable[[], None] = lambda: None
+        self.removing: Callable[[str], None] = lambda name: None
         self._random = random
         self._capacity = capacity
         self._last = 1000
@@ -199,6 +201,7 @@ class ModelDisk(Disk):
         kept = self.platter.keep(real["name"], real["folder"])
         if kept is None:
             return lambda: None
+        self.removing(real["name"])
         return lambda: self._journal(
             behind["folder"], lambda path: os.link(kept, path(real["name"]))
         )

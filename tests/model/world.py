@@ -173,6 +173,15 @@ class World:
             if upload.key in finished or not upload.is_acked:
                 upload.next_generation()
 
+    def _removing(self, name: str) -> None:
+        """That an upload was received is forgotten: whoever is still at it speaks of that one."""
+        key, _, ending = name.partition(".")
+        upload, expire = self.by_key.get(key), self.settings.expire
+        if upload is None or ending != "done" or expire is None:
+            return
+        if self.platter.written(key) < self.now() - expire:
+            upload.next_generation()
+
     def raze(self, folder: str) -> None:
         """Somebody removes a folder with all that is in it."""
         self.note(f"  {folder} is removed")
@@ -250,10 +259,10 @@ class World:
 
     def unfinished(self) -> list[Upload]:
         """The uploads that the receiver has begun and not finished."""
-        names = names_in(self.platter.private)
-        keys = {name.partition(".")[0] for name in names if name.endswith(".chunks")}
-        keys -= {name.partition(".")[0] for name in names if name.endswith(".done")}
-        return [self.by_key[key] for key in sorted(keys) if key in self.by_key]
+        # What was set aside has other names.
+        names = set(names_in(self.platter.private))
+        keys = [key for key in sorted(self.by_key) if key + ".chunks" in names]
+        return [self.by_key[key] for key in keys if key + ".done" not in names]
 
     def check_kept(self) -> None:
         """What was complete, and was not taken, is in its place for ever."""
@@ -273,6 +282,7 @@ class World:
             random = random_of(self.settings.seed, self.lives, self._connected)
             disk = ModelDisk(self.platter, random, self.settings.capacity)
             disk.fault, fault = fault, None
+            disk.removing = self._removing
             parts = self.platter, self.clock, self.workers, disk, self.application.received
             try:
                 life = Life(self.settings, *parts)

@@ -11,9 +11,10 @@ from attrs import define, field
 
 from ..._protocol.layout import ChunkLayout
 from .descriptor import Descriptor
+from .digest import hash_range
 from .entry import spans
 from .record import ABSENT, DURABLE, Record, encode_time
-from .refused import FilesRemoved
+from .refused import FilesRemoved, Refused
 
 __all__ = ["UploadFiles"]
 
@@ -103,6 +104,14 @@ class UploadFiles:
         self.data.close()
         self.chunks.close()
 
+    @property
+    def changed(self) -> bool:
+        """Whether somebody has changed the file since it got its name."""
+        if self.mtime is None:
+            return False
+        found = self.data.status()
+        return (found.st_size, found.st_mtime_ns) != (self.record.size, self.mtime)
+
     def check(self) -> None:
         """
         Look whether the bytes of an upload are still there; this does not block.
@@ -111,6 +120,27 @@ class UploadFiles:
         """
         if not self.data.status().st_nlink:
             raise FilesRemoved.by_somebody()
+
+    def check_unchanged(self) -> None:
+        """
+        Look whether they are as they were when the file got its name, if it has.
+
+        :raises Refused: with 503 if somebody has changed them.
+        """
+        if self.changed:
+            raise Refused(503, "the file was changed in its place", retry_after=1)
+
+    def digest(self, start: int, end: int) -> str:
+        """
+        The SHA-256 of some bytes, as hexadecimal.
+
+        :raises Refused: with 503 if somebody has changed the file in its place.
+        :raises OSError: if it cannot be read.
+        """
+        try:
+            return hash_range(self.data, start, end)
+        finally:
+            self.check_unchanged()
 
     def commit(self, offsets: Sequence[int]) -> None:
         """

@@ -111,20 +111,24 @@ class Folder:
         try:
             data = self._private.open(key + DATA)
             record, present, mtime = Record.decode(chunks.read_all())
-            if data is not None and data.status().st_size == record.size:
+            # The length of a file is durable with its first chunk.
+            is_worthless = 1 not in present
+            if data is not None:
                 start = len(record.encode())
                 found = UploadFiles(key, record, data, chunks, present, start, mtime=mtime)
-                self._make_certain(found)
-                return found
-            is_empty = 1 not in present
+                if found.changed:
+                    self._log.error("changed before its end was written down: {key}", key=key)
+                    is_worthless = True
+                elif data.status().st_size == record.size:
+                    self._make_certain(found)
+                    return found
         except ValueError:
-            is_empty = False
+            is_worthless = False
         except BaseException:
             _close(chunks, data)
             raise
         _close(chunks, data)
-        if is_empty:
-            # The length of a file is durable with its first chunk.
+        if is_worthless:
             self._private.discard(key)
         else:
             self._private.set_aside(key, CHUNKS, DATA)
@@ -165,6 +169,11 @@ class Folder:
             raise
         self._uncertain.discard(key)
         return UploadFiles(key, record, data, chunks, bytearray(count), len(line))
+
+    def has_record(self, key: str) -> bool:
+        """Whether there is an unfinished upload."""
+        with self._private.descriptor as private:
+            return look(self._disk, key + CHUNKS, private) is not None
 
     def discard(self, key: str) -> None:
         """Forget an upload, finished or not; a finished file stays."""

@@ -11,7 +11,6 @@ from contextlib import suppress
 from enum import Enum, auto
 
 from attrs import evolve
-from twisted.logger import Logger
 
 from .descriptor import Descriptor
 from .disk import Disk
@@ -45,8 +44,6 @@ class Places:
     :param check: raises if the folders are not where they were found.
     """
 
-    _log = Logger()
-
     def __init__(
         self, disk: Disk, root: Descriptor, private: PrivateFolder, check: Callable[[], None]
     ) -> None:
@@ -62,13 +59,13 @@ class Places:
         :param may_change: whether the file may be changed from then on, before its end is written
             down.
         :returns: the name.
-        :raises FilesRemoved: if there are no such files any more, or the file had its name before
-            and was changed there; then the upload is forgotten.
+        :raises FilesRemoved: if there are no such files any more.
+        :raises Refused: with 503 if the file had its name before, and was changed there.
         """
         self._check()
         files.check()
+        files.check_unchanged()
         files.data.sync()
-        self._check_unchanged(files)
         if not may_change:
             files.note_time()
         inode = files.data.status().st_ino
@@ -159,12 +156,6 @@ class Places:
                 return Descriptor(self._disk, self._disk.open(name, root, writable=False))
             except FileNotFoundError:
                 return None
-
-    def _check_unchanged(self, files: UploadFiles) -> None:
-        if files.mtime not in (None, files.data.status().st_mtime_ns):
-            self._log.error("changed before its end was written down: {key}", key=files.key)
-            self._private.discard(files.key)
-            raise FilesRemoved(503, "the file was changed in its place", retry_after=1)
 
     def _inode(self, name: str, folder: int) -> int | None:
         found = look(self._disk, name, folder)

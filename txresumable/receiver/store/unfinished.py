@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from .chunk import Chunk
 from .commits import GroupCommit
 from .completion import Completion
-from .digest import FollowingDigest, hash_range
+from .digest import FollowingDigest
 from .files import UploadFiles
 from .finished import FinishedUpload, Shelf
 from .listener import UploadListener
@@ -47,6 +47,7 @@ class UnfinishedUpload:
     :param listener: is notified of what becomes of it.
     :ivar state: what it is at.
     :ivar last_used: when a request came for it last, by the wall clock.
+    :ivar handed_over: the name of the file, once ``on_complete`` has had it.
     """
 
     _log = Logger()
@@ -61,6 +62,7 @@ class UnfinishedUpload:
     ) -> None:
         self.state = State.RECEIVING
         self.last_used = float("-inf")
+        self.handed_over: str | None = None
         self._files = files
         self._shelf = shelf
         self._run = run
@@ -74,7 +76,6 @@ class UnfinishedUpload:
         self._commits = GroupCommit(self._make_durable, self._work, self)
         self._finishing: list[Deferred[ReceivedFile]] = []
         self._notifying: Deferred[None] | None = None
-        self._handed_over: str | None = None
         self._finished: FinishedUpload | None = None
         self._digest = FollowingDigest(self._run, files.data, lambda: files.durable_size)
 
@@ -101,7 +102,12 @@ class UnfinishedUpload:
     @property
     def idle(self) -> bool:
         """Whether it may be closed: others who open it anew do not know who was notified."""
-        return self.state is State.RECEIVING and not self.in_use and self._handed_over is None
+        return self.state is State.RECEIVING and not self.in_use and self.handed_over is None
+
+    @property
+    def changed(self) -> bool:
+        """Whether somebody changed the file in its place before its end was written down."""
+        return self.state is State.RECEIVING and self._files.changed
 
     @property
     def worthless(self) -> bool:
@@ -211,6 +217,7 @@ class UnfinishedUpload:
     def _check_files(self) -> None:
         try:
             self._files.check()
+            self._files.check_unchanged()
         except FilesRemoved:
             if self.state is State.RECEIVING:
                 self._removed()
@@ -249,8 +256,8 @@ class UnfinishedUpload:
 
     async def _place(self, digest: str) -> str:
         """Bring the file to its place, or to whoever wants it; the name that it got."""
-        if self._handed_over is not None:
-            return self._handed_over
+        if self.handed_over is not None:
+            return self.handed_over
         place, wanted = self._shelf.places.place, self._completion.has_observer
         name = await self._run(place, self._files, wanted)
         if wanted:
@@ -267,7 +274,7 @@ class UnfinishedUpload:
             self._notifying = None
         # If it was cut short by closing, it is called again after the next start.
         if self.state is State.FINISHING:
-            self._handed_over = name
+            self.handed_over = name
 
     def _finish_ended(self, result: Done | Failure) -> None:
         outcome: ReceivedFile | Failure
@@ -334,4 +341,4 @@ class UnfinishedUpload:
     async def _range_digest(self, start: int, end: int) -> str:
         self._check()
         with self._work:
-            return await self._run(hash_range, self._files.data, start, end)
+            return await self._run(self._files.digest, start, end)

@@ -103,7 +103,7 @@ class OpenUploads:
 
     def _at_hand(self, key: str) -> Entry | None:
         upload = self._open.get(key)
-        if upload is None or upload.state is State.UNSURE:
+        if upload is None or upload.state is State.UNSURE or upload.changed:
             return None
         self._open.move_to_end(key)
         self._idle.pop(key, None)
@@ -115,7 +115,9 @@ class OpenUploads:
 
     async def _load(self, key: str, wanted: Record | None, again: bool) -> Entry | None:
         upload = self._open.get(key)
-        if upload is not None:
+        if upload is not None and upload.changed:
+            await self._leave(upload)
+        elif upload is not None:
             await upload.put_right()
             return self._use(upload)
         found = await self._work.run(self._folder.resume, key)
@@ -133,12 +135,22 @@ class OpenUploads:
             found = await self._create(key, wanted)
         return self._keep(found)
 
+    async def _leave(self, upload: UnfinishedUpload) -> None:
+        """Let go of an upload that was changed in its place, and will be received anew."""
+        if upload.handed_over is not None:
+            await upload.finish()
+        else:
+            self.take_out(upload)
+            await upload.close()
+
     async def _create(self, key: str, wanted: Record) -> UploadFiles:
         promised = self._admission.accept(key, wanted)
         try:
             return await self._work.run(self._folder.create, key, wanted, promised)
-        except BaseException:
-            self.forget(key)
+        except Exception:
+            # It counts for as long as what was made of it cannot be removed.
+            if not await self._work.run(self._folder.has_record, key):
+                self.forget(key)
             raise
 
     def _keep(self, files: UploadFiles) -> Entry:
