@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from txresumable import ChunkRejected, FileRejected, FileState, Resumable, ResumableError
+from txresumable import ChunkRejected, FileRejected, FileState, Resumable, UploaderClosed
 from txresumable.testing.process import ProcessClock
 from txresumable.uploader import engine_of
 
@@ -400,7 +400,7 @@ class JoinTests(UploaderTestCase):
             return uploader
 
         uploader = self.successResultOf(Deferred.fromCoroutine(main()))
-        self.assertRaises(ResumableError, uploader.add_file, b"x", file_name="b")
+        self.assertRaises(UploaderClosed, uploader.add_file, b"x", file_name="b")
 
     def test_leaving_by_an_exception(self) -> None:
         """What leaves the context is what was raised in it, at once, and all is cancelled."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError
 
-from txresumable import ChunkRejected, FilesFailed, InvalidOption, Resumable, ResumableError
+from txresumable import ChunkRejected, FilesFailed, InvalidOption, Resumable, UploaderClosed
 
 from .uploader_rig import UploaderTestCase
 
@@ -252,7 +252,7 @@ class FeedTests(UploaderTestCase):
         feeding = uploader.feed(self.sources(100), ahead=2)
         self.successResultOf(uploader.close())
         self.failureResultOf(feeding, CancelledError)
-        self.assertRaises(ResumableError, uploader.feed, [])
+        self.assertRaises(UploaderClosed, uploader.feed, [])
 
     def test_max_files(self) -> None:
         """No more are taken at a time than may be there; one at a time replaces no other."""

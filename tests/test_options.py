@@ -25,6 +25,14 @@ class OptionsTests(SynchronousTestCase):
             return str(error)
         raise self.failureException(f"{option}={value!r} was taken")
 
+    def test_options_that_exclude_each_other(self) -> None:
+        """One that another makes meaningless is refused, and not ignored."""
+        said = self.refuses("chunk_retry_interval", 2.0, retry_policy=lambda failure: 1.0)
+        self.assertIn("retry_policy", said)
+        said = self.refuses("test_target", "http://h/t?key=SECRET", test_chunks=False)
+        self.assertIn("test_chunks", said)
+        self.assertNotIn("SECRET", said)
+
     def test_defaults(self) -> None:
         """What resumable.py's README and resumable.js say."""
         options = Options(target="https://example.com/upload")
@@ -342,11 +350,9 @@ class OptionsTests(SynchronousTestCase):
         self.assertIn("chunksize", str(error))
 
     def test_retry_policy(self) -> None:
-        """A fixed interval replaces the back-off, and a policy replaces both."""
+        """A fixed interval replaces the back-off, and so does a policy."""
         self.assertEqual(Options(target="http://h", chunk_retry_interval=2).policy(9, None), 2)
-        options = Options(
-            target="http://h", chunk_retry_interval=2, retry_policy=lambda attempt, asked: 7.0
-        )
+        options = Options(target="http://h", retry_policy=lambda attempt, asked: 7.0)
         self.assertEqual(options.policy(1, None), 7)
 
     def test_is_frozen(self) -> None:

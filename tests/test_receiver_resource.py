@@ -643,7 +643,7 @@ class OriginTests(ReceiverTestCase):
 
     def test_allowed(self) -> None:
         """A page on the list may upload and read the response, and so may one of our own host."""
-        self.start(site={"origins": ["https://good.example"]})
+        self.start(site={"origins": "https://good.example"})
         for origin in ("https://good.example", "http://receiver.example"):
             response = self.ask(ClientFile(CONTENT).upload(1, origin=origin))
             self.assertEqual(response.status, 200)

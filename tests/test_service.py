@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txresumable import FileRejected, Resumable, ResumableError, SourceChanged, TLSRejected
+from txresumable import FileRejected, Resumable, SourceChanged, TLSRejected, UploaderClosed
 from txresumable.service.report import Report, explain
 from txresumable.service.upload import UploadService
 from txresumable.testing import FakeClient, ScriptedReceiver
@@ -165,7 +165,7 @@ class UploadTests(ServiceTestCase):
         self.successResultOf(service.whenDone())
         self.successResultOf(service.uploader.add_file(self.file("later")))
         self.ended(service)
-        self.assertRaises(ResumableError, service.uploader.add_file, self.file("too late"))
+        self.assertRaises(UploaderClosed, service.uploader.add_file, self.file("too late"))
 
     def test_every_waiter(self) -> None:
         """Everybody who asks is told of the end, before it and after it."""
@@ -354,7 +354,7 @@ class StopTests(ServiceTestCase):
         self.successResultOf(service.stopService())
         failed = self.ended(service).failed
         self.assertEqual([type(each.error) for each in failed], [CancelledError] * 2)
-        service.startService()
+        self.assertRaises(UploaderClosed, service.startService)
         self.assertEqual((client.sent, self.clock.getDelayedCalls()), ([], []))
 
     def test_started_twice(self) -> None:
@@ -363,7 +363,15 @@ class StopTests(ServiceTestCase):
         service.startService()
         service.startService()
         self.assertEqual(len(self.ended(service).completed), 1)
-        self.assertEqual(len(service.uploader.file_completed.callbacks), 2)
+        self.assertEqual(len([line for line in self.lines() if line.startswith("a is on")]), 1)
+
+    def test_started_again(self) -> None:
+        """It starts once: after its end, starting it is an error, and it is not running."""
+        service = self.service(ScriptedReceiver(), self.file("a"))
+        service.startService()
+        self.ended(service)
+        self.assertRaises(UploaderClosed, service.startService)
+        self.assertFalse(service.running)
 
     def test_closed_before_start(self) -> None:
         """Each file that an uploader does not take any more is in the report."""
@@ -374,7 +382,7 @@ class StopTests(ServiceTestCase):
         failed = self.ended(service).failed
         self.assertEqual([os.path.basename(each.path) for each in failed], ["a", "b", "folder"])
         for each in failed:
-            self.assertIsInstance(each.error, ResumableError)
+            self.assertIsInstance(each.error, UploaderClosed)
 
 
 class ExplainTests(SynchronousTestCase):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any
 
@@ -22,12 +22,12 @@ from txresumable import (
     FileRejected,
     InvalidOption,
     Resumable,
-    ResumableError,
     RetriesExhausted,
     SourceChanged,
+    UploaderClosed,
 )
 from txresumable._source.source import PathSource
-from txresumable.testing import Response
+from txresumable.testing import FakeClient, Response
 
 from .uploader_rig import TARGET, UploaderTestCase
 
@@ -116,12 +116,26 @@ class UsageTests(UploaderTestCase):
         self.assertRaises(TypeError, uploader.add_directory, b"".join)
 
     def test_after_close(self) -> None:
-        """A closed uploader takes no files, and tries none again."""
+        """A closed uploader takes no files, tries none again, does not begin, and says so."""
         uploader = self.uploader(self.receiver)
         file = self.successResultOf(uploader.add_file(b"x", file_name="a"))
+        uploader.pause()
         uploader.close()
-        self.assertRaises(ResumableError, uploader.add_file, b"x", file_name="b")
-        self.assertRaises(ResumableError, file.retry)
+        calls: list[Callable[[], object]] = [
+            lambda: uploader.add_file(b"x", file_name="b"),
+            lambda: uploader.add_files([]),
+            lambda: uploader.feed([]),
+            lambda: uploader.add_directory("."),
+            uploader.resume,
+            uploader.upload,
+            file.retry,
+            file.bootstrap,
+            lambda: uploader.__aenter__().send(None),
+        ]
+        for call in calls:
+            self.assertRaises(UploaderClosed, call)
+        self.assertIsNone(self.successResultOf(uploader.join()))
+        self.assertIsNone(self.successResultOf(uploader.close()))
         self.assertIs(self.successResultOf(file.when_completed()), file)
 
     def test_closed_by_what_gives_files(self) -> None:
@@ -132,7 +146,29 @@ class UsageTests(UploaderTestCase):
             yield {"source": b"x", "file_name": "a"}
             uploader.close()
 
-        self.assertRaises(ResumableError, uploader.add_files, files())
+        self.assertRaises(UploaderClosed, uploader.add_files, files())
+
+    def test_what_is_no_client(self) -> None:
+        """What cannot send requests is refused at once, and not tried a hundred times."""
+        for client in (5, "http://h", object(), FakeClient, {"request": print}):
+            with self.assertRaises(InvalidOption) as caught:
+                Resumable(TARGET, client=client, reactor=self.clock)
+            self.assertEqual(caught.exception.option, "client")
+            self.assertIn(repr(client), str(caught.exception))
+
+    def test_options_of_another_client(self) -> None:
+        """What a given client would not know of is refused, not ignored; defaults are accepted."""
+        for option, value, default in (
+            ("trust_root", object(), None),
+            ("client_certificate", object(), None),
+            ("connect_timeout", 5.0, 30.0),
+            ("with_credentials", True, False),
+        ):
+            self.uploader(**{option: default})
+            with self.assertRaises(InvalidOption) as caught:
+                self.uploader(**{option: value})
+            self.assertEqual(caught.exception.option, option)
+            self.assertIn("client is given", str(caught.exception))
 
     def test_lists(self) -> None:
         """The uploader knows its files, their size, and how much of them is done."""

@@ -34,7 +34,9 @@ class UploaderTestCase(SynchronousTestCase):
 
         :param client: the one whose requests are answered by hand, if not told otherwise.
         """
-        chosen = {"chunk_size": 10, "chunk_retry_interval": 1.0, **options}
+        chosen: dict[str, Any] = {"chunk_size": 10, **options}
+        if "retry_policy" not in options:
+            chosen.setdefault("chunk_retry_interval", 1.0)
         client = client or self.client
         uploader = Resumable(
             chosen.pop("target", TARGET), reactor=self.clock, client=client, **chosen

@@ -27,6 +27,7 @@ from .errors import (
     StallTimeout,
     TLSRejected,
     TransportError,
+    UploaderClosed,
 )
 from .file import ResumableChunk, ResumableFile
 from .options import Options
@@ -65,5 +66,6 @@ __all__ = [
     "TLSRejected",
     "TransportError",
     "Upload",
+    "UploaderClosed",
     "__version__",
 ]

@@ -38,6 +38,7 @@ __all__ = [
     "StallTimeout",
     "TLSRejected",
     "TransportError",
+    "UploaderClosed",
     "as_error",
 ]
 
@@ -132,6 +133,10 @@ class ChecksumMismatch(ResumableError):
 
     def __str__(self) -> str:
         return f"{self.file_name!r} has SHA-256 {self.expected} here, {self.received} there"
+
+
+class UploaderClosed(ResumableError):
+    """The uploader is closed, and takes and begins nothing more."""
 
 
 class InsecureCredentials(ResumableError):

@@ -204,7 +204,7 @@ class ResumableFile:
         Start over: abort its requests and count every chunk as absent.  If the file had ended,
         those who waited have been notified; :meth:`when_completed` is about the new attempt.
 
-        :raises ResumableError: if the uploader is closed.
+        :raises UploaderClosed: if the uploader is closed.
         """
         self._transfer.bootstrap()
 
@@ -213,7 +213,7 @@ class ResumableFile:
         Upload it again, also after a permanent error: as :meth:`bootstrap`, but it is no longer
         suspended, and uploading begins at once.
 
-        :raises ResumableError: if the uploader is closed.
+        :raises UploaderClosed: if the uploader is closed.
         """
         self._transfer.retry()
 

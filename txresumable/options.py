@@ -132,6 +132,12 @@ class Options:
             )
         if self.method == "octet" and self.chunk_format == "base64":
             raise InvalidOption("chunk_format", "base64", "must be 'blob' when method is 'octet'")
+        if self.retry_policy is not None and self.chunk_retry_interval is not None:
+            reason = "must be left out where retry_policy is given"
+            raise InvalidOption("chunk_retry_interval", self.chunk_retry_interval, reason)
+        if self.test_target is not None and not self.test_chunks:
+            shown = validators.shown_target(self.test_target)
+            raise InvalidOption("test_target", shown, "must be left out where test_chunks is False")
         if self.max_file_size is not None and self.max_file_size < self.min_file_size:
             raise InvalidOption(
                 "max_file_size", self.max_file_size, f"must be at least {self.min_file_size}"

@@ -82,7 +82,8 @@ class Resumable(Events):
             if the file cannot be read, with :class:`~txresumable.errors.FileRejected` if it is
             not accepted, and as its upload failed; cancelling it cancels the upload.
         :raises TypeError: if this is not a file.
-        :raises ValueError: if it is closed, or has no name.
+        :raises ValueError: if the file object is closed, or has no name.
+        :raises UploaderClosed: after :meth:`close`.
         """
         engine = self._engine
         return engine.add([engine.make_transfer(source, file_name, relative_path, type)])[0]
@@ -95,6 +96,7 @@ class Resumable(Events):
             by name: ``{"source": b"...", "file_name": "a.txt", "type": "text/plain"}``.
         :returns: an Upload for each; one that fails does not stop the others.
         """
+        self._engine.check_open()
         return self._engine.add([self._make_given(source) for source in _several(sources)])
 
     def feed(self, sources: Iterable[Any], *, ahead: int = 256) -> Deferred[int]:
@@ -117,10 +119,10 @@ class Resumable(Events):
         :raises TypeError: if this is not an iterable, or is one file.
         :raises InvalidOption: if ``ahead`` is not a whole number of 1 or more.
         """
-        if type(ahead) is not int or ahead < 1:
-            raise InvalidOption("ahead", ahead, "must be a whole number of 1 or more")
         engine, completion = self._engine, self._engine.completion
         engine.check_open()
+        if type(ahead) is not int or ahead < 1:
+            raise InvalidOption("ahead", ahead, "must be a whole number of 1 or more")
         feed = Feed(
             _several(sources),
             min(ahead, engine.options.max_files or ahead),
@@ -142,6 +144,7 @@ class Resumable(Events):
             each file and for each directory that could not be read, which fails with its
             :class:`OSError`.  Cancelling it adds nothing.
         """
+        self._engine.check_open()
         source, _ = make_source(directory, "directory")
         if not isinstance(source, PathSource):
             raise TypeError(f"a folder is given by its path, not {directory!r}")
@@ -223,6 +226,7 @@ class Resumable(Events):
 
     def resume(self) -> None:
         """Continue after :meth:`pause`."""
+        self._engine.check_open()
         if self._engine.scheduler.paused:
             self._engine.upload()
 
@@ -254,11 +258,15 @@ class Resumable(Events):
         """
         Cancel what is not complete and close every connection.
 
+        From then on every method that adds files or begins to upload raises
+        :class:`~txresumable.errors.UploaderClosed`.
+
         :returns: a Deferred that fires when everything is closed.
         """
         return self._engine.close()
 
     async def __aenter__(self) -> Resumable:
+        self._engine.check_open()
         return self
 
     async def __aexit__(

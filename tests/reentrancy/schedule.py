@@ -131,6 +131,10 @@ class Schedule:
         program.check_complete = self._check_complete  # type: ignore[method-assign]
         program.check_cause = self._check_cause  # type: ignore[method-assign]
         options = {**plan.options, **program.hooks.options}
+        if "retry_policy" in options:
+            del options["chunk_retry_interval"]
+        if not options["test_chunks"]:
+            options.pop("test_target", None)
         self.uploader = Resumable(reactor=self.reactor, client=self.client, **options)
         slots = plan.options["simultaneous_uploads"]
         self.slots = slots if isinstance(slots, int) else None

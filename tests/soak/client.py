@@ -74,14 +74,16 @@ class Client:
         self._files: dict[int, Any] = {}
         self._pool: HTTPConnectionPool | None = None
         root = _trust_root(folder)
-        client = self._given(root) if plan.given else None
+        options = {**plan.options, "trust_root": root}
+        if plan.given:
+            for of_our_own in ("trust_root", "connect_timeout", "with_credentials"):
+                del options[of_our_own]
+            options["client"] = self._given(root)
         self._uploader = Resumable(
             target,
             reactor=reactor,
-            client=client,
-            trust_root=root,
             retry_policy=fixed_interval(0.05, longest_request=0.5),
-            **plan.options,
+            **options,
         )
 
     def _given(self, root: Any) -> HTTPClient:

@@ -6,12 +6,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import fields
+
 from .._http.agent import PersistentAgent
 from .._http.client import RequestClient
 from .._validators import check_headers
+from ..errors import InvalidOption
 from ..options import Options
 
 __all__ = ["make_client"]
+
+_OF_OUR_OWN = frozenset(("trust_root", "client_certificate", "connect_timeout", "with_credentials"))
+"""The options that a client of the application's would not know of."""
 
 
 def make_client(
@@ -25,9 +31,12 @@ def make_client(
     :param client: the application's own, with treq's ``HTTPClient.request``; or :data:`None`.
     :param options: the options.
     :param max_idle: how many connections are kept between requests.
+    :raises InvalidOption: if that is no client, or there are options that are about our own.
     """
     agent = None
-    if client is None:
+    if client is not None:
+        _check_given(client, options)
+    else:
         agent = PersistentAgent(
             reactor,
             clock,
@@ -48,3 +57,13 @@ def make_client(
         insecure_credentials=options.insecure_credentials,
         check_headers=check_headers,
     )
+
+
+def _check_given(client: Any, options: Options) -> None:
+    if isinstance(client, type) or not callable(getattr(client, "request", None)):
+        raise InvalidOption("client", client, "must have a request() method like treq's HTTPClient")
+    for option in fields(Options):
+        if option.name in _OF_OUR_OWN and getattr(options, option.name) != option.default:
+            value = getattr(options, option.name)
+            shown = value if isinstance(value, (bool, float, int)) else type(value)
+            raise InvalidOption(option.name, shown, "must be left out where client is given")

@@ -17,7 +17,7 @@ from .._runtime.clock import steady
 from .._source.directory import Unreadable
 from .._source.factory import make_source
 from .._source.mediatype import type_of
-from ..errors import FileRejected, ResumableError, as_error
+from ..errors import FileRejected, UploaderClosed, as_error
 from ..events import Events
 from ..file import ResumableChunk
 from ..options import Options
@@ -103,9 +103,9 @@ class Engine:
     # Files that come ---------------------------------------------------------------------------
 
     def check_open(self) -> None:
-        """:raises ResumableError: if nothing more is accepted."""
+        """:raises UploaderClosed: if nothing more is accepted."""
         if self.is_closed:
-            raise ResumableError("the uploader is closed")
+            raise UploaderClosed("the uploader is closed")
 
     def make_transfer(
         self,
@@ -322,6 +322,7 @@ class Engine:
 
     def upload(self) -> None:
         """Start now, or go on after a pause; nothing if chunks are under way."""
+        self.check_open()
         if self.scheduler.paused or not self.scheduler.is_busy:
             self.scheduler.paused = False
             self.scheduler.started = True

@@ -47,8 +47,8 @@ class ReceiverResource(Resource):
     ``parsePOSTFormSubmission=False`` where Twisted has it, or forms are parsed in memory too.
 
     :param store: where files go.
-    :param origins: the origins of web pages that may upload, besides the receiver's own host;
-        ``*`` for all.
+    :param origins: the origins of web pages that may upload, besides the receiver's own host; one
+        as a :class:`str`, or several.  ``*`` for all.
     :param owner: says whose a request is, as a :class:`str`; uploads of different owners never
         meet.  By default all belong to one.  Called when a request's head is there.  May raise
         :class:`~txresumable.receiver.Refused`; anything else that it raises or returns is logged,
@@ -66,7 +66,7 @@ class ReceiverResource(Resource):
         self,
         store: Store,
         *,
-        origins: Iterable[str] = (),
+        origins: str | Iterable[str] = (),
         owner: Callable[[Request], str] = lambda request: "",
         dialect: str | Dialect = "resumable",
         names: ParameterNames | None = None,
@@ -74,7 +74,8 @@ class ReceiverResource(Resource):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.store = store
-        self._origins = Origins(frozenset(origins))
+        allowed = (origins,) if isinstance(origins, str) else origins
+        self._origins = Origins(frozenset(allowed))
         self._owner = owner
         self._dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
         self._names = _prefixed(names or self._dialect.names, namespace)

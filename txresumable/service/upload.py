@@ -18,6 +18,7 @@ from .._engine.totals import ProgressTotals
 from .._protocol.url import without_query
 from .._runtime.clock import steady
 from .._runtime.observers import OneShotObserver
+from ..errors import UploaderClosed
 from ..file import ResumableFile
 from ..uploader import Resumable
 from .paths import Paths
@@ -87,7 +88,13 @@ class UploadService(Service):
     # Service -----------------------------------------------------------------------------------
 
     def startService(self) -> None:
-        """Begin to upload; the second time, and after it was stopped, nothing begins."""
+        """
+        Begin to upload; if it is running, do nothing.
+
+        :raises UploaderClosed: if it was stopped, even before it was started.
+        """
+        if self._stopped is not None:
+            raise UploaderClosed("the service was stopped, and its uploader is closed")
         super().startService()  # type: ignore[no-untyped-call]
         if self._started:
             return
@@ -184,7 +191,6 @@ class UploadService(Service):
     # Stopping ----------------------------------------------------------------------------------
 
     async def _stop(self) -> None:
-        self._started = True
         if self._adding is not None:
             self._adding.cancel()
         self.uploader.file_added.register(_suspend)
