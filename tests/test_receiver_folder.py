@@ -31,7 +31,6 @@ RECORD = Record(
     chunk_size=10,
     force=False,
 )
-DONE = Done(record=RECORD, name="file.dat", sha256="00" * 32)
 
 
 def broken(*_: Any) -> Any:
@@ -70,8 +69,8 @@ class FolderTestCase(SynchronousTestCase):
         """Leave a finished upload."""
         files = self.folder.create(key, RECORD, 0)
         files.commit([0, 1, 2])
-        self.folder.places.place(files, may_change=False)
-        self.folder.places.settle(files, DONE)
+        name = self.folder.places.place(files, may_change=False)
+        self.folder.places.settle(files, name, "00" * 32)
         files.close()
 
     def unfinished(self, key: str = KEY) -> UploadFiles:

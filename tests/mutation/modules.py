@@ -187,20 +187,20 @@ TESTS: dict[str, tuple[str, ...]] = {
     "receiver/store/unfinished": (
         "tests.test_receiver_unfinished",
         "tests.test_receiver_completion",
-        "tests.test_receiver_store",
         "tests.test_receiver_resource",
+        "tests.test_receiver_store",
     ),
     "receiver/store/commits": (
         "tests.test_receiver_unfinished",
         "tests.test_receiver_completion",
-        "tests.test_receiver_store",
         "tests.test_receiver_resource",
+        "tests.test_receiver_store",
     ),
     "receiver/store/state": (
         "tests.test_receiver_unfinished",
         "tests.test_receiver_completion",
-        "tests.test_receiver_store",
         "tests.test_receiver_resource",
+        "tests.test_receiver_store",
     ),
     "receiver/store/folder": (
         "tests.test_receiver_folder",
@@ -247,13 +247,9 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_receiver_resource",
         "tests.test_receiver_store",
     ),
-    "receiver/store/record": ("tests.test_receiver_unfinished", "tests.test_receiver_store"),
-    "receiver/store/entry": ("tests.test_receiver_unfinished", "tests.test_receiver_resource"),
-    "receiver/store/writer": (
-        "tests.test_receiver_unfinished",
-        "tests.test_receiver_resource",
-        "tests.test_receiver_store",
-    ),
+    "receiver/store/record": ("tests.test_receiver_record",),
+    "receiver/store/entry": ("tests.test_receiver_entry",),
+    "receiver/store/writer": ("tests.test_receiver_writer",),
     "receiver/store/admission": (
         "tests.test_receiver_unfinished",
         "tests.test_receiver_finished",

@@ -88,7 +88,7 @@ def spans(present: bytearray) -> str:
     :returns: text; nothing if it would be longer than 4 KiB.
     """
     found: list[str] = []
-    length = 0
+    length = -1
     for run in _RUNS.finditer(present):
         first, last = run.start() + 1, run.end()
         found.append(str(first) if first == last else f"{first}-{last}")

@@ -90,19 +90,26 @@ class Places:
                 raise
         return name
 
-    def settle(self, files: UploadFiles, done: Done) -> Done:
+    def settle(self, files: UploadFiles, name: str, sha256: str) -> Done:
         """
         Write down that an upload is finished, and drop what it needed until then.
 
-        :param done: its end, without the times and the number of the file.
-        :returns: all of it.
+        :param name: the finished file's name.
+        :param sha256: of its whole content.
+        :returns: its end.
         :raises FilesRemoved: if there are no such files any more.
         """
         files.check()
         key, found = files.key, files.data.status()
         if files.mtime is None:
             files.mtime = found.st_mtime_ns
-        done = evolve(done, inode=found.st_ino, mtime=files.mtime)
+        done = Done(
+            record=files.record,
+            name=name,
+            sha256=sha256,
+            inode=found.st_ino,
+            mtime=files.mtime,
+        )
         written = done.encode()
         self._private.remove(key, NEW)
         file = self._private.write_new(key, written, len(written), DONE)

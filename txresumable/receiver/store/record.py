@@ -28,7 +28,6 @@ __all__ = ["ABSENT", "DURABLE", "Done", "Record", "encode_time"]
 
 ABSENT, DURABLE = b"\0", b"\1"
 _T = TypeVar("_T")
-_LONGEST = 1024 * 1024
 _LONGEST_NAME = 4096
 _TIME = Struct(">q")
 # One component of a path, whatever a damaged record says.
@@ -40,8 +39,7 @@ class Record:
     """
     What is fixed about an upload from its first chunk on.
 
-    Of what a client says at most 4096 characters each are kept: there may be many uploads, and a
-    record that is too long to be read back would be as good as none.
+    Of what a client says at most 4096 characters each are kept, since there may be many uploads.
 
     :ivar owner: whose it is.
     :ivar identifier: what the client calls it.
@@ -58,8 +56,8 @@ class Record:
     file_name: str = field(validator=instance_of(str))
     relative_path: str = field(validator=instance_of(str))
     type: str = field(validator=instance_of(str))
-    size: int = field(validator=ge(0))
-    chunk_size: int = field(validator=ge(1))
+    size: int = field(validator=[instance_of(int), ge(0)])
+    chunk_size: int = field(validator=[instance_of(int), ge(1)])
     force: bool = field(validator=instance_of(bool))
 
     @classmethod
@@ -101,7 +99,7 @@ class Record:
 
     def encode(self) -> bytes:
         """The record as a line."""
-        return json.dumps(asdict(self, recurse=False)).encode() + b"\n"
+        return json.dumps(asdict(self)).encode() + b"\n"
 
     @classmethod
     def decode(cls, written: bytes) -> tuple[Record, bytearray, int | None]:
@@ -111,11 +109,9 @@ class Record:
 
         :raises ValueError: if it is not one.
         """
-        line, end, chunks = written[:_LONGEST].partition(b"\n")
-        if not end:
-            raise ValueError("no record")
+        line, _, chunks = written.partition(b"\n")
         record = _made(cls, _fields(line))
-        chunks, count = written[len(line) + 1 :], record.layout.count
+        count = record.layout.count
         if not count <= len(chunks) <= count + _TIME.size:
             raise ValueError("the record does not fit its chunks")
         # A time that was not written to its end counts as not written.
@@ -144,14 +140,13 @@ class Done:
     record: Record
     name: str = field(validator=_NAME)
     sha256: str = field(validator=instance_of(str))
-    inode: int = field(default=0, validator=ge(0))
-    mtime: int = field(default=0, validator=instance_of(int))
+    inode: int = field(validator=instance_of(int))
+    mtime: int = field(validator=instance_of(int))
     ctime: int = field(default=0, eq=False)
 
     def encode(self) -> bytes:
         """All of it."""
-        written = asdict(self, recurse=False)
-        written["record"] = asdict(self.record, recurse=False)
+        written = asdict(self)
         del written["ctime"]
         return json.dumps(written).encode() + b"\n" + self.encode_ctime()
 

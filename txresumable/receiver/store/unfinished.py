@@ -251,8 +251,7 @@ class UnfinishedUpload:
             self._check()
             name = await self._place(digest)
             self._check()
-            done = Done(record=self.record, name=name, sha256=digest)
-            return await self._run(self._shelf.places.settle, self._files, done)
+            return await self._run(self._shelf.places.settle, self._files, name, digest)
 
     async def _place(self, digest: str) -> str:
         """Bring the file to its place, or to whoever wants it; the name that it got."""
