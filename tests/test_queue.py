@@ -81,6 +81,27 @@ class ChunkQueueTests(SynchronousTestCase):
             self.drain(queue), ["1.0", "1.2", "2.0", "3.0", "3.3", "1.1", "3.1", "3.2"]
         )
 
+    def test_ends_first_of_what_was_held(self) -> None:
+        """Also of a file that was suspended as their turn came, and of one that is sent again."""
+        queue = ChunkQueue(ends_first=True)
+        held, other = self.file(1, 4), self.file(2, 4)
+        for file in (held, other):
+            queue.add(file)
+        held.suspend()
+        self.assertEqual(queue.next(), (other, 0))
+        other.ledger.begin(0)
+        held.resume()
+        queue.add(held)
+        for offset in (0, 3):
+            self.assertEqual(queue.next(), (held, offset))
+            held.ledger.begin(offset)
+        self.assertEqual(queue.next(), (other, 3))
+        other.ledger.begin(3)
+        self.assertEqual(queue.next(), (held, 1))
+        held.ledger.put_back(3)
+        queue.add(held)
+        self.assertEqual(self.drain(queue), ["1.3", "1.1", "1.2", "2.1", "2.2"])
+
     def test_what_may_not_go(self) -> None:
         """A file that is held, or at its end, is left out until it comes in again."""
         for ends_first in (False, True):

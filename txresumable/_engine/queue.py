@@ -25,9 +25,13 @@ class ChunkQueue:
         self._files: deque[Transfer] = deque()
         self._early: list[tuple[int, Transfer]] = []
         self._ends: list[tuple[int, Transfer]] = []
+        self._ending: set[Transfer] = set()
 
     def add(self, transfer: Transfer) -> None:
         """Take a file in, or in again: it has chunks that wait for their turn."""
+        if self._ends_first and transfer not in self._ending:
+            self._ending.add(transfer)
+            heapq.heappush(self._ends, (transfer.order, transfer))
         if transfer.is_queued:
             return
         transfer.is_queued = True
@@ -35,8 +39,6 @@ class ChunkQueue:
             self._files.append(transfer)
         else:
             heapq.heappush(self._early, (transfer.order, transfer))
-        if self._ends_first:
-            heapq.heappush(self._ends, (transfer.order, transfer))
 
     def next(self) -> tuple[Transfer, int] | None:
         """
@@ -49,6 +51,7 @@ class ChunkQueue:
             for offset in self._ends_of(transfer):
                 return transfer, offset
             heapq.heappop(self._ends)
+            self._ending.remove(transfer)
         while self._files or self._early:
             early = self._comes_early()
             transfer = self._early[0][1] if early else self._files[0]
