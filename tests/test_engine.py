@@ -391,6 +391,52 @@ class JoinTests(UploaderTestCase):
         self.assertEqual(error.status, 404)
         self.assertIsNone(self.successResultOf(uploader.join()))
 
+    def test_handled_as_soon_as_it_is_there(self) -> None:
+        """What a call returns that failed already may be handled before join() reports it."""
+        for most in (2, None):
+            missing = self.mktemp()
+            uploader = self.uploader(test_chunks=False, max_files=most)
+            upload = uploader.add_file(b"x", file_name="a")
+            joined = uploader.join()
+            for each in uploader.add_files([missing] * 2):
+                self.failureResultOf(each)
+            self.clock.advance(0)
+            self.assertNoResult(joined)
+            self.client.answer(200)
+            self.successResultOf(upload)
+            self.assertIsNone(self.successResultOf(joined))
+
+    def test_nobody_handles_it(self) -> None:
+        """What nobody has handled when the reactor goes on fails join(), and cancels the rest."""
+        for most in (2, None):
+            uploader = self.uploader(test_chunks=False, max_files=most)
+            upload = uploader.add_file(b"x", file_name="a")
+            joined = uploader.join()
+            refused = uploader.add_files([self.mktemp(), self.mktemp()])
+            self.failureResultOf(refused[0])
+            self.assertNoResult(joined)
+            self.clock.advance(0)
+            self.failureResultOf(joined, FileRejected if most else FileNotFoundError)
+            self.assert_cancelled(upload)
+            self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_all_ends_before_it_is_known(self) -> None:
+        """Whether that failure is handled is waited for, though nothing else is left to do."""
+        for handled in (False, True):
+            uploader = self.uploader(test_chunks=False)
+            uploader.add_file(b"x", file_name="a")
+            joined = uploader.join()
+            refused = uploader.add_file(self.mktemp())
+            self.client.answer(200)
+            self.assertNoResult(joined)
+            if handled:
+                self.failureResultOf(refused, FileNotFoundError)
+            self.clock.advance(0)
+            if handled:
+                self.assertIsNone(self.successResultOf(joined))
+            else:
+                self.failureResultOf(joined, FileNotFoundError)
+
     def test_left(self) -> None:
         """Nothing can be added to an uploader that was left."""
 

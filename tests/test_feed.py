@@ -223,6 +223,25 @@ class FeedTests(UploaderTestCase):
         self.failureResultOf(uploader.feed(broken()), ZeroDivisionError)
         self.assertIsNone(self.successResultOf(uploader.join()))
 
+    def test_handled_as_it_raises(self) -> None:
+        """An iterable that raises at once is the caller's concern before it is join()'s."""
+
+        def broken() -> Iterator[Any]:
+            raise ZeroDivisionError
+            yield
+
+        uploader = self.uploader()
+        upload = uploader.add_file(b"x", file_name="x")
+        joined = uploader.join()
+        self.failureResultOf(uploader.feed(broken()), ZeroDivisionError)
+        self.clock.advance(0)
+        self.assertNoResult(joined)
+        feeding = uploader.feed(broken())
+        self.clock.advance(0)
+        self.failureResultOf(joined, ZeroDivisionError)
+        self.failureResultOf(feeding, ZeroDivisionError)
+        self.assert_cancelled(upload)
+
     def test_failures_that_are_handled(self) -> None:
         """The files that failed are not join()'s concern once the feed's failure was handled."""
         uploader = self.uploader()
@@ -259,6 +278,40 @@ class FeedTests(UploaderTestCase):
         for most in (1, 3):
             uploader = self.uploader(self.receiver, max_files=most)
             self.assertEqual(self.successResultOf(uploader.feed(self.sources(20))), 20)
+
+    def test_max_files_and_others(self) -> None:
+        """Other files count: those that would be too many are taken when there is room."""
+        uploader, most = self.uploader(simultaneous_uploads=1, max_files=3), []
+        uploader.file_added.register(lambda _: most.append(len(uploader.files)))
+        other = uploader.add_file(b"other", file_name="other")
+        feeding = uploader.feed(self.sources(6))
+        self.assertEqual((self.taken, len(uploader.files)), (2, 3))
+        self.answer_all()
+        self.assertEqual(self.successResultOf(feeding), 6)
+        self.assertEqual((uploader.files, max(most)), ([other.file], 3))
+
+    def test_max_files_and_feeds(self) -> None:
+        """Feeds share the room, and no file of one keeps another one out for good."""
+        for most in (1, 2, 3):
+            uploader = self.uploader(simultaneous_uploads=1, max_files=most)
+            feeds = [
+                uploader.feed([{"source": b"x", "file_name": f"{name}{n}"} for n in range(5)])
+                for name in "abc"
+            ]
+            self.assertEqual(len(uploader.files), most)
+            self.client.answer(200)
+            feeds[1].cancel()
+            self.assert_cancelled(feeds[1])
+            self.answer_all()
+            self.assertEqual([self.successResultOf(each) for each in (feeds[0], feeds[2])], [5, 5])
+
+    def test_max_files_without_room(self) -> None:
+        """Where nothing is going to make room, files are refused and not waited for."""
+        uploader = self.uploader(self.receiver, max_files=2)
+        others = [uploader.add_file(name.encode(), file_name=name) for name in "ab"]
+        error = self.failureResultOf(uploader.feed(self.sources(3)), FilesFailed).value
+        self.assertEqual(len(error.files), 3)
+        self.assertEqual(uploader.files, [each.file for each in others])
 
     def test_two(self) -> None:
         """Two at a time do not mix."""

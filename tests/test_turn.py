@@ -179,6 +179,41 @@ class SteppingInTests(UploaderTestCase):
         self.assertIsNone(NO_CHUNKS.plan)
         self.assertRaises(AttributeError, setattr, NO_CHUNKS, "plan", None)
 
+    def test_stopped_as_it_is_tried_again(self) -> None:
+        """What stops a file, or all, as ``retry()`` begins it came later, and so it holds."""
+        for stop in (
+            lambda uploader, file: uploader.pause(),
+            lambda uploader, file: file.abort(),
+            lambda uploader, file: file.cancel(),
+        ):
+            for where, is_paused in (
+                ("headers", False),
+                ("headers", True),
+                ("file_progress", False),
+                ("upload_start", True),
+            ):
+                steps: list[Callable[..., object]] = []
+
+                def step_in(*_: object, steps: Any = steps) -> dict[str, str]:
+                    if steps:
+                        steps.pop()()
+                    return {}
+
+                uploader = self.uploader(test_chunks=False, headers=step_in)
+                if where != "headers":
+                    getattr(uploader, where).register(step_in)
+                if is_paused:
+                    uploader.pause()
+                upload = uploader.add_file(b"x" * 10, file_name="a")
+                upload.file.abort()
+                steps.append(partial(stop, uploader, upload.file))
+                upload.file.retry()
+                self.assertEqual(steps, [])
+                self.assert_under_way(uploader, 0)
+                uploader.resume()
+                upload.cancel()
+                self.assert_cancelled(upload)
+
     def test_started_over_as_it_is_retried(self) -> None:
         """retry() in file_retry leaves one attempt at a chunk, after an answer and without one."""
         for fail in (

@@ -905,6 +905,7 @@ class OriginalTests(UploaderTestCase):
         uploader.add_file(b"x", file_name="a")
         joined = uploader.join()
         uploader.add_file(self.mktemp())
+        self.clock.advance(0)
         self.failureResultOf(joined, FileNotFoundError)
 
     def test_an_error_before_join(self) -> None:

@@ -109,7 +109,8 @@ class Resumable(Events):
 
         :param sources: yields what :meth:`add_files` takes, one after the other, in the reactor
             thread.
-        :param ahead: how many of its files may be in the uploader at a time, 1 or more.
+        :param ahead: how many of its files may be in the uploader at a time, 1 or more; fewer if
+            ``max_files`` leaves no room for them beside others.
         :returns: a Deferred that fires with how many were uploaded, when it is exhausted and each
             of them has ended.  A file that fails does not stop the others, but then this
             Deferred fails with :class:`~txresumable.errors.FilesFailed`; cancelled files do not
@@ -125,14 +126,14 @@ class Resumable(Events):
             raise InvalidOption("ahead", ahead, "must be a whole number of 1 or more")
         feed = Feed(
             _several(sources),
-            min(ahead, engine.options.max_files or ahead),
+            ahead,
             lambda source: engine.add([self._make_given(source)])[0],
             engine.remove,
             lambda transfer, failure: completion.failed(transfer, failure, feed.done),
+            engine.room,
         )
         completion.expect(feed.done)
-        feed.draw()
-        engine.turn.run()
+        completion.within_call(feed.draw)
         return feed.done
 
     def add_directory(self, directory: Any) -> Deferred[list[Upload]]:
@@ -248,7 +249,9 @@ class Resumable(Events):
             uploaded.  The first failure, including an earlier one, fails it and cancels the rest:
             that of a file, of an iterable that :meth:`feed` takes files from, or of a directory.  A
             failure that was handled, by an errback of the Upload for instance, does not count, nor
-            do cancelled files.  Cancelling it cancels only this Deferred.
+            do cancelled files.  What fails within the call that returns it, such as a file that
+            ``max_files`` refuses, may be handled before the reactor's next iteration.  Cancelling
+            it cancels only this Deferred.
         """
         joined = self._engine.completion.join()
         self._engine.turn.run()

@@ -44,11 +44,17 @@ class Completion:
     """
 
     def __init__(
-        self, listener: CompletionListener, turn: Turn, emitter: Emitter, roster: Roster
+        self,
+        listener: CompletionListener,
+        clock: Any,
+        turn: Turn,
+        emitter: Emitter,
+        roster: Roster,
     ) -> None:
         self.arriving: list[Deferred[Any]] = []
         self.unfinished = 0
         self._listener = listener
+        self._clock = clock
         self._turn = turn
         self._emitter = emitter
         self._roster = roster
@@ -56,6 +62,8 @@ class Completion:
         self._failed: list[Transfer] = []
         self._unnotified = 0  # files at their end, of which somebody does not know yet
         self._any_stored = False
+        self._returning = 0  # calls that have not returned what may have failed already
+        self._judging: Any = None
 
     def join(self) -> Deferred[None]:
         """A new Deferred of the end of everything that was added; see ``Resumable.join``."""
@@ -81,7 +89,7 @@ class Completion:
         """It brings no more; whoever waits for that hears of it first."""
         self.arriving.remove(arriving)
         if isinstance(result, Failure) and not result.check(CancelledError):
-            self._waiters.failed(arriving, result, arriving)
+            self.failed(arriving, result, arriving)
         self._turn.post(self._check_end)
         self._turn.post(self._check_join)
         self._turn.run()
@@ -96,6 +104,25 @@ class Completion:
     def failed(self, what: object, failure: Failure, handle: Deferred[Any]) -> None:
         """Something failed that ``join()`` has to report, unless its handle is handled."""
         self._waiters.failed(what, failure, handle)
+        if self._returning and self._judging is None and self._waiters.is_awaited:
+            self._judging = self._clock.callLater(0, self._judge)
+
+    def within_call(self, do: Callable[..., object], *args: Any) -> None:
+        """
+        Do something in a call that returns a handle, and run the turn: the caller may handle its
+        failure once it has it, so that ``join()`` reports none before the reactor goes on.
+        """
+        self._returning += 1
+        try:
+            do(*args)
+            self._turn.run()
+        finally:
+            self._returning -= 1
+
+    def _judge(self) -> None:
+        self._judging = None
+        self._check_join()
+        self._turn.run()
 
     def retried(self, transfer: Transfer) -> None:
         """A file that was at its end is tried again."""
@@ -138,7 +165,7 @@ class Completion:
     def _settle(self, handle: Upload, result: ResumableFile | Failure | None, heard: bool) -> None:
         self._unnotified -= 1
         if isinstance(result, Failure) and not result.check(CancelledError):
-            self._waiters.failed(handle.transfer, result, handle)
+            self.failed(handle.transfer, result, handle)
         handle.settle(result, heard=heard)
         self._check_join()
 
@@ -155,7 +182,7 @@ class Completion:
             self._emitter.emit("completed", [each.file for each in failed])
 
     def _check_join(self) -> None:
-        if not self._waiters.is_awaited:
+        if self._judging is not None or not self._waiters.is_awaited:
             return
         failure = self._waiters.failure
         if failure is None and (self.unfinished or self._unnotified or self.arriving):

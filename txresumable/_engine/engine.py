@@ -17,7 +17,7 @@ from .._runtime.clock import steady
 from .._source.directory import Unreadable
 from .._source.factory import make_source
 from .._source.mediatype import type_of
-from ..errors import FileRejected, UploaderClosed, as_error
+from ..errors import UploaderClosed, as_error
 from ..events import Events
 from ..file import ResumableChunk
 from ..options import Options
@@ -32,6 +32,7 @@ from .lending import Lending
 from .prefetch import Prefetcher
 from .preparation import Preparation
 from .queue import ChunkQueue
+from .room import Room
 from .roster import Roster
 from .scheduler import Scheduler
 from .transfer import Transfer
@@ -52,6 +53,7 @@ class Engine:
     :ivar preparation: the files that ``preprocess_file`` is at work on.
     :ivar scheduler: the chunks under way.
     :ivar admission: the files that are looked at.
+    :ivar room: how many more there may be.
     :ivar roster: the files that were accepted.
     :ivar completion: what is not at its end, and who waits.
     :ivar is_closed: whether nothing more is accepted.
@@ -68,10 +70,10 @@ class Engine:
         self.options = options
         self.is_closed = False
         self.turn = turn = Turn()
+        self._clock = clock = steady(reactor)
         self.emitter = Emitter(events, turn)
         self.roster = Roster()
-        self.completion = Completion(self, turn, self.emitter, self.roster)
-        self._clock = clock = steady(reactor)
+        self.completion = Completion(self, clock, turn, self.emitter, self.roster)
         number = options.simultaneous_uploads
         adaptive = None if isinstance(number, int) else AdaptiveConcurrency()
         slots = number if isinstance(number, int) else START
@@ -91,6 +93,7 @@ class Engine:
             self, clock, turn, self._sender, self._queue, tokens, lending, adaptive
         )
         self.admission = Admission(self, clock, turn, self._prefetcher)
+        self.room = Room(options.max_files, self.roster, self.admission)
         self.preparation = Preparation(turn, self._hook, self._ready, self.fail)
         self._order = 0
         self._next_progress = 0.0
@@ -133,27 +136,15 @@ class Engine:
         self.check_open()  # what gave them may have closed it
         uploads = [Upload(each) for each in transfers]
         self.completion.unfinished += len(transfers)
-        if self.options.max_files == 1 and len(transfers) == 1:
-            present = [*self.roster.transfers, *self.admission.transfers]
-            if len(present) == 1:
-                self.remove(present[0])  # as resumable.js does
-        if self._has_room(transfers):
-            self.admission.add(uploads)
-        self.turn.run()
+        self.completion.within_call(self._take_in, transfers, uploads)
         return uploads
 
-    def _has_room(self, transfers: list[Transfer]) -> bool:
-        """Whether ``max_files`` has room for all of these; if not, none is accepted."""
-        most = self.options.max_files
-        if most is None:  # of many files, each is added without a look at all others
-            return True
-        if len(self.roster) + len(self.admission.transfers) + len(transfers) <= most:
-            return True
-        self.admission.report("max_files", [each.file for each in transfers])
-        for each in transfers:
-            reason = f"at most {most} may be uploaded"
-            each.end(FAILED, FileRejected(each.file_name, "max_files", reason))
-        return False
+    def _take_in(self, transfers: list[Transfer], uploads: list[Upload]) -> None:
+        replaced = self.room.replaced(transfers)
+        if replaced is not None:
+            self.remove(replaced)
+        if self.room.admits(transfers):
+            self.admission.add(uploads)
 
     # What admission says (AdmissionListener) ---------------------------------------------------
 
@@ -262,6 +253,13 @@ class Engine:
             self.scheduler.start()
         self.turn.run()
 
+    def begin(self, transfer: Transfer) -> None:
+        """A file goes on, and so do all: what is called while it begins may stop either again."""
+        self._enqueue(transfer)
+        if self.scheduler.paused or not self.scheduler.started:
+            self._set_out()
+        self.turn.run()
+
     def restart(self, transfer: Transfer) -> None:
         """Start a file over."""
         self.check_open()
@@ -281,7 +279,7 @@ class Engine:
         self.completion.retried(transfer)
         transfer.become(ADDED)
         twin = self.roster.twin(transfer.unique_identifier)
-        if transfer not in self.roster and not self._has_room([transfer]):
+        if transfer not in self.roster and not self.room.admits([transfer]):
             return
         if not transfer.unique_identifier:  # it never got as far as to have chunks
             transfer.unlay()
@@ -324,10 +322,13 @@ class Engine:
         """Start now, or go on after a pause; nothing if chunks are under way."""
         self.check_open()
         if self.scheduler.paused or not self.scheduler.is_busy:
-            self.scheduler.paused = False
-            self.scheduler.started = True
-            self.emitter.post("upload_start")
+            self._set_out()
         self.turn.run()
+
+    def _set_out(self) -> None:
+        self.scheduler.paused = False
+        self.scheduler.started = True
+        self.emitter.post("upload_start")
 
     def remove(self, transfer: Transfer) -> None:
         """Take a file off the list; one that is not at its end is cancelled."""

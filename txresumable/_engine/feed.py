@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from ..errors import FilesFailed, as_error
 from .handle import Upload
+from .room import Room
 from .transfer import Transfer
 
 __all__ = ["Feed"]
@@ -34,6 +35,7 @@ class Feed:
         add: Callable[[Any], Upload],
         remove: Callable[[Transfer], None],
         failed: Callable[[Transfer, Failure], None],
+        room: Room,
     ) -> None:
         """
         :param sources: where files come from.
@@ -41,12 +43,14 @@ class Feed:
         :param add: takes one in.
         :param remove: takes one that is at its end off the list.
         :param failed: called with each that failed for good, and why.
+        :param room: how many files there may be, others included.
         """
         self._sources: Iterator[Any] | None = iter(sources)
-        self._ahead = ahead
+        self._ahead = room.limit(ahead)
         self._add = add
         self._remove = remove
         self._fail = failed
+        self._room = room
         self._there: dict[Transfer, None] = {}
         self._stored = 0
         self._failed: list[Transfer] = []
@@ -63,6 +67,8 @@ class Feed:
             return
         self._drawing = True
         while self._sources is not None and len(self._there) < self._ahead:
+            if self._room.must_wait(self.draw):
+                break
             try:
                 upload = self._add(next(self._sources))
             except StopIteration:
@@ -71,6 +77,7 @@ class Feed:
                 self._sources, self._error = None, Failure(as_error(error))
             else:
                 self._there[upload.transfer] = None
+                self._room.enter()
                 upload.addBoth(self._ended, upload.transfer)
                 if self.done.called:  # who was told of it has cancelled all
                     upload.cancel()
@@ -89,6 +96,7 @@ class Feed:
         elif not result.check(CancelledError):
             self._failed.append(transfer)
             self._fail(transfer, result)
+        self._room.leave()
         self.draw()
 
     def _result(self) -> Any:

@@ -130,8 +130,7 @@ class Transfer(FileRecord):
         """Upload it again, at once."""
         self._listener.restart(self)
         self.is_held = False
-        self._listener.proceed(self)
-        self._listener.upload()
+        self._listener.begin(self)
 
     def mark_stored(self, number: int) -> None:
         """Count the first chunks as stored without asking the server."""
