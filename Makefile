@@ -9,7 +9,7 @@
 #                   seconds, SEED= for the first round)
 #   make coverage   the same, with the branches that it takes
 #   make lint       ruff, formatting and news fragments
-#   make types      mypy, strict
+#   make types      mypy, strict; and what mypy and pyright, which needs npm, find in users' programs
 #   make docs       the documentation, into docs/_build
 #   make packaging  four ways to install, and uninstalling
 #   make lowest     the suite with the lowest supported versions; make newest: with the newest
@@ -70,6 +70,7 @@ lint: $(VENV)/ready-dev
 
 types: $(VENV)/ready-dev
 	$(BIN)/python -m mypy
+	$(TRIAL) tests.test_types
 
 docs: $(VENV)/ready-dev
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build

@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_policy": {"_runtime", "errors"},
     "_source": {"_runtime", "errors"},
     "identifiers": {"_source", "file"},
-    "events": {"_runtime"},
+    "events": {"_runtime", "file"},
     "_http": {"_protocol", "_runtime", "errors", "version"},
     "_validators": {"_protocol", "errors"},
     "options": {
@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "retry",
         "states",
     },
-    "uploader": {"_engine", "_runtime", "_source", "errors", "events", "file", "options"},
+    "uploader": {"_engine", "_http", "_runtime", "_source", "errors", "events", "file", "options"},
     "service": {"_engine", "_protocol", "_runtime", "_source", "errors", "file", "uploader"},
     "_cli": {
         "_engine",

@@ -3,8 +3,11 @@ Fault-tolerant uploads for Twisted: a client for the protocol of resumable.js.
 """
 
 from ._engine.handle import Upload
+from ._http.given import Client
 from ._policy.limiter import RateLimiter
 from ._runtime.observers import Signal
+from ._runtime.reactor import Reactor
+from ._source.given import BinaryFile, Directory, FileArguments, Source
 from .errors import (
     ChecksumMismatch,
     ChunkRejected,
@@ -30,19 +33,23 @@ from .errors import (
     UploaderClosed,
 )
 from .file import ResumableChunk, ResumableFile
-from .options import Options
+from .options import Options, ResumableOptions
 from .states import ChunkState, FileState
 from .uploader import Resumable
 from .version import __version__
 
 __all__ = [
+    "BinaryFile",
     "ChecksumMismatch",
     "ChunkRejected",
     "ChunkState",
     "ChunkTimeout",
+    "Client",
     "ConnectFailed",
     "ConnectTimeout",
     "ConnectionBroken",
+    "Directory",
+    "FileArguments",
     "FileRejected",
     "FileState",
     "FilesFailed",
@@ -52,14 +59,17 @@ __all__ = [
     "MalformedResponse",
     "Options",
     "RateLimiter",
+    "Reactor",
     "ReceivedBefore",
     "Redirected",
     "Resumable",
     "ResumableChunk",
     "ResumableError",
     "ResumableFile",
+    "ResumableOptions",
     "RetriesExhausted",
     "Signal",
+    "Source",
     "SourceChanged",
     "StaleConnection",
     "StallTimeout",

@@ -4,7 +4,12 @@ The events of an uploader: one signal for each.
 
 from __future__ import annotations
 
+from typing import Concatenate
+
+from twisted.python.failure import Failure
+
 from ._runtime.observers import Signal
+from .file import ResumableChunk, ResumableFile
 
 __all__ = ["EVENTS", "Events"]
 
@@ -55,21 +60,21 @@ class Events:
     """
 
     def __init__(self) -> None:
-        self.file_added = Signal("file_added")
-        self.files_added = Signal("files_added")
-        self.file_progress = Signal("file_progress")
-        self.file_completed = Signal("file_completed")
-        self.file_retry = Signal("file_retry")
-        self.file_error = Signal("file_error")
-        self.chunk_completed = Signal("chunk_completed")
-        self.upload_start = Signal("upload_start")
-        self.completed = Signal("completed")
-        self.progress = Signal("progress")
-        self.error = Signal("error")
-        self.paused = Signal("paused")
-        self.before_cancel = Signal("before_cancel")
-        self.cancelled = Signal("cancelled")
-        self.chunking_start = Signal("chunking_start")
-        self.chunking_progress = Signal("chunking_progress")
-        self.chunking_complete = Signal("chunking_complete")
-        self.catch_all = Signal("catch_all")
+        self.file_added: Signal[[ResumableFile]] = Signal("file_added")
+        self.files_added: Signal[[list[ResumableFile], list[ResumableFile]]] = Signal("files_added")
+        self.file_progress: Signal[[ResumableFile]] = Signal("file_progress")
+        self.file_completed: Signal[[ResumableFile]] = Signal("file_completed")
+        self.file_retry: Signal[[ResumableFile]] = Signal("file_retry")
+        self.file_error: Signal[[ResumableFile, Failure]] = Signal("file_error")
+        self.chunk_completed: Signal[[ResumableFile, ResumableChunk]] = Signal("chunk_completed")
+        self.upload_start: Signal[[]] = Signal("upload_start")
+        self.completed: Signal[[list[ResumableFile]]] = Signal("completed")
+        self.progress: Signal[[]] = Signal("progress")
+        self.error: Signal[[Failure, ResumableFile]] = Signal("error")
+        self.paused: Signal[[]] = Signal("paused")
+        self.before_cancel: Signal[[]] = Signal("before_cancel")
+        self.cancelled: Signal[[]] = Signal("cancelled")
+        self.chunking_start: Signal[[ResumableFile]] = Signal("chunking_start")
+        self.chunking_progress: Signal[[ResumableFile, float]] = Signal("chunking_progress")
+        self.chunking_complete: Signal[[ResumableFile]] = Signal("chunking_complete")
+        self.catch_all: Signal[Concatenate[str, ...]] = Signal("catch_all")

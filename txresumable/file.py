@@ -46,7 +46,7 @@ class Transferring(Protocol):
     def is_uploading(self) -> bool: ...
     @property
     def fraction_completed(self) -> float: ...
-    def signal(self, name: str) -> Signal: ...
+    def signal(self, name: str) -> Signal[...]: ...
     def when_completed(self) -> Deferred[ResumableFile]: ...
     def suspend(self) -> None: ...
     def resume(self) -> None: ...
@@ -141,12 +141,12 @@ class ResumableFile:
         return Chunks(self._transfer)
 
     @property
-    def completed(self) -> Signal:
+    def completed(self) -> Signal[[]]:
         """Fires without arguments when every chunk is on the server."""
         return self._transfer.signal("completed")
 
     @property
-    def chunk_completed(self) -> Signal:
+    def chunk_completed(self) -> Signal[[ResumableChunk]]:
         """Fires with each :class:`ResumableChunk` that is on the server."""
         return self._transfer.signal("chunk_completed")
 

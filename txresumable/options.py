@@ -6,11 +6,10 @@ Names are resumable.js's in Python's form; durations are in seconds and sizes in
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Union
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Union
 
 from attrs import evolve, field, frozen
-from twisted.internet.defer import Deferred
 
 from . import _validators as validators
 from ._policy.limiter import RateLimiter, check_rate
@@ -22,17 +21,37 @@ from .identifiers import safe
 from .retry import RetryPolicy, fixed_interval, full_jitter
 
 if TYPE_CHECKING:
+    from twisted.internet.ssl import PrivateCertificate
+
     from .file import ResumableChunk, ResumableFile
 
-__all__ = ["MIB", "Options"]
+__all__ = ["MIB", "Options", "Query", "ResumableOptions", "Target"]
 
 MIB = 1024 * 1024
 
-Hook = Callable[..., Any]
-Maybe = Union[str, Deferred[str], Awaitable[str]]
-Target = Union[str, Callable[[list[str]], Maybe]]
-Identify = Callable[["ResumableFile"], Maybe]
-PerChunk = Union[Mapping[str, object], Callable[["ResumableFile", "ResumableChunk"], Any]]
+# A Deferred is an Awaitable; what hooks return is looked at when they have returned it.
+Text = Union[str, Awaitable[str]]
+Target = Union[str, Callable[[list[str]], Text]]
+Identify = Callable[["ResumableFile"], Text]
+Headers = Mapping[str, str]
+PerChunkHeaders = Union[
+    Headers, Callable[["ResumableFile", "ResumableChunk"], Union[Headers, Awaitable[Headers]]]
+]
+Plain = Union[str, int, float, bool, None]
+Parameters = Mapping[str, Union[Plain, Sequence[Plain]]]
+Query = Union[
+    Parameters,
+    Callable[["ResumableFile", "ResumableChunk"], Union[Parameters, Awaitable[Parameters]]],
+]
+ChunkHook = Callable[["ResumableChunk"], object]
+FileHook = Callable[["ResumableFile"], object]
+OneRefused = Callable[["ResumableFile", int], object]
+ManyRefused = Callable[[list["ResumableFile"], int], object]
+Insecure = Literal["warn", "refuse", "allow"]
+DialectName = Literal["resumable", "flow", "simple"]
+Method = Literal["multipart", "octet"]
+ChunkFormat = Literal["blob", "base64"]
+Check = Literal["strict", "mtime", "size"]
 
 
 @frozen(kw_only=True)
@@ -50,20 +69,21 @@ class Options:
     )
     test_method: str = field(default="GET", validator=validators.method)
     upload_method: str = field(default="POST", validator=validators.method)
-    headers: PerChunk = field(factory=dict, validator=validators.headers, repr=False)
-    query: PerChunk = field(factory=dict, validator=validators.query, repr=False)
+    headers: PerChunkHeaders = field(factory=dict, validator=validators.headers, repr=False)
+    query: Query = field(factory=dict, validator=validators.query, repr=False)
     again: bool = field(default=False, validator=validators.switch)
     with_credentials: bool = field(default=False, validator=validators.switch)
-    insecure_credentials: str = field(
+    insecure_credentials: Insecure = field(
         default="warn", validator=validators.one_of("warn", "refuse", "allow")
     )
+    # Any: an IOpenSSLTrustRoot, and which classes implement that not every type checker knows.
     trust_root: Any = None
-    client_certificate: Any = field(default=None, repr=False)
+    client_certificate: PrivateCertificate | None = field(default=None, repr=False)
 
     # What a request looks like
-    dialect: str = field(default="resumable", validator=validators.one_of(*DIALECTS))
-    method: str = field(default="multipart", validator=validators.one_of("multipart", "octet"))
-    chunk_format: str = field(default="blob", validator=validators.one_of("blob", "base64"))
+    dialect: DialectName = field(default="resumable", validator=validators.one_of(*DIALECTS))
+    method: Method = field(default="multipart", validator=validators.one_of("multipart", "octet"))
+    chunk_format: ChunkFormat = field(default="blob", validator=validators.one_of("blob", "base64"))
     set_chunk_type_from_file: bool = field(default=False, validator=validators.switch)
     parameter_namespace: str = field(default="", validator=validators.text)
     chunk_number_parameter_name: str | None = None
@@ -76,31 +96,33 @@ class Options:
     relative_path_parameter_name: str | None = None
     total_chunks_parameter_name: str | None = None
     file_parameter_name: str | None = None
-    checksum: str | None = field(default=None, validator=validators.one_of(None, "sha256"))
+    checksum: Literal["sha256"] | None = field(
+        default=None, validator=validators.one_of(None, "sha256")
+    )
 
     # Chunks
     chunk_size: int = field(default=MIB, validator=validators.whole(1))
     force_chunk_size: bool = field(default=False, validator=validators.switch)
-    simultaneous_uploads: int | str = 3
+    simultaneous_uploads: int | Literal["auto"] = 3
     prioritize_first_and_last_chunk: bool = field(default=False, validator=validators.switch)
-    test_chunks: bool | str = field(
+    test_chunks: bool | Literal["adaptive"] = field(
         default=True, validator=validators.one_of(True, False, "adaptive")
     )
-    preprocess: Hook | None = field(default=None, validator=validators.hook)
-    preprocess_file: Hook | None = field(default=None, validator=validators.hook)
+    preprocess: ChunkHook | None = field(default=None, validator=validators.hook)
+    preprocess_file: FileHook | None = field(default=None, validator=validators.hook)
     generate_unique_identifier: Identify = field(default=safe, validator=validators.hook)
 
-    source_check: str = field(default="strict", validator=validators.one_of(*CHECKS))
+    source_check: Check = field(default="strict", validator=validators.one_of(*CHECKS))
 
     # Which files
     max_files: int | None = field(default=None, validator=validators.whole(1, none=True))
     min_file_size: int = field(default=1, validator=validators.whole(0))
     max_file_size: int | None = field(default=None, validator=validators.whole(0, none=True))
     file_type: tuple[str, ...] = field(default=(), converter=validators.to_types)
-    max_files_error_callback: Hook | None = field(default=None, validator=validators.hook)
-    min_file_size_error_callback: Hook | None = field(default=None, validator=validators.hook)
-    max_file_size_error_callback: Hook | None = field(default=None, validator=validators.hook)
-    file_type_error_callback: Hook | None = field(default=None, validator=validators.hook)
+    max_files_error_callback: ManyRefused | None = field(default=None, validator=validators.hook)
+    min_file_size_error_callback: OneRefused | None = field(default=None, validator=validators.hook)
+    max_file_size_error_callback: OneRefused | None = field(default=None, validator=validators.hook)
+    file_type_error_callback: OneRefused | None = field(default=None, validator=validators.hook)
 
     # Trouble
     max_chunk_retries: int = field(default=100, validator=validators.whole(0))
@@ -121,7 +143,7 @@ class Options:
     max_rate: float | RateLimiter | None = None
 
     def __attrs_post_init__(self) -> None:
-        concurrency = self.simultaneous_uploads
+        concurrency: object = self.simultaneous_uploads
         if concurrency != "auto" and (
             not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1
         ):
@@ -203,3 +225,64 @@ class Options:
         if self.chunk_retry_interval is not None:
             return fixed_interval(self.chunk_retry_interval)
         return full_jitter()
+
+
+class ResumableOptions(TypedDict, total=False):
+    """
+    The options as the arguments of :class:`~txresumable.Resumable`, for type checkers: those of
+    :class:`Options` but for ``target``, which is given first.
+    """
+
+    test_target: Target | None
+    test_method: str
+    upload_method: str
+    headers: PerChunkHeaders
+    query: Query
+    again: bool
+    with_credentials: bool
+    insecure_credentials: Insecure
+    trust_root: Any
+    client_certificate: PrivateCertificate | None
+    dialect: DialectName
+    method: Method
+    chunk_format: ChunkFormat
+    set_chunk_type_from_file: bool
+    parameter_namespace: str
+    chunk_number_parameter_name: str | None
+    chunk_size_parameter_name: str | None
+    current_chunk_size_parameter_name: str | None
+    total_size_parameter_name: str | None
+    type_parameter_name: str | None
+    identifier_parameter_name: str | None
+    file_name_parameter_name: str | None
+    relative_path_parameter_name: str | None
+    total_chunks_parameter_name: str | None
+    file_parameter_name: str | None
+    checksum: Literal["sha256"] | None
+    chunk_size: int
+    force_chunk_size: bool
+    simultaneous_uploads: int | Literal["auto"]
+    prioritize_first_and_last_chunk: bool
+    test_chunks: bool | Literal["adaptive"]
+    preprocess: ChunkHook | None
+    preprocess_file: FileHook | None
+    generate_unique_identifier: Identify
+    source_check: Check
+    max_files: int | None
+    min_file_size: int
+    max_file_size: int | None
+    file_type: str | Iterable[str]
+    max_files_error_callback: ManyRefused | None
+    min_file_size_error_callback: OneRefused | None
+    max_file_size_error_callback: OneRefused | None
+    file_type_error_callback: OneRefused | None
+    max_chunk_retries: int
+    permanent_errors: Iterable[int] | None
+    chunk_retry_interval: float | None
+    retry_policy: RetryPolicy | None
+    connect_timeout: float
+    stall_timeout: float
+    chunk_timeout: float | None
+    max_offline: float
+    throttle_progress_callbacks: float
+    max_rate: float | RateLimiter | None

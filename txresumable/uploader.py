@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
@@ -16,14 +16,20 @@ from ._engine.engine import Engine
 from ._engine.feed import Feed
 from ._engine.handle import Upload
 from ._engine.transfer import Transfer
+from ._http.given import Client
+from ._runtime.reactor import Reactor
 from ._runtime.threads import run_in_thread
 from ._source.directory import Found, walk
 from ._source.factory import make_source
+from ._source.given import Directory, FileArguments, Source
 from ._source.source import PathSource
 from .errors import InvalidOption
 from .events import Events
 from .file import ResumableFile, transfer_of
-from .options import Options
+from .options import Options, Query, ResumableOptions, Target
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
 
 __all__ = ["Resumable", "engine_of"]
 
@@ -37,7 +43,12 @@ class Resumable(Events):
     """
 
     def __init__(
-        self, target: Any, *, reactor: Any = None, client: Any = None, **options: Any
+        self,
+        target: Target,
+        *,
+        reactor: Reactor | None = None,
+        client: Client | None = None,
+        **options: Unpack[ResumableOptions],
     ) -> None:
         """
         :param target: the URL to upload to, or a function of the encoded parameters that returns
@@ -63,7 +74,7 @@ class Resumable(Events):
 
     def add_file(
         self,
-        source: Any,
+        source: Source,
         *,
         file_name: str | None = None,
         relative_path: str | None = None,
@@ -88,7 +99,7 @@ class Resumable(Events):
         engine = self._engine
         return engine.add([engine.make_transfer(source, file_name, relative_path, type)])[0]
 
-    def add_files(self, sources: Iterable[Any]) -> list[Upload]:
+    def add_files(self, sources: Iterable[Source | FileArguments]) -> list[Upload]:
         """
         Upload several files, announced together by ``files_added``.
 
@@ -99,7 +110,7 @@ class Resumable(Events):
         self._engine.check_open()
         return self._engine.add([self._make_given(source) for source in _several(sources)])
 
-    def feed(self, sources: Iterable[Any], *, ahead: int = 256) -> Deferred[int]:
+    def feed(self, sources: Iterable[Source | FileArguments], *, ahead: int = 256) -> Deferred[int]:
         """
         Upload files from an iterable, such as a generator, and take the next ones from it only
         as others complete: memory does not grow with their number.
@@ -136,7 +147,7 @@ class Resumable(Events):
         completion.within_call(feed.draw)
         return feed.done
 
-    def add_directory(self, directory: Any) -> Deferred[list[Upload]]:
+    def add_directory(self, directory: Directory) -> Deferred[list[Upload]]:
         """
         Upload all files below a directory, with paths that begin with the directory's name.
 
@@ -157,7 +168,7 @@ class Resumable(Events):
         self._engine.completion.expect(walking, walked)
         return walking
 
-    def _make_given(self, source: Any) -> Transfer:
+    def _make_given(self, source: Source | FileArguments) -> Transfer:
         """:param source: a file, or a mapping of :meth:`add_file`'s arguments."""
         given = source if isinstance(source, Mapping) else {"source": source}
         return self._engine.make_transfer(**given)
@@ -203,7 +214,7 @@ class Resumable(Events):
         self._engine.remove(transfer_of(file))
         self._engine.turn.run()
 
-    def update_query(self, query: Mapping[str, object] | Any) -> None:
+    def update_query(self, query: Query) -> None:
         """
         Use another custom query from the next request on.
 
@@ -268,7 +279,7 @@ class Resumable(Events):
         """
         return self._engine.close()
 
-    async def __aenter__(self) -> Resumable:
+    async def __aenter__(self) -> Self:
         self._engine.check_open()
         return self
 

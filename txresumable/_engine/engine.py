@@ -4,7 +4,7 @@ What is behind an uploader: its parts, and what happens between them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -20,7 +20,7 @@ from .._source.mediatype import type_of
 from ..errors import UploaderClosed, as_error
 from ..events import Events
 from ..file import ResumableChunk
-from ..options import Options
+from ..options import Options, Query
 from ..states import ADDED, CANCELLED, FAILED, READY
 from .admission import Admission, duplicate
 from .chunk_sender import ChunkSender
@@ -98,7 +98,7 @@ class Engine:
         self._order = 0
         self._next_progress = 0.0
 
-    def use_query(self, query: Mapping[str, object] | Any) -> None:
+    def use_query(self, query: Query) -> None:
         """Use another custom query from the next request on."""
         self.options = evolve(self.options, query=query)
         self._sender.use(self.options)

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from .._runtime.observers import Signal
 from .._runtime.private import debug_info
-from ..file import ResumableFile
+from ..file import ResumableChunk, ResumableFile
 from .transfer import Transfer
 
 __all__ = ["Upload", "mark_heard"]
@@ -55,12 +55,12 @@ class Upload(Deferred[ResumableFile]):
         return self.transfer.file
 
     @property
-    def completed(self) -> Signal:
+    def completed(self) -> Signal[[]]:
         """:attr:`ResumableFile.completed`."""
         return self.file.completed
 
     @property
-    def chunk_completed(self) -> Signal:
+    def chunk_completed(self) -> Signal[[ResumableChunk]]:
         """:attr:`ResumableFile.chunk_completed`."""
         return self.file.chunk_completed
 

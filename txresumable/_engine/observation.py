@@ -24,7 +24,7 @@ class FileObservers:
     __slots__ = ("_chunks", "_file", "_signals")
 
     def __init__(self) -> None:
-        self._signals: dict[str, Signal] = {}
+        self._signals: dict[str, Signal[...]] = {}
         self._file: OneShotObserver[ResumableFile] = OneShotObserver()
         self._chunks: dict[int, OneShotObserver[ResumableChunk]] = {}
 
@@ -33,7 +33,7 @@ class FileObservers:
         """The chunks that somebody waits for, counted from 0."""
         return list(self._chunks)
 
-    def signal(self, name: str) -> Signal:
+    def signal(self, name: str) -> Signal[...]:
         """One of the signals."""
         return self._signals.setdefault(name, Signal(name))
 

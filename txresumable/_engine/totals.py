@@ -32,7 +32,7 @@ class ProgressTotals:
         self.total = self.done = self.found = 0
         self.chunks_sent = self.chunks_found = 0
         self.files = self.files_completed = 0
-        self.changed = Signal("changed")
+        self.changed: Signal[[]] = Signal("changed")
         self._observers = observers_of(self.changed)
         self._counted: dict[ResumableFile, _Counted] = {}
         uploader.file_added.register(self._added)

@@ -90,7 +90,7 @@ class Transfer(FileRecord):
             self._view = ResumableFile(self)
         return self._view
 
-    def signal(self, name: str) -> Signal:
+    def signal(self, name: str) -> Signal[...]:
         """One of its signals, made if nobody asked for it before."""
         return self._ensure_observers().signal(name)
 

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from .._runtime.clock import steady
+from .._runtime.reactor import Reactor
 from ..errors import InvalidOption
 
 __all__ = ["RateLimiter", "check_rate"]
@@ -44,7 +45,7 @@ class RateLimiter:
     :param reactor: for timers; the installed one by default.
     """
 
-    def __init__(self, rate: float | None, *, reactor: Any = None) -> None:
+    def __init__(self, rate: float | None, *, reactor: Reactor | None = None) -> None:
         if reactor is None:
             from twisted.internet import reactor
         self._clock = steady(reactor)
@@ -61,7 +62,7 @@ class RateLimiter:
         return self._rate
 
     @rate.setter
-    def rate(self, rate: Any) -> None:
+    def rate(self, rate: float | None) -> None:
         if rate is not None:
             check_rate(rate)
         self._count()

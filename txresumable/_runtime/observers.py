@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from operator import attrgetter
 from types import CoroutineType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -15,15 +15,17 @@ from twisted.python.failure import Failure
 
 __all__ = ["Observers", "OneShotObserver", "Signal", "observers_of"]
 
-_C = TypeVar("_C", bound=Callable[..., object])
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 _T = TypeVar("_T")
 _RAISED = "An observer raised: {callback}"
 _log = Logger()
 
 
-class Signal:
+class Signal(Generic[_P]):
     """
-    Something that happens many times, and the callbacks that are notified of it.
+    Something that happens many times, and the callbacks that are notified of it.  Its parameters
+    are theirs: a ``Signal[[ResumableFile]]`` calls them with a file.
 
     Callbacks run in the reactor thread, in the order in which they registered.  One that raises
     is logged; the others are called all the same and the upload goes on.  A coroutine function is
@@ -48,7 +50,7 @@ class Signal:
             "ask a property such as is_paused or is_completed"
         )
 
-    def register(self, callback: _C) -> _C:
+    def register(self, callback: Callable[_P, _R]) -> Callable[_P, _R]:
         """
         Notify a callback each time this happens.
 
@@ -62,7 +64,7 @@ class Signal:
         self._observers.callbacks += (callback,)
         return callback
 
-    def unregister(self, callback: Callable[..., object]) -> None:
+    def unregister(self, callback: Callable[_P, object]) -> None:
         """
         Stop notifying a callback.
 
@@ -105,7 +107,7 @@ class Observers:
                 running.addErrback(_log_failure, callback)
 
 
-observers_of: Callable[[Signal], Observers] = attrgetter("_observers")
+observers_of: Callable[[Signal[...]], Observers] = attrgetter("_observers")
 """From a signal to its callbacks: for who fires it."""
 
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from attrs import evolve, frozen
 
+from .given import FileArguments
 from .source import PathSource
 
 __all__ = ["Found", "Unreadable", "walk"]
@@ -29,10 +30,12 @@ class Found:
     error: OSError | None = None
 
     @property
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> FileArguments:
         """What ``add_file()`` takes for it; a folder that could not be read fails as such."""
+        # Any: an Unreadable is for the engine alone.
+        source: Any = Unreadable(self.path, self.error) if self.error else self.path
         return {
-            "source": Unreadable(self.path, self.error) if self.error else self.path,
+            "source": source,
             "file_name": self.relative_path.rpartition("/")[2] or self.path,
             "relative_path": self.relative_path,
         }

@@ -8,15 +8,17 @@ comes from the network, and make the network wait when the disk has to be waited
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from twisted.logger import Logger
 from twisted.web import http
 from twisted.web.resource import IResource
-from twisted.web.server import Site
+from twisted.web.server import Request, Site
 
+from .._protocol.dialect import Dialect, ParameterNames
 from .._runtime.clock import steady
-from .resource import ReceiverResource
+from .._runtime.reactor import Reactor
+from .resource import ReceiverResource, one_owner
 from .store import Store
 from .web.channel import ReceiverChannel
 from .web.request import StreamedRequest
@@ -35,7 +37,8 @@ class ReceiverSite(Site):
         slower ones are cut off.
     :param max_body: the most bytes of a body that a resource gets which takes none as it arrives;
         they are kept in memory, and what is longer is refused with 413.
-    :param options: what :class:`twisted.web.server.Site` takes.
+    :param reactor: whose clock to use; the installed one by default.
+    :param timeout: for how many seconds a connection may be idle; :data:`None` for ever.
     :ivar clock: what connections wait by.
     :ivar connections: the connections that there are, with the addresses of their peers.
     """
@@ -50,10 +53,11 @@ class ReceiverSite(Site):
         max_connections: int = 256,
         min_rate: float = 256,
         max_body: int = 1024 * 1024,
-        **options: Any,
+        reactor: Reactor | None = None,
+        timeout: float | None = 60,
     ) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
-            resource, requestFactory=StreamedRequest, **options
+            resource, requestFactory=StreamedRequest, reactor=reactor, timeout=timeout
         )
         self.clock = steady(self.reactor)
         self.min_rate = min_rate
@@ -91,23 +95,25 @@ class ReceiverSite(Site):
 def make_site(
     store: Store,
     *,
-    reactor: Any = None,
+    origins: str | Iterable[str] = (),
+    owner: Callable[[Request], str] = one_owner,
+    dialect: str | Dialect = "resumable",
+    names: ParameterNames | None = None,
+    namespace: str = "",
     max_connections: int = 256,
     min_rate: float = 256,
-    **options: Any,
+    reactor: Reactor | None = None,
 ) -> ReceiverSite:
     """
     A site that is a receiver and nothing else.
 
     :param store: where files go.
-    :param reactor: whose clock to use; the installed one by default.
-    :param max_connections: see :class:`ReceiverSite`.
-    :param min_rate: see :class:`ReceiverSite`.
-    :param options: what :class:`ReceiverResource` takes.
+    :param origins: see :class:`ReceiverResource`, as for the next four.
+    :param max_connections: see :class:`ReceiverSite`, as for the next two.
     """
+    resource = ReceiverResource(
+        store, origins=origins, owner=owner, dialect=dialect, names=names, namespace=namespace
+    )
     return ReceiverSite(
-        ReceiverResource(store, **options),
-        reactor=reactor,
-        max_connections=max_connections,
-        min_rate=min_rate,
+        resource, max_connections=max_connections, min_rate=min_rate, reactor=reactor
     )

@@ -18,6 +18,7 @@ from .._engine.totals import ProgressTotals
 from .._protocol.url import without_query
 from .._runtime.clock import steady
 from .._runtime.observers import OneShotObserver
+from .._runtime.reactor import Reactor
 from ..errors import UploaderClosed
 from ..file import ResumableFile
 from ..uploader import Resumable
@@ -58,7 +59,7 @@ class UploadService(Service):
         uploader: Resumable,
         paths: Iterable[str | os.PathLike[str]] = (),
         *,
-        reactor: Any = None,
+        reactor: Reactor | None = None,
         patience: float = PATIENCE,
     ) -> None:
         """
@@ -71,7 +72,7 @@ class UploadService(Service):
             from twisted.internet import reactor
         self.uploader = uploader
         self.tally = ProgressTotals(uploader)
-        self._reactor = reactor
+        self._reactor: Any = reactor  # what else it provides is up to who gives it
         self._clock = steady(reactor)
         self._patience = patience
         relay = Relay(reactor, self._clock)

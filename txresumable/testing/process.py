@@ -14,7 +14,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides
 
-from ..file import ResumableFile
+from ..file import ResumableChunk, ResumableFile
 from ..retry import full_jitter
 from ..uploader import Resumable, engine_of
 from .changing import ChangingFile
@@ -136,8 +136,7 @@ class Process:
             self.uploader.add_file(file.source(), file_name=file.plan.name) for file in files
         ]
         for index, upload in enumerate(self.uploads):
-            heard = self._heard[index]
-            upload.chunk_completed.register(lambda chunk, heard=heard: heard.append(chunk.number))
+            upload.chunk_completed.register(partial(self._stored, index))
             upload.completed.register(partial(self._completed, index))
             upload.addBoth(partial(self._ended, index))
 
@@ -166,6 +165,9 @@ class Process:
         for index, each in enumerate(self._files):
             if each.plan.name == file.file_name:
                 self.expected[index] = each.versions[-1]
+
+    def _stored(self, index: int, chunk: ResumableChunk) -> None:
+        self._heard[index].append(chunk.number)
 
     def _completed(self, index: int) -> None:
         file, heard = self.uploads[index].file, self._heard[index]

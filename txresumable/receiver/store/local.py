@@ -7,10 +7,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
+from ..._runtime.reactor import Reactor
 from .admission import Admission
 from .chunk import Chunk
 from .completion import Completion, OnComplete
@@ -68,7 +68,7 @@ class Store:
         self,
         root: str | os.PathLike[str],
         *,
-        reactor: Any = None,
+        reactor: Reactor | None = None,
         max_file_size: int | None = None,
         max_unfinished: int | None = None,
         max_unfinished_size: int | None = None,

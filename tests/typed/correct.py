@@ -1,0 +1,248 @@
+"""
+What users do as it is meant: no type checker has anything to say.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import mmap
+import tempfile
+import zipfile
+from collections.abc import Generator, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from treq.client import HTTPClient
+from twisted.application.service import MultiService
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, inlineCallbacks, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import Clock, react
+from twisted.python.failure import Failure
+from twisted.python.filepath import FilePath
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.iweb import IAgent
+from twisted.web.server import Request
+
+from txresumable import (
+    Client,
+    FileArguments,
+    FilesFailed,
+    RateLimiter,
+    Reactor,
+    Resumable,
+    ResumableChunk,
+    ResumableFile,
+    ResumableOptions,
+    Signal,
+    Source,
+    Upload,
+)
+from txresumable.identifiers import content
+from txresumable.receiver import ReceivedFile, Store, make_site
+from txresumable.retry import full_jitter
+from txresumable.service import Report, UploadService
+from txresumable.testing import FakeClient, ScriptedReceiver, SentRequest
+
+URL = "https://example.com/upload"
+
+
+# Options -----------------------------------------------------------------------------------------
+
+
+def token(file: ResumableFile, chunk: ResumableChunk) -> dict[str, str]:
+    return {"Authorization": f"Bearer {file.unique_identifier}-{chunk.number}"}
+
+
+async def token_later(file: ResumableFile, chunk: ResumableChunk) -> Mapping[str, str]:
+    return token(file, chunk)
+
+
+def token_deferred(file: ResumableFile, chunk: ResumableChunk) -> Deferred[dict[str, str]]:
+    return succeed(token(file, chunk))
+
+
+async def scan(file: ResumableFile) -> None:
+    await file.content_digest()
+
+
+async def signed(parameters: list[str]) -> str:
+    return f"{URL}?{'&'.join(parameters)}"
+
+
+def too_many(files: list[ResumableFile], before: int) -> None:
+    print(len(files), before)
+
+
+def options() -> list[Resumable]:
+    common: ResumableOptions = {"chunk_size": 1024, "headers": {"X-Version": "1"}}
+    limiter = RateLimiter(1e6, reactor=reactor)
+    return [
+        Resumable(URL, **common),
+        Resumable(URL, max_rate=limiter),
+        Resumable(URL, headers=token, query={"owner": "lab", "count": 2, "tags": ["a", "b"]}),
+        Resumable(URL, headers=token_later, query=lambda file, chunk: {"number": chunk.number}),
+        Resumable(URL, headers=token_deferred, preprocess_file=scan, file_type="jpg"),
+        Resumable(signed, test_target=URL, generate_unique_identifier=content, file_type=["jpg"]),
+        Resumable(
+            URL,
+            generate_unique_identifier=lambda file: file.relative_path,
+            preprocess=lambda chunk: chunk.file.content_digest(),
+            permanent_errors=[400, 403],
+            max_files=3,
+            max_files_error_callback=too_many,
+            test_chunks="adaptive",
+            simultaneous_uploads="auto",
+            retry_policy=full_jitter(),
+        ),
+    ]
+
+
+# Clients and reactors ----------------------------------------------------------------------------
+
+
+def clients(agent: IAgent, chosen: Client, time: IReactorTime, other: Reactor) -> list[Resumable]:
+    return [
+        Resumable(URL, client=HTTPClient(agent), reactor=reactor),
+        Resumable(URL, client=FakeClient(), reactor=Clock()),
+        Resumable(URL, client=ScriptedReceiver(), reactor=time),
+        Resumable(URL, client=chosen, reactor=other),
+    ]
+
+
+class UploadTests(SynchronousTestCase):
+    def test_stored(self) -> None:
+        client, clock = FakeClient(), Clock()
+        uploader = Resumable(URL, client=client, reactor=clock)
+        upload = uploader.add_file(b"content", file_name="a.txt")
+        client.answer(404)
+        clock.advance(1)
+        request: SentRequest = client.answer(200)
+        file: ResumableFile = self.successResultOf(upload)
+        self.assertEqual((file.file_name, request.content), ("a.txt", b"content"))
+
+    def test_receiver(self) -> None:
+        receiver = ScriptedReceiver(rule=lambda request: 503 if request.is_upload else None)
+        Resumable(URL, client=receiver, reactor=Clock()).add_file(b"a", file_name="a")
+        receiver.script.append(200)
+        self.assertEqual(receiver.files, {})
+
+
+# Files -------------------------------------------------------------------------------------------
+
+
+def sources(archive: zipfile.ZipFile) -> Iterator[Source]:
+    yield from ("a.dat", Path("a.dat"), FilePath("a.dat"), b"a", bytearray(b"a"), memoryview(b"a"))
+    yield io.BytesIO(b"a")
+    yield open("a.dat", "rb")
+    yield gzip.open("a.gz")
+    yield archive.open("a.dat")
+    yield tempfile.TemporaryFile()
+    yield tempfile.NamedTemporaryFile()
+    yield tempfile.SpooledTemporaryFile()
+    yield mmap.mmap(-1, 10)
+
+
+def named(uploader: Resumable) -> list[Upload]:
+    given: FileArguments = {"source": b"a", "file_name": "a.txt", "type": "text/plain"}
+    paths = ["a.dat", "b.dat"]
+    return [
+        *uploader.add_files(paths),
+        *uploader.add_files(["a.dat", given]),
+        *uploader.add_files([{"source": path, "relative_path": path} for path in paths]),
+    ]
+
+
+async def many(uploader: Resumable, archive: zipfile.ZipFile) -> int:
+    try:
+        stored: int = await uploader.feed(sources(archive), ahead=8)
+    except FilesFailed as failed:
+        for file in failed.files:
+            file.retry()
+            await file.when_completed()
+        return len(failed.files)
+    return stored
+
+
+# Observers ---------------------------------------------------------------------------------------
+
+
+class Progress:
+    def __init__(self, uploader: Resumable) -> None:
+        self.uploader = uploader
+        uploader.progress.register(self.show)
+        uploader.file_error.register(self.failed)
+        uploader.file_added.register(lambda file: print(file.size))
+        uploader.files_added.register(self.added)
+        uploader.chunk_completed.register(partial(self.stored, "chunk"))
+        uploader.catch_all.register(self.any)
+
+    def show(self) -> None:
+        print(f"{self.uploader.fraction_completed:.0%}")
+
+    def failed(self, file: ResumableFile, failure: Failure) -> None:
+        print(file.file_name, failure.value)
+
+    def added(self, added: list[ResumableFile], skipped: list[ResumableFile]) -> None:
+        print(len(added), len(skipped))
+
+    def stored(self, what: str, file: ResumableFile, chunk: ResumableChunk) -> None:
+        print(what, file.file_name, chunk.number)
+
+    def any(self, name: str, *arguments: object) -> None:
+        print(name, arguments)
+
+
+def decorated(uploader: Resumable) -> None:
+    @uploader.file_completed.register
+    async def done(file: ResumableFile) -> None:
+        print(await file.content_digest())
+
+    uploader.file_completed.unregister(done)
+    signal: Signal[[ResumableFile]] = uploader.file_completed
+    signal.register(print)
+
+
+# Programs ----------------------------------------------------------------------------------------
+
+
+async def main(reactor: IReactorTime, path: str) -> None:
+    async with Resumable(URL, reactor=reactor) as uploader:
+        upload = uploader.add_file(path)
+        upload.chunk_completed.register(lambda chunk: print(chunk.number))
+        upload.addErrback(lambda failure: print(failure.value))
+        for each in await uploader.add_directory("photos"):
+            file = await each
+            print(file.relative_path)
+
+
+@inlineCallbacks
+def by_yielding(reactor: IReactorTime) -> Generator[Deferred[ResumableFile], ResumableFile, None]:
+    file = yield Resumable(URL, reactor=reactor).add_file("a.dat")
+    print(file.file_name)
+
+
+def run() -> None:
+    react(lambda reactor: Deferred.fromCoroutine(main(reactor, "a.dat")))
+
+
+async def received(file: ReceivedFile) -> None:
+    print(file.path)
+
+
+def owner(request: Request) -> str:
+    return str(request.getHeader("X-User"))
+
+
+def services() -> MultiService:
+    services = MultiService()
+    service = UploadService(Resumable(URL), ["a.dat", Path("photos")], reactor=reactor)
+    service.setServiceParent(services)
+    service.whenDone().addCallback(reported)
+    make_site(Store("uploads"), origins=["https://example.com"], owner=owner, dialect="flow")
+    return services
+
+
+def reported(report: Report) -> None:
+    print([failed.path for failed in report.failed])

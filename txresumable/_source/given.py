@@ -1,0 +1,44 @@
+"""
+What users give to be uploaded, as types.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Literal, Protocol, TypedDict, Union
+
+from twisted.python.filepath import FilePath
+
+__all__ = ["BinaryFile", "Directory", "FileArguments", "Source"]
+
+
+class BinaryFile(Protocol):
+    """A seekable file object that is open in binary mode, ``gzip``'s and ``zipfile``'s included."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes; none at the end."""
+
+    # Not every file object can be moved by other ways than these, nor returns its position.
+    def seek(self, offset: int, whence: Literal[0, 2], /) -> object:
+        """Move to a place counted from the beginning or from the end."""
+
+
+Directory = Union[str, "os.PathLike[str]", "os.PathLike[bytes]", FilePath[str], FilePath[bytes]]
+"""The path of a directory."""
+
+Source = Union[Directory, BinaryFile, bytes, bytearray, memoryview]
+"""
+What :meth:`Resumable.add_file` takes: a path, a :class:`BinaryFile`, or the bytes themselves.
+"""
+
+
+class _Required(TypedDict):
+    source: Source
+
+
+class FileArguments(_Required, total=False):
+    """The arguments of :meth:`Resumable.add_file` by name, for ``add_files`` and ``feed``."""
+
+    file_name: str | None
+    relative_path: str | None
+    type: str | None
