@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import LogLevel
 
-from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase, fail_once
+from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase, Thread, fail_once
 from txresumable.receiver import ReceivedFile
 
 CONTENT = bytes(range(65, 100))
@@ -111,6 +111,28 @@ class CompletionTests(ReceiverTestCase):
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
         self.assertEqual(len(self.received), 2)
         self.assertEqual(self.ask(self.file.test(1)).content["status"], "complete")
+
+    def test_not_called_any_more(self) -> None:
+        """A store that closes before that does not call it, and after the next start it does."""
+        calls = set()
+        for steps in range(8):
+            self.root, self.received, thread = self.mktemp(), [], Thread()
+            self.start(on_complete=self.later, run=thread.run)
+            self.connect().send(self.file.upload(1))
+            thread.work(steps)
+            before = len(self.received)
+            closing = self.store.close()
+            thread.work()
+            self.successResultOf(closing)
+            self.assertEqual(len(self.received), before)
+            self.hang_up()
+            self.start()
+            self.ask(self.file.upload(1))
+            self.assertEqual(self.finished(), {"file.dat": CONTENT})
+            self.assertEqual(len(self.received), before + 1)
+            self.successResultOf(self.store.close())
+            calls.add(before)
+        self.assertEqual(calls, {0, 1})
 
     def test_cancelling_is_ignored(self) -> None:
         """One that ignores being cancelled does not hold up the end either."""

@@ -146,6 +146,8 @@ class DoneTests(SynchronousTestCase):
         for name in line:
             for value in (None, [], {}, 1.5, "" if name in ("name", "inode", "mtime") else 0):
                 lines.append({**line, name: value})
+        for name, value in (("size", -1), ("size", 35.0), ("chunk_size", 0)):
+            lines.append({**line, "record": {**line["record"], name: value}})
         lines += [{**line, "name": name} for name in (".", "..", "a/b", "/", "a\0", "\ud800")]
         for each in lines:
             written = json.dumps(each).encode() + b"\n" + bytes(8)

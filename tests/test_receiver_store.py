@@ -448,7 +448,9 @@ class OrderTests(ReceiverTestCase):
             disk.sync_data, OSError(errno.EIO, "broken")
         )
         thread.work()
-        self.assertEqual([first.response().status, wire.response().status], [500, 503])
+        self.assertEqual(first.response().status, 500)
+        response = wire.response()
+        self.assertEqual((response.status, response.headers["retry-after"]), (503, "1"))
         self.flushLoggedErrors(OSError)
         again = self.connect().send(file.upload(1))
         thread.work()
@@ -1172,13 +1174,40 @@ class CloseTests(ReceiverTestCase):
 
     def test_slow_sender(self) -> None:
         """Whoever is still sending does not hold up the end, and writes nothing after it."""
-        disk = FaultyDisk()
-        self.start(disk=disk)
-        data = ClientFile(CONTENT).upload(1)
-        wire = self.connect().send(data[:-60])
-        self.successResultOf(self.store.close())
-        self.assertEqual(disk.descriptors, set())
-        self.assertEqual(wire.send(data[-60:]).response().status, 503)
+        digest = sha256(CONTENT[:10]).hexdigest()
+        for missing, checksum in ((60, ""), (10, ""), (10, digest)):
+            self.root, disk = self.mktemp(), FaultyDisk()
+            self.start(disk=disk)
+            file = ClientFile(CONTENT, checksum=bool(checksum))
+            data = file.upload(1, checksum=checksum)
+            wire = self.connect().send(data[:-missing])
+            self.successResultOf(self.store.close())
+            self.assertEqual(disk.descriptors, set())
+            self.assertEqual(wire.send(data[-missing:]).response().status, 503)
+            self.hang_up()
+
+    def test_disk_fails_meanwhile(self) -> None:
+        """A disk that fails while a store closes keeps nobody waiting."""
+
+        def remove() -> None:
+            for name in os.listdir(os.path.join(self.root, ".resumable")):
+                os.remove(os.path.join(self.root, ".resumable", name))
+
+        def fail() -> None:
+            disk.sync_data = failing_from(1, disk.sync_data)  # type: ignore[method-assign]
+
+        for breaks in (remove, fail):
+            self.root, thread, disk = self.mktemp(), Thread(), FaultyDisk()
+            self.start(disk=disk, run=thread.run)
+            wire = self.connect().send(ClientFile(CONTENT).upload(1))
+            thread.work(2)
+            closing = self.store.close()
+            breaks()
+            thread.work()
+            self.successResultOf(closing)
+            self.assertEqual(wire.response().status, 500)
+            self.assertEqual(disk.descriptors, set())
+            self.hang_up()
 
     def test_finished_one_in_use(self) -> None:
         """Neither does whoever uses an upload that is finished."""

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
+from twisted.logger import LogLevel
 
 from tests.receiver_rig import (
     ClientFile,
@@ -388,6 +389,20 @@ class RecordTests(ReceiverTestCase):
             self.assertEqual(self.ask(self.file.upload(number)).status, 200)
         self.assertEqual(self.finished(), {"file.dat": CONTENT})
 
+    def test_files_removed_before_a_question(self) -> None:
+        """So does one of which a client asks for a chunk that was there."""
+        logged, private = self.log(), os.path.join(self.root, ".resumable")
+        for again in (self.file.test(1), self.file.upload(1)):
+            for name in os.listdir(private):
+                os.remove(os.path.join(private, name))
+            self.assertEqual(self.ask(again).status, 500)
+            self.assertEqual(len(self.disk.descriptors), 2)
+            self.assertEqual(self.ask(self.file.test(1)).status, 404)
+            self.assertEqual(self.ask(self.file.upload(1)).status, 200)
+        wrong = [text for level, text in logged() if level is LogLevel.error]
+        self.assertEqual(len(wrong), 2)
+        self.assertIn("were removed", wrong[0])
+
     def test_folder_removed(self) -> None:
         """A folder that is not where it was is no place to receive into."""
         for moved in (self.root, os.path.join(self.root, ".resumable")):
@@ -457,6 +472,20 @@ class UseTests(ReceiverTestCase):
         self.use()
         self.ask(ClientFile(CONTENT, "d", "d").upload(1))
         self.assertEqual(len(disk.descriptors), 4)
+
+    def test_abandoned_last(self) -> None:
+        """A chunk that is being sent uses the upload, whoever else has released it."""
+        disk = FaultyDisk()
+        self.start(disk=disk, max_open=1)
+        entry = self.use()
+        sink = entry.claim(self.given)
+        entry.release()
+        for abandoned in (False, True):
+            if abandoned:
+                sink.abandon()
+            for name in "ab":
+                self.ask(ClientFile(CONTENT, name, name).upload(1))
+            self.assertEqual(len(disk.descriptors), 4 if abandoned else 6)
 
     def test_full_disk_while_two_begin(self) -> None:
         """An upload that one chunk could not be written to is not removed under another chunk."""

@@ -116,7 +116,7 @@ class Record:
             raise ValueError("the record does not fit its chunks")
         # A time that was not written to its end counts as not written.
         is_timed = len(chunks) == count + _TIME.size
-        mtime = _TIME.unpack(chunks[count:])[0] if is_timed else 0
+        (mtime,) = _TIME.unpack(chunks[count:]) if is_timed else (0,)
         return record, bytearray(chunks[:count]), mtime or None
 
 

@@ -248,7 +248,6 @@ class UnfinishedUpload:
     async def _finish(self) -> Done:
         with self._work:
             digest = await self._digest.result(self.record.size)
-            self._check()
             name = await self._place(digest)
             self._check()
             return await self._run(self._shelf.places.settle, self._files, name, digest)
@@ -267,10 +266,7 @@ class UnfinishedUpload:
     async def _notify(self, name: str, digest: str) -> None:
         file = self.record.received_as(self._shelf.path_of(name), digest)
         self._notifying = self._completion.notify(file)
-        try:
-            await self._notifying
-        finally:
-            self._notifying = None
+        await self._notifying
         # If it was cut short by closing, it is called again after the next start.
         if self.state is State.FINISHING:
             self.handed_over = name
