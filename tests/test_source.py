@@ -5,28 +5,33 @@ Tests for what bytes are read from.
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import hashlib
 import io
 import lzma
 import mmap
 import os
+import subprocess
+import sys
 import tarfile
 import tempfile
 import threading
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.uploader_rig import UploaderTestCase
 from txresumable._source import identity
+from txresumable._source import source as module
 from txresumable._source.descriptor import NO_DESCRIPTOR, Descriptor
 from txresumable._source.factory import make_source
 from txresumable._source.fileobject import FileObjectSource
-from txresumable._source.source import OpenFileSource, PathSource, Source
-from txresumable.errors import SourceChanged
+from txresumable._source.source import BytesSource, OpenFileSource, PathSource, Source
+from txresumable.errors import FileRejected, SourceChanged
 
 CONTENT = b"".join(b"%09d\n" % number for number in range(20_000))
 
@@ -122,7 +127,7 @@ class PlainFileTests(SourceTestCase):
         expected = hashlib.sha256(CONTENT).hexdigest()
         others = [self.source(io.BytesIO(CONTENT)), self.source(CONTENT)]
         for source in [*self.sources(), *others]:
-            self.assertEqual(source.digest(), expected)
+            self.assertEqual(source.digest(0, None), expected)
 
     def test_closed_under_a_digest(self) -> None:
         """A digest that is under way when the source is closed comes to its end."""
@@ -148,6 +153,87 @@ class PlainFileTests(SourceTestCase):
             source.look()
             self.rewrite(b"x", 7)
             self.assertRaises(SourceChanged, source.digest, 0, 100)
+        for source in self.sources():
+            source.look()
+            source.open()
+            self.rewrite(b"y", 7)
+            self.assertRaises(SourceChanged, source.digest, 0, 100)
+            source.close()
+
+    def test_digest_of_much(self) -> None:
+        """A digest is read a piece at a time, and of all of them."""
+        content = CONTENT * 20
+        with open(self.path, "wb") as file:
+            file.write(content)
+        sizes: list[int] = []
+        pread = os.pread
+
+        def read(fd: int, size: int, at: int) -> bytes:
+            sizes.append(size)
+            return pread(fd, size, at)
+
+        self.patch(os, "pread", read)
+        digest = self.source(self.path).digest(1, len(content) - 1)
+        self.assertEqual(digest, hashlib.sha256(content[1:-1]).hexdigest())
+        mib = 1 << 20
+        self.assertEqual(sizes, [mib, mib, mib, len(content) - 2 - 3 * mib])
+
+    def test_read_in_parts(self) -> None:
+        """A disk that gives less than it was asked for is asked for the rest."""
+        for source in self.sources():
+            source.look()
+            source.open()
+            pread = os.pread
+            self.patch(os, "pread", lambda fd, size, at: pread(fd, min(size, 7), at))  # noqa: B023
+            for size in (6, 7, 8, 20, 21):
+                self.assertEqual(source.read(3, size), CONTENT[3 : 3 + size])
+            end = len(CONTENT)
+            error = self.assertRaises(SourceChanged, source.read, end - 10, 11)
+            self.assertTrue(str(error).endswith(f"it ends at byte {end}"), error)
+            self.patch(os, "pread", pread)
+            source.close()
+
+    def test_without_a_name(self) -> None:
+        """A file that was deleted before it was added has no name that it could lose."""
+        with tempfile.TemporaryFile() as file:
+            file.write(CONTENT)
+            source = self.source(file)
+            self.assertEqual(source.digest(0, None), hashlib.sha256(CONTENT).hexdigest())
+            source.look()
+            source.open()
+            source.check()
+            source.close()
+
+    def test_at_once(self) -> None:
+        """What is in memory is given at once, all of it or nothing."""
+        self.patch(module, "_NOWAIT", 0)
+        for source in self.sources():
+            source.look()
+            source.open()
+            self.assertEqual(bytes(source.glance(5, 10)), CONTENT[5:15])
+            self.assertEqual(source.read_now(5, 10), CONTENT[5:15])
+            self.assertIsNone(source.read_now(len(CONTENT) - 5, 10))
+            source.close()
+
+    def test_not_at_once(self) -> None:
+        """Where it would take time, or the system cannot say, there is nothing; errors stay so."""
+        source = self.source(self.path)
+        source.look()
+        source.open()
+        self.addCleanup(source.close)
+
+        def preadv(number: int, *_: object) -> int:
+            raise OSError(number, os.strerror(number))
+
+        self.patch(module, "_NOWAIT", 0)
+        for number in (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+            self.patch(os, "preadv", partial(preadv, number))
+            self.assertEqual(source.glance(0, 10), b"")
+            self.assertIsNone(source.read_now(0, 10))
+        self.patch(os, "preadv", partial(preadv, errno.EIO))
+        self.assertRaises(OSError, source.glance, 0, 10)
+        self.patch(module, "_NOWAIT", None)
+        self.assertEqual(source.glance(0, 10), b"")
 
     def test_opened_twice(self) -> None:
         """What two have opened is open once, and closed with the first close()."""
@@ -200,6 +286,71 @@ class PlainFileTests(SourceTestCase):
             source.open()
             self.assertEqual(source.read(0, 5), b"new" + CONTENT[3:5])
             source.close()
+
+
+class OtherKindTests(SourceTestCase):
+    """What is at a path, and is no file."""
+
+    def refused(self, path: str, check: str = "strict") -> Exception:
+        """What it is refused with, and that nothing of it stays open."""
+        before = self.opened(path)
+        source = self.source(path, check)
+        error = self.assertRaises((OSError, FileRejected), source.look)
+        self.assertRaises((OSError, FileRejected), source.open)
+        self.assertEqual((source.is_open, self.opened(path)), (False, before))
+        return error
+
+    def test_folder(self) -> None:
+        """A folder is named so."""
+        folder = self.mktemp()
+        os.mkdir(folder)
+        error = self.refused(folder)
+        self.assertIsInstance(error, IsADirectoryError)
+        self.assertIn(folder, str(error))
+
+    def test_pipe(self) -> None:
+        """A pipe is refused, and not waited for."""
+        path = self.mktemp()
+        os.mkfifo(path)
+        self.assertIn("it is not a regular file", str(self.refused(path)))
+
+    def test_no_size(self) -> None:
+        """What has content but no size, as files in /proc, is refused; an empty file is not."""
+        for path in ("/proc/self/status", self.path):
+            with open(self.path, "wb"):
+                pass
+            source = self.source(path, "size")
+            if path == self.path:
+                self.assertEqual(source.look().size, 0)
+            else:
+                error = self.assertRaises(FileRejected, source.look)
+                self.assertIn("it has content but no size", str(error))
+                self.assertEqual(self.opened(path), 0)
+
+    def test_terminal(self) -> None:
+        """A terminal does not take over a process that looks at it."""
+        code = (
+            "import os, sys; os.setsid()\n"
+            "from txresumable._source.factory import make_source\n"
+            "from txresumable.errors import FileRejected\n"
+            "try: make_source(sys.argv[1], 'a', 'strict')[0].look()\n"
+            "except FileRejected: pass\n"
+            "try: os.open('/dev/tty', os.O_RDWR)\n"
+            "except OSError: sys.exit(0)\n"
+            "sys.exit('it has')"
+        )
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        self.addCleanup(os.close, theirs)
+        here = os.path.dirname(os.path.dirname(os.path.dirname(module.__file__)))
+        done = subprocess.run(
+            [sys.executable, "-c", code, os.ttyname(theirs)],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 class CheckTests(SourceTestCase):
@@ -277,7 +428,11 @@ class CheckTests(SourceTestCase):
             os.utime(self.path, (at, at))
             if check != "size":
                 error = self.assertRaises(SourceChanged, source.open)
-                self.assertIn("it is not the file that was added", str(error))
+                self.assertIn("it is not the file that was added (if neither", str(error))
+                os.truncate(self.path, 5)
+                error = self.assertRaises(SourceChanged, source.open)
+                self.assertTrue(str(error).endswith("it is not the file that was added"), error)
+                self.write()
             else:
                 source.open()
                 source.check()
@@ -396,6 +551,19 @@ class MemoryTests(SourceTestCase):
         self.source(memory)
         self.assertEqual((memory.tell(), memory.getvalue()), (9, CONTENT))
 
+    def test_open(self) -> None:
+        """It is open or not, as anything else, and read without waiting."""
+        source = self.source(CONTENT)
+        self.assertIsInstance(source, BytesSource)
+        self.assertFalse(source.is_open)
+        source.open()
+        self.assertTrue(source.is_open)
+        self.assertEqual(bytes(source.glance(5, 10)), CONTENT[5:15])
+        self.assertEqual(source.read_now(5, 10), CONTENT[5:15])
+        self.assertIsNone(source.read_now(len(CONTENT) - 5, 10))
+        source.close()
+        self.assertFalse(source.is_open)
+
     def test_array(self) -> None:
         """Nor is what is written to an array afterwards."""
         array = bytearray(CONTENT)
@@ -440,6 +608,11 @@ class FileObjectTests(SourceTestCase):
         self.assertEqual(len({each._turn for each in sources}), 1)
         return sources
 
+    def test_in_threads(self) -> None:
+        """What has a position is read by threads alone."""
+        (source,) = self.share(Stream(CONTENT))
+        self.assertEqual((source.glance(0, 5), source.read_now(0, 5)), (b"", None))
+
     def test_mapping(self) -> None:
         """A file object need not say where it is as it is moved: ``mmap`` does since 3.13 only."""
 
@@ -456,7 +629,7 @@ class FileObjectTests(SourceTestCase):
                 source = self.source(file)
                 self.assertEqual(source.look().size, len(CONTENT))
                 self.assertEqual(source.read(5, 10), CONTENT[5:15])
-                self.assertEqual(source.digest(), hashlib.sha256(CONTENT).hexdigest())
+                self.assertEqual(source.digest(0, None), hashlib.sha256(CONTENT).hexdigest())
 
     def test_two_uploads_of_one_object(self) -> None:
         """Two that read from one file object in threads of their own get what they asked for."""

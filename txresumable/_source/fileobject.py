@@ -98,7 +98,7 @@ class FileObjectSource(Source):
         at: int | None = self._file.seek(*to)
         return self._file.tell() if at is None else at
 
-    def digest(self, start: int = 0, end: int | None = None) -> str:
+    def digest(self, start: int, end: int | None) -> str:
         return sha256_of(self.read, start, self._length() if end is None else end)
 
     def check(self) -> None:
@@ -136,7 +136,7 @@ def _innermost(file: Any) -> Any:
         passed.append(file)
         for name in _INNER:
             inner = getattr(file, name, None)
-            if hasattr(inner, "read") and hasattr(inner, "seek"):
+            if hasattr(inner, "seek"):
                 file = inner
                 break
     return file

@@ -62,12 +62,12 @@ class Source(ABC):
         """:raises SourceChanged: if it is no longer what :meth:`look` saw."""
 
     @abstractmethod
-    def digest(self, start: int = 0, end: int | None = None) -> str:
+    def digest(self, start: int, end: int | None) -> str:
         """
         The SHA-256 of some of its bytes, whether it is open or not, and closed meanwhile or not.
         Blocks.
 
-        :param end: the byte after the last; where it ends by default.
+        :param end: the byte after the last; :data:`None` for where it ends.
         :returns: as hexadecimal.
         :raises SourceChanged: if it is no longer what :meth:`look` saw.
         """
@@ -98,6 +98,7 @@ class _DescriptorSource(Source):
     """A regular file, by a descriptor of its own."""
 
     __slots__ = ("_check", "_descriptor", "_linked", "_seen", "_size")
+    _size: int
 
     def __init__(self, path: str, check: str = "strict") -> None:
         super().__init__(path)
@@ -105,7 +106,6 @@ class _DescriptorSource(Source):
         self._descriptor = NO_DESCRIPTOR
         self._linked = False
         self._seen: int | None = None
-        self._size = 0
 
     @abstractmethod
     def _new_descriptor(self) -> int:
@@ -203,7 +203,7 @@ class _DescriptorSource(Source):
         with self._descriptor as fd:
             return self._read(fd, start, size)
 
-    def digest(self, start: int = 0, end: int | None = None) -> str:
+    def digest(self, start: int, end: int | None) -> str:
         descriptor = self._descriptor
         if not descriptor.hold():
             descriptor = Descriptor(self._open()[0])
@@ -274,7 +274,7 @@ class BytesSource(Source):
     def look(self) -> Fingerprint:
         return fingerprint(len(self._content), None, self.read)
 
-    def digest(self, start: int = 0, end: int | None = None) -> str:
+    def digest(self, start: int, end: int | None) -> str:
         return sha256_of(self.read, start, len(self._content) if end is None else end)
 
     def check(self) -> None:
