@@ -8,14 +8,15 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
-from txresumable._engine.lending import PATIENCE
 from txresumable._source.fileobject import FileObjectSource
 from txresumable.testing import SentRequest
 from txresumable.uploader import engine_of
 
 from .uploader_rig import UploaderTestCase
+
+PATIENCE = 1.0
 
 
 class SlowFile(BytesIO):
@@ -140,6 +141,22 @@ class LendingTests(UploaderTestCase):
             self.assert_cancelled(slow)
             self.answer_all()
             self.successResultOf(other)
+
+    def test_stopped_and_goes_on(self) -> None:
+        """A hook that does not end with its chunk has no slot that it could lend."""
+
+        async def stubborn(file: Any, chunk: Any) -> Any:
+            try:
+                await Deferred()
+            except CancelledError:
+                await Deferred()
+
+        uploader = self.uploader(headers=stubborn, test_chunks=False, simultaneous_uploads=1)
+        slow = uploader.add_file(b"x", file_name="slow")
+        slow.cancel()
+        self.assert_cancelled(slow)
+        self.clock.advance(PATIENCE)
+        self.assert_idle(uploader, self.client)
 
     def test_paused(self) -> None:
         """It does not go on while the uploader is paused; then it begins anew."""

@@ -1,13 +1,23 @@
 """
-Tests for opening files ahead of their turn.
+Tests for opening files ahead of their turn, and for reading them.
 """
 
 from __future__ import annotations
 
-from twisted.internet.error import ConnectionRefusedError
+import errno
+import os
+from typing import Any
+
+from twisted.internet.defer import CancelledError
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import Resumable
+from txresumable._engine.prefetch import Prefetcher, out_of_descriptors
+from txresumable._engine.relay import MOST_HUNG, TICK
+from txresumable._source.source import BytesSource, PathSource
+from txresumable.file import transfer_of
+from txresumable.states import COMPLETED
 from txresumable.testing import FakeClient
 
 from .reentrancy.reactor import SplitReactor
@@ -15,36 +25,274 @@ from .reentrancy.reactor import SplitReactor
 
 class PrefetchTests(SynchronousTestCase):
     """
-    A source that is opened in a thread.
+    Sources that are opened in a thread.
     """
+
+    def setUp(self) -> None:
+        self.client, self.reactor = FakeClient(), SplitReactor()
+
+    def uploader(self, **options: Any) -> Resumable:
+        chosen = {"test_chunks": False, "simultaneous_uploads": 1, **options}
+        uploader = Resumable(
+            "http://example.com/", client=self.client, reactor=self.reactor, **chosen
+        )
+        self.addCleanup(lambda: self.successResultOf(uploader.close()))
+        return uploader
+
+    def files(self, number: int) -> list[str]:
+        """The paths of so many files."""
+        folder = self.mktemp()
+        os.mkdir(folder)
+        paths = [os.path.join(folder, f"{at:03}") for at in range(number)]
+        for path in paths:
+            with open(path, "w") as file:
+                file.write(path)
+        return paths
+
+    def add(self, uploader: Resumable, number: int) -> list[Any]:
+        """Add so many files, of which each is looked at."""
+        uploads = uploader.add_files(self.files(number))
+        while not all(upload.file.chunks for upload in uploads):
+            self.step()
+        return uploads
+
+    def step(self) -> None:
+        """Threads do what they have to by now, and that arrives."""
+        works, self.reactor.works = self.reactor.works, []
+        for work in works:
+            work()
+        results, self.reactor.results = self.reactor.results, []
+        for result in results:
+            result()
+
+    def watch_opening(self) -> None:
+        """See what is opened; while the first file is, for the first time, :attr:`meanwhile`."""
+        original = PathSource.open
+        self.opened: list[str] = []
+        self.meanwhile: Any = lambda: None
+
+        def opening(source: PathSource) -> None:
+            name = os.path.basename(source.path)
+            self.opened.append(name)
+            if self.opened.count("000") == 1 and name == "000":
+                self.meanwhile()
+            original(source)
+
+        self.patch(PathSource, "open", opening)
+
+    def hang(self) -> None:
+        """Let a disk hang for so long that it is noticed, while other threads go on."""
+        self.reactor.advance(TICK)
+        self.reactor.advance(TICK)
+        self.reactor.let_all_arrive()
+
+    @staticmethod
+    def are_open(uploads: list[Any]) -> list[int]:
+        """Which of them are open."""
+        return [at for at, each in enumerate(uploads) if transfer_of(each.file).source.is_open]
+
+    def test_open_ahead(self) -> None:
+        """With the first file the next 31 are opened, and others in time: none is waited for."""
+        uploads = self.add(self.uploader(), 100)
+        self.assertEqual(self.are_open(uploads), [])
+        self.step()
+        self.assertEqual(self.are_open(uploads), list(range(32)))
+        for at, upload in enumerate(uploads):
+            self.assertEqual(self.are_open(uploads)[:1], [at])
+            self.assertEqual(len(self.client.waiting), 1)
+            self.client.answer(200)
+            self.successResultOf(upload)
+            self.step()
+            self.assertLessEqual(len(self.are_open(uploads)), 64)
+
+    def test_many_at_once(self) -> None:
+        """Files that are needed at the same time are opened once, all in one thread."""
+        self.watch_opening()
+        uploads = self.add(self.uploader(simultaneous_uploads=3), 5)
+        self.assertEqual(len(self.reactor.works), 1)
+        self.step()
+        self.assertEqual(len(self.client.waiting), 3)
+        for _ in uploads:
+            self.client.answer(200)
+        for upload in uploads:
+            self.successResultOf(upload)
+        self.assertEqual(sorted(self.opened), ["000", "001", "002", "003", "004"])
 
     def test_closed_before_the_result_arrives(self) -> None:
         """
         A file that failed and is retried is opened again, though that it was opened for the first
-        try is heard of only now.
+        try is heard of only now, alone or together with others.
         """
-        path = self.mktemp()
-        with open(path, "wb") as file:
-            file.write(b"content")
-        client, reactor = FakeClient(), SplitReactor()
-        uploader = Resumable(
-            "http://example.com/",
-            client=client,
-            reactor=reactor,
-            test_chunks=False,
-            max_chunk_retries=0,
+        for number in (1, 2):
+            uploader = self.uploader()
+            upload, *others = uploader.add_files(self.files(number))
+            self.reactor.works.pop()()
+            self.reactor.results.pop()()  # they were looked at
+            self.reactor.works.pop()()  # they are open, of which nobody has heard
+            for other in others:
+                other.file.suspend()
+            upload.file.retry()
+            self.client.answer(404)
+            self.failureResultOf(upload)
+            upload.file.retry()
+            retried = upload.file.when_completed()
+            self.reactor.let_all_arrive()
+            self.client.answer(200)
+            self.assertIs(self.successResultOf(retried), upload.file)
+            self.assertIn(b"000", self.client.uploads[-1].content)
+            for other in others:
+                other.file.resume()
+                self.client.answer(200)
+                self.successResultOf(other)
+            self.assertEqual(self.are_open([upload, *others]), [])
+
+    def test_cancelled_before_it_is_open(self) -> None:
+        """A file that is cancelled before a thread comes to it is not opened."""
+        self.watch_opening()
+        (upload,) = self.add(self.uploader(), 1)
+        upload.cancel()
+        self.failureResultOf(upload, CancelledError)
+        self.reactor.let_all_arrive()
+        self.assertEqual(self.opened, [])
+
+    def test_cancelled_while_it_is_opened(self) -> None:
+        """A file that is cancelled while a thread opens it, with others, is closed again."""
+        uploads = self.add(self.uploader(), 2)
+        self.reactor.works.pop()()
+        uploads[1].cancel()
+        self.failureResultOf(uploads[1], CancelledError)
+        self.reactor.let_all_arrive()
+        self.assertEqual(self.are_open(uploads), [0])
+        self.client.answer(200)
+        self.successResultOf(uploads[0])
+
+    def test_hangs(self) -> None:
+        """While a disk hangs, other files go on; its file does when that is over, any time."""
+        events: list[Any] = []
+        observer: Any = events.append
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.watch_opening()
+        slow, *others = self.add(self.uploader(simultaneous_uploads=2, chunk_size=20), 3)
+
+        def meanwhile() -> None:
+            self.hang()
+            while self.client.waiting:
+                self.client.answer(200)
+            for other in others:
+                self.successResultOf(other)
+            self.assertNoResult(slow)
+            self.assertEqual(self.reactor.works, [])
+
+        self.meanwhile = meanwhile
+        for _ in range(2):
+            self.reactor.let_all_arrive()
+            while self.client.waiting:
+                self.client.answer(200)
+            self.assertIs(slow.file.state, COMPLETED)
+            slow.file.retry()
+        slow.file.cancel()
+        self.assertEqual(self.opened.count("000"), 2)
+        warnings = [formatEvent(each) for each in events if each["log_level"] is LogLevel.warn]
+        self.assertEqual(warnings, ["Opening '000' hangs; others go on"])
+
+    def test_hangs_and_is_cancelled(self) -> None:
+        """A file that is cancelled as its disk hangs is closed when that is over."""
+        self.watch_opening()
+        slow, other = self.add(self.uploader(), 2)
+
+        def meanwhile() -> None:
+            self.hang()
+            self.client.answer(200)
+            slow.cancel()
+
+        self.meanwhile = meanwhile
+        self.reactor.let_all_arrive()
+        self.failureResultOf(slow, CancelledError)
+        self.successResultOf(other)
+        self.assertEqual(self.are_open([slow, other]), [])
+        self.assertEqual(self.client.waiting, [])
+
+    def test_closed_while_a_disk_hangs(self) -> None:
+        """An uploader can be closed while a disk hangs, which nobody looks after any more."""
+        self.watch_opening()
+        uploader = self.uploader()
+        (slow,) = self.add(uploader, 1)
+
+        def meanwhile() -> None:
+            self.successResultOf(uploader.close())
+            self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+        self.meanwhile = meanwhile
+        self.reactor.let_all_arrive()
+        self.failureResultOf(slow, CancelledError)
+        self.assertEqual(self.are_open([slow]), [])
+
+    def test_out_of_descriptors(self) -> None:
+        """Want of descriptors, of this process or of the system, is no fault of a file."""
+        for number, expected in ((errno.EMFILE, True), (errno.ENFILE, True), (errno.EIO, False)):
+            self.assertIs(out_of_descriptors(OSError(number, "")), expected)
+        self.assertFalse(out_of_descriptors(ValueError()))
+        self.assertFalse(out_of_descriptors(None))
+
+
+class ReadTests(SynchronousTestCase):
+    """
+    Reads, of which some nobody waits for any more.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = SplitReactor()
+        self.opener = Prefetcher(self.reactor, self.reactor)
+        self.source = BytesSource("a", b"0123456789")
+
+    def test_read(self) -> None:
+        """Reads of one source go on at the same time, each in a thread."""
+        readings = [self.opener.read(self.source, at, 2) for at in (0, 4)]
+        self.assertEqual(len(self.reactor.works), 2)
+        self.reactor.let_all_arrive()
+        self.assertEqual([self.successResultOf(each) for each in readings], [b"01", b"45"])
+
+    def test_fails(self) -> None:
+        """A read fails as reading failed."""
+
+        class Broken(BytesSource):
+            def read(self, start: int, size: int) -> bytes:
+                raise OSError(errno.EIO, "Input/output error")
+
+        reading = self.opener.read(Broken("a", b""), 0, 2)
+        self.reactor.let_all_arrive()
+        self.assertEqual(self.failureResultOf(reading, OSError).value.errno, errno.EIO)
+
+    def test_given_up(self) -> None:
+        """While a thread still reads for somebody who left, no other reads that source."""
+        first, second = (self.opener.read(self.source, at, 2) for at in (0, 1))
+        self.assertFalse(self.opener.any_hangs)
+        for each in (first, second):
+            each.cancel()
+            self.failureResultOf(each, CancelledError)
+        later = [self.opener.read(self.source, at, 2) for at in (4, 6, 8)]
+        later[1].cancel()
+        self.failureResultOf(later[1], CancelledError)
+        self.reactor.works.pop(0)()
+        self.reactor.results.pop(0)()
+        self.assertEqual(len(self.reactor.works), 1)
+        self.assertTrue(self.opener.any_hangs)
+        other = self.opener.read(BytesSource("b", b"xy"), 0, 2)
+        self.assertEqual(len(self.reactor.works), 2)
+        self.reactor.let_all_arrive()
+        self.assertEqual(
+            [self.successResultOf(each) for each in (*later[::2], other)], [b"45", b"89", b"xy"]
         )
-        upload = uploader.add_file(path)
-        reactor.works.pop()()
-        reactor.results.pop()()  # it was looked at
-        reactor.works.pop()()  # it is open, of which nobody has heard
-        upload.file.retry()
-        client.fail(ConnectionRefusedError())
-        self.failureResultOf(upload)
-        upload.file.retry()
-        retried = upload.file.when_completed()
-        reactor.let_all_arrive()
-        client.answer(200)
-        self.assertIs(self.successResultOf(retried), upload.file)
-        self.assertEqual(client.uploads[-1].content, b"content")
-        self.successResultOf(uploader.close())
+        self.assertFalse(self.opener.any_hangs)
+
+    def test_many_given_up(self) -> None:
+        """When too many threads were left to themselves, nobody reads before one is through."""
+        for at in range(MOST_HUNG):
+            self.opener.read(BytesSource(str(at), b"xy"), 0, 2).addErrback(lambda _: None).cancel()
+        reading = self.opener.read(self.source, 0, 2)
+        self.assertEqual(len(self.reactor.works), MOST_HUNG)
+        self.reactor.works.pop()()
+        self.reactor.results.pop()()
+        self.reactor.let_all_arrive()
+        self.assertEqual(self.successResultOf(reading), b"01")

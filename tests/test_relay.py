@@ -12,13 +12,10 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
-from txresumable._engine.prefetch import Prefetcher
 from txresumable._engine.relay import MOST_HUNG, TICK, Relay
-from txresumable._source.source import BytesSource
 
 
 class Threads(Clock):
@@ -236,55 +233,3 @@ class RelayTests(SynchronousTestCase):
         self.relay.close()
         self.relay.close()
         self.assertEqual(self.threads.getDelayedCalls(), [])
-
-
-class ReadTests(SynchronousTestCase):
-    """Reads that nobody waits for any more."""
-
-    def setUp(self) -> None:
-        self.threads = Threads()
-        self.opener = Prefetcher(self.threads, self.threads)
-        self.source = BytesSource("a", b"0123456789")
-
-    def test_read(self) -> None:
-        """Reads of one source go on at the same time, each in a thread."""
-        readings = [self.opener.read(self.source, at, 2) for at in (0, 4)]
-        self.assertEqual(self.threads.count, 2)
-        self.threads.work()
-        self.assertEqual([self.successResultOf(each) for each in readings], [b"01", b"45"])
-
-    def test_fails(self) -> None:
-        """A read fails as reading failed."""
-        error = OSError(5, "Input/output error")
-        reading = self.opener.read(self.source, 0, 2)
-        self.threads.begun.clear()
-        self.threads.finish(False, Failure(error))
-        self.assertIs(self.failureResultOf(reading, OSError).value, error)
-
-    def test_given_up(self) -> None:
-        """While a thread still reads for somebody who left, no other reads that source."""
-        first, second = (self.opener.read(self.source, at, 2) for at in (0, 1))
-        for each in (first, second):
-            each.cancel()
-            self.failureResultOf(each, CancelledError)
-        later = [self.opener.read(self.source, at, 2) for at in (4, 6, 8)]
-        later[1].cancel()
-        self.failureResultOf(later[1], CancelledError)
-        self.threads.begun.pop(0)()
-        self.assertEqual(self.threads.count, 2)
-        other = self.opener.read(BytesSource("b", b"xy"), 0, 2)
-        self.threads.work()
-        self.assertEqual(self.threads.count, 5)
-        self.assertEqual(
-            [self.successResultOf(each) for each in (*later[::2], other)], [b"45", b"89", b"xy"]
-        )
-
-    def test_many_given_up(self) -> None:
-        """When too many threads were left to themselves, nobody reads before one is through."""
-        for at in range(MOST_HUNG):
-            self.opener.read(BytesSource(str(at), b"xy"), 0, 2).addErrback(lambda _: None).cancel()
-        reading = self.opener.read(self.source, 0, 2)
-        self.assertEqual(self.threads.count, MOST_HUNG)
-        self.threads.begun.pop()()
-        self.threads.work()
-        self.assertEqual(self.successResultOf(reading), b"01")

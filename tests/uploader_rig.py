@@ -62,6 +62,7 @@ class UploaderTestCase(SynchronousTestCase):
         scheduler = engine.scheduler
         self.assertEqual(scheduler.slots.tokens, scheduler.slots.number)
         self.assertEqual((scheduler._jobs, scheduler._timers), ({}, {}))
+        self.assertEqual(scheduler._lending.lent, {})
         self.assertEqual(
             (engine_of(uploader).admission.transfers, engine_of(uploader).roster.identifiers),
             ([], []),

@@ -83,10 +83,9 @@ class Lending:
         """
         while self.returning:
             attempt, returning = self.returning.popleft()
-            if not returning.called and not attempt.cancelled:
+            if not attempt.cancelled:
                 self._slots.acquire()
                 self.give_back(attempt)
-                self.look(attempt.transfer)
                 returning.callback(None)
                 return True
         return False

@@ -8,7 +8,7 @@ import errno
 from collections.abc import Iterable
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from .._runtime.threads import run_in_thread
@@ -52,13 +52,11 @@ class Prefetcher:
 
     def open(self, transfer: Transfer, following: Iterable[Transfer]) -> Deferred[None]:
         """
-        Open a file, and at the same time those that are likely to be next.
+        Open a file that is not open, and at the same time those that are likely to be next.
 
         :returns: a Deferred that fires when the file can be read and fails as opening failed, or
             with :class:`Hangs`: the file proceeds by itself when that is over.
         """
-        if transfer.source.is_open:
-            return succeed(None)
         if transfer.hangs:
             return fail(Hangs())
         waiting: Deferred[None] = Deferred()
