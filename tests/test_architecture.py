@@ -20,10 +20,10 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "architecture.rst"
 MAY_IMPORT: dict[str, set[str]] = {
     "version": set(),
     "states": set(),
-    "retry": set(),
     "_protocol": set(),
     "_runtime": set(),
     "file": {"_runtime", "_source", "states"},
+    "retry": {"file"},
     "errors": {"file"},
     "_policy": {"_runtime", "errors"},
     "_source": {"_runtime", "errors"},

@@ -4,6 +4,7 @@ Files out of an iterable, a few at a time.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,6 +73,19 @@ class FeedTests(UploaderTestCase):
         self.assertRegex(str(error), "^2000 of 2001 files failed, '.*': .*No such file")
         self.assertEqual(uploader.files, [])
         self.assertEqual(len(self.receiver.files), 1)
+
+    def test_failures_are_pickled(self) -> None:
+        """What failed can be told to another process: the names, and why."""
+        uploader = self.uploader(self.receiver)
+        feeding = uploader.feed([self.mktemp(), {"source": b"x", "file_name": "x"}])
+        error = self.failureResultOf(feeding, FilesFailed).value
+        copy = pickle.loads(pickle.dumps(error))
+        self.assertEqual(str(copy), str(error))
+        self.assertEqual((type(copy), copy.stored), (FilesFailed, 1))
+        [file], [original] = copy.files, error.files
+        self.assertEqual(file.file_name, original.file_name)
+        self.assertEqual(file.relative_path, original.relative_path)
+        self.assertIsInstance(file.error, FileNotFoundError)
 
     def test_refused_by_the_server(self) -> None:
         """What the server refuses is among them; it can be tried again."""

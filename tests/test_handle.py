@@ -33,7 +33,7 @@ class UploadTests(UploaderTestCase):
         self.assertEqual(upload.fraction_completed, 0.25)
         self.answer_all()
         self.assertIs(self.successResultOf(waiting), upload.file)
-        for name in ("completed", "chunk_completed", "fraction_completed"):
+        for name in ("completed", "chunk_completed", "progress", "fraction_completed"):
             self.assertRaises(AttributeError, setattr, upload, name, None)
 
     def test_suspends(self) -> None:
@@ -50,6 +50,21 @@ class UploadTests(UploaderTestCase):
         again = upload.when_completed()
         self.answer_all()
         self.assertIs(self.successResultOf(again), upload.file)
+
+    def test_progress(self) -> None:
+        """Its own progress is told when chunks begin and when they are stored, to nobody else."""
+        uploader = self.uploader(test_chunks=False, simultaneous_uploads=1)
+        first, second = (uploader.add_file(b"x" * 20, file_name=name) for name in "ab")
+        heard: list[float] = []
+        second.progress.register(lambda: heard.append(second.fraction_completed))
+        self.client.answer(200)
+        self.client.answer(200)
+        self.assertEqual(heard, [0.0])
+        self.client.answer(200)
+        self.client.answer(200)
+        self.assertEqual(heard, [0.0, 0.5, 0.5, 1.0])
+        self.successResultOf(first)
+        self.successResultOf(second)
 
     def test_unheard_failure(self) -> None:
         """A failure that came to somebody else by join() can still be had from the handle."""

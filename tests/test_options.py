@@ -13,6 +13,8 @@ from txresumable.errors import InvalidOption
 from txresumable.identifiers import safe
 from txresumable.options import MIB, Options
 
+from .test_retry import failed
+
 
 class OptionsTests(SynchronousTestCase):
     def refuses(self, option: str, value: object, **others: Any) -> str:
@@ -199,8 +201,8 @@ class OptionsTests(SynchronousTestCase):
 
     def test_policy(self) -> None:
         """Waits are random and grow, if no interval and no policy is given."""
-        self.assertEqual(Options(target="http://h").policy(1, 200.0), 200.0)
-        self.assertEqual(Options(target="http://h", chunk_retry_interval=0).policy(9, None), 0)
+        self.assertEqual(Options(target="http://h").policy(failed(1, 200.0)), 200.0)
+        self.assertEqual(Options(target="http://h", chunk_retry_interval=0).policy(failed(9)), 0)
 
     def test_numbers(self) -> None:
         """Numbers that cannot be are refused."""
@@ -351,9 +353,9 @@ class OptionsTests(SynchronousTestCase):
 
     def test_retry_policy(self) -> None:
         """A fixed interval replaces the back-off, and so does a policy."""
-        self.assertEqual(Options(target="http://h", chunk_retry_interval=2).policy(9, None), 2)
-        options = Options(target="http://h", retry_policy=lambda attempt, asked: 7.0)
-        self.assertEqual(options.policy(1, None), 7)
+        self.assertEqual(Options(target="http://h", chunk_retry_interval=2).policy(failed(9)), 2)
+        options = Options(target="http://h", retry_policy=lambda failed: 7.0)
+        self.assertEqual(options.policy(failed(1)), 7)
 
     def test_is_frozen(self) -> None:
         """Options do not change under an upload."""

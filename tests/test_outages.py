@@ -11,7 +11,7 @@ from txresumable.retry import full_jitter
 from txresumable.testing import FaultyNetwork, Forecast, SentRequest, Weather
 from txresumable.uploader import engine_of
 
-from .uploader_rig import UploaderTestCase
+from .uploader_rig import TARGET, UploaderTestCase
 
 
 class FixedChance:
@@ -51,6 +51,43 @@ class OutageTests(UploaderTestCase):
         for upload in uploads:
             file = self.successResultOf(upload)
             self.assertEqual([chunk.retries for chunk in file.chunks], [0, 0, 0])
+
+    def test_is_told(self) -> None:
+        """That it begins and ends is told once, however many tries there are."""
+        uploader, told = self.uploader(test_chunks=False), []
+        uploader.catch_all.register(
+            lambda name, *_: name in ("offline", "online") and told.append(name)
+        )
+        upload = uploader.add_file(b"x" * 20, file_name="a")
+        self.client.answer(200)
+        for _ in range(3):
+            self.client.fail(ConnectionRefusedError())
+            self.assertEqual(told, ["offline"])
+            self.clock.advance(1)
+        self.client.answer(503)
+        self.assertEqual(told, ["offline", "online"])
+        self.clock.advance(1)
+        self.client.answer(200)
+        self.successResultOf(upload)
+        self.assertEqual(told, ["offline", "online"])
+
+    def test_is_told_of_several_servers(self) -> None:
+        """Where files have servers of their own, it ends when none is known to be away."""
+        uploader, told = self.uploader(target=lambda _: TARGET, test_chunks=False), []
+        uploader.offline.register(lambda: told.append("offline"))
+        uploader.online.register(lambda: told.append("online"))
+        uploads = [uploader.add_file(b"x", file_name=name) for name in "abc"]
+        self.client.fail(ConnectionRefusedError())
+        self.client.fail(ConnectionRefusedError())
+        self.client.answer(200)
+        self.assertEqual(told, ["offline"])
+        self.clock.advance(1)
+        self.client.answer(200)
+        self.assertEqual(told, ["offline"])
+        self.client.answer(200)
+        self.assertEqual(told, ["offline", "online"])
+        for upload in uploads:
+            self.successResultOf(upload)
 
     def test_another_probes(self) -> None:
         """When the file that probes is gone, the next that cannot connect probes, and waits."""

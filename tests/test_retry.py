@@ -1,10 +1,19 @@
 import random
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.retry import fixed_interval, full_jitter, retry_after
+from txresumable.retry import FailedAttempt, fixed_interval, full_jitter, retry_after
+
+
+def failed(attempts: int, requested: float | None = None) -> FailedAttempt:
+    """So many attempts have failed."""
+    file: Any = None
+    return FailedAttempt(
+        error=ValueError(), attempts=attempts, requested=requested, file=file, chunk_number=1
+    )
 
 
 class FullJitterTests(SynchronousTestCase):
@@ -12,36 +21,37 @@ class FullJitterTests(SynchronousTestCase):
     def test_is_bounded(self, attempt: int, chance: random.Random) -> None:
         """However often it failed, nobody waits longer than the cap."""
         policy = full_jitter(uniform=chance.uniform)
-        self.assertTrue(0 <= policy(attempt, None) <= 60)
+        self.assertTrue(0 <= policy(failed(attempt)) <= 60)
 
     def test_bound_doubles(self) -> None:
         """The bound is 0.5 s after the first failure and doubles up to 60 s."""
         policy = full_jitter(uniform=lambda low, high: high)
-        waits = [policy(attempt, None) for attempt in range(1, 10)]
+        waits = [policy(failed(attempt)) for attempt in range(1, 10)]
         self.assertEqual(waits, [0.5, 1, 2, 4, 8, 16, 32, 60, 60])
 
     def test_may_be_nothing(self) -> None:
         """Full jitter begins at no wait at all."""
         bounds: list[float] = []
-        self.assertEqual(full_jitter(uniform=lambda *each: bounds.extend(each) or 0)(5, None), 0)
+        self.assertEqual(full_jitter(uniform=lambda *each: bounds.extend(each) or 0)(failed(5)), 0)
         self.assertEqual(bounds, [0, 8])
 
     def test_honours_the_server(self) -> None:
         """Nobody comes back before the server said, up to five minutes."""
         policy = full_jitter(uniform=lambda low, high: low)
-        self.assertEqual(policy(1, 7.0), 7.0)
-        self.assertEqual(policy(1, 1e9), 300)
+        self.assertEqual(policy(failed(1, 7.0)), 7.0)
+        self.assertEqual(policy(failed(1, 1e9)), 300)
 
     def test_server_does_not_shorten(self) -> None:
         """A small Retry-After does not undo the back-off."""
-        self.assertEqual(full_jitter(uniform=lambda low, high: high)(4, 1.0), 4.0)
+        self.assertEqual(full_jitter(uniform=lambda low, high: high)(failed(4, 1.0)), 4.0)
 
 
 class FixedIntervalTests(SynchronousTestCase):
     def test_is_fixed(self) -> None:
         """The wait is the same each time, unless the server asks for more."""
         policy = fixed_interval(0.3)
-        self.assertEqual([policy(1, None), policy(50, None), policy(2, 2.0)], [0.3, 0.3, 2.0])
+        waits = [policy(each) for each in (failed(1), failed(50), failed(2, 2.0))]
+        self.assertEqual(waits, [0.3, 0.3, 2.0])
 
 
 class RetryAfterTests(SynchronousTestCase):

@@ -14,7 +14,13 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from twisted.logger import LogLevel, globalLogPublisher
 
-from txresumable import ChunkRejected, ChunkState, RetriesExhausted
+from txresumable import (
+    ChunkRejected,
+    ChunkState,
+    ConnectFailed,
+    RetriesExhausted,
+    TransportError,
+)
 from txresumable._source.source import PathSource
 from txresumable.file import transfer_of
 from txresumable.testing import FakeResponse
@@ -208,18 +214,29 @@ class TellingTests(UploaderTestCase):
             self.assertIn(() if name == "progress" else ("file_progress", upload.file), heard)
 
     def test_retries_are_told(self) -> None:
-        """file_retry fires for each chunk that will be tried again, and for each failed probe."""
+        """chunk_retry fires for each chunk that will be tried again, and for each failed probe."""
         uploader, heard = self.uploader(test_chunks=False), []
-        uploader.file_retry.register(heard.append)
+
+        @uploader.chunk_retry.register
+        def retried(file: Any, chunk: Any, failure: Any, delay: float) -> None:
+            heard.append((file, chunk.number, chunk.state, failure.type, delay))
+
         upload = uploader.add_file(b"x" * 20, file_name="a")
         self.client.answer(503)
         self.client.fail(ConnectionLost())
-        self.assertEqual(heard, [upload.file] * 2)
+        state = ChunkState.WAITING
+        self.assertEqual(
+            heard,
+            [
+                (upload.file, 1, state, ChunkRejected, 1.0),
+                (upload.file, 2, state, TransportError, 1.0),
+            ],
+        )
         self.assertEqual([chunk.retries for chunk in upload.file.chunks], [1, 1])
         self.clock.advance(1)
         self.client.fail(ConnectionRefusedError())
         self.client.fail(ConnectionRefusedError())
-        self.assertEqual(heard, [upload.file] * 3)
+        self.assertEqual(heard[2:], [(upload.file, 1, state, ConnectFailed, 1.0)])
         self.clock.advance(1)
         self.answer_all()
         self.successResultOf(upload)
@@ -343,13 +360,13 @@ class TellingTests(UploaderTestCase):
         self.assertIs(upload.file.chunks[1].state, ChunkState.PENDING)
 
     def test_the_last_try_is_not_told_as_a_retry(self) -> None:
-        """file_retry does not fire for a chunk or a probe that is given up."""
+        """chunk_retry does not fire for a chunk or a probe that is given up."""
         for fail in (
             lambda: self.client.answer(503),
             lambda: self.client.fail(ConnectionRefusedError()),
         ):
             uploader, heard = self.uploader(test_chunks=False, max_chunk_retries=1), []
-            uploader.file_retry.register(heard.append)
+            uploader.chunk_retry.register(lambda file, *_, heard=heard: heard.append(file))
             upload = uploader.add_file(b"x", file_name="a")
             fail()
             self.clock.advance(1)
@@ -362,13 +379,13 @@ class TellingTests(UploaderTestCase):
         for error in (ConnectionLost(), ConnectionRefusedError()):
             uploader = self.uploader(test_chunks=False)
             upload = uploader.add_file(b"x", file_name="a")
-            uploader.file_retry.register(lambda file: file.cancel())
+            uploader.chunk_retry.register(lambda file, *_: file.cancel())
             self.client.fail(error)
             self.assert_cancelled(upload)
             self.assertEqual(self.clock.getDelayedCalls(), [])
         uploader = self.uploader(test_chunks=False)
         upload = uploader.add_file(b"x", file_name="b")
-        uploader.file_retry.register(lambda file: file.bootstrap())
+        uploader.chunk_retry.register(lambda file, *_: file.bootstrap())
         self.client.answer(503)
         self.assertEqual(len(self.client.waiting), 1)
         self.client.answer(200)

@@ -215,13 +215,13 @@ class SteppingInTests(UploaderTestCase):
                 self.assert_cancelled(upload)
 
     def test_started_over_as_it_is_retried(self) -> None:
-        """retry() in file_retry leaves one attempt at a chunk, after an answer and without one."""
+        """retry() in chunk_retry leaves one attempt at a chunk, after an answer and without one."""
         for fail in (
             lambda: self.client.answer(503),
             lambda: self.client.fail(ConnectionRefusedError()),
         ):
             uploader = self.uploader(test_chunks=False, simultaneous_uploads=4)
-            uploader.file_retry.register(self.once(ResumableFile.retry))
+            uploader.chunk_retry.register(self.once(lambda file, *_: file.retry()))
             upload = uploader.add_file(b"x" * 10, file_name="a")
             fail()
             self.clock.advance(2)
@@ -371,7 +371,7 @@ class OddErrorTests(UploaderTestCase):
             "files_added",
             "chunk_completed",
             "file_progress",
-            "file_retry",
+            "chunk_retry",
             "file_completed",
             "upload_start",
             "completed",

@@ -4,6 +4,7 @@ The uploader: what users write, hear and get, over a fake client.
 
 from __future__ import annotations
 
+import errno
 import gc
 import hashlib
 import os
@@ -12,21 +13,24 @@ from io import BytesIO
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks
-from twisted.internet.error import ConnectionLost
+from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 
 from txresumable import (
     ChecksumMismatch,
     ChunkRejected,
+    ConnectFailed,
     FileRejected,
     InvalidOption,
     Resumable,
     RetriesExhausted,
     SourceChanged,
+    TransportError,
     UploaderClosed,
 )
 from txresumable._source.source import PathSource
+from txresumable.retry import FailedAttempt
 from txresumable.testing import FakeClient, Response
 
 from .uploader_rig import TARGET, UploaderTestCase
@@ -115,6 +119,19 @@ class UsageTests(UploaderTestCase):
         self.assertRaises(ValueError, uploader.add_file, b"no name")
         self.assertRaises(TypeError, uploader.add_directory, b"".join)
 
+    def test_what_is_no_argument(self) -> None:
+        """An argument of a file that does not exist is named, and so is one that is missing."""
+        uploader = self.uploader()
+        for given, said in (({"source": b"x", "nope": 1}, "not 'nope'"), ({}, "source is missing")):
+            for add in (uploader.add_files, lambda files: self.failureOf(uploader.feed(files))):
+                with self.assertRaises(TypeError) as caught:
+                    add([given])
+                self.assertIn(said, str(caught.exception))
+
+    def failureOf(self, deferred: Deferred[Any]) -> None:
+        """Raise what it failed with."""
+        self.failureResultOf(deferred).raiseException()
+
     def test_after_close(self) -> None:
         """A closed uploader takes no files, tries none again, does not begin, and says so."""
         uploader = self.uploader(self.receiver)
@@ -147,6 +164,51 @@ class UsageTests(UploaderTestCase):
             uploader.close()
 
         self.assertRaises(UploaderClosed, uploader.add_files, files())
+
+    def test_join_says_which(self) -> None:
+        """What comes of join() names the file, whatever has failed."""
+
+        def broken(file: Any, chunk: Any) -> Any:
+            raise ZeroDivisionError
+
+        for options, statuses, expected in (
+            ({}, [404], "chunk 1 of 'the file' was refused with 404"),
+            ({}, [302], "chunk 1 of 'the file' was redirected with 302"),
+            ({"max_chunk_retries": 0}, [503], "chunk 1 of 'the file' failed 1 times"),
+            ({"headers": broken}, [], "while 'the file' was being uploaded"),
+        ):
+            uploader = self.uploader(test_chunks=False, **options)
+            uploader.add_file(b"x", file_name="the file")
+            joined = uploader.join()
+            for status in statuses:
+                self.client.answer(status)
+            error = self.failureResultOf(joined).value
+            said = "\n".join([str(error), *getattr(error, "__notes__", ())])
+            if statuses or hasattr(error, "add_note"):
+                self.assertIn(expected, said)
+
+    def test_unreachable_for_all(self) -> None:
+        """Each file that a server cannot be reached for has an error of its own, with its name."""
+        uploader = self.uploader(test_chunks=False, max_chunk_retries=0)
+        uploads = [uploader.add_file(b"x", file_name=name) for name in "ab"]
+        self.client.fail(ConnectionRefusedError())
+        errors = [self.failureResultOf(upload, RetriesExhausted).value for upload in uploads]
+        self.assertEqual(
+            [(each.file_name, each.chunk_number) for each in errors], [("a", 1), ("b", 0)]
+        )
+        self.assertRegex(str(errors[0]), "^chunk 1 of 'a' failed 1 times")
+        self.assertRegex(str(errors[1]), "^'b' failed 1 times")
+
+    def test_file_that_cannot_be_read(self) -> None:
+        """An OSError of reading, which knows of a descriptor only, has the name of its file."""
+
+        class Broken(BytesIO):
+            def read(self, size: int | None = -1) -> bytes:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        upload = self.uploader(test_chunks=False).add_file(Broken(b"x" * 10), file_name="the file")
+        error = self.failureResultOf(upload, OSError).value
+        self.assertEqual((error.errno, error.filename), (errno.EIO, "the file"))
 
     def test_what_is_no_client(self) -> None:
         """What cannot send requests is refused at once, and not tried a hundred times."""
@@ -307,21 +369,44 @@ class RetryTests(UploaderTestCase):
         self.client.answer(200)
 
     def test_policy(self) -> None:
-        """A policy of one's own hears which attempt failed and what the server asked for."""
-        heard = []
+        """A policy of one's own hears which attempt failed, why, and what the server asked for."""
+        heard: list[FailedAttempt] = []
 
-        def policy(attempt: int, requested: float | None) -> float:
-            heard.append((attempt, requested))
+        def policy(failed: FailedAttempt) -> float:
+            heard.append(failed)
             return 2.0
 
-        self.uploader(retry_policy=policy, test_chunks=False).add_file(b"x", file_name="a")
+        uploader = self.uploader(retry_policy=policy, test_chunks=False)
+        upload = uploader.add_file(b"x", file_name="a")
         self.client.answer(503, headers={"Retry-After": "7"})
         self.clock.advance(2)
         self.client.fail(ConnectionLost())
         self.clock.advance(2)
         # A broken connection leaves it open whether the chunk was stored: but tests are off.
         self.client.answer(200)
-        self.assertEqual(heard, [(1, 7.0), (2, None)])
+        self.assertEqual([(each.attempts, each.requested) for each in heard], [(1, 7.0), (2, None)])
+        self.assertEqual([(each.file, each.chunk_number) for each in heard], [(upload.file, 1)] * 2)
+        kinds = [type(each.error) for each in heard]
+        self.assertEqual(kinds, [ChunkRejected, TransportError])
+        self.assertRaises(AttributeError, setattr, heard[0], "attempts", 5)
+
+    def test_policy_that_gives_up(self) -> None:
+        """None ends the tries of a chunk, and those to connect, with what the last one came to."""
+        for fail, last in (
+            (lambda: self.client.answer(503), ChunkRejected),
+            (lambda: self.client.fail(ConnectionRefusedError()), ConnectFailed),
+        ):
+            uploader = self.uploader(
+                retry_policy=lambda failed: 1.0 if failed.attempts < 3 else None, test_chunks=False
+            )
+            upload = uploader.add_file(b"x", file_name="a")
+            for _ in range(3):
+                self.assertNoResult(upload)
+                fail()
+                self.clock.advance(1)
+            error = self.failureResultOf(upload, RetriesExhausted).value
+            self.assertEqual((error.attempts, type(error.last)), (3, last))
+            self.assertIs(error.__cause__, error.last)
 
     def test_policy_that_fails(self) -> None:
         """A policy that raises, or gives no seconds, fails the file and is no silence."""

@@ -8,7 +8,8 @@ file cannot be opened or read).  The first line of a class's docstring is shown 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError
@@ -40,6 +41,7 @@ __all__ = [
     "TransportError",
     "UploaderClosed",
     "as_error",
+    "name_file",
 ]
 
 
@@ -89,12 +91,19 @@ class FilesFailed(ResumableError):
     """
     Some of the files of an iterable failed; the others are on the server.
 
-    :ivar files: those that failed, in that order; the ``error`` of each is the reason.
+    :ivar files: those that failed, in that order; the ``error`` of each is the reason.  Those of
+        a pickled one have ``file_name``, ``relative_path`` and ``error`` only.
     :ivar stored: how many are on the server.
     """
 
     files: list[ResumableFile]
     stored: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Files are at work; what they were called and why they failed can be passed on.
+        names = ("file_name", "relative_path", "error")
+        kept = [SimpleNamespace(**{n: getattr(each, n) for n in names}) for each in self.files]
+        return type(self), (kept, self.stored)
 
     def __str__(self) -> str:
         first, count = self.files[0], len(self.files)
@@ -195,17 +204,20 @@ class ChunkRejected(ResumableError):
     :ivar body: the text of the response, at most 64 KiB of it.
     :ivar url: the URL of the request, without its query string.
     :ivar chunk_number: counted from 1.
+    :ivar file_name: the file.
     """
 
     status: int
     body: str
     url: str
     chunk_number: int = 0
+    file_name: str = ""
 
     def __str__(self) -> str:
         text = " ".join(self.body.split())
         shown = f": {text[:200]}" if text else ""
-        return f"chunk {self.chunk_number} was refused with {self.status} by {self.url}{shown}"
+        which = _chunk_of(self.chunk_number, self.file_name)
+        return f"{which} was refused with {self.status} by {self.url}{shown}"
 
 
 @define(eq=False, slots=False)
@@ -220,8 +232,8 @@ class Redirected(ChunkRejected):
 
     def __str__(self) -> str:
         return (
-            f"chunk {self.chunk_number} was redirected with {self.status} by {self.url} to "
-            f"{self.location or 'nowhere'}; set target to the final address"
+            f"{_chunk_of(self.chunk_number, self.file_name)} was redirected with {self.status} by "
+            f"{self.url} to {self.location or 'nowhere'}; set target to the final address"
         )
 
 
@@ -232,8 +244,9 @@ class ReceivedBefore(ChunkRejected):
     """
 
     def __str__(self) -> str:
+        which = f"{self.file_name!r} was " if self.file_name else ""
         return (
-            f"received before, taken since: {self.url} does not want it again; again=True "
+            f"{which}received before, taken since: {self.url} does not want it again; again=True "
             "(--again) sends it all the same"
         )
 
@@ -243,18 +256,51 @@ class RetriesExhausted(ResumableError):
     """
     A chunk was tried as often as allowed and is still not on the server.
 
-    :ivar last: the error of the last attempt.
+    :ivar last: the error of the last attempt, which is also the ``__cause__``.
     :ivar attempts: how many attempts were made.
-    :ivar chunk_number: counted from 1.
+    :ivar chunk_number: counted from 1; 0 if it was a chunk of another file that found out for all
+        that no connection to the server can be made.
+    :ivar file_name: the file.
     """
 
     last: Exception
     attempts: int = field(default=0)
     chunk_number: int = field(default=0)
+    file_name: str = field(default="")
+
+    def __attrs_post_init__(self) -> None:
+        self.__cause__ = self.last
 
     def __str__(self) -> str:
         what = str(self.last) or first_line(type(self.last))
-        return f"chunk {self.chunk_number} failed {self.attempts} times, the last time: {what}"
+        which = _chunk_of(self.chunk_number, self.file_name)
+        return f"{which} failed {self.attempts} times, the last time: {what}"
+
+
+def _chunk_of(number: int, file_name: str) -> str:
+    if not number:
+        return repr(file_name) if file_name else "it"
+    return f"chunk {number} of {file_name!r}" if file_name else f"chunk {number}"
+
+
+def name_file(error: Exception, file_name: str) -> None:
+    """
+    Have an error say which file failed, for who hears of it by ``join()``.
+
+    :param error: ours get their ``file_name``, an :class:`OSError` of reading its ``filename``;
+        others, of hooks for instance, get a note where Python has notes.
+    :param file_name: the file.
+    """
+    if isinstance(error, (ChunkRejected, RetriesExhausted)):
+        error.file_name = file_name
+        return
+    if isinstance(error, OSError):
+        if error.filename is None and error.errno is not None:
+            error.filename = file_name
+        return
+    note = f"while {file_name!r} was being uploaded"
+    if hasattr(error, "add_note") and note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
 
 
 def as_error(error: BaseException | None) -> Exception:

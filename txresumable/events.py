@@ -18,9 +18,11 @@ EVENTS = (
     "files_added",
     "file_progress",
     "file_completed",
-    "file_retry",
+    "chunk_retry",
     "file_error",
     "chunk_completed",
+    "offline",
+    "online",
     "upload_start",
     "completed",
     "progress",
@@ -43,9 +45,12 @@ class Events:
         ``(added, skipped)``, two lists.
     :ivar file_progress: a chunk of a file was begun, made progress or is stored; ``(file)``.
     :ivar file_completed: every chunk of a file is on the server; ``(file)``.
-    :ivar file_retry: a chunk of a file is going to be retried; ``(file)``.
+    :ivar chunk_retry: a chunk failed, and is retried after a delay in seconds;
+        ``(file, chunk, failure, delay)``.
     :ivar file_error: a file failed; ``(file, failure)``.
     :ivar chunk_completed: a chunk is on the server; ``(file, chunk)``.
+    :ivar offline: no connection to the server can be made; no arguments.
+    :ivar online: the server responds again; no arguments.
     :ivar upload_start: uploading begins; no arguments.
     :ivar completed: nothing is left to do; ``(failed)``, the files that failed.
     :ivar progress: the progress has changed; no arguments.
@@ -64,9 +69,13 @@ class Events:
         self.files_added: Signal[[list[ResumableFile], list[ResumableFile]]] = Signal("files_added")
         self.file_progress: Signal[[ResumableFile]] = Signal("file_progress")
         self.file_completed: Signal[[ResumableFile]] = Signal("file_completed")
-        self.file_retry: Signal[[ResumableFile]] = Signal("file_retry")
+        self.chunk_retry: Signal[[ResumableFile, ResumableChunk, Failure, float]] = Signal(
+            "chunk_retry"
+        )
         self.file_error: Signal[[ResumableFile, Failure]] = Signal("file_error")
         self.chunk_completed: Signal[[ResumableFile, ResumableChunk]] = Signal("chunk_completed")
+        self.offline: Signal[[]] = Signal("offline")
+        self.online: Signal[[]] = Signal("online")
         self.upload_start: Signal[[]] = Signal("upload_start")
         self.completed: Signal[[list[ResumableFile]]] = Signal("completed")
         self.progress: Signal[[]] = Signal("progress")

@@ -71,9 +71,8 @@ class ResumableFile:
         self._transfer = transfer
 
     def __repr__(self) -> str:
-        return (
-            f"<ResumableFile {self.file_name!r} {self.state.value} {self.fraction_completed:.1%}>"
-        )
+        done = f"{self.fraction_completed:.1%}"
+        return f"<ResumableFile {self.file_name!r} {self.state.value} {done}>"
 
     @property
     def file_name(self) -> str:
@@ -149,6 +148,11 @@ class ResumableFile:
     def chunk_completed(self) -> Signal[[ResumableChunk]]:
         """Fires with each :class:`ResumableChunk` that is on the server."""
         return self._transfer.signal("chunk_completed")
+
+    @property
+    def progress(self) -> Signal[[]]:
+        """Fires without arguments as the uploader's ``file_progress`` does for this file."""
+        return self._transfer.signal("progress")
 
     @property
     def fraction_completed(self) -> float:

@@ -8,12 +8,37 @@ import random
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
-__all__ = ["RetryPolicy", "fixed_interval", "full_jitter", "retry_after"]
+from attrs import frozen
 
-RetryPolicy = Callable[[int, "float | None"], float]
+from .file import ResumableFile
+
+__all__ = ["FailedAttempt", "RetryPolicy", "fixed_interval", "full_jitter", "retry_after"]
+
+
+@frozen(kw_only=True)
+class FailedAttempt:
+    """
+    An attempt at a chunk that failed, for a retry policy.
+
+    :ivar error: why.
+    :ivar attempts: how many attempts in a row have failed, counted from 1: those at this chunk, or,
+        while no connection to the server can be made, those to connect.
+    :ivar requested: the seconds that the server asked to wait (``Retry-After``), or :data:`None`.
+    :ivar file: the file.
+    :ivar chunk_number: which chunk, counted from 1.
+    """
+
+    error: Exception
+    attempts: int
+    requested: float | None
+    file: ResumableFile
+    chunk_number: int
+
+
+RetryPolicy = Callable[[FailedAttempt], float | None]
 """
-A policy is called with the number of attempts that failed so far (from 1) and with the seconds
-that the server asked for (``Retry-After``), or :data:`None`; it returns seconds to wait.
+A policy is called with a :class:`FailedAttempt`.  It returns the seconds to wait, or :data:`None`
+to give up: then the file fails with :class:`~txresumable.errors.RetriesExhausted`.
 """
 
 _LONGEST_WAIT_BY_REQUEST = 300.0
@@ -36,10 +61,10 @@ def full_jitter(
     :returns: a policy.
     """
 
-    def policy(attempt: int, requested: float | None) -> float:
+    def policy(failed: FailedAttempt) -> float:
         # 2 ** 64 half seconds is far above any cap, and stays a finite float.
-        bound = min(cap, base * 2.0 ** min(attempt - 1, 64))
-        return max(uniform(0.0, bound), _honoured(requested, longest_request))
+        bound = min(cap, base * 2.0 ** min(failed.attempts - 1, 64))
+        return max(uniform(0.0, bound), _honoured(failed.requested, longest_request))
 
     return policy
 
@@ -55,8 +80,8 @@ def fixed_interval(
     :returns: a policy.
     """
 
-    def policy(attempt: int, requested: float | None) -> float:
-        return max(seconds, _honoured(requested, longest_request))
+    def policy(failed: FailedAttempt) -> float:
+        return max(seconds, _honoured(failed.requested, longest_request))
 
     return policy
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Resumable", "engine_of"]
 
+_ARGUMENTS = ("source", "file_name", "relative_path", "type")
+
 
 class Resumable(Events):
     """
@@ -170,8 +172,13 @@ class Resumable(Events):
 
     def _make_given(self, source: Source | FileArguments) -> Transfer:
         """:param source: a file, or a mapping of :meth:`add_file`'s arguments."""
-        given = source if isinstance(source, Mapping) else {"source": source}
-        return self._engine.make_transfer(**given)
+        if not isinstance(source, Mapping):
+            return self._engine.make_transfer(source)
+        unknown = [name for name in source if name not in _ARGUMENTS]
+        if unknown or "source" not in source:
+            wrong = f"not {unknown[0]!r}" if unknown else "and source is missing"
+            raise TypeError(f"a file's arguments are {', '.join(_ARGUMENTS)}, {wrong}")
+        return self._engine.make_transfer(**source)
 
     # Files -------------------------------------------------------------------------------------
 

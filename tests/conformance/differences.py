@@ -38,7 +38,7 @@ def _back_off(expected: Expectation, row: Difference, _: Mapping[str, Scenario])
     """
     Retries come at once, as in resumable.js, unless the server asks for a wait.
     """
-    expected.options["retry_policy"] = lambda attempt, requested: requested or 0.0
+    expected.options["retry_policy"] = lambda failed: failed.requested or 0.0
 
 
 def _slot_given_back(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:

@@ -25,7 +25,7 @@ EVENTS = {
     "files_added": "filesAdded",
     "upload_start": "uploadStart",
     "file_completed": "fileSuccess",
-    "file_retry": "fileRetry",
+    "chunk_retry": "fileRetry",
     "file_error": "fileError",
     "error": "error",
     "completed": "complete",

@@ -336,7 +336,7 @@ class KeptConnectionTests(FaultCase):
                     server.url, chunk_size=size, simultaneous_uploads=1, max_chunk_retries=0
                 )
                 retries: list[Any] = []
-                uploader.file_retry.register(retries.append)
+                uploader.chunk_retry.register(lambda *told, retries=retries: retries.append(told))
                 await uploader.add_file(self.file(b"x" * size * 4))
                 self.assertEqual(server.content("upload.bin"), b"x" * size * 4)
                 self.assertEqual((server.connections, retries), (4, []))

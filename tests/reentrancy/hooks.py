@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl
 
 from twisted.internet.defer import CancelledError, Deferred
 
+from txresumable.retry import FailedAttempt
+
 from .record import Known, Planned
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ _RUBBISH: dict[str, tuple[Any, ...]] = {
     "target": (None, "http://with a space/", "http://é/"),
     "test_target": (None, "http://with a space/"),
     "generate_unique_identifier": (None, "", 5, "a\0b"),
-    "retry_policy": (-1, float("nan"), "x", None),
+    "retry_policy": (-1, float("nan"), "x"),
 }
 
 
@@ -110,7 +112,7 @@ class Hooks:
         identifier = sha256(known.content).hexdigest()[:16]
         return self._answer("generate_unique_identifier", known, identifier)
 
-    def _retry_policy(self, attempt: int, requested: float | None) -> Any:
+    def _retry_policy(self, failed: FailedAttempt) -> Any:
         return self._answer("retry_policy", None, self._random.choice((0.0, 0.1, 3.0)))
 
     def _told(self, what: Any, count: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from txresumable.events import EVENTS
 
@@ -57,7 +57,9 @@ DEEDS = {
     "chunk_completed": 2,
 }
 
-_EVENTS = (*EVENTS, "catch_all")
+# What came later is drawn last, so that a seed stays the program that it was.
+_LATER_EVENTS = ("offline", "online")
+_EVENTS = (*(event for event in EVENTS if event not in _LATER_EVENTS), "catch_all")
 
 
 @frozen
@@ -115,7 +117,7 @@ class Plan:
         statuses: tuple[int, ...] = (503, 429, 502)
         if random.random() < 0.4:
             statuses += (choice((400, 404, 415, 500, 501, 302, 401)),)
-        return cls(
+        plan = cls(
             seed,
             _options(random),
             tuple(hook for hook in HOOKS if random.random() < choice((0.1, 0.5))),
@@ -132,6 +134,8 @@ class Plan:
             nonsense=choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.4)),
             statuses=statuses,
         )
+        later = tuple(event for event in _LATER_EVENTS if random.random() < density)
+        return evolve(plan, events=plan.events + later)
 
     @property
     def lines(self) -> list[str]:

@@ -68,7 +68,7 @@ class Bar:
         )
         self.tally.changed.register(self._changed)
         uploader.file_added.register(self._named)
-        uploader.file_retry.register(self._retried)
+        uploader.chunk_retry.register(self._retried)
         uploader.chunk_completed.register(self._went_on)
 
     def write(self, line: str) -> None:
@@ -100,7 +100,7 @@ class Bar:
             f"{file.file_name} " if self.tally.files == 1 else f"{self.tally.files} files ", False
         )
 
-    def _retried(self, _: ResumableFile) -> None:
+    def _retried(self, *_: object) -> None:
         self._show("trying again")
         self._meter.refresh()  # nothing else may move for a while
 

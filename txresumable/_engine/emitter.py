@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from .._runtime.observers import observers_of
 from ..events import EVENTS, Events
+from .transfer import Transfer
 from .turn import Turn
 
 __all__ = ["Emitter"]
@@ -42,14 +43,20 @@ class Emitter:
             or observers["chunking_complete"].callbacks
         )
 
-    @property
-    def hears_progress(self) -> bool:
-        """Whether anybody is notified of progress."""
+    def hears_progress(self, transfer: Transfer) -> bool:
+        """Whether anybody is notified of the progress of a file."""
         return bool(
             self.file_progress.callbacks
             or self._observers["progress"].callbacks
             or self.catch_all.callbacks
+            or (transfer.observers is not None and transfer.observers.hears_progress)
         )
+
+    def post_progress(self, transfer: Transfer) -> None:
+        """Emit the progress of a file with the next turn: the file's own signal first."""
+        if transfer.observers is not None:
+            self._turn.post(transfer.observers.fire, "progress")
+        self._turn.post(self.emit, "file_progress", transfer.file)
 
     def post(self, name: str, *args: object) -> None:
         """Emit with the next turn."""

@@ -17,7 +17,7 @@ from .._runtime.clock import steady
 from .._source.directory import Unreadable
 from .._source.factory import make_source
 from .._source.mediatype import type_of
-from ..errors import UploaderClosed, as_error
+from ..errors import RetriesExhausted, UploaderClosed, as_error
 from ..events import Events
 from ..file import ResumableChunk
 from ..options import Options, Query
@@ -204,10 +204,11 @@ class Engine:
         """A file cannot be uploaded."""
         transfer.end(FAILED, as_error(error))
 
-    def fail_all(self, error: Exception) -> None:
-        """No file can."""
+    def fail_all(self, error: RetriesExhausted, found_by: Transfer) -> None:
+        """No file can: a chunk of one has found that out for all."""
         for each in self.roster.ready:
-            self.fail(each, error)
+            number = error.chunk_number if each is found_by else 0
+            self.fail(each, evolve(error, chunk_number=number))
 
     # What transfers say (TransferListener) -----------------------------------------------------
 
@@ -223,12 +224,12 @@ class Engine:
 
     def progressed(self, transfer: Transfer) -> None:
         """Bytes of a file were handed over."""
-        if not self.emitter.hears_progress:
+        if not self.emitter.hears_progress(transfer):
             return
         now = self._clock.seconds()
         if now >= self._next_progress:
             self._next_progress = now + self.options.throttle_progress_callbacks
-            self.emitter.post("file_progress", transfer.file)
+            self.emitter.post_progress(transfer)
             self.turn.run()
 
     def notify(self, notify: Callable[..., object], *args: Any) -> None:

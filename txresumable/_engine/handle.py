@@ -65,6 +65,11 @@ class Upload(Deferred[ResumableFile]):
         return self.file.chunk_completed
 
     @property
+    def progress(self) -> Signal[[]]:
+        """:attr:`ResumableFile.progress`."""
+        return self.file.progress
+
+    @property
     def fraction_completed(self) -> float:
         """:attr:`ResumableFile.fraction_completed`."""
         return self.transfer.fraction_completed

@@ -37,6 +37,13 @@ class FileObservers:
         """One of the signals."""
         return self._signals.setdefault(name, Signal(name))
 
+    @property
+    def hears_progress(self) -> bool:
+        """Whether anybody is notified of progress."""
+        return "progress" in self._signals and bool(
+            observers_of(self._signals["progress"]).callbacks
+        )
+
     def fire(self, name: str, *args: object) -> None:
         """Fire a signal, if anybody ever asked for it."""
         if name in self._signals:

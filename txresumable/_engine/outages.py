@@ -20,6 +20,8 @@ class Outages:
 
     :ivar shared: that of the one server.
     :ivar own: those of the servers of single files.
+    :ivar is_offline: whether any server could not be reached, and none has responded since that
+        they all can.
     :param one_server: whether there is one.
     :param queue: has the files that are to go on.
     """
@@ -28,6 +30,7 @@ class Outages:
         self.shared: Outage[Transfer] = Outage()
         self._one_server = one_server
         self._queue = queue
+        self.is_offline = False
         self.own: dict[Transfer, Outage[Transfer]] = {}
 
     def of(self, transfer: Transfer) -> Outage[Transfer]:
@@ -79,6 +82,11 @@ class Outages:
         transfer.is_barred = False
         self._queue.add(transfer)
         return True
+
+    def end(self) -> bool:
+        """A server has responded. :returns: whether that was the end of being offline."""
+        self.is_offline = self.is_offline and bool(self.shared.failures or self.own)
+        return not self.is_offline
 
     def leave(self, transfer: Transfer) -> None:
         """A file is stopped: it probes nothing any more."""

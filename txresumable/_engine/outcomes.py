@@ -24,8 +24,9 @@ from ..errors import (
     StallTimeout,
     TransportError,
 )
+from ..file import ResumableChunk
 from ..options import Options
-from ..retry import retry_after
+from ..retry import FailedAttempt, retry_after
 from .attempt import Attempt, Result
 from .emitter import Emitter
 from .outages import Outages
@@ -48,7 +49,7 @@ class OutcomeListener(Protocol):
     def options(self) -> Options: ...
     def finish(self, transfer: Transfer) -> None: ...
     def fail(self, transfer: Transfer, error: BaseException | None) -> None: ...
-    def fail_all(self, error: Exception) -> None: ...
+    def fail_all(self, error: RetriesExhausted, found_by: Transfer) -> None: ...
 
 
 class Attempts(Protocol):
@@ -105,6 +106,8 @@ class Outcomes:
                 self._outages.own and self._outages.reached(attempt.transfer)
             ):
                 _log.info("The server answers again")
+            if self._outages.is_offline and self._outages.end():
+                self._emitter.post("online")
             if result.verdict is STORED:
                 # It may have changed after it was read, or before it was found there.
                 attempt.transfer.source.check()
@@ -165,8 +168,8 @@ class Outcomes:
             attempt.ledger.plan.checksum = said or attempt.ledger.plan.checksum
         transfer.chunks_found += result.found
         attempt.ledger.count_stored(offset)
-        if self._emitter.hears_progress:
-            self._emitter.post("file_progress", transfer.file)
+        if self._emitter.hears_progress(transfer):
+            self._emitter.post_progress(transfer)
         transfer.notify_stored(offset)
         if attempt.ledger.all_stored and not self._lost(attempt, result.answer):
             self._listener.finish(transfer)
@@ -208,11 +211,13 @@ class Outcomes:
     def _retry(self, attempt: Attempt, error: Exception, requested: float | None) -> None:
         transfer, number = attempt.transfer, attempt.offset + 1
         retries = attempt.ledger.count_retry(attempt.offset)
-        if retries > self._listener.options.max_chunk_retries:
-            self._give_up(attempt, RetriesExhausted(error, retries, number))
-            return
-        delay = self._delay(retries, requested)
+        delay = None
+        if retries <= self._listener.options.max_chunk_retries:
+            delay = self._delay(attempt, error, retries, requested)
         if attempt.cancelled:  # by the policy
+            return
+        if delay is None:
+            self._give_up(attempt, RetriesExhausted(error, retries, number))
             return
         _log.info(
             "Chunk {chunk} of {name!r} is tried again in {delay:.1f} s: {error}",
@@ -221,15 +226,28 @@ class Outcomes:
             delay=delay,
             error=error,
         )
-        self._attempts.wait(attempt, delay)
-        self._emitter.post("file_retry", transfer.file)
+        self._wait(attempt, error, delay)
 
-    def _delay(self, attempts: int, requested: float | None) -> float:
+    def _delay(
+        self, attempt: Attempt, error: Exception, attempts: int, requested: float | None
+    ) -> float | None:
         """Ask the policy: the attempt is still there, as is its slot, while that runs."""
-        delay = self._listener.options.policy(attempts, requested)
-        if not 0 <= delay < float("inf"):
-            raise InvalidOption("retry_policy", delay, "must give seconds to wait")
+        failed = FailedAttempt(
+            error=error,
+            attempts=attempts,
+            requested=requested,
+            file=attempt.transfer.file,
+            chunk_number=attempt.offset + 1,
+        )
+        delay = self._listener.options.policy(failed)
+        if delay is not None and not 0 <= delay < float("inf"):
+            raise InvalidOption("retry_policy", delay, "must give seconds to wait, or None")
         return delay
+
+    def _wait(self, attempt: Attempt, error: Exception, delay: float) -> None:
+        self._attempts.wait(attempt, delay)
+        transfer, chunk = attempt.transfer, ResumableChunk(attempt.transfer, attempt.offset)
+        self._emitter.post("chunk_retry", transfer.file, chunk, Failure(error), delay)
 
     def _unreachable(self, attempt: Attempt, error: ConnectFailed) -> None:
         """One chunk probes; the others wait for it, and no retry is counted against them."""
@@ -237,26 +255,35 @@ class Outcomes:
         if not self._outages.failed(transfer, attempt.offset, now):
             self._attempts.wait(attempt, 0)
             return
+        if not self._outages.is_offline:
+            self._outages.is_offline = True
+            self._emitter.post("offline")
         outage, options = self._outages.of(transfer), self._listener.options
-        attempts = outage.failures
-        if (not outage.reached and attempts > options.max_chunk_retries) or (
-            outage.reached and now - outage.since >= options.max_offline
-        ):
-            outage.give_up()
-            exhausted = RetriesExhausted(error, attempts, attempt.offset + 1)
-            if outage is self._outages.shared:
-                # They share the probe, so they share its end.  What is added later tries anew.
-                self._listener.fail_all(exhausted)
-            else:
-                self._give_up(attempt, exhausted)
-            return
-        delay = max(self._delay(attempts, None), outage.least_delay)
+        attempts, delay = outage.failures, None
+        if outage.reached:
+            may_go_on = now - outage.since < options.max_offline
+        else:
+            may_go_on = attempts <= options.max_chunk_retries
+        if may_go_on:
+            delay = self._delay(attempt, error, attempts, None)
         if attempt.cancelled:  # by the policy
             return
+        if delay is None:
+            self._give_up_reaching(attempt, RetriesExhausted(error, attempts, attempt.offset + 1))
+            return
+        delay = max(delay, outage.least_delay)
         _log.info(
             "The server cannot be reached; next try in {delay:.1f} s: {error}",
             delay=delay,
             error=error,
         )
-        self._attempts.wait(attempt, delay)
-        self._emitter.post("file_retry", transfer.file)
+        self._wait(attempt, error, delay)
+
+    def _give_up_reaching(self, attempt: Attempt, error: RetriesExhausted) -> None:
+        outage, transfer = self._outages.of(attempt.transfer), attempt.transfer
+        outage.give_up()
+        if outage is self._outages.shared:
+            # They share the probe, so they share its end.  What is added later tries anew.
+            self._listener.fail_all(error, transfer)
+        else:
+            self._give_up(attempt, error)

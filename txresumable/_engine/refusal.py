@@ -24,7 +24,7 @@ def refusal(response: Response, url: str, offset: int) -> ChunkRejected:
     place = without_query(url)
     if 300 <= response.code < 400:
         location = without_query(response.header("Location") or "")
-        return Redirected(response.code, response.text, place, offset + 1, location)
+        return Redirected(response.code, response.text, place, offset + 1, location=location)
     kind = ReceivedBefore if received_before(response) else ChunkRejected
     return kind(response.code, response.text, place, offset + 1)
 

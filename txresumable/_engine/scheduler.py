@@ -148,8 +148,8 @@ class Scheduler:
             self._lending.look(transfer)
         if self._outages.own:
             self._outages.began(transfer, offset)
-        if self._emitter.file_progress.callbacks:
-            self._emitter.post("file_progress", transfer.file)
+        if self._emitter.file_progress.callbacks or transfer.observers is not None:
+            self._emitter.post_progress(transfer)
         try:
             sending = self._sender.send(attempt)
         except BaseException:  # of a client or a source of the application's

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from .._runtime.observers import Signal
 from .._source.source import Source
-from ..errors import ResumableError
+from ..errors import ResumableError, name_file
 from ..file import ResumableChunk, ResumableFile
 from ..states import (
     CANCELLED,
@@ -239,6 +239,8 @@ class Transfer(FileRecord):
             return
         self.become(state)
         self.error = error
+        if error is not None:
+            name_file(error, self.file_name)
         self._listener.stop(self)
         if state is COMPLETED:
             self.ledger = NO_CHUNKS

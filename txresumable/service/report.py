@@ -4,10 +4,10 @@ How the files of a service ended, and why, for people.
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import CancelledError
 
-from ..errors import FileRejected, first_line
+from ..errors import ChunkRejected, FileRejected, RetriesExhausted, first_line
 from ..file import ResumableFile
 
 __all__ = ["FailedFile", "Report", "explain"]
@@ -26,6 +26,8 @@ def explain(error: BaseException) -> str:
         return f"Refused ({error.rule}): {error.reason}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, (ChunkRejected, RetriesExhausted)):
+        error = evolve(error, file_name="")
     return str(error) or first_line(type(error))
 
 
