@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Callable
 from hashlib import sha256
 
+from twisted.internet.defer import Deferred
+
 from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase, fail_once
 from txresumable.receiver import ReceivedFile
 
@@ -32,6 +34,11 @@ class InPlaceTests(ReceiverTestCase):
         with open(self.path, "r+b") as file:
             file.truncate(0)
             file.write(content)
+
+    def restore(self) -> None:
+        """Put the file back from a backup."""
+        shutil.copy2(self.path, self.path + ".backup")
+        os.rename(self.path + ".backup", self.path)
 
     def test_what_is_not_it(self) -> None:
         """A file that was removed, replaced, edited or emptied is absent, and received again."""
@@ -84,14 +91,10 @@ class InPlaceTests(ReceiverTestCase):
     def test_what_is_it_all_the_same(self) -> None:
         """After chmod, a hard link, or from a backup it is the same file: it is read once."""
 
-        def restore() -> None:
-            shutil.copy2(self.path, self.path + ".backup")
-            os.rename(self.path + ".backup", self.path)
-
         for change in (
             lambda: os.chmod(self.path, 0o640),
             lambda: os.link(self.path, self.path + ".second"),
-            restore,
+            self.restore,
         ):
             self.root = self.mktemp()
             self.path = os.path.join(self.root, "file.dat")
@@ -105,18 +108,21 @@ class InPlaceTests(ReceiverTestCase):
             self.successResultOf(self.store.close())
 
     def test_read_once(self) -> None:
-        """What was compared after chmod is written down, also for the next start."""
-        disk = FaultyDisk()
-        self.start(disk=disk)
-        self.receive()
-        os.chmod(self.path, 0o640)
-        self.ask(self.file.test(1))
-        self.successResultOf(self.store.close())
-        disk = FaultyDisk()
-        self.start(disk=disk)
-        disk.calls.clear()
-        self.assertEqual(self.ask(self.file.test(1)).status, 200)
-        self.assertEqual(disk.calls.count("read"), 1)
+        """What was compared is written down, also for the next start."""
+        for change in (lambda: os.chmod(self.path, 0o640), self.restore):
+            self.root = self.mktemp()
+            self.path = os.path.join(self.root, "file.dat")
+            self.start()
+            self.receive()
+            change()
+            self.ask(self.file.test(1))
+            self.successResultOf(self.store.close())
+            disk = FaultyDisk()
+            self.start(disk=disk)
+            disk.calls.clear()
+            self.assertEqual(self.ask(self.file.test(1)).status, 200)
+            self.assertEqual(disk.calls.count("read"), 1)
+            self.successResultOf(self.store.close())
 
     def test_untouched_is_not_read(self) -> None:
         """A file that nobody touched is not read, after a restart neither."""
@@ -200,12 +206,51 @@ class OnCompleteTests(ReceiverTestCase):
             with open(file.path, "wb") as opened:
                 opened.write(bytes(len(CONTENT)))
 
+        def append(file: ReceivedFile) -> None:
+            with open(file.path, "ab") as opened:
+                opened.write(b"more")
+
         for change in (
             lambda file: os.chmod(file.path, 0o644),
             lambda file: os.utime(file.path, (1, 1)),
+            lambda file: os.truncate(file.path, 10),
             write,
+            append,
         ):
             self.assertEqual(self.receive(change), "complete")
+
+    def test_sent_again(self) -> None:
+        """A chunk that is sent again is compared with what on_complete has made of it."""
+        file = ClientFile(CONTENT, chunk_size=10)
+        data = file.upload(2)
+        for size, status in ((15, 409), (25, 200), (50, 200)):
+            self.root = self.mktemp()
+            self.start(on_complete=lambda file, size=size: os.truncate(file.path, size))
+            for number in (1, 2):
+                self.ask(file.upload(number))
+            wire = self.connect().send(data[:-20])
+            self.assertEqual(self.ask(file.upload(3)).content["status"], "complete")
+            # Before and after its end was looked up.
+            self.assertEqual(wire.send(data[-20:]).response().status, status)
+            self.assertEqual(self.ask(data).status, status)
+            self.hang_up()
+            self.successResultOf(self.store.close())
+
+    def test_sent_again_meanwhile(self) -> None:
+        """A chunk that arrives while on_complete changes the file is to be sent again."""
+        done: Deferred[None] = Deferred()
+
+        def change(file: ReceivedFile) -> Deferred[None]:
+            os.truncate(file.path, 25)
+            return done
+
+        self.start(on_complete=change)
+        file = ClientFile(CONTENT, chunk_size=10)
+        wires = [self.connect().send(file.upload(number)) for number in (1, 2, 3)]
+        self.assertEqual(self.ask(file.upload(2)).status, 503)
+        done.callback(None)
+        self.assertEqual(wires[2].response().content["status"], "complete")
+        self.assertEqual(self.ask(file.upload(2)).content["status"], "complete")
 
     def test_moved(self) -> None:
         """A file that on_complete moved or removed is not."""

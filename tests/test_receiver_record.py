@@ -24,7 +24,9 @@ CHUNK = Chunk(
     type="text/plain",
 )
 RECORD = Record.of("somebody", CHUNK)
-DONE = Done(record=RECORD, name="file-1.dat", sha256="ab" * 32, inode=7, mtime=8, ctime=9)
+DONE = Done(
+    record=RECORD, name="file-1.dat", sha256="ab" * 32, size=35, mtime=8, inode=2**64 - 1, ctime=9
+)
 
 
 class RecordTests(SynchronousTestCase):
@@ -128,33 +130,33 @@ class DoneTests(SynchronousTestCase):
     def test_read_back(self) -> None:
         """It is read back as it was, its state too."""
         found = Done.decode(DONE.encode())
-        self.assertEqual((found, found.ctime), (DONE, 9))
-        self.assertEqual(DONE.encode_ctime(), encode_time(9))
-        self.assertTrue(DONE.encode().endswith(b"\n" + encode_time(9)))
+        self.assertEqual((found, found.inode, found.ctime), (DONE, 2**64 - 1, 9))
+        self.assertEqual(DONE.encode_identity(), b"\xff" * 8 + encode_time(9))
+        self.assertTrue(DONE.encode().endswith(b"\n" + DONE.encode_identity()))
 
     def test_state_is_unknown(self) -> None:
         """Until the state of a file is known it is 0, and that makes no other end."""
-        unknown = Done(record=RECORD, name="file-1.dat", sha256="ab" * 32, inode=7, mtime=8)
-        self.assertEqual(unknown.encode(), DONE.encode()[:-8] + bytes(8))
+        unknown = evolve(DONE, inode=7, ctime=0)
+        self.assertEqual(unknown.encode(), DONE.encode()[:-16] + bytes(7) + b"\7" + bytes(8))
         self.assertEqual(unknown, DONE)
 
     def test_no_end(self) -> None:
         """Whatever else stands there is no end."""
-        line = json.loads(DONE.encode()[:-9])
+        line = json.loads(DONE.encode()[:-17])
         lines: list[dict[str, Any]] = [{**line, "more": 1}, {**line, "ctime": 1, "record": 1}]
         lines += [{name: value for name, value in line.items() if name != each} for each in line]
         for name in line:
-            for value in (None, [], {}, 1.5, "" if name in ("name", "inode", "mtime") else 0):
+            for value in (None, [], {}, 1.5, "" if name in ("name", "size", "mtime") else 0):
                 lines.append({**line, name: value})
         for name, value in (("size", -1), ("size", 35.0), ("chunk_size", 0)):
             lines.append({**line, "record": {**line["record"], name: value}})
         lines += [{**line, "name": name} for name in (".", "..", "a/b", "/", "a\0", "\ud800")]
         for each in lines:
-            written = json.dumps(each).encode() + b"\n" + bytes(8)
+            written = json.dumps(each).encode() + b"\n" + bytes(16)
             self.assertRaises(ValueError, Done.decode, written)
-        for length in (0, 7, 9):
+        for length in (0, 8, 15, 17):
             written = json.dumps(line).encode() + b"\n" + bytes(length)
             self.assertRaises(ValueError, Done.decode, written)
         for name in ("...", ".a", "a.", "\\", "a\nb"):
-            written = json.dumps({**line, "name": name}).encode() + b"\n" + bytes(8)
+            written = json.dumps({**line, "name": name}).encode() + b"\n" + bytes(16)
             self.assertEqual(Done.decode(written).name, name)

@@ -260,6 +260,14 @@ class ConclusionTests(ReceiverTestCase):
         self.assertEqual(statuses, [200, 200, 507])
         self.assertEqual(self.ask(self.file.test(3)).content["status"], "complete")
 
+    def test_changed_by_on_complete_of_another_start(self) -> None:
+        """Nor does it matter that there was no on_complete when the file got its place."""
+        self.place_without_end()
+        self.successResultOf(self.store.close())
+        self.start(disk=self.disk, on_complete=lambda file: self.edit(file.path))
+        self.assertEqual(self.ask(self.file.test(3)).content["status"], "complete")
+        self.assertEqual(self.ask(self.file.test(3)).content["status"], "complete")
+
     def test_edited_after_on_complete(self) -> None:
         """A file that was changed once on_complete was done with it is received again."""
         self.start(disk=self.disk)

@@ -34,6 +34,7 @@ class UploadFiles:
         present; empty except after a failure of the disk.
     :ivar mtime: when the file was last written to, in nanoseconds, as was noted when it got its
         name: from then on others can change it.
+    :ivar size: how many bytes it had then.
     """
 
     key: str
@@ -44,9 +45,15 @@ class UploadFiles:
     start: int
     unsure: set[int] = field(factory=set)
     mtime: int | None = None
+    size: int = field(init=False)
+    _may_change: bool = field(default=False, init=False)
     _layout: ChunkLayout = field(init=False)
     _first_missing: int = field(default=0, init=False)
     _ranges: str | None = field(default=None, init=False)
+
+    @size.default
+    def _whole_size(self) -> int:
+        return self.record.size
 
     @_layout.default
     def _make_layout(self) -> ChunkLayout:
@@ -107,10 +114,7 @@ class UploadFiles:
     @property
     def changed(self) -> bool:
         """Whether somebody has changed the file since it got its name."""
-        if self.mtime is None:
-            return False
-        found = self.data.status()
-        return (found.st_size, found.st_mtime_ns) != (self.record.size, self.mtime)
+        return self.mtime is not None and self._found() != (self.size, self.mtime)
 
     def check(self) -> None:
         """
@@ -132,11 +136,13 @@ class UploadFiles:
 
     def digest(self, start: int, end: int) -> str:
         """
-        The SHA-256 of some bytes, as hexadecimal.
+        The SHA-256 of some bytes, as hexadecimal; nothing if ``on_complete`` has cut them off.
 
         :raises Refused: with 503 if somebody has changed the file in its place.
         :raises OSError: if it cannot be read.
         """
+        if end > self.size:
+            return ""
         try:
             return hash_range(self.data, start, end)
         finally:
@@ -175,16 +181,33 @@ class UploadFiles:
         self.chunks.sync_data()
         self.unsure.clear()
 
-    def note_time(self) -> None:
-        """Write down when the file was last written to, durably, before anybody can change it."""
+    def note_time(self, may_change: bool) -> None:
+        """
+        Note when the file was last written to, before it gets its name.
+
+        :param may_change: whether what is done to it until :meth:`note_end` is part of its end;
+            otherwise this is noted durably.
+        """
+        self._may_change = may_change
         if self.mtime is None:
-            mtime = self.data.status().st_mtime_ns
-            end = self.start + self.record.layout.count
-            self.chunks.write(encode_time(mtime), end)
-            self.chunks.sync_data()
+            _, mtime = self._found()
+            if not may_change:
+                end = self.start + self.record.layout.count
+                self.chunks.write(encode_time(mtime), end)
+                self.chunks.sync_data()
             self.mtime = mtime
+
+    def note_end(self) -> None:
+        """What was done to the file so far is part of its end, if it may be."""
+        if self._may_change:
+            self.size, self.mtime = self._found()
+            self._may_change = False
 
     def rewrite(self) -> None:
         """Write once more, durably, which chunks are durable."""
         self.chunks.write(self.present, self.start)
         self.chunks.sync_data()
+
+    def _found(self) -> tuple[int, int]:
+        found = self.data.status()
+        return found.st_size, found.st_mtime_ns

@@ -68,7 +68,7 @@ class Shelf:
         if file is None:
             return None
         try:
-            size, found = done.record.size, await self.run(file.status)
+            size, found = done.size, await self.run(file.status)
             if found.st_size != size:
                 return None
             # In stretches, so that one big file does not keep a thread to itself.
@@ -146,11 +146,15 @@ class FinishedUpload:
         return await self._shelf.run(self._read, chunk)
 
     def _read(self, chunk: Chunk) -> str:
+        start, end = chunk.layout.range(chunk.offset)
+        if end > self.done.size:
+            # on_complete has cut it off.
+            return ""
         file: Descriptor | None = self._shelf.places.open_finished(self.done.name)
         if file is None:
             raise _gone()
         try:
-            return hash_range(file, *chunk.layout.range(chunk.offset))
+            return hash_range(file, start, end)
         finally:
             file.close()
 

@@ -66,8 +66,7 @@ class Places:
         files.check()
         files.check_unchanged()
         files.data.sync()
-        if not may_change:
-            files.note_time()
+        files.note_time(may_change)
         inode = files.data.status().st_ino
         with self._root as root, self._private.descriptor as private:
             for name in names_for(files.record.file_name, files.key):
@@ -95,20 +94,20 @@ class Places:
         Write down that an upload is finished, and drop what it needed until then.
 
         :param name: the finished file's name.
-        :param sha256: of its whole content.
+        :param sha256: of the whole content that was received.
         :returns: its end.
         :raises FilesRemoved: if there are no such files any more.
         """
         files.check()
-        key, found = files.key, files.data.status()
-        if files.mtime is None:
-            files.mtime = found.st_mtime_ns
+        files.note_end()
+        key = files.key
         done = Done(
             record=files.record,
             name=name,
             sha256=sha256,
-            inode=found.st_ino,
-            mtime=files.mtime,
+            size=files.size,
+            mtime=files.mtime or 0,
+            inode=files.data.status().st_ino,
         )
         written = done.encode()
         self._private.remove(key, NEW)
@@ -116,7 +115,7 @@ class Places:
         try:
             self._private.remove(key, CHUNKS, DATA)
             done = evolve(done, ctime=files.data.status().st_ctime_ns)
-            file.write(done.encode_ctime(), len(written) - len(done.encode_ctime()))
+            _write_identity(file, done, len(written))
             return done
         finally:
             file.close()
@@ -139,7 +138,7 @@ class Places:
         try:
             written = file.read_all()
             if adopted == Done.decode(written):
-                file.write(adopted.encode_ctime(), len(written) - len(adopted.encode_ctime()))
+                _write_identity(file, adopted, len(written))
         finally:
             file.close()
         return adopted
@@ -151,7 +150,7 @@ class Places:
             found = look(self._disk, done.name, root)
         if found is None or not stat.S_ISREG(found.st_mode):
             return Place.OTHER
-        if (found.st_size, found.st_mtime_ns) != (done.record.size, done.mtime):
+        if (found.st_size, found.st_mtime_ns) != (done.size, done.mtime):
             return Place.OTHER
         same = (found.st_ino, found.st_ctime_ns) == (done.inode, done.ctime)
         return Place.SAME if same else Place.SIMILAR
@@ -167,6 +166,11 @@ class Places:
     def _inode(self, name: str, folder: int) -> int | None:
         found = look(self._disk, name, folder)
         return None if found is None else found.st_ino
+
+
+def _write_identity(file: Descriptor, done: Done, size: int) -> None:
+    identity = done.encode_identity()
+    file.write(identity, size - len(identity))
 
 
 def _identity(found: os.stat_result) -> tuple[int, int, int, int]:

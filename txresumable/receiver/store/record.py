@@ -30,6 +30,7 @@ ABSENT, DURABLE = b"\0", b"\1"
 _T = TypeVar("_T")
 _LONGEST_NAME = 4096
 _TIME = Struct(">q")
+_IDENTITY = Struct(">Qq")
 # One component of a path, whatever a damaged record says.
 _NAME = matches_re(r"(?!\.{1,2}\Z)[^/\0\ud800-\udfff]+")
 
@@ -125,34 +126,37 @@ class Done:
     """
     What is kept about a finished upload, so that its last chunk may come again.
 
-    It is a line of JSON, and after it eight bytes for ``ctime``, which can only be known once the
-    line is durable and the file has no other name any more; until then, and if a crash comes
-    before, they are zeros.
+    It is a line of JSON, and after it sixteen bytes for ``inode`` and ``ctime``.  The latter can
+    only be known once the line is durable and the file has no other name any more; until then, and
+    if a crash comes before, it is zero.  Both are overwritten once a file that has others was
+    compared with what it was; should that be torn, it is compared once more.
 
     :ivar record: what it was.
     :ivar name: the finished file's name.
-    :ivar sha256: of the whole content.
-    :ivar inode: the finished file's number.
+    :ivar sha256: of the whole content that was received.
+    :ivar size: how many bytes it has.
     :ivar mtime: when it was last written to, in nanoseconds.
+    :ivar inode: the finished file's number.
     :ivar ctime: when anything about the file last changed, in nanoseconds; 0 for unknown.
     """
 
     record: Record
     name: str = field(validator=_NAME)
     sha256: str = field(validator=instance_of(str))
-    inode: int = field(validator=instance_of(int))
+    size: int = field(validator=instance_of(int))
     mtime: int = field(validator=instance_of(int))
+    inode: int = field(eq=False)
     ctime: int = field(default=0, eq=False)
 
     def encode(self) -> bytes:
         """All of it."""
         written = asdict(self)
-        del written["ctime"]
-        return json.dumps(written).encode() + b"\n" + self.encode_ctime()
+        del written["inode"], written["ctime"]
+        return json.dumps(written).encode() + b"\n" + self.encode_identity()
 
-    def encode_ctime(self) -> bytes:
+    def encode_identity(self) -> bytes:
         """The bytes at its end."""
-        return encode_time(self.ctime)
+        return _IDENTITY.pack(self.inode, self.ctime)
 
     @classmethod
     def decode(cls, written: bytes) -> Done:
@@ -162,12 +166,12 @@ class Done:
         :raises ValueError: if it is not one.
         """
         line, _, rest = written.partition(b"\n")
-        if len(rest) != _TIME.size:
+        if len(rest) != _IDENTITY.size:
             raise ValueError("not a record")
         found = dict(_fields(line))
         record = _made(Record, found.pop("record", {}))
-        (ctime,) = _TIME.unpack(rest)
-        return _made(cls, {**found, "record": record, "ctime": ctime})
+        inode, ctime = _IDENTITY.unpack(rest)
+        return _made(cls, {**found, "record": record, "inode": inode, "ctime": ctime})
 
 
 def encode_time(nanoseconds: int) -> bytes:
