@@ -40,12 +40,14 @@ PACKAGES = ("txresumable", "twisted", "treq")
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
 ABSENT = b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nno"
 
-#: The hot paths: bytes of a chunk, options, and what a test is answered.
+#: The hot paths: bytes of a chunk, options, and what a test is answered.  Of "many" each chunk is a
+#: file; the others have one file.
 PATHS: dict[str, tuple[int, dict[str, Any], bytes]] = {
     "small": (16 * KIB, {"test_chunks": False}, OK),
     "big": (1024 * KIB, {"test_chunks": False}, OK),
     "scan": (16 * KIB, {"test_chunks": True}, OK),
     "fresh": (16 * KIB, {"test_chunks": True}, ABSENT),
+    "many": (4 * KIB, {"test_chunks": False}, OK),
 }
 
 
@@ -149,21 +151,30 @@ class Calls:
         return packages
 
 
-def upload(path: Path, chunks: int, name: str) -> tuple[Counter[str], int]:
+def make(folder: Path, chunks: int, name: str) -> list[Path]:
+    """The files of so many chunks in all."""
+    many = name == "many"
+    paths = [folder / f"{number}.dat" for number in range(chunks if many else 1)]
+    for path in paths:
+        with path.open("wb") as file:
+            file.truncate(PATHS[name][0] * (1 if many else chunks))
+    return paths
+
+
+def upload(folder: Path, chunks: int, name: str) -> tuple[Counter[str], int]:
     """
-    Upload a file of so many chunks.
+    Upload so many chunks.
 
     :returns: the calls by package, and the number of requests.
     """
     chunk_size, options, to_tests = PATHS[name]
-    with path.open("wb") as file:
-        file.truncate(chunks * chunk_size)
+    paths = make(folder, chunks, name)
     reactor = AnsweringReactor(to_tests)
 
     async def main() -> None:
         target = "http://127.0.0.1/upload"
         async with Resumable(target, reactor=reactor, chunk_size=chunk_size, **options) as uploader:
-            uploader.add_file(path)
+            uploader.add_files(paths)
 
     with Calls() as calls:
         done = Deferred.fromCoroutine(main())
@@ -183,11 +194,11 @@ def count() -> dict[str, dict[str, float]]:
     result: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        path = Path(folder) / "file.dat"
+        where = Path(folder)
         for name in PATHS:
-            upload(path, SHORT, name)  # what is imported or cached at the first use
-            short, few = upload(path, SHORT, name)
-            long, many = upload(path, LONG, name)
+            upload(where, SHORT, name)  # what is imported or cached at the first use
+            short, few = upload(where, SHORT, name)
+            long, many = upload(where, LONG, name)
             difference = LONG - SHORT
             row = {
                 package: (long[package] - short[package]) / difference

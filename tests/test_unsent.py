@@ -37,7 +37,7 @@ class SendQueueTests(SynchronousTestCase):
     def until(self, queue: SendQueue, quiet: bool) -> None:
         """Loopback takes its time."""
         for _ in range(100_000):
-            if queue.is_quiet is quiet:
+            if queue.is_quiet() is quiet:
                 return
         self.fail("it does not become so")
 
@@ -61,11 +61,11 @@ class SendQueueTests(SynchronousTestCase):
     def test_quiet(self) -> None:
         """Bytes are noticed, and so is the end, without being read."""
         queue = SendQueue(self.transport)
-        self.assertTrue(queue.is_quiet)
+        self.assertTrue(queue.is_quiet())
         self.peer.send(b"x")
         self.until(queue, False)
         self.assertEqual(self.ours.recv(2), b"x")
-        self.assertTrue(queue.is_quiet)
+        self.assertTrue(queue.is_quiet())
         self.peer.close()
         self.until(queue, False)
 
@@ -95,7 +95,7 @@ class SendQueueTests(SynchronousTestCase):
         self.transport.write(b"xyz")
         self.assertEqual(queue.unsent, 3)
         nowhere = SendQueue(Enforcing(None))
-        self.assertEqual((nowhere.unsent, nowhere.is_quiet, nowhere.abort()), (0, True, False))
+        self.assertEqual((nowhere.unsent, nowhere.is_quiet(), nowhere.abort()), (0, True, False))
 
     def test_endless(self) -> None:
         """Wrappers around each other are looked through for a while."""
@@ -105,7 +105,7 @@ class SendQueueTests(SynchronousTestCase):
             def transport(self) -> Any:
                 return self
 
-        self.assertTrue(SendQueue(Snake()).is_quiet)
+        self.assertTrue(SendQueue(Snake()).is_quiet())
 
     def test_abort(self) -> None:
         """The outermost that can is closed, and after an orderly close that is known."""

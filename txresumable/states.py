@@ -12,6 +12,8 @@ __all__ = ["BEGINNINGS", "ENDS", "NEXT_CHUNK_STATES", "NEXT_FILE_STATES", "Chunk
 class FileState(Enum):
     """The state of a file."""
 
+    __hash__ = object.__hash__  # that of Enum is a call, and each file is looked up eight times
+
     ADDED = "added"
     """It is being opened and examined."""
     PREPARING = "preparing"

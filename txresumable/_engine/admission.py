@@ -117,7 +117,8 @@ class Admission:
         self._groups += 1
         self._queue.extend(handles)
         self._groups_of.extend(repeat(_Group(count) if count > 1 else None, count))
-        self._go_on()
+        if not self._is_running:
+            self._go_on()
 
     def close(self) -> None:
         """Take nothing more in."""
@@ -315,7 +316,13 @@ class Admission:
         skipped: Transfer | None = None,
     ) -> None:
         if group is None:  # it came alone
-            group = _Group(1)
+            self._groups -= 1
+            self._turn.post(
+                self._listener.announce,
+                [] if added is None else [added],
+                [] if skipped is None else [skipped],
+            )
+            return
         if added is not None:
             group.added.append(added)
         if skipped is not None:

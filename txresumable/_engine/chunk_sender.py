@@ -81,6 +81,7 @@ class ChunkSender:
         self._permanent = options.permanent
         self._test_permanent = options.spoken.test_permanent
         slots = options.simultaneous_uploads
+        self._tests = bool(options.test_chunks)
         self._enough_misses = max(16, 2 * slots if isinstance(slots, int) else 0)
         asked = (options.target, options.query, options.headers, options.preprocess)
         self._plain = not any(map(callable, asked)) and (
@@ -104,7 +105,11 @@ class ChunkSender:
             if transfer is self._prefetcher.half_way:
                 self._prefetcher.open_ahead(self._queue.following(AHEAD))
         ready = self._plain and transfer.source.is_open and offset not in plan.tested
-        if ready and not self._prefetcher.any_hangs and not self._needs_test(plan, offset):
+        if (
+            ready
+            and not self._prefetcher.abandoned
+            and not (self._tests and self._needs_test(plan, offset))
+        ):
             return self._send(attempt, plan)
         return Deferred.fromCoroutine(self._attempt(attempt, plan))
 
@@ -118,7 +123,7 @@ class ChunkSender:
             opened = self._prefetcher.open(transfer, self._queue.following(AHEAD))
             await self._wait(attempt, opened)
             attempt.check()
-        if self._prefetcher.any_hangs:
+        if self._prefetcher.abandoned:
             await self._wait(attempt, self._prefetcher.returned(transfer.source))
             attempt.check()
         start, end = attempt.ledger.layout.range(offset)

@@ -104,7 +104,7 @@ class Completion:
     def failed(self, what: object, failure: Failure, handle: Deferred[Any]) -> None:
         """Something failed that ``join()`` has to report, unless its handle is handled."""
         self._waiters.failed(what, failure, handle)
-        if self._returning and self._judging is None and self._waiters.is_awaited:
+        if self._returning and self._judging is None and self._waiters.observer.is_awaited:
             self._judging = self._clock.callLater(0, self._judge)
 
     def within_call(self, do: Callable[..., object], *args: Any) -> None:
@@ -141,18 +141,18 @@ class Completion:
         handle, transfer.handle = transfer.handle, None
         assert isinstance(handle, Upload)
         self._roster.release(transfer)
+        result: ResumableFile | Failure | None
         if transfer.state is COMPLETED:
             self._any_stored = True
-            self._emitter.post("file_completed", transfer.file)
-        elif transfer.state is CANCELLED:
-            self._roster.remove(transfer)
+            result = transfer.file
         else:
-            self._report(transfer)
-        self._turn.post(self._check_end)
-        result, notify = transfer.result(), transfer.take_waiters()
-        if notify is not None:
-            self._turn.post(notify, result)
-        self._turn.post(self._settle, handle, result, self._waiters.is_awaited)
+            if transfer.state is CANCELLED:
+                self._roster.remove(transfer)
+            else:
+                self._report(transfer)
+            result = transfer.result()
+        waiters = transfer.take_waiters() if transfer.observers is not None else None
+        self._turn.post(self._settle, handle, result, waiters, self._waiters.observer.is_awaited)
 
     def _report(self, transfer: Transfer) -> None:
         error = transfer.error
@@ -162,12 +162,27 @@ class Completion:
             self._failed.append(transfer)
             self._emitter.post("file_error", transfer.file, Failure(error))
 
-    def _settle(self, handle: Upload, result: ResumableFile | Failure | None, heard: bool) -> None:
+    def _settle(
+        self,
+        handle: Upload,
+        result: ResumableFile | Failure | None,
+        waiters: Callable[[Any], None] | None,
+        heard: bool,
+    ) -> None:
+        if isinstance(result, ResumableFile):
+            self._emitter.emit("file_completed", result)
+        if not self.unfinished:
+            self._check_end()
+        if waiters is not None:
+            waiters(result)
         self._unnotified -= 1
+        failed = False
         if isinstance(result, Failure) and not result.check(CancelledError):
+            failed = True
             self.failed(handle.transfer, result, handle)
         handle.settle(result, heard=heard)
-        self._check_join()
+        if failed or not self.unfinished:
+            self._check_join()
 
     # The end of everything ---------------------------------------------------------------------
 
@@ -182,7 +197,7 @@ class Completion:
             self._emitter.emit("completed", [each.file for each in failed])
 
     def _check_join(self) -> None:
-        if self._judging is not None or not self._waiters.is_awaited:
+        if self._judging is not None or not self._waiters.observer.is_awaited:
             return
         failure = self._waiters.failure
         if failure is None and (self.unfinished or self._unnotified or self.arriving):

@@ -21,7 +21,7 @@ from ..errors import RetriesExhausted, UploaderClosed, as_error
 from ..events import Events
 from ..file import ResumableChunk
 from ..options import Options, Query
-from ..states import ADDED, CANCELLED, FAILED, READY
+from ..states import ADDED, CANCELLED, ENDS, FAILED, READY
 from .admission import Admission, duplicate
 from .chunk_sender import ChunkSender
 from .client import make_client
@@ -94,7 +94,7 @@ class Engine:
         )
         self.admission = Admission(self, clock, turn, self._prefetcher)
         self.room = Room(options.max_files, self.roster, self.admission)
-        self.preparation = Preparation(turn, self._hook, self._ready, self.fail)
+        self.preparation = Preparation(turn, options.preprocess_file, self._ready, self.fail)
         self._order = 0
         self._next_progress = 0.0
 
@@ -118,7 +118,8 @@ class Engine:
         type: str | None = None,
     ) -> Transfer:
         """A file that may be added; see ``Resumable.add_file``."""
-        self.check_open()
+        if self.is_closed:
+            self.check_open()
         for what in (file_name, relative_path, type):
             if what is not None and not isinstance(what, str):
                 raise TypeError(f"a file's names and its type are text, not {what!r}")
@@ -133,7 +134,8 @@ class Engine:
 
     def add(self, transfers: list[Transfer]) -> list[Upload]:
         """Look at files, and accept them or not; all of them if there is room for all."""
-        self.check_open()  # what gave them may have closed it
+        if self.is_closed:  # by what gave them
+            self.check_open()
         uploads = [Upload(each) for each in transfers]
         self.completion.unfinished += len(transfers)
         self.completion.within_call(self._take_in, transfers, uploads)
@@ -172,12 +174,9 @@ class Engine:
     def announce(self, added: Sequence[Transfer], skipped: Sequence[Transfer]) -> None:
         """All files that came together were accepted or not."""
         added_files, skipped_files = [each.file for each in added], [each.file for each in skipped]
-        self.emitter.post("files_added", added_files, skipped_files)
+        self.emitter.emit("files_added", added_files, skipped_files)
         # The first files of many need not wait until all are looked at.
         self.scheduler.start()
-
-    def _hook(self) -> Any:
-        return self.options.preprocess_file
 
     def _ready(self, transfer: Transfer, waited: bool) -> None:
         if waited:
@@ -242,9 +241,10 @@ class Engine:
 
     def stop(self, transfer: Transfer) -> None:
         """Stop what is under way of a file; at its end, of what prepares it as well."""
-        if not transfer.is_unfinished:
+        if transfer.state in ENDS:
             self.admission.drop(transfer)
-            self.preparation.stop(transfer)
+            if self.preparation.running:
+                self.preparation.stop(transfer)
         self.scheduler.stop(transfer)
 
     def proceed(self, transfer: Transfer) -> None:
@@ -297,7 +297,8 @@ class Engine:
 
     def ended(self, transfer: Transfer) -> None:
         """A file has come to its end."""
-        self.turn.post(self._prefetcher.forget, transfer)
+        if self._prefetcher.is_at_work:
+            self.turn.post(self._prefetcher.forget, transfer)
         self.completion.ended(transfer)
 
     # What completion asks (CompletionListener) -------------------------------------------------

@@ -90,6 +90,8 @@ class Outages:
 
     def leave(self, transfer: Transfer) -> None:
         """A file is stopped: it probes nothing any more."""
-        self.shared.leave(transfer)
-        self.own.pop(transfer, None)
+        if self.shared.probe is not None:
+            self.shared.leave(transfer)
+        if self.own:
+            self.own.pop(transfer, None)
         transfer.is_barred = False

@@ -37,6 +37,7 @@ class Prefetcher:
     and a source that a read hangs at is not read by more threads.  Of the reactor's threads there
     are always some left.
 
+    :ivar abandoned: how many threads still read of a source what nobody waits for.
     :ivar half_way: with the first chunk of this file it is time to open more.
     :param reactor: its threads open and read.
     :param clock: an ``IReactorTime``.
@@ -46,7 +47,7 @@ class Prefetcher:
         self._reactor = reactor
         self._relay = Relay(reactor, clock)
         self._opening: dict[Transfer, list[Deferred[None]]] = {}
-        self._abandoned: dict[Source, int] = {}
+        self.abandoned: dict[Source, int] = {}
         self._in_line: dict[Source, list[Deferred[None]]] = {}
         self.half_way: Transfer | None = None
 
@@ -134,11 +135,6 @@ class Prefetcher:
             return self._read(source, start, size)
         return returned.addCallback(lambda _: self.read(source, start, size))
 
-    @property
-    def any_hangs(self) -> bool:
-        """Whether any thread still reads what nobody waits for."""
-        return bool(self._abandoned)
-
     def returned(self, source: Source) -> Deferred[None] | None:
         """
         Wait until a source can be read.
@@ -157,7 +153,7 @@ class Prefetcher:
         def give_up(_: object) -> None:
             nonlocal given_up
             given_up = True
-            self._abandoned[source] = self._abandoned.get(source, 0) + 1
+            self.abandoned[source] = self.abandoned.get(source, 0) + 1
 
         def returned(result: Any) -> None:
             if given_up:
@@ -170,13 +166,13 @@ class Prefetcher:
         return reading
 
     def _must_wait(self, source: Source) -> bool:
-        return source in self._abandoned or sum(self._abandoned.values()) >= MOST_HUNG
+        return source in self.abandoned or sum(self.abandoned.values()) >= MOST_HUNG
 
     def _returned(self, source: Source) -> None:
         """A read that nobody waits for any more is through."""
-        self._abandoned[source] -= 1
-        if not self._abandoned[source]:
-            del self._abandoned[source]
+        self.abandoned[source] -= 1
+        if not self.abandoned[source]:
+            del self.abandoned[source]
         for each in [each for each in self._in_line if not self._must_wait(each)]:
             for turn in self._in_line.pop(each):
                 if not turn.called:
@@ -199,6 +195,11 @@ class Prefetcher:
             a Deferred of one of them, where that hangs.
         """
         return self._relay.run({transfer: transfer.source.look for transfer in files})
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether any file is being opened or looked at."""
+        return self._relay.is_at_work
 
     def forget(self, transfer: Transfer) -> None:
         """A file is at its end: nobody waits for it to be open, or to be looked at."""

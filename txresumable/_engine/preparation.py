@@ -26,7 +26,7 @@ class Preparation:
     :ivar running: the files at whose hooks somebody waits, with the Deferred of each.
 
     :param turn: the hook runs in it.
-    :param hook: gives the option as it is now.
+    :param hook: the option.
     :param ready: called with a file that is READY, and with whether it had to wait for that.
     :param fail: called with one whose hook failed, and why.
     """
@@ -34,7 +34,7 @@ class Preparation:
     def __init__(
         self,
         turn: Turn,
-        hook: Callable[[], Any],
+        hook: Callable[[ResumableFile], Any] | None,
         ready: Callable[[Transfer, bool], None],
         fail: Callable[[Transfer, BaseException | None], None],
     ) -> None:
@@ -46,7 +46,7 @@ class Preparation:
 
     def begin(self, transfer: Transfer) -> None:
         """Let a file through, after the hook if there is one and it has not run yet."""
-        if self._hook() is None or transfer.is_prepared:
+        if self._hook is None or transfer.is_prepared:
             transfer.become(READY)
             self._ready(transfer, False)
         else:
@@ -71,9 +71,8 @@ class Preparation:
         running.addCallbacks(self._prepared, self._unprepared, whom, {}, whom)
 
     async def _run(self, transfer: Transfer) -> None:
-        hook = self._hook()
-        if hook is not None:
-            await settled(hook(transfer.file))
+        if self._hook is not None:
+            await settled(self._hook(transfer.file))
 
     def _prepared(self, _: None, transfer: Transfer, handle: Deferred[ResumableFile]) -> None:
         if transfer.handle is handle:

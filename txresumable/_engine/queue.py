@@ -53,7 +53,7 @@ class ChunkQueue:
             heapq.heappop(self._ends)
             self._ending.remove(transfer)
         while self._files or self._early:
-            early = self._comes_early()
+            early = bool(self._early) and self._comes_early()
             transfer = self._early[0][1] if early else self._files[0]
             if transfer.may_go:
                 offset = transfer.ensure_ledger().next_pending()
@@ -68,8 +68,6 @@ class ChunkQueue:
 
     def _comes_early(self) -> bool:
         """Whether one that came in again, or late, is next."""
-        if not self._early:
-            return False
         return not self._files or self._early[0][0] < self._files[0].order
 
     def following(self, count: int) -> list[Transfer]:

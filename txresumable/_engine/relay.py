@@ -43,6 +43,11 @@ class Relay:
         self.hung = 0
         self._rounds: set[_Round] = set()
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether any work is under way, and does not hang."""
+        return bool(self._rounds)
+
     def run(self, works: Mapping[Any, Callable[[], Any]]) -> Deferred[list[Any]]:
         """
         Do one after the other.

@@ -99,7 +99,8 @@ class Scheduler:
 
         :param transfer: the file.
         """
-        self._stop_jobs(transfer)
+        if transfer in self._jobs:
+            self._stop_jobs(transfer)
         if self._timers:
             for place in [place for place in self._timers if place[0] is transfer]:
                 self._timers.pop(place).cancel()
@@ -137,7 +138,7 @@ class Scheduler:
         return True
 
     def _start(self, transfer: Transfer, offset: int) -> None:
-        ledger = transfer.ensure_ledger()
+        ledger = transfer.ledger  # made by who chose the chunk
         ledger.begin(offset)
         attempt = Attempt(
             transfer, offset, ledger, self._clock.seconds() if self._adaptive else 0.0

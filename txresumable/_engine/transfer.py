@@ -22,6 +22,7 @@ from ..file import ResumableChunk, ResumableFile
 from ..states import (
     CANCELLED,
     COMPLETED,
+    ENDS,
     FAILED,
     PENDING,
     READY,
@@ -235,7 +236,7 @@ class Transfer(FileRecord):
 
     def end(self, state: FileState, error: Exception | None) -> None:
         """Its end, of which there is one: state, source, signals, waiters, handle."""
-        if not self.is_unfinished:
+        if self.state in ENDS:
             return
         self.become(state)
         self.error = error

@@ -19,16 +19,15 @@ MOST = 1000
 
 
 class JoinWaiters:
-    """What ``join()`` waits for, again and again."""
+    """
+    What ``join()`` waits for, again and again.
+
+    :ivar observer: those who wait now.
+    """
 
     def __init__(self) -> None:
-        self._observer: OneShotObserver[None] = OneShotObserver()
+        self.observer: OneShotObserver[None] = OneShotObserver()
         self._failed: dict[object, tuple[Failure, Deferred[Any]]] = {}
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether anybody waits."""
-        return self._observer.is_awaited
 
     @property
     def failure(self) -> Failure | None:
@@ -40,7 +39,7 @@ class JoinWaiters:
 
     def wait(self) -> Deferred[None]:
         """:returns: a new Deferred that fires at the next :meth:`settle`."""
-        return self._observer.wait()
+        return self.observer.wait()
 
     def failed(self, what: object, failure: Failure, handle: Deferred[Any]) -> None:
         """
@@ -67,7 +66,7 @@ class JoinWaiters:
 
         :returns: what to settle for those who wait now.
         """
-        observer, self._observer = self._observer, OneShotObserver()
+        observer, self.observer = self.observer, OneShotObserver()
         failed, self._failed = self._failed, {}
         for _, handle in failed.values():
             if handle.called:

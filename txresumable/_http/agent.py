@@ -126,7 +126,7 @@ class PersistentAgent:
             if self._clock.seconds() - connection.idle_since >= MAX_IDLE_TIME:
                 connection.abort()  # the ticker is late
             elif connection.state is IDLE:
-                if connection.is_quiet:
+                if connection.is_quiet():
                     return self._send(origin, connection, head, bodyProducer, bodiless)
                 connection.abort()  # it is closed, or there is data that belongs to no request
         connecting = self._connector.connect(origin.endpoint, origin.secure)

@@ -52,10 +52,14 @@ class HTTPConnection(protocol.Protocol):
     A connection for one request at a time.
 
     :ivar state: its state; a request can be sent when it is ``IDLE``.
+    :ivar is_quiet: tells whether nothing has arrived since the last response.  Anything that has,
+        including the end of the connection, is a response neither to that request nor to the next
+        one, so that the connection must not be used again.
     :ivar idle_since: when its last request ended, in seconds of the clock.
     """
 
     transport: Any
+    is_quiet: Callable[[], bool]
     idle_since: float
     _sender: RequestSender
     _heard: float | None
@@ -83,16 +87,6 @@ class HTTPConnection(protocol.Protocol):
         self._parser = ResponseParser()
         self._waiting: Deferred[Response] | None = None
 
-    @property
-    def is_quiet(self) -> bool:
-        """
-        Whether nothing has arrived since the last response.
-
-        Anything that has, including the end of the connection, is a response neither to that
-        request nor to the next one, so that the connection must not be used again.
-        """
-        return self._sender.queue.is_quiet
-
     # Connecting --------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
@@ -106,6 +100,7 @@ class HTTPConnection(protocol.Protocol):
             batch=self._batch,
             listener=self,
         )
+        self.is_quiet = self._sender.queue.is_quiet
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         if not self._secure:

@@ -9,7 +9,7 @@ a dead one; a response that arrives while the queue is not empty is not one to t
 from __future__ import annotations
 
 import socket
-import sys
+from array import array
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,7 +40,7 @@ class SendQueue:
     :ivar socket: the socket, or :data:`None` if none was found.
     """
 
-    __slots__ = ("_bottom", "_outer", "_tls", "_transport", "socket")
+    __slots__ = ("_bottom", "_outer", "_queued", "_tls", "_transport", "socket")
 
     def __init__(self, transport: Any) -> None:
         """
@@ -58,6 +58,7 @@ class SendQueue:
                 self._tls = layer
             elif isinstance(layer, Connection):
                 self._bottom = layer
+        self._queued = array("i", (0,))  # one that the kernel writes into costs half as much
         self.socket: Any = None if self._bottom is None else self._bottom.getHandle()
 
     def write(self, data: bytes) -> int:
@@ -90,13 +91,14 @@ class SendQueue:
         """Bytes that the peer has not acknowledged, as far as the kernel says."""
         if self._bottom is None:
             return 0
+        queued = self._queued
         try:
-            queued = fcntl.ioctl(self.socket, _OUTQ, b"\0\0\0\0") if _OUTQ else b""
+            if _OUTQ:
+                fcntl.ioctl(self.socket, _OUTQ, queued)
         except (OSError, ValueError, TypeError):  # it is closed, or is not a kernel socket
-            queued = b""
-        return self.buffered + int.from_bytes(queued, sys.byteorder)
+            queued[0] = 0
+        return self.buffered + queued[0]
 
-    @property
     def is_quiet(self) -> bool:
         """Whether there is nothing to read: no bytes, no end of file, nothing buffered by TLS."""
         if self._bottom is None:
