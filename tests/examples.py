@@ -3,8 +3,9 @@ The examples in ``README.rst`` and ``docs/``, as values: every block of code is 
 
 How a page is written so that its examples run, one after the other:
 
-- ``.. code-block:: python`` is a *program* if it calls ``react`` or starts the reactor by other
-  means: it runs as it stands, in a process of its own.  Any other block is a *fragment*: the
+- ``.. code-block:: python`` is a *program* if it calls ``react``, starts the reactor by other
+  means, or another program: it runs as it stands, in a process of its own.  With a ``:caption:`` it
+  is a *file* of that name, which is written and not run.  Any other block is a *fragment*: the
   fragments of a page share their names, as if typed into one session; they may ``await`` at the
   top level; ``reactor`` is there, everything else they import.
 - ``.. code-block:: console`` holds commands, each after ``$``.  Those of this package run in a
@@ -33,10 +34,13 @@ __all__ = ["ROOT", "Example", "examples", "pages"]
 ROOT = Path(__file__).resolve().parent.parent
 
 _BLOCK = re.compile(r"(?P<indent> *)\.\. (?:code-block:: (?P<language>\w+)|(?P<test>test:))\s*$")
-_OPTION = re.compile(r" *:[\w-]+:")
+_OPTION = re.compile(r"^ *:([\w-]+): *(.*)$", re.MULTILINE)
 _NEEDS = re.compile(r"\.\. needs: ([\w-]+) ([\d.]+)$")
 _HEADING = re.compile(r"([-=~])\1\1+$")
-_PROGRAM = re.compile(r"^(@react$|(task\.)?react\(|(reactor\.run|process\.start)\()", re.MULTILINE)
+_PROGRAM = re.compile(
+    r"^(@react$|(task\.)?react\(|(reactor\.run|process\.start|subprocess\.run|crochet\.setup)\()",
+    re.MULTILINE,
+)
 
 
 @frozen
@@ -49,6 +53,7 @@ class Example:
     :ivar language: ``python``, ``console`` or another.
     :ivar code: its text, without indentation.
     :ivar needs: a package and the lowest version of it that this works with, if that matters.
+    :ivar file: the name of the file that it is, if it is one.
     """
 
     page: Path
@@ -56,6 +61,7 @@ class Example:
     language: str
     code: str
     needs: tuple[str, str] | None = None
+    file: str | None = None
 
     @property
     def works_here(self) -> bool:
@@ -99,11 +105,13 @@ def examples(page: Path) -> Iterator[Example]:
         start = number + 1
         while start < len(lines) and (not lines[start].strip() or _OPTION.match(lines[start])):
             start += 1
+        options = dict(_OPTION.findall("\n".join(lines[number + 1 : start])))
         end = start
         while end < len(lines) and _belongs(lines[end], len(match["indent"])):
             end += 1
         code = dedent("\n".join(lines[start:end])).strip("\n") + "\n"
-        yield Example(page, start, "python" if match["test"] else match["language"], code, needs)
+        language = "python" if match["test"] else match["language"]
+        yield Example(page, start, language, code, needs, options.get("caption"))
 
 
 def _numbers(text: str) -> list[int]:

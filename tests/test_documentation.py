@@ -98,7 +98,9 @@ class PageTests(TestCase):
         for example in examples(page):
             if not example.works_here:
                 continue
-            if example.is_program:
+            if example.file is not None:
+                (self.folder / example.file).write_text(self.site.localize(example.padded))
+            elif example.is_program:
                 await self.run_program(example)
             elif example.language == "python":
                 await self.run_fragment(example)
@@ -213,9 +215,20 @@ class ExampleTests(SynchronousTestCase):
 
     def test_programs(self) -> None:
         """What runs the reactor is a program, and what awaits is not."""
-        kinds = [("react(main)\n", True), ("@react\n", True), ("await upload\n", False)]
+        kinds = [
+            ("react(main)\n", True),
+            ("@react\n", True),
+            ("crochet.setup()\n", True),
+            ("await upload\n", False),
+        ]
         for code, expected in kinds:
             self.assertEqual(Example(ROOT, 0, "python", code).is_program, expected, code)
+
+    def test_files(self) -> None:
+        """A block with a caption is a file, and no other is."""
+        named = {each.file: each for page in pages() for each in examples(page)}
+        self.assertEqual(set(named), {None, "outbox.py", "upload.tac"})
+        self.assertIn("application = ", named["upload.tac"].code)
 
     def test_commands(self) -> None:
         """A backslash continues a command, and what a command prints is none."""
