@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.internet.tcp import Connection
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._http.state import CLOSING, IDLE
@@ -200,6 +201,24 @@ class KeptTests(SynchronousTestCase):
         self.failureResultOf(asked[1], StallTimeout)
         self.failureResultOf(asked[0], ConnectionBroken)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_close(self) -> None:
+        """It is closed when all its connections are, in use or not, and then nothing is left."""
+        self.patch(Connection, "abortConnection", lambda _: None)
+        kept = self.keep(3)
+        asked = [self.ask(), self.ask()]
+        closed = self.agent.close()
+        self.assertEqual(self.open(kept), [False] * 3)
+        for protocol in kept:
+            self.assertNoResult(closed)
+            protocol.connectionLost()
+        self.assertIsNone(self.successResultOf(closed))
+        for each in asked:
+            self.failureResultOf(each, ConnectionBroken)
+        self.reactor.advance(0)
+        self.assertEqual(self.reactor.getDelayedCalls() + self.clock.getDelayedCalls(), [])
+        self.answered()
+        self.assertEqual(len(self.endpoint.sockets), 4)
 
     def test_looked_at_often_enough(self) -> None:
         """A limit of less than a second is kept, too."""

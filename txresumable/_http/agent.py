@@ -209,7 +209,4 @@ class PersistentAgent:
         :returns: a Deferred that fires when all are closed.
         """
         self._ticker.stop()
-        self._batch.clear()
-        for origin in self._origins.values():
-            origin.idle = []
         return self._connector.close()

@@ -134,13 +134,14 @@ class Connector:
 class _Attempt:
     """One attempt to open a connection, with one deadline for DNS, TCP and TLS."""
 
+    _deadline: Any
+    _connecting: Deferred[Any]
+    _result: Deferred[HTTPConnection] | None
+
     def __init__(self, connector: Connector, endpoint: IStreamClientEndpoint, secure: bool) -> None:
         self._connector = connector
         self._endpoint = endpoint
         self._secure = secure
-        self._deadline: Any = None
-        self._connecting: Deferred[Any] | None = None
-        self._result: Deferred[HTTPConnection] | None = None
 
     def start(self, clock: Any, timeout: float) -> Deferred[HTTPConnection]:
         result: Deferred[HTTPConnection] = Deferred(lambda _: self._give_up())
@@ -177,17 +178,16 @@ class _Attempt:
 
     def _finish(self) -> Deferred[HTTPConnection] | None:
         result, self._result = self._result, None
-        if self._deadline is not None and self._deadline.active():
+        if self._deadline.active():
             self._deadline.cancel()
         return result
 
     def _give_up(self) -> None:
         self._finish()
-        if self._connecting is not None:
-            # During the TLS handshake there is a protocol already, which a peer that sends nothing
-            # would keep open for ever.
-            self._connecting.addCallback(_abort)
-            self._connecting.cancel()
+        # During the TLS handshake there is a protocol already, which a peer that sends nothing
+        # would keep open for ever.
+        self._connecting.addCallback(_abort)
+        self._connecting.cancel()
 
 
 def _abort(connection: Any) -> None:
@@ -196,6 +196,5 @@ def _abort(connection: Any) -> None:
 
 
 def _connect_error(failure: Failure) -> Exception:
-    return tls_error(failure.value) or ConnectFailed(
-        f"no connection: {failure.value or type(failure.value).__name__}"
-    )
+    error = failure.value
+    return tls_error(error) or ConnectFailed(f"no connection: {str(error) or type(error).__name__}")
