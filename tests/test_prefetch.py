@@ -267,7 +267,7 @@ class ReadTests(SynchronousTestCase):
     def test_given_up(self) -> None:
         """While a thread still reads for somebody who left, no other reads that source."""
         first, second = (self.opener.read(self.source, at, 2) for at in (0, 1))
-        self.assertFalse(self.opener.any_hangs)
+        self.assertEqual(self.opener.abandoned, {})
         for each in (first, second):
             each.cancel()
             self.failureResultOf(each, CancelledError)
@@ -277,14 +277,14 @@ class ReadTests(SynchronousTestCase):
         self.reactor.works.pop(0)()
         self.reactor.results.pop(0)()
         self.assertEqual(len(self.reactor.works), 1)
-        self.assertTrue(self.opener.any_hangs)
+        self.assertEqual(self.opener.abandoned, {self.source: 1})
         other = self.opener.read(BytesSource("b", b"xy"), 0, 2)
         self.assertEqual(len(self.reactor.works), 2)
         self.reactor.let_all_arrive()
         self.assertEqual(
             [self.successResultOf(each) for each in (*later[::2], other)], [b"45", b"89", b"xy"]
         )
-        self.assertFalse(self.opener.any_hangs)
+        self.assertEqual(self.opener.abandoned, {})
 
     def test_many_given_up(self) -> None:
         """When too many threads were left to themselves, nobody reads before one is through."""

@@ -57,7 +57,11 @@ class Response:
     truncated: bool = False
     request: Any = None
     previousResponse: Any = None
-    length: int = 0
+
+    @property
+    def length(self) -> int:
+        """Bytes of :attr:`body`."""
+        return len(self.body)
 
     @property
     def text(self) -> str:
@@ -157,7 +161,6 @@ class ResponseParser:
         assert self.response is not None
         self.over = True
         self.response.body = self._content
-        self.response.length = len(self._content)
 
     def _read_head(self) -> bool:
         while True:
