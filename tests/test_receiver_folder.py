@@ -292,6 +292,23 @@ class LoadTests(FolderTestCase):
                     os.remove(self.path(ending))
                 self.check_descriptors()
 
+    def test_changed(self) -> None:
+        """One that was changed after it got its name is forgotten, and told to the operator."""
+        logged = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        for size in (35, 0):
+            files = self.folder.create(KEY, RECORD, 0)
+            files.commit([0, 1, 2])
+            name = self.folder.places.place(files, may_change=False)
+            files.close()
+            self.assertEqual(self.unfinished().present, b"\1\1\1")
+            path = os.path.join(self.root, name)
+            os.truncate(path, size)
+            os.utime(path, (1, 1))
+            self.assertIsNone(self.folder.load(KEY))
+            self.assertEqual((logged[-1]["key"], logged[-1]["log_level"].name), (KEY, "error"))
+            self.assertEqual((self.endings(), os.path.exists(path)), ([], True))
+            os.remove(path)
+
     def test_garbage(self) -> None:
         """One whose record cannot be read back is set aside."""
         self.begin(1)

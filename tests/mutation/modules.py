@@ -6,6 +6,23 @@ from __future__ import annotations
 
 __all__ = ["TESTS"]
 
+# Those that kill a receiver take longer than the others together.
+_STORE = tuple(
+    f"tests.test_receiver_store.{tests}"
+    for tests in (
+        "InterleavingTests",
+        "ExpiryTests",
+        "OrderTests",
+        "CloseTests",
+        "CancelTests",
+        "SetAsideTests",
+        "IntruderTests",
+        "FailureTests",
+        "AnyOrderTests",
+        "CrashTests",
+    )
+)
+
 TESTS: dict[str, tuple[str, ...]] = {
     "_protocol/layout": ("tests.test_layout",),
     "_protocol/dialect": ("tests.test_dialect",),
@@ -188,65 +205,65 @@ TESTS: dict[str, tuple[str, ...]] = {
     "receiver/store/unfinished": (
         "tests.test_receiver_unfinished",
         "tests.test_receiver_completion",
+        *_STORE,
         "tests.test_receiver_resource",
-        "tests.test_receiver_store",
     ),
     "receiver/store/commits": (
         "tests.test_receiver_unfinished",
         "tests.test_receiver_completion",
+        *_STORE,
         "tests.test_receiver_resource",
-        "tests.test_receiver_store",
     ),
     "receiver/store/state": (
         "tests.test_receiver_unfinished",
         "tests.test_receiver_completion",
+        *_STORE,
         "tests.test_receiver_resource",
-        "tests.test_receiver_store",
     ),
     "receiver/store/folder": (
         "tests.test_receiver_folder",
         "tests.test_receiver_finished",
         "tests.test_receiver_unfinished",
-        "tests.test_receiver_store",
+        *_STORE,
     ),
     "receiver/store/files": (
         "tests.test_receiver_folder",
         "tests.test_receiver_finished",
         "tests.test_receiver_unfinished",
-        "tests.test_receiver_store",
+        *_STORE,
     ),
     "receiver/store/places": (
         "tests.test_receiver_folder",
         "tests.test_receiver_finished",
         "tests.test_receiver_unfinished",
-        "tests.test_receiver_store",
+        *_STORE,
     ),
     "receiver/store/private": (
         "tests.test_receiver_folder",
         "tests.test_receiver_finished",
         "tests.test_receiver_unfinished",
-        "tests.test_receiver_store",
+        *_STORE,
     ),
     "receiver/store/local": (
         "tests.test_receiver_unfinished",
         "tests.test_receiver_finished",
         "tests.test_receiver_completion",
+        *_STORE,
         "tests.test_receiver_resource",
-        "tests.test_receiver_store",
     ),
     "receiver/store/uploads": (
         "tests.test_receiver_unfinished",
         "tests.test_receiver_finished",
         "tests.test_receiver_completion",
+        *_STORE,
         "tests.test_receiver_resource",
-        "tests.test_receiver_store",
     ),
     "receiver/store/housekeeping": (
+        *_STORE,
         "tests.test_receiver_unfinished",
         "tests.test_receiver_finished",
         "tests.test_receiver_completion",
         "tests.test_receiver_resource",
-        "tests.test_receiver_store",
     ),
     "receiver/store/record": ("tests.test_receiver_record",),
     "receiver/store/entry": ("tests.test_receiver_entry",),
@@ -255,14 +272,14 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_receiver_unfinished",
         "tests.test_receiver_finished",
         "tests.test_receiver_completion",
+        *_STORE,
         "tests.test_receiver_resource",
-        "tests.test_receiver_store",
     ),
     "receiver/store/work": (
         "tests.test_receiver_unfinished",
         "tests.test_receiver_finished",
         "tests.test_receiver_completion",
+        *_STORE,
         "tests.test_receiver_resource",
-        "tests.test_receiver_store",
     ),
 }
