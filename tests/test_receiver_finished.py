@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from twisted.internet.defer import Deferred
 
-from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase, fail_once
+from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase, Thread, fail_once
 from txresumable.receiver import ReceivedFile
 
 CONTENT = bytes(range(65, 100))
@@ -123,6 +123,38 @@ class InPlaceTests(ReceiverTestCase):
             self.assertEqual(self.ask(self.file.test(1)).status, 200)
             self.assertEqual(disk.calls.count("read"), 1)
             self.successResultOf(self.store.close())
+
+    def test_asked_by_many(self) -> None:
+        """Those who wait while it is looked for have it looked for once more, all together."""
+        thread, disk = Thread(), FaultyDisk()
+        self.start(disk=disk, run=thread.run)
+        self.connect().send(self.file.upload(1))
+        thread.work()
+        for _ in range(2):
+            disk.calls.clear()
+            wires = [self.connect().send(self.file.test(1)) for _ in range(20)]
+            thread.work()
+            self.assertEqual([wire.response().status for wire in wires], [200] * 20)
+            self.assertEqual(disk.calls.count("read"), 2)
+        closing = self.store.close()
+        thread.work()
+        self.successResultOf(closing)
+
+    def test_taken_while_many_ask(self) -> None:
+        """What one has found is not what another finds who asks later."""
+        thread = Thread()
+        self.start(run=thread.run)
+        self.connect().send(self.file.upload(1))
+        thread.work()
+        wires = [self.connect().send(self.file.test(1)) for _ in range(10)]
+        while not wires[0].transport.value():
+            thread.work(1)
+        os.remove(os.path.join(self.root, "file.dat"))
+        thread.work()
+        self.assertEqual([wire.response().status for wire in wires], [200] + [404] * 9)
+        closing = self.store.close()
+        thread.work()
+        self.successResultOf(closing)
 
     def test_untouched_is_not_read(self) -> None:
         """A file that nobody touched is not read, after a restart neither."""

@@ -55,6 +55,10 @@ class KeyLocks:
     def __len__(self) -> int:
         return len(self._locks)
 
+    def __contains__(self, key: str) -> bool:
+        """Whether anybody holds the lock of a key, or waits for it."""
+        return key in self._locks
+
     @asynccontextmanager
     async def holding(self, key: str) -> AsyncIterator[None]:
         """Hold the lock of a key until the end of the block; granted in the order of asking."""

@@ -71,6 +71,9 @@ class OpenUploads:
         # Of those that are open, the ones that were released and not used since.
         self._idle: OrderedDict[str, UnfinishedUpload] = OrderedDict()
         self._all: WeakSet[UnfinishedUpload] = WeakSet()
+        # How often an upload was looked up; and while others wait, what was found, and when.
+        self._count = 0
+        self._found: dict[str, tuple[int, Entry]] = {}
 
     def get(self, key: str) -> UnfinishedUpload | None:
         """An upload, if it is open."""
@@ -95,11 +98,8 @@ class OpenUploads:
     async def look_up(self, key: str, wanted: Record | None, again: bool) -> Entry | None:
         """A use of an upload; made as it is wanted, if it is."""
         with self._work.usage:
-            entry = self._at_hand(key)
-            if entry is None:
-                async with self._locks.holding(key):
-                    entry = self._at_hand(key) or await self._load(key, wanted, again)
-            return entry
+            self._count += 1
+            return self._at_hand(key) or await self._in_turn(self._count, key, wanted, again)
 
     def _at_hand(self, key: str) -> Entry | None:
         upload = self._open.get(key)
@@ -108,6 +108,25 @@ class OpenUploads:
         self._open.move_to_end(key)
         self._idle.pop(key, None)
         return self._use(upload)
+
+    async def _in_turn(
+        self, number: int, key: str, wanted: Record | None, again: bool
+    ) -> Entry | None:
+        try:
+            async with self._locks.holding(key):
+                found = self._at_hand(key) or self._found_since(key, number)
+                return found or await self._load(key, wanted, again)
+        finally:
+            if key not in self._locks:
+                self._found.pop(key, None)
+
+    def _found_since(self, key: str, number: int) -> Entry | None:
+        """
+        A finished upload that was looked for after a request had asked: hundreds may wait, and a
+        slow disk would not be done with one before its client has given up and asks again.
+        """
+        count, entry = self._found.get(key, (0, None))
+        return entry if count >= number else None
 
     def _use(self, upload: UnfinishedUpload) -> Entry:
         upload.last_used = self._now()
@@ -120,10 +139,12 @@ class OpenUploads:
         elif upload is not None:
             await upload.put_right()
             return self._use(upload)
+        count = self._count
         found = await self._work.run(self._folder.resume, key)
         if isinstance(found, Done):
             finished = await self._shelf.find(key, found)
             if finished is not None:
+                self._found[key] = count, finished
                 return finished
             if self._received_once and not again:
                 raise Refused(410, "received before, taken since")
