@@ -21,7 +21,8 @@ from twisted.web.server import Site
 from txresumable._protocol.layout import ChunkLayout
 from txresumable._protocol.request import ChunkFacts, FileFacts, RequestEncoder
 from txresumable._protocol.template import Template
-from txresumable.receiver import Disk, ReceivedFile, ReceiverSite, Store, at_once, make_site
+from txresumable.receiver import ReceivedFile, ReceiverSite, Store, make_site
+from txresumable.receiver.store import Disk, at_once
 
 _T = TypeVar("_T")
 TARGET = "http://receiver.example/"
@@ -324,7 +325,9 @@ class ReceiverTestCase(SynchronousTestCase):
         options.setdefault("on_complete", self.received.append)
         options.setdefault("now", self.clock.seconds)
         options.setdefault("reactor", self.clock)
-        return Store(self.root, **options)
+        private = ("run", "disk", "now")
+        given = {f"_{name}" if name in private else name: each for name, each in options.items()}
+        return Store(self.root, **given)
 
     def start(self, *, site: dict[str, Any] | None = None, **options: Any) -> ReceiverSite:
         """A receiver in the test's folder, that ends with the test."""

@@ -65,7 +65,7 @@ class Canceller:
         """Do it, and see that it is done when this returns."""
         index = self.random.randrange(len(process.uploads))
         upload = process.uploads[index]
-        before = [each.file for each in process.uploads if each.transfer.is_unfinished]
+        before = [each.file for each in process.uploads if transfer_of(each).is_unfinished]
         if self.what == "uploader":
             process.uploader.cancel()
             self.cancelled = before
@@ -278,7 +278,7 @@ class ThreadTests(UploaderTestCase):
             upload = self.uploader().add_file(self.file(b"x"))
             for _ in range(step):
                 self.clock._clock.advance(1)
-            source = upload.transfer.source
+            source = transfer_of(upload).source
             upload.cancel()
             self.assert_cancelled(upload)
             self.clock._clock.pump([1, 1, 1])

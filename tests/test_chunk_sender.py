@@ -24,6 +24,7 @@ from txresumable import (
 from txresumable._engine.body import PIECE
 from txresumable._source.source import PathSource
 from txresumable.errors import StaleConnection
+from txresumable.file import transfer_of
 from txresumable.testing import ScriptedReceiver, SentRequest
 from txresumable.uploader import engine_of
 
@@ -377,12 +378,12 @@ class SendingTests(UploaderTestCase):
         upload = self.uploader(checksum="sha256", simultaneous_uploads=1).add_file(
             b"x" * 30, file_name="a"
         )
-        self.assertEqual(set(upload.transfer.ledger.plan.digests), {0})
+        self.assertEqual(set(transfer_of(upload).ledger.plan.digests), {0})
         self.client.answer(200)
-        self.assertEqual(set(upload.transfer.ledger.plan.digests), {1})
+        self.assertEqual(set(transfer_of(upload).ledger.plan.digests), {1})
         self.client.answer(404)
         self.client.answer(200)
-        self.assertEqual(set(upload.transfer.ledger.plan.digests), {2})
+        self.assertEqual(set(transfer_of(upload).ledger.plan.digests), {2})
         self.client.answer(200)
         self.successResultOf(upload)
 

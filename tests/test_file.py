@@ -17,6 +17,7 @@ from txresumable import (
     FileState,
     RetriesExhausted,
 )
+from txresumable.file import transfer_of
 from txresumable.testing import FakeResponse
 from txresumable.testing.process import ProcessClock
 
@@ -462,13 +463,13 @@ class FileTests(UploaderTestCase):
             upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
             self.client.answer(503)
             self.clock.advance(1)
-            self.assertIsNotNone(upload.transfer.ledger.plan)
-            self.assertIsNotNone(upload.transfer.ledger.activity)
+            self.assertIsNotNone(transfer_of(upload).ledger.plan)
+            self.assertIsNotNone(transfer_of(upload).ledger.activity)
             self.client.answer(status)
             upload.addErrback(lambda _: None)
-            self.assertIsNone(upload.transfer.ledger.plan)
+            self.assertIsNone(transfer_of(upload).ledger.plan)
             # Of one that failed, who asks is told how often each chunk was tried.
-            self.assertEqual(upload.transfer.ledger.activity is None, status == 200)
+            self.assertEqual(transfer_of(upload).ledger.activity is None, status == 200)
 
     def test_repr(self) -> None:
         """It says which file it is and how far."""

@@ -19,6 +19,9 @@ class CheckFileTests(SynchronousTestCase):
         """Too small and too large files are refused by the option's name."""
         self.assertEqual(self.refused_by("a", "", 0), "min_file_size")
         self.assertEqual(self.refused_by("a", "", 0, min_file_size=0), "")
+        with self.assertRaises(FileRejected) as caught:
+            check_file(Options(target="http://h/"), "a", "a", "", 0)
+        self.assertIn("min_file_size=0 accepts empty files", str(caught.exception))
         self.assertEqual(self.refused_by("a", "", 11, max_file_size=10), "max_file_size")
         self.assertEqual(self.refused_by("a", "", 10, max_file_size=10), "")
 

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 
 from txresumable._source.fileobject import FileObjectSource
+from txresumable.file import transfer_of
 from txresumable.testing import SentRequest
 from txresumable.uploader import engine_of
 
@@ -192,13 +193,13 @@ class LendingTests(UploaderTestCase):
         uploader.pause()
         slow = uploader.add_file(b"x" * 30, file_name="slow")
         other = uploader.add_file(b"x" * 10, file_name="other")
-        engine_of(uploader)._prefetcher._abandoned[slow.transfer.source] = 1
+        engine_of(uploader)._prefetcher._abandoned[transfer_of(slow).source] = 1
         uploader.resume()
         self.clock.advance(PATIENCE)
         self.assertEqual(self.names, ["other"])
         self.client.answer(200)
         self.successResultOf(other)
         self.assertEqual(self.names, [])
-        engine_of(uploader)._prefetcher._returned(slow.transfer.source)
+        engine_of(uploader)._prefetcher._returned(transfer_of(slow).source)
         self.answer_all()
         self.successResultOf(slow)

@@ -32,6 +32,11 @@ class RateLimiterTests(SynchronousTestCase):
             clock.advance(0.001)
         return passed
 
+    def test_repr(self) -> None:
+        """It is shown with its rate."""
+        self.assertEqual(repr(RateLimiter(5e6, reactor=Clock())), "<RateLimiter 5e+06 bytes/s>")
+        self.assertEqual(repr(RateLimiter(None, reactor=Clock())), "<RateLimiter unlimited>")
+
     def test_is_accurate(self) -> None:
         """Over ten seconds the rate is kept within 2%."""
         for rate, size in ((1e6, 120 * 1024), (1e8, 120 * 1024), (5e4, 2500)):

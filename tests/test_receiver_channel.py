@@ -68,7 +68,7 @@ class WallClockTests(ReceiverTestCase):
         store = self.make_store()
         site = make_site(store, reactor=self.reactor)
         endpoint = TCP4ServerEndpoint(MemoryReactor(), 0)
-        service = ReceiverService(endpoint, site, store, self.reactor)
+        service = ReceiverService(endpoint, site, store=store, reactor=self.reactor)
         service.startService()
         close, store.close = store.close, Deferred  # type: ignore[method-assign,assignment]
         stopped = service.stopService()

@@ -8,7 +8,7 @@ import resource
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.receiver import Disk
+from txresumable.receiver.store import Disk
 
 
 class DiskTests(SynchronousTestCase):

@@ -18,7 +18,8 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.receiver import Disk, Store
+from txresumable.receiver import Store
+from txresumable.receiver.store import Disk
 from txresumable.testing import (
     Act,
     Fault,
@@ -201,4 +202,4 @@ class ReceiverSimulatorTests(KillingTestCase):
         with patch("sys.stdout", output):
             self.assertEqual(main(["--receiver", "3"]), 0)
         self.assertIn("receiver schedule 3\n", output.getvalue())
-        self.assertIn("Report(seed=3", output.getvalue())
+        self.assertIn("SimulationReport(seed=3", output.getvalue())

@@ -34,7 +34,8 @@ from tests.receiver_rig import (
 )
 from tests.receiver_rig import ReceiverTestCase as _ReceiverTestCase
 from txresumable._protocol.layout import ChunkLayout
-from txresumable.receiver import Disk, ReceivedFile, Refused
+from txresumable.receiver import ReceivedFile, Refused
+from txresumable.receiver.store import Disk, entries_of
 from txresumable.receiver.store.chunk import Chunk
 from txresumable.receiver.store.names import key_of
 
@@ -931,6 +932,13 @@ class InterleavingTests(ReceiverTestCase):
         self.assertEqual(self.successResultOf(sweep), 0)
         self.close()
 
+    def test_repr(self) -> None:
+        """It is shown with its folder, and has for applications what they need."""
+        self.start()
+        self.assertEqual(repr(self.store), f"<Store {self.store.root!r}>")
+        public = {name for name in dir(self.store) if not name.startswith("_")}
+        self.assertEqual(public, {"root", "expire", "on_complete", "recover", "sweep", "close"})
+
     def test_limits_at_once(self) -> None:
         """Uploads that begin at once are held against limits together."""
         for limits in ({"max_unfinished": 2}, {"max_unfinished_size": 70}):
@@ -1110,8 +1118,8 @@ class CancelTests(ReceiverTestCase):
         self.start(disk=disk, run=thread.run)
         given = Chunk(identifier="i", offset=0, layout=ChunkLayout(35, 10), file_name="f")
         for steps in (0, 1, 2):
-            first = ensureDeferred(self.store.begin("", given))
-            second = ensureDeferred(self.store.begin("", given))
+            first = ensureDeferred(entries_of(self.store).begin("", given))
+            second = ensureDeferred(entries_of(self.store).begin("", given))
             thread.work(steps)
             self.assertEqual(len(thread.waiting), int(steps < 2))
             first.cancel()
@@ -1310,13 +1318,13 @@ class SetAsideTests(ReceiverTestCase):
             for each in "ab"
         ]
         for each in given:
-            with self.successResultOf(ensureDeferred(self.store.begin("", each))):
+            with self.successResultOf(ensureDeferred(entries_of(self.store).begin("", each))):
                 pass
         self.assertEqual(self.private(), ["chunks", "chunks", "data", "data"])
         self.successResultOf(self.store.close())
         self.start()
         for each in given:
-            entry = self.successResultOf(ensureDeferred(self.store.find("", each)))
+            entry = self.successResultOf(ensureDeferred(entries_of(self.store).find("", each)))
             self.assertEqual(entry.record.layout, each.layout)
 
     def test_folder_is_durable(self) -> None:

@@ -19,7 +19,8 @@ from zope.interface.verify import verifyObject
 
 from tests.authority import Authority
 from tests.receiver_rig import QuickDisk, fail_once
-from txresumable.receiver import ReceiverService, Store, at_once, make_site
+from txresumable.receiver import ReceiverService, Store, make_site
+from txresumable.receiver.store import at_once
 from txresumable.receiver.tap import Options, makeService
 
 
@@ -125,7 +126,7 @@ class MakeServiceTests(SynchronousTestCase):
         """A directory that another receiver uses is a usage error, then and later."""
         root = self.mktemp()
         options = parse("--directory", root)
-        store = Store(root, run=at_once)
+        store = Store(root, _run=at_once)
         self.assertRaises(UsageError, parse, "--directory", root)
         self.assertRaises(UsageError, makeService, options)
         self.successResultOf(store.close())
@@ -137,10 +138,10 @@ class ServiceTests(SynchronousTestCase):
     def make(self, reactor: Any, **options: Any) -> ReceiverService:
         """A service over a reactor in memory."""
         self.root = self.mktemp()
-        store = Store(self.root, run=at_once, disk=QuickDisk(), **options)
+        store = Store(self.root, _run=at_once, _disk=QuickDisk(), **options)
         site = make_site(store, reactor=reactor)
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-        return ReceiverService(endpoint, site, store, reactor)
+        return ReceiverService(endpoint, site, store=store, reactor=reactor)
 
     def test_says_where(self) -> None:
         """It logs where it listens."""
@@ -157,7 +158,7 @@ class ServiceTests(SynchronousTestCase):
     def test_sweeps(self) -> None:
         """It forgets what has expired, from time to time."""
         reactor = MemoryReactorClock()
-        service = self.make(reactor, expire=100, now=lambda: reactor.seconds() + 10**10)
+        service = self.make(reactor, expire=100, _now=lambda: reactor.seconds() + 10**10)
         service.startService()
         path = os.path.join(self.root, ".resumable", "0" * 64 + ".done")
         with open(path, "w"):
@@ -171,7 +172,7 @@ class ServiceTests(SynchronousTestCase):
     def test_sweep_that_fails(self) -> None:
         """A sweep that fails is logged, and the next one comes all the same."""
         reactor = MemoryReactorClock()
-        service = self.make(reactor, expire=100, now=lambda: reactor.seconds() + 10**10)
+        service = self.make(reactor, expire=100, _now=lambda: reactor.seconds() + 10**10)
         disk: Any = service._store._folder._disk
         disk.names = fail_once(disk.names, OSError(errno.EMFILE, "too many"))
         service.startService()

@@ -73,7 +73,7 @@ class ServiceTestCase(SynchronousTestCase):
 
     def ended(self, service: UploadService) -> Report:
         """The report of a service that is done, and has left no timer behind."""
-        report = self.successResultOf(service.whenDone())
+        report = self.successResultOf(service.when_done())
         self.successResultOf(service.stopService())
         self.assertEqual(self.clock.getDelayedCalls(), [])
         return report
@@ -162,7 +162,7 @@ class UploadTests(ServiceTestCase):
         """Its uploader takes more files than it was made for, until it is stopped."""
         service = self.service(ScriptedReceiver())
         service.startService()
-        self.successResultOf(service.whenDone())
+        self.successResultOf(service.when_done())
         self.successResultOf(service.uploader.add_file(self.file("later")))
         self.ended(service)
         self.assertRaises(UploaderClosed, service.uploader.add_file, self.file("too late"))
@@ -170,10 +170,10 @@ class UploadTests(ServiceTestCase):
     def test_every_waiter(self) -> None:
         """Everybody who asks is told of the end, before it and after it."""
         service = self.service(ScriptedReceiver(), self.file("a"))
-        early = [service.whenDone(), service.whenDone()]
+        early = [service.when_done(), service.when_done()]
         service.startService()
         report = self.ended(service)
-        for waiter in (*early, service.whenDone()):
+        for waiter in (*early, service.when_done()):
             self.assertIs(self.successResultOf(waiter), report)
 
     def test_progress(self) -> None:
@@ -196,7 +196,7 @@ class UploadTests(ServiceTestCase):
         stopped = service.stopService()
         service.abort()
         self.clock.advance(1)
-        self.successResultOf(service.whenDone())
+        self.successResultOf(service.when_done())
         return stopped
 
     def test_secrets(self) -> None:
@@ -244,7 +244,7 @@ class StopTests(ServiceTestCase):
         self.clock.advance(0.05)
         self.successResultOf(stopped)
         self.assertEqual(len(client.sent), 3)
-        report = self.successResultOf(service.whenDone())
+        report = self.successResultOf(service.when_done())
         self.assertEqual(report.completed, ())
         self.assertEqual([type(each.error) for each in report.failed], [CancelledError] * 2)
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -307,7 +307,7 @@ class StopTests(ServiceTestCase):
         client.answer(200)
         self.clock.advance(0.05)
         self.successResultOf(stopped)
-        report = self.successResultOf(service.whenDone())
+        report = self.successResultOf(service.when_done())
         self.assertEqual((len(report.completed), report.failed), (1, ()))
 
     def test_while_looking(self) -> None:
@@ -316,7 +316,7 @@ class StopTests(ServiceTestCase):
         service = self.service(FakeClient(), self.file("a"), self.folder)
         service.startService()
         self.successResultOf(service.stopService())
-        report = self.successResultOf(service.whenDone())
+        report = self.successResultOf(service.when_done())
         self.assertEqual([type(each.error) for each in report.failed], [CancelledError] * 2)
         for work in threads.work:
             work()
@@ -331,7 +331,7 @@ class StopTests(ServiceTestCase):
         service.stopService()
         while threads.work:
             threads.work.pop(0)()
-        self.successResultOf(service.whenDone())
+        self.successResultOf(service.when_done())
         self.assertEqual(client.sent, [])
 
     def test_file_let_in_late(self) -> None:
@@ -364,6 +364,15 @@ class StopTests(ServiceTestCase):
         service.startService()
         self.assertEqual(len(self.ended(service).completed), 1)
         self.assertEqual(len([line for line in self.lines() if line.startswith("a is on")]), 1)
+
+    def test_repr(self) -> None:
+        """It is shown with whether it runs, and with its uploader."""
+        service = self.service(ScriptedReceiver(), self.file("a"))
+        self.assertRegex(repr(service), "^<UploadService not started, <Resumable '.*>>$")
+        service.startService()
+        self.assertIn("running", repr(service))
+        self.ended(service)
+        self.assertIn("stopped", repr(service))
 
     def test_started_again(self) -> None:
         """It starts once: after its end, starting it is an error, and it is not running."""

@@ -62,7 +62,7 @@ class HangingTests(SynchronousTestCase):
 
     def ended(self, service: UploadService) -> Report:
         """The report of a service that is done and stopped, and has left no timer."""
-        report = self.successResultOf(service.whenDone())
+        report = self.successResultOf(service.when_done())
         self.successResultOf(service.stopService())
         self.assertEqual(self.threads.getDelayedCalls(), [])
         return report
@@ -80,7 +80,7 @@ class HangingTests(SynchronousTestCase):
         slow = self.path("slow")
         self.hang(os.path, "isdir", slow)
         service = self.service(self.path("a"), slow, self.path("folder/b"), self.path("c"))
-        waiting = service.whenDone()
+        waiting = service.when_done()
         seen: list[list[str]] = []
         self.meanwhile.append(lambda: seen.append([*self.names(), str(waiting.called)]))
         self.threads.work()

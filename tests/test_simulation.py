@@ -192,7 +192,7 @@ class CommandTests(SynchronousTestCase):
         status, output = self.run_command("4")
         self.assertEqual(status, 0)
         self.assertIn("schedule 4\n", output)
-        self.assertIn("Report(seed=4", output)
+        self.assertIn("SimulationReport(seed=4", output)
 
     def test_usage(self) -> None:
         """Anything but a seed is a usage error."""

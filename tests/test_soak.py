@@ -20,7 +20,7 @@ from tests.soak.plan import Plan, UploadPlan
 from tests.soak.round import Round
 from tests.soak.tricks import Messages
 from tests.soak.verdict import Evidence, faults
-from txresumable import Options
+from txresumable.options import Options
 from txresumable.receiver.tap import Options as ReceiverOptions
 
 

@@ -30,6 +30,7 @@ from txresumable import (
     UploaderClosed,
 )
 from txresumable._source.source import PathSource
+from txresumable.file import transfer_of
 from txresumable.retry import FailedAttempt
 from txresumable.testing import FakeClient, Response
 
@@ -231,6 +232,29 @@ class UsageTests(UploaderTestCase):
                 self.uploader(**{option: value})
             self.assertEqual(caught.exception.option, option)
             self.assertIn("client is given", str(caught.exception))
+
+    def test_repr(self) -> None:
+        """It is shown with its target, without what may be a secret, and how far it is."""
+        uploader = self.uploader(target=f"{TARGET}?key=SECRET", test_chunks=False)
+        upload = uploader.add_file(b"x" * 20, file_name="a")
+        self.client.answer(200)
+        self.assertEqual(repr(uploader), f"<Resumable '{TARGET}' open, 1 files, 50.0%>")
+        uploader.pause()
+        self.assertIn("paused", repr(uploader))
+        uploader.close()
+        self.assertIn("closed", repr(uploader))
+        self.assert_cancelled(upload)
+
+    def test_what_is_private(self) -> None:
+        """What moves files is not the application's: neither views nor handles lead to it."""
+        upload = self.uploader(self.receiver).add_file(b"x", file_name="a")
+        for each in (upload, upload.file):
+            for name in ("transfer", "source", "ledger"):
+                self.assertFalse(hasattr(each, name), name)
+        for name in ("size", "state", "error", "reply", "unique_identifier"):
+            self.assertRaises(AttributeError, setattr, upload.file, name, 5)
+        for name in ("stop", "proceed", "finish", "fail", "admission", "roster"):
+            self.assertFalse(hasattr(self.uploader(), name), name)
 
     def test_lists(self) -> None:
         """The uploader knows its files, their size, and how much of them is done."""
@@ -940,8 +964,8 @@ class OriginalTests(UploaderTestCase):
     def test_no_deferred_for_each_chunk(self) -> None:
         """A million chunks are a byte each until somebody looks."""
         upload = self.uploader(chunk_size=1).add_file(bytes(10**6), file_name="a")
-        self.assertIsInstance(upload.transfer.ledger.states, bytearray)
-        self.assertIsNone(upload.transfer.observers)
+        self.assertIsInstance(transfer_of(upload).ledger.states, bytearray)
+        self.assertIsNone(transfer_of(upload).observers)
         self.assertLess(len(self.client.sent), 5)
         upload.cancel()
         self.assert_cancelled(upload)
@@ -952,7 +976,7 @@ class OriginalTests(UploaderTestCase):
         uploads = uploader.add_files([self.file(b"%d" % each) for each in range(100)])
         most = 0
         while self.client.waiting:
-            most = max(most, sum(upload.transfer.source.is_open for upload in uploads))
+            most = max(most, sum(transfer_of(upload).source.is_open for upload in uploads))
             self.client.answer(200)
         self.assertLess(most, 40)
 

@@ -5,6 +5,7 @@ Fault-tolerant uploads for Twisted: a client for the protocol of resumable.js.
 from ._engine.handle import Upload
 from ._http.given import Client
 from ._policy.limiter import RateLimiter
+from ._protocol.dialect import Dialect, ParameterNames
 from ._runtime.observers import Signal
 from ._runtime.reactor import Reactor
 from ._source.given import BinaryFile, Directory, FileArguments, Source
@@ -33,7 +34,7 @@ from .errors import (
     UploaderClosed,
 )
 from .file import ResumableChunk, ResumableFile
-from .options import Options, ResumableOptions
+from .options import ResumableOptions
 from .states import ChunkState, FileState
 from .uploader import Resumable
 from .version import __version__
@@ -48,6 +49,7 @@ __all__ = [
     "ConnectFailed",
     "ConnectTimeout",
     "ConnectionBroken",
+    "Dialect",
     "Directory",
     "FileArguments",
     "FileRejected",
@@ -57,7 +59,7 @@ __all__ = [
     "InsecureCredentials",
     "InvalidOption",
     "MalformedResponse",
-    "Options",
+    "ParameterNames",
     "RateLimiter",
     "Reactor",
     "ReceivedBefore",

@@ -187,6 +187,11 @@ class Options:
         }
 
     @property
+    def shown_target(self) -> str:
+        """The target, without what may be a secret."""
+        return validators.shown_target(self.target)
+
+    @property
     def names(self) -> ParameterNames:
         """The parameter names: the dialect's, but for those that were renamed."""
         renamed = {name: value for name, value in self._renamed().items() if value is not None}

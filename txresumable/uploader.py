@@ -67,6 +67,14 @@ class Resumable(Events):
             from twisted.internet import reactor
         self._engine = Engine(reactor, client, given, self)
 
+    def __repr__(self) -> str:
+        engine = self._engine
+        state = "closed" if engine.is_closed else "paused" if self.is_paused else "open"
+        return (
+            f"<Resumable {engine.options.shown_target} {state}, {len(engine.roster)} files, "
+            f"{self.fraction_completed:.1%}>"
+        )
+
     @property
     def options(self) -> Options:
         """The options in force."""

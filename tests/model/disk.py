@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import define
 
-from txresumable.receiver import Disk
+from txresumable.receiver.store import Disk
 
 from .platter import Platter
 

@@ -101,13 +101,13 @@ class Life:
             platter.root,
             reactor=clock,
             on_complete=received if settings.hook != "none" else None,
-            disk=disk,
-            run=workers.run,
-            now=platter.seconds,
+            _disk=disk,
+            _run=workers.run,
+            _now=platter.seconds,
             **settings.store,
         )
         self.site = make_site(self.store, reactor=clock, owner=_owner)
-        self.service = ReceiverService(_Endpoint(), self.site, self.store, clock)
+        self.service = ReceiverService(_Endpoint(), self.site, store=self.store, reactor=clock)
         self.service.startService()
 
     def close(self) -> None:

@@ -239,7 +239,7 @@ def services() -> MultiService:
     services = MultiService()
     service = UploadService(Resumable(URL), ["a.dat", Path("photos")], reactor=reactor)
     service.setServiceParent(services)
-    service.whenDone().addCallback(reported)
+    service.when_done().addCallback(reported)
     make_site(Store("uploads"), origins=["https://example.com"], owner=owner, dialect="flow")
     return services
 

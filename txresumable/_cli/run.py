@@ -117,7 +117,7 @@ class Session:
             self._bar = Bar(uploader, self._errors, tally=tally)
         reactor.callWhenRunning(self._on_signals, reactor, self._signalled)
         self.service.startService()
-        report = await self.service.whenDone()
+        report = await self.service.when_done()
         if self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -132,7 +132,7 @@ class UploadProcess(UploadService):
     def startService(self) -> None:
         """Begin to upload."""
         super().startService()
-        self.whenDone().addCallback(self._over)
+        self.when_done().addCallback(self._over)
 
     def stopService(self) -> Deferred[None]:
         """

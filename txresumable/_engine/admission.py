@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from .._protocol.layout import chunk_count
 from .._source.fingerprint import UNSEEN, Fingerprint
 from ..errors import FileRejected, InvalidOption, as_error
+from ..file import transfer_of
 from ..options import Options
 from ..states import ADDED, CANCELLED, FAILED
 from .filters import check_file
@@ -104,9 +105,9 @@ class Admission:
     def transfers(self) -> list[Transfer]:
         """The files that are neither in nor out, in order."""
         return [
-            handle.transfer
+            transfer_of(handle)
             for handle in (*self._batch, *self._queue, *self._aside.values())
-            if handle.transfer.handle is handle and handle.transfer.state is ADDED
+            if transfer_of(handle).handle is handle and transfer_of(handle).state is ADDED
         ]
 
     def add(self, handles: Sequence[Upload]) -> None:
@@ -155,8 +156,8 @@ class Admission:
         _log.failure("Adding files stopped", failure=failure)
         batch, self._batch = self._batch, []
         for handle in batch:
-            if handle.transfer.handle is handle and handle.transfer.state is ADDED:
-                handle.transfer.end(FAILED, as_error(failure.value))
+            if transfer_of(handle).handle is handle and transfer_of(handle).state is ADDED:
+                transfer_of(handle).end(FAILED, as_error(failure.value))
         self._go_on()
         self._turn.run()
 
@@ -166,9 +167,9 @@ class Admission:
             batch = self._batch = [self._queue.popleft() for _ in range(count)]
             groups = [self._groups_of.popleft() for _ in range(count)]
             # One that came to its end here may be in the queue once more.
-            alive = [handle for handle in batch if handle.transfer.handle is handle]
+            alive = [handle for handle in batch if transfer_of(handle).handle is handle]
             try:
-                looks = await self._prefetcher.look([handle.transfer for handle in alive])
+                looks = await self._prefetcher.look([transfer_of(handle) for handle in alive])
             except CancelledError:
                 raise
             except Exception:  # no thread could be started
@@ -204,7 +205,7 @@ class Admission:
 
     def _set_aside(self, handle: Upload, group: _Group | None, what: str) -> None:
         """What a file waits for takes too long: it is announced alone, when that is over."""
-        transfer = handle.transfer
+        transfer = transfer_of(handle)
         if group is None:
             self._groups -= 1
         else:
@@ -216,9 +217,9 @@ class Admission:
 
     def _is_back(self, handle: Upload) -> bool:
         """Whether a file that was set aside is there, and still wanted."""
-        if self._aside.get(handle.transfer) is not handle:
+        if self._aside.get(transfer_of(handle)) is not handle:
             return False
-        del self._aside[handle.transfer]
+        del self._aside[transfer_of(handle)]
         return True
 
     def _look_again(self, _: object, handle: Upload) -> None:
@@ -238,7 +239,7 @@ class Admission:
 
         :returns: the identifier or what is going to know it; or the error that keeps the file out.
         """
-        transfer = handle.transfer
+        transfer = transfer_of(handle)
         try:
             if transfer.handle is not handle:
                 raise CancelledError()
@@ -270,7 +271,7 @@ class Admission:
 
     def _conclude(self, handle: Upload, group: _Group | None, name: Any) -> bool:
         """:returns: whether the file must wait until fewer files are open."""
-        transfer = handle.transfer
+        transfer = transfer_of(handle)
         if transfer.handle is not handle:
             self._through(group)
             return False

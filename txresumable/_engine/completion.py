@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..errors import FileRejected
-from ..file import ResumableFile
+from ..file import ResumableFile, transfer_of
 from ..states import CANCELLED, COMPLETED
 from .emitter import Emitter
 from .handle import Upload, mark_heard
@@ -179,7 +179,7 @@ class Completion:
         failed = False
         if isinstance(result, Failure) and not result.check(CancelledError):
             failed = True
-            self.failed(handle.transfer, result, handle)
+            self.failed(transfer_of(handle), result, handle)
         handle.settle(result, heard=heard)
         if failed or not self.unfinished:
             self._check_join()

@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from ..errors import FilesFailed, as_error
+from ..file import transfer_of
 from .handle import Upload
 from .room import Room
 from .transfer import Transfer
@@ -76,9 +77,9 @@ class Feed:
             except BaseException as error:  # of the iterable, or what it gave is no file
                 self._sources, self._error = None, Failure(as_error(error))
             else:
-                self._there[upload.transfer] = None
+                self._there[transfer_of(upload)] = None
                 self._room.enter()
-                upload.addBoth(self._ended, upload.transfer)
+                upload.addBoth(self._ended, transfer_of(upload))
                 if self.done.called:  # who was told of it has cancelled all
                     upload.cancel()
         self._drawing = False

@@ -27,7 +27,8 @@ def check_file(options: Options, file_name: str, relative_path: str, type: str, 
         allowed = ", ".join(options.file_type)
         raise FileRejected(file_name, "file_type", f"only {allowed} may be uploaded")
     if size < options.min_file_size:
-        reason = f"it has {size} bytes, at least {options.min_file_size} are needed"
+        hint = "" if size else "; min_file_size=0 accepts empty files"
+        reason = f"it has {size} bytes, at least {options.min_file_size} are needed{hint}"
         raise FileRejected(file_name, "min_file_size", reason)
     if options.max_file_size is not None and size > options.max_file_size:
         reason = f"it has {size} bytes, at most {options.max_file_size} are allowed"

@@ -25,8 +25,6 @@ class Upload(Deferred[ResumableFile]):
 
     Cancelling it cancels the upload.  To pause the upload there is :meth:`suspend`:
     ``Deferred.pause()`` only holds back the callbacks of this Deferred, while the file is uploaded.
-
-    :ivar transfer: what the engine moves; applications have :attr:`file`.
     """
 
     _hidden = False  # of many that wait, each attribute takes its memory
@@ -37,7 +35,7 @@ class Upload(Deferred[ResumableFile]):
         :param hidden: whether nobody has it, as the file is only tried again.
         """
         super().__init__()
-        self.transfer = transfer
+        self._transfer = transfer
         if hidden:
             self._hidden = True
         transfer.handle = self
@@ -46,13 +44,13 @@ class Upload(Deferred[ResumableFile]):
         """Cancel the upload: :meth:`ResumableFile.cancel`; after the end, what it waits for."""
         if self.called:
             super().cancel()
-        elif self.transfer.handle is self:  # else its end is about to be notified
-            self.transfer.cancel()
+        elif self._transfer.handle is self:  # else its end is about to be notified
+            self._transfer.cancel()
 
     @property
     def file(self) -> ResumableFile:
         """The file."""
-        return self.transfer.file
+        return self._transfer.file
 
     @property
     def completed(self) -> Signal[[]]:
@@ -72,26 +70,26 @@ class Upload(Deferred[ResumableFile]):
     @property
     def fraction_completed(self) -> float:
         """:attr:`ResumableFile.fraction_completed`."""
-        return self.transfer.fraction_completed
+        return self._transfer.fraction_completed
 
     def when_completed(self) -> Deferred[ResumableFile]:
         """:meth:`ResumableFile.when_completed`."""
-        return self.transfer.when_completed()
+        return self._transfer.when_completed()
 
     def suspend(self) -> None:
         """:meth:`ResumableFile.suspend`."""
-        self.transfer.suspend()
+        self._transfer.suspend()
 
     def resume(self) -> None:
         """:meth:`ResumableFile.resume`."""
-        self.transfer.resume()
+        self._transfer.resume()
 
     def retry(self) -> None:
         """
         :meth:`ResumableFile.retry`.  This Deferred fires once: if it has, :meth:`when_completed` is
         about the new attempt.
         """
-        self.transfer.retry()
+        self._transfer.retry()
 
     def settle(self, result: Any, *, heard: bool) -> None:
         """

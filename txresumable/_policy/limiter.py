@@ -56,6 +56,10 @@ class RateLimiter:
         self._wake: Any = None
         self.rate = rate
 
+    def __repr__(self) -> str:
+        rate = "unlimited" if self._rate is None else f"{self._rate:g} bytes/s"
+        return f"<RateLimiter {rate}>"
+
     @property
     def rate(self) -> float | None:
         """Bytes a second; may be set while uploads run."""

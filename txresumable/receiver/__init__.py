@@ -13,21 +13,16 @@ A receiver for the resumable.js protocol.
 from .resource import ReceiverResource
 from .service import ReceiverService
 from .site import ReceiverSite, make_site
-from .store import Disk, ReceivedFile, Refused, Run, Store, at_once, in_threads
-from .web.request import IBodyTaker, StreamedRequest
+from .store import ReceivedFile, Refused, Store
+from .web.request import IBodyTaker
 
 __all__ = [
-    "Disk",
     "IBodyTaker",
     "ReceivedFile",
     "ReceiverResource",
     "ReceiverService",
     "ReceiverSite",
     "Refused",
-    "Run",
     "Store",
-    "StreamedRequest",
-    "at_once",
-    "in_threads",
     "make_site",
 ]

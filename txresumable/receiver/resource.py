@@ -17,7 +17,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
 
 from .._protocol.dialect import DIALECTS, Dialect, ParameterNames
-from .store import Store
+from .store import Store, entries_of
 from .store.chunk import Chunk
 from .store.entry import Entry
 from .store.refused import Refused
@@ -79,6 +79,7 @@ class ReceiverResource(Resource):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.store = store
+        self._entries = entries_of(store)
         allowed = (origins,) if isinstance(origins, str) else origins
         self._origins = Origins(frozenset(allowed))
         self._owner = owner
@@ -113,7 +114,7 @@ class ReceiverResource(Resource):
             body_parser(kind, self._names.file),
             self._url_parameters(request, repeated=False),
             self._names,
-            lambda chunk: self.store.begin(owner, chunk, again=_wanted_again(request)),
+            lambda chunk: self._entries.begin(owner, chunk, again=_wanted_again(request)),
         )
         arrival.begin()
         return arrival
@@ -188,7 +189,9 @@ class ReceiverResource(Resource):
         chunk = read_chunk(
             merged(self._url_parameters(request, repeated=True), (), self._known), self._names
         )
-        entry = await self.store.find(self._owner_of(request), chunk, again=_wanted_again(request))
+        entry = await self._entries.find(
+            self._owner_of(request), chunk, again=_wanted_again(request)
+        )
         if entry is None:
             return Response(self._absent, {"status": "absent"})
         with entry:

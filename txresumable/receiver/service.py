@@ -43,6 +43,7 @@ class ReceiverService(Service):
         self,
         endpoint: IStreamServerEndpoint,
         site: ReceiverSite,
+        *,
         store: Store,
         reactor: Any,
         scheme: str = "http",

@@ -185,4 +185,5 @@ def makeService(options: Options) -> IService:
         min_rate=options["min-rate"],
     )
     secure = options["listen"].partition(":")[0] in _SECURE
-    return ReceiverService(options["endpoint"], site, store, reactor, "https" if secure else "http")
+    scheme = "https" if secure else "http"
+    return ReceiverService(options["endpoint"], site, store=store, reactor=reactor, scheme=scheme)

@@ -44,7 +44,7 @@ class UploadService(Service):
 
         service = UploadService(Resumable("https://example.com/upload"), ["a.dat", "photos"])
         service.setServiceParent(application)
-        service.whenDone().addCallback(lambda report: print(report.failed))
+        service.when_done().addCallback(lambda report: print(report.failed))
 
     It starts once: stopping it closes the uploader.
 
@@ -86,6 +86,10 @@ class UploadService(Service):
         self._deadline = 0.0
         self._stopped: OneShotObserver[None] | None = None
 
+    def __repr__(self) -> str:
+        state = "running" if self.running else "stopped" if self._stopped else "not started"
+        return f"<UploadService {state}, {self.uploader!r}>"
+
     # Service -----------------------------------------------------------------------------------
 
     def startService(self) -> None:
@@ -123,7 +127,7 @@ class UploadService(Service):
 
     # The end -----------------------------------------------------------------------------------
 
-    def whenDone(self) -> Deferred[Report]:
+    def when_done(self) -> Deferred[Report]:
         """
         Wait for the end.
 

@@ -10,7 +10,7 @@ from .form import Part
 from .network import FaultyNetwork
 from .receiver import Response, ScriptedReceiver, StoredFile
 from .receiver_simulation import ReceiverSchedule, ReceiverSimulation, simulate_receiver
-from .report import Report, SimulationFailed
+from .report import SimulationFailed, SimulationReport
 from .request import FakeResponse, SentRequest
 from .schedule import Act, FilePlan, Schedule
 from .simulation import Simulation, simulate
@@ -27,13 +27,13 @@ __all__ = [
     "Part",
     "ReceiverSchedule",
     "ReceiverSimulation",
-    "Report",
     "Response",
     "Schedule",
     "ScriptedReceiver",
     "SentRequest",
     "Simulation",
     "SimulationFailed",
+    "SimulationReport",
     "StoredFile",
     "Weather",
     "simulate",

@@ -99,9 +99,9 @@ class ReceiverHost:
         life.disk.wrong = self.wrong
         life.store = Store(
             self._folder,
-            disk=life.disk,
-            run=lambda work, *args: self._run(life, work, args),
-            now=self._timeline.clock.seconds,
+            _disk=life.disk,
+            _run=lambda work, *args: self._run(life, work, args),
+            _now=self._timeline.clock.seconds,
             on_complete=self._completed,
             **self._options,
         )

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from ..receiver import Disk
+from ..receiver.store import Disk
 
 __all__ = ["Killed", "MortalDisk"]
 
@@ -52,15 +52,15 @@ class MortalDisk(Disk):
         self._died()
 
     def sync_data(self, fd: int) -> None:
-        """See :class:`~txresumable.receiver.Disk`."""
+        """See :class:`~txresumable.receiver.store.Disk`."""
         self.live()
 
     def sync(self, fd: int) -> None:
-        """See :class:`~txresumable.receiver.Disk`."""
+        """See :class:`~txresumable.receiver.store.Disk`."""
         self.live()
 
     def close(self, fd: int) -> None:
-        """See :class:`~txresumable.receiver.Disk`."""
+        """See :class:`~txresumable.receiver.store.Disk`."""
         if self.is_dead:
             return
         if fd not in self.open_now:

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides
 
-from ..file import ResumableChunk, ResumableFile
+from ..file import ResumableChunk, ResumableFile, transfer_of
 from ..retry import full_jitter
 from ..uploader import Resumable, engine_of
 from .changing import ChangingFile
@@ -150,7 +150,7 @@ class Process:
         self.network.cut()
         self.clock.stop()
         for upload in self.uploads:
-            upload.transfer.source.close()
+            transfer_of(upload).source.close()
 
     def _hook(self, delay: float) -> Any:
         def headers(file: ResumableFile, chunk: object) -> Any:
@@ -191,7 +191,7 @@ class Process:
             self._err(index, f"told {self._heard[index]} of chunks {numbers}")
 
     def _all_completed(self, failed: list[ResumableFile]) -> None:
-        if any(upload.transfer.is_unfinished for upload in self.uploads):
+        if any(transfer_of(upload).is_unfinished for upload in self.uploads):
             self.wrong.append("completed before all files are")
 
     def _err(self, index: int, what: str) -> None:
@@ -205,7 +205,7 @@ class Process:
         found = [f"call {call}" for call in self.clock.getDelayedCalls()]
         found += [f"request {request}" for request in self.network.waiting]
         for upload in self.uploads:
-            if upload.transfer.source.is_open:
+            if transfer_of(upload).source.is_open:
                 found.append(f"open: {upload.file.file_name}")
         slots = engine.scheduler.slots
         if slots.tokens != slots.number:
@@ -213,7 +213,7 @@ class Process:
         if engine.scheduler.is_busy:
             found.append("chunks under way")
         for name, left in {
-            "handles": [each.file for each in self.uploads if each.transfer.handle],
+            "handles": [each.file for each in self.uploads if transfer_of(each).handle],
             "files to look at": engine.admission.transfers,
             "identifiers": engine.roster.identifiers,
         }.items():

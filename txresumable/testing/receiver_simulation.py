@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 
 from .arrived import OnDisk
 from .host import HostPort, ReceiverHost
-from .report import Report, SimulationFailed
+from .report import SimulationFailed, SimulationReport
 from .schedule import Act, Schedule
 from .simulation import somewhere
 from .timeline import Timeline
@@ -91,7 +91,7 @@ class ReceiverSchedule:
 
 def simulate_receiver(
     seed: int, folder: str | None = None, note: Callable[[str], None] | None = None
-) -> Report:
+) -> SimulationReport:
     """
     Run the schedule of a seed to its end: uploaders and a real receiver.
 
@@ -138,7 +138,7 @@ class ReceiverSimulation:
             port = HostPort(self.host, each.options["dialect"])
             self.uploadings.append(Uploading(each, timeline, port, place, random))
 
-    def run(self) -> Report:
+    def run(self) -> SimulationReport:
         """
         Let it happen.
 
@@ -165,7 +165,7 @@ class ReceiverSimulation:
         if wrong:
             self._fail(wrong)
         requests = sum(each.requests for each in uploadings)
-        return Report(self.schedule.seed, tuple(ends), seconds, requests, self._faults())
+        return SimulationReport(self.schedule.seed, tuple(ends), seconds, requests, self._faults())
 
     def _act(self, act: Act) -> None:
         if act.what == "kill":

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from .weather import Fault
 
-__all__ = ["Report", "SimulationFailed"]
+__all__ = ["SimulationFailed", "SimulationReport"]
 
 
 class SimulationFailed(AssertionError):
@@ -32,7 +32,7 @@ class SimulationFailed(AssertionError):
 
 
 @frozen
-class Report:
+class SimulationReport:
     """
     How a simulation ended, if all is well.
 

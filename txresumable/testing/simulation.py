@@ -15,7 +15,7 @@ from .._protocol.dialect import DIALECTS
 from .arrived import InMemory
 from .process import Process
 from .receiver import ScriptedReceiver
-from .report import Report, SimulationFailed
+from .report import SimulationFailed, SimulationReport
 from .schedule import Schedule
 from .timeline import Timeline
 from .uploading import Uploading
@@ -25,7 +25,7 @@ __all__ = ["Simulation", "simulate", "somewhere"]
 
 def simulate(
     seed: int, folder: str | None = None, note: Callable[[str], None] | None = None
-) -> Report:
+) -> SimulationReport:
     """
     Run the schedule of a seed to its end.
 
@@ -90,7 +90,7 @@ class Simulation:
         """The uploader's present life."""
         return self.uploading.process
 
-    def run(self, meanwhile: Callable[[int], None] | None = None) -> Report:
+    def run(self, meanwhile: Callable[[int], None] | None = None) -> SimulationReport:
         """
         Let it happen.
 
@@ -113,7 +113,7 @@ class Simulation:
         wrong += arrived.mixtures({file.plan.name: file.versions for file in uploading.files})
         if wrong:
             self._fail(wrong)
-        return Report(
+        return SimulationReport(
             self.schedule.seed, tuple(ends), seconds, uploading.requests, uploading.faults
         )
 

@@ -7,28 +7,25 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from operator import attrgetter
 
 from twisted.internet.defer import Deferred, succeed
 
 from ..._runtime.reactor import Reactor
 from .admission import Admission
-from .chunk import Chunk
 from .completion import Completion, OnComplete
 from .disk import Disk
-from .entry import Entry
+from .entries import Entries
 from .finished import Shelf
 from .folder import Folder
 from .housekeeping import Housekeeping
-from .names import key_of
 from .quota import Quota
-from .record import Record
-from .refused import Refused
 from .room import Room
 from .thread import Run, in_threads
 from .uploads import OpenUploads
 from .work import Work
 
-__all__ = ["Store"]
+__all__ = ["Store", "entries_of"]
 
 
 class Store:
@@ -58,9 +55,6 @@ class Store:
         stopped, or crashed, before the end was written down.
     :param on_complete_timeout: for how many seconds that Deferred is waited for.
     :param max_open: how many idle uploads are kept open.
-    :param disk: what asks the operating system.
-    :param run: runs blocking work, instead of the reactor's threads.
-    :param now: the wall clock.
     :raises OSError: if the folder cannot be used, :exc:`BlockingIOError` if another store has it.
     """
 
@@ -77,25 +71,25 @@ class Store:
         on_complete: OnComplete | None = None,
         on_complete_timeout: float = 300.0,
         max_open: int = 64,
-        disk: Disk | None = None,
-        run: Run | None = None,
-        now: Callable[[], float] = time.time,
+        _disk: Disk | None = None,
+        _run: Run | None = None,
+        _now: Callable[[], float] = time.time,
     ) -> None:
-        if run is None:
+        if _run is None:
             if reactor is None:
                 from twisted.internet import reactor
-            run = in_threads(reactor)
+            _run = in_threads(reactor)
         self.root = os.path.abspath(root)
         self.expire = expire
         self.on_complete = on_complete
-        self._work = Work(run)
-        self._folder = Folder(self.root, disk or Disk())
+        self._work = Work(_run)
+        self._folder = Folder(self.root, _disk or Disk())
         quota = Quota(
             file_size=max_file_size,
             unfinished=max_unfinished,
             unfinished_size=max_unfinished_size,
         )
-        admission = Admission(quota, Room(now))
+        admission = Admission(quota, Room(_now))
         self._uploads = OpenUploads(
             self._folder,
             Shelf(self.root, self._folder.places, self._work.run),
@@ -104,40 +98,18 @@ class Store:
             Completion(lambda: self.on_complete, on_complete_timeout, reactor),
             received_once=received_once,
             max_open=max_open,
-            now=now,
+            now=_now,
         )
-        self._housekeeping = Housekeeping(self._folder, self._uploads, admission, self._work, now)
+        self._housekeeping = Housekeeping(self._folder, self._uploads, admission, self._work, _now)
+        self._entries = Entries(self._uploads)
         try:
             self._housekeeping.scan()
         except BaseException:
             self._folder.close()
             raise
 
-    async def find(self, owner: str, chunk: Chunk, *, again: bool = False) -> Entry | None:
-        """
-        The upload that a request is about, if there is one; nothing is made.
-
-        :param again: take what ``received_once`` would refuse.
-        :returns: a use of the upload, to be released.
-        :raises Refused: with 400 if it is another file than it was, 410 if it was received before
-            and taken since, 503 if the store is closing.
-        :raises OSError: if the disk fails.
-        """
-        return await self._enter(owner, chunk, make=False, again=again)
-
-    async def begin(self, owner: str, chunk: Chunk, *, again: bool = False) -> Entry:
-        """
-        The upload that a request is about, made if need be.
-
-        :param again: take what ``received_once`` would refuse.
-        :returns: a use of the upload, to be released.
-        :raises Refused: if it is too big, over quota, another file than it was, received before
-            and taken since, or if the store is closing.
-        :raises OSError: if the disk fails.
-        """
-        entry = await self._enter(owner, chunk, make=True, again=again)
-        assert entry is not None
-        return entry
+    def __repr__(self) -> str:
+        return f"<Store {self.root!r}>"
 
     def recover(self) -> Deferred[None]:
         """
@@ -173,15 +145,11 @@ class Store:
         Deferred.fromCoroutine(self._close()).addBoth(closed.callback)
         return closed
 
-    async def _enter(self, owner: str, chunk: Chunk, make: bool, again: bool) -> Entry | None:
-        key, wanted = key_of(owner, chunk.identifier), Record.of(owner, chunk)
-        entry = await self._uploads.look_up(key, wanted if make else None, again)
-        if entry is not None and entry.record.layout != wanted.layout:
-            entry.release()
-            raise Refused(400, "the sizes differ from those of this upload's first request")
-        return entry
-
     async def _close(self) -> None:
         self._work.closed = True
         await self._uploads.close()
         self._folder.close()
+
+
+entries_of: Callable[[Store], Entries] = attrgetter("_entries")
+"""From a store to its uploads: for the resource."""

@@ -1,0 +1,59 @@
+"""
+The uploads of a store, as requests ask for them.
+"""
+
+from __future__ import annotations
+
+from .chunk import Chunk
+from .entry import Entry
+from .names import key_of
+from .record import Record
+from .refused import Refused
+from .uploads import OpenUploads
+
+__all__ = ["Entries"]
+
+
+class Entries:
+    """
+    Finds or begins the upload that a request is about.
+
+    :param uploads: the uploads of the store.
+    """
+
+    def __init__(self, uploads: OpenUploads) -> None:
+        self._uploads = uploads
+
+    async def find(self, owner: str, chunk: Chunk, *, again: bool = False) -> Entry | None:
+        """
+        The upload that a request is about, if there is one; nothing is made.
+
+        :param again: take what ``received_once`` would refuse.
+        :returns: a use of the upload, to be released.
+        :raises Refused: with 400 if it is another file than it was, 410 if it was received before
+            and taken since, 503 if the store is closing.
+        :raises OSError: if the disk fails.
+        """
+        return await self._enter(owner, chunk, make=False, again=again)
+
+    async def begin(self, owner: str, chunk: Chunk, *, again: bool = False) -> Entry:
+        """
+        The upload that a request is about, made if need be.
+
+        :param again: take what ``received_once`` would refuse.
+        :returns: a use of the upload, to be released.
+        :raises Refused: if it is too big, over quota, another file than it was, received before
+            and taken since, or if the store is closing.
+        :raises OSError: if the disk fails.
+        """
+        entry = await self._enter(owner, chunk, make=True, again=again)
+        assert entry is not None
+        return entry
+
+    async def _enter(self, owner: str, chunk: Chunk, make: bool, again: bool) -> Entry | None:
+        key, wanted = key_of(owner, chunk.identifier), Record.of(owner, chunk)
+        entry = await self._uploads.look_up(key, wanted if make else None, again)
+        if entry is not None and entry.record.layout != wanted.layout:
+            entry.release()
+            raise Refused(400, "the sizes differ from those of this upload's first request")
+        return entry
