@@ -245,6 +245,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         *_STORE,
     ),
     "receiver/store/local": (
+        "tests.test_receiver_local",
         "tests.test_receiver_unfinished",
         "tests.test_receiver_finished",
         "tests.test_receiver_completion",
@@ -252,6 +253,8 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_receiver_resource",
     ),
     "receiver/store/uploads": (
+        "tests.test_receiver_uploads",
+        "tests.test_receiver_housekeeping",
         "tests.test_receiver_unfinished",
         "tests.test_receiver_finished",
         "tests.test_receiver_completion",
@@ -259,11 +262,9 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_receiver_resource",
     ),
     "receiver/store/housekeeping": (
+        "tests.test_receiver_housekeeping",
+        "tests.test_receiver_uploads",
         *_STORE,
-        "tests.test_receiver_unfinished",
-        "tests.test_receiver_finished",
-        "tests.test_receiver_completion",
-        "tests.test_receiver_resource",
     ),
     "receiver/store/record": ("tests.test_receiver_record",),
     "receiver/store/entry": ("tests.test_receiver_entry",),

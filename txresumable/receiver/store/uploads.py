@@ -93,7 +93,6 @@ class OpenUploads:
         await gatherResults([Deferred.fromCoroutine(each.close()) for each in self._all])
         await self._work.usage.idle()
         self._open.clear()
-        self._idle.clear()
 
     async def look_up(self, key: str, wanted: Record | None, again: bool) -> Entry | None:
         """A use of an upload; made as it is wanted, if it is."""
@@ -207,7 +206,6 @@ class OpenUploads:
             self._work.in_background(self._discard_one(upload))
         elif self._open.get(upload.key) is upload:
             self._idle[upload.key] = upload
-            self._idle.move_to_end(upload.key)
             if len(self._idle) > self._max_open:
                 _, oldest = self._idle.popitem(last=False)
                 self._work.in_background(self._close_one(oldest))

@@ -1,0 +1,160 @@
+"""Tests for which uploads are open."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import LogLevel
+
+from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase, fail_once
+from txresumable._protocol.layout import ChunkLayout
+from txresumable.receiver.store.chunk import Chunk
+from txresumable.receiver.store.entry import Entry
+
+CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
+
+
+class UploadsTestCase(ReceiverTestCase):
+    """Tests with a disk that counts."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.disk = FaultyDisk()
+
+    def file(self, name: str) -> ClientFile:
+        """A file of three chunks."""
+        return ClientFile(CONTENT, name, name)
+
+    def use(self, name: str) -> Entry:
+        """Use an upload."""
+        chunk = Chunk(identifier=name, offset=0, layout=ChunkLayout(35, 10), file_name=name)
+        return self.successResultOf(Deferred.fromCoroutine(self.store.begin("", chunk)))
+
+    def opens(self, name: str) -> bool:
+        """Whether an upload has to be opened to be used."""
+        self.disk.calls.clear()
+        self.use(name).release()
+        return "open" in self.disk.calls
+
+    def count(self) -> int:
+        """How many are open."""
+        return (len(self.disk.descriptors) - 2) // 2
+
+
+class OpenTests(UploadsTestCase):
+    """Few are open that nobody uses: those that were used last."""
+
+    def test_used_last(self) -> None:
+        """The one that was not used for the longest time makes room for another."""
+        self.start(disk=self.disk, max_open=2)
+        for name in "abac":
+            self.use(name).release()
+            self.assertLessEqual(self.count(), 2)
+        self.assertEqual([self.opens(name) for name in "acb"], [False, False, True])
+
+    def test_released_last(self) -> None:
+        """Of those that were used at once, the ones that were released last stay open."""
+        self.start(disk=self.disk, max_open=1)
+        uses = [self.use(name) for name in "abc"]
+        self.assertEqual(self.count(), 3)
+        for use in (uses[1], uses[2], uses[0]):
+            use.release()
+        self.assertEqual(self.count(), 1)
+        self.assertFalse(self.opens("a"))
+
+    def test_used_again(self) -> None:
+        """One that is used again counts no more as one that nobody uses."""
+        self.start(disk=self.disk, max_open=2)
+        uses = {name: self.use(name) for name in "cab"}
+        for name in "ca":
+            uses[name].release()
+        again = self.use("a")
+        uses["b"].release()
+        self.assertEqual(self.count(), 3)
+        again.release()
+        self.assertEqual(self.count(), 2)
+        self.assertEqual([self.opens(name) for name in "bac"], [False, False, True])
+
+    def test_default(self) -> None:
+        """By default 64 are."""
+        self.start(disk=self.disk)
+        for number in range(66):
+            self.use(str(number)).release()
+        self.assertEqual(self.count(), 64)
+
+    def test_closed(self) -> None:
+        """A store that is closed says so, also of an upload that was open."""
+        self.start(disk=self.disk)
+        self.assertEqual(self.ask(self.file("a").upload(1)).status, 200)
+        self.successResultOf(self.store.close())
+        for name in "ab":
+            response = self.ask(self.file(name).upload(2))
+            self.assertEqual((response.status, response.headers["retry-after"]), (503, "5"))
+
+
+class CountTests(UploadsTestCase):
+    """Unfinished uploads count against limits, and no others."""
+
+    def test_removed_while_closed(self) -> None:
+        """One whose files are found to be gone counts no more."""
+        self.start(max_unfinished=1)
+        self.assertEqual(self.ask(self.file("a").upload(1)).status, 200)
+        self.successResultOf(self.store.close())
+        self.start(max_unfinished=1)
+        private = os.path.join(self.root, ".resumable")
+        for name in os.listdir(private):
+            os.remove(os.path.join(private, name))
+        self.assertEqual(self.ask(self.file("b").upload(1)).status, 507)
+        self.assertEqual(self.ask(self.file("a").test(1)).status, 404)
+        self.assertEqual(self.ask(self.file("b").upload(1)).status, 200)
+
+    def test_removed_while_open(self) -> None:
+        """So does one of which that is found out while it is open."""
+        self.start(max_unfinished=1)
+        self.assertEqual(self.ask(self.file("a").upload(1)).status, 200)
+        private = os.path.join(self.root, ".resumable")
+        for name in os.listdir(private):
+            os.remove(os.path.join(private, name))
+        self.assertEqual(self.ask(self.file("a").upload(2)).status, 500)
+        self.assertEqual(self.ask(self.file("b").upload(1)).status, 200)
+
+    def test_read_later(self) -> None:
+        """One that could not be read at the start counts once it could."""
+        self.start()
+        self.assertEqual(self.ask(self.file("a").upload(1)).status, 200)
+        self.successResultOf(self.store.close())
+        error = OSError(errno.EIO, "broken")
+        self.disk.read = fail_once(self.disk.read, error)  # type: ignore[method-assign]
+        self.start(disk=self.disk, max_unfinished=1)
+        self.flushLoggedErrors(OSError)
+        self.assertEqual(self.ask(self.file("a").test(1)).status, 200)
+        self.assertEqual(self.ask(self.file("b").upload(1)).status, 507)
+
+    def test_nothing_stored(self) -> None:
+        """One of which nothing could be stored is removed, and counts no more."""
+        self.start(disk=self.disk, max_unfinished=1)
+        write, content = self.disk.write, self.file("a").chunk(1)
+
+        def full(fd: int, data: Any, at: int) -> None:
+            if bytes(data) == content:
+                raise OSError(errno.ENOSPC, "full")
+            write(fd, data, at)
+
+        self.disk.write = full  # type: ignore[method-assign]
+        self.assertEqual(self.ask(self.file("a").upload(1)).status, 507)
+        self.assertEqual((self.private(), self.count()), ([], 0))
+        del self.disk.write
+        self.assertEqual(self.ask(self.file("b").upload(1)).status, 200)
+
+    def test_finished(self) -> None:
+        """One that was finished counts no more, is closed, and is logged."""
+        self.start(disk=self.disk, max_unfinished=1)
+        logged = self.log()
+        for number in (1, 2, 3):
+            self.ask(self.file("a").upload(number))
+        self.assertIn((LogLevel.info, "received a (35 bytes)"), logged())
+        self.assertEqual(self.count(), 0)
+        self.assertEqual(self.ask(self.file("b").upload(1)).status, 200)
