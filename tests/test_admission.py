@@ -373,9 +373,7 @@ class IntakeTests(UploaderTestCase):
         self.patch(PathSource, "_open", open_or_not)
         logged = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         upload = self.uploader(self.receiver).add_file(path)
-        self.assertEqual(
-            formatEvent(logged[0]), f"Too many open files; {upload.file.file_name!r} waits"
-        )
+        self.assertIn("Too many open files", formatEvent(logged[0]))
         self.clock.advance(5)
         self.assertNoResult(upload)
         starved.clear()

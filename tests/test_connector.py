@@ -4,11 +4,12 @@ Where connections go, and how they are opened.
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from OpenSSL.SSL import Error as TLSError
 from twisted.internet.defer import CancelledError, Deferred, fail
-from twisted.internet.error import ConnectionLost, ConnectionRefusedError
+from twisted.internet.error import ConnectBindError, ConnectionLost, ConnectionRefusedError
 from twisted.internet.interfaces import IReactorPluggableNameResolver, IStreamClientEndpoint
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
@@ -45,6 +46,14 @@ class AddressTests(SynchronousTestCase):
                 self.assertEqual([each[0] for each in reactor.tcpClients], [host])
                 self.assertEqual(reactor.tcpClients[0][3], None, "the limit goes by our own clock")
                 asked.cancel()
+
+    def test_cause(self) -> None:
+        """A failure to connect keeps what Twisted said of it."""
+        reactor: Any = MemoryReactorClock()
+        asked = make_agent(reactor, reactor).request(b"GET", URL)
+        said = ConnectBindError(errno.EMFILE, "Too many open files")
+        reactor.tcpClients[0][2].clientConnectionFailed(None, Failure(said))
+        self.assertIs(self.failureResultOf(asked, ConnectFailed).value.__cause__, said)
 
     def test_name(self) -> None:
         """A name is looked up."""

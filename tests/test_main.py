@@ -21,7 +21,7 @@ from txresumable._cli import run as session
 from txresumable._cli.arguments import ARGUMENTS
 from txresumable._cli.main import main
 from txresumable._cli.run import Session
-from txresumable._engine import admission, prefetch
+from txresumable._engine import admission, prefetch, shortage
 from txresumable.service import paths
 from txresumable.testing import FakeClient, ScriptedReceiver
 
@@ -188,14 +188,15 @@ class SessionTests(SynchronousTestCase):
         """What hangs is named without being verbose, be it a path or a file; nothing else is."""
         self.ended(self.run_session(ScriptedReceiver(), self.file()))
         (observer,) = self.observers
-        for logger in (paths._hanging, admission._log, prefetch._log):
+        for logger in (paths._hanging, admission._log, prefetch._log, shortage._log):
             event = {"log_format": logger.namespace, "log_namespace": logger.namespace}
             observer({**event, "log_level": LogLevel.warn})
             observer({**event, "log_level": LogLevel.info})
         observer({"log_format": "other", "log_level": LogLevel.warn, "log_namespace": "other"})
         lines = self.errors.getvalue().splitlines()
         self.assertEqual(
-            [line.rpartition(".")[2] for line in lines], ["hanging", "admission", "prefetch"]
+            [line.rpartition(".")[2] for line in lines],
+            ["hanging", "admission", "prefetch", "shortage"],
         )
 
     def test_signal(self) -> None:

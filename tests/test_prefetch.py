@@ -13,7 +13,7 @@ from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import Resumable
-from txresumable._engine.prefetch import Prefetcher, out_of_descriptors
+from txresumable._engine.prefetch import Prefetcher
 from txresumable._engine.relay import MOST_HUNG, TICK
 from txresumable._source.source import BytesSource, PathSource
 from txresumable.file import transfer_of
@@ -227,13 +227,6 @@ class PrefetchTests(SynchronousTestCase):
         self.reactor.let_all_arrive()
         self.failureResultOf(slow, CancelledError)
         self.assertEqual(self.are_open([slow]), [])
-
-    def test_out_of_descriptors(self) -> None:
-        """Want of descriptors, of this process or of the system, is no fault of a file."""
-        for number, expected in ((errno.EMFILE, True), (errno.ENFILE, True), (errno.EIO, False)):
-            self.assertIs(out_of_descriptors(OSError(number, "")), expected)
-        self.assertFalse(out_of_descriptors(ValueError()))
-        self.assertFalse(out_of_descriptors(None))
 
 
 class ReadTests(SynchronousTestCase):

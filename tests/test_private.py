@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from treq.client import HTTPClient
+from twisted.internet._resolver import GAIResolver
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.protocol import Factory, Protocol
@@ -89,6 +90,15 @@ class PrivateTests(SynchronousTestCase):
         for name, value in kept.items():
             other: Any = b"upload_server" if isinstance(value, bytes) else "upload_server"
             self.assertEqual(getattr(options, name), other)
+
+    def test_with_lookup(self) -> None:
+        """Twisted's resolver looks up by the function that is given; another one is left alone."""
+        reactor: Any = Reactor()
+        reactor.getThreadPool = reactor.callFromThread = None
+        made = private.with_lookup(GAIResolver(reactor), reactor, self.fail)
+        self.assertIsInstance(made, GAIResolver)
+        self.assertEqual(vars(made)["_getaddrinfo"], self.fail)
+        self.assertEqual(private.with_lookup("another", reactor, self.fail), "another")
 
     def test_wrapped_transport(self) -> None:
         """The consumer of a body of known length has the transport around it."""

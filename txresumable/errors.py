@@ -164,7 +164,9 @@ class TransportError(ResumableError):
 
 
 class ConnectFailed(TransportError):
-    """No connection to the server could be made; nothing was sent."""
+    """
+    No connection to the server could be made; nothing was sent.  The cause is Twisted's error.
+    """
 
 
 class ConnectTimeout(ConnectFailed):

@@ -102,8 +102,7 @@ def descriptors() -> int:
 class Starvation:
     """Takes every descriptor there is, and gives them back when somebody says that he waits."""
 
-    def __init__(self, patience: int) -> None:
-        self._patience = patience
+    def __init__(self) -> None:
         self._taken: list[int] = []
         self.waited = 0
 
@@ -121,10 +120,9 @@ class Starvation:
     def hear(self, event: dict[str, Any]) -> None:
         """Hear what is logged."""
         form = str(event.get("log_format"))
-        if "Too many open files" in form or "cannot be reached" in form:
+        if "Too many open files" in form:
             self.waited += 1
-            if self.waited % self._patience == 0:
-                reactor.callLater(0, self.end)
+            reactor.callLater(0, self.end)
 
 
 async def starved(url: str, folder: str) -> dict[str, Any]:
@@ -135,7 +133,7 @@ async def starved(url: str, folder: str) -> dict[str, Any]:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, limit))
     paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
-    starvation = Starvation(2)
+    starvation = Starvation()
     observer: Any = starvation.hear
     globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
     resumable = uploader(url, simultaneous_uploads=6, chunk_retry_interval=0.05, connect_timeout=1)
@@ -155,6 +153,32 @@ async def starved(url: str, folder: str) -> dict[str, Any]:
     return {
         "failed": failed,
         "waits": waits,
+        "before": before,
+        "open": descriptors(),
+    }
+
+
+async def few(url: str, folder: str) -> dict[str, Any]:
+    """Uploads many files through many slots, with fewer descriptors than that takes."""
+    import resource
+
+    paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
+    before = descriptors()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (24, 64))
+    logged: list[str] = []
+
+    def observe(event: dict[str, Any]) -> None:
+        logged.append(str(event["log_format"]))
+
+    observer: Any = observe
+    globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
+    resumable = uploader(url, simultaneous_uploads=30)
+    results: Any = await DeferredList(resumable.add_files(paths), consumeErrors=True)
+    await resumable.close()
+    await settled(before)
+    return {
+        "failed": [repr(value) for done, value in results if not done],
+        "logged": [line for line in logged if "Too many open files" in line],
         "before": before,
         "open": descriptors(),
     }
@@ -258,6 +282,7 @@ def idle(resumable: Resumable) -> Deferred[None]:
 TASKS: dict[str, Callable[..., Any]] = {
     "many": many,
     "large": large,
+    "few": few,
     "starved": starved,
     "stepped": stepped,
 }

@@ -125,6 +125,19 @@ class DescriptorTests(FaultCase):
         for number in range(12):
             self.assertEqual(server.content(f"{number}.bin"), b"%d" % number * 1000)
 
+    async def test_few(self) -> None:
+        """C20: with fewer descriptors than slots all files arrive, by a name as by an address."""
+        os.mkdir("few")
+        for number in range(60):
+            self.file(b"%d" % number * 1000, f"few/{number}.bin")
+        server = self.serve(Peer.serve_all)
+        for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
+            told = await run_child("few", url, os.path.abspath("few"))
+            self.assertEqual((told["failed"], len(told["logged"])), ([], 1))
+            self.assertEqual(told["open"], told["before"])
+        for number in range(60):
+            self.assertEqual(server.content(f"{number}.bin"), b"%d" % number * 1000)
+
 
 class ClockTests(FaultCase):
     """C25: the wall clock is set by an hour, while limits are waited for."""

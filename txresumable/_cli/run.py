@@ -30,12 +30,13 @@ from .shutdown import end_anyway, on_signals
 
 __all__ = ["Session"]
 
-_HANGING = (
+_SHOWN = (
     "txresumable._engine.admission",
     "txresumable._engine.prefetch",
+    "txresumable._engine.shortage",
     "txresumable.service.paths.hanging",
 )
-"""Who warns of what hangs: that is shown, as nothing else would say what the upload waits for."""
+"""Who warns of what uploads wait for here: that is shown, as nothing else would say so."""
 
 
 @implementer(ILogObserver)
@@ -107,7 +108,7 @@ class Session:
     async def _run(self, reactor: Any) -> None:
         level = LogLevel.info if self._verbose else LogLevel.critical
         wanted = LogLevelFilterPredicate(level)
-        for namespace in _HANGING if not self._verbose else ():
+        for namespace in _SHOWN if not self._verbose else ():
             wanted.setLogLevelForNamespace(namespace, LogLevel.warn)
         self._begin_logging([FilteringLogObserver(_Log(self._say), [wanted])])
         uploader = Resumable(reactor=reactor, **self._options)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -24,7 +25,8 @@ from ..states import ADDED, CANCELLED, FAILED
 from .filters import check_file
 from .handle import Upload
 from .naming import Naming
-from .prefetch import Prefetcher, out_of_descriptors
+from .prefetch import Prefetcher
+from .shortage import PAUSE, Shortage, out_of_descriptors
 from .transfer import Transfer
 from .turn import Turn
 
@@ -33,8 +35,6 @@ __all__ = ["Admission", "AdmissionListener", "duplicate"]
 BATCH = 64
 MOST_CHUNKS = 1 << 27
 """Each costs a byte of memory; more of them is a mistaken chunk_size."""
-PAUSE = 1.0
-"""Seconds to wait when too many files are open."""
 
 _log = Logger()
 
@@ -73,6 +73,7 @@ class Admission:
     :param clock: an ``IReactorTime``.
     :param turn: runs when a batch is through.
     :param prefetcher: looks at files.
+    :param shortage: to know when descriptors are short.
     """
 
     def __init__(
@@ -81,10 +82,12 @@ class Admission:
         clock: Any,
         turn: Turn,
         prefetcher: Prefetcher,
+        shortage: Shortage,
     ) -> None:
         self._clock = clock
         self._turn = turn
         self._prefetcher = prefetcher
+        self._shortage = shortage
         self._listener = listener
         self._queue: deque[Upload] = deque()
         self._groups_of: deque[_Group | None] = deque()  # as long; nothing for who came alone
@@ -124,6 +127,7 @@ class Admission:
     def close(self) -> None:
         """Take nothing more in."""
         self._closed = True
+        self._shortage.end()
         if self._running is not None:
             self._turn.abandon(self._running)
 
@@ -201,7 +205,7 @@ class Admission:
             self._batch = []
             self._turn.run()
             if starved:
-                await _sleep(self._clock, PAUSE)
+                await deferLater(self._clock, PAUSE)
 
     def _set_aside(self, handle: Upload, group: _Group | None, what: str) -> None:
         """What a file waits for takes too long: it is announced alone, when that is over."""
@@ -281,7 +285,7 @@ class Admission:
             self._through(group)
         elif isinstance(name, BaseException):
             if out_of_descriptors(name):
-                _log.info("Too many open files; {name!r} waits", name=transfer.file_name)
+                self._shortage.begin()
                 self._queue.append(handle)
                 self._groups_of.append(group)
                 return True
@@ -344,9 +348,3 @@ def duplicate(transfer: Transfer, twin: Transfer) -> FileRejected:
     return FileRejected(
         transfer.file_name, "duplicate", f"{twin.relative_path!r} is being uploaded as it"
     )
-
-
-def _sleep(clock: Any, seconds: float) -> Deferred[None]:
-    sleeping: Deferred[None] = Deferred(lambda _: call.cancel())
-    call = clock.callLater(seconds, sleeping.callback, None)
-    return sleeping

@@ -35,6 +35,7 @@ from .queue import ChunkQueue
 from .room import Room
 from .roster import Roster
 from .scheduler import Scheduler
+from .shortage import Shortage
 from .transfer import Transfer
 from .turn import Turn
 from .verification import verify
@@ -76,23 +77,24 @@ class Engine:
         self.completion = Completion(self, clock, turn, self.emitter, self.roster)
         number = options.simultaneous_uploads
         adaptive = None if isinstance(number, int) else AdaptiveConcurrency()
-        slots = number if isinstance(number, int) else START
-        most = adaptive.cap if adaptive else slots
+        slots = Slots(number if isinstance(number, int) else START)
+        most = adaptive.cap if adaptive else slots.number
         self.client = make_client(reactor, clock, client, options, most)
         self._prefetcher = Prefetcher(reactor, clock)
         self._queue = ChunkQueue(options.prioritize_first_and_last_chunk)
         rate = options.max_rate
         if isinstance(rate, (int, float)):
             rate = RateLimiter(rate, reactor=reactor)
-        tokens = Slots(slots)
-        lending = Lending(clock, turn, tokens, self._queue)
+        lending = Lending(clock, turn, slots, self._queue)
+        parts = (self._prefetcher, self.roster, lending.jobs)
+        shortage = Shortage(clock, turn, slots, adaptive, *parts)
         self._sender = ChunkSender(
             options, turn, self.client, self._prefetcher, self._queue, lending, rate
         )
         self.scheduler = Scheduler(
-            self, clock, turn, self._sender, self._queue, tokens, lending, adaptive
+            self, clock, turn, self._sender, self._queue, slots, lending, shortage, adaptive
         )
-        self.admission = Admission(self, clock, turn, self._prefetcher)
+        self.admission = Admission(self, clock, turn, self._prefetcher, shortage)
         self.room = Room(options.max_files, self.roster, self.admission)
         self.preparation = Preparation(turn, options.preprocess_file, self._ready, self.fail)
         self._order = 0

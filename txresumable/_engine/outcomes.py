@@ -30,8 +30,9 @@ from ..retry import FailedAttempt, retry_after
 from .attempt import Attempt, Result
 from .emitter import Emitter
 from .outages import Outages
-from .prefetch import Hangs, out_of_descriptors
+from .prefetch import Hangs
 from .queue import ChunkQueue
+from .shortage import PAUSE, Shortage, out_of_descriptors
 from .transfer import Transfer
 from .turn import Turn
 
@@ -74,6 +75,7 @@ class Outcomes:
         turn: Turn,
         queue: ChunkQueue,
         outages: Outages,
+        shortage: Shortage,
         adaptive: AdaptiveConcurrency | None,
     ) -> None:
         """
@@ -83,6 +85,7 @@ class Outcomes:
         :param turn: runs when the state is settled.
         :param queue: takes chunks that are to be sent again.
         :param outages: which servers cannot be reached.
+        :param shortage: whether descriptors are short.
         :param adaptive: finds out how many slots there should be, unless that is fixed.
         """
         self._listener = listener
@@ -92,6 +95,7 @@ class Outcomes:
         self._turn = turn
         self._queue = queue
         self._outages = outages
+        self._shortage = shortage
         self._adaptive = adaptive
 
     def delivered(self, result: Result, attempt: Attempt) -> None:
@@ -124,16 +128,16 @@ class Outcomes:
             return
         error = failure.value
         try:
-            if isinstance(error, ConnectFailed):
+            if out_of_descriptors(error):
+                self._attempts.wait(attempt, PAUSE)
+                self._shortage.begin(attempt.transfer)
+            elif isinstance(error, ConnectFailed):
                 self._unreachable(attempt, error)
             elif isinstance(error, TransportError):
                 self._outages.reached(attempt.transfer)
                 if self._adaptive is not None and isinstance(error, (StallTimeout, ChunkTimeout)):
-                    self._attempts.slots.resize(self._adaptive.pushed_back())
+                    self._resize(self._adaptive.pushed_back())
                 self._retry(attempt, error, None)
-            elif out_of_descriptors(error):
-                _log.info("Too many open files; {name!r} waits", name=attempt.transfer.file_name)
-                self._attempts.wait(attempt, 1.0)
             elif isinstance(error, Hangs):
                 self._outages.reached(attempt.transfer)
                 self._attempts.over(attempt)
@@ -154,9 +158,13 @@ class Outcomes:
         now = self._clock.seconds()
         if result.verdict is STORED and not result.found:
             start, end = attempt.ledger.layout.range(attempt.offset)
-            self._attempts.slots.resize(adaptive.stored(now, end - start, now - attempt.began))
+            self._resize(adaptive.stored(now, end - start, now - attempt.began))
         elif result.answer.code in (429, 503):
-            self._attempts.slots.resize(adaptive.pushed_back())
+            self._resize(adaptive.pushed_back())
+
+    def _resize(self, number: int) -> None:
+        if not self._shortage.lasts:  # else it comes to that by itself
+            self._attempts.slots.resize(number)
 
     def _stored(self, attempt: Attempt, result: Result) -> None:
         self._attempts.over(attempt)

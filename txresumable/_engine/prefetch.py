@@ -4,7 +4,6 @@ Opening files off the reactor thread, several at a time, and never all at once.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,7 +16,7 @@ from ..states import READY
 from .relay import MOST_HUNG, Relay
 from .transfer import Transfer
 
-__all__ = ["Hangs", "Prefetcher", "out_of_descriptors"]
+__all__ = ["AHEAD", "Hangs", "Prefetcher"]
 
 AHEAD = 32
 """How many files are open before they are needed, at the most."""
@@ -38,6 +37,7 @@ class Prefetcher:
     are always some left.
 
     :ivar abandoned: how many threads still read of a source what nobody waits for.
+    :ivar is_frugal: whether no file is opened before it is needed.
     :ivar half_way: with the first chunk of this file it is time to open more.
     :param reactor: its threads open and read.
     :param clock: an ``IReactorTime``.
@@ -49,6 +49,7 @@ class Prefetcher:
         self._opening: dict[Transfer, list[Deferred[None]]] = {}
         self.abandoned: dict[Source, int] = {}
         self._in_line: dict[Source, list[Deferred[None]]] = {}
+        self.is_frugal = False
         self.half_way: Transfer | None = None
 
     def open(self, transfer: Transfer, following: Iterable[Transfer]) -> Deferred[None]:
@@ -75,6 +76,8 @@ class Prefetcher:
             self._open(batch)
 
     def _closed(self, files: Iterable[Transfer]) -> list[Transfer]:
+        if self.is_frugal:
+            return []
         return [
             transfer
             for transfer in files
@@ -97,8 +100,8 @@ class Prefetcher:
 
     def _settle(self, transfer: Transfer, result: Any) -> None:
         waiting = self._opening.pop(transfer)
-        if transfer.state is not READY:  # it ended meanwhile
-            transfer.source.close()
+        if transfer.state is not READY or (self.is_frugal and not waiting):
+            transfer.source.close()  # it ended meanwhile, or is opened when it is needed
         elif waiting and result is None and not transfer.source.is_open:
             self._opening[transfer] = waiting  # it ended, was closed, and is tried again
             self._open([transfer])
@@ -208,8 +211,3 @@ class Prefetcher:
     def close(self) -> None:
         """Look after nothing that hangs any more."""
         self._relay.close()
-
-
-def out_of_descriptors(error: BaseException | None) -> bool:
-    """Whether an error says that too many files are open: that passes."""
-    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)

@@ -18,6 +18,7 @@ from .lending import Lending
 from .outages import Outages
 from .outcomes import OutcomeListener, Outcomes
 from .queue import ChunkQueue
+from .shortage import Shortage
 from .transfer import Transfer
 from .turn import Turn
 
@@ -47,6 +48,7 @@ class Scheduler:
         queue: ChunkQueue,
         slots: Slots,
         lending: Lending,
+        shortage: Shortage,
         adaptive: AdaptiveConcurrency | None,
     ) -> None:
         """
@@ -57,6 +59,7 @@ class Scheduler:
         :param queue: knows which chunk is next.
         :param slots: how many chunks may be under way.
         :param lending: lends the slots of those that wait.
+        :param shortage: takes slots away while descriptors are short.
         :param adaptive: finds out how many that should be, unless that is fixed.
         """
         self.started = self.paused = False
@@ -70,7 +73,10 @@ class Scheduler:
         options = listener.options
         one_server = not (callable(options.target) or callable(options.test_target))
         self._outages = Outages(one_server, queue)
-        self._outcomes = Outcomes(listener, self, clock, turn, queue, self._outages, adaptive)
+        self._outcomes = Outcomes(
+            listener, self, clock, turn, queue, self._outages, shortage, adaptive
+        )
+        self._shortage = shortage
         self._lending = lending
         self._jobs = lending.jobs
         self._timers: dict[tuple[Transfer, int], Any] = {}
@@ -114,6 +120,7 @@ class Scheduler:
     def end(self) -> None:
         """Nothing is left to do; what comes is announced before it begins."""
         self.started = self._may_start = False
+        self._shortage.end()
 
     def _begin_next(self) -> bool:
         """

@@ -262,6 +262,8 @@ def _transport_error(failure: Failure) -> Exception:
         if rejected is not None:
             return rejected
     if isinstance(error, (ConnectError, DNSLookupError)):
-        return ConnectFailed(f"no connection: {error}")
+        failed = ConnectFailed(f"no connection: {error}")
+        failed.__cause__ = error
+        return failed
     cause = reasons[-1]
     return TransportError(f"{type(cause).__name__}: {cause}")

@@ -197,4 +197,9 @@ def _abort(connection: Any) -> None:
 
 def _connect_error(failure: Failure) -> Exception:
     error = failure.value
-    return tls_error(error) or ConnectFailed(f"no connection: {str(error) or type(error).__name__}")
+    rejected = tls_error(error)
+    if rejected is not None:
+        return rejected
+    failed = ConnectFailed(f"no connection: {str(error) or type(error).__name__}")
+    failed.__cause__ = error
+    return failed

@@ -7,13 +7,19 @@ up and sent are ASCII in any case, since a target is an encoded URL.
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - getaddrinfo needs it, and no file can be opened later
 import re
+from socket import gaierror, getaddrinfo
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.interfaces import IProtocol, IProtocolFactory
 from twisted.internet.ssl import optionsForClientTLS
+from twisted.python.failure import Failure
 
-from .._runtime.private import host_as_bytes_and_text, set_host_name
+from .._runtime.private import host_as_bytes_and_text, set_host_name, with_lookup
 
 __all__ = ["NameEndpoint", "tls_options"]
 
@@ -26,6 +32,38 @@ class NameEndpoint(HostnameEndpoint):
     """
     Connects to a host by any name that DNS can resolve.
     """
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        self._errors: list[OSError] = []  # of lookups, in other threads
+        super().__init__(*args, **named)
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """
+        :returns: a Deferred as that of Twisted's endpoint, which also fails if the name cannot be
+            looked up for want of a descriptor.
+        """
+        connecting: Deferred[IProtocol] = super().connect(protocolFactory)
+        return connecting.addErrback(self._explained)
+
+    def _explained(self, failure: Failure) -> Failure:
+        if self._errors and failure.check(DNSLookupError):
+            error = self._errors.pop()
+            return Failure(ConnectError(error.errno, str(error.strerror)))
+        return failure
+
+    def _getNameResolverAndMaybeWarn(self, reactor: Any) -> Any:
+        resolver = super()._getNameResolverAndMaybeWarn(reactor)
+        return with_lookup(resolver, reactor, self._look_up)
+
+    def _look_up(self, *args: Any) -> Any:
+        """In a thread: Twisted's resolver never responds if this raises anything else."""
+        try:
+            return getaddrinfo(*args)
+        except gaierror:
+            raise
+        except OSError as error:
+            self._errors.append(error)
+            return []
 
     @staticmethod
     def _hostAsBytesAndText(host: Any) -> tuple[bool, bytes, str]:

@@ -42,7 +42,7 @@ class Slots:
         """
         Change how many there are.  Tokens that are in use remain so until they are released.
 
-        :param number: 1 or more.
+        :param number: 0 or more.
         """
         self.tokens += number - self.number
         self.number = number

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
+from twisted.internet._resolver import GAIResolver
 from twisted.internet.endpoints import HostnameEndpoint
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "host_as_bytes_and_text",
     "set_host_name",
     "tls_gathered",
+    "with_lookup",
     "wrapped_agent",
     "wrapped_transport",
     "written_last",
@@ -58,6 +60,20 @@ def set_host_name(options: Any, host: str) -> None:
     """
     for name, written in _HOST_NAMES.items():
         setattr(options, name, written(host))
+
+
+def with_lookup(resolver: Any, reactor: Any, getaddrinfo: Callable[..., Any]) -> Any:
+    """
+    Twisted's usual resolver, with another function that looks names up in a thread.
+
+    :param resolver: that of a reactor.
+    :param reactor: the reactor.
+    :param getaddrinfo: as that of :mod:`socket`.
+    :returns: it; or, if that of the reactor is another one, that.
+    """
+    if type(resolver) is GAIResolver:
+        return GAIResolver(reactor, reactor.getThreadPool, getaddrinfo)
+    return resolver
 
 
 def tls_gathered(tls: Any) -> int:
