@@ -155,6 +155,20 @@ class PrefetchTests(SynchronousTestCase):
         self.reactor.let_all_arrive()
         self.assertEqual(self.opened, [])
 
+    def test_cancelled_and_not_opened_again(self) -> None:
+        """A file that is cancelled is not opened with the one that comes next."""
+        uploader = self.uploader(chunk_size=20, prioritize_first_and_last_chunk=True)
+        (first,) = self.add(uploader, 1)
+        self.step()
+        (second,) = self.add(uploader, 1)
+        self.watch_opening()
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.step()
+        self.assertEqual((len(self.opened), self.are_open([first, second])), (1, [1]))
+        second.cancel()
+        self.failureResultOf(second, CancelledError)
+
     def test_cancelled_while_it_is_opened(self) -> None:
         """A file that is cancelled while a thread opens it, with others, is closed again."""
         uploads = self.add(self.uploader(), 2)

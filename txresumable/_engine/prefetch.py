@@ -81,7 +81,9 @@ class Prefetcher:
         return [
             transfer
             for transfer in files
-            if not transfer.source.is_open and transfer not in self._opening
+            if transfer.state is READY
+            and not transfer.source.is_open
+            and transfer not in self._opening
         ]
 
     def _open(self, batch: list[Transfer]) -> None:
