@@ -204,6 +204,37 @@ class ExchangeTests(SynchronousTestCase):
         rig.finish()
         self.assertEqual(rig.heard, ["ready", "lost"])
 
+    def test_repeated_refusal(self) -> None:
+        """A refusal of a chunk that is, to the byte, that of a test before it may belong to that."""
+        fields = (b"Content-Length: 2", b"Server: one")
+        for status, again, repeated in (
+            (404, self.head(404, *fields) + b"no", True),
+            (404, self.head(404, *fields) + b"NO", False),
+            (404, self.head(404, fields[0], b"Server: two") + b"no", False),
+            (404, self.head(410, *fields) + b"no", False),
+            (429, self.head(429, *fields) + b"no", False),
+            (499, self.head(499, *fields) + b"no", True),
+            (500, self.head(500, *fields) + b"no", False),
+        ):
+            rig = Rig([])
+            for _ in range(2):  # of tests there may be several
+                rig.ask()
+                rig.connection.dataReceived(self.head(status, *fields) + b"no")
+                self.assertEqual(rig.results.pop().code, status)
+            rig.send(BytesSource("a", b"x"), 1)
+            rig.connection.dataReceived(again)
+            (result,) = rig.results
+            self.assertIs(getattr(result, "type", None), StaleConnection if repeated else None)
+            self.assertIs(rig.connection.state, CLOSING if repeated else IDLE)
+
+    def test_refusal_after_another(self) -> None:
+        """What was no test does not count, nor does a refusal on another connection."""
+        refusal = self.head(404, b"Content-Length: 0")
+        for _ in range(2):
+            self.rig.send(BytesSource("a", b"x"), 1)
+            self.connection.dataReceived(refusal)
+            self.assertEqual(self.rig.results.pop().code, 404)
+
     def test_early_success(self) -> None:
         """Whatever is below 300 cannot be true before all was sent; what is not, may be."""
         for status, kind in ((299, MalformedResponse), (300, None), (404, None)):

@@ -64,6 +64,13 @@ def _repetition(expected: Expectation, row: Difference, _: Mapping[str, Scenario
     expected.waits = expected.waits[:retries]
 
 
+def _repeated_refusal(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+    """
+    Once more, with the test before it, for the server of the recording says the same to both.
+    """
+    expected.requests += deepcopy(expected.requests)
+
+
 def _no_cors(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
     expected.requests = [each for each in expected.requests if each["method"] != "OPTIONS"]
     for request in expected.requests:
@@ -181,6 +188,7 @@ KINDS: dict[str, Change] = {
     "redirected-test": _redirected_test,
     "redirected-upload": _redirected_upload,
     "browser-repeats-408": _repetition,
+    "repeated-refusal": _repeated_refusal,
     "lost-connection": _lost_connection,
     "tested-again": _tested_again,
     "fragment": _fragment,

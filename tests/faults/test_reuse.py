@@ -53,7 +53,7 @@ class ExtraResponseTests(FaultCase):
         error = await self.failure(
             uploader.add_file(b"x" * 15_000, file_name="a"), RetriesExhausted
         )
-        self.assertIn("chunk 3 failed", str(error))
+        self.assertRegex(str(error), "^chunk 3 .*failed")
         self.assertEqual(stored, [1, 2])
         self.assertIsInstance(error.last, ChunkRejected)
 
@@ -117,6 +117,39 @@ class ReuseTests(ExtraResponseTests):
         uploader.chunk_completed.register(works)
         await uploader.add_file(b"x" * 15_000, file_name="a")
         self.assertEqual(self.server.content("a"), b"x" * 15_000)
+
+    async def test_response_to_a_test_that_comes_twice(self) -> None:
+        """A proxy that repeats "not found" while a chunk is on its way has refused no chunk."""
+
+        for size in (100, 3_000_000):  # one comes when all was sent, the other when it was not
+
+            def script(peer: Peer) -> None:
+                while True:
+                    request = peer.head()
+                    if peer.number == 0 and request.method == "POST":
+                        peer.send(reply(404))
+                        peer.ignore()
+                        return
+                    peer.serve(request)
+
+            content = bytes(size)
+            uploader = self.begin(script, chunk_size=10_000_000, test_chunks=True)
+            await uploader.add_file(content, file_name="a")
+            self.assertEqual(self.server.content("a"), content)
+            self.assertEqual(len(self.server.asked("POST")), 2)
+
+    async def test_refusal_that_is_one(self) -> None:
+        """A chunk that the server does refuse is sent once more at most, over a new connection."""
+
+        def script(peer: Peer) -> None:
+            while True:
+                peer.request()
+                peer.send(reply(404))
+
+        uploader = self.begin(script, test_chunks=True)
+        error = await self.failure(uploader.add_file(b"x", file_name="a"), ChunkRejected)
+        self.assertEqual(error.status, 404)
+        self.assertEqual(len(self.server.asked("POST")), 2)
 
     async def test_closed_without_a_response(self) -> None:
         """A kept connection that closes long after the request came has failed it."""

@@ -86,6 +86,7 @@ class HTTPConnection(protocol.Protocol):
         self._uses = 0
         self._parser = ResponseParser()
         self._waiting: Deferred[Response] | None = None
+        self._refusal: Response | None = None
 
     # Connecting --------------------------------------------------------------------------------
 
@@ -134,6 +135,7 @@ class HTTPConnection(protocol.Protocol):
         self._uses += 1
         self._heard = None
         self._parser.begin(bodiless)
+        self._has_body = body is not None
         waiting: Deferred[Response] = Deferred(self._cancelled)
         self._waiting = waiting
         self._sender.start(head, body)
@@ -195,12 +197,35 @@ class HTTPConnection(protocol.Protocol):
             parser.finish()
         response = parser.response
         assert waiting is not None and response is not None
+        if response.code >= 400 and self._repeats(response):
+            self._end()
+            waiting.errback(Failure(StaleConnection("the server repeats its response to a test")))
+            return
         self.idle_since = self._seconds()
         if parser.keep and not parser.buffer and self.state is ACTIVE:
             self.state = change(self.state, IDLE)
         else:
             self._end()
         waiting.callback(response)
+
+    def _repeats(self, response: Response) -> bool:
+        """
+        Whether this refusal of a request with a body is, to the byte, that of one without, before
+        it over this connection.  Some proxies send a response twice, and the second one comes when
+        the next request is under way.  Over a new connection, a refusal is that of its request.
+        """
+        if not self._has_body:
+            self._refusal = response
+            return False
+        before = self._refusal
+        return (
+            before is not None
+            and response.code < 500
+            and response.code != 429  # which is asked for again in any case, and not at once
+            and response.code == before.code
+            and response.body == before.body
+            and response.headers == before.headers
+        )
 
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008
         aborted, self.state = self.state is CLOSING, change(self.state, CLOSED)
