@@ -19,6 +19,7 @@ from zope.interface.verify import verifyObject
 
 from tests.authority import Authority
 from tests.receiver_rig import QuickDisk, fail_once
+from txresumable._runtime.clock import steady
 from txresumable.receiver import ReceiverService, Store, make_site
 from txresumable.receiver.store import at_once
 from txresumable.receiver.tap import Options, makeService
@@ -142,6 +143,16 @@ class ServiceTests(SynchronousTestCase):
         site = make_site(store, reactor=reactor)
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         return ReceiverService(endpoint, site, store=store, reactor=reactor)
+
+    def test_installed_reactor(self) -> None:
+        """Without a reactor it goes by the clock of the one that is installed."""
+        from twisted.internet import reactor
+
+        store = Store(self.mktemp(), _run=at_once, _disk=QuickDisk())
+        endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+        service = ReceiverService(endpoint, make_site(store), store=store)
+        self.assertIs(service._clock, steady(reactor))
+        self.successResultOf(store.close())
 
     def test_says_where(self) -> None:
         """It logs where it listens."""

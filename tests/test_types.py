@@ -8,8 +8,12 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
+from inspect import getsource, isfunction
 from pathlib import Path
+from typing import Any
 from unittest import SkipTest
 
 import attrs
@@ -20,6 +24,17 @@ from txresumable.options import Options, ResumableOptions
 
 FOLDER = ROOT / "tests" / "typed"
 CORRECT, FAULTS = FOLDER / "correct.py", FOLDER / "faults.py"
+
+PUBLIC = (
+    "txresumable",
+    "txresumable.errors",
+    "txresumable.events",
+    "txresumable.identifiers",
+    "txresumable.receiver",
+    "txresumable.retry",
+    "txresumable.service",
+    "txresumable.testing",
+)
 
 Errors = dict[Path, dict[int, str]]
 """What is wrong in each file, by the line."""
@@ -78,6 +93,42 @@ class CheckerTests(SynchronousTestCase):
     def test_pyright(self) -> None:
         """So does pyright."""
         self.check(by_pyright())
+
+
+def public() -> Iterator[tuple[str, Any, Any]]:
+    """
+    Each public function and each public method of a class, with its name and with what has its
+    source: for an ``__init__`` that attrs made, the class.
+    """
+    for module in map(import_module, PUBLIC):
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if isfunction(thing):
+                yield f"{module.__name__}.{name}", thing, thing
+            for method, found in vars(thing).items() if isinstance(thing, type) else ():
+                function = getattr(found, "fget", getattr(found, "__func__", found))
+                if isfunction(function) and (method[0] != "_" or method == "__init__"):
+                    made = method == "__init__" and attrs.has(thing)
+                    yield (
+                        f"{module.__name__}.{name}.{method}",
+                        function,
+                        thing if made else function,
+                    )
+
+
+class SignatureTests(SynchronousTestCase):
+    """What is public is typed."""
+
+    def test_any(self) -> None:
+        """``Any`` stands in a public signature only where a comment says why."""
+        seen, loose = 0, []
+        for name, function, source in public():
+            seen += 1
+            types = " ".join(map(str, function.__annotations__.values()))
+            if re.search(r"\bAny\b", types) and "# Any" not in getsource(source):
+                loose.append(name)
+        self.assertGreater(seen, 150)
+        self.assertEqual(loose, [])
 
 
 class OptionsTests(SynchronousTestCase):

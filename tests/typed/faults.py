@@ -8,7 +8,8 @@ from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
-from twisted.web.client import Agent
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IResponse
 
 from txresumable import RateLimiter, Resumable, ResumableChunk, ResumableFile
 from txresumable.receiver import Store, make_site
@@ -16,6 +17,15 @@ from txresumable.service import UploadService
 from txresumable.testing import FakeClient
 
 URL = "https://example.com/upload"
+
+
+class LikeAgent:
+    """What Twisted's agents are like, since they have types."""
+
+    def request(
+        self, method: bytes, uri: bytes, headers: Headers | None = None
+    ) -> Deferred[IResponse]:
+        return Deferred()
 
 
 class Session:
@@ -32,7 +42,7 @@ def of_file_and_chunk(file: ResumableFile, chunk: ResumableChunk) -> str:
     return file.file_name
 
 
-def options(agent: Agent) -> None:
+def options() -> None:
     Resumable(URL, chunksize=1024)  # fault: no such option
     Resumable(URL, chunk_size="1 MiB")  # fault: a size is a number of bytes
     Resumable(URL, method="PUT")  # fault: how a chunk is sent, not the HTTP method
@@ -42,7 +52,7 @@ def options(agent: Agent) -> None:
     Resumable(URL, preprocess=of_file_and_chunk)  # fault: the hook gets a chunk alone
     Resumable(URL, file_type=5)  # fault: an extension, a type, or several
     Resumable(5)  # fault: a target is a URL or a function
-    Resumable(URL, client=agent)  # fault: an agent is not an HTTPClient
+    Resumable(URL, client=LikeAgent())  # fault: an agent is not an HTTPClient
     Resumable(URL, client=Session())  # fault: the client blocks
     Resumable(URL, reactor="epoll")  # fault: not a reactor
 

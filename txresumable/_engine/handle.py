@@ -91,7 +91,7 @@ class Upload(Deferred[ResumableFile]):
         """
         self._transfer.retry()
 
-    def settle(self, result: Any, *, heard: bool) -> None:
+    def settle(self, result: ResumableFile | Failure | None, *, heard: bool) -> None:
         """
         The end.
 
@@ -100,6 +100,7 @@ class Upload(Deferred[ResumableFile]):
         """
         if self.called:
             return
+        assert result is not None
         self.callback(result)
         if isinstance(self.result, Failure) and (
             heard or self._hidden or self.result.check(CancelledError)

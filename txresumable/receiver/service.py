@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._runtime.clock import steady
+from .._runtime.reactor import Reactor
 from .site import ReceiverSite
 from .store import Store
 
@@ -31,7 +32,7 @@ class ReceiverService(Service):
     :param endpoint: where to listen.
     :param site: what responds; see :func:`~txresumable.receiver.make_site`.
     :param store: where files go; closed when the service stops.
-    :param reactor: whose clock to use.
+    :param reactor: whose clock to use; the installed one by default.
     :param scheme: how the URL that is logged begins.
     :ivar scheme: the same.
     :ivar address: where it listens, once it does.
@@ -45,9 +46,11 @@ class ReceiverService(Service):
         site: ReceiverSite,
         *,
         store: Store,
-        reactor: Any,
+        reactor: Reactor | None = None,
         scheme: str = "http",
     ) -> None:
+        if reactor is None:
+            from twisted.internet import reactor
         self.address: IAddress | None = None
         self._endpoint = endpoint
         self.scheme = scheme

@@ -4,8 +4,6 @@ A client that sends nothing: a test looks at what it would have sent and answers
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import Deferred
 from twisted.web.http_headers import Headers
 
@@ -34,7 +32,7 @@ class FakeClient:
         self.sent: list[SentRequest] = []
 
     def request(
-        self, method: str, url: Any, *, headers: Any = None, data: Any = None, **_: Any
+        self, method: str, url: object, *, headers: object = None, data: object = None, **_: object
     ) -> Deferred[FakeResponse]:
         """
         As treq's: make a request.

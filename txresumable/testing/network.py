@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseFailed, ResponseNeverReceived
 
 from .._protocol.dialect import ParameterNames
+from .._runtime.reactor import Timed
 from .client import FakeClient
 from .receiver import Response
 from .request import SentRequest
@@ -66,7 +67,7 @@ class FaultyNetwork(FakeClient):
 
     def __init__(
         self,
-        clock: Any,
+        clock: Timed,
         receiver: Receiver,
         weather: Weather,
         note: Callable[[str], None] | None = None,
@@ -78,7 +79,7 @@ class FaultyNetwork(FakeClient):
         :param note: told what happens.
         """
         super().__init__()
-        self._clock = clock
+        self._clock: Any = clock
         self._receiver = receiver
         self._weather = weather
         self._note = note

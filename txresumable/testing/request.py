@@ -102,7 +102,7 @@ class SentRequest:
     :ivar result: fires with a :class:`FakeResponse`.
     """
 
-    def __init__(self, method: str, url: str, headers: Headers, data: Any) -> None:
+    def __init__(self, method: str, url: str, headers: Headers, data: object) -> None:
         self.method = method
         self.url = url
         self.headers = headers
@@ -113,7 +113,7 @@ class SentRequest:
         self.produced: Deferred[None] = Deferred()
         self._pieces: list[bytes] = []
         self._producer: Any = None
-        self._data = data
+        self._data: Any = data
         self._query: list[tuple[str, str]] | None = None
 
     def __repr__(self) -> str:
@@ -132,7 +132,7 @@ class SentRequest:
         self._producer = IBodyProducer(data)
         self._producer.startProducing(self).addCallbacks(self._finish, self._unproduced)
 
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
+    def registerProducer(self, producer: object, streaming: bool) -> None:
         pass
 
     def unregisterProducer(self) -> None:

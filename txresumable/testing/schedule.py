@@ -69,7 +69,7 @@ class Schedule:
     """
 
     seed: int
-    options: dict[str, Any]
+    options: dict[str, Any]  # Any: each has a type of its own
     files: tuple[FilePlan, ...]
     acts: tuple[Act, ...]
     forecast: Forecast
