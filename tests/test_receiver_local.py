@@ -11,9 +11,9 @@ from twisted.internet.task import Clock
 
 from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase
 from txresumable._protocol.layout import ChunkLayout
-from txresumable.receiver import Disk, ReceivedFile, Refused, Store
+from txresumable.receiver import ReceivedFile, Store
+from txresumable.receiver.store import Disk, entries_of
 from txresumable.receiver.store.chunk import Chunk
-from txresumable.receiver.store.entry import Entry
 
 CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
 
@@ -36,17 +36,10 @@ class ThreadedClock(Clock):
 class StoreTests(ReceiverTestCase):
     """A store."""
 
-    def chunk(self, size: int = 35) -> Chunk:
-        """A chunk of a file of so many bytes."""
-        return Chunk(identifier="i", offset=0, layout=ChunkLayout(size, 10), file_name="f")
-
-    def begin(self, chunk: Chunk, **options: Any) -> Entry:
+    def begin(self, store: Store) -> None:
         """Begin an upload."""
-        return self.successResultOf(Deferred.fromCoroutine(self.store.begin("", chunk, **options)))
-
-    def find(self, chunk: Chunk, **options: Any) -> Entry | None:
-        """Find an upload."""
-        return self.successResultOf(Deferred.fromCoroutine(self.store.find("", chunk, **options)))
+        chunk = Chunk(identifier="i", offset=0, layout=ChunkLayout(35, 10), file_name="f")
+        self.successResultOf(Deferred.fromCoroutine(entries_of(store).begin("", chunk))).release()
 
     def test_by_default(self) -> None:
         """It is on the real disk, and at work in the reactor's threads."""
@@ -57,9 +50,8 @@ class StoreTests(ReceiverTestCase):
         store = Store(os.path.basename(self.root), reactor=ThreadedClock())
         os.chdir(here)
         self.assertEqual(store.root, os.path.abspath(self.root))
-        entry = self.successResultOf(Deferred.fromCoroutine(store.begin("", self.chunk())))
+        self.begin(store)
         self.assertEqual(self.private(), ["chunks", "data"])
-        entry.release()
         self.assertIsNone(store.expire)
         self.assertIsNone(store.on_complete)
         self.successResultOf(store.close())
@@ -75,51 +67,6 @@ class StoreTests(ReceiverTestCase):
     def broken(self, fd: int) -> Any:
         """What a disk does."""
         raise OSError(errno.EIO, "broken")
-
-    def test_found(self) -> None:
-        """Nothing is made of what is only looked for."""
-        self.start()
-        self.assertIsNone(self.find(self.chunk()))
-        self.assertEqual(self.private(), [])
-        self.begin(self.chunk()).release()
-        found = self.find(self.chunk())
-        assert found is not None
-        self.assertEqual(found.record.file_name, "f")
-        found.release()
-
-    def test_other_sizes(self) -> None:
-        """Another file than it was is refused, and does not use the upload."""
-        disk = FaultyDisk()
-        self.start(disk=disk, max_open=0)
-        self.begin(self.chunk()).release()
-        for look in (self.store.begin, self.store.find):
-            looking = Deferred.fromCoroutine(look("", self.chunk(36)))
-            refused = self.failureResultOf(looking, Refused)
-            self.assertEqual(refused.value.status, 400)
-            self.assertEqual(len(disk.descriptors), 2)
-
-    def test_received_once(self) -> None:
-        """What was received and taken is refused, unless it is wanted again."""
-        self.start(received_once=True)
-        file = ClientFile(CONTENT, "f", "i")
-        for number in (1, 2, 3):
-            self.ask(file.upload(number))
-        os.remove(os.path.join(self.root, "f"))
-        for look in (self.store.begin, self.store.find):
-            looking = Deferred.fromCoroutine(look("", self.chunk()))
-            self.assertEqual(self.failureResultOf(looking, Refused).value.status, 410)
-        self.assertIsNone(self.find(self.chunk(), again=True))
-        self.begin(self.chunk(), again=True).release()
-
-    def test_received_again(self) -> None:
-        """By default it is received again."""
-        self.start()
-        file = ClientFile(CONTENT, "f", "i")
-        for number in (1, 2, 3):
-            self.ask(file.upload(number))
-        os.remove(os.path.join(self.root, "f"))
-        self.assertIsNone(self.find(self.chunk()))
-        self.begin(self.chunk()).release()
 
     def test_waits_for_on_complete(self) -> None:
         """By default on_complete is waited for for five minutes; it may be set later."""
@@ -140,7 +87,7 @@ class StoreTests(ReceiverTestCase):
     def test_never_swept(self) -> None:
         """Without a time nothing is swept; it may be set later."""
         self.start()
-        self.begin(self.chunk()).release()
+        self.begin(self.store)
         self.clock.rightNow = 1e11
         self.assertEqual(self.successResultOf(self.store.sweep()), 0)
         self.store.expire = 100

@@ -266,6 +266,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_receiver_uploads",
         *_STORE,
     ),
+    "receiver/store/entries": ("tests.test_receiver_entries",),
     "receiver/store/record": ("tests.test_receiver_record",),
     "receiver/store/entry": ("tests.test_receiver_entry",),
     "receiver/store/writer": ("tests.test_receiver_writer",),
