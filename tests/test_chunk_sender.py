@@ -215,6 +215,18 @@ class TestingTests(UploaderTestCase):
         self.assertEqual(sent, ["1", "1", "5"])
         self.assertEqual(upload.file.chunks_found, 4)
 
+    def test_whole_answer_cut_short(self) -> None:
+        """Chunks that a list had no room for are tested one by one."""
+        upload = self.uploader(test_chunks="adaptive", simultaneous_uploads=1).add_file(
+            b"x" * 60, file_name="a"
+        )
+        self.client.answer(404, headers={"Resumable-Stored": "2-4,..."})
+        self.client.answer(200)
+        self.answer_all()
+        self.successResultOf(upload)
+        sent = [(each.method, each.parameters["resumableChunkNumber"]) for each in self.client.sent]
+        self.assertEqual(sent, [("GET", "1"), ("POST", "1"), ("GET", "5"), ("GET", "6")])
+
     def test_whole_answer_that_ends_it(self) -> None:
         """A receiver that has all of a file needs one test to say so."""
         upload = self.uploader(test_chunks="adaptive").add_file(b"x" * 60, file_name="a")

@@ -6,13 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable._protocol.ranges import gaps, parse_ranges
+from txresumable._protocol.ranges import gaps, is_cut_short, parse_ranges
 
 
 class RangesTests(SynchronousTestCase):
     def test_reads_spans(self) -> None:
         """Numbers and spans from 1 become ranges from 0."""
         self.assertEqual(parse_ranges("1-3, 5", 5), [range(3), range(4, 5)])
+
+    def test_cut_short(self) -> None:
+        """A list that was cut short is read as far as it goes; the rest may be stored or not."""
+        self.assertEqual(parse_ranges("1-3,5,...", 9), [range(3), range(4, 5)])
+        self.assertEqual(gaps("1-3,5,...", 9), [range(3, 4), range(5, 9)])
+        self.assertEqual((is_cut_short("1,3,..."), is_cut_short("1,3")), (True, False))
+        for text in ("...", ",...", "1,...,2", "1,..."[:-1]):
+            self.assertEqual(parse_ranges(text, 5), [], text)
 
     def test_refuses_all_of_what_is_malformed(self) -> None:
         """One bad span makes the whole list worthless."""

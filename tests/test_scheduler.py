@@ -560,6 +560,23 @@ class LossTests(UploaderTestCase):
         error = self.failureResultOf(upload, RetriesExhausted).value
         self.assertEqual((error.attempts, error.chunk_number), (3, 1))
 
+    def test_cut_short(self) -> None:
+        """Of what a list has no room for, each chunk is tested and those that are lost are sent."""
+        for mode in ("adaptive", True):
+            upload = self.begin(test_chunks=mode)
+            self.client.answer(404, headers={"Resumable-Stored": "2-3"})
+            self.answer("2,...", 1)
+            if mode is True:
+                self.client.answer(200)
+                self.answer("2,...", 3)
+            tests = len(self.client.tests)
+            self.client.answer(404, headers={"Resumable-Stored": "2,..."})
+            self.answer("1-2", 1)
+            self.assertNoResult(upload)
+            self.client.answer(200, headers={"Resumable-File-Checksum": "sha256:1"})
+            self.assertTrue(self.successResultOf(upload).is_completed)
+            self.assertEqual(len(self.client.tests) - tests, 1)
+
     def test_says_nothing(self) -> None:
         """A server that does not say what it has is believed."""
         upload = self.begin()

@@ -16,7 +16,7 @@ from .._http.client import RequestClient
 from .._http.response import Response
 from .._policy.limiter import RateLimiter
 from .._protocol.dialect import REJECTED, STORED, classify
-from .._protocol.ranges import parse_ranges
+from .._protocol.ranges import is_cut_short, parse_ranges
 from .._protocol.request import ChunkFacts, RequestHead
 from .._source.source import BytesSource
 from .._validators import check_headers, query_pairs
@@ -206,7 +206,7 @@ class ChunkSender:
         said = answer.header("Resumable-Stored")
         if said is None or plan.whole:
             return
-        plan.whole = True
+        plan.whole = not is_cut_short(said)
         states, offsets = attempt.ledger.states, array("I")
         for span in parse_ranges(said, len(states)):
             offsets.extend(offset for offset in span if states[offset] == PENDING)

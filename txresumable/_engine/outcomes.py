@@ -14,7 +14,7 @@ from .._http.response import Response
 from .._policy.concurrency import AdaptiveConcurrency
 from .._policy.slots import Slots
 from .._protocol.dialect import RETRY, STORED
-from .._protocol.ranges import gaps
+from .._protocol.ranges import gaps, is_cut_short
 from ..errors import (
     ChunkTimeout,
     ConnectFailed,
@@ -204,6 +204,8 @@ class Outcomes:
             raise RetriesExhausted(error, plan.losses, lost[0].start + 1)
         _log.info("The server lacks chunks of {name!r} that it had", name=transfer.file_name)
         attempt.ledger.put_back_stored(lost)
+        if is_cut_short(said):  # the others are asked for one by one, if there are tests at all
+            plan.whole, plan.misses = False, 0
         self._queue.add(transfer)
         return True
 

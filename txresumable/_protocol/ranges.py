@@ -6,19 +6,23 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["gaps", "parse_ranges"]
+__all__ = ["MORE", "gaps", "is_cut_short", "parse_ranges"]
+
+MORE = ",..."
+"""At the end of a list that would be too long: of the chunks that follow, any may be stored."""
 
 
 def parse_ranges(text: str, limit: int) -> list[range]:
     """
     Parse a receiver's list of the chunks that it has.
 
-    :param text: numbers and spans counted from 1, such as ``1-57,60``.
+    :param text: numbers and spans counted from 1, such as ``1-57,60``, or ``1-57,60,...`` if it
+        was cut short.
     :param limit: the number of chunks.
     :returns: the chunks as ranges counted from 0; nothing at all if any of it is malformed.
     """
     found = []
-    for span in text.split(","):
+    for span in text.removesuffix(MORE).split(","):
         match = re.fullmatch(r"\s*([0-9]{1,18})(?:-([0-9]{1,18}))?\s*", span, re.ASCII)
         if match is None:
             return []
@@ -27,6 +31,11 @@ def parse_ranges(text: str, limit: int) -> list[range]:
             return []
         found.append(range(first - 1, last))
     return found
+
+
+def is_cut_short(text: str) -> bool:
+    """Whether chunks that are not in a receiver's list may be stored nevertheless."""
+    return text.endswith(MORE)
 
 
 def gaps(text: str, limit: int) -> list[range]:

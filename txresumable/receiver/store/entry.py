@@ -10,6 +10,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from ..._protocol.ranges import MORE
 from .chunk import Chunk
 from .received import ReceivedFile
 from .record import Record
@@ -33,7 +34,7 @@ class Upload(Protocol):
         """Whether all chunks are durable."""
 
     def ranges(self) -> str:
-        """The durable chunks, counted from 1, as ``1-57,60``; nothing if that is too long."""
+        """The durable chunks, counted from 1, as ``1-57,60``."""
 
     async def holds(self, chunk: Chunk) -> bool:
         """
@@ -85,7 +86,7 @@ def spans(present: bytearray) -> str:
     The chunks that are present, counted from 1, as ``1-57,60``.
 
     :param present: a byte for each chunk, 1 if it is.
-    :returns: text; nothing if it would be longer than 4 KiB.
+    :returns: text of at most 4 KiB; if that cuts it short, it ends with ``,...``.
     """
     found: list[str] = []
     length = -1
@@ -94,5 +95,7 @@ def spans(present: bytearray) -> str:
         found.append(str(first) if first == last else f"{first}-{last}")
         length += len(found[-1]) + 1
         if length > _LONGEST:
-            return ""
+            while length + len(MORE) > _LONGEST:
+                length -= len(found.pop()) + 1
+            return ",".join(found) + MORE
     return ",".join(found)

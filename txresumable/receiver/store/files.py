@@ -87,7 +87,7 @@ class UploadFiles:
         return layout.size if missing == layout.count else layout.range(missing)[0]
 
     def ranges(self) -> str:
-        """The durable chunks, counted from 1, as ``1-57,60``; nothing if that is too long."""
+        """The durable chunks, counted from 1, as ``1-57,60``."""
         if self._ranges is None:
             self._ranges = spans(self.present)
         return self._ranges

@@ -33,7 +33,6 @@ _PASSING = frozenset(
         errno.EHOSTUNREACH,
     )
 )
-_LONGEST_HEADER = 4096
 
 
 @frozen
@@ -60,11 +59,9 @@ def stored(ranges: str = "") -> Response:
     """
     The chunk is durable.
 
-    :param ranges: the chunks that are, for the ``Resumable-Stored`` header; left out when it is
-        longer than 4 KiB.
+    :param ranges: the chunks that are, for the ``Resumable-Stored`` header.
     """
-    shown = ranges and len(ranges) <= _LONGEST_HEADER
-    return Response(200, {"status": "stored"}, {"Resumable-Stored": ranges} if shown else {})
+    return Response(200, {"status": "stored"}, {"Resumable-Stored": ranges} if ranges else {})
 
 
 def complete(file: ReceivedFile, ranges: str = "") -> Response:
