@@ -5,10 +5,10 @@ Files out of an iterable, a few at a time.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 
 from txresumable import ChunkRejected, FilesFailed, InvalidOption, Resumable, UploaderClosed
 
@@ -86,6 +86,138 @@ class FeedTests(UploaderTestCase):
         self.assertEqual(file.file_name, original.file_name)
         self.assertEqual(file.relative_path, original.relative_path)
         self.assertIsInstance(file.error, FileNotFoundError)
+
+    def test_asynchronous_iterable(self) -> None:
+        """The next files may have to be waited for; what is there is uploaded meanwhile."""
+        pages: list[Deferred[int]] = [Deferred(), Deferred()]
+        tidied: list[bool] = []
+
+        async def sources() -> AsyncIterator[dict[str, Any]]:
+            try:
+                for number, page in enumerate(pages):
+                    for item in range(await page):
+                        yield {"source": b"x", "file_name": f"{number}.{item}"}
+            finally:
+                tidied.append(True)
+
+        uploader = self.uploader(simultaneous_uploads=5)
+        feeding = uploader.feed(sources(), ahead=5)
+        self.assertEqual(self.client.waiting, [])
+        pages[0].callback(2)
+        self.assertEqual(len(self.client.waiting), 2)
+        self.answer_all()
+        self.assertNoResult(feeding)
+        pages[1].callback(7)
+        self.assertEqual(len(self.client.waiting), 5)
+        self.assertEqual(tidied, [])
+        self.answer_all()
+        self.assertEqual(self.successResultOf(feeding), 9)
+        self.assertEqual(tidied, [True])
+
+    def test_deferreds(self) -> None:
+        """An iterable may give Deferreds of files, and come by a Deferred itself."""
+        waiting: list[Deferred[Any]] = [Deferred() for _ in range(3)]
+        listing: Deferred[Any] = Deferred()
+        feeding = self.uploader(self.receiver).feed(listing)
+        listing.callback(waiting)
+        waiting[1].callback({"source": b"1", "file_name": "1"})
+        self.assertEqual(self.receiver.files, {})
+        waiting[0].callback({"source": b"0", "file_name": "0"})
+        self.assertEqual(len(self.receiver.files), 2)
+        waiting[2].callback({"source": b"2", "file_name": "2"})
+        self.assertEqual(self.successResultOf(feeding), 3)
+
+    def test_many_that_are_there(self) -> None:
+        """Thousands that need not be waited for do not lead to recursion."""
+
+        async def asynchronous() -> AsyncIterator[dict[str, Any]]:
+            for source in self.sources(2000):
+                yield source
+
+        uploader = self.uploader(self.receiver)
+        self.assertEqual(self.successResultOf(uploader.feed(asynchronous())), 2000)
+        deferreds = (succeed(source) for source in self.sources(2000))
+        self.assertEqual(self.successResultOf(uploader.feed(deferreds)), 2000)
+
+    def test_what_comes_fails(self) -> None:
+        """A Deferred that fails is the error of the whole; so is an asynchronous iterable's."""
+
+        async def asynchronous() -> AsyncIterator[Any]:
+            yield {"source": b"x", "file_name": "x"}
+            raise ZeroDivisionError
+
+        uploader = self.uploader(self.receiver)
+        self.failureResultOf(uploader.feed(asynchronous()), ZeroDivisionError)
+        given: list[Any] = [{"source": b"y", "file_name": "y"}, fail(ZeroDivisionError())]
+        self.failureResultOf(uploader.feed(given), ZeroDivisionError)
+        self.failureResultOf(uploader.feed(fail(ZeroDivisionError())), ZeroDivisionError)
+        self.failureResultOf(uploader.feed(succeed(5)), TypeError)
+        self.failureResultOf(uploader.feed(succeed("my_file.dat")), TypeError)
+        self.assertEqual(len(self.receiver.files), 2)
+
+    def test_cancelled_as_it_waits(self) -> None:
+        """Cancelling it cancels what it waits for, and closes an asynchronous generator."""
+        cancelled: list[Any] = []
+        tidied: list[bool] = []
+
+        async def sources() -> AsyncIterator[Any]:
+            try:
+                yield {"source": b"x", "file_name": "x"}
+                yield await Deferred(cancelled.append)
+            finally:
+                tidied.append(True)
+
+        uploader = self.uploader()
+        feeding = uploader.feed(sources())
+        feeding.cancel()
+        self.assert_cancelled(feeding)
+        self.assertEqual((len(cancelled), tidied), (1, [True]))
+        one_at_a_time = uploader.feed(sources(), ahead=1)  # waits for the first to complete
+        one_at_a_time.cancel()
+        self.assert_cancelled(one_at_a_time)
+        self.assertEqual((len(cancelled), tidied), (1, [True, True]))
+        self.assertEqual((uploader.files, self.client.waiting), ([], []))
+
+    def test_generator_that_does_not_close(self) -> None:
+        """What an asynchronous generator raises as it is closed is logged."""
+
+        async def sources() -> AsyncIterator[Any]:
+            try:
+                yield {"source": b"x", "file_name": "x"}
+            finally:
+                raise ZeroDivisionError
+
+        feeding = self.uploader().feed(sources(), ahead=1)
+        feeding.cancel()
+        self.assert_cancelled(feeding)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_stop_on_error(self) -> None:
+        """If it is to, it ends with the first file that fails: no more are taken."""
+        uploader = self.uploader(simultaneous_uploads=3)
+        feeding = uploader.feed(self.sources(100), ahead=3, stop_on_error=True)
+        self.client.answer(200)
+        self.client.answer(404)
+        error = self.failureResultOf(feeding, FilesFailed).value
+        self.assertEqual(([file.file_name for file in error.files], error.stored), (["1.txt"], 1))
+        self.assertEqual((self.taken, uploader.files, self.client.waiting), (3, [], []))
+
+    def test_stop_on_error_as_it_waits(self) -> None:
+        """What was to come then is not waited for."""
+        uploader = self.uploader()
+        cancelled: list[Any] = []
+        late: Deferred[Any] = Deferred(cancelled.append)
+        feeding = uploader.feed([{"source": b"x", "file_name": "x"}, late], stop_on_error=True)
+        self.client.answer(404)
+        self.failureResultOf(feeding, FilesFailed)
+        self.assertEqual(cancelled, [late])
+
+    def test_stop_on_error_at_once(self) -> None:
+        """A file that cannot be opened may fail before anything else is taken."""
+        missing = [self.mktemp() for _ in range(5)]
+        uploader = self.uploader(self.receiver)
+        error = self.failureResultOf(uploader.feed(missing, stop_on_error=True), FilesFailed).value
+        self.assertEqual(len(error.files), 1)
 
     def test_refused_by_the_server(self) -> None:
         """What the server refuses is among them; it can be tried again."""

@@ -4,7 +4,6 @@ The uploader: files in, chunks out, through a few slots at a time.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from types import TracebackType
@@ -15,13 +14,14 @@ from twisted.internet.defer import Deferred
 from ._engine.engine import Engine
 from ._engine.feed import Feed
 from ._engine.handle import Upload
+from ._engine.supply import Supply, several
 from ._engine.transfer import Transfer
 from ._http.given import Client
 from ._runtime.reactor import Reactor
 from ._runtime.threads import run_in_thread
 from ._source.directory import Found, walk
 from ._source.factory import make_source
-from ._source.given import Directory, FileArguments, Source
+from ._source.given import Directory, FileArguments, Source, Sources
 from ._source.source import PathSource
 from .errors import InvalidOption
 from .events import Events
@@ -118,9 +118,11 @@ class Resumable(Events):
         :returns: an Upload for each; one that fails does not stop the others.
         """
         self._engine.check_open()
-        return self._engine.add([self._make_given(source) for source in _several(sources)])
+        return self._engine.add([self._make_given(source) for source in several(sources)])
 
-    def feed(self, sources: Iterable[Source | FileArguments], *, ahead: int = 256) -> Deferred[int]:
+    def feed(
+        self, sources: Sources, *, ahead: int = 256, stop_on_error: bool = False
+    ) -> Deferred[int]:
         """
         Upload files from an iterable, such as a generator, and take the next ones from it only
         as others complete: memory does not grow with their number.
@@ -128,14 +130,17 @@ class Resumable(Events):
         Its files leave :attr:`files` when they end, so that :attr:`fraction_completed` and
         :meth:`get_size` cover the files of the moment.
 
-        :param sources: yields what :meth:`add_files` takes, one after the other, in the reactor
-            thread.
+        :param sources: yields what :meth:`add_files` takes, or Deferreds of that, one after the
+            other, in the reactor thread; an iterable, an asynchronous iterable, or a Deferred of an
+            iterable.  Of several Deferreds, only one is waited for at a time.
         :param ahead: how many of its files may be in the uploader at a time, 1 or more; fewer if
             ``max_files`` leaves no room for them beside others.
+        :param stop_on_error: whether the first file that fails ends it: no more are taken, and the
+            others that are not complete are cancelled.
         :returns: a Deferred that fires with how many were uploaded, when it is exhausted and each
-            of them has ended.  A file that fails does not stop the others, but then this
-            Deferred fails with :class:`~txresumable.errors.FilesFailed`; cancelled files do not
-            count.  If the iterable raises, or yields something that is not a file, nothing more
+            of them has ended.  If a file fails, this Deferred fails in the end with
+            :class:`~txresumable.errors.FilesFailed`; cancelled files do not count.  If the iterable
+            raises, or yields something that is not a file, or a Deferred that fails, nothing more
             is taken, and this fails with that error.  Cancelling it takes no more files and cancels
             those that are not complete.
         :raises TypeError: if this is not an iterable, or is one file.
@@ -146,8 +151,9 @@ class Resumable(Events):
         if type(ahead) is not int or ahead < 1:
             raise InvalidOption("ahead", ahead, "must be a whole number of 1 or more")
         feed = Feed(
-            _several(sources),
+            Supply(sources),
             ahead,
+            stop_on_error,
             lambda source: engine.add([self._make_given(source)])[0],
             engine.remove,
             lambda transfer, failure: completion.failed(transfer, failure, feed.done),
@@ -313,10 +319,3 @@ class Resumable(Events):
 
 engine_of: Any = attrgetter("_engine")
 """From an uploader to its engine: for :mod:`txresumable.testing`."""
-
-
-def _several(sources: Iterable[Any]) -> Iterable[Any]:
-    """:raises TypeError: if one file was given where several are taken."""
-    if isinstance(sources, (str, bytes, bytearray, memoryview, os.PathLike, Mapping)):
-        raise TypeError(f"several files are given as a list or another iterable, not {sources!r}")
-    return sources

@@ -56,6 +56,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "_engine/turn": ("tests.test_turn",),
     "_runtime/observers": ("tests.test_observers",),
     "_engine/feed": ("tests.test_feed",),
+    "_engine/supply": ("tests.test_feed",),
     "_engine/room": ("tests.test_feed", "tests.test_engine", "tests.test_admission"),
     "uploader": (
         "tests.test_engine",

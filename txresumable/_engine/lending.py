@@ -4,6 +4,7 @@ Slots of chunks that wait for a hook or a disk, lent to other files meanwhile.
 
 from __future__ import annotations
 
+from asyncio import isfuture
 from collections import deque
 from inspect import isawaitable
 from typing import Any
@@ -125,5 +126,7 @@ class Lending:
 
 
 async def settled(value: Any) -> Any:
-    """What a hook returned, or what its Deferred or coroutine came to."""
+    """What a hook returned, or what its Deferred, its coroutine or asyncio's future came to."""
+    if isfuture(value):
+        value = Deferred.fromFuture(value)
     return await value if isawaitable(value) else value

@@ -5,11 +5,12 @@ What users give to be uploaded, as types.
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterable, Awaitable, Iterable
 from typing import Literal, Protocol, TypedDict, Union
 
 from twisted.python.filepath import FilePath
 
-__all__ = ["BinaryFile", "Directory", "FileArguments", "Source"]
+__all__ = ["BinaryFile", "Directory", "FileArguments", "Source", "Sources"]
 
 
 class BinaryFile(Protocol):
@@ -42,3 +43,12 @@ class FileArguments(_Required, total=False):
     file_name: str | None
     relative_path: str | None
     type: str | None
+
+
+_Given = Union[Source, FileArguments]
+_Later = Union[_Given, Awaitable[_Given]]
+Sources = Union[Iterable[_Later], AsyncIterable[_Later], Awaitable[Iterable[_Later]]]
+"""
+What :meth:`Resumable.feed` takes: an iterable or an asynchronous one of files, or of Deferreds and
+other awaitables of files; or an awaitable of such an iterable.
+"""
