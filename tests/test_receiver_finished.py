@@ -269,7 +269,7 @@ class OnCompleteTests(ReceiverTestCase):
             self.successResultOf(self.store.close())
 
     def test_sent_again_meanwhile(self) -> None:
-        """A chunk that arrives while on_complete changes the file is to be sent again."""
+        """Who asks or sends again while on_complete changes the file waits for its end."""
         done: Deferred[None] = Deferred()
 
         def change(file: ReceivedFile) -> Deferred[None]:
@@ -279,10 +279,13 @@ class OnCompleteTests(ReceiverTestCase):
         self.start(on_complete=change)
         file = ClientFile(CONTENT, chunk_size=10)
         wires = [self.connect().send(file.upload(number)) for number in (1, 2, 3)]
-        self.assertEqual(self.ask(file.upload(2)).status, 503)
+        digest = f"sha256:{sha256(file.chunk(2)).hexdigest()}"
+        again = [file.test(2), file.test(2, checksum=digest), file.upload(2)]
+        wires += [self.connect().send(data) for data in (*again, file.upload(2, b"x" * 10))]
+        self.assertEqual([wire.transport.value() for wire in wires[2:]], [b""] * 5)
         done.callback(None)
-        self.assertEqual(wires[2].response().content["status"], "complete")
-        self.assertEqual(self.ask(file.upload(2)).content["status"], "complete")
+        statuses = [wire.response().status for wire in wires]
+        self.assertEqual(statuses, [200] * 6 + [409])
 
     def test_moved(self) -> None:
         """A file that on_complete moved or removed is not."""

@@ -217,7 +217,8 @@ class UnfinishedUpload:
     def _check_files(self) -> None:
         try:
             self._files.check()
-            self._files.check_unchanged()
+            if self.state is State.RECEIVING:
+                self._files.check_unchanged()
         except FilesRemoved:
             if self.state is State.RECEIVING:
                 self._removed()
@@ -325,6 +326,9 @@ class UnfinishedUpload:
         return ChunkComparison(chunk, lambda: digest(chunk), self.use().release)
 
     async def _digest_of(self, chunk: Chunk) -> str:
+        if self.state is State.FINISHING:
+            # What on_complete is doing to the file is part of its end.
+            await self.finish()
         return await self._range_digest(*chunk.layout.range(chunk.offset))
 
     async def _digest_once_settled(self, chunk: Chunk) -> str:
