@@ -122,20 +122,28 @@ class Rig:
 
     :ivar heard: what happened to the connection.
     :ivar results: of each request, in the order of their ends.
+    :ivar reading_takes: seconds.
     """
 
-    def __init__(self, taken: list[int]) -> None:
+    reading_takes = 0.0
+
+    def __init__(self, taken: list[int], secure: bool = False) -> None:
         self.reactor = Reactor()
         self.socket = Socket(taken)
         listener = Listener()
         self.heard = listener.heard
         self.connection = HTTPConnection(
-            seconds=self.reactor.seconds, batch=WriteBatch(self.reactor, ()), listener=listener
+            seconds=self.reactor.seconds,
+            batch=WriteBatch(self.reactor, ()),
+            listener=listener,
+            secure=secure,
         )
         given: Any = self.socket
         self.transport = Connection(given, self.connection, self.reactor)  # type: ignore[arg-type]
         self.transport.connected = 1
         self.connection.makeConnection(self.transport)
+        if secure:
+            self.connection.handshakeCompleted()
         self.results: list[Any] = []
 
     def ask(self) -> Deferred[Any]:
@@ -153,7 +161,9 @@ class Rig:
 
     def _read_later(self, source: Source, start: int, size: int) -> Deferred[bytes]:
         reading: Deferred[bytes] = Deferred()
-        self.reactor.callLater(0, lambda: reading.callback(source.read(start, size)))
+        self.reactor.callLater(
+            self.reading_takes, lambda: reading.callback(source.read(start, size))
+        )
         return reading
 
     def finish(self) -> None:

@@ -199,6 +199,7 @@ class ExchangeTests(SynchronousTestCase):
         for _ in range(3):
             rig.reactor.turn()
         self.assertEqual((len(rig.socket.arrived), rig.results), (sent, []))
+        self.assertIs(rig.transport.producer, None)
         rig.connection.dataReceived(b"no")
         self.assertEqual((rig.results[0].code, rig.results[0].body), (413, b"no"))
         rig.finish()

@@ -83,6 +83,14 @@ class AddressTests(SynchronousTestCase):
             self.assertEqual(isinstance(wrapped, TLSMemoryBIOFactory), secure)
             asked.cancel()
 
+    def test_no_name(self) -> None:
+        """What can be no name of a host is refused."""
+        reactor: Any = MemoryReactorClock()
+        agent = make_agent(reactor, reactor)
+        url = b"https://%b.example/" % (b"a" * 64)
+        error = self.assertRaises(InvalidOption, agent.request, b"GET", url)
+        self.assertEqual(error.option, "target")
+
     def test_options_of_tls(self) -> None:
         """What TLS cannot be set up with is refused, and named."""
         for option in ("trust_root", "client_certificate"):

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._engine.body import PIECE
-from txresumable._http.request_sender import MOST, TURN
+from txresumable._http.request_sender import LEAST, MOST, TURN
 from txresumable._http.response import Response
 from txresumable._http.state import (
     IDLE,
@@ -37,20 +37,45 @@ class Counted(BytesSource):
     """
     Bytes, and how many of them were read.
 
-    :ivar read_bytes: that number.
+    :ivar sizes: that number, each time.
     :ivar changed: whether it is no longer what it was.
     """
 
-    read_bytes = 0
     changed = False
 
+    def __init__(self, path: str, content: bytes) -> None:
+        super().__init__(path, content)
+        self.sizes: list[int] = []
+
     def glance(self, start: int, size: int) -> Any:
-        self.read_bytes += size
+        self.sizes.append(size)
         return super().glance(start, size)
 
     def check(self) -> None:
         if self.changed:
             raise SourceChanged("a", "it was written to")
+
+
+class OnDisk(BytesSource):
+    """
+    Bytes that have to be read.
+
+    :ivar reads: how often they were.
+    """
+
+    def __init__(self, content: bytes, misses: int = 1 << 30) -> None:
+        """:param misses: how often they are not in memory."""
+        super().__init__("a", content)
+        self.reads = 0
+        self.misses = misses
+
+    def glance(self, start: int, size: int) -> Any:
+        self.misses -= 1
+        return b"" if self.misses >= 0 else super().glance(start, size)
+
+    def read(self, start: int, size: int) -> bytes:
+        self.reads += 1
+        return super().read(start, size)
 
 
 class SometimesInMemory(BytesSource):
@@ -116,7 +141,82 @@ class DirectTests(SynchronousTestCase):
             rig.reactor.turn()
         sent = len(rig.socket.arrived)
         self.assertGreater(sent, MOST)
-        self.assertLess(source.read_bytes, MOST + 4 * sent)
+        self.assertLess(sum(source.sizes), MOST + 4 * sent)
+
+    def test_as_much_as_last_time(self) -> None:
+        """What the kernel took in one turn is offered in the next, and then a little more."""
+        rig = Rig([len(HEAD), 300_000] + [300_000, FULL] * 5)
+        source = Counted("a", bytes(8 * MOST))
+        rig.send(source, 8 * MOST)
+        for _ in range(2):
+            rig.reactor.turn()
+        self.assertEqual(source.sizes, [MOST] + [300_000, LEAST] * 2)
+
+    def test_more_than_last_time(self) -> None:
+        """A kernel that takes everything is offered all of a turn in two calls."""
+        rig = Rig([])
+        source = Counted("a", bytes(8 * MOST))
+        rig.send(source, 8 * MOST)
+        source.sizes.clear()
+        rig.reactor.turn()
+        self.assertEqual(len(source.sizes), 2)
+        self.assertGreater(sum(source.sizes), TURN)
+
+    def test_full(self) -> None:
+        """As long as the kernel takes nothing, no more is read than the transport was given."""
+        for secure in (False, True):
+            rig = Rig([FULL] * 9, secure)
+            source = OnDisk(bytes(8 * PIECE))
+            rig.send(source, 8 * PIECE)
+            for _ in range(20):
+                rig.reactor.advance(0)
+            self.assertLessEqual(source.reads, 2)
+            rig.finish()
+            self.assertEqual(len(rig.socket.arrived), len(HEAD) + 8 * PIECE + 12)
+            rig.connection.dataReceived(OK)
+            self.assertIs(rig.connection.state, IDLE)
+
+    def test_secure(self) -> None:
+        """What goes over TLS is for the transport to send, and not for us."""
+        rig = Rig([], secure=True)
+        rig.send(BytesSource("a", bytes(8 * MOST)), 8 * MOST)
+        rig.finish()
+        self.assertEqual(rig.socket.calls, [])
+        self.assertEqual(len(rig.socket.arrived), len(HEAD) + 8 * MOST + 12)
+
+    def test_pieces_of_a_small_body(self) -> None:
+        """The pieces of a small body are all taken, full or not, and after a large one as well."""
+        content = Random(1).randbytes(100_000)
+        rig = Rig([])
+        limiter = RateLimiter(1_000_000, reactor=rig.reactor)
+        for large in (0, 2 * MOST, 0):
+            rig.send(BytesSource("a", bytes(large)), large)
+            rig.finish()
+            rig.connection.dataReceived(OK)
+            rig.socket.arrived.clear()
+            rig.socket.taken.extend([FULL] * 9)
+            rig.send(BytesSource("a", content), len(content), limiter=limiter)
+            for _ in range(50):
+                rig.reactor.advance(0.01)
+            rig.finish()
+            self.assertEqual(bytes(rig.socket.arrived), HEAD + b"<head>" + content + b"<tail>")
+            rig.connection.dataReceived(OK)
+        self.assertEqual([each.code for each in rig.results], [200] * 6)
+
+    def test_small_from_disk(self) -> None:
+        """So is a small body that has to be read first, and is in memory by then."""
+        rig = Rig([])
+        for misses in (0, 1, 2, 3):
+            rig.send(BytesSource("a", bytes(2 * MOST)), 2 * MOST)
+            rig.finish()
+            rig.connection.dataReceived(OK)
+            rig.socket.arrived.clear()
+            rig.socket.taken.extend([FULL] * 4)
+            rig.send(OnDisk(b"x" * 1000, misses), 1000)
+            rig.finish()
+            self.assertEqual(len(rig.socket.arrived), len(HEAD) + 1012)
+            rig.connection.dataReceived(OK)
+        self.assertEqual([each.code for each in rig.results], [200] * 8)
 
     def test_an_answer_ends_the_sending(self) -> None:
         """Nothing is sent after an answer that came early, and nothing waits."""
@@ -155,6 +255,72 @@ class DirectTests(SynchronousTestCase):
         rig.finish()
         self.assertEqual(rig.results[0].type, SourceChanged)
         self.assertLess(len(rig.socket.arrived), MOST)
+
+    def test_a_small_source_that_changed(self) -> None:
+        """Of a small one nothing is sent."""
+        rig = Rig([])
+        source = Counted("a", b"x")
+        source.changed = True
+        rig.send(source, 1)
+        self.assertEqual(rig.results[0].type, SourceChanged)
+        self.assertEqual(rig.socket.arrived, b"")
+
+    def test_aborted(self) -> None:
+        """Nothing is sent over a connection that is being closed, and nobody waits for room."""
+        for source in (BytesSource("a", bytes(MOST)), OnDisk(bytes(MOST))):
+            rig = Rig([len(HEAD), 300_000, FULL])
+            body = rig.send(source, MOST)
+            sent = len(rig.socket.arrived)
+            rig.connection.abort()
+            body.resumeProducing()
+            self.assertEqual(rig.reactor.writers, set())
+            rig.finish()
+            self.assertEqual(len(rig.socket.arrived), sent)
+            self.assertEqual(rig.results[0].type, ConnectionBroken)
+
+    def test_lost_as_it_begins(self) -> None:
+        """Nothing is read for a connection that turns out to be lost as the body begins."""
+        rig = Rig([])
+        source = Counted("a", bytes(MOST))
+        rig.transport.disconnected = True
+        rig.send(source, MOST)
+        self.assertEqual((source.sizes, rig.socket.arrived), ([], b""))
+        rig.connection.connectionLost()
+        self.assertEqual(rig.results[0].type, ConnectionBroken)
+
+    def test_slow_disk(self) -> None:
+        """A disk that gives a piece now and then keeps a request going, over TLS as well."""
+        for secure in (False, True):
+            rig = Rig([], secure)
+            rig.reading_takes = 50.0
+            rig.send(OnDisk(bytes(4 * PIECE)), 4 * PIECE)
+            for _ in range(4):
+                rig.reactor.advance(50)
+                rig.reactor.turn()
+                rig.connection.watch(60)
+            self.assertEqual(rig.results, [])
+            self.assertEqual(len(rig.socket.arrived), len(HEAD) + 4 * PIECE + 12)
+
+    def test_slow_kernel(self) -> None:
+        """So does a kernel that takes something now and then."""
+        rig = Rig([len(HEAD)] + [1000, FULL] * 5)
+        rig.send(BytesSource("a", bytes(MOST)), MOST)
+        for _ in range(4):
+            rig.reactor.advance(50)
+            rig.reactor.turn()
+            rig.connection.watch(60)
+        self.assertEqual(rig.results, [])
+
+    def test_stuck(self) -> None:
+        """What stays where it is does not move."""
+        rig = Rig([1000, FULL])
+        rig.send(BytesSource("a", bytes(PIECE)), PIECE)
+        for _ in range(2):
+            self.assertEqual(rig.results, [])
+            rig.connection.watch(60)
+            rig.reactor.advance(30)
+        rig.connection.watch(60)
+        self.assertEqual(rig.results[0].type, StallTimeout)
 
     def test_progress(self) -> None:
         """How much of the chunk was taken is told each time, without its head and its tail."""

@@ -119,7 +119,8 @@ class HeadTests(ParserTestCase):
         """There is no response before its head has ended."""
         data = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
         for at in range(len(data)):
-            parser = self.parse(data[:at])
+            parser = ResponseParser()
+            parser.feed(data[:at])
             self.assertEqual((parser.response, parser.over, parser.keep), (None, False, False))
             self.assertFalse(parser.ends_with_connection)
             parser.feed(data[at:])
@@ -128,7 +129,7 @@ class HeadTests(ParserTestCase):
     def test_first_line(self) -> None:
         """Whatever is no status line is refused, and shown, but not too much of it."""
         for line in (b"HTTP/2.0 200 OK", b"HTTP/1.1 600 OK", b"HTTP/1.1  200 OK", b"SSH-2.0", b""):
-            self.refused(line + b"\r\n\r\n", f"its first line is {line.decode()!r}")
+            self.refused(line + b"\r\nX: 1\r\n\r\n", f"its first line is {line.decode()!r}")
         long = b"x" * 81
         self.refused(long + b"\r\n\r\n", f"its first line is {'x' * 80!r}")
 
@@ -158,6 +159,7 @@ class HeadTests(ParserTestCase):
     def test_informed(self) -> None:
         """What only informs is no response, but that it came is known."""
         for before in (b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 199 So\r\nX: 1\r\n\r\n"):
+            self.setUp()
             for _ in range(2):
                 self.assertIsNone(self.parse(before).response)
                 self.parser.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
@@ -192,6 +194,14 @@ class HeadTests(ParserTestCase):
         ):
             head = b"HTTP/%b 200 OK\r\n%bContent-Length: 0\r\n\r\n" % (version, field)
             self.assertIs(self.parse(head).keep, keep, head)
+
+    def test_same_again(self) -> None:
+        """A head that is the same as the last one is not parsed again."""
+        data = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        responses = [self.parse(data).response for _ in range(2)]
+        assert responses[0] is not None and responses[1] is not None
+        self.assertIsNot(responses[0], responses[1])
+        self.assertIs(responses[0].headers, responses[1].headers)
 
     def test_one_after_the_other(self) -> None:
         """A response is read for itself, whatever came before it, and whatever was asked."""
@@ -357,3 +367,14 @@ class BodyTests(ParserTestCase):
                     self.assertEqual(response.body, b"x" * 65536)
                     self.assertIs(response.truncated, more > 0)
                     self.assertIs(self.parser.keep, more == 0)
+
+    def test_long_body_that_goes_on(self) -> None:
+        """A body that is over for us is so at once, whatever else of it comes, or does not."""
+        content = b"x" * 65537
+        for data in (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + content,
+            b"HTTP/1.1 200 OK\r\n\r\n" + content,
+            self.chunked(b"%x\r\n%bgarbage\r\n" % (len(content), content)),
+        ):
+            found = self.body(data)
+            self.assertEqual(found[:2], (b"x" * 65536, False))

@@ -106,13 +106,11 @@ class RequestSender:
             and isinstance(transport, Connection)
             and hasattr(self.queue.socket, "sendmsg")
         )
-        self._turn_budget = self._turn_bytes = self.read_size = 0
+        self.read_size = 0
         self._room = MOST
         self._closed = self._registered = False
         self._head = self._held = b""
         self.body: IRequestBody | None = None
-        self.given = self._unsent = 0
-        self.began = self.moved = seconds()
 
     def start(self, head: bytes, body: IRequestBody | None) -> None:
         """
@@ -121,7 +119,6 @@ class RequestSender:
         :param head: request line and header fields, including the empty line.
         :param body: of known length; it is sent as it is.
         """
-        self._head = self._held = b""
         self.began = self.moved = self._seconds()
         self.given = self._unsent = 0
         self._turn_budget, self._turn_bytes = TURN, 0
@@ -176,12 +173,7 @@ class RequestSender:
             self._registered = self.body is not None
         if self.body is None:  # the connection is already lost
             return
-        try:
-            producing = body.startProducing(self)
-        except BaseException:  # as a Deferred does
-            self._unsendable(Failure())
-        else:
-            producing.addCallbacks(self._forget_body, self._unsendable)
+        body.startProducing(self).addCallbacks(self._forget_body, self._unsendable)
 
     def write(self, data: bytes) -> None:
         self.moved = self._seconds()
@@ -229,7 +221,6 @@ class RequestSender:
         except OSError:  # it is full, or the connection is broken: the transport will notice
             return 0
         if taken:
-            self.moved = self._seconds()
             self.given += taken
             self._turn_budget = max(0, self._turn_budget - taken)
         return int(taken)
@@ -252,13 +243,7 @@ class RequestSender:
         if self.body is not None:
             if self._direct:
                 self.read_size = self._next_read()
-            if not self._registered:  # it pulls at once, before the body has begun
-                return
-            try:
-                self.body.resumeProducing()
-            except BaseException:
-                # Raised from here, it would become the reason for which the connection is lost.
-                self._unsendable(Failure())
+            self.body.resumeProducing()
 
     def stopProducing(self) -> None:
         """Stop the body."""
@@ -269,12 +254,10 @@ class RequestSender:
 
     def _unsendable(self, failure: Failure) -> None:
         if self.body is not None:
-            self._forget_body()
             self._listener.send_failed(failure)
 
     def _forget_body(self, _: object = None) -> None:
         self.body = None
-        self.moved = self._seconds()
         if self._registered:
             self._registered = False
             self.read_size = 0
