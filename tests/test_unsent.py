@@ -8,14 +8,16 @@ import socket
 from typing import Any
 
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.ssl import CertificateOptions
+from twisted.internet.ssl import CertificateOptions, PrivateCertificate
 from twisted.internet.tcp import Connection
+from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._http.unsent import SendQueue
 
-from .http_rig import Reactor
+from .authority import Authority
+from .http_rig import Reactor, Socket
 
 
 class SendQueueTests(SynchronousTestCase):
@@ -84,6 +86,68 @@ class SendQueueTests(SynchronousTestCase):
         self.assertEqual(queue.buffered, hello + 100)
         self.reactor.advance(0)
 
+    def secure(self, protocol: type[Protocol]) -> tuple[Any, Any]:
+        """
+        Agree on TLS with the peer.
+
+        :returns: the client's side and the server's.
+        """
+        certificate = PrivateCertificate.loadPEM(Authority("unsent").issue("localhost"))
+
+        def side(options: Any, ours: bool, kind: type[Protocol]) -> Any:
+            factory = TLSMemoryBIOFactory(options, ours, Factory.forProtocol(kind), self.reactor)
+            return factory.buildProtocol(None)
+
+        client = side(CertificateOptions(), True, protocol)
+        server = side(certificate.options(), False, Protocol)
+        self.away = StringTransport()
+        self.transport.protocol = client
+        client.makeConnection(self.transport)
+        server.makeConnection(self.away)
+        while self.reactor.writers:
+            self.reactor.turn()
+            server.dataReceived(self.peer.recv(65536))
+            client.dataReceived(self.away.value())
+            self.away.clear()
+        return client, server
+
+    def test_tls_at_once(self) -> None:
+        """A request over TLS waits in the transport at once, with what TLS adds to it."""
+        client, _ = self.secure(Protocol)
+        queue = SendQueue(client)
+        self.assertEqual(queue.buffered, 0)
+        added = queue.write(b"x" * 100)
+        self.assertGreater(added, 100)
+        self.assertEqual(queue.write(b"y" * 100), added)
+        self.assertEqual(queue.buffered, 2 * added)
+
+    def test_tls_quiet(self) -> None:
+        """What TLS has received with the last record, and not yet given, is there to read."""
+        quiet: list[bool] = []
+
+        class Asking(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                quiet.append(queue.is_quiet())
+
+        client, server = self.secure(Asking)
+        queue = SendQueue(client)
+        self.assertTrue(queue.is_quiet())
+        for data in (b"one", b"two"):
+            server.write(data)
+            self.reactor.advance(0)
+        client.dataReceived(self.away.value())
+        self.assertEqual(quiet, [False, True])
+
+    def test_waits_in_part(self) -> None:
+        """Of what the kernel took a part of, the rest is counted."""
+        given: Any = Socket([10])
+        transport = Connection(given, Protocol(), self.reactor)  # type: ignore[arg-type]
+        transport.connected = 1
+        queue = SendQueue(transport)
+        queue.write(b"x" * 100)
+        self.reactor.turn()
+        self.assertEqual(queue.buffered, 90)
+
     def test_wrapped(self) -> None:
         """The socket is found below what else is around it; where there is none, nothing waits."""
 
@@ -96,6 +160,8 @@ class SendQueueTests(SynchronousTestCase):
         self.assertEqual(queue.unsent, 3)
         nowhere = SendQueue(Enforcing(None))
         self.assertEqual((nowhere.unsent, nowhere.is_quiet(), nowhere.abort()), (0, True, False))
+        self.assertEqual((nowhere.buffered, nowhere.is_closing), (0, False))
+        self.assertEqual(SendQueue(StringTransport()).write(b"x" * 100), 100)
 
     def test_endless(self) -> None:
         """Wrappers around each other are looked through for a while."""

@@ -69,7 +69,7 @@ class SendQueue:
         :returns: how many bytes that adds to the queue; over TLS it is more than ``len(data)``.
         """
         before = self.buffered
-        if self._tls is self._transport and self._tls is not None:
+        if self._tls is self._transport:
             # Its own method keeps small writes for the reactor's next turn, uncounted; a request is
             # one write, so that there is nothing to aggregate.
             TLSMemoryBIOProtocol.write(self._tls, data)
