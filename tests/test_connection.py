@@ -206,7 +206,7 @@ class ExchangeTests(SynchronousTestCase):
         self.assertEqual(rig.heard, ["ready", "lost"])
 
     def test_repeated_refusal(self) -> None:
-        """A refusal of a chunk that is, to the byte, that of a test before it may belong to that."""
+        """A refusal that is, to the byte, that of the test before it may belong to that one."""
         fields = (b"Content-Length: 2", b"Server: one")
         for status, again, repeated in (
             (404, self.head(404, *fields) + b"no", True),
@@ -346,7 +346,7 @@ class ExchangeTests(SynchronousTestCase):
             asking = connection.send(HEAD, None)
             end(connection)
             batch.flush()
-            self.assertEqual(given.arrived, b"")
+            self.assertEqual((given.arrived, reactor.writers), (b"", set()))
             reactor.advance(0)
             self.failureResultOf(asking, ConnectionBroken)
 

@@ -193,7 +193,7 @@ class LendingTests(UploaderTestCase):
         uploader.pause()
         slow = uploader.add_file(b"x" * 30, file_name="slow")
         other = uploader.add_file(b"x" * 10, file_name="other")
-        engine_of(uploader)._prefetcher._abandoned[transfer_of(slow).source] = 1
+        engine_of(uploader)._prefetcher.abandoned[transfer_of(slow).source] = 1
         uploader.resume()
         self.clock.advance(PATIENCE)
         self.assertEqual(self.names, ["other"])

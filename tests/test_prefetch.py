@@ -5,14 +5,17 @@ Tests for opening files ahead of their turn, and for reading them.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from typing import Any
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import Resumable
+from txresumable._engine import relay
 from txresumable._engine.prefetch import Prefetcher
 from txresumable._engine.relay import MOST_HUNG, TICK
 from txresumable._source.source import BytesSource, PathSource
@@ -30,6 +33,10 @@ class PrefetchTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.client, self.reactor = FakeClient(), SplitReactor()
+        self.raised: list[Failure] = []
+
+    def tearDown(self) -> None:
+        self.assertEqual([each.getTraceback() for each in self.raised], [])
 
     def uploader(self, **options: Any) -> Resumable:
         chosen = {"test_chunks": False, "simultaneous_uploads": 1, **options}
@@ -75,7 +82,10 @@ class PrefetchTests(SynchronousTestCase):
             name = os.path.basename(source.path)
             self.opened.append(name)
             if self.opened.count("000") == 1 and name == "000":
-                self.meanwhile()
+                try:
+                    self.meanwhile()
+                except BaseException:  # which a thread would keep to itself
+                    self.raised.append(Failure())
             original(source)
 
         self.patch(PathSource, "open", opening)
@@ -95,6 +105,7 @@ class PrefetchTests(SynchronousTestCase):
         """With the first file the next 31 are opened, and others in time: none is waited for."""
         uploads = self.add(self.uploader(), 100)
         self.assertEqual(self.are_open(uploads), [])
+        jobs = len(self.reactor.works)
         self.step()
         self.assertEqual(self.are_open(uploads), list(range(32)))
         for at, upload in enumerate(uploads):
@@ -102,8 +113,11 @@ class PrefetchTests(SynchronousTestCase):
             self.assertEqual(len(self.client.waiting), 1)
             self.client.answer(200)
             self.successResultOf(upload)
+            self.assertEqual(len(self.client.waiting), int(at < 99))
+            jobs += len(self.reactor.works)
             self.step()
             self.assertLessEqual(len(self.are_open(uploads)), 64)
+        self.assertLessEqual(jobs, 6)
 
     def test_many_at_once(self) -> None:
         """Files that are needed at the same time are opened once, all in one thread."""
@@ -210,6 +224,34 @@ class PrefetchTests(SynchronousTestCase):
         warnings = [formatEvent(each) for each in events if each["log_level"] is LogLevel.warn]
         self.assertEqual(warnings, ["Opening '000' hangs; others go on"])
 
+    def test_asked_for_while_it_hangs(self) -> None:
+        """A chunk that comes to be read while its disk hangs waits for that, and fails nothing."""
+        self.watch_opening()
+        hooks: list[Deferred[None]] = []
+
+        def preprocess(chunk: Any) -> Any:
+            if chunk.number == 1:
+                return None
+            hooks.append(Deferred())
+            return hooks[-1]
+
+        options: Any = {"simultaneous_uploads": 2, "chunk_size": 20, "preprocess": preprocess}
+        (slow,) = self.add(self.uploader(**options), 1)
+
+        def meanwhile() -> None:
+            self.hang()
+            hooks[0].callback(None)
+            self.assertNoResult(slow)
+
+        self.meanwhile = meanwhile
+        self.reactor.let_all_arrive()
+        while self.client.waiting:
+            self.client.answer(200)
+            for hook in hooks:
+                if not hook.called:
+                    hook.callback(None)
+        self.successResultOf(slow)
+
     def test_hangs_and_is_cancelled(self) -> None:
         """A file that is cancelled as its disk hangs is closed when that is over."""
         self.watch_opening()
@@ -228,19 +270,22 @@ class PrefetchTests(SynchronousTestCase):
         self.assertEqual(self.client.waiting, [])
 
     def test_closed_while_a_disk_hangs(self) -> None:
-        """An uploader can be closed while a disk hangs, which nobody looks after any more."""
-        self.watch_opening()
-        uploader = self.uploader()
-        (slow,) = self.add(uploader, 1)
+        """An uploader can be closed while a disk hangs, or many: nobody looks after them then."""
+        for may_hang in (MOST_HUNG, 0):
+            self.patch(relay, "MOST_HUNG", may_hang)
+            self.watch_opening()
+            uploader = self.uploader()
+            (slow,) = self.add(uploader, 1)
 
-        def meanwhile() -> None:
-            self.successResultOf(uploader.close())
-            self.assertEqual(self.reactor.getDelayedCalls(), [])
+            def meanwhile(uploader: Resumable = uploader) -> None:
+                self.hang()
+                self.successResultOf(uploader.close())
+                self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-        self.meanwhile = meanwhile
-        self.reactor.let_all_arrive()
-        self.failureResultOf(slow, CancelledError)
-        self.assertEqual(self.are_open([slow]), [])
+            self.meanwhile = meanwhile
+            self.reactor.let_all_arrive()
+            self.failureResultOf(slow, CancelledError)
+            self.assertEqual(self.are_open([slow]), [])
 
 
 class ReadTests(SynchronousTestCase):
@@ -270,6 +315,13 @@ class ReadTests(SynchronousTestCase):
         reading = self.opener.read(Broken("a", b""), 0, 2)
         self.reactor.let_all_arrive()
         self.assertEqual(self.failureResultOf(reading, OSError).value.errno, errno.EIO)
+
+    def test_digest(self) -> None:
+        """A digest is that of some bytes, or of all from one on."""
+        for start, end, content in ((2, 5, b"234"), (8, None, b"89")):
+            digest = self.opener.digest(self.source, start, end)
+            self.reactor.let_all_arrive()
+            self.assertEqual(self.successResultOf(digest), hashlib.sha256(content).hexdigest())
 
     def test_given_up(self) -> None:
         """While a thread still reads for somebody who left, no other reads that source."""

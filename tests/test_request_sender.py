@@ -278,6 +278,20 @@ class DirectTests(SynchronousTestCase):
             self.assertEqual(len(rig.socket.arrived), sent)
             self.assertEqual(rig.results[0].type, ConnectionBroken)
 
+    def test_aborted_by_whom_it_tells(self) -> None:
+        """Nor when it is closed by somebody who is told how much was sent."""
+        rig = Rig([])
+        body = rig.send(
+            BytesSource("a", bytes(4 * MOST)),
+            4 * MOST,
+            progress=lambda _: rig.connection.abort(),
+        )
+        self.assertEqual(len(rig.socket.arrived), len(HEAD) + 6 + MOST)
+        self.assertEqual(rig.reactor.writers, set())
+        rig.finish()
+        self.assertEqual(body.position, 6 + MOST)
+        self.assertEqual(rig.results[0].type, ConnectionBroken)
+
     def test_lost_as_it_begins(self) -> None:
         """Nothing is read for a connection that turns out to be lost as the body begins."""
         rig = Rig([])

@@ -59,6 +59,8 @@ class SendQueueTests(SynchronousTestCase):
         taken = self.ours.send(bytes(1 << 22))
         self.assertTrue(0 < queue.unsent <= taken)
         self.assertEqual(queue.buffered, 0)
+        self.ours.close()
+        self.assertEqual(queue.unsent, 0)
 
     def test_quiet(self) -> None:
         """Bytes are noticed, and so is the end, without being read."""
