@@ -10,9 +10,17 @@ import os
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionRefusedError
 from twisted.python.failure import Failure
 
-from txresumable import ChunkRejected, FileRejected, FileState, Resumable, UploaderClosed
+from txresumable import (
+    ChunkRejected,
+    FileRejected,
+    FileState,
+    Resumable,
+    RetriesExhausted,
+    UploaderClosed,
+)
 from txresumable.testing.process import ProcessClock
 from txresumable.uploader import engine_of
 
@@ -125,6 +133,18 @@ class EventTests(UploaderTestCase):
         self.client.answer(200)
         self.assertEqual(ends[1:], [[]])
         self.assertTrue(uploads[0].file.is_completed)
+
+    def test_several_end_together(self) -> None:
+        """The end comes after the news of each file, also if several fail at the same moment."""
+        uploader = self.uploader(test_chunks=False, max_chunk_retries=0)
+        heard = self.hear(uploader)
+        uploads = [uploader.add_file(b"x", file_name=name) for name in "abc"]
+        self.client.fail(ConnectionRefusedError())
+        for upload in uploads:
+            self.failureResultOf(upload, RetriesExhausted)
+        told = [event for event in heard if event[0] in ("file_error", "completed")]
+        self.assertEqual([event[0] for event in told], ["file_error"] * 3 + ["completed"])
+        self.assertEqual(told[-1][1], [upload.file for upload in uploads])
 
     def test_a_failure_that_is_mended(self) -> None:
         """A file that fails and is tried again before the end has not failed."""

@@ -169,13 +169,13 @@ class Completion:
         waiters: Callable[[Any], None] | None,
         heard: bool,
     ) -> None:
+        self._unnotified -= 1
         if isinstance(result, ResumableFile):
             self._emitter.emit("file_completed", result)
         if not self.unfinished:
             self._check_end()
         if waiters is not None:
             waiters(result)
-        self._unnotified -= 1
         failed = False
         if isinstance(result, Failure) and not result.check(CancelledError):
             failed = True
@@ -188,7 +188,7 @@ class Completion:
 
     def _check_end(self) -> None:
         """Notify once that nothing is left to do."""
-        if self.unfinished or self.arriving or not self._listener.is_started:
+        if self.unfinished or self._unnotified or self.arriving or not self._listener.is_started:
             return
         self._listener.all_done()
         failed, self._failed = self._failed, []
