@@ -81,6 +81,12 @@ class ReadTests(SynchronousTestCase):
         ):
             self.refused(**{name: text})
 
+    def test_how_many_chunks(self) -> None:
+        """The refusal says how many chunks there may be."""
+        for size, either in (("25", "2 or 3"), ("20", "2")):
+            said = self.refused(resumableTotalSize=size, resumableTotalChunks="4")
+            self.assertEqual(said, f"resumableTotalChunks must be {either}")
+
     def test_missing(self) -> None:
         """What is needed must be there."""
         for name in ("ChunkNumber", "ChunkSize", "TotalSize", "Identifier"):

@@ -179,7 +179,8 @@ class World:
         upload, expire = self.by_key.get(key), self.settings.expire
         if upload is None or ending != "done" or expire is None:
             return
-        if self.platter.written(key) < self.now() - expire:
+        # The clock may have been set since that was decided.
+        if self.platter.written(key) < self.workers.asked - expire:
             upload.next_generation()
 
     def raze(self, folder: str) -> None:
@@ -278,7 +279,7 @@ class World:
         fault, self.next_fault = self.next_fault, None
         while True:
             self.lives += 1
-            self.workers = Workers(held=self.settings.held)
+            self.workers = Workers(self.now, held=self.settings.held)
             random = random_of(self.settings.seed, self.lives, self._connected)
             disk = ModelDisk(self.platter, random, self.settings.capacity)
             disk.fault, fault = fault, None

@@ -127,7 +127,8 @@ def _layout(size: int, chunk_size: int, count: int | None, names: ParameterNames
     if count is None:
         count = floor
     if count not in (floor, ceil):
-        raise Refused(400, f"{names.total_chunks} must be {floor} or {ceil}")
+        either = f"{floor}" if floor == ceil else f"{floor} or {ceil}"
+        raise Refused(400, f"{names.total_chunks} must be {either}")
     if count > MAX_CHUNKS:
         raise Refused(400, f"a file may have at most {MAX_CHUNKS} chunks")
     return ChunkLayout(size, chunk_size, count != floor)
