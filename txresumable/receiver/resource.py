@@ -231,11 +231,11 @@ class ReceiverResource(Resource):
         return stored(entry.ranges())
 
     def _check_origin(self, request: Request) -> None:
-        if not self._origin_admitted(request):
+        if not self._origin_admitted(request, _header(request, "origin")):
             raise Refused(403, "pages from this origin may not upload here")
 
-    def _origin_admitted(self, request: Request) -> bool:
-        return self._origins.admits(_header(request, "origin"), _header(request, "host"))
+    def _origin_admitted(self, request: Request, origin: str | None) -> bool:
+        return origin is None or self._origins.admits(origin, _header(request, "host"))
 
     def _owner_of(self, request: Request) -> str:
         try:
@@ -253,7 +253,7 @@ class ReceiverResource(Resource):
         origin = _header(request, "origin")
         request.setResponseCode(response.status)
         headers = {"X-Content-Type-Options": "nosniff", **response.headers}
-        if self._origin_admitted(request):
+        if self._origin_admitted(request, origin):
             headers.update(self._origins.headers(origin))
         body = response.body
         if response.status != 204:

@@ -8,34 +8,53 @@ is used once too often reads, writes or closes the file of somebody else.  Here 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from threading import Lock
 from types import TracebackType
+from typing import NoReturn
 
 from .disk import Disk
 
 __all__ = ["Descriptor"]
 
 
+class _Number:
+    """
+    The number of an open file, which goes back to the system when nothing refers to it any more.
+
+    :ivar fd: the number.
+    """
+
+    __slots__ = ("_disk", "fd")
+
+    def __init__(self, disk: Disk, fd: int) -> None:
+        self._disk = disk
+        self.fd = fd
+
+    def __del__(self) -> None:
+        # It is free even if the system reports an error; what matters was synced.
+        try:  # noqa: SIM105 - suppress() is three calls
+            self._disk.close(self.fd)
+        except OSError:
+            pass
+
+
 class Descriptor:
     """
     A descriptor of its own.
 
-    Threads that are at work with it when it is closed end their work; the last of them gives it
-    back to the system.  It is closed when it is collected, too.
+    Whoever is at work with it refers to its number, in whatever thread; so when it is closed they
+    end their work, and the last of them gives the number back to the system.  No lock is needed
+    for that.  It is closed when it is collected, too.
 
     :param disk: does the work.
     :param fd: the number; nobody else may have it.
     """
 
-    __slots__ = ("_closed", "_disk", "_fd", "_lock", "_uses")
+    __slots__ = ("_disk", "_number", "_uses")
 
     def __init__(self, disk: Disk, fd: int) -> None:
         self._disk = disk
-        self._fd = fd
-        self._lock = Lock()
-        self._uses = 0
-        self._closed = False
+        self._number: _Number | None = _Number(disk, fd)
+        self._uses: list[_Number] = []
 
     def __enter__(self) -> int:
         """
@@ -43,11 +62,9 @@ class Descriptor:
 
         :raises ValueError: if it is closed.
         """
-        with self._lock:
-            if self._closed:
-                raise ValueError("use of a closed descriptor")
-            self._uses += 1
-        return self._fd
+        number = self._number or _closed()
+        self._uses.append(number)
+        return number.fd
 
     def __exit__(
         self,
@@ -55,32 +72,24 @@ class Descriptor:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with self._lock:
-            self._uses -= 1
-            last = self._closed and not self._uses
-        if last:
-            self._give_back()
-
-    def __del__(self) -> None:
-        self.close()
+        self._uses.pop()
 
     @property
     def closed(self) -> bool:
         """Whether it takes no more work."""
-        return self._closed
+        return self._number is None
 
     def close(self) -> None:
         """Take no more work; once is enough, more does nothing."""
-        with self._lock:
-            last = not (self._closed or self._uses)
-            self._closed = True
-        if last:
-            self._give_back()
+        self._number = None
 
     def read(self, size: int, offset: int) -> bytes:
         """Up to so many bytes from there; nothing at the end."""
-        with self as fd:
-            return self._disk.read(fd, size, offset)
+        number = self._number or _closed()
+        try:
+            return self._disk.read(number.fd, size, offset)
+        finally:
+            del number  # else an error that is kept would keep the file open
 
     def read_all(self) -> bytes:
         """The whole of a small file."""
@@ -89,23 +98,35 @@ class Descriptor:
 
     def write(self, data: bytes | bytearray | memoryview, offset: int) -> None:
         """Write all of the data there."""
-        with self as fd:
-            self._disk.write(fd, data, offset)
+        number = self._number or _closed()
+        try:
+            self._disk.write(number.fd, data, offset)
+        finally:
+            del number
 
     def resize(self, size: int) -> None:
         """Set the file's length."""
-        with self as fd:
-            self._disk.resize(fd, size)
+        number = self._number or _closed()
+        try:
+            self._disk.resize(number.fd, size)
+        finally:
+            del number
 
     def sync_data(self) -> None:
         """Return when what was written is durable."""
-        with self as fd:
-            self._disk.sync_data(fd)
+        number = self._number or _closed()
+        try:
+            self._disk.sync_data(number.fd)
+        finally:
+            del number
 
     def sync(self) -> None:
         """Return when a file, or the names in a folder, are durable."""
-        with self as fd:
-            self._disk.sync(fd)
+        number = self._number or _closed()
+        try:
+            self._disk.sync(number.fd)
+        finally:
+            del number
 
     def touch(self) -> None:
         """Set the file's times to now."""
@@ -114,10 +135,12 @@ class Descriptor:
 
     def status(self) -> os.stat_result:
         """What is known about the file."""
-        with self as fd:
-            return self._disk.status_of(fd)
+        number = self._number or _closed()
+        try:
+            return self._disk.status_of(number.fd)
+        finally:
+            del number
 
-    def _give_back(self) -> None:
-        # The number is free even if the system reports an error; what matters was synced.
-        with suppress(OSError):
-            self._disk.close(self._fd)
+
+def _closed() -> NoReturn:
+    raise ValueError("use of a closed descriptor")

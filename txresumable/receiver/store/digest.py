@@ -47,8 +47,10 @@ class FollowingDigest:
 
     def follow(self) -> None:
         """Take what became final, in the background."""
-        if not (self._working or self._stopped) and self._done < self._reach():
-            Deferred.fromCoroutine(self._work())
+        if not (self._working or self._stopped):
+            reach = self._reach()
+            if self._done < reach:
+                Deferred.fromCoroutine(self._work(reach))
 
     async def result(self, size: int) -> str:
         """
@@ -83,11 +85,12 @@ class FollowingDigest:
             idle.callback(None)
         return idle
 
-    async def _work(self) -> None:
+    async def _work(self, reach: int) -> None:
         self._working = True
         try:
-            while not self._waiting and self._done < self._reach():
-                await self._run(self._stretch, self._done, self._reach())
+            while not self._waiting and self._done < reach:
+                await self._run(self._stretch, self._done, reach)
+                reach = self._reach()
         except OSError:
             self._log.failure("a file cannot be read back for its digest")
         finally:

@@ -4,6 +4,8 @@ The uploads of a store, as requests ask for them.
 
 from __future__ import annotations
 
+from functools import partial
+
 from .chunk import Chunk
 from .entry import Entry
 from .names import key_of
@@ -51,9 +53,9 @@ class Entries:
         return entry
 
     async def _enter(self, owner: str, chunk: Chunk, make: bool, again: bool) -> Entry | None:
-        key, wanted = key_of(owner, chunk.identifier), Record.of(owner, chunk)
+        key, wanted = key_of(owner, chunk.identifier), partial(Record.of, owner, chunk)
         entry = await self._uploads.look_up(key, wanted if make else None, again)
-        if entry is not None and entry.record.layout != wanted.layout:
+        if entry is not None and not entry.record.fits(chunk.layout):
             entry.release()
             raise Refused(400, "the sizes differ from those of this upload's first request")
         return entry

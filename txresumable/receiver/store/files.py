@@ -80,7 +80,6 @@ class UploadFiles:
         self._first_missing = len(self.present) if missing < 0 else missing
         return self._first_missing
 
-    @property
     def durable_size(self) -> int:
         """How many bytes of the beginning are durable."""
         layout, missing = self._layout, self.first_missing
@@ -192,7 +191,7 @@ class UploadFiles:
         if self.mtime is None:
             _, mtime = self._found()
             if not may_change:
-                end = self.start + self.record.layout.count
+                end = self.start + self._layout.count
                 self.chunks.write(encode_time(mtime), end)
                 self.chunks.sync_data()
             self.mtime = mtime

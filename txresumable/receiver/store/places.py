@@ -114,7 +114,7 @@ class Places:
         file = self._private.write_new(key, written, len(written), DONE)
         try:
             self._private.remove(key, CHUNKS, DATA)
-            done = evolve(done, ctime=files.data.status().st_ctime_ns)
+            done.ctime = files.data.status().st_ctime_ns
             _write_identity(file, done, len(written))
             return done
         finally:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from struct import Struct
 from typing import Any, TypeVar
 
-from attrs import asdict, field, frozen
+from attrs import define, field, fields, frozen
 from attrs.validators import ge, instance_of, matches_re
 
 from ..._protocol.layout import ChunkLayout
@@ -75,6 +75,11 @@ class Record:
             force=chunk.layout.force,
         )
 
+    def fits(self, layout: ChunkLayout) -> bool:
+        """Whether a chunk of a file that is laid out like this may be one of this upload."""
+        wanted = (layout.size, layout.chunk_size, layout.force)
+        return (self.size, self.chunk_size, self.force) == wanted
+
     @property
     def layout(self) -> ChunkLayout:
         """Which bytes belong to which chunk."""
@@ -100,7 +105,11 @@ class Record:
 
     def encode(self) -> bytes:
         """The record as a line."""
-        return json.dumps(asdict(self)).encode() + b"\n"
+        return json.dumps(self.facts()).encode() + b"\n"
+
+    def facts(self) -> dict[str, Any]:
+        """What is written down of it."""
+        return {name: getattr(self, name) for name in _FACTS}
 
     @classmethod
     def decode(cls, written: bytes) -> tuple[Record, bytearray, int | None]:
@@ -121,7 +130,10 @@ class Record:
         return record, bytearray(chunks[:count]), mtime or None
 
 
-@frozen(kw_only=True)
+_FACTS = tuple(fact.name for fact in fields(Record))
+
+
+@define(kw_only=True)
 class Done:
     """
     What is kept about a finished upload, so that its last chunk may come again.
@@ -150,8 +162,13 @@ class Done:
 
     def encode(self) -> bytes:
         """All of it."""
-        written = asdict(self)
-        del written["inode"], written["ctime"]
+        written = {
+            "record": self.record.facts(),
+            "name": self.name,
+            "sha256": self.sha256,
+            "size": self.size,
+            "mtime": self.mtime,
+        }
         return json.dumps(written).encode() + b"\n" + self.encode_identity()
 
     def encode_identity(self) -> bytes:

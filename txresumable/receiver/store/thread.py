@@ -34,13 +34,6 @@ def in_threads(reactor: Any) -> Run:
     return run
 
 
-class _Unstoppable(Deferred[_T]):
-    """A Deferred that cancelling does nothing to."""
-
-    def cancel(self) -> None:
-        pass
-
-
 def to_the_end(run: Run) -> Run:
     """
     Run functions somewhere, and wait for their end whatever is cancelled.
@@ -49,11 +42,15 @@ def to_the_end(run: Run) -> Run:
     """
 
     def run_to_the_end(work: Callable[..., _T], *args: Any) -> Deferred[_T]:
-        ended: Deferred[_T] = _Unstoppable()
-        run(work, *args).addBoth(ended.callback)
+        ended = run(work, *args)
+        ended.cancel = _ignored  # type: ignore[method-assign]
         return ended
 
     return run_to_the_end
+
+
+def _ignored() -> None:
+    """Cancelling does nothing."""
 
 
 def at_once(work: Callable[..., _T], *args: Any) -> Deferred[_T]:

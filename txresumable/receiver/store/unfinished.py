@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
-from weakref import WeakSet
+from weakref import ref
 
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
@@ -21,7 +21,7 @@ from .files import UploadFiles
 from .finished import FinishedUpload, Shelf
 from .listener import UploadListener
 from .received import ReceivedFile
-from .record import Done, Record
+from .record import Done
 from .refused import FilesRemoved, Refused
 from .state import State, advance, check
 from .thread import Run
@@ -45,6 +45,8 @@ class UnfinishedUpload:
     :param run: runs blocking work.
     :param completion: who is notified then.
     :param listener: is notified of what becomes of it.
+    :ivar key: its name in the private folder.
+    :ivar record: what it is.
     :ivar state: what it is at.
     :ivar last_used: when a request came for it last, by the wall clock.
     :ivar handed_over: the name of the file, once ``on_complete`` has had it.
@@ -63,13 +65,15 @@ class UnfinishedUpload:
         self.state = State.RECEIVING
         self.last_used = float("-inf")
         self.handed_over: str | None = None
+        self.key = files.key
+        self.record = files.record
         self._files = files
         self._shelf = shelf
         self._run = run
         self._completion = completion
         self._listener = listener
         # A use that was forgotten must not keep the upload open.
-        self._uses: WeakSet[Use] = WeakSet()
+        self._uses: set[ref[Use]] = set()
         self._work = Usage(self._at_rest)
         self._failed = False
         self._sending: set[int] = set()
@@ -77,17 +81,7 @@ class UnfinishedUpload:
         self._finishing: list[Deferred[ReceivedFile]] = []
         self._notifying: Deferred[None] | None = None
         self._finished: FinishedUpload | None = None
-        self._digest = FollowingDigest(self._run, files.data, lambda: files.durable_size)
-
-    @property
-    def key(self) -> str:
-        """Its name in the private folder."""
-        return self._files.key
-
-    @property
-    def record(self) -> Record:
-        """What it is."""
-        return self._files.record
+        self._digest = FollowingDigest(self._run, files.data, files.durable_size)
 
     @property
     def full(self) -> bool:
@@ -97,7 +91,7 @@ class UnfinishedUpload:
     @property
     def in_use(self) -> bool:
         """Whether somebody is sending, asking, writing or finishing."""
-        return bool(self._uses) or self._work.active
+        return bool(self._uses) or self._work.count > 0
 
     @property
     def idle(self) -> bool:
@@ -117,13 +111,14 @@ class UnfinishedUpload:
     def use(self) -> Use:
         """Use it until that is released."""
         use = Use(self, self.release)
-        self._uses.add(use)
+        self._uses.add(ref(use, self._uses.discard))
         return use
 
     def release(self, use: Use) -> None:
         """End a use; once is enough, more does nothing."""
-        if use in self._uses:
-            self._uses.discard(use)
+        used = ref(use)  # equal to the one that is kept, as both are of the same use
+        if used in self._uses:
+            self._uses.discard(used)
             self._at_rest()
 
     def ranges(self) -> str:
@@ -231,7 +226,7 @@ class UnfinishedUpload:
 
     def _at_rest(self) -> None:
         """Look what is to be done now that a use, or some work, has ended."""
-        if self.in_use:
+        if self._uses or self._work.count:
             return
         if self.state in (State.FINISHED, State.DISCARDED):
             self._digest.stop().addCallback(lambda _: self._files.close())

@@ -94,7 +94,9 @@ class OpenUploads:
         await self._work.usage.idle()
         self._open.clear()
 
-    async def look_up(self, key: str, wanted: Record | None, again: bool) -> Entry | None:
+    async def look_up(
+        self, key: str, wanted: Callable[[], Record] | None, again: bool
+    ) -> Entry | None:
         """A use of an upload; made as it is wanted, if it is."""
         with self._work.usage:
             self._count += 1
@@ -109,7 +111,7 @@ class OpenUploads:
         return self._use(upload)
 
     async def _in_turn(
-        self, number: int, key: str, wanted: Record | None, again: bool
+        self, number: int, key: str, wanted: Callable[[], Record] | None, again: bool
     ) -> Entry | None:
         try:
             async with self._locks.holding(key):
@@ -131,7 +133,9 @@ class OpenUploads:
         upload.last_used = self._now()
         return upload.use()
 
-    async def _load(self, key: str, wanted: Record | None, again: bool) -> Entry | None:
+    async def _load(
+        self, key: str, wanted: Callable[[], Record] | None, again: bool
+    ) -> Entry | None:
         upload = self._open.get(key)
         if upload is not None and upload.changed:
             await self._leave(upload)
@@ -152,7 +156,7 @@ class OpenUploads:
             self.forget(key)
             if wanted is None:
                 return None
-            found = await self._create(key, wanted)
+            found = await self._create(key, wanted())
         return self._keep(found)
 
     async def _leave(self, upload: UnfinishedUpload) -> None:

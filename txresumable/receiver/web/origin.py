@@ -37,14 +37,14 @@ class Origins:
 
     allowed: frozenset[str] = frozenset()
 
-    def admits(self, origin: str | None, host: str | None) -> bool:
+    def admits(self, origin: str, host: str | None) -> bool:
         """
         Whether a request is accepted.
 
         :param origin: its ``Origin`` header.
         :param host: its ``Host`` header.
         """
-        if origin is None or origin in self.allowed:
+        if origin in self.allowed:
             return True
         if _ORIGIN.match(origin) is None:
             return False
