@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from hashlib import sha256
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
@@ -185,8 +186,54 @@ class InPlaceTests(ReceiverTestCase):
         data = self.file.upload(1)
         wire = self.connect().send(data[:-60])
         os.remove(self.path)
-        self.assertEqual(wire.send(data[-60:]).response().status, 503)
+        response = wire.send(data[-60:]).response()
+        self.assertEqual((response.status, response.headers["retry-after"]), (503, "1"))
         self.receive()
+
+    def test_changed_while_it_is_compared(self) -> None:
+        """A file that is changed or taken away between two looks at it is absent."""
+
+        def append() -> None:
+            before = os.stat(self.path)
+            with open(self.path, "ab") as file:
+                file.write(b"more")
+            os.utime(self.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+        for change in (lambda: os.remove(self.path), append):
+            self.root, disk = self.mktemp(), FaultyDisk()
+            self.path = os.path.join(self.root, "file.dat")
+            self.start(disk=disk)
+            self.receive()
+            os.chmod(self.path, 0o640)
+            opened, changes = disk.open, [change]
+
+            def open_changed(
+                name: str,
+                *arguments: Any,
+                opened: Any = opened,
+                changes: list[Any] = changes,
+                **options: Any,
+            ) -> int:
+                if name == "file.dat" and changes:
+                    changes.pop()()
+                return opened(name, *arguments, **options)  # type: ignore[no-any-return]
+
+            disk.open = open_changed  # type: ignore[method-assign]
+            self.assertEqual(self.ask(self.file.test(1)).status, 404)
+            self.assertEqual(changes, [])
+            self.successResultOf(self.store.close())
+
+    def test_chunks(self) -> None:
+        """All of its chunks are told to be there."""
+        for size, told in ((100, "1"), (15, "1-2"), (10, "1-3")):
+            self.root = self.mktemp()
+            self.start()
+            file = ClientFile(CONTENT, chunk_size=size)
+            for number in range(1, file.layout.count + 1):
+                self.ask(file.upload(number))
+            found = self.ask(file.test(1))
+            self.assertEqual(found.headers["resumable-stored"], told)
+            self.successResultOf(self.store.close())
 
     def test_taken_while_it_is_in_use(self) -> None:
         """Who has used the upload since before its end hears that the file is gone, too."""

@@ -105,7 +105,7 @@ class FinishedUpload:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.release()
+        """Nothing is held."""
 
     def release(self) -> None:
         """Nothing is held."""
