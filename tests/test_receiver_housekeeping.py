@@ -162,21 +162,26 @@ class SweepTests(HousekeepingTestCase):
         self.assertEqual(wire.send(data[-60:]).response().status, 200)
 
     def test_open_and_full(self) -> None:
-        """One of which only the end is missing is finished, also if it is open."""
-        disk = FaultyDisk()
-        self.start(disk=disk, expire=100)
-        error = OSError(errno.EIO, "broken")
-        disk.link = fail_once(disk.link, error)  # type: ignore[method-assign]
-        for number in (1, 2, 3):
-            self.ask(self.file("a").upload(number))
-        self.age()
-        self.assertEqual(self.successResultOf(self.store.sweep()), 0)
-        self.assertEqual((self.finished(), self.private()), ({"a": CONTENT}, ["done"]))
+        """One of which only the end is missing is finished, open or not."""
+        for most in (0, 1):
+            self.root, disk = self.mktemp(), FaultyDisk()
+            self.start(disk=disk, expire=100, max_open=most)
+            error = OSError(errno.EIO, "broken")
+            disk.link = fail_once(disk.link, error)  # type: ignore[method-assign]
+            for number in (1, 2, 3):
+                self.ask(self.file("a").upload(number))
+            self.assertEqual(len(disk.descriptors), 2 + 2 * most)
+            self.age()
+            self.assertEqual(self.successResultOf(self.store.sweep()), 0)
+            self.assertEqual((self.finished(), self.private()), ({"a": CONTENT}, ["done"]))
+            self.successResultOf(self.store.close())
 
     def test_begun_anew_meanwhile(self) -> None:
         """One that was removed, and begun anew while a sweep looks, counts."""
-        for late in range(1, 6):
+        for late in range(12):
             self.root, thread = self.mktemp(), Thread()
+            if late % 2:
+                self.leave(unfinished="a")
             self.start(expire=100, max_unfinished=1, run=thread.run)
 
             def ask(data: bytes, thread: Thread = thread) -> Response:
@@ -185,10 +190,11 @@ class SweepTests(HousekeepingTestCase):
                 return wire.response()
 
             file, other = self.file("a"), self.file("b")
-            self.assertEqual(ask(file.upload(1)).status, 200)
+            if not late % 2:
+                self.assertEqual(ask(file.upload(1)).status, 200)
             self.remove()
             swept = self.store.sweep()
-            thread.work(late)
+            thread.work(late // 2)
             wires = [self.connect().send(file.upload(2)) for _ in range(2)]
             thread.work()
             self.assertEqual(self.successResultOf(swept), 0)
@@ -201,6 +207,26 @@ class SweepTests(HousekeepingTestCase):
             closed = self.store.close()
             thread.work()
             self.successResultOf(closed)
+
+    def test_begun_anew_and_left_meanwhile(self) -> None:
+        """So does one whose client has gone by then."""
+        self.leave(unfinished="a")
+        thread = Thread()
+        self.start(expire=100, max_unfinished=1, run=thread.run)
+        self.remove()
+        swept = self.store.sweep()
+        thread.work(1)
+        self.connect().send(self.file("a").upload(1)[:-60])
+        self.hang_up()
+        thread.work()
+        self.assertEqual(self.successResultOf(swept), 0)
+        self.assertEqual(self.private(), ["chunks", "data"])
+        wire = self.connect().send(self.file("b").upload(1))
+        thread.work()
+        self.assertEqual(wire.response().status, 507)
+        closed = self.store.close()
+        thread.work()
+        self.successResultOf(closed)
 
     def test_closed_meanwhile(self) -> None:
         """Whenever a store is closed during a sweep, that ends, and is no failure."""

@@ -97,8 +97,6 @@ class Housekeeping:
             if not self._work.closed:
                 keys = await self._work.run(self._folder.expired, self._now() - expire)
             for key in keys:
-                if self._work.closed:
-                    break
                 try:
                     forgotten += await self._forget_expired(key, expire)
                 except Exception:
