@@ -41,7 +41,7 @@ from txresumable import (
 )
 from txresumable.identifiers import content
 from txresumable.receiver import ReceivedFile, Store, make_site
-from txresumable.retry import full_jitter
+from txresumable.retry import FailedAttempt, full_jitter
 from txresumable.service import Report, UploadService
 from txresumable.testing import FakeClient, ScriptedReceiver, SentRequest
 
@@ -71,6 +71,10 @@ async def signed(parameters: list[str]) -> str:
     return f"{URL}?{'&'.join(parameters)}"
 
 
+def patient(failed: FailedAttempt) -> float | None:
+    return None if failed.attempts > 3 else failed.requested or 10.0
+
+
 def too_many(files: list[ResumableFile], before: int) -> None:
     print(len(files), before)
 
@@ -96,6 +100,7 @@ def options() -> list[Resumable]:
             simultaneous_uploads="auto",
             retry_policy=full_jitter(),
         ),
+        Resumable(URL, retry_policy=patient, again=True),
     ]
 
 
@@ -176,6 +181,8 @@ class Progress:
         uploader.file_added.register(lambda file: print(file.size))
         uploader.files_added.register(self.added)
         uploader.chunk_completed.register(partial(self.stored, "chunk"))
+        uploader.chunk_retry.register(self.retry)
+        uploader.offline.register(lambda: print("offline"))
         uploader.catch_all.register(self.any)
 
     def show(self) -> None:
@@ -189,6 +196,11 @@ class Progress:
 
     def stored(self, what: str, file: ResumableFile, chunk: ResumableChunk) -> None:
         print(what, file.file_name, chunk.number)
+
+    def retry(
+        self, file: ResumableFile, chunk: ResumableChunk, failure: Failure, delay: float
+    ) -> None:
+        print(file.file_name, chunk.number, failure.value, delay)
 
     def any(self, name: str, *arguments: object) -> None:
         print(name, arguments)

@@ -42,6 +42,10 @@ def of_file_and_chunk(file: ResumableFile, chunk: ResumableChunk) -> str:
     return file.file_name
 
 
+def by_attempt(attempt: int, requested: float | None) -> float:
+    return requested or attempt
+
+
 def options() -> None:
     Resumable(URL, chunksize=1024)  # fault: no such option
     Resumable(URL, chunk_size="1 MiB")  # fault: a size is a number of bytes
@@ -50,6 +54,7 @@ def options() -> None:
     Resumable(URL, headers=of_file_and_chunk)  # fault: the hook returns no mapping
     Resumable(URL, query={"user": object()})  # fault: not a value of a query
     Resumable(URL, preprocess=of_file_and_chunk)  # fault: the hook gets a chunk alone
+    Resumable(URL, retry_policy=by_attempt)  # fault: a policy gets a FailedAttempt
     Resumable(URL, file_type=5)  # fault: an extension, a type, or several
     Resumable(5)  # fault: a target is a URL or a function
     Resumable(URL, client=LikeAgent())  # fault: an agent is not an HTTPClient
@@ -73,6 +78,7 @@ def observers(uploader: Resumable, file: ResumableFile) -> None:
     uploader.file_completed.register(of_file_and_chunk)  # fault: it gets a file alone
     file.chunk_completed.register(of_file)  # fault: a file's signal carries the chunk
     file.completed.register(of_chunk)  # fault: no arguments
+    uploader.chunk_retry.register(of_file_and_chunk)  # fault: there are four
     uploader.chunk_completed.register("print")  # fault: not a function
 
 
