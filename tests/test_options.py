@@ -75,6 +75,7 @@ class OptionsTests(SynchronousTestCase):
                 "test_chunks": True,
                 "generate_unique_identifier": safe,
                 "source_check": "strict",
+                "keep_completed": True,
                 "min_file_size": 1,
                 "file_type": (),
                 "max_chunk_retries": 100,

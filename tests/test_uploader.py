@@ -4,6 +4,7 @@ The uploader: what users write, hear and get, over a fake client.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gc
 import hashlib
@@ -29,6 +30,7 @@ from txresumable import (
     TransportError,
     UploaderClosed,
 )
+from txresumable._engine.record import FileRecord
 from txresumable._source.source import PathSource
 from txresumable.file import transfer_of
 from txresumable.retry import FailedAttempt
@@ -245,6 +247,48 @@ class UsageTests(UploaderTestCase):
         self.assertIn("closed", repr(uploader))
         self.assert_cancelled(upload)
 
+    def test_futures(self) -> None:
+        """Hooks may return asyncio's futures and tasks, on a reactor that runs the loop."""
+        loop = asyncio.new_event_loop()
+        self.addCleanup(loop.close)
+        asyncio.set_event_loop(loop)
+        self.addCleanup(asyncio.set_event_loop, None)
+        futures: list[Any] = []
+
+        def later(result: Any) -> Any:
+            futures.append((loop.create_future(), result))
+            return futures[-1][0]
+
+        uploader = self.uploader(
+            target=lambda _: later(TARGET),
+            headers=lambda *_: later({"X-Name": "value"}),
+            query=lambda *_: later({"q": "1"}),
+            preprocess=lambda chunk: later(None),
+            preprocess_file=lambda file: later(None),
+            generate_unique_identifier=lambda file: later("identifier"),
+            test_chunks=False,
+        )
+        upload = uploader.add_file(b"x", file_name="a")
+        while futures:
+            future, result = futures.pop()
+            future.set_result(result)
+            loop.run_until_complete(asyncio.sleep(0))
+        self.assertEqual(self.client.waiting[0].headers.getRawHeaders("X-Name"), ["value"])
+        self.client.answer(200)
+        self.assertEqual(self.successResultOf(upload).unique_identifier, "identifier")
+
+    def test_future_that_fails(self) -> None:
+        """What a future of a hook fails with fails the file."""
+        loop = asyncio.new_event_loop()
+        self.addCleanup(loop.close)
+        asyncio.set_event_loop(loop)
+        self.addCleanup(asyncio.set_event_loop, None)
+        future = loop.create_future()
+        upload = self.uploader(preprocess_file=lambda _: future).add_file(b"x", file_name="a")
+        future.set_exception(ZeroDivisionError())
+        loop.run_until_complete(asyncio.sleep(0))
+        self.failureResultOf(upload, ZeroDivisionError)
+
     def test_what_is_private(self) -> None:
         """What moves files is not the application's: neither views nor handles lead to it."""
         upload = self.uploader(self.receiver).add_file(b"x", file_name="a")
@@ -255,6 +299,37 @@ class UsageTests(UploaderTestCase):
             self.assertRaises(AttributeError, setattr, upload.file, name, 5)
         for name in ("stop", "proceed", "finish", "fail", "admission", "roster"):
             self.assertFalse(hasattr(self.uploader(), name), name)
+
+    def test_forgets_what_is_complete(self) -> None:
+        """If completed files are not kept, at most the last one is held, however many there were."""
+        uploader = self.uploader(self.receiver, keep_completed=False)
+        there: list[bool] = []
+        uploader.file_completed.register(lambda file: there.append(file in uploader.files))
+        for number in range(100):
+            self.successResultOf(uploader.add_file(b"x", file_name=f"forgotten {number}"))
+        self._added.clear()  # what the test itself holds
+        gc.collect()
+        held = [each for each in gc.get_objects() if isinstance(each, FileRecord)]
+        self.assertLessEqual(len([e for e in held if e.file_name.startswith("forgotten")]), 1)
+        self.assertEqual((uploader.files, uploader.get_size()), ([], 0))
+        self.assertEqual(there, [True] * 100)
+
+    def test_keeps_what_is_not_complete(self) -> None:
+        """A file that failed stays to be tried again, and so does one that is begun anew."""
+        uploader = self.uploader(keep_completed=False, test_chunks=False)
+        failed = uploader.add_file(b"x", file_name="a")
+        self.client.answer(404)
+        self.failureResultOf(failed, ChunkRejected)
+        self.assertEqual(uploader.files, [failed.file])
+        failed.retry()
+        self.client.answer(200)
+        self.assertEqual(uploader.files, [])
+        anew = uploader.add_file(b"y", file_name="b")
+        anew.addCallback(lambda file: file.retry())
+        self.client.answer(200)
+        self.assertEqual(uploader.files, [anew.file])
+        self.client.answer(200)
+        self.assertEqual(uploader.files, [])
 
     def test_lists(self) -> None:
         """The uploader knows its files, their size, and how much of them is done."""

@@ -115,6 +115,7 @@ class Options:
     source_check: Check = field(default="strict", validator=validators.one_of(*CHECKS))
 
     # Which files
+    keep_completed: bool = field(default=True, validator=validators.switch)
     max_files: int | None = field(default=None, validator=validators.whole(1, none=True))
     min_file_size: int = field(default=1, validator=validators.whole(0))
     max_file_size: int | None = field(default=None, validator=validators.whole(0, none=True))
@@ -273,6 +274,7 @@ class ResumableOptions(TypedDict, total=False):
     preprocess_file: FileHook | None
     generate_unique_identifier: Identify
     source_check: Check
+    keep_completed: bool
     max_files: int | None
     min_file_size: int
     max_file_size: int | None

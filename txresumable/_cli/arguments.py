@@ -99,6 +99,7 @@ _TEXTS = {
     "with what a browser began), content, or a function of the file.",
     "source_check": "What tells that a file changed: strict, mtime (its size and time of "
     "writing), or size, for file systems without constant file numbers and times.",
+    "keep_completed": "",
     "max_files": "How many files are accepted.",
     "min_file_size": "The smallest file that is accepted; 0 accepts empty ones.",
     "max_file_size": "The largest file that is accepted.",
@@ -125,6 +126,11 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "test_method": {"metavar": "METHOD"},
     "upload_method": {"metavar": "METHOD"},
     "file_type": {"many": True},
+    "keep_completed": {
+        "metavar": "WHETHER",
+        "read": values.yes_or_no,
+        "text": "Whether completed files stay on the client's list: yes, or no. [default: yes]",
+    },
 }
 
 _ADDED = (

@@ -48,6 +48,12 @@ def number_or_auto(text: str) -> int | str:
     return text if text == "auto" else number(text)
 
 
+def yes_or_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError("must be yes or no")
+    return text == "yes"
+
+
 def tests(text: str) -> bool | str:
     if text not in ("yes", "no", "adaptive"):
         raise ValueError("must be yes, no or adaptive")

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from ..errors import FileRejected
 from ..file import ResumableFile, transfer_of
+from ..options import Options
 from ..states import CANCELLED, COMPLETED
 from .emitter import Emitter
 from .handle import Upload, mark_heard
@@ -29,6 +30,8 @@ _log = Logger()
 class CompletionListener(Protocol):
     """Who is asked, and notified, at the end of everything."""
 
+    @property
+    def options(self) -> Options: ...
     @property
     def is_started(self) -> bool: ...
     def all_done(self) -> None: ...
@@ -181,8 +184,15 @@ class Completion:
             failed = True
             self.failed(transfer_of(handle), result, handle)
         handle.settle(result, heard=heard)
+        if isinstance(result, ResumableFile) and not self._listener.options.keep_completed:
+            self._drop(transfer_of(result))
         if failed or not self.unfinished:
             self._check_join()
+
+    def _drop(self, transfer: Transfer) -> None:
+        """Take a completed file off the list, unless somebody has begun it anew."""
+        if not transfer.is_unfinished:
+            self._roster.remove(transfer)
 
     # The end of everything ---------------------------------------------------------------------
 
