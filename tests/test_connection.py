@@ -213,6 +213,8 @@ class ExchangeTests(SynchronousTestCase):
             (404, self.head(404, *fields) + b"NO", False),
             (404, self.head(404, fields[0], b"Server: two") + b"no", False),
             (404, self.head(410, *fields) + b"no", False),
+            (399, self.head(399, *fields) + b"no", False),
+            (400, self.head(400, *fields) + b"no", True),
             (429, self.head(429, *fields) + b"no", False),
             (499, self.head(499, *fields) + b"no", True),
             (500, self.head(500, *fields) + b"no", False),
