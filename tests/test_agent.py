@@ -220,6 +220,16 @@ class KeptTests(SynchronousTestCase):
         self.answered()
         self.assertEqual(len(self.endpoint.sockets), 4)
 
+    def test_close_in_the_same_turn(self) -> None:
+        """Nothing is left of requests whose connections were lost in the turn of their beginning."""
+        asked = [self.ask(), self.ask()]
+        for protocol in self.endpoint.protocols:
+            protocol.connectionLost()
+        self.assertIsNone(self.successResultOf(self.agent.close()))
+        self.assertEqual(self.reactor.getDelayedCalls() + self.clock.getDelayedCalls(), [])
+        for each in asked:
+            self.failureResultOf(each, ConnectionBroken)
+
     def test_looked_at_often_enough(self) -> None:
         """A limit of less than a second is kept, too."""
         self.make(stall_timeout=0.4)

@@ -209,4 +209,5 @@ class PersistentAgent:
         :returns: a Deferred that fires when all are closed.
         """
         self._ticker.stop()
+        self._batch.clear()
         return self._connector.close()
