@@ -221,7 +221,7 @@ class KeptTests(SynchronousTestCase):
         self.assertEqual(len(self.endpoint.sockets), 4)
 
     def test_close_in_the_same_turn(self) -> None:
-        """Nothing is left of requests whose connections were lost in the turn of their beginning."""
+        """Nothing is left of requests whose connections were lost in the turn they began in."""
         asked = [self.ask(), self.ask()]
         for protocol in self.endpoint.protocols:
             protocol.connectionLost()
