@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -226,8 +227,13 @@ def operator(world: World, step: Step) -> None:
     if not found:
         return
     name, content, upload = found[step.a % len(found)]
-    do = _OPERATIONS[step.b % len(_OPERATIONS)]
+    do = (*_OPERATIONS, *_HARMLESS)[step.b % len(_OPERATIONS + _HARMLESS)]
     path = os.path.join(world.platter.root, name)
+    if do in _HARMLESS:
+        if upload.complete:
+            world.note(f"  {do.__name__} {name}")
+            do(world, path, content)
+        return
     world.note(f"  {do.__name__} {name}")
     world.disturbed = world.was_operated = True
     do(world, path, content)
@@ -354,11 +360,22 @@ def _replace(world: World, path: str, content: bytes) -> None:
     os.rename(path + "~", path)
 
 
+def _chmod(world: World, path: str, content: bytes) -> None:
+    os.chmod(path, 0o600 if os.stat(path).st_mode & 0o077 else 0o644)
+
+
+def _restore(world: World, path: str, content: bytes) -> None:
+    shutil.copy2(path, path + "~")
+    os.rename(path + "~", path)
+
+
 def _other(content: bytes) -> bytes:
     return bytes(byte ^ 1 for byte in content)
 
 
 _OPERATIONS = (_remove, _move, _edit, _empty, _replace)
+# It is the same file still.
+_HARMLESS = (_chmod, _restore)
 
 ACTS: dict[str, tuple[Callable[[World, Step], None], int]] = {
     "send": (send, 30),
