@@ -301,7 +301,7 @@ class UsageTests(UploaderTestCase):
             self.assertFalse(hasattr(self.uploader(), name), name)
 
     def test_forgets_what_is_complete(self) -> None:
-        """If completed files are not kept, at most the last one is held, however many there were."""
+        """If completed files are not kept, at most the last is held, however many they were."""
         uploader = self.uploader(self.receiver, keep_completed=False)
         there: list[bool] = []
         uploader.file_completed.register(lambda file: there.append(file in uploader.files))
