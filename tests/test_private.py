@@ -4,6 +4,7 @@ What we take of Twisted and treq that they keep to themselves: still there, and 
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from treq.client import HTTPClient
@@ -41,13 +42,25 @@ class PrivateTests(SynchronousTestCase):
         protocol.makeConnection(transport)
         return transport
 
-    def test_debug_info(self) -> None:
-        """A Deferred keeps its failure until somebody handles it."""
+    def test_mark_heard(self) -> None:
+        """A failure that nobody handles is logged, unless somebody heard of it by other means."""
+        for heard in (False, True):
+            deferred: Deferred[None] = Deferred()
+            deferred.errback(ZeroDivisionError())
+            if heard:
+                private.mark_heard(deferred)
+            del deferred
+            gc.collect()
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), not heard)
+
+    def test_heard_and_handled(self) -> None:
+        """A callback that is added later gets that failure all the same."""
         deferred: Deferred[None] = Deferred()
-        deferred.errback(ValueError())
-        self.assertIsInstance(private.debug_info(deferred).failResult.value, ValueError)
-        self.failureResultOf(deferred, ValueError)
-        self.assertIsNone(private.debug_info(deferred).failResult)
+        deferred.errback(ZeroDivisionError())
+        private.mark_heard(deferred)
+        self.failureResultOf(deferred, ZeroDivisionError)
+        private.mark_heard(deferred)
+        private.mark_heard(Deferred())
 
     def test_written_last(self) -> None:
         """A transport counts what it is given until it writes."""

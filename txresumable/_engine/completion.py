@@ -11,12 +11,13 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .._runtime.private import mark_heard
 from ..errors import FileRejected
 from ..file import ResumableFile, transfer_of
 from ..options import Options
 from ..states import CANCELLED, COMPLETED
 from .emitter import Emitter
-from .handle import Upload, mark_heard
+from .handle import Upload
 from .roster import Roster
 from .transfer import Transfer
 from .turn import Turn

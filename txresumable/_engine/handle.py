@@ -4,17 +4,15 @@ What ``add_file()`` returns.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from .._runtime.observers import Signal
-from .._runtime.private import debug_info
+from .._runtime.private import mark_heard
 from ..file import ResumableChunk, ResumableFile
 from .transfer import Transfer
 
-__all__ = ["Upload", "mark_heard"]
+__all__ = ["Upload"]
 
 
 class Upload(Deferred[ResumableFile]):
@@ -106,14 +104,3 @@ class Upload(Deferred[ResumableFile]):
             heard or self._hidden or self.result.check(CancelledError)
         ):
             mark_heard(self)
-
-
-def mark_heard(deferred: Deferred[Any]) -> None:
-    """
-    Somebody knows of a failure by other means: it is not logged if nobody handles it.
-
-    :param deferred: has failed.  A callback that is added later gets the failure all the same.
-    """
-    kept = debug_info(deferred)
-    if kept is not None:
-        kept.failResult = None

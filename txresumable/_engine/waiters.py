@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from .._runtime.observers import OneShotObserver
-from .handle import mark_heard
+from .._runtime.private import mark_heard
 
 __all__ = ["JoinWaiters"]
 

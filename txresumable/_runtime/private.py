@@ -11,11 +11,12 @@ from operator import attrgetter
 from typing import Any
 
 from twisted.internet._resolver import GAIResolver
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 
 __all__ = [
-    "debug_info",
     "host_as_bytes_and_text",
+    "mark_heard",
     "set_host_name",
     "tls_gathered",
     "with_lookup",
@@ -23,12 +24,6 @@ __all__ = [
     "wrapped_transport",
     "written_last",
 ]
-
-debug_info = attrgetter("_debugInfo")
-"""
-What a ``Deferred`` keeps for "Unhandled error in Deferred", or :data:`None`; its ``failResult`` is
-the failure that is logged if nobody handles it.
-"""
 
 written_last = attrgetter("_tempDataLen")
 """
@@ -41,6 +36,19 @@ host_as_bytes_and_text: Any = attrgetter("_hostAsBytesAndText")(HostnameEndpoint
 How a ``HostnameEndpoint`` reads a name: whether that is invalid, as bytes, and as text.  What it
 calls invalid it never looks up.
 """
+
+
+def mark_heard(deferred: Deferred[Any]) -> None:
+    """
+    Somebody knows of a failure by other means: it is not logged as "Unhandled error in Deferred".
+    A Twisted to come that keeps it elsewhere logs it.
+
+    :param deferred: has failed.  A callback that is added later gets the failure all the same.
+    """
+    kept = getattr(deferred, "_debugInfo", None)
+    if kept is not None:
+        kept.failResult = None
+
 
 _HOST_NAMES: dict[str, Callable[[str], str | bytes]] = {
     "_hostname": str,
