@@ -166,6 +166,29 @@ class ServiceTests(SynchronousTestCase):
         self.successResultOf(service.stopService())
         self.assertEqual(reactor.getDelayedCalls(), [])
 
+    def test_started_twice(self) -> None:
+        """The second time, nothing begins."""
+        reactor = MemoryReactorClock()
+        service = self.make(reactor, expire=100)
+        service.startService()
+        service.startService()
+        self.assertEqual(len(reactor.tcpServers), 1)
+        self.successResultOf(service.stopService())
+
+    def test_started_again(self) -> None:
+        """Once it was stopped it is not started again; stopping it again changes nothing."""
+        for is_started in (True, False):
+            reactor = MemoryReactorClock()
+            service = self.make(reactor)
+            if is_started:
+                service.startService()
+            self.successResultOf(service.stopService())
+            self.successResultOf(service.stopService())
+            for start in (service.privilegedStartService, service.startService):
+                self.assertRaises(RuntimeError, start)
+            self.assertFalse(service.running)
+            self.assertEqual((len(reactor.tcpServers), reactor.getDelayedCalls()), (is_started, []))
+
     def test_sweeps(self) -> None:
         """It forgets what has expired, from time to time."""
         reactor = MemoryReactorClock()

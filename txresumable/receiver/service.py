@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._runtime.clock import steady
+from .._runtime.observers import OneShotObserver
 from .._runtime.reactor import Reactor
 from .site import ReceiverSite
 from .store import Store
@@ -57,13 +58,20 @@ class ReceiverService(Service):
         self._site = site
         self._store = store
         self._port: IListeningPort | None = None
+        self._stopped: OneShotObserver[None] | None = None
         self._listening: Deferred[None] | None = None
         self._clock = steady(reactor)
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = self._clock
 
     def privilegedStartService(self) -> None:
-        """Listen; :exc:`twisted.internet.error.CannotListenError` if that cannot be."""
+        """
+        Listen.
+
+        :raises CannotListenError: if that cannot be.
+        :raises RuntimeError: if it was stopped.
+        """
+        self._check_stopped()
         failed: list[Failure] = []
         self._listening = self._endpoint.listen(self._site).addCallback(self._listens)
         self._listening.addErrback(failed.append)
@@ -71,7 +79,14 @@ class ReceiverService(Service):
             failed[0].raiseException()
 
     def startService(self) -> None:
-        """Start."""
+        """
+        Start; if it is running, do nothing.
+
+        :raises RuntimeError: if it was stopped, even before it was started.
+        """
+        self._check_stopped()
+        if self.running:
+            return
         super().startService()  # type: ignore[no-untyped-call]
         if self._listening is None:
             self.privilegedStartService()
@@ -82,12 +97,22 @@ class ReceiverService(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop.
+        Stop.  Its store is closed, so that it cannot be started again.
 
         :returns: a Deferred that fires when nothing listens and all is closed, or that has taken
             a minute, as on a disk that hangs.
         """
         super().stopService()  # type: ignore[no-untyped-call]
+        if self._stopped is None:
+            self._stopped = OneShotObserver()
+            self._stop().addBoth(self._stopped.settle)
+        return self._stopped.wait()
+
+    def _check_stopped(self) -> None:
+        if self._stopped is not None:
+            raise RuntimeError("the receiver was stopped, and its store is closed")
+
+    def _stop(self) -> Deferred[None]:
         if self._sweeping.running:
             self._sweeping.stop()
         stopped: Deferred[Any] = maybeDeferred(lambda: self._port and self._port.stopListening())
