@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+from gc import collect
 from typing import Any
+from weakref import ref
 
 from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel
@@ -14,6 +16,7 @@ from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver.store import entries_of
 from txresumable.receiver.store.chunk import Chunk
 from txresumable.receiver.store.entry import Entry
+from txresumable.receiver.store.names import key_of
 
 CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
 
@@ -78,6 +81,31 @@ class OpenTests(UploadsTestCase):
         again.release()
         self.assertEqual(self.count(), 2)
         self.assertEqual([self.opens(name) for name in "bac"], [False, False, True])
+
+    def test_removed_while_idle(self) -> None:
+        """One that was removed makes no other be closed."""
+        self.start(disk=self.disk, max_open=2, expire=100)
+        for name in "ab":
+            self.use(name).release()
+        for ending in (".chunks", ".data"):
+            os.remove(os.path.join(self.root, ".resumable", key_of("", "b") + ending))
+        self.successResultOf(self.store.sweep())
+        self.assertEqual(self.count(), 1)
+        self.use("c").release()
+        self.assertEqual([self.opens(name) for name in "ac"], [False, False])
+
+    def test_finished_is_not_kept(self) -> None:
+        """Nothing is kept of one that is finished and that nobody asks for any more."""
+        self.start(disk=self.disk)
+        for number in (1, 2, 3):
+            self.ask(self.file("a").upload(number))
+        found = self.use("a")
+        kept = ref(found)
+        self.assertTrue(found.full)
+        found.release()
+        del found
+        collect()
+        self.assertIsNone(kept())
 
     def test_default(self) -> None:
         """By default 64 are."""

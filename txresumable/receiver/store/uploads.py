@@ -126,8 +126,8 @@ class OpenUploads:
         A finished upload that was looked for after a request had asked: hundreds may wait, and a
         slow disk would not be done with one before its client has given up and asks again.
         """
-        count, entry = self._found.get(key, (0, None))
-        return entry if count >= number else None
+        found = self._found.get(key)
+        return found[1] if found is not None and found[0] >= number else None
 
     def _use(self, upload: UnfinishedUpload) -> Entry:
         upload.last_used = self._now()
