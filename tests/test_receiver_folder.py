@@ -382,6 +382,15 @@ class ScanTests(FolderTestCase):
         self.unfinished()
         self.assertEqual(self.calls("write", "sync", "sync_data"), [])
 
+    def test_begun_anew(self) -> None:
+        """One that is begun anew is durable as it is."""
+        self.begin(2)
+        self.restart()
+        self.begin()
+        self.disk.calls.clear()
+        self.assertEqual(self.unfinished().present, bytes(3))
+        self.assertEqual(self.calls("write", "sync", "sync_data"), [])
+
     def test_half_begun(self) -> None:
         """What a crash left half begun or half removed goes away."""
         for endings in (["data"], ["new"], ["data", "new"]):

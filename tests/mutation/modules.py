@@ -33,7 +33,7 @@ _TRANSFER = (
     "tests.test_uploader",
 )
 _CHUNK = ("tests.test_chunk_sender", "tests.test_uploader", "tests.test_admission")
-# Those that kill a receiver take longer than the others together.
+# Without those that kill a receiver, which take longer than the others together.
 _STORE = tuple(
     f"tests.test_receiver_store.{tests}"
     for tests in (
@@ -46,7 +46,6 @@ _STORE = tuple(
         "IntruderTests",
         "FailureTests",
         "AnyOrderTests",
-        "CrashTests",
     )
 )
 
@@ -159,7 +158,6 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_receiver_folder",
         "tests.test_receiver_finished",
         "tests.test_receiver_unfinished",
-        *_STORE,
     ),
     "receiver/store/files": (
         "tests.test_receiver_folder",
@@ -181,11 +179,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "receiver/store/local": (
         "tests.test_receiver_local",
+        "tests.test_receiver_uploads",
+        "tests.test_receiver_housekeeping",
         "tests.test_receiver_unfinished",
-        "tests.test_receiver_finished",
         "tests.test_receiver_completion",
-        *_STORE,
-        "tests.test_receiver_resource",
     ),
     "receiver/store/uploads": (
         "tests.test_receiver_uploads",
