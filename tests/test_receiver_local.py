@@ -50,6 +50,7 @@ class StoreTests(ReceiverTestCase):
         store = Store(os.path.basename(self.root), reactor=ThreadedClock())
         os.chdir(here)
         self.assertEqual(store.root, os.path.abspath(self.root))
+        self.assertEqual(repr(store), f"<Store {os.path.abspath(self.root)!r}>")
         self.begin(store)
         self.assertEqual(self.private(), ["chunks", "data"])
         self.assertIsNone(store.expire)
