@@ -259,7 +259,9 @@ class LoadTests(FolderTestCase):
     def test_known(self) -> None:
         """It is unknown, unfinished or finished."""
         self.assertIsNone(self.folder.load(KEY))
+        self.assertIs(self.folder.has_record(KEY), False)
         self.begin(2)
+        self.assertIs(self.folder.has_record(KEY), True)
         self.disk.calls.clear()
         found = self.unfinished()
         self.assertEqual((found.key, found.record, found.present), (KEY, RECORD, b"\0\0\1"))
@@ -270,6 +272,7 @@ class LoadTests(FolderTestCase):
         self.folder.discard(KEY)
         self.finish()
         self.assertIsInstance(self.folder.load(KEY), Done)
+        self.assertIs(self.folder.has_record(KEY), False)
         self.folder.discard(KEY)
         self.assertEqual(self.endings(), [])
         self.assertTrue(os.path.exists(os.path.join(self.root, "file.dat")))
