@@ -16,6 +16,7 @@ from unittest.mock import patch
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import Resumable
+from txresumable._engine.completion import Completion
 from txresumable.testing import ScriptedReceiver
 
 from .figures import note
@@ -116,6 +117,11 @@ class DriverTests(ReentrancyTestCase):
         """Requests that begin after ``pause()`` are found."""
         with patch.object(Resumable, "pause"):
             self.assertTrue(self.finds("while paused"))
+
+    def test_finds_an_end_without_news(self) -> None:
+        """``completed`` while nobody was told of a file that failed is found."""
+        with patch.object(Completion, "_report"):
+            self.assertTrue(self.finds("which nobody was told"))
 
     def test_finds_silence(self) -> None:
         """An uploader that does not go on is found out."""

@@ -113,7 +113,7 @@ class Hooks:
         return self._answer("generate_unique_identifier", known, identifier)
 
     def _retry_policy(self, failed: FailedAttempt) -> Any:
-        return self._answer("retry_policy", None, self._random.choice((0.0, 0.1, 3.0)))
+        return self._answer("retry_policy", None, self._random.choice((0.0, 0.1, 3.0, 0.5, None)))
 
     def _told(self, what: Any, count: int) -> None:
         """An error callback, from which nothing is expected."""

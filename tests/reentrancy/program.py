@@ -68,6 +68,10 @@ class Program:
         :param uploader: the one to call from now on.
         """
         self.uploader = uploader
+        # These come before all that the plan registers, and call nothing.
+        uploader.file_completed.register(self._announced)
+        uploader.file_error.register(self._announced)
+        uploader.completed.register(self._all_ended)
         for event in self.plan.events:
             self._register(event)
 
@@ -108,6 +112,17 @@ class Program:
         self.inside(f"event {event}")
         if not self.is_calm and self.random.random() < self.plan.raising:
             raise mishap(self.random, event)
+
+    def _announced(self, file: ResumableFile, *_: object) -> None:
+        self.known[file.file_name].is_announced = True
+
+    def _all_ended(self, _: object) -> None:
+        """``completed`` is the last word: all is at its end, and was said to be."""
+        for known in self.known.values():
+            if known.is_going_on:
+                self._wrong(f"completed: {known} is {known.file.state}")
+            elif known.has_news and not known.is_announced:
+                self._wrong(f"completed: {known} is {known.file.state}, which nobody was told")
 
     def _hand_out(
         self, label: str, deferred: Deferred[Any] | None, then: Callable[[Any], None] | None = None
@@ -381,6 +396,7 @@ class Program:
         if known is not None:
             known.is_cancelled = False
             known.is_bootstrapped = True
+            known.is_announced = False
             known.fraction = 0.0
             self.call(f"bootstrap {known}", known.file.bootstrap)
 
@@ -388,6 +404,7 @@ class Program:
         known = self._some_file()
         if known is not None:
             known.is_cancelled = known.is_aborted = known.is_bootstrapped = False
+            known.is_announced = False
             known.fraction = 0.0
             self.is_paused = False
             self.call(f"retry {known}", known.file.retry)

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
-from txresumable import FileState, ResumableFile
+from txresumable import FileRejected, FileState, ResumableFile
 
 __all__ = ["HandedOut", "Known", "Planned"]
 
@@ -44,6 +44,7 @@ class Known:
     :ivar had_cancelled_hook: whether a hook was cancelled or raised a ``CancelledError``.
     :ivar statuses: the statuses that something answered instead of the receiver.
     :ivar was_broken: whether a request of its broke, or could not be made.
+    :ivar is_announced: whether an event said that this try of it is at its end.
     :ivar fraction: the largest that was seen.
     """
 
@@ -64,6 +65,7 @@ class Known:
     had_cancelled_hook: bool = False
     statuses: set[int] = field(factory=set)
     was_broken: bool = False
+    is_announced: bool = False
     fraction: float = 0.0
 
     def __repr__(self) -> str:
@@ -73,6 +75,13 @@ class Known:
     def is_going_on(self) -> bool:
         """Whether it is with the uploader, and not at its end."""
         return self.file is not None and self.file.state not in _ENDS
+
+    @property
+    def has_news(self) -> bool:
+        """Whether it is at an end of which an event tells; there is none of a file refused."""
+        if self.file is None or isinstance(self.file.error, FileRejected):
+            return False
+        return self.file.state in (FileState.COMPLETED, FileState.FAILED)
 
 
 @define(eq=False)
