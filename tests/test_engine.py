@@ -457,6 +457,52 @@ class JoinTests(UploaderTestCase):
             else:
                 self.failureResultOf(joined, FileNotFoundError)
 
+    def test_awaited_one_after_the_other(self) -> None:
+        """A failure that a coroutine caught is handled, whether it came before that or then."""
+        caught: list[BaseException] = []
+
+        async def main() -> None:
+            async with self.uploader(test_chunks=False) as uploader:
+                uploads = [uploader.add_file(b"x", file_name=name) for name in "ab"]
+                for upload in reversed(uploads):
+                    try:
+                        await upload
+                    except ChunkRejected as error:
+                        caught.append(error)
+
+        running = Deferred.fromCoroutine(main())
+        self.client.answer(404)
+        self.client.answer(415)
+        self.assertIsNone(self.successResultOf(running))
+        self.assertEqual([error.status for error in caught], [415, 404])
+
+    def test_awaited_within_the_call(self) -> None:
+        """So is one that came as the call returned it, while join() waits."""
+
+        async def main(uploader: Resumable) -> None:
+            for upload in uploader.add_files([self.mktemp(), self.mktemp()]):
+                with self.assertRaises(FileNotFoundError):
+                    await upload
+
+        uploader = self.uploader(test_chunks=False)
+        uploader.add_file(b"x", file_name="a")
+        joined = uploader.join()
+        self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(main(uploader))))
+        self.clock.advance(0)
+        self.client.answer(200)
+        self.assertIsNone(self.successResultOf(joined))
+
+    def test_tried_again_in_vain(self) -> None:
+        """Of a second try nobody has a handle: join() reports it, and so it does once."""
+        uploader = self.uploader(test_chunks=False)
+        upload = uploader.add_file(b"x", file_name="a")
+        self.client.answer(404)
+        self.failureResultOf(upload, ChunkRejected)
+        upload.file.retry()
+        self.client.answer(415)
+        self.assertEqual(self.failureResultOf(uploader.join(), ChunkRejected).value.status, 415)
+        self.assertIsNone(self.successResultOf(uploader.join()))
+
     def test_left(self) -> None:
         """Nothing can be added to an uploader that was left."""
 

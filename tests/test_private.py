@@ -62,6 +62,25 @@ class PrivateTests(SynchronousTestCase):
         private.mark_heard(deferred)
         private.mark_heard(Deferred())
 
+    def test_is_unheard(self) -> None:
+        """A failure is unheard until somebody marks it, handles it, or awaits the Deferred."""
+
+        async def wait() -> None:
+            with self.assertRaises(ZeroDivisionError):
+                await deferred
+
+        for hear in (
+            lambda: private.mark_heard(deferred),
+            lambda: Deferred.fromCoroutine(wait()),
+            lambda: deferred.addErrback(lambda _: None),
+        ):
+            deferred: Deferred[None] = Deferred()
+            deferred.errback(ZeroDivisionError())
+            self.assertTrue(private.is_unheard(deferred))
+            hear()
+            self.assertFalse(private.is_unheard(deferred))
+        self.assertTrue(private.is_unheard(Deferred()))
+
     def test_written_last(self) -> None:
         """A transport counts what it is given until it writes."""
         transport = self.connected(Protocol())

@@ -184,7 +184,7 @@ class Completion:
         if isinstance(result, Failure) and not result.check(CancelledError):
             failed = True
             self.failed(transfer_of(handle), result, handle)
-        handle.settle(result, heard=heard)
+        handle.settle(result, heard=heard and self._judging is None)
         if isinstance(result, ResumableFile) and not self._listener.options.keep_completed:
             self._drop(transfer_of(result))
         if failed or not self.unfinished:

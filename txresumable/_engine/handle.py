@@ -4,15 +4,18 @@ What ``add_file()`` returns.
 
 from __future__ import annotations
 
+from operator import attrgetter
+from typing import Any
+
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from .._runtime.observers import Signal
-from .._runtime.private import mark_heard
+from .._runtime.private import is_unheard, mark_heard
 from ..file import ResumableChunk, ResumableFile
 from .transfer import Transfer
 
-__all__ = ["Upload"]
+__all__ = ["Upload", "is_handled"]
 
 
 class Upload(Deferred[ResumableFile]):
@@ -103,4 +106,21 @@ class Upload(Deferred[ResumableFile]):
         if isinstance(self.result, Failure) and (
             heard or self._hidden or self.result.check(CancelledError)
         ):
+            self._hidden = True
             mark_heard(self)
+
+
+def is_handled(deferred: Deferred[Any]) -> bool:
+    """
+    Whether the application has handled a failure: by an errback, or as it awaited what had failed.
+
+    :param deferred: is going to fail, or has failed.
+    """
+    if not deferred.called or not isinstance(deferred.result, Failure):
+        return deferred.called
+    return not is_unheard(deferred) and not (
+        isinstance(deferred, Upload) and _is_hidden(deferred)
+    )
+
+
+_is_hidden: Any = attrgetter("_hidden")

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from .._runtime.observers import OneShotObserver
 from .._runtime.private import mark_heard
+from .handle import is_handled
 
 __all__ = ["JoinWaiters"]
 
@@ -33,7 +34,7 @@ class JoinWaiters:
     def failure(self) -> Failure | None:
         """The first failure that nobody has handled where it was given out."""
         for failure, handle in self._failed.values():
-            if not handle.called or isinstance(handle.result, Failure):
+            if not is_handled(handle):
                 return failure
         return None
 

@@ -16,6 +16,7 @@ from twisted.internet.endpoints import HostnameEndpoint
 
 __all__ = [
     "host_as_bytes_and_text",
+    "is_unheard",
     "mark_heard",
     "set_host_name",
     "tls_gathered",
@@ -48,6 +49,16 @@ def mark_heard(deferred: Deferred[Any]) -> None:
     kept = getattr(deferred, "_debugInfo", None)
     if kept is not None:
         kept.failResult = None
+
+
+def is_unheard(deferred: Deferred[Any]) -> bool:
+    """
+    Whether a failure is going to be logged as "Unhandled error in Deferred": nobody has marked it,
+    or awaited the Deferred since.  Of a Twisted to come that keeps it elsewhere, it is assumed.
+
+    :param deferred: has failed.
+    """
+    return getattr(getattr(deferred, "_debugInfo", None), "failResult", deferred) is not None
 
 
 _HOST_NAMES: dict[str, Callable[[str], str | bytes]] = {
