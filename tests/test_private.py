@@ -65,19 +65,19 @@ class PrivateTests(SynchronousTestCase):
     def test_is_unheard(self) -> None:
         """A failure is unheard until somebody marks it, handles it, or awaits the Deferred."""
 
-        async def wait() -> None:
+        async def wait(deferred: Deferred[None]) -> None:
             with self.assertRaises(ZeroDivisionError):
                 await deferred
 
         for hear in (
-            lambda: private.mark_heard(deferred),
-            lambda: Deferred.fromCoroutine(wait()),
-            lambda: deferred.addErrback(lambda _: None),
+            private.mark_heard,
+            lambda deferred: Deferred.fromCoroutine(wait(deferred)),
+            lambda deferred: deferred.addErrback(lambda _: None),
         ):
             deferred: Deferred[None] = Deferred()
             deferred.errback(ZeroDivisionError())
             self.assertTrue(private.is_unheard(deferred))
-            hear()
+            hear(deferred)
             self.assertFalse(private.is_unheard(deferred))
         self.assertTrue(private.is_unheard(Deferred()))
 

@@ -192,7 +192,7 @@ class Completion:
 
     def _drop(self, transfer: Transfer) -> None:
         """Take a completed file off the list, unless somebody has begun it anew."""
-        if not transfer.is_unfinished:
+        if transfer.state is COMPLETED:
             self._roster.remove(transfer)
 
     # The end of everything ---------------------------------------------------------------------

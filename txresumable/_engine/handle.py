@@ -118,9 +118,7 @@ def is_handled(deferred: Deferred[Any]) -> bool:
     """
     if not deferred.called or not isinstance(deferred.result, Failure):
         return deferred.called
-    return not is_unheard(deferred) and not (
-        isinstance(deferred, Upload) and _is_hidden(deferred)
-    )
+    return not is_unheard(deferred) and not (isinstance(deferred, Upload) and _is_hidden(deferred))
 
 
 _is_hidden: Any = attrgetter("_hidden")
