@@ -17,6 +17,7 @@ from twisted.web.client import ResponseFailed
 
 from txresumable import InvalidOption
 from txresumable._engine.body import PIECE, ChunkBody
+from txresumable._http.agent import PersistentAgent
 from txresumable._http.client import RequestClient
 from txresumable._http.response import Response
 from txresumable._http.state import IDLE
@@ -103,6 +104,30 @@ class RequestClientTests(SynchronousTestCase):
         head = self.ask(transport, URL, user_AGENT="Mine/1")
         self.assertEqual(re.findall(rb"(?i)\r\nuser-agent: ([^\r]*)", head), [b"Mine/1"])
         self.assertEqual(re.findall(rb"(?i)\r\naccept: ([^\r]*)", head), [b"*/*"])
+
+    def test_content_type(self) -> None:
+        """A body's type goes out with it, unless the user says another."""
+        transport = self.make()
+        for headers, types in (({}, [b"text/a"]), ({"content-TYPE": "text/b"}, [b"text/b"])):
+            transport.exchange("GET", URL, headers, "text/a").addErrback(lambda _: None)
+            self.reactor.advance(0)
+            head = bytes(self.endpoint.sockets[-1].arrived)
+            self.assertEqual(re.findall(rb"(?i)\r\ncontent-type: ([^\r]*)", head), types)
+
+    def test_written_once(self) -> None:
+        """Requests that have the same headers are given what was written for the first."""
+        transport = self.make()
+        written: list[object] = []
+
+        def request(method: object, uri: object, headers: object, body: object) -> Deferred[Any]:
+            written.append(headers)
+            return Deferred()
+
+        self.patch(PersistentAgent, "request", staticmethod(request))
+        for value in ("1", "1", "2"):
+            transport.exchange("GET", URL, {"X": value})
+        self.assertIs(written[0], written[1])
+        self.assertIsNot(written[1], written[2])
 
     def test_redirect(self) -> None:
         """A redirect is a response as any other, and is not followed."""
@@ -289,7 +314,9 @@ class GivenClientTests(SynchronousTestCase):
         ):
             failed = self.ask(error)
             self.assertIs(type(failed), kind)
-            self.assertIn(words, str(failed))
+            self.assertEqual(str(failed).partition(words)[0], "")
+            if kind is ConnectFailed:
+                self.assertIs(failed.__cause__, error)
 
     def test_stale(self) -> None:
         """A request that fails on a kept connection is repeated once, not for ever."""

@@ -122,7 +122,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_agent",
         "tests.test_request_sender",
     ),
-    "_http/client": ("tests.test_client", "tests.test_callcount"),
+    "_http/client": ("tests.test_client", "tests.test_cleartext"),
     "_http/connector": ("tests.test_connector",),
     "_http/agent": ("tests.test_agent", "tests.test_batch"),
     "_http/foreign": ("tests.test_foreign",),
