@@ -53,7 +53,8 @@ class Store:
         place; may return a Deferred, and the client gets its response after that.  It may change,
         move or remove the file.  Called once, but again after the next start if the receiver
         stopped, or crashed, before the end was written down.
-    :param on_complete_timeout: for how many seconds that Deferred is waited for.
+    :param on_complete_timeout: for how many seconds that Deferred is waited for; a connection of
+        our site waits for a quarter of an hour at most, and is aborted then.
     :param max_open: how many idle uploads are kept open.
     :raises OSError: if the folder cannot be used, :exc:`BlockingIOError` if another store has it.
     """
