@@ -30,6 +30,7 @@ from txresumable._source import source as module
 from txresumable._source.descriptor import NO_DESCRIPTOR, Descriptor
 from txresumable._source.factory import make_source
 from txresumable._source.fileobject import FileObjectSource
+from txresumable._source.fingerprint import READ_WHOLE
 from txresumable._source.source import BytesSource, OpenFileSource, PathSource, Source
 from txresumable.errors import FileRejected, SourceChanged
 
@@ -475,6 +476,21 @@ class CheckTests(SourceTestCase):
 
         self.patch(os, "pread", read)
         self.assertRaises(SourceChanged, source.look)
+
+    def test_small_one_that_changes_as_it_is_looked_at(self) -> None:
+        """Of what is one sample that is noticed when it is opened."""
+        with open(self.path, "wb") as file:
+            file.truncate(READ_WHOLE)
+        source = self.source(self.path)
+        pread = os.pread
+
+        def read(fd: int, size: int, at: int) -> bytes:
+            self.rewrite(b"2", 50)
+            return pread(fd, size, at)
+
+        self.patch(os, "pread", read)
+        source.look()
+        self.assertRaises(SourceChanged, source.open)
 
 
 class SettledTests(SourceTestCase):

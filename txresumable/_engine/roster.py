@@ -5,7 +5,7 @@ The files of an uploader that were accepted, in order.
 from __future__ import annotations
 
 from ..file import ResumableFile
-from ..states import READY
+from ..states import BEGINNINGS, READY
 from .transfer import Transfer
 
 __all__ = ["Roster"]
@@ -37,7 +37,7 @@ class Roster:
     @property
     def unfinished(self) -> list[Transfer]:
         """Those that are not at their end."""
-        return [each for each in self._transfers if each.is_unfinished]
+        return [each for each in self._transfers if each.state in BEGINNINGS]
 
     @property
     def ready(self) -> list[Transfer]:

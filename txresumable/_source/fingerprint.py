@@ -8,11 +8,13 @@ import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["UNSEEN", "Fingerprint", "fingerprint"]
+__all__ = ["READ_WHOLE", "UNSEEN", "Fingerprint", "fingerprint"]
 
 SAMPLE = 4096
 SAMPLES = 16
 """Bytes of a sample, a page, and the number of samples of a large file."""
+READ_WHOLE = SAMPLE * SAMPLES
+"""Up to so many bytes, a file is one sample."""
 
 
 class Fingerprint(NamedTuple):
@@ -51,7 +53,7 @@ def fingerprint(
     :param read: from an offset and a size to exactly those bytes.
     :param ctime_ns: when anything about it last changed, if that is known.
     """
-    if size <= SAMPLE * SAMPLES:
+    if size <= READ_WHOLE:
         digest = hashlib.sha256(read(0, size) if size else b"")
         return Fingerprint(size, mtime_ns, digest.digest(), ctime_ns)
     digest = hashlib.sha256()

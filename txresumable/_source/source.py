@@ -20,7 +20,7 @@ from typing import IO, NoReturn
 
 from ..errors import FileRejected, SourceChanged
 from .descriptor import NO_DESCRIPTOR, Descriptor
-from .fingerprint import Fingerprint, fingerprint
+from .fingerprint import READ_WHOLE, Fingerprint, fingerprint
 from .identity import identity, settled
 from .scratch import lend
 
@@ -158,7 +158,8 @@ class _DescriptorSource(Source):
         mtime = None if check == "size" else now.st_mtime_ns
         ctime = now.st_ctime_ns if check == "strict" else None
         seen = fingerprint(now.st_size, mtime, read, ctime)
-        self._compare(os.fstat(fd))
+        if now.st_size > READ_WHOLE:  # else a change is noticed when it is opened
+            self._compare(os.fstat(fd))
         return seen
 
     def _restless(self) -> NoReturn:
