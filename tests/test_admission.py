@@ -5,6 +5,7 @@ Letting files in.
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import os
 from typing import Any
@@ -13,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import formatEvent, globalLogPublisher
 
-from txresumable import FileRejected, FileState, InvalidOption, identifiers
+from txresumable import FileRejected, FileState, InvalidOption, ResumableFile, identifiers
 from txresumable._engine.relay import TICK
 from txresumable._source.source import PathSource
 from txresumable.testing.process import ProcessClock
@@ -38,6 +39,20 @@ class IntakeTests(UploaderTestCase):
         self.assertEqual(heard, [([files[0], files[2]], [files[1]])])
         self.assertEqual(uploader.add_files([]), [])
         self.assertEqual((len(heard), engine_of(uploader).admission.is_idle), (1, True))
+
+    def test_no_view_of_what_nobody_sees(self) -> None:
+        """Of files that wait, nobody has a view until somebody asks for one."""
+
+        def views() -> int:
+            return sum(isinstance(each, ResumableFile) for each in gc.get_objects())
+
+        uploader = self.uploader(self.receiver)
+        uploader.pause()
+        before = views()
+        uploads = uploader.add_files([self.file(b"x") for _ in range(10)])
+        self.assertEqual(views(), before)
+        self.assertIs(uploads[0].file, uploads[0].file)
+        self.assertEqual(views(), before + 1)
 
     def test_in_order(self) -> None:
         """Files are announced in their order, though a name for the first takes its time."""

@@ -83,6 +83,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "_engine/queue": ("tests.test_queue",),
     "_engine/turn": ("tests.test_turn",),
     "_runtime/observers": ("tests.test_observers",),
+    "_engine/flag": ("tests.test_flag",),
     "_engine/feed": ("tests.test_feed",),
     "_engine/supply": ("tests.test_feed",),
     "_engine/room": ("tests.test_feed", "tests.test_engine", "tests.test_admission"),

@@ -19,7 +19,8 @@ from twisted.python.failure import Failure
 from .._protocol.layout import chunk_count
 from .._source.fingerprint import UNSEEN, Fingerprint
 from ..errors import FileRejected, InvalidOption, as_error
-from ..file import transfer_of
+from ..file import ResumableFile, transfer_of
+from ..identifiers import safe
 from ..options import Options
 from ..states import ADDED, CANCELLED, FAILED
 from .filters import check_file
@@ -250,7 +251,9 @@ class Admission:
             if isinstance(look, Failure):
                 look.raiseException()
             self._lay_out(transfer, look)
-            identifier = self._listener.options.generate_unique_identifier(transfer.file)
+            identify = self._listener.options.generate_unique_identifier
+            # The one view that a file has is for who may keep it; many that wait need none.
+            identifier = identify(ResumableFile(transfer) if identify is safe else transfer.file)
         except BaseException as error:
             return error
         if isinstance(identifier, str) or not isawaitable(identifier):

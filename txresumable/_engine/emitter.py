@@ -58,6 +58,10 @@ class Emitter:
             self._turn.post(transfer.observers.fire, "progress")
         self._turn.post(self.emit, "file_progress", transfer.file)
 
+    def hears(self, name: str) -> bool:
+        """Whether anybody is notified of an event."""
+        return bool(self._observers[name].callbacks or self.catch_all.callbacks)
+
     def post(self, name: str, *args: object) -> None:
         """Emit with the next turn."""
         self._turn.post(self.emit, name, *args)

@@ -175,8 +175,9 @@ class Engine:
 
     def announce(self, added: Sequence[Transfer], skipped: Sequence[Transfer]) -> None:
         """All files that came together were accepted or not."""
-        added_files, skipped_files = [each.file for each in added], [each.file for each in skipped]
-        self.emitter.emit("files_added", added_files, skipped_files)
+        if self.emitter.hears("files_added"):
+            files = [each.file for each in added], [each.file for each in skipped]
+            self.emitter.emit("files_added", *files)
         # The first files of many need not wait until all are looked at.
         self.scheduler.start()
 

@@ -94,4 +94,5 @@ class Outages:
             self.shared.leave(transfer)
         if self.own:
             self.own.pop(transfer, None)
-        transfer.is_barred = False
+        if transfer.flags:
+            transfer.is_barred = False

@@ -203,7 +203,7 @@ class Scheduler:
             self.slots.release()
         transfer = attempt.transfer
         del self._jobs[transfer][attempt.offset]
-        if transfer.is_crowded:
+        if transfer.flags and transfer.is_crowded:
             self._lending.look(transfer)
 
     def _release(self, attempt: Attempt) -> None:

@@ -29,12 +29,16 @@ from ..states import (
     STORED,
     FileState,
 )
+from .flag import Flag
 from .ledger import NO_CHUNKS, ChunkActivity, ChunkLedger
 from .listener import TransferListener
 from .observation import FileObservers
 from .record import FileRecord
 
 __all__ = ["Transfer"]
+
+_HELD, _HANGS, _CROWDED, _BARRED, _PREPARED = 1, 2, 4, 8, 16
+_HOLDS = _HELD | _HANGS | _CROWDED | _BARRED
 
 
 class Transfer(FileRecord):
@@ -43,6 +47,7 @@ class Transfer(FileRecord):
 
     :ivar handle: the :class:`~txresumable.Upload` of this try; :data:`None` after its end.
     :ivar is_queued: whether it is in the queue.
+    :ivar flags: the next five.
     :ivar is_held: whether it is suspended.
     :ivar is_prepared: whether ``preprocess_file`` has done its work.
     :ivar hangs: whether opening it does.
@@ -54,15 +59,17 @@ class Transfer(FileRecord):
     __slots__ = (
         "_listener",
         "_view",
+        "flags",
         "handle",
-        "hangs",
-        "is_barred",
-        "is_crowded",
-        "is_held",
-        "is_prepared",
         "is_queued",
         "observers",
     )
+
+    is_held = Flag(_HELD)
+    hangs = Flag(_HANGS)
+    is_crowded = Flag(_CROWDED)
+    is_barred = Flag(_BARRED)
+    is_prepared = Flag(_PREPARED)
 
     def __init__(
         self,
@@ -76,8 +83,8 @@ class Transfer(FileRecord):
     ) -> None:
         super().__init__(source, file_name, relative_path, type, chunk_size, order)
         self._listener = listener
-        self.is_held = self.hangs = self.is_barred = self.is_crowded = False
-        self.is_prepared = self.is_queued = False
+        self.flags = 0
+        self.is_queued = False
         self.handle: Deferred[ResumableFile] | None = None
         self.observers: FileObservers | None = None
         self._view: ResumableFile | None = None
@@ -167,13 +174,11 @@ class Transfer(FileRecord):
     @property
     def may_go(self) -> bool:
         """Whether its chunks may be sent now."""
-        return self.state is READY and not (
-            self.is_held or self.hangs or self.is_crowded or self.is_barred
-        )
+        return self.state is READY and not self.flags & _HOLDS
 
     def may_send(self, offset: int) -> bool:
         """Whether a chunk has, now or later, anything to do with a request."""
-        if self.state is not READY or self.is_held or self.hangs or self.is_crowded:
+        if self.state is not READY or self.flags & _HOLDS & ~_BARRED:
             return False
         return self.ensure_ledger().states[offset] != STORED
 
