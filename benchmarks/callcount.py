@@ -71,6 +71,8 @@ class AnsweringSocket:
             head = bytes(parts[0]).partition(b"\r\n\r\n")[0]
             length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
             self._answer = self._reactor.to_tests if head.startswith(b"GET") else OK
+            if b"no-such-file-" in head:
+                self._answer = ABSENT
             self._left = len(head) + 4 + int(length or b"0")
         self._left -= size
         if self._left == 0:

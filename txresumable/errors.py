@@ -30,6 +30,7 @@ __all__ = [
     "InsecureCredentials",
     "InvalidOption",
     "MalformedResponse",
+    "NotAReceiver",
     "ReceivedBefore",
     "Redirected",
     "ResumableError",
@@ -250,6 +251,30 @@ class ReceivedBefore(ChunkRejected):
         return (
             f"{which}received before, taken since: {self.url} does not want it again; again=True "
             "(--again) sends it all the same"
+        )
+
+
+@define(eq=False, slots=False)
+class NotAReceiver(ResumableError):
+    """
+    The server claims to have a chunk of a file that does not exist, so nothing it says counts.
+
+    :ivar url: where it was asked, without its query string.
+    :ivar dialect: the option.
+    :ivar status: the HTTP status of its response.
+    :ivar file_name: the file that was to be uploaded.
+    """
+
+    url: str
+    dialect: str
+    status: int
+    file_name: str = ""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.url} responds with {self.status} to a test for a file that does not exist: it "
+            f"is no receiver, or not one of the dialect {self.dialect!r}; for one that does not "
+            "respond to tests, test_chunks=False (--test-chunks no) sends without"
         )
 
 

@@ -10,6 +10,8 @@ from typing import Protocol as Interface
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol
 
+from txresumable._protocol.control import PREFIX
+
 from .exchange import Request, parse_head
 from .scenario import Response
 
@@ -122,8 +124,11 @@ class ScriptedServer(Protocol):
             return
         request.body, self._data = rest[:length], rest[length:]
         request.arrived = self._clock.seconds()
-        self._log.append(request)
         self._pending = request
+        if PREFIX in request.target:  # resumable.js believes any server
+            self._reply(request, Response(404))
+            return
+        self._log.append(request)
         reply = self._script.answer(request)
         self._timer = self._clock.callLater(reply.delay, self._reply, request, reply)
 

@@ -4,7 +4,6 @@ Attempts at chunks: test, read, send, judge.
 
 from __future__ import annotations
 
-from array import array
 from collections import ChainMap
 from collections.abc import Mapping
 from functools import partial
@@ -15,9 +14,9 @@ from twisted.internet.defer import Deferred
 from .._http.client import RequestClient
 from .._http.response import Response
 from .._policy.limiter import RateLimiter
-from .._protocol.dialect import REJECTED, STORED, classify
-from .._protocol.ranges import is_cut_short, parse_ranges
+from .._protocol.dialect import REJECTED, RETRY, STORED, Verdict, classify
 from .._protocol.request import ChunkFacts, RequestHead
+from .._protocol.template import Template
 from .._source.source import BytesSource
 from .._validators import check_headers, query_pairs
 from ..errors import (
@@ -27,10 +26,11 @@ from ..errors import (
 )
 from ..file import ResumableChunk
 from ..options import Options
-from ..states import PENDING
 from .attempt import Attempt, Result
 from .body import PIECE, ChunkBody
+from .control import Control
 from .lending import Lending
+from .listed import take_list
 from .plan import Plan
 from .prefetch import AHEAD, Prefetcher
 from .turn import Turn
@@ -64,6 +64,7 @@ class ChunkSender:
         self._prefetcher = prefetcher
         self._queue = queue
         self._wait = lending.wait
+        self._control = Control(turn, lending.wait)
         self._make_body = partial(ChunkBody, read_later=prefetcher.read, limiter=limiter)
         self.use(options)
 
@@ -159,23 +160,9 @@ class ChunkSender:
     async def _test(self, attempt: Attempt, plan: Plan, facts: ChunkFacts) -> Result | None:
         """A result if the chunk is there or the server has had enough of the file."""
         options, offset = self._options, attempt.offset
-        query = self._query
-        if query is None:
-            query = await self._custom_query(attempt)
-        option, target = "test_target", options.test_target
-        if target is None or target == "/":
-            option, target = "target", options.target
-        if callable(target):
-            pairs = plan.template.test_pairs(facts, query)
-            url = checked_url(option, await self._wait(attempt, target(pairs)))
-            attempt.check()
-        else:
-            url = plan.template.test_url(target, facts, query)
-        headers = self._headers
-        if headers is None:
-            headers = await self._custom_headers(attempt)
+        url = await self._test_url(attempt, plan.template, facts)
         try:
-            answer = await self._exchange(attempt, options.test_method, url, headers)
+            verdict, answer = await self._ask(attempt, url)
         except ConnectFailed:
             raise
         except TransportError:
@@ -184,34 +171,52 @@ class ChunkSender:
             plan.tested.add(offset)
             return None
         attempt.check()
-        verdict = classify(
-            answer.code, stored=self._stored, permanent=self._test_permanent, test=True
-        )
         if verdict is STORED:
+            later = await self._control.passes(
+                attempt, plan.template, url, options.dialect, partial(self._ask_for, attempt, facts)
+            )
+            if later is not None:
+                return Result(RETRY, later, refusal(later, url, offset))
             plan.digests.pop(offset, None)
             plan.misses = 0
-            self._take_whole_answer(attempt, plan, answer)
+            take_list(options, attempt, plan, answer)
             return Result(verdict, answer, found=True)
         plan.tested.add(offset)
         if verdict is REJECTED or received_before(answer):
             return Result(REJECTED, answer, refusal(answer, url, offset))
         plan.misses += 1
-        self._take_whole_answer(attempt, plan, answer)
+        take_list(options, attempt, plan, answer)
         return None
 
-    def _take_whole_answer(self, attempt: Attempt, plan: Plan, answer: Response) -> None:
-        """What a receiver says of all chunks at once, when tests are to be cheap."""
-        if self._options.test_chunks != "adaptive" or self._options.checksum is not None:
-            return
-        said = answer.header("Resumable-Stored")
-        if said is None or plan.whole:
-            return
-        plan.whole = not is_cut_short(said)
-        states, offsets = attempt.ledger.states, array("I")
-        for span in parse_ranges(said, len(states)):
-            offsets.extend(offset for offset in span if states[offset] == PENDING)
-        attempt.transfer.found(offsets)
+    async def _ask_for(
+        self, attempt: Attempt, facts: ChunkFacts, template: Template, other_than: str
+    ) -> tuple[Verdict, Response] | None:
+        """Test a chunk of another file, if that is another URL."""
+        url = await self._test_url(attempt, template, facts)
+        return None if url == other_than else await self._ask(attempt, url)
+
+    async def _test_url(self, attempt: Attempt, template: Template, facts: ChunkFacts) -> str:
+        query = self._query
+        if query is None:
+            query = await self._custom_query(attempt)
+        option, target = "test_target", self._options.test_target
+        if target is None or target == "/":
+            option, target = "target", self._options.target
+        if not callable(target):
+            return template.test_url(target, facts, query)
+        pairs = template.test_pairs(facts, query)
+        url = checked_url(option, await self._wait(attempt, target(pairs)))
         attempt.check()
+        return url
+
+    async def _ask(self, attempt: Attempt, url: str) -> tuple[Verdict, Response]:
+        headers = self._headers
+        if headers is None:
+            headers = await self._custom_headers(attempt)
+        answer = await self._exchange(attempt, self._options.test_method, url, headers)
+        permanent = self._test_permanent
+        verdict = classify(answer.code, stored=self._stored, permanent=permanent, test=True)
+        return verdict, answer
 
     # Sending -----------------------------------------------------------------------------------
 

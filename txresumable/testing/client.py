@@ -25,11 +25,16 @@ class FakeClient:
         client.answer(200)      # the upload: stored
         file = self.successResultOf(upload)
 
+    Of a test for a file that cannot exist, by which an uploader makes sure that a receiver is
+    there, nobody need know: it is answered 404, and is not among those that were sent.
+
     :ivar sent: every request so far, the oldest first.
+    :ivar is_receiver: whether that is so; else it is sent as all others are.
     """
 
     def __init__(self) -> None:
         self.sent: list[SentRequest] = []
+        self.is_receiver = True
 
     def request(
         self, method: str, url: object, *, headers: object = None, data: object = None, **_: object
@@ -42,6 +47,9 @@ class FakeClient:
         """
         given = headers if isinstance(headers, Headers) else Headers()
         sent = SentRequest(method, str(url), given, data)
+        if self.is_receiver and sent.is_control:
+            sent.respond(FakeResponse(404))
+            return sent.result
         self.sent.append(sent)
         self.deliver(sent)
         return sent.result

@@ -4,7 +4,7 @@ A connection to a real receiver, without a network: one request in, one reply ou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -107,6 +107,10 @@ class Line(StringTransport):
         if reply is not None:
             self._conclude(reply)
             self._clock.callLater(0, self.end)
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """The receiver writes a head, which is all that there is of a 204."""
+        self.write(b"".join(data))
 
     def resumeProducing(self) -> None:
         """The receiver takes more."""

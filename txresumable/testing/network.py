@@ -79,6 +79,7 @@ class FaultyNetwork(FakeClient):
         :param note: told what happens.
         """
         super().__init__()
+        self.is_receiver = False
         self._clock: Any = clock
         self._receiver = receiver
         self._weather = weather

@@ -17,6 +17,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
+from .._protocol.control import is_impossible
 from .form import Part, parse_form
 
 __all__ = ["FakeResponse", "SentRequest"]
@@ -246,6 +247,11 @@ class SentRequest:
     def is_upload(self) -> bool:
         """Whether it carries a chunk, and is no test."""
         return self._data is not None
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it tests a file that cannot exist, to see whether it is a receiver's URL."""
+        return not self.is_upload and any(is_impossible(value) for _, value in self.query)
 
     def header(self, name: str) -> str | None:
         """
