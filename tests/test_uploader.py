@@ -23,8 +23,10 @@ from txresumable import (
     ChunkRejected,
     ConnectFailed,
     FileRejected,
+    FileState,
     InvalidOption,
     Resumable,
+    ResumableFile,
     RetriesExhausted,
     SourceChanged,
     TransportError,
@@ -330,6 +332,22 @@ class UsageTests(UploaderTestCase):
         self.assertEqual(uploader.files, [anew.file])
         self.client.answer(200)
         self.assertEqual(uploader.files, [])
+
+    def test_keeps_what_was_begun_anew_in_vain(self) -> None:
+        """Nor is a file taken off that is tried again as it completes, and fails at once."""
+        uploader = self.uploader(keep_completed=False, test_chunks=False)
+        first, twins = uploader.add_file(b"x", file_name="a"), []
+
+        def again(file: ResumableFile) -> None:
+            twins.append(uploader.add_file(b"x", file_name="a"))
+            file.retry()
+
+        first.addCallback(again)
+        self.client.answer(200)
+        self.assertIs(first.file.state, FileState.FAILED)
+        self.assertEqual(uploader.files, [first.file, twins[0].file])
+        self.client.answer(200)
+        self.assertEqual(uploader.files, [first.file])
 
     def test_lists(self) -> None:
         """The uploader knows its files, their size, and how much of them is done."""

@@ -162,6 +162,7 @@ def _options(random: Random) -> dict[str, Any]:
         "checksum": choice((None, None, None, "sha256")),
         "max_chunk_retries": choice((0, 1, 3, 100, 100)),
         "max_files": choice((None, None, None, None, 1, 3)),
+        "keep_completed": random.random() < 0.8,
         "file_type": choice(((), (), (), ("txt", "image/*"))),
         "throttle_progress_callbacks": 0.0,
         "chunk_timeout": choice((None, None, 20.0)),
