@@ -177,7 +177,7 @@ class Engine:
         """All files that came together were accepted or not."""
         if self.emitter.hears("files_added"):
             files = [each.file for each in added], [each.file for each in skipped]
-            self.emitter.emit("files_added", *files)
+            self.emitter.post("files_added", *files)
         # The first files of many need not wait until all are looked at.
         self.scheduler.start()
 
