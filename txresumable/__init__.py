@@ -8,7 +8,7 @@ from ._policy.limiter import RateLimiter
 from ._protocol.dialect import Dialect, ParameterNames
 from ._runtime.observers import Signal
 from ._runtime.reactor import Reactor
-from ._source.given import BinaryFile, Directory, FileArguments, Source
+from ._source.given import BinaryFile, Directory, FileArguments, Source, Sources
 from .errors import (
     ChecksumMismatch,
     ChunkRejected,
@@ -75,6 +75,7 @@ __all__ = [
     "Signal",
     "Source",
     "SourceChanged",
+    "Sources",
     "StaleConnection",
     "StallTimeout",
     "TLSRejected",

@@ -9,7 +9,7 @@ import io
 import mmap
 import tempfile
 import zipfile
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -156,6 +156,19 @@ def named(uploader: Resumable) -> list[Upload]:
         *uploader.add_files(paths),
         *uploader.add_files(["a.dat", given]),
         *uploader.add_files([{"source": path, "relative_path": path} for path in paths]),
+    ]
+
+
+async def listed() -> AsyncIterator[Source | FileArguments]:
+    yield "a.dat"
+    yield {"source": b"b", "file_name": "b.dat"}
+
+
+def later(uploader: Resumable, names: Deferred[list[str]]) -> list[Deferred[int]]:
+    return [
+        uploader.feed(listed(), stop_on_error=True),
+        uploader.feed(names),
+        uploader.feed([succeed("a.dat"), succeed("b.dat")]),
     ]
 
 

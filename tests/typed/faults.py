@@ -70,6 +70,7 @@ def files(uploader: Resumable) -> None:
     uploader.add_files([{"source": b"", "filename": "b.dat"}])  # fault: the same in a mapping
     uploader.add_files([{"file_name": "b.dat"}])  # fault: no source
     uploader.add_files(b"content")  # fault: one file where several are taken
+    uploader.feed(["a.dat", 5])  # fault: one of them is not a file
     uploader.feed(["a.dat"], ahead="8")  # fault: a number of files
 
 
