@@ -14,7 +14,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import formatEvent, globalLogPublisher
 
-from txresumable import FileRejected, FileState, InvalidOption, ResumableFile, identifiers
+from txresumable import (
+    FileRejected,
+    FileState,
+    InvalidOption,
+    Resumable,
+    ResumableFile,
+    identifiers,
+)
 from txresumable._engine.relay import TICK
 from txresumable._source.source import PathSource
 from txresumable.testing.process import ProcessClock
@@ -46,13 +53,18 @@ class IntakeTests(UploaderTestCase):
         def views() -> int:
             return sum(isinstance(each, ResumableFile) for each in gc.get_objects())
 
-        uploader = self.uploader(self.receiver)
+        uploader = Resumable("http://example.com", reactor=self.clock, client=self.receiver)
         uploader.pause()
         before = views()
         uploads = uploader.add_files([self.file(b"x") for _ in range(10)])
         self.assertEqual(views(), before)
         self.assertIs(uploads[0].file, uploads[0].file)
         self.assertEqual(views(), before + 1)
+        for upload in uploads:
+            self.assertTrue(upload.file.unique_identifier)
+            upload.cancel()
+            self.assert_cancelled(upload)
+        self.successResultOf(uploader.close())
 
     def test_in_order(self) -> None:
         """Files are announced in their order, though a name for the first takes its time."""
