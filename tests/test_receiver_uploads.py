@@ -11,7 +11,7 @@ from weakref import ref
 from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel
 
-from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase, fail_once
+from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase, Thread, fail_once
 from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver.store import entries_of
 from txresumable.receiver.store.chunk import Chunk
@@ -81,6 +81,29 @@ class OpenTests(UploadsTestCase):
         again.release()
         self.assertEqual(self.count(), 2)
         self.assertEqual([self.opens(name) for name in "bac"], [False, False, True])
+
+    def test_made_durable(self) -> None:
+        """One that is made durable is in use, though its client has gone."""
+        thread = Thread()
+        self.start(disk=self.disk, max_open=1, run=thread.run)
+        self.connect().send(self.file("a").upload(1))
+        thread.work(2)  # looked for, made
+        self.hang_up()
+        durable = thread.waiting.pop()
+        wire = self.connect().send(self.file("b").upload(1))
+        thread.work()
+        self.assertEqual((wire.response().status, self.count()), (200, 2))
+        thread.waiting.append(durable)
+        thread.work()
+        self.assertEqual(self.count(), 1)
+        self.disk.calls.clear()
+        wire = self.connect().send(self.file("a").test(1))
+        thread.work()
+        self.assertEqual((wire.response().status, "open" in self.disk.calls), (200, False))
+        self.hang_up()
+        closed = self.store.close()
+        thread.work()
+        self.successResultOf(closed)
 
     def test_removed_while_idle(self) -> None:
         """One that was removed makes no other be closed."""
