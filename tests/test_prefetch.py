@@ -22,6 +22,7 @@ from txresumable._source.source import BytesSource, PathSource
 from txresumable.file import transfer_of
 from txresumable.states import COMPLETED
 from txresumable.testing import FakeClient
+from txresumable.uploader import engine_of
 
 from .reentrancy.reactor import SplitReactor
 
@@ -118,6 +119,17 @@ class PrefetchTests(SynchronousTestCase):
             self.step()
             self.assertLessEqual(len(self.are_open(uploads)), 64)
         self.assertLessEqual(jobs, 6)
+
+    def test_frugal(self) -> None:
+        """When descriptors are short, no file is open before it is needed."""
+        uploader = self.uploader()
+        uploads = self.add(uploader, 3)
+        engine_of(uploader)._prefetcher.is_frugal = True
+        for at, upload in enumerate(uploads):
+            self.step()
+            self.assertEqual(self.are_open(uploads), [at])
+            self.client.answer(200)
+            self.successResultOf(upload)
 
     def test_many_at_once(self) -> None:
         """Files that are needed at the same time are opened once, all in one thread."""
