@@ -32,6 +32,7 @@ from .errors import (
     StallTimeout,
     TLSRejected,
     TransportError,
+    UnexpectedReply,
     UploaderClosed,
 )
 from .file import ResumableChunk, ResumableFile
@@ -80,6 +81,7 @@ __all__ = [
     "StallTimeout",
     "TLSRejected",
     "TransportError",
+    "UnexpectedReply",
     "Upload",
     "UploaderClosed",
     "__version__",

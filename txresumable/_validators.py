@@ -199,3 +199,17 @@ def to_types(value: Any) -> tuple[str, ...]:
                 "file_type", kind, "takes extensions (jpg, .jpg) and types (image/png, image/*)"
             )
     return tuple(kind.strip().lower() for kind in kinds)
+
+
+def to_expected(value: object) -> Any:
+    """A compiled pattern, a hook or nothing; text is a pattern."""
+    if isinstance(value, str):
+        try:
+            return re.compile(value)
+        except re.error as error:
+            raise InvalidOption("expect_reply", value, f"is no regular expression ({error})")
+    if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
+        return value
+    if value is None or callable(value):
+        return value
+    raise InvalidOption("expect_reply", value, "must be a regular expression or a function")

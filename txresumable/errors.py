@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
-from twisted.internet.defer import CancelledError
 
 if TYPE_CHECKING:
     from .file import ResumableFile
@@ -40,9 +39,8 @@ __all__ = [
     "StallTimeout",
     "TLSRejected",
     "TransportError",
+    "UnexpectedReply",
     "UploaderClosed",
-    "as_error",
-    "name_file",
 ]
 
 
@@ -279,6 +277,23 @@ class NotAReceiver(ResumableError):
 
 
 @define(eq=False, slots=False)
+class UnexpectedReply(ResumableError):
+    """
+    The server accepted every chunk, but what it said is not what ``expect_reply`` allows.
+
+    :ivar file_name: the file.
+    :ivar reply: the text of the last response, at most 64 KiB of it.
+    """
+
+    file_name: str
+    reply: str
+
+    def __str__(self) -> str:
+        text = " ".join(self.reply.split())[:200]
+        return f"{self.file_name!r} was accepted with an unexpected response: {text or 'nothing'}"
+
+
+@define(eq=False, slots=False)
 class RetriesExhausted(ResumableError):
     """
     A chunk was tried as often as allowed and is still not on the server.
@@ -308,42 +323,6 @@ def _chunk_of(number: int, file_name: str) -> str:
     if not number:
         return repr(file_name) if file_name else "it"
     return f"chunk {number} of {file_name!r}" if file_name else f"chunk {number}"
-
-
-def name_file(error: Exception, file_name: str) -> None:
-    """
-    Have an error say which file failed, for who hears of it by ``join()``.
-
-    :param error: ours get their ``file_name``, an :class:`OSError` of reading its ``filename``;
-        others, of hooks for instance, get a note where Python has notes.
-    :param file_name: the file.
-    """
-    if isinstance(error, (ChunkRejected, RetriesExhausted)):
-        error.file_name = file_name
-        return
-    if isinstance(error, OSError):
-        if error.filename is None and error.errno is not None:
-            error.filename = file_name
-        return
-    note = f"while {file_name!r} was being uploaded"
-    if hasattr(error, "add_note") and note not in getattr(error, "__notes__", ()):
-        error.add_note(note)
-
-
-def as_error(error: BaseException | None) -> Exception:
-    """
-    What a file fails with.
-
-    :param error: whatever ended what a file needs: asyncio's ``CancelledError`` and others are no
-        :class:`Exception`, and Twisted's would say that somebody cancelled the file.
-    :returns: it, or a :class:`HookInterrupted` that it caused.
-    """
-    if isinstance(error, Exception) and not isinstance(error, CancelledError):
-        return error
-    said = f": {error}" if str(error) else ""
-    interrupted = HookInterrupted(f"a hook ended with {type(error).__qualname__}{said}")
-    interrupted.__cause__ = error
-    return interrupted
 
 
 def first_line(kind: type[BaseException]) -> str:

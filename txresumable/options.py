@@ -6,6 +6,7 @@ Names are resumable.js's in Python's form; durations are in seconds and sizes in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Union
 
@@ -45,6 +46,7 @@ Query = Union[
 ]
 ChunkHook = Callable[["ResumableChunk"], object]
 FileHook = Callable[["ResumableFile"], object]
+Expected = Union[re.Pattern[str], FileHook]
 OneRefused = Callable[["ResumableFile", int], object]
 ManyRefused = Callable[[list["ResumableFile"], int], object]
 Insecure = Literal["warn", "refuse", "allow"]
@@ -110,6 +112,8 @@ class Options:
     )
     preprocess: ChunkHook | None = field(default=None, validator=validators.hook)
     preprocess_file: FileHook | None = field(default=None, validator=validators.hook)
+    expect_reply: Expected | None = field(default=None, converter=validators.to_expected)
+    verify: FileHook | None = field(default=None, validator=validators.hook)
     generate_unique_identifier: Identify = field(default=safe, validator=validators.hook)
 
     source_check: Check = field(default="strict", validator=validators.one_of(*CHECKS))
@@ -272,6 +276,8 @@ class ResumableOptions(TypedDict, total=False):
     test_chunks: bool | Literal["adaptive"]
     preprocess: ChunkHook | None
     preprocess_file: FileHook | None
+    expect_reply: str | Expected | None
+    verify: FileHook | None
     generate_unique_identifier: Identify
     source_check: Check
     keep_completed: bool

@@ -26,6 +26,7 @@ _KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ChunkFormat": ("NAME", values.text),
     "ChunkHook | None": ("FUNCTION", values.function),
     "DialectName": ("NAME", values.text),
+    "Expected | None": ("PATTERN", values.text),
     "FileHook | None": ("FUNCTION", values.function),
     "Identify": ("NAME", values.identify),
     "Insecure": ("WORD", values.text),
@@ -95,6 +96,8 @@ _TEXTS = {
     "stops asking once that does not help.",
     "preprocess": "Called with each chunk before it is tested and sent.",
     "preprocess_file": "Called with each file before its first chunk.",
+    "expect_reply": "A regular expression: a response to a chunk of each file has to contain it.",
+    "verify": "Called with each file after its last chunk; what it raises fails the file.",
     "generate_unique_identifier": "What the server knows a file by: safe, resumable_js (to go on "
     "with what a browser began), content, or a function of the file.",
     "source_check": "What tells that a file changed: strict, mtime (its size and time of "

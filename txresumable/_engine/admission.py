@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from .._protocol.layout import chunk_count
 from .._source.fingerprint import UNSEEN, Fingerprint
-from ..errors import FileRejected, InvalidOption, as_error
+from ..errors import FileRejected, InvalidOption
 from ..file import ResumableFile, transfer_of
 from ..identifiers import safe
 from ..options import Options
@@ -27,11 +27,12 @@ from .filters import check_file
 from .handle import Upload
 from .naming import Naming
 from .prefetch import Prefetcher
+from .reasons import as_error, duplicate
 from .shortage import PAUSE, Shortage, out_of_descriptors
 from .transfer import Transfer
 from .turn import Turn
 
-__all__ = ["Admission", "AdmissionListener", "duplicate"]
+__all__ = ["Admission", "AdmissionListener"]
 
 BATCH = 64
 MOST_CHUNKS = 1 << 27
@@ -297,7 +298,7 @@ class Admission:
             reason = "must give text that is not empty"
             self._refuse(transfer, group, InvalidOption("generate_unique_identifier", name, reason))
         elif (twin := self._listener.twin(name)) is not None:
-            self._refuse(transfer, group, duplicate(transfer, twin))
+            self._refuse(transfer, group, duplicate(transfer.file_name, twin.relative_path))
         else:
             transfer.unique_identifier, transfer.fingerprint = name, UNSEEN
             self._listener.accepted(transfer)
@@ -339,15 +340,3 @@ class Admission:
         if not group.remaining:
             self._groups -= 1
             self._turn.post(self._listener.announce, group.added, group.skipped)
-
-
-def duplicate(transfer: Transfer, twin: Transfer) -> FileRejected:
-    """
-    Why a file is not accepted.
-
-    :param transfer: the file.
-    :param twin: what is uploaded under the same identifier already.
-    """
-    return FileRejected(
-        transfer.file_name, "duplicate", f"{twin.relative_path!r} is being uploaded as it"
-    )

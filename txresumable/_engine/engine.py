@@ -17,12 +17,12 @@ from .._runtime.clock import steady
 from .._source.directory import Unreadable
 from .._source.factory import make_source
 from .._source.mediatype import type_of
-from ..errors import RetriesExhausted, UploaderClosed, as_error
+from ..errors import RetriesExhausted, UploaderClosed
 from ..events import Events
 from ..file import ResumableChunk
 from ..options import Options, Query
 from ..states import ADDED, CANCELLED, ENDS, FAILED, READY
-from .admission import Admission, duplicate
+from .admission import Admission
 from .chunk_sender import ChunkSender
 from .client import make_client
 from .completion import Completion
@@ -32,13 +32,14 @@ from .lending import Lending
 from .prefetch import Prefetcher
 from .preparation import Preparation
 from .queue import ChunkQueue
+from .reasons import as_error, duplicate
 from .room import Room
 from .roster import Roster
 from .scheduler import Scheduler
 from .shortage import Shortage
 from .transfer import Transfer
 from .turn import Turn
-from .verification import verify
+from .verification import Verification
 
 __all__ = ["Engine"]
 
@@ -86,8 +87,7 @@ class Engine:
         if isinstance(rate, (int, float)):
             rate = RateLimiter(rate, reactor=reactor)
         lending = Lending(clock, turn, slots, self._queue)
-        parts = (self._prefetcher, self.roster, lending.jobs)
-        shortage = Shortage(clock, turn, slots, adaptive, *parts)
+        shortage = Shortage(clock, turn, slots, adaptive, self._prefetcher, self.roster, lending)
         self._sender = ChunkSender(
             options, turn, self.client, self._prefetcher, self._queue, lending, rate
         )
@@ -97,6 +97,7 @@ class Engine:
         self.admission = Admission(self, clock, turn, self._prefetcher, shortage)
         self.room = Room(options.max_files, self.roster, self.admission)
         self.preparation = Preparation(turn, options.preprocess_file, self._ready, self.fail)
+        self._verification = Verification(turn, options, self.fail)
         self._order = 0
         self._next_progress = 0.0
 
@@ -198,9 +199,7 @@ class Engine:
 
     def finish(self, transfer: Transfer) -> None:
         """Every chunk of a file is stored."""
-        verifying = verify(transfer, self.fail)
-        if verifying is not None:
-            verifying.addCallback(lambda _: self.turn.run())
+        self._verification.begin(transfer)
 
     def fail(self, transfer: Transfer, error: BaseException | None) -> None:
         """A file cannot be uploaded."""
@@ -246,6 +245,7 @@ class Engine:
         """Stop what is under way of a file; at its end, of what prepares it as well."""
         if transfer.state in ENDS:
             self.admission.drop(transfer)
+            self._verification.stop(transfer)
             if self.preparation.running:
                 self.preparation.stop(transfer)
         self.scheduler.stop(transfer)
@@ -289,7 +289,7 @@ class Engine:
             transfer.unlay()
             self.admission.add([handle])
         elif twin is not None:
-            transfer.end(FAILED, duplicate(transfer, twin))
+            transfer.end(FAILED, duplicate(transfer.file_name, twin.relative_path))
         else:
             self.roster.accept(transfer)
             self.preparation.begin(transfer)

@@ -10,9 +10,10 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from ..errors import FilesFailed, as_error
+from ..errors import FilesFailed
 from ..file import transfer_of
 from .handle import Upload
+from .reasons import as_error
 from .room import Room
 from .supply import EXHAUSTED, Supply
 from .transfer import Transfer

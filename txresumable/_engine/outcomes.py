@@ -4,6 +4,7 @@ What comes of attempts: stored, retried, or given up.
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any, Protocol
 
@@ -170,6 +171,9 @@ class Outcomes:
         self._attempts.over(attempt)
         transfer, offset = attempt.transfer, attempt.offset
         transfer.reply = result.answer.text
+        expected = self._listener.options.expect_reply
+        if isinstance(expected, re.Pattern) and expected.search(transfer.reply):
+            attempt.ledger.plan.is_expected = True
         if self._listener.options.checksum is not None:
             # Not always the last answer to arrive is the last one that was given.
             said = result.answer.header("Resumable-File-Checksum")

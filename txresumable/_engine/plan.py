@@ -25,12 +25,14 @@ class Plan:
     :ivar losses: how often the server turned out to lack what it had confirmed.
     :ivar tested: the chunks that need no test before the next attempt.
     :ivar preprocessed: the chunks that were preprocessed.
+    :ivar is_expected: whether a response was what ``expect_reply`` wants.
     :ivar checksum: what the server calls the digest of the whole file, or nothing.
     """
 
     __slots__ = (
         "checksum",
         "digests",
+        "is_expected",
         "losses",
         "misses",
         "preprocessed",
@@ -42,7 +44,7 @@ class Plan:
     def __init__(self, template: Template) -> None:
         self.template = template
         self.misses = self.losses = 0
-        self.whole = False
+        self.whole = self.is_expected = False
         self.checksum = ""
         self.tested: set[int] = set()
         self.preprocessed: set[int] = set()

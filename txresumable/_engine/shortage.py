@@ -4,7 +4,6 @@ What an uploader does while this process has no descriptors left: that passes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.error import ConnectError, DNSLookupError
@@ -15,6 +14,7 @@ from .._policy.slots import Slots
 from .._runtime.descriptors import NONE_LEFT, shortage
 from .._runtime.ticker import Ticker
 from ..errors import ConnectFailed, ConnectTimeout, TLSRejected
+from .lending import Lending
 from .prefetch import Prefetcher
 from .roster import Roster
 from .transfer import Transfer
@@ -47,7 +47,7 @@ class Shortage:
         adaptive: AdaptiveConcurrency | None,
         prefetcher: Prefetcher,
         roster: Roster,
-        jobs: Mapping[Transfer, Any],
+        lending: Lending,
     ) -> None:
         """
         :param clock: an ``IReactorTime``.
@@ -56,7 +56,7 @@ class Shortage:
         :param adaptive: finds out how many there should be, unless that is fixed.
         :param prefetcher: opens sources.
         :param roster: has the files.
-        :param jobs: the chunks under way, by file.
+        :param lending: has the chunks under way, by file.
         """
         self.lasts = False
         self._turn = turn
@@ -65,7 +65,7 @@ class Shortage:
         self._adaptive = adaptive
         self._prefetcher = prefetcher
         self._roster = roster
-        self._jobs = jobs
+        self._jobs = lending.jobs
         self._swept = False
         self._ticker = Ticker(clock, PAUSE, self._tick)
 

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from .._runtime.observers import Signal
 from .._source.source import Source
-from ..errors import ResumableError, name_file
+from ..errors import ResumableError
 from ..file import ResumableChunk, ResumableFile
 from ..states import (
     CANCELLED,
@@ -33,6 +33,7 @@ from .flag import Flag
 from .ledger import NO_CHUNKS, ChunkActivity, ChunkLedger
 from .listener import TransferListener
 from .observation import FileObservers
+from .reasons import name_file
 from .record import FileRecord
 
 __all__ = ["Transfer"]

@@ -1,49 +1,125 @@
 """
-After the last chunk: the digest of the whole file that the server gives must be ours.
+After the last chunk: what the server said must be as expected, its digest of the whole file must be
+ours, and the application must agree.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
+from attrs import define
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ..errors import ChecksumMismatch
+from ..errors import ChecksumMismatch, UnexpectedReply
+from ..options import Options
 from ..states import COMPLETED, READY
+from .ledger import ChunkLedger
+from .lending import settled
 from .transfer import Transfer
+from .turn import Turn
 
-__all__ = ["verify"]
+__all__ = ["Verification"]
 
 
-def verify(
-    transfer: Transfer, fail: Callable[[Transfer, BaseException | None], None]
-) -> Deferred[None] | None:
+@define(eq=False)
+class _Check:
     """
-    Complete a file of which every chunk is stored, if the server gives the right digest of it.
+    A file that is verified.
 
-    :param transfer: the file.
-    :param fail: called with the file and the error, if it does not, or if reading fails.
-    :returns: :data:`None` if the server gives none: the file is completed.  Else a Deferred that
-        fires when the file was compared, which takes a thread; it never fails.
+    :ivar ledger: that of the file when this began; the file may have started over since.
+    :ivar waiting: what it waits for, once it does.
     """
-    ledger = transfer.ledger
-    said = ledger.plan.checksum if ledger.plan is not None else ""
-    if not said:
-        transfer.end(COMPLETED, None)
-        return None
-    theirs = said.rpartition(":")[2].strip().lower()
 
-    def compare(ours: str) -> None:
-        if transfer.state is not READY or transfer.ledger is not ledger:
+    ledger: ChunkLedger
+    waiting: Deferred[None] | None = None
+
+
+class Verification:
+    """
+    Completes files of which every chunk is stored.
+
+    :param turn: hooks run in it.
+    :param options: the options.
+    :param fail: called with a file that is not as it should be, and why.
+    """
+
+    def __init__(
+        self,
+        turn: Turn,
+        options: Options,
+        fail: Callable[[Transfer, BaseException | None], None],
+    ) -> None:
+        self._turn = turn
+        self._expected = options.expect_reply
+        self._hook = options.verify
+        self._fail = fail
+        self._running: dict[Transfer, _Check] = {}
+
+    def begin(self, transfer: Transfer) -> None:
+        """Complete a file, at once if there is nothing to verify."""
+        ledger = transfer.ledger
+        if transfer in self._running and self._running[transfer].ledger is ledger:
             return
-        if ours != theirs:
-            transfer.source.check()  # what was written to since then has another digest now
-            raise ChecksumMismatch(transfer.file_name, ours, theirs)
-        transfer.end(COMPLETED, None)
+        self.stop(transfer)
+        if self._expected is None and self._hook is None and not _digest(ledger):
+            transfer.end(COMPLETED, None)
+            return
+        check = self._running[transfer] = _Check(ledger)
+        self._turn.post(self._start, transfer, check)
 
-    def differs(failure: Failure) -> None:
-        if transfer.ledger is ledger:
-            fail(transfer, failure.value)
+    def stop(self, transfer: Transfer) -> None:
+        """A file is at its end, or starts over: nobody waits for its hook."""
+        check = self._running.pop(transfer, None)
+        if check is not None and check.waiting is not None:
+            self._turn.abandon(check.waiting)
 
-    return transfer.digest().addCallback(compare).addErrback(differs)
+    def _start(self, transfer: Transfer, check: _Check) -> None:
+        if self._running.get(transfer) is not check or transfer.ledger is not check.ledger:
+            return
+        check.waiting = Deferred.fromCoroutine(self._verify(transfer, check.ledger))
+        whom = (transfer, check)
+        check.waiting.addCallbacks(self._verified, self._unverified, whom, {}, whom)
+        if self._running.get(transfer) is not check:  # the hook itself has seen to that
+            self._turn.abandon(check.waiting)
+            self._turn.run()
+
+    async def _verify(self, transfer: Transfer, ledger: ChunkLedger) -> None:
+        if isinstance(self._expected, re.Pattern):
+            plan = ledger.plan
+            if plan is None or not plan.is_expected:
+                raise UnexpectedReply(transfer.file_name, transfer.reply)
+        elif self._expected is not None and not await settled(self._expected(transfer.file)):
+            raise UnexpectedReply(transfer.file_name, transfer.reply)
+        theirs = _digest(ledger)
+        if theirs:
+            ours = await transfer.digest()
+            if ours != theirs:
+                transfer.source.check()  # what was written to since then has another digest now
+                raise ChecksumMismatch(transfer.file_name, ours, theirs)
+        if self._hook is not None:
+            await settled(self._hook(transfer.file))
+
+    def _verified(self, _: None, transfer: Transfer, check: _Check) -> None:
+        if self._is_over(transfer, check):
+            transfer.end(COMPLETED, None)
+            self._turn.run()
+
+    def _unverified(self, failure: Failure, transfer: Transfer, check: _Check) -> None:
+        if self._is_over(transfer, check):
+            self._fail(transfer, failure.value)
+            self._turn.run()
+
+    def _is_over(self, transfer: Transfer, check: _Check) -> bool:
+        """:returns: whether what came of it concerns the file as it is now."""
+        if self._running.get(transfer) is not check:
+            return False
+        del self._running[transfer]
+        return transfer.state is READY and transfer.ledger is check.ledger
+
+
+def _digest(ledger: ChunkLedger) -> str:
+    """What the server calls the digest of the whole file, as hexadecimal, or nothing."""
+    said = ledger.plan.checksum if ledger.plan is not None else ""
+    return str(said).rpartition(":")[2].strip().lower()
