@@ -21,7 +21,7 @@ from txresumable.testing import FakeClient, SentRequest
 from txresumable.uploader import engine_of
 
 from .reentrancy.reactor import SplitReactor
-from .uploader_rig import UploaderTestCase
+from .uploader_rig import TARGET, UploaderTestCase
 
 
 class Odd(BaseException):
@@ -333,6 +333,26 @@ class SteppingInTests(UploaderTestCase):
             uploader.close()
             self.assertIs(upload.file.state, FileState.CANCELLED)
             self.assert_under_way(uploader, 0)
+
+    def test_tried_again_as_another_ends(self) -> None:
+        """A file may be tried again before all that concerns its end was seen to."""
+        reactor = SplitReactor()
+        uploader = Resumable(TARGET, reactor=reactor, client=self.client, test_chunks=False)
+        first, second = (uploader.add_file(b"x", file_name=name) for name in "ab")
+        first.addErrback(lambda _: second.file.retry())
+        second.addErrback(lambda _: None)
+
+        def cancel() -> None:
+            first.cancel()
+            second.cancel()
+
+        uploader.paused.register(cancel)
+        uploader.pause()
+        reactor.let_all_arrive()
+        self.assertIs(second.file.state, FileState.READY)
+        self.client.answer(200)
+        self.assertIs(second.file.state, FileState.COMPLETED)
+        self.successResultOf(uploader.close())
 
     def test_room_that_is_made(self) -> None:
         """Who hears that a file was replaced may add another or close, and no limit is passed."""

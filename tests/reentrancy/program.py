@@ -396,7 +396,7 @@ class Program:
         if known is not None:
             known.is_cancelled = False
             known.is_bootstrapped = True
-            known.is_announced = False
+            known.is_announced &= self.is_closed  # then it raises, and nothing begins
             known.fraction = 0.0
             self.call(f"bootstrap {known}", known.file.bootstrap)
 
@@ -404,7 +404,7 @@ class Program:
         known = self._some_file()
         if known is not None:
             known.is_cancelled = known.is_aborted = known.is_bootstrapped = False
-            known.is_announced = False
+            known.is_announced &= self.is_closed  # then it raises, and nothing begins
             known.fraction = 0.0
             self.is_paused = False
             self.call(f"retry {known}", known.file.retry)

@@ -207,8 +207,9 @@ class Prefetcher:
         return self._relay.is_at_work
 
     def forget(self, transfer: Transfer) -> None:
-        """A file is at its end: nobody waits for it to be open, or to be looked at."""
-        self._relay.forget(transfer)
+        """A file is at its end: unless it was begun anew, nobody waits until it is open or known."""
+        if not transfer.is_unfinished:
+            self._relay.forget(transfer)
 
     def close(self) -> None:
         """Look after nothing that hangs any more."""
