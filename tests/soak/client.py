@@ -77,7 +77,7 @@ class Client:
         options = {**plan.options, "trust_root": root}
         if plan.given:
             for of_our_own in ("trust_root", "connect_timeout", "with_credentials"):
-                del options[of_our_own]
+                options.pop(of_our_own, None)
             options["client"] = self._given(root)
         self._uploader = Resumable(
             target,
