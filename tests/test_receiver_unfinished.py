@@ -482,6 +482,38 @@ class UseTests(ReceiverTestCase):
         self.ask(ClientFile(CONTENT, "d", "d").upload(1))
         self.assertEqual(len(disk.descriptors), 4)
 
+    def test_released_before_the_end(self) -> None:
+        """One that ends when nobody uses it any more is closed all the same."""
+        disk, done = FaultyDisk(), Deferred[None]()
+        self.start(disk=disk, on_complete=lambda file: done)
+        for number in (1, 2):
+            self.ask(ClientFile(CONTENT, "f", "i").upload(number))
+        entry = self.use(3)
+        sink = entry.claim(self.given)
+        sink.write(CONTENT[20:])
+        self.successResultOf(Deferred.fromCoroutine(sink.commit()))
+        finishing = entry.finish()
+        entry.release()
+        self.assertEqual(len(disk.descriptors), 4)
+        done.callback(None)
+        self.successResultOf(finishing)
+        self.assertEqual(len(disk.descriptors), 2)
+
+    def test_closed_while_it_is_read(self) -> None:
+        """A store that closes while a big file is read for its digest says that it closes."""
+        file, statuses = ClientFile(bytes(5 << 20), chunk_size=8 << 20), set()
+        for steps in range(2, 7):
+            self.root, thread = self.mktemp(), Thread()
+            self.start(run=thread.run)
+            wire = self.connect().send(file.upload(1))
+            thread.work(steps)
+            closed = self.store.close()
+            thread.work()
+            self.successResultOf(closed)
+            statuses.add(wire.response().status)
+            self.hang_up()
+        self.assertEqual(statuses, {200, 503})
+
     def test_abandoned_last(self) -> None:
         """A chunk that is being sent uses the upload, whoever else has released it."""
         disk = FaultyDisk()
