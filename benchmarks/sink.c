@@ -9,6 +9,7 @@
  *   GET /stats                the counters, as JSON         (not counted itself)
  *   GET /reset                the same, and starts anew     (not counted itself)
  *   /fresh...                 a test is answered 404, anything else 200
+ *   (a test of a file that cannot exist is answered 404 anywhere)
  *   /tus...                   enough of tus 1.0: POST creates (201), PATCH appends (204), HEAD tells the offset
  *   anything else             200
  */
@@ -141,7 +142,7 @@ static int answer(struct connection *c) {
     if (strncmp(path, "/tus", 4) == 0) {
         sent = tus(c, c->head);
     } else if (strncmp(c->head, "GET ", 4) == 0) {
-        int fresh = strncmp(path, "/fresh", 6) == 0;
+        int fresh = strncmp(path, "/fresh", 6) == 0 || strstr(c->head, "=no-such-file-") != NULL;
         count.tests++;
         if (fresh) {
             count.misses++;

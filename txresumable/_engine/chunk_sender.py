@@ -83,6 +83,7 @@ class ChunkSender:
         self._test_permanent = options.spoken.test_permanent
         slots = options.simultaneous_uploads
         self._tests = bool(options.test_chunks)
+        self._one_server = not (callable(options.target) or callable(options.test_target))
         self._enough_misses = max(16, 2 * slots if isinstance(slots, int) else 0)
         asked = (options.target, options.query, options.headers, options.preprocess)
         self._plain = not any(map(callable, asked)) and (
@@ -106,11 +107,8 @@ class ChunkSender:
             if transfer is self._prefetcher.half_way:
                 self._prefetcher.open_ahead(self._queue.following(AHEAD))
         ready = self._plain and transfer.source.is_open and offset not in plan.tested
-        if (
-            ready
-            and not self._prefetcher.abandoned
-            and not (self._tests and self._needs_test(plan, offset))
-        ):
+        tests = self._tests and self._needs_test(plan, offset)
+        if ready and not tests and not self._prefetcher.abandoned:
             return self._send(attempt, plan)
         return Deferred.fromCoroutine(self._attempt(attempt, plan))
 
@@ -172,11 +170,13 @@ class ChunkSender:
             return None
         attempt.check()
         if verdict is STORED:
-            later = await self._control.passes(
-                attempt, plan.template, url, options.dialect, partial(self._ask_for, attempt, facts)
-            )
-            if later is not None:
-                return Result(RETRY, later, refusal(later, url, offset))
+            if not plan.is_believed:
+                ask = partial(self._ask_for, attempt, facts)
+                passing = self._control.passes(attempt, plan.template, url, options.dialect, ask)
+                later = await passing
+                if later is not None:
+                    return Result(RETRY, later, refusal(later, url, offset))
+                plan.is_believed = self._one_server
             plan.digests.pop(offset, None)
             plan.misses = 0
             take_list(options, attempt, plan, answer)

@@ -22,6 +22,7 @@ class Plan:
 
     :ivar template: writes them.
     :ivar misses: how many tests in a row were answered "absent".
+    :ivar is_believed: whether the one server of its chunks knows what it has.
     :ivar losses: how often the server turned out to lack what it had confirmed.
     :ivar tested: the chunks that need no test before the next attempt.
     :ivar preprocessed: the chunks that were preprocessed.
@@ -32,6 +33,7 @@ class Plan:
     __slots__ = (
         "checksum",
         "digests",
+        "is_believed",
         "is_expected",
         "losses",
         "misses",
@@ -44,7 +46,7 @@ class Plan:
     def __init__(self, template: Template) -> None:
         self.template = template
         self.misses = self.losses = 0
-        self.whole = self.is_expected = False
+        self.whole = self.is_believed = self.is_expected = False
         self.checksum = ""
         self.tested: set[int] = set()
         self.preprocessed: set[int] = set()

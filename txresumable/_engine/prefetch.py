@@ -207,7 +207,7 @@ class Prefetcher:
         return self._relay.is_at_work
 
     def forget(self, transfer: Transfer) -> None:
-        """A file is at its end: unless it was begun anew, nobody waits until it is open or known."""
+        """A file is at its end: unless it was begun anew, nobody waits until it is open."""
         if not transfer.is_unfinished:
             self._relay.forget(transfer)
 
