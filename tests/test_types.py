@@ -48,7 +48,7 @@ def by_mypy() -> Errors:
     said = _run("mypy", "--strict", "--allow-untyped-calls", "--config-file=", "--output=json")
     found: Errors = {CORRECT: {}, FAULTS: {}}
     for each in map(json.loads, said.splitlines()):
-        if each["severity"] == "error":
+        if each["severity"] == "error" and ROOT / each["file"] in found:
             found[ROOT / each["file"]][each["line"]] = each["message"]
     return found
 
