@@ -71,6 +71,33 @@ class DescriptorTests(SynchronousTestCase):
             self.assertEqual(os.fstat(fd).st_size, 0)
         self.assertNotIn(fd, self.disk.descriptors)
 
+    def test_fails_at_its_end(self) -> None:
+        """One that is closed during work that fails is given back, whoever keeps the error."""
+        file, fails = self.file, self.fails
+        works: tuple[tuple[str, Any], ...] = (
+            ("read", lambda: file.read(1, 0)),
+            ("write", lambda: file.write(b"x", 0)),
+            ("resize", lambda: file.resize(1)),
+            ("sync_data", lambda: file.sync_data()),
+            ("sync", lambda: file.sync()),
+            ("status_of", lambda: file.status()),
+        )
+        for name, work in works:
+            with self.folder as folder:
+                file = Descriptor(self.disk, self.disk.create(name, folder))
+            with file as fd:
+                pass
+            setattr(self.disk, name, lambda *_, file=file: fails(file))
+            error = self.assertRaises(OSError, work)
+            self.assertNotIn(fd, self.disk.descriptors, name)
+            delattr(self.disk, name)
+            del error
+
+    def fails(self, file: Descriptor) -> None:
+        """A disk that fails while a file is closed."""
+        file.close()
+        raise OSError("broken")
+
     def test_collected(self) -> None:
         """One that was forgotten is closed when it is collected."""
         with self.file as fd:

@@ -35,6 +35,9 @@ class RecordTests(SynchronousTestCase):
     def test_received(self) -> None:
         """A file that was received is what its first request said."""
         self.assertEqual(RECORD.layout, CHUNK.layout)
+        self.assertIs(RECORD.fits(CHUNK.layout), True)
+        for other in (ChunkLayout(36, 10), ChunkLayout(35, 11), ChunkLayout(35, 10, True)):
+            self.assertIs(RECORD.fits(other), False)
         self.assertEqual(
             RECORD.received_as("/there/file-1.dat", "ab" * 32),
             ReceivedFile(
@@ -136,7 +139,14 @@ class DoneTests(SynchronousTestCase):
 
     def test_state_is_unknown(self) -> None:
         """Until the state of a file is known it is 0, and that makes no other end."""
-        unknown = evolve(DONE, inode=7, ctime=0)
+        unknown = Done(
+            record=RECORD,
+            name=DONE.name,
+            sha256=DONE.sha256,
+            size=DONE.size,
+            mtime=DONE.mtime,
+            inode=7,
+        )
         self.assertEqual(unknown.encode(), DONE.encode()[:-16] + bytes(7) + b"\7" + bytes(8))
         self.assertEqual(unknown, DONE)
 
