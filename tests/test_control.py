@@ -173,6 +173,18 @@ class ControlTests(UploaderTestCase):
         self.client.answer(200)
         self.successResultOf(fixed)
 
+    def test_function_that_knows_its_files(self) -> None:
+        """A function that fails for a name that no file has is not asked again, nor its server."""
+        urls = {"f": "http://a.example/f?"}
+
+        def target(pairs: list[str]) -> str:
+            name = dict(pair.split("=") for pair in pairs)["resumableFilename"]
+            return urls[name] + "&".join(pairs)
+
+        upload = self.uploader(target=target).add_file(b"x" * 10, file_name="f")
+        self.client.answer(200)
+        self.assertEqual(self.successResultOf(upload).chunks_found, 1)
+
     def test_simulated_receiver(self) -> None:
         """A client that stands in for a receiver responds as one, and counts no such request."""
         receiver = ScriptedReceiver()

@@ -69,6 +69,7 @@ def _repeated_refusal(expected: Expectation, row: Difference, _: Mapping[str, Sc
     Once more, with the test before it, for the server of the recording says the same to both.
     """
     expected.requests += deepcopy(expected.requests)
+    expected.waits = [0.0]
 
 
 def _no_cors(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:

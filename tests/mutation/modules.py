@@ -102,6 +102,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "file": ("tests.test_file", "tests.test_uploader"),
     "_engine/observation": ("tests.test_file", "tests.test_uploader"),
     "_engine/chunk_sender": _CHUNK,
+    "_engine/request_hooks": _CHUNK,
     "_engine/refusal": _CHUNK,
     "_engine/attempt": _CHUNK,
     "_engine/plan": _CHUNK,

@@ -91,7 +91,7 @@ class Hooks:
 
     def _url(self, hook: str, pairs: list[str]) -> Any:
         name = dict(parse_qsl("&".join(pairs)))["resumableFilename"]
-        return self._answer(hook, self._program.known[name], f"{TARGET}?{'&'.join(pairs)}")
+        return self._answer(hook, self._program.find(name), f"{TARGET}?{'&'.join(pairs)}")
 
     def _preprocess(self, chunk: Any) -> Any:
         return self._answer("preprocess", self._program.meet(chunk.file), None)

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from txresumable import FileState, Resumable, ResumableError, ResumableFile, Upload
+from txresumable._protocol.control import impossible_name, is_impossible
 
 from .hooks import Hooks, mishap
 from .plan import Plan
@@ -82,7 +83,9 @@ class Program:
         return known
 
     def find(self, name: str) -> Known | None:
-        """What is known of the file that a request is about."""
+        """What is known of the file that a request is about, or that it is made for."""
+        if is_impossible(name):
+            name = next(each for each in self.known if impossible_name(each) == name)
         known = self.known.get(name)
         if known is not None and known.file is None:
             for file in self.uploader.files:

@@ -240,6 +240,11 @@ class Schedule:
 
     # The network -------------------------------------------------------------------------------
 
+    def _known(self, request: DrivenRequest) -> Known:
+        known = self.program.find(request.name)
+        assert known is not None, request
+        return known
+
     def _begun(self, request: DrivenRequest) -> None:
         self._say(f"begins: {request}")
         self._check_begin(request)
@@ -256,7 +261,7 @@ class Schedule:
 
     def _answer(self, request: DrivenRequest) -> bool:
         """:returns: whether anything happened."""
-        known = self.program.known[request.name]
+        known = self._known(request)
         if self._is_out:
             known.was_broken = True
             request.fail(ConnectionRefusedError())
@@ -316,7 +321,7 @@ class Schedule:
             return True
         del self._responses[at]
         if self._chance(self.plan.faults):
-            self.program.known[request.name].was_broken = True
+            self._known(request).was_broken = True
             response.end(ResponseFailed([Failure(ConnectionLost())]))
         else:
             response.end()
@@ -357,8 +362,9 @@ class Schedule:
         twins = [each for each in client.open if _place(each) == _place(request)]
         if len(twins) > 1:
             self._err(f"twice: {request} at the same time")
-        known.identifiers.add(request.identifier)
-        if known.identifiers != {file.unique_identifier}:
+        if not request.is_control:
+            known.identifiers.add(request.identifier)
+        if not known.identifiers <= {file.unique_identifier}:
             self._err(f"identifier: {known.identifiers}, not {file.unique_identifier}")
         if file.chunks[request.offset].state is not ChunkState.UPLOADING:
             self._err(f"state: {request} begins, {file.chunks[request.offset]}")
@@ -375,7 +381,7 @@ class Schedule:
         program = self.program
         self._check_counted()
         for request in self.client.open:
-            known = program.known[request.name]
+            known = self._known(request)
             file = known.file
             if file is None:
                 continue

@@ -4,8 +4,6 @@ Attempts at chunks: test, read, send, judge.
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +16,6 @@ from .._protocol.dialect import REJECTED, RETRY, STORED, Verdict, classify
 from .._protocol.request import ChunkFacts, RequestHead
 from .._protocol.template import Template
 from .._source.source import BytesSource
-from .._validators import check_headers, query_pairs
 from ..errors import (
     ConnectFailed,
     StaleConnection,
@@ -33,15 +30,14 @@ from .lending import Lending
 from .listed import take_list
 from .plan import Plan
 from .prefetch import AHEAD, Prefetcher
+from .refusal import received_before, refusal
+from .request_hooks import RequestHooks
 from .turn import Turn
 
 if TYPE_CHECKING:
     from .queue import ChunkQueue
-from .refusal import checked_url, received_before, refusal
 
 __all__ = ["ChunkSender"]
-
-_AGAIN: dict[str, str] = {"Resumable-Again": "1"}
 
 
 class ChunkSender:
@@ -65,6 +61,7 @@ class ChunkSender:
         self._queue = queue
         self._wait = lending.wait
         self._control = Control(turn, lending.wait)
+        self._hooks = RequestHooks(lending.wait)
         self._make_body = partial(ChunkBody, read_later=prefetcher.read, limiter=limiter)
         self.use(options)
 
@@ -72,12 +69,8 @@ class ChunkSender:
         """Go by these options from now on."""
         self._options = options
         self._encoder = options.encoder
-        # Hooks are asked for each chunk.
-        self._query = None if callable(options.query) else query_pairs(options.query)
-        headers: Any = options.headers
-        self._headers: Mapping[str, str] | None = (
-            None if callable(headers) else self._with_again(headers)
-        )
+        self._hooks.use(options)
+        self._query, self._headers = self._hooks.fixed_query, self._hooks.fixed_headers
         self._stored = options.spoken.stored
         self._permanent = options.permanent
         self._test_permanent = options.spoken.test_permanent
@@ -191,28 +184,30 @@ class ChunkSender:
     async def _ask_for(
         self, attempt: Attempt, facts: ChunkFacts, template: Template, other_than: str
     ) -> tuple[Verdict, Response] | None:
-        """Test a chunk of another file, if that is another URL."""
-        url = await self._test_url(attempt, template, facts)
+        """Test a chunk of another file, if there is another URL for it."""
+        try:
+            url = await self._test_url(attempt, template, facts)
+        except Exception:
+            attempt.check()
+            return None  # a function of the user's that knows its own files only
         return None if url == other_than else await self._ask(attempt, url)
 
     async def _test_url(self, attempt: Attempt, template: Template, facts: ChunkFacts) -> str:
         query = self._query
         if query is None:
-            query = await self._custom_query(attempt)
+            query = await self._hooks.query(attempt)
         option, target = "test_target", self._options.test_target
         if target is None or target == "/":
             option, target = "target", self._options.target
         if not callable(target):
             return template.test_url(target, facts, query)
         pairs = template.test_pairs(facts, query)
-        url = checked_url(option, await self._wait(attempt, target(pairs)))
-        attempt.check()
-        return url
+        return await self._hooks.url(attempt, option, target, pairs)
 
     async def _ask(self, attempt: Attempt, url: str) -> tuple[Verdict, Response]:
         headers = self._headers
         if headers is None:
-            headers = await self._custom_headers(attempt)
+            headers = await self._hooks.headers(attempt)
         answer = await self._exchange(attempt, self._options.test_method, url, headers)
         permanent = self._test_permanent
         verdict = classify(answer.code, stored=self._stored, permanent=permanent, test=True)
@@ -261,17 +256,16 @@ class ChunkSender:
         while True:
             query = self._query
             if query is None:
-                query = await self._custom_query(attempt)
+                query = await self._hooks.query(attempt)
             if callable(options.target):
                 pairs = plan.template.upload_pairs(facts, query)
-                url = checked_url("target", await self._wait(attempt, options.target(pairs)))
-                attempt.check()
+                url = await self._hooks.url(attempt, "target", options.target, pairs)
                 head = plan.template.upload_to(url, facts, query)
             else:
                 head = plan.template.upload(options.target, facts, query)
             headers = self._headers
             if headers is None:
-                headers = await self._custom_headers(attempt)
+                headers = await self._hooks.headers(attempt)
             if options.chunk_format == "base64":
                 body = await self._encoded_body(attempt, span, head)
                 attempt.check()
@@ -326,24 +320,3 @@ class ChunkSender:
         encoded = self._encoder.encode_chunk(data)
         source = BytesSource(attempt.transfer.file_name, encoded)
         return self._make_body(head.head, source, 0, len(encoded), head.tail)
-
-    # Hooks -------------------------------------------------------------------------------------
-
-    async def _custom_query(self, attempt: Attempt) -> tuple[tuple[str, str], ...]:
-        hook: Any = self._options.query
-        chunk = ResumableChunk(attempt.transfer, attempt.offset)
-        query = await self._wait(attempt, hook(attempt.transfer.file, chunk))
-        attempt.check()
-        return query_pairs(query)
-
-    async def _custom_headers(self, attempt: Attempt) -> Mapping[str, str]:
-        hook: Any = self._options.headers
-        chunk = ResumableChunk(attempt.transfer, attempt.offset)
-        headers = await self._wait(attempt, hook(attempt.transfer.file, chunk))
-        attempt.check()
-        return self._with_again(check_headers(headers))
-
-    def _with_again(self, headers: Mapping[str, str]) -> Mapping[str, str]:
-        # A view: the user's own mapping may change.
-        view: Any = headers
-        return ChainMap(_AGAIN, view) if self._options.again else headers

@@ -1,0 +1,67 @@
+"""
+What functions of the user's say about a request: its headers, its query, its URL.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from .._validators import check_headers, query_pairs
+from ..file import ResumableChunk
+from ..options import Options
+from .attempt import Attempt
+from .refusal import checked_url
+
+__all__ = ["RequestHooks"]
+
+_AGAIN: dict[str, str] = {"Resumable-Again": "1"}
+
+
+class RequestHooks:
+    """
+    The options ``headers``, ``query``, ``target`` and ``test_target`` for each request.
+
+    :ivar fixed_query: the query, if no function is asked for it.
+    :ivar fixed_headers: the headers, if no function is asked for them.
+    :param wait: waits for what hooks return (``Lending.wait``).
+    """
+
+    def __init__(self, wait: Callable[[Attempt, Any], Awaitable[Any]]) -> None:
+        self._wait = wait
+
+    def use(self, options: Options) -> None:
+        """Go by these options from now on."""
+        self._options = options
+        query: Any = options.query
+        headers: Any = options.headers
+        self.fixed_query = None if callable(query) else query_pairs(query)
+        self.fixed_headers: Mapping[str, str] | None = (
+            None if callable(headers) else self._with_again(headers)
+        )
+
+    async def query(self, attempt: Attempt) -> tuple[tuple[str, str], ...]:
+        """Ask for the query of a chunk's request."""
+        return query_pairs(await self._ask(attempt, self._options.query))
+
+    async def headers(self, attempt: Attempt) -> Mapping[str, str]:
+        """Ask for the headers of a chunk's request."""
+        return self._with_again(check_headers(await self._ask(attempt, self._options.headers)))
+
+    async def url(self, attempt: Attempt, option: str, target: Any, pairs: list[str]) -> str:
+        """Ask for the URL of a request with these parameters."""
+        url = checked_url(option, await self._wait(attempt, target(pairs)))
+        attempt.check()
+        return url
+
+    async def _ask(self, attempt: Attempt, hook: Any) -> Any:
+        chunk = ResumableChunk(attempt.transfer, attempt.offset)
+        said = await self._wait(attempt, hook(attempt.transfer.file, chunk))
+        attempt.check()
+        return said
+
+    def _with_again(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        # A view: the user's own mapping may change.
+        view: Any = headers
+        return ChainMap(_AGAIN, view) if self._options.again else headers
