@@ -4,10 +4,11 @@ Running blocking work.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.threads import deferToThreadPool
 
 __all__ = ["Run", "at_once", "in_threads", "to_the_end"]
@@ -16,20 +17,25 @@ _T = TypeVar("_T")
 
 
 class Run(Protocol):
-    """Runs a function somewhere and gives a Deferred of what it returns."""
+    """
+    Runs a function somewhere and gives a Deferred of what it returns; raises nothing itself.
+    """
 
     def __call__(self, work: Callable[..., _T], *args: Any) -> Deferred[_T]: ...
 
 
 def in_threads(reactor: Any) -> Run:
     """
-    Run functions in a reactor's threads.
+    Run functions in a reactor's threads; what none can be started for fails with :exc:`OSError`.
 
     :param reactor: one that has threads.
     """
 
     def run(work: Callable[..., _T], *args: Any) -> Deferred[_T]:
-        return deferToThreadPool(reactor, reactor.getThreadPool(), work, *args)
+        try:
+            return deferToThreadPool(reactor, reactor.getThreadPool(), work, *args)
+        except RuntimeError as error:
+            return fail(OSError(errno.EAGAIN, str(error)))
 
     return run
 
