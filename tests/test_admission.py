@@ -10,7 +10,7 @@ import io
 import os
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import formatEvent, globalLogPublisher
 
@@ -386,6 +386,20 @@ class IntakeTests(UploaderTestCase):
             self.failureResultOf(upload, FileRejected)
         self.assertEqual(heard, [("a.jpg", 0), ("b.txt", 1), ("c.txt", 2)])
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 3)
+
+    def test_error_callback_that_is_a_coroutine(self) -> None:
+        """A coroutine function is run, as for a signal; its failure is logged."""
+        heard: list[Any] = []
+
+        async def refused(file: Any, count: int) -> None:
+            heard.append((file.file_name, count, await succeed("awaited")))
+            raise KeyError(file.file_name)
+
+        uploader = self.uploader(max_file_size=5, max_file_size_error_callback=refused)
+        upload = uploader.add_file(b"x" * 6, file_name="a")
+        self.failureResultOf(upload, FileRejected)
+        self.assertEqual(heard, [("a", 0, "awaited")])
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
 
     def test_too_many_open_files(self) -> None:
         """When no more files can be opened, a file waits until they can."""

@@ -192,6 +192,28 @@ class FeedTests(UploaderTestCase):
         self.assert_cancelled(feeding)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_closed_by_its_generator(self) -> None:
+        """An asynchronous generator may end its own feed, and is closed at its next ``yield``."""
+        for end in (Resumable.cancel, Resumable.close):
+            tidied: list[bool] = []
+            uploader = self.uploader()
+
+            async def sources(
+                end: Any = end, uploader: Any = uploader, tidied: Any = tidied
+            ) -> AsyncIterator[Any]:
+                try:
+                    end(uploader)
+                    yield {"source": b"x", "file_name": "x"}
+                finally:
+                    tidied.append(True)
+
+            late: Deferred[Any] = Deferred()
+            feeding = uploader.feed(late)
+            late.callback(sources())
+            self.assert_cancelled(feeding)
+            self.assertEqual((tidied, uploader.files), ([True], []))
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_stop_on_error(self) -> None:
         """If it is to, it ends with the first file that fails: no more are taken."""
         uploader = self.uploader(simultaneous_uploads=3)
@@ -473,6 +495,12 @@ class FeedTests(UploaderTestCase):
             with self.assertRaises(InvalidOption) as caught:
                 uploader.feed(self.sources(3), ahead=ahead)  # type: ignore[arg-type]
             self.assertIn(f"not {ahead!r}", str(caught.exception))
+        for given in (0, 1, "no", None):
+            with self.assertRaises(InvalidOption) as caught:
+                uploader.feed(self.sources(3), stop_on_error=given)  # type: ignore[arg-type]
+            self.assertIn(
+                f"stop_on_error must be True or False, not {given!r}", str(caught.exception)
+            )
         for one in ("my_file.dat", b"x", {"source": b"x", "file_name": "x"}):
             self.assertRaises(TypeError, uploader.feed, one)
             self.assertRaises(TypeError, uploader.add_files, one)

@@ -135,6 +135,9 @@ class OptionsTests(SynchronousTestCase):
             self.refuses(option, -0.001)
         for option in ("max_offline", "throttle_progress_callbacks"):
             self.refuses(option, None)
+        for option in ("chunk_retry_interval", "stall_timeout", "chunk_timeout", "max_offline"):
+            for endless in (float("inf"), 10**400):  # the latter is no float
+                self.assertIn("finite", self.refuses(option, endless))
         self.assertEqual(
             Options(target="http://h", min_file_size=0, max_file_size=0).max_file_size, 0
         )
@@ -150,6 +153,7 @@ class OptionsTests(SynchronousTestCase):
         ):
             self.assertIn("callable", self.refuses(option, "a text"))
             self.assertIs(getattr(Options(target="http://h", **{option: len}), option), len)
+        self.refuses("generate_unique_identifier", None)  # there is always one
         for option in ("headers", "query"):
             self.assertIn("a mapping or a function of file and chunk", self.refuses(option, 5))
             self.assertIs(getattr(Options(target="http://h", **{option: len}), option), len)
@@ -166,8 +170,8 @@ class OptionsTests(SynchronousTestCase):
                 self.refuses(option, value)
             self.assertEqual(getattr(Options(target="http://h", **{option: "PUT"}), option), "PUT")
         self.refuses("parameter_namespace", None)
-        for value in ("", " ", [""], [5], ["png", None]):
-            self.assertRaises(InvalidOption, Options, target="http://h", file_type=value)
+        for value in ("", " ", [""], [5], ["png", None], None, 5, b"png"):
+            self.refuses("file_type", value)
         for value, taken in [(" JPG ", ("jpg",)), (["a", ".B"], ("a", ".b")), ([], ())]:
             self.assertEqual(Options(target="http://h", file_type=value).file_type, taken)
 
@@ -289,6 +293,8 @@ class OptionsTests(SynchronousTestCase):
         Options(target="http://h", headers={"X-Token": "é"})
         headers = {"X": "y"}
         self.assertIs(check_headers(headers), headers)
+        self.refuses("headers", {"content-TYPE": "text/plain"})  # would lose the form's boundary
+        Options(target="http://h", headers={"Content-Type": "text/plain"}, method="octet")
         self.assertRaises(InvalidOption, check_headers, [("X", "y")])
 
     def test_what_is_refused_is_not_shown(self) -> None:
@@ -300,14 +306,15 @@ class OptionsTests(SynchronousTestCase):
             ("headers", [("Authorization", "s3cret")]),
             ("headers", "Authorization: s3cret"),
             ("headers", Headers({"Authorization": ["s3cret"]})),
+            ("target", b"http://h/u?token=s3cret"),
             ("query", [("token", "s3cret")]),
             ("query", "token=s3cret"),
             ("query", {"token": {"s3cret": 1}}),
             ("query", {("token", "s3cret", b""): 1}),
             ("query", {"token": b"s3cret"}),
         ):
-            given: Any = {option: value}
-            error = self.assertRaises(InvalidOption, Options, target="http://h", **given)
+            given: Any = {"target": "http://h", option: value}
+            error = self.assertRaises(InvalidOption, Options, **given)
             self.assertNotIn("s3cret", str(error) + repr(error) + repr(error.value))
             self.assertIn(option, str(error))
 
@@ -330,8 +337,8 @@ class OptionsTests(SynchronousTestCase):
         """Permanent errors are HTTP statuses."""
         for status in (42, 99, 600):
             self.refuses("permanent_errors", [404, status])
-        self.assertRaises(InvalidOption, Options, target="http://h", permanent_errors="404")
-        self.assertRaises(InvalidOption, Options, target="http://h", permanent_errors=404)
+        for value in ("404", b"404", 404, [[404]]):
+            self.refuses("permanent_errors", value)
         self.assertEqual(Options(target="http://h", permanent_errors=[]).permanent, frozenset())
 
     def test_what_excludes_each_other(self) -> None:

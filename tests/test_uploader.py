@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks
@@ -122,6 +123,8 @@ class UsageTests(UploaderTestCase):
         uploader = self.uploader()
         self.assertRaises(TypeError, uploader.add_file, 5)
         self.assertRaises(ValueError, uploader.add_file, b"no name")
+        for path in ("a\0b", Path("a\0b")):
+            self.assertRaises(ValueError, uploader.add_file, path)
         self.assertRaises(TypeError, uploader.add_directory, b"".join)
 
     def test_what_is_no_argument(self) -> None:
@@ -222,6 +225,22 @@ class UsageTests(UploaderTestCase):
                 Resumable(TARGET, client=client, reactor=self.clock)
             self.assertEqual(caught.exception.option, "client")
             self.assertIn(repr(client), str(caught.exception))
+
+    def test_what_is_no_reactor(self) -> None:
+        """What has no time is refused at once, and not by each file."""
+        for given in (5, object(), FakeClient()):
+            reactor: Any = given
+            with self.assertRaises(InvalidOption) as caught:
+                Resumable(TARGET, client=FakeClient(), reactor=reactor)
+            self.assertEqual((caught.exception.option, caught.exception.value), ("reactor", given))
+
+    def test_what_tls_cannot_use(self) -> None:
+        """A path in the place of a certificate is refused at once, not by each file."""
+        for option in ("trust_root", "client_certificate"):
+            given: Any = {option: "certificate.pem"}
+            with self.assertRaises(InvalidOption) as caught:
+                Resumable("https://a.example/", reactor=self.clock, **given)
+            self.assertEqual(caught.exception.option, option)
 
     def test_options_of_another_client(self) -> None:
         """What a given client would not know of is refused, not ignored; defaults are accepted."""
@@ -532,6 +551,9 @@ class RetryTests(UploaderTestCase):
             (lambda *_: float("inf"), InvalidOption),
             (lambda *_: float("nan"), InvalidOption),
             (lambda *_: -1, InvalidOption),
+            (lambda *_: 10**400, InvalidOption),
+            (lambda *_: "1", InvalidOption),
+            (lambda *_: Deferred(), InvalidOption),
         ):
             upload = self.uploader(retry_policy=policy, test_chunks=False).add_file(
                 b"x", file_name="a"

@@ -7,6 +7,7 @@ Each validator refuses what an option cannot have, by :class:`~txresumable.Inval
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ from .errors import InvalidOption
 
 Validator = Callable[[Any, "Attribute[Any]", Any], None]
 _NO_VALUE = re.compile("[\0\r\n\ud800-\udfff]")
+LONGEST = sys.float_info.max
+"""Seconds: a timer takes no integer that is larger."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 
 
@@ -42,7 +45,7 @@ def seconds(least: float = 0.0, none: bool = False) -> Validator:
             return
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= least:
             _refuse(attribute, value, f"must be a number of seconds of at least {least:g}")
-        if value == float("inf"):
+        if value > LONGEST:
             _refuse(attribute, value, "must be finite")
 
     return validate
@@ -74,7 +77,8 @@ def method(_: object, attribute: Attribute[Any], value: object) -> None:
 
 
 def hook(_: object, attribute: Attribute[Any], value: object) -> None:
-    if value is not None and not callable(value):
+    optional = attribute.default is None
+    if not callable(value) and not (optional and value is None):
         _refuse(attribute, value, "must be callable")
 
 
@@ -84,7 +88,7 @@ def target(_: object, attribute: Attribute[Any], value: object) -> None:
     if callable(value) or (value == "/" and attribute.name == "test_target"):
         return
     if not isinstance(value, str):
-        _refuse(attribute, value, "must be a URL or a function that returns one")
+        _refuse(attribute, type(value), "must be a URL or a function that returns one")
     assert isinstance(value, str)
     try:
         parts = urlsplit(value)
@@ -113,36 +117,39 @@ def per_chunk(_: object, attribute: Attribute[Any], value: object) -> None:
         _refuse(attribute, type(value), "must be a mapping or a function of file and chunk")
 
 
-def headers(instance: object, attribute: Attribute[Any], value: Any) -> None:
+def headers(instance: Any, attribute: Attribute[Any], value: Any) -> None:
     per_chunk(instance, attribute, value)
     if not callable(value):
-        check_headers(value, attribute.name)
+        check_headers(value, multipart=instance.method == "multipart")
 
 
-def check_headers(headers: object, option: str = "headers") -> Mapping[str, str]:
+def check_headers(headers: object, *, multipart: bool = False) -> Mapping[str, str]:
     """
     Refuse headers that cannot be sent as they are.
 
     :param headers: names to values.
-    :param option: what to call them in an error.
+    :param multipart: whether bodies are forms, whose ``Content-Type`` says how they are divided.
     :returns: the same headers.
     :raises InvalidOption: for a name that is no token, a value that holds a line break or is not
         text, and the headers that an HTTP client sets by itself.  The value is not shown: it may
         be a secret.
     """
     if not isinstance(headers, Mapping):
-        raise InvalidOption(option, type(headers), "must be a mapping of names to values")
+        raise InvalidOption("headers", type(headers), "must be a mapping of names to values")
     name: Any
     value: Any
     for name, value in headers.items():
         if not isinstance(name, str) or not _TOKEN.match(name):
             shown = name.partition(":")[0] if isinstance(name, str) else type(name)
-            raise InvalidOption(option, shown, "takes header names that are HTTP tokens")
+            raise InvalidOption("headers", shown, "takes header names that are HTTP tokens")
         if name.lower() in ("content-length", "transfer-encoding", "connection", "host"):
-            raise InvalidOption(option, name, "cannot set the headers that frame a request")
+            raise InvalidOption("headers", name, "cannot set the headers that frame a request")
+        if multipart and name.lower() == "content-type":
+            reason = "cannot set that of a form, only with method='octet'"
+            raise InvalidOption("headers", name, reason)
         if not isinstance(value, str) or _NO_VALUE.search(value):
             raise InvalidOption(
-                option, f"that of {name}", "takes header values that are text on one line"
+                "headers", f"that of {name}", "takes header values that are text on one line"
             )
     return headers
 
@@ -186,18 +193,22 @@ def statuses(_: object, attribute: Attribute[Any], value: object) -> None:
 def to_frozenset(value: Any) -> Any:
     if value is None:
         return None
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise InvalidOption("permanent_errors", value, "must be a collection of HTTP statuses")
-    return frozenset(value)
+    try:
+        if not isinstance(value, (str, bytes)):
+            return frozenset(value)
+    except TypeError:  # it, or what it holds, is no such thing
+        pass
+    raise InvalidOption("permanent_errors", value, "must be a collection of HTTP statuses")
 
 
 def to_types(value: Any) -> tuple[str, ...]:
+    reason = "takes extensions (jpg, .jpg) and types (image/png, image/*)"
+    if not isinstance(value, Iterable) or isinstance(value, bytes):
+        raise InvalidOption("file_type", value, reason)
     kinds = (value,) if isinstance(value, str) else tuple(value)
     for kind in kinds:
         if not isinstance(kind, str) or not kind.strip():
-            raise InvalidOption(
-                "file_type", kind, "takes extensions (jpg, .jpg) and types (image/png, image/*)"
-            )
+            raise InvalidOption("file_type", kind, reason)
     return tuple(kind.strip().lower() for kind in kinds)
 
 

@@ -65,6 +65,8 @@ class Resumable(Events):
         given = Options(target=target, **options)
         if reactor is None:
             from twisted.internet import reactor
+        if not callable(getattr(reactor, "callLater", None)):
+            raise InvalidOption("reactor", reactor, "must have the methods of IReactorTime")
         self._engine = Engine(reactor, client, given, self)
 
     def __repr__(self) -> str:
@@ -103,7 +105,7 @@ class Resumable(Events):
             if the file cannot be read, with :class:`~txresumable.errors.FileRejected` if it is
             not accepted, and as its upload failed; cancelling it cancels the upload.
         :raises TypeError: if this is not a file.
-        :raises ValueError: if the file object is closed, or has no name.
+        :raises ValueError: if the file object is closed or has no name, or the path holds NUL.
         :raises UploaderClosed: after :meth:`close`.
         """
         engine = self._engine
@@ -144,12 +146,15 @@ class Resumable(Events):
             is taken, and this fails with that error.  Cancelling it takes no more files and cancels
             those that are not complete.
         :raises TypeError: if this is not an iterable, or is one file.
-        :raises InvalidOption: if ``ahead`` is not a whole number of 1 or more.
+        :raises InvalidOption: if ``ahead`` is not a whole number of 1 or more, or ``stop_on_error``
+            neither :data:`True` nor :data:`False`.
         """
         engine, completion = self._engine, self._engine.completion
         engine.check_open()
         if type(ahead) is not int or ahead < 1:
             raise InvalidOption("ahead", ahead, "must be a whole number of 1 or more")
+        if not isinstance(stop_on_error, bool):
+            raise InvalidOption("stop_on_error", stop_on_error, "must be True or False")
         feed = Feed(
             Supply(sources),
             ahead,

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._protocol.layout import chunk_count
+from .._runtime.observers import Observers
 from .._source.fingerprint import UNSEEN, Fingerprint
 from ..errors import FileRejected, InvalidOption
 from ..file import ResumableFile, transfer_of
@@ -316,7 +317,9 @@ class Admission:
         callback = getattr(self._listener.options, f"{rule}_error_callback", None)
         count, self._errors = self._errors, self._errors + 1
         if callback is not None:
-            self._turn.post(callback, what, count)
+            observers = Observers(f"{rule}_error_callback")
+            observers.callbacks = (callback,)
+            self._turn.post(observers.notify, what, count)
 
     def _through(
         self,

@@ -4,6 +4,7 @@ What sends the requests of an uploader.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from attrs import fields
@@ -55,7 +56,7 @@ def make_client(
         stall_timeout=options.stall_timeout,
         chunk_timeout=options.chunk_timeout,
         insecure_credentials=options.insecure_credentials,
-        check_headers=check_headers,
+        check_headers=partial(check_headers, multipart=options.method == "multipart"),
     )
 
 

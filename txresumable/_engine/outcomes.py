@@ -16,6 +16,7 @@ from .._policy.concurrency import AdaptiveConcurrency
 from .._policy.slots import Slots
 from .._protocol.dialect import RETRY, STORED
 from .._protocol.ranges import gaps, is_cut_short
+from .._validators import LONGEST
 from ..errors import (
     ChunkTimeout,
     ConnectFailed,
@@ -253,10 +254,10 @@ class Outcomes:
             file=attempt.transfer.file,
             chunk_number=attempt.offset + 1,
         )
-        delay = self._listener.options.policy(failed)
-        if delay is not None and not 0 <= delay < float("inf"):
-            raise InvalidOption("retry_policy", delay, "must give seconds to wait, or None")
-        return delay
+        delay: Any = self._listener.options.policy(failed)
+        if delay is None or (isinstance(delay, (int, float)) and 0 <= delay <= LONGEST):
+            return delay
+        raise InvalidOption("retry_policy", delay, "must give seconds to wait, or None")
 
     def _wait(self, attempt: Attempt, error: Exception, delay: float) -> None:
         self._attempts.wait(attempt, delay)

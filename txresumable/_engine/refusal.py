@@ -37,7 +37,7 @@ def received_before(response: Response) -> bool:
 def checked_url(option: str, url: Any) -> str:
     """What a target that is a function gives, if it can stay on the first line of a request."""
     if not isinstance(url, str):
-        raise InvalidOption(option, url, "must give URLs as text")
+        raise InvalidOption(option, type(url), "must give URLs as text")
     if not url.isascii() or not url.isprintable() or " " in url:
         shown = without_query(url.partition("?")[0])
         raise InvalidOption(option, shown, "must give URLs that are encoded")

@@ -42,6 +42,7 @@ class Supply:
         :raises TypeError: if it is none of these, or one file.
         """
         self._asynchronous: AsyncIterator[Any] | None = None
+        self._is_running = self._is_closed = False
         self._next: Callable[[], Any] = lambda: self._first(sources)
         if not isawaitable(sources):
             self._open(sources)
@@ -57,7 +58,11 @@ class Supply:
 
     def close(self) -> None:
         """Take no more: what is left of an asynchronous generator runs, and nobody waits for it."""
-        self._next = lambda: EXHAUSTED
+        self._next, self._is_closed = lambda: EXHAUSTED, True
+        if not self._is_running:  # else it is closed as it gives what it is at work on
+            self._finish()
+
+    def _finish(self) -> None:
         close = getattr(self._asynchronous, "aclose", None)
         if close is not None:
             Deferred.fromCoroutine(settled(close())).addErrback(_not_closed)
@@ -76,10 +81,15 @@ class Supply:
 
     async def _next_asynchronous(self) -> Any:
         assert self._asynchronous is not None
+        self._is_running = True
         try:
             return await self._asynchronous.__anext__()
         except StopAsyncIteration:
             return EXHAUSTED
+        finally:
+            self._is_running = False
+            if self._is_closed:
+                self._finish()
 
 
 async def _all_of(given: Any) -> Any:

@@ -50,13 +50,15 @@ class Connector:
         :param trust_root: see :func:`twisted.internet.ssl.optionsForClientTLS`.
         :param client_certificate: likewise.
         :param endpoint: makes an endpoint from a parsed URL, instead of the usual one.
+        :raises InvalidOption: if TLS cannot be set up with these.
         """
         self._reactor = reactor
         self._clock = clock
         self._batch = batch
         self._timeout = timeout
-        self._trust_root = trust_root
-        self._client_certificate = client_certificate
+        self._tls = {"trustRoot": trust_root, "clientCertificate": client_certificate}
+        _check_tls("trust_root", trust_root, trustRoot=trust_root)
+        _check_tls("client_certificate", client_certificate, clientCertificate=client_certificate)
         self.endpoint = endpoint or self._default_endpoint
         self.connections: set[HTTPConnection] = set()
         self._closed: list[Deferred[None]] = []
@@ -109,16 +111,9 @@ class Connector:
         if uri.scheme != b"https":
             return plain
         try:
-            options = tls_options(
-                host, trustRoot=self._trust_root, clientCertificate=self._client_certificate
-            )
+            options = tls_options(host, **self._tls)
         except UnicodeError as error:
             raise InvalidOption("target", host, "is no name of a host") from error
-        except (AttributeError, TypeError, ValueError) as error:
-            option = "trust_root" if self._client_certificate is None else "client_certificate"
-            raise InvalidOption(
-                option, error, "must be what optionsForClientTLS() takes"
-            ) from error
         return TLSEndpoint(options, plain, self._reactor)
 
     def _plain_endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
@@ -188,6 +183,17 @@ class _Attempt:
         # would keep open for ever.
         self._connecting.addCallback(_abort)
         self._connecting.cancel()
+
+
+def _check_tls(option: str, value: object, **given: object) -> None:
+    """Refuse what no connection could be set up with."""
+    if value is None:
+        return
+    try:
+        tls_options("name.invalid", **given)
+    except Exception as error:  # the value itself may be a private key
+        reason = "must be what optionsForClientTLS() takes"
+        raise InvalidOption(option, type(value), reason) from error
 
 
 def _abort(connection: Any) -> None:

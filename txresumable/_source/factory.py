@@ -27,7 +27,8 @@ def make_source(what: Any, file_name: str | None, check: str = "strict") -> tupl
     :param check: the option ``source_check``.
     :returns: the source and its name, without folders.
     :raises TypeError: for anything else.
-    :raises ValueError: for a file object that is closed, and for what has no name.
+    :raises ValueError: for a file object that is closed, for what has no name, and for a path that
+        holds NUL.
     """
     if isinstance(what, FilePath):
         what = what.path
@@ -35,6 +36,8 @@ def make_source(what: Any, file_name: str | None, check: str = "strict") -> tupl
             what = os.fsdecode(what)
     if isinstance(what, (str, os.PathLike)):
         path = what if type(what) is str else os.fsdecode(os.fspath(what))
+        if "\0" in path:
+            raise ValueError(f"no path holds NUL: {path!r}")
         return PathSource(path, check), file_name or os.path.basename(path) or path
     if isinstance(what, (bytes, bytearray, memoryview)):
         if not file_name:
