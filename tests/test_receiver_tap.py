@@ -22,7 +22,7 @@ from tests.receiver_rig import QuickDisk, fail_once
 from txresumable._runtime.clock import steady
 from txresumable.receiver import ReceiverService, Store, make_site
 from txresumable.receiver.store import at_once
-from txresumable.receiver.tap import Options, makeService
+from txresumable.receiver.tap import Options, ReceiverProcess, makeService
 
 
 def parse(*arguments: str) -> Options:
@@ -251,3 +251,32 @@ class ServiceTests(SynchronousTestCase):
         service = self.make(reactor)
         self.assertRaises(CannotListenError, service.privilegedStartService)
         self.successResultOf(service.stopService())
+
+
+class ProcessTests(SynchronousTestCase):
+    """The end of the service is the end of the process."""
+
+    def test_threads_that_hang(self) -> None:
+        """Once it has stopped, or has given up, the process ends whatever hangs."""
+        reactor = MemoryReactorClock()
+        store = Store(self.mktemp(), _run=at_once, _disk=QuickDisk())
+        ending: list[int] = []
+        service = ReceiverProcess(
+            TCP4ServerEndpoint(reactor, 0),
+            make_site(store, reactor=reactor),
+            store=store,
+            reactor=reactor,
+            scheme="http",
+            end_anyway=ending.append,
+        )
+        service.startService()
+        service.startService()
+        [(stopping, args, named)] = reactor.triggers["before"]["shutdown"]
+        store_close, service._store.close = service._store.close, Deferred
+        stopped = stopping(*args, **named)
+        reactor.advance(59)
+        self.assertEqual(ending, [])
+        reactor.advance(1)
+        self.assertEqual(ending, [1])
+        self.successResultOf(stopped)
+        self.successResultOf(store_close())

@@ -17,8 +17,8 @@ from zope.interface.verify import verifyObject
 from tests.processes import ProcessTestCase, until
 from txresumable import Resumable
 from txresumable._cli.arguments import ARGUMENTS
-from txresumable._cli.shutdown import on_signals
 from txresumable._cli.tap import Options, UploadProcess, makeService
+from txresumable._runtime.shutdown import on_signals
 from txresumable.testing import FakeClient, ScriptedReceiver
 
 TARGET = "http://127.0.0.1/upload"
@@ -158,6 +158,20 @@ class ProcessTests(SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertTrue(all(request.given_up for request in client.sent))
         self.assertEqual((self.reactor.stopped, self.statuses), (0, [1]))
+
+    def test_threads_that_hang(self) -> None:
+        """Once it has stopped, the process ends whatever hangs: well only if no file failed."""
+        for client, path, statuses in (
+            (ScriptedReceiver(), self.file(), [0]),
+            (ScriptedReceiver(), "missing", [1]),
+            (FakeClient(), self.file(), [1]),
+        ):
+            self.start(client, path)
+            [(stopping, args, named)] = self.reactor.triggers["before"]["shutdown"]
+            stopped = stopping(*args, **named)
+            self.reactor.pump([0.05] * 200)
+            self.successResultOf(stopped)
+            self.assertEqual(self.ending, statuses)
 
 
 class SignalTests(SynchronousTestCase):

@@ -22,11 +22,11 @@ from twisted.logger import (
 from zope.interface import implementer
 
 from .._engine.totals import ProgressTotals
+from .._runtime.shutdown import end_anyway, on_signals
 from ..service.report import Report, explain
 from ..service.upload import PATIENCE, UploadService
 from ..uploader import Resumable
 from .bar import Bar
-from .shutdown import end_anyway, on_signals
 
 __all__ = ["Session"]
 

@@ -15,13 +15,13 @@ from twisted.internet.defer import Deferred
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
+from .._runtime.shutdown import end_anyway, end_once_stopped, on_signals
 from ..service.report import Report
 from ..service.upload import UploadService
 from ..uploader import Resumable
 from .argument import Argument, BadArgument
 from .arguments import ARGUMENTS, read_options
 from .exit_status import exit_with
-from .shutdown import end_anyway, on_signals
 
 __all__ = ["Options", "UploadProcess", "makeService"]
 
@@ -128,10 +128,12 @@ class UploadProcess(UploadService):
         self._exit_with = exit_with
         self._on_signals = on_signals
         self._end_anyway = end_anyway
+        self._status = 1
 
     def startService(self) -> None:
         """Begin to upload."""
         super().startService()
+        end_once_stopped(self._reactor, self.stopService, lambda: self._end_anyway(self._status))
         self.when_done().addCallback(self._over)
 
     def stopService(self) -> Deferred[None]:
@@ -150,8 +152,9 @@ class UploadProcess(UploadService):
         self.abort()
 
     def _over(self, report: Report) -> None:
-        if report.failed:
-            self._exit_with(1)
+        self._status = 1 if report.failed else 0
+        if self._status:
+            self._exit_with(self._status)
         self._reactor.callWhenRunning(self._end)
 
     def _end(self) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import IService
@@ -15,12 +16,14 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from .._protocol.dialect import DIALECTS
+from .._runtime.reactor import Reactor
+from .._runtime.shutdown import end_anyway, end_once_stopped
 from .service import ReceiverService
-from .site import make_site
+from .site import ReceiverSite, make_site
 from .store import Disk, Store
 from .store.folder import Folder
 
-__all__ = ["Options", "makeService"]
+__all__ = ["Options", "ReceiverProcess", "makeService"]
 
 _SECURE = ("ssl", "tls", "le", "txsni")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -156,6 +159,33 @@ def _unusable(directory: str, error: OSError) -> UsageError:
     return UsageError(f"--directory {directory}: {why}")
 
 
+class ReceiverProcess(ReceiverService):
+    """
+    A receiver that a process is for: once it has stopped, the process ends, even if a thread hangs
+    at the disk.
+    """
+
+    def __init__(
+        self,
+        endpoint: IStreamServerEndpoint,
+        site: ReceiverSite,
+        *,
+        store: Store,
+        reactor: Reactor,
+        scheme: str,
+        end_anyway: Callable[[int], object] = end_anyway,
+    ) -> None:
+        super().__init__(endpoint, site, store=store, reactor=reactor, scheme=scheme)
+        self._process_reactor = reactor
+        self._end_anyway = end_anyway
+
+    def startService(self) -> None:
+        """Start, and see to the end of the process."""
+        if not self.running:
+            end_once_stopped(self._process_reactor, self.stopService, lambda: self._end_anyway(1))
+        super().startService()
+
+
 def makeService(options: Options) -> IService:
     """
     The service that the options ask for.
@@ -186,4 +216,4 @@ def makeService(options: Options) -> IService:
     )
     secure = options["listen"].partition(":")[0] in _SECURE
     scheme = "https" if secure else "http"
-    return ReceiverService(options["endpoint"], site, store=store, reactor=reactor, scheme=scheme)
+    return ReceiverProcess(options["endpoint"], site, store=store, reactor=reactor, scheme=scheme)

@@ -1,5 +1,5 @@
 """
-The signals that ask a process to end.
+The end of a process: the signals that ask for it, and what must not keep it from coming.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from contextlib import suppress
 from os import _exit as end_process
 from typing import Any
 
-__all__ = ["end_anyway", "on_signals"]
+from twisted.internet.defer import Deferred
+
+__all__ = ["end_anyway", "end_once_stopped", "on_signals"]
 
 GRACE = 3.0
 """Seconds that a process has for its end."""
@@ -47,6 +49,27 @@ def end_anyway(status: int) -> None:
     ending = threading.Timer(GRACE, _end, (status,))
     ending.daemon = True
     ending.start()
+
+
+def end_once_stopped(
+    reactor: Any,
+    stop: Callable[[], Deferred[Any]],
+    end_anyway: Callable[[], object],
+) -> None:
+    """
+    When the reactor stops, do not let what hangs keep the process: the reactor waits for its
+    threads, and handles no signal meanwhile.
+
+    :param reactor: the reactor that this process is about.
+    :param stop: stops what the process is for, once however often it is called; the Deferred fires
+        when that has stopped.
+    :param end_anyway: called then.
+    """
+
+    def stopping() -> Deferred[Any]:
+        return stop().addBoth(lambda _: end_anyway())
+
+    reactor.addSystemEventTrigger("before", "shutdown", stopping)
 
 
 def _end(status: int) -> None:
