@@ -13,6 +13,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver, MemoryReactorClock, RaisingMemoryReactor
 from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -133,6 +134,31 @@ class MakeServiceTests(SynchronousTestCase):
         self.successResultOf(store.close())
 
 
+class Port:
+    """A port that may be listened at."""
+
+    listens = True
+
+    def getHost(self) -> str:
+        """Where that is."""
+        return "somewhere"
+
+    def stopListening(self) -> None:
+        """Not any more."""
+        self.listens = False
+
+
+class Endpoint:
+    """An endpoint that takes its time."""
+
+    def __init__(self) -> None:
+        self.listening: Deferred[Any] = Deferred()
+
+    def listen(self, factory: object) -> Deferred[Any]:
+        """Listen, some time."""
+        return self.listening
+
+
 class ServiceTests(SynchronousTestCase):
     """The service at work."""
 
@@ -251,6 +277,25 @@ class ServiceTests(SynchronousTestCase):
         service = self.make(reactor)
         self.assertRaises(CannotListenError, service.privilegedStartService)
         self.successResultOf(service.stopService())
+
+    def test_listens_late(self) -> None:
+        """What an endpoint only comes to later is logged, or ended if that is no longer wanted."""
+        for is_stopped, port, still in (
+            (False, Port(), True),
+            (True, Port(), False),
+            (False, OSError("taken"), None),
+        ):
+            service = self.make(MemoryReactorClock())
+            endpoint: Any = Endpoint()
+            service._endpoint = endpoint
+            service.startService()
+            if is_stopped:
+                self.successResultOf(service.stopService())
+            endpoint.listening.callback(Failure(port) if isinstance(port, OSError) else port)
+            self.assertEqual(getattr(port, "listens", None), still)
+            self.successResultOf(service.stopService())
+            self.assertFalse(getattr(port, "listens", False))
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
 
 class ProcessTests(SynchronousTestCase):

@@ -68,15 +68,25 @@ class ReceiverService(Service):
         """
         Listen.
 
-        :raises CannotListenError: if that cannot be.
+        :raises CannotListenError: if that cannot be; what an endpoint only finds out later is
+            logged.
         :raises RuntimeError: if it was stopped.
         """
         self._check_stopped()
         failed: list[Failure] = []
+        is_late = False
+
+        def cannot_listen(failure: Failure) -> None:
+            if is_late:
+                self._log.failure("cannot listen", failure)
+            else:
+                failed.append(failure)
+
         self._listening = self._endpoint.listen(self._site).addCallback(self._listens)
-        self._listening.addErrback(failed.append)
+        self._listening.addErrback(cannot_listen)
         if failed:
             failed[0].raiseException()
+        is_late = True
 
     def startService(self) -> None:
         """
@@ -143,7 +153,9 @@ class ReceiverService(Service):
         swept = self._store.sweep().addCallback(lambda _: None)
         return swept.addErrback(lambda failure: self._log.failure("cannot sweep", failure))
 
-    def _listens(self, port: IListeningPort) -> None:
+    def _listens(self, port: IListeningPort) -> Any:
+        if self._stopped is not None:  # while the endpoint was preparing
+            return port.stopListening()
         self._port = port
         self.address = port.getHost()
         host = getattr(self.address, "host", "")
@@ -153,3 +165,4 @@ class ReceiverService(Service):
         else:
             shown = f"[{host}]" if ":" in host else host
             self._log.info("Receiving at {url}", url=f"{self.scheme}://{shown}:{number}/")
+        return None
