@@ -131,6 +131,32 @@ class PrefetchTests(SynchronousTestCase):
             self.client.answer(200)
             self.successResultOf(upload)
 
+    def test_frugal_while_files_are_opened(self) -> None:
+        """
+        A file that is open, and of which a chunk is under way before that is heard of, stays open
+        when descriptors are short from then on; the others are closed.
+        """
+        uploader = self.uploader(simultaneous_uploads=2)
+        given = [{"source": b"x", "file_name": name} for name in "ab"]
+        memory = uploader.add_files(given)
+        self.reactor.let_all_arrive()
+        self.assertEqual(len(self.client.waiting), 2)
+        uploads = uploader.add_files(self.files(3))
+        self.reactor.let_all_arrive()
+        self.client.answer(200)
+        while self.reactor.works:
+            self.reactor.works.pop(0)()  # they are open, of which nobody has heard
+        self.client.answer(200)
+        self.assertEqual(self.are_open(uploads), [0, 1, 2])
+        engine_of(uploader)._prefetcher.is_frugal = True
+        self.reactor.let_all_arrive()
+        self.assertEqual(self.are_open(uploads), [0, 1])
+        for _ in uploads:
+            self.client.answer(200)
+            self.reactor.let_all_arrive()
+        for upload in [*memory, *uploads]:
+            self.successResultOf(upload)
+
     def test_many_at_once(self) -> None:
         """Files that are needed at the same time are opened once, all in one thread."""
         self.watch_opening()

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from .._runtime.threads import run_in_thread
 from .._source.source import Source
-from ..states import READY
+from ..states import READY, UPLOADING
 from .relay import MOST_HUNG, Relay
 from .transfer import Transfer
 
@@ -102,7 +102,9 @@ class Prefetcher:
 
     def _settle(self, transfer: Transfer, result: Any) -> None:
         waiting = self._opening.pop(transfer)
-        if transfer.state is not READY or (self.is_frugal and not waiting):
+        # It may be open, and a chunk of it under way, before that is heard of here.
+        is_needed = waiting or UPLOADING in transfer.ledger.states
+        if transfer.state is not READY or (self.is_frugal and not is_needed):
             transfer.source.close()  # it ended meanwhile, or is opened when it is needed
         elif waiting and result is None and not transfer.source.is_open:
             self._opening[transfer] = waiting  # it ended, was closed, and is tried again
