@@ -14,6 +14,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web import http
 
 from tests.processes import until
+from txresumable._protocol.control import is_impossible
 from txresumable._protocol.dialect import DIALECTS
 from txresumable.receiver import ReceiverResource, ReceiverSite, Store
 
@@ -36,7 +37,7 @@ class Asked:
 
 
 class _RecordingSite(ReceiverSite):
-    """A site that remembers its requests."""
+    """A site that remembers its requests, but for the tests for what cannot exist."""
 
     def __init__(self, resource: ReceiverResource, name: str, reactor: Any) -> None:
         super().__init__(resource, reactor=reactor)
@@ -44,8 +45,10 @@ class _RecordingSite(ReceiverSite):
         self._name = name
 
     def log(self, request: http.Request) -> None:
-        query = request.uri.partition(b"?")[2].decode("ascii")
-        chunk = parse_qs(query).get(self._name, ["0"])
+        query = parse_qs(request.uri.partition(b"?")[2].decode("ascii"))
+        if any(is_impossible(value) for values in query.values() for value in values):
+            return
+        chunk = query.get(self._name, ["0"])
         self.asked.append(Asked(request.method.decode(), int(chunk[-1]), request.code))
 
 
