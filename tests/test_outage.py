@@ -59,3 +59,29 @@ class StateTests(SynchronousTestCase):
         self.assertEqual(self.outage.least_delay, 1.0)
         self.outage.give_up()
         self.assertFalse(self.outage.lasts)
+
+    def test_refuses(self) -> None:
+        """What cannot be reached and what refuses are counted apart; what was tried is known."""
+        outage, now = self.outage, 1.0
+        for _ in range(3):
+            outage.failed(self.first, 0, now)
+        self.assertTrue(outage.failed(self.first, 0, 9.0, refused=True))
+        self.assertFalse(outage.failed(self.second, 0, 9.0, refused=True))
+        self.assertEqual((outage.refuses, outage.failures, outage.since), (True, 1, now))
+        outage.probe = (self.second, 4)
+        outage.failed(self.second, 4, 9.0, refused=True)
+        self.assertEqual(outage.tried, {(self.first, 0), (self.second, 4)})
+        outage.failed(self.second, 4, 9.0)
+        self.assertEqual((outage.refuses, outage.failures, outage.tried), (False, 1, set()))
+        outage.failed(self.second, 4, 9.0, refused=True)
+        self.assertTrue(outage.responded())
+        self.assertEqual((outage.refuses, outage.lasts, outage.tried), (False, False, set()))
+
+    def test_lines(self) -> None:
+        """The log has the first failure and each time their number has doubled."""
+        worth = []
+        for number in range(1, 20):
+            self.outage.failed(self.first, 0, 1.0)
+            if self.outage.is_worth_a_line:
+                worth.append(number)
+        self.assertEqual(worth, [1, 2, 4, 8, 16])

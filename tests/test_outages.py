@@ -8,7 +8,7 @@ from twisted.internet.error import ConnectionLost, ConnectionRefusedError, DNSLo
 
 from txresumable import RetriesExhausted
 from txresumable.retry import full_jitter
-from txresumable.testing import FaultyNetwork, Forecast, SentRequest, Weather
+from txresumable.testing import FakeResponse, FaultyNetwork, Forecast, SentRequest, Weather
 from txresumable.uploader import engine_of
 
 from .uploader_rig import TARGET, UploaderTestCase
@@ -287,3 +287,217 @@ class OutageTests(UploaderTestCase):
         self.answer_all()
         for upload in self.uploads:
             self.successResultOf(upload)
+
+
+class RefusalTests(UploaderTestCase):
+    """
+    A server that refuses everybody is asked by one chunk, and the others wait for it.
+    """
+
+    def refuse(self, status: int = 429, **fields: str) -> SentRequest:
+        """The request that has waited longest is refused, for 60 seconds."""
+        headers = {name.replace("_", "-"): value for name, value in fields.items()}
+        return self.client.answer(status, headers={"Retry-After": "60", **headers})
+
+    def refuse_all(self) -> None:
+        while self.client.waiting:
+            self.refuse()
+
+    def test_all_wait(self) -> None:
+        """No more are refused than were under way; then one asks at a time, and none is counted."""
+        for status in (429, 502, 503, 504, 507):
+            uploader = self.uploader(test_chunks=False, max_chunk_retries=3)
+            before = len(self.client.sent)
+            uploads = [uploader.add_file(b"x" * 30, file_name=name) for name in "abc"]
+            while self.client.waiting:
+                self.refuse(status)
+            self.assertEqual(len(self.client.sent) - before, 3)
+            self.clock.advance(59)
+            self.assertEqual(self.client.waiting, [])
+            self.clock.advance(1)
+            self.assertEqual(len(self.client.waiting), 1)
+            self.refuse(status)
+            self.clock.advance(60)
+            self.client.answer(200)
+            self.assertEqual(len(self.client.waiting), 3)
+            self.answer_all()
+            for upload in uploads:
+                file = self.successResultOf(upload)
+                self.assertEqual([chunk.retries for chunk in file.chunks], [0, 0, 0])
+
+    def test_what_is_added(self) -> None:
+        """A file that is added meanwhile waits as well."""
+        uploader = self.uploader(test_chunks=False)
+        uploads = [uploader.add_file(b"x", file_name="a")]
+        self.refuse()
+        uploads.append(uploader.add_file(b"x", file_name="b"))
+        self.clock.advance(59)
+        self.assertEqual(self.client.waiting, [])
+        self.clock.advance(1)
+        self.assertEqual(len(self.client.waiting), 1)
+        self.answer_all()
+        for upload in uploads:
+            self.successResultOf(upload)
+
+    def test_late_responses(self) -> None:
+        """What was under way and is stored later ends nothing; what is refused then waits."""
+        upload = self.uploader(test_chunks=False).add_file(b"x" * 60, file_name="a")
+        self.refuse()
+        self.client.answer(200)
+        self.assertEqual(len(self.client.waiting), 1)
+        self.client.answer(503)
+        self.clock.advance(59)
+        self.assertEqual(self.client.waiting, [])
+        self.clock.advance(1)
+        self.answer_all()
+        self.assertEqual([c.retries for c in self.successResultOf(upload).chunks], [0] * 6)
+
+    def test_tests(self) -> None:
+        """A test that is refused so is no licence to send the chunk."""
+        upload = self.uploader().add_file(b"x" * 30, file_name="a")
+        self.refuse_all()
+        self.assertEqual(self.client.uploads, [])
+        self.clock.advance(60)
+        [test] = self.client.waiting
+        self.assertEqual(test.method, "GET")
+        while self.client.waiting:
+            self.client.answer(404 if self.client.waiting[0].method == "GET" else 200)
+        self.successResultOf(upload)
+
+    def test_without_retry_after(self) -> None:
+        """Without it, three chunks in a row that are refused say as much; two do not."""
+        upload = self.uploader(test_chunks=False).add_file(b"x" * 80, file_name="a")
+        self.client.answer(503)
+        self.client.answer(502)
+        self.assertEqual(len(self.client.waiting), 3)
+        self.client.answer(200)
+        for status in (503, 504):
+            self.client.answer(status)
+        self.assertEqual(len(self.client.waiting), 3)
+        for status in (507, 503, 503):
+            self.client.answer(status)
+        self.assertEqual(self.client.waiting, [])
+        self.clock.advance(1)
+        self.assertEqual(len(self.client.waiting), 1)
+        self.answer_all()
+        self.successResultOf(upload)
+
+    def test_one_chunk_twice(self) -> None:
+        """One chunk that is refused again and again without Retry-After is one chunk."""
+        uploader = self.uploader(test_chunks=False, max_chunk_retries=4, simultaneous_uploads=2)
+        upload = uploader.add_file(b"x" * 20, file_name="a")
+        for _ in range(5):
+            self.client.waiting[-1 if len(self.client.waiting) == 2 else 0].respond(
+                FakeResponse(503, b"", None)
+            )
+            self.clock.advance(1)
+        self.failureResultOf(upload, RetriesExhausted)
+
+    def test_a_chunk_that_is_refused_alone(self) -> None:
+        """The next to probe is another chunk: what is refused for its own sake holds up nobody."""
+        uploader = self.uploader(test_chunks=False, max_chunk_retries=3, simultaneous_uploads=1)
+        sick = uploader.add_file(b"x" * 20, file_name="a")
+        fine = uploader.add_file(b"x" * 30, file_name="b")
+        for _ in range(20):
+            for request in self.client.waiting:
+                if request.parameters["resumableFilename"] == "a":
+                    self.refuse()
+                else:
+                    self.client.answer(200)
+            self.clock.advance(30)
+        self.successResultOf(fine)
+        self.assertLess(len(self.client.sent), 15)
+        self.failureResultOf(sick, RetriesExhausted)
+
+    def test_a_chunk_of_a_single_file(self) -> None:
+        """Within a file as well: the others are stored, and the one uses up its retries."""
+        uploader = self.uploader(test_chunks=False, max_chunk_retries=3, simultaneous_uploads=1)
+        upload = uploader.add_file(b"x" * 50, file_name="a")
+        for _ in range(20):
+            while self.client.waiting:
+                if self.client.waiting[0].parameters["resumableChunkNumber"] == "1":
+                    self.refuse()
+                else:
+                    self.client.answer(200)
+            self.clock.advance(30)
+        error = self.failureResultOf(upload, RetriesExhausted).value
+        self.assertEqual((error.attempts, error.chunk_number), (4, 1))
+        self.assertEqual(len(self.client.sent), 1 + 4 + 4)
+
+    def test_marked(self) -> None:
+        """The receiver says what it is about: a chunk, or one upload and no other."""
+        uploader = self.uploader(test_chunks=False, simultaneous_uploads=2)
+        first = uploader.add_file(b"x" * 30, file_name="a")
+        second = uploader.add_file(b"x" * 30, file_name="b")
+        self.refuse(503, Resumable_Refused="chunk")
+        self.assertEqual(len(self.client.waiting), 2)
+        self.refuse(507, Resumable_Refused="upload")
+        self.client.answer(200)
+        waiting = {each.parameters["resumableFilename"] for each in self.client.waiting}
+        self.assertEqual(waiting, {"b"})
+        self.answer_all()
+        self.successResultOf(second)
+        self.clock.advance(60)
+        self.answer_all()
+        self.successResultOf(first)
+        self.assertEqual(len(self.client.sent), 3 + 3 + 2)
+
+    def test_for_too_long(self) -> None:
+        """After max_chunk_retries probes all files fail, and say why."""
+        uploader = self.uploader(test_chunks=False, max_chunk_retries=3)
+        uploads = [uploader.add_file(b"x" * 30, file_name=name) for name in "ab"]
+        self.refuse_all()
+        for _ in range(3):
+            for upload in uploads:
+                self.assertNoResult(upload)
+            self.clock.advance(60)
+            self.refuse_all()
+        for upload in uploads:
+            error = self.failureResultOf(upload, RetriesExhausted).value
+            self.assertEqual((error.attempts, error.last.status), (4, 429))
+        self.assertEqual(len(self.client.sent), 3 + 3)
+
+    def test_between_two_outages(self) -> None:
+        """A server that is back and still refuses is online, and its refusals count anew."""
+        uploader, told = self.uploader(test_chunks=False, max_chunk_retries=2), []
+        uploader.offline.register(lambda: told.append("offline"))
+        uploader.online.register(lambda: told.append("online"))
+        upload = uploader.add_file(b"x" * 20, file_name="a")
+        self.client.answer(200)
+        for _ in range(5):
+            self.client.fail(ConnectionRefusedError())
+            self.clock.advance(1)
+        self.refuse()
+        self.assertEqual(told, ["offline", "online"])
+        self.clock.advance(60)
+        self.refuse()
+        self.clock.advance(60)
+        self.client.answer(200)
+        self.successResultOf(upload)
+
+    def test_cancelled(self) -> None:
+        """What was refused and is cancelled is forgotten, and others go on."""
+        uploader = self.uploader(test_chunks=False, simultaneous_uploads=1)
+        first, second = (uploader.add_file(b"x" * 20, file_name=name) for name in "ab")
+        self.client.answer(503)
+        self.refuse()
+        first.cancel()
+        self.assert_cancelled(first)
+        self.answer_all()
+        self.successResultOf(second)
+
+    def test_servers_of_their_own(self) -> None:
+        """Where a function gives URLs, only the files of that server wait."""
+        uploader = self.uploader(
+            target=lambda pairs: TARGET, test_chunks=False, simultaneous_uploads=2
+        )
+        first, second = (uploader.add_file(b"x" * 20, file_name=name) for name in "ab")
+        self.refuse()
+        self.client.answer(200)
+        waiting = [each.parameters["resumableFilename"] for each in self.client.waiting]
+        self.assertEqual(waiting, ["b", "b"])
+        self.answer_all()
+        self.successResultOf(second)
+        self.clock.advance(60)
+        self.answer_all()
+        self.successResultOf(first)

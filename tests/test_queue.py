@@ -124,3 +124,17 @@ class ChunkQueueTests(SynchronousTestCase):
         self.assertEqual(queue.following(2), files[:2])
         self.assertEqual(sorted(queue.following(10), key=lambda file: file.order), files)
         self.assertEqual(len(self.drain(queue)), 5)
+
+    def test_next_of_others(self) -> None:
+        """The next chunk of other files is found wherever they stand, and nothing is taken."""
+        queue, files = ChunkQueue(), [self.file(order, 2) for order in range(4)]
+        for file in (files[2], files[3], files[1], files[0]):
+            queue.add(file)
+        files[1].suspend()
+        self.assertEqual(queue.next_of_others(set()), (files[0], 0))
+        self.assertEqual(queue.next_of_others({files[0]}), (files[2], 0))
+        for offset in range(2):
+            files[2].ledger.begin(offset)
+        self.assertEqual(queue.next_of_others({files[0]}), (files[3], 0))
+        self.assertIsNone(queue.next_of_others({files[0], files[3]}))
+        self.assertEqual(len(self.drain(queue)), 4)

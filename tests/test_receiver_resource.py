@@ -424,6 +424,7 @@ class RefusalTests(ReceiverTestCase):
         wire = self.connect().send(data[:-60])
         response = self.ask(data)
         self.assertEqual((response.status, response.headers["retry-after"]), (503, "1"))
+        self.assertEqual(response.headers["resumable-refused"], "chunk")
         wire.send(data[-60:])
         self.assertEqual(wire.response().status, 200)
 

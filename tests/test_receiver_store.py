@@ -285,6 +285,7 @@ class FailureTests(ReceiverTestCase):
             self.start(disk=disk)
             response = self.ask(ClientFile(CONTENT).upload(1))
             self.assertEqual((response.status, response.headers["retry-after"]), (507, "10"))
+            self.assertNotIn("resumable-refused", response.headers)
             self.assertEqual(self.private(), [])
             self.flushLoggedErrors(OSError)
 

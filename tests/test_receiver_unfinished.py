@@ -196,7 +196,9 @@ class ConclusionTests(ReceiverTestCase):
             path, data = self.place_without_end(), self.file.upload(3)
             wire = self.connect().send(data[:-20])
             edit(path)
-            self.assertEqual(wire.send(data[-20:]).response().status, 503)
+            response = wire.send(data[-20:]).response()
+            self.assertEqual(response.status, 503)
+            self.assertEqual(response.headers["resumable-refused"], "upload")
             self.assertEqual(self.ask(data).status, 200)
             self.hang_up()
 

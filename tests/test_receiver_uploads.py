@@ -159,7 +159,9 @@ class CountTests(UploadsTestCase):
         private = os.path.join(self.root, ".resumable")
         for name in os.listdir(private):
             os.remove(os.path.join(private, name))
-        self.assertEqual(self.ask(self.file("b").upload(1)).status, 507)
+        response = self.ask(self.file("b").upload(1))
+        self.assertEqual(response.status, 507)
+        self.assertEqual(response.headers["resumable-refused"], "upload")
         self.assertEqual(self.ask(self.file("a").test(1)).status, 404)
         self.assertEqual(self.ask(self.file("b").upload(1)).status, 200)
 

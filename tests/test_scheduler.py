@@ -170,6 +170,19 @@ class TellingTests(UploaderTestCase):
         self.assertTrue(texts[0].startswith("The server cannot be reached"), texts)
         self.assertEqual(texts[1], "The server answers again")
 
+    def test_logs_refusals_of_the_server(self) -> None:
+        """A server that refuses is worth a line at first, whenever that doubles, and at its end."""
+        upload = self.uploader(test_chunks=False).add_file(b"x" * 60, file_name="a")
+        for _ in range(9):
+            while self.client.waiting:
+                self.client.answer(429)
+            self.clock.advance(1)
+        self.answer_all()
+        self.successResultOf(upload)
+        _, texts = zip(*self.lines(), strict=True)
+        refuses = "The server refuses for now; next try in {delay:.1f} s: {error}"
+        self.assertEqual(texts, (*[refuses] * 4, "The server answers again"))
+
     def test_logs_a_failure(self) -> None:
         """A file that fails is warned of; one that arrives is not worth a line."""
         uploader = self.uploader(test_chunks=False)

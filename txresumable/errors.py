@@ -301,7 +301,7 @@ class RetriesExhausted(ResumableError):
     :ivar last: the error of the last attempt, which is also the ``__cause__``.
     :ivar attempts: how many attempts were made.
     :ivar chunk_number: counted from 1; 0 if it was a chunk of another file that found out for all
-        that no connection to the server can be made.
+        that no connection to the server can be made, or that it refuses everybody.
     :ivar file_name: the file.
     """
 

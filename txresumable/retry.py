@@ -22,7 +22,7 @@ class FailedAttempt:
 
     :ivar error: why.
     :ivar attempts: how many attempts in a row have failed, counted from 1: those at this chunk, or,
-        while no connection to the server can be made, those to connect.
+        while no connection to the server can be made or it refuses everybody, those at the server.
     :ivar requested: the seconds that the server asked to wait (``Retry-After``), or :data:`None`.
     :ivar file: the file.
     :ivar chunk_number: which chunk, counted from 1.

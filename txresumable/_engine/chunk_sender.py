@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from .._http.client import RequestClient
 from .._http.response import Response
 from .._policy.limiter import RateLimiter
-from .._protocol.dialect import REJECTED, RETRY, STORED, Verdict, classify
+from .._protocol.dialect import ABSENT, REJECTED, RETRY, STORED, Verdict, classify
 from .._protocol.request import ChunkFacts, RequestHead
 from .._protocol.template import Template
 from .._source.source import BytesSource
@@ -30,7 +30,7 @@ from .lending import Lending
 from .listed import take_list
 from .plan import Plan
 from .prefetch import AHEAD, Prefetcher
-from .refusal import received_before, refusal
+from .refusal import is_busy, received_before, refusal
 from .request_hooks import RequestHooks
 from .turn import Turn
 
@@ -174,6 +174,8 @@ class ChunkSender:
             plan.misses = 0
             take_list(options, attempt, plan, answer)
             return Result(verdict, answer, found=True)
+        if verdict is ABSENT and is_busy(answer):
+            return Result(RETRY, answer, refusal(answer, url, offset))
         plan.tested.add(offset)
         if verdict is REJECTED or received_before(answer):
             return Result(REJECTED, answer, refusal(answer, url, offset))

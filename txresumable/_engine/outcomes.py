@@ -5,7 +5,6 @@ What comes of attempts: stored, retried, or given up.
 from __future__ import annotations
 
 import re
-import time
 from typing import Any, Protocol
 
 from twisted.logger import Logger
@@ -13,6 +12,7 @@ from twisted.python.failure import Failure
 
 from .._http.response import Response
 from .._policy.concurrency import AdaptiveConcurrency
+from .._policy.outage import Outage
 from .._policy.slots import Slots
 from .._protocol.dialect import RETRY, STORED
 from .._protocol.ranges import gaps, is_cut_short
@@ -28,12 +28,13 @@ from ..errors import (
 )
 from ..file import ResumableChunk
 from ..options import Options
-from ..retry import FailedAttempt, retry_after
+from ..retry import FailedAttempt
 from .attempt import Attempt, Result
 from .emitter import Emitter
 from .outages import Outages
 from .prefetch import Hangs
 from .queue import ChunkQueue
+from .refusal import concern, requested_delay
 from .shortage import PAUSE, Shortage, out_of_descriptors
 from .transfer import Transfer
 from .turn import Turn
@@ -107,18 +108,21 @@ class Outcomes:
         try:
             if self._adaptive is not None:
                 self._adapt(self._adaptive, attempt, result)
-            # A call less for each chunk, as for nearly all there is no outage of one file.
-            if self._outages.shared.responded() or (
-                self._outages.own and self._outages.reached(attempt.transfer)
-            ):
+            outage, verdict = None, result.verdict
+            if verdict is RETRY:
+                about = concern(result.answer)
+                outage = self._outages.refused(attempt.transfer, attempt.offset, about)
+            if outage is not None:
+                self._held(attempt, result, outage)
+            elif self._outages.responded(attempt.transfer, attempt.offset, verdict):
                 _log.info("The server answers again")
             if self._outages.is_offline and self._outages.end():
                 self._emitter.post("online")
-            if result.verdict is STORED:
+            if verdict is STORED:
                 # It may have changed after it was read, or before it was found there.
                 attempt.transfer.source.check()
                 self._stored(attempt, result)
-            else:
+            elif outage is None:
                 self._refused(attempt, result)
         except BaseException as error:  # of the source; and a retry_policy may raise anything
             self._give_up(attempt, error)
@@ -136,12 +140,12 @@ class Outcomes:
             elif isinstance(error, ConnectFailed):
                 self._unreachable(attempt, error)
             elif isinstance(error, TransportError):
-                self._outages.reached(attempt.transfer)
+                self._outages.broken(attempt.transfer)
                 if self._adaptive is not None and isinstance(error, (StallTimeout, ChunkTimeout)):
                     self._resize(self._adaptive.pushed_back())
                 self._retry(attempt, error, None)
             elif isinstance(error, Hangs):
-                self._outages.reached(attempt.transfer)
+                self._outages.broken(attempt.transfer)
                 self._attempts.over(attempt)
                 attempt.ledger.put_back(attempt.offset)  # it is queued again when it is open
             else:
@@ -218,8 +222,7 @@ class Outcomes:
         assert result.error is not None
         attempt.ledger.record_message(attempt.offset, result.answer.text)
         if result.verdict is RETRY:
-            requested = retry_after(result.answer.header("Retry-After"), time.time())
-            self._retry(attempt, result.error, requested)
+            self._retry(attempt, result.error, requested_delay(result.answer))
         else:
             self._give_up(attempt, result.error)
 
@@ -267,35 +270,63 @@ class Outcomes:
     def _unreachable(self, attempt: Attempt, error: ConnectFailed) -> None:
         """One chunk probes; the others wait for it, and no retry is counted against them."""
         transfer, now = attempt.transfer, self._clock.seconds()
-        if not self._outages.failed(transfer, attempt.offset, now):
+        outage, options = self._outages.of(transfer), self._listener.options
+        if not self._outages.failed(outage, transfer, attempt.offset, now):
             self._attempts.wait(attempt, 0)
             return
         if not self._outages.is_offline:
             self._outages.is_offline = True
             self._emitter.post("offline")
-        outage, options = self._outages.of(transfer), self._listener.options
-        attempts, delay = outage.failures, None
         if outage.reached:
             may_go_on = now - outage.since < options.max_offline
         else:
-            may_go_on = attempts <= options.max_chunk_retries
+            may_go_on = outage.failures <= options.max_chunk_retries
+        self._probe_again(attempt, outage, error, may_go_on, None)
+
+    def _held(self, attempt: Attempt, result: Result, outage: Outage[Transfer]) -> None:
+        """The server refuses all: likewise."""
+        assert result.error is not None
+        transfer, offset = attempt.transfer, attempt.offset
+        attempt.ledger.record_message(offset, result.answer.text)
+        outage.reached = True
+        if not self._outages.failed(outage, transfer, offset, self._clock.seconds(), refused=True):
+            self._attempts.wait(attempt, 0)
+            return
+        may_go_on = outage.failures <= self._listener.options.max_chunk_retries
+        requested = requested_delay(result.answer)
+        self._probe_again(attempt, outage, result.error, may_go_on, requested)
+
+    def _probe_again(
+        self,
+        attempt: Attempt,
+        outage: Outage[Transfer],
+        error: Exception,
+        may_go_on: bool,
+        requested: float | None,
+    ) -> None:
+        attempts, delay = outage.failures, None
         if may_go_on:
-            delay = self._delay(attempt, error, attempts, None)
+            delay = self._delay(attempt, error, attempts, requested)
         if attempt.cancelled:  # by the policy
             return
         if delay is None:
-            self._give_up_reaching(attempt, RetriesExhausted(error, attempts, attempt.offset + 1))
+            exhausted = RetriesExhausted(error, attempts, attempt.offset + 1)
+            self._give_up_probing(attempt, outage, exhausted)
             return
         delay = max(delay, outage.least_delay)
-        _log.info(
-            "The server cannot be reached; next try in {delay:.1f} s: {error}",
-            delay=delay,
-            error=error,
-        )
+        if outage.is_worth_a_line:
+            what = "refuses for now" if outage.refuses else "cannot be reached"
+            _log.info(
+                f"The server {what}; next try in {{delay:.1f}} s: {{error}}",
+                delay=delay,
+                error=error,
+            )
         self._wait(attempt, error, delay)
 
-    def _give_up_reaching(self, attempt: Attempt, error: RetriesExhausted) -> None:
-        outage, transfer = self._outages.of(attempt.transfer), attempt.transfer
+    def _give_up_probing(
+        self, attempt: Attempt, outage: Outage[Transfer], error: RetriesExhausted
+    ) -> None:
+        transfer = attempt.transfer
         outage.give_up()
         if outage is self._outages.shared:
             # They share the probe, so they share its end.  What is added later tries anew.

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from itertools import islice
+from collections.abc import Collection
+from itertools import chain, islice
 
 from .transfer import Transfer
 
@@ -64,6 +65,19 @@ class ChunkQueue:
             else:
                 self._files.popleft()
             transfer.is_queued = False
+        return None
+
+    def next_of_others(self, files: Collection[Transfer]) -> tuple[Transfer, int] | None:
+        """
+        The next chunk of any file but these, which looks at all files.
+
+        :returns: as :meth:`next`.
+        """
+        for transfer in chain((each for _, each in sorted(self._early)), self._files):
+            if transfer not in files and transfer.may_go:
+                offset = transfer.ensure_ledger().next_pending()
+                if offset >= 0:
+                    return transfer, offset
         return None
 
     def _comes_early(self) -> bool:

@@ -1,16 +1,74 @@
 """
-What is refused: chunks by the server, and URLs of a function by us.
+What is refused: chunks by the server, for the sake of what, and URLs of a function by us.
 """
 
 from __future__ import annotations
 
+import time
+from enum import Enum
 from typing import Any
 
 from .._http.response import Response
 from .._protocol.url import without_query
 from ..errors import ChunkRejected, InvalidOption, ReceivedBefore, Redirected
+from ..retry import retry_after
 
-__all__ = ["checked_url", "received_before", "refusal"]
+__all__ = [
+    "Concern",
+    "checked_url",
+    "concern",
+    "is_busy",
+    "received_before",
+    "refusal",
+    "requested_delay",
+]
+
+_BUSY = frozenset((429, 502, 503, 504, 507))
+
+
+class Concern(Enum):
+    """What a refusal that may pass is about."""
+
+    CHUNK = "chunk"
+    """This chunk."""
+    UPLOAD = "upload"
+    """All chunks of this file."""
+    SERVER = "server"
+    """Whatever is sent there."""
+    UNKNOWN = "unknown"
+    """The server, if it refuses others as well."""
+
+
+def concern(response: Response) -> Concern:
+    """
+    What a refusal is about: our receiver says so; elsewhere its status does.
+
+    :param response: one that is no success, and that may be different later.
+    """
+    said = response.header("Resumable-Refused")
+    if said in ("chunk", "upload"):
+        return Concern(said)
+    if response.code == 429 or response.header("Retry-After") is not None:
+        return Concern.SERVER
+    return Concern.UNKNOWN if response.code in _BUSY else Concern.CHUNK
+
+
+def is_busy(response: Response) -> bool:
+    """Whether a test was refused for a time, which says nothing of the chunk."""
+    busy = response.code in _BUSY
+    return busy and concern(response) in (Concern.SERVER, Concern.UPLOAD)
+
+
+def requested_delay(response: Response) -> float | None:
+    """
+    The seconds that the server asks to wait.  A date is read by the server's own clock, if the
+    response says what that shows.
+    """
+    asked = response.header("Retry-After")
+    if asked is None:
+        return None
+    shown = retry_after(response.header("Date"), 0.0)
+    return retry_after(asked, shown or time.time())
 
 
 def refusal(response: Response, url: str, offset: int) -> ChunkRejected:

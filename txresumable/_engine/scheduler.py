@@ -223,11 +223,12 @@ class Scheduler:
             )
         else:
             attempt.ledger.put_back(offset)
+            self._outages.retried(transfer, offset)
             self._queue.add(transfer)
 
     def _again(self, transfer: Transfer, offset: int) -> None:
         del self._timers[transfer, offset]
-        transfer.ensure_ledger().put_back(offset)
         self._outages.retried(transfer, offset)
+        transfer.ensure_ledger().put_back(offset)
         self._queue.add(transfer)
         self._turn.run()

@@ -131,7 +131,7 @@ class UploadFiles:
         :raises Refused: with 503 if somebody has changed them.
         """
         if self.changed:
-            raise Refused(503, "the file was changed in its place", retry_after=1)
+            raise Refused(503, "the file was changed in its place", 1, about="upload")
 
     def digest(self, start: int, end: int) -> str:
         """

@@ -160,4 +160,4 @@ class FinishedUpload:
 
 
 def _gone() -> Refused:
-    return Refused(503, "the received file was changed or taken away just now", retry_after=1)
+    return Refused(503, "the received file was changed or taken away just now", 1, about="upload")

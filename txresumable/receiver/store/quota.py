@@ -42,7 +42,7 @@ class Quota:
             return
         sizes = [each.size for each in others if each.owner == wanted.owner]
         if self.unfinished is not None and len(sizes) >= self.unfinished:
-            raise Refused(507, "there are too many unfinished uploads", retry_after=60)
+            raise Refused(507, "there are too many unfinished uploads", 60, about="upload")
         limit = self.unfinished_size
         if limit is not None and sum(sizes) + wanted.size > limit:
-            raise Refused(507, "the unfinished uploads take too much room", retry_after=60)
+            raise Refused(507, "the unfinished uploads take too much room", 60, about="upload")

@@ -19,11 +19,14 @@ class Refused(ResumableError):
     :ivar status: the HTTP status that says so.
     :ivar reason: for people.
     :ivar retry_after: after how many seconds it may work, or :data:`None`.
+    :ivar about: what else has to wait: ``chunk`` is nothing, ``upload`` is the other chunks of the
+        same file, and the empty string is everything.
     """
 
     status: int
     reason: str
     retry_after: int | None = None
+    about: str = ""
 
     def __str__(self) -> str:
         return self.reason

@@ -70,4 +70,4 @@ def check(state: State) -> None:
     """
     if state in _REFUSED:
         status, reason, retry_after = _REFUSED[state]
-        raise Refused(status, reason, retry_after)
+        raise Refused(status, reason, retry_after, about="upload")

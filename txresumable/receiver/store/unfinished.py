@@ -144,7 +144,7 @@ class UnfinishedUpload:
             # It is all there, and its sender may be gone: it will do for this one as well.
             return self._compare(chunk, self._digest_once_settled)
         if offset in self._sending:
-            raise Refused(503, "this chunk is being sent by another request", retry_after=1)
+            raise Refused(503, "this chunk is being sent by another request", 1, about="chunk")
         epoch, use = self._commits.epoch, self.use()
         self._sending.add(offset)
 
@@ -329,7 +329,7 @@ class UnfinishedUpload:
     async def _digest_once_settled(self, chunk: Chunk) -> str:
         await self._commits.settled(chunk.offset)
         if not self._files.present[chunk.offset]:
-            raise Refused(503, "the other request with this chunk failed", retry_after=1)
+            raise Refused(503, "the other request with this chunk failed", 1, about="chunk")
         return await self._digest_of(chunk)
 
     async def _range_digest(self, start: int, end: int) -> str:

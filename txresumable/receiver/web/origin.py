@@ -20,7 +20,7 @@ from attrs import frozen
 __all__ = ["Origins"]
 
 _METHODS = "GET, HEAD, POST, PUT, OPTIONS"
-_EXPOSED = "Resumable-Stored, Resumable-File-Checksum, Retry-After"
+_EXPOSED = "Resumable-Stored, Resumable-File-Checksum, Resumable-Refused, Retry-After"
 _A_DAY = "86400"
 # RFC 6454, 6.2: an origin is ASCII.  RFC 9110, 5.6: a list of tokens.
 _ORIGIN = re.compile(r"[!-~]+\Z", re.ASCII)

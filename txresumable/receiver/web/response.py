@@ -82,6 +82,8 @@ def complete(file: ReceivedFile, ranges: str = "") -> Response:
 def refusal(error: Refused) -> Response:
     """The response to a request that is refused."""
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if error.about:
+        headers["Resumable-Refused"] = error.about
     if error.status == 410:
         # So that it differs from the 410 of other servers, which may be temporary.
         headers["Resumable-Received"] = "before"
