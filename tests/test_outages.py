@@ -4,9 +4,13 @@ When the network is down.
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError, DNSLookupError
 
-from txresumable import RetriesExhausted
+from txresumable import ResumableFile, RetriesExhausted
+from txresumable._engine.lending import PATIENCE
 from txresumable.retry import full_jitter
 from txresumable.testing import FakeResponse, FaultyNetwork, Forecast, SentRequest, Weather
 from txresumable.uploader import engine_of
@@ -51,6 +55,44 @@ class OutageTests(UploaderTestCase):
         for upload in uploads:
             file = self.successResultOf(upload)
             self.assertEqual([chunk.retries for chunk in file.chunks], [0, 0, 0])
+
+    def test_one_that_waits_for_a_hook(self) -> None:
+        """
+        When the chunk that probes waits for a hook, or a disk, that takes long, the next one
+        probes; what comes of the first one then changes nothing.
+        """
+        hooks: list[Deferred[dict[str, str]]] = []
+        failed: list[ResumableFile] = []
+
+        def headers(file: ResumableFile, chunk: object) -> object:
+            if file.file_name == "other" or file not in failed:
+                failed.append(file)
+                return {}
+            hooks.append(Deferred())
+            return hooks[-1]
+
+        options: Any = {"headers": headers, "simultaneous_uploads": 2, "test_chunks": False}
+        for is_back in (True, False):
+            uploader = self.uploader(**options)
+            slow, other = (uploader.add_file(b"x", file_name=name) for name in ("slow", "other"))
+            for _ in range(2):
+                self.client.fail(ConnectionRefusedError())
+            self.clock.advance(1)
+            self.assertEqual((self.client.waiting, len(hooks)), ([], 1))
+            self.clock.advance(PATIENCE)
+            if is_back:
+                self.client.answer(200)
+                self.successResultOf(other)
+            hooks.pop().callback({})
+            self.client.fail(ConnectionRefusedError())
+            for _ in range(3):
+                self.clock.advance(2)
+                for hook in hooks:
+                    hook.callback({})
+                del hooks[:]
+                self.answer_all()
+            self.successResultOf(slow)
+            self.successResultOf(other)
 
     def test_is_told(self) -> None:
         """That it begins and ends is told once, however many tries there are."""

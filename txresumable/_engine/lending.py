@@ -76,6 +76,11 @@ class Lending:
             await returning
         return result
 
+    def has_lent(self, transfer: Transfer, offset: int) -> bool:
+        """Whether a chunk is under way, and has lent its slot."""
+        attempt = self.jobs.get(transfer, {}).get(offset)
+        return attempt is not None and attempt.has_lent
+
     def resume_next(self) -> bool:
         """
         Give a free slot to an attempt that has lent its own, and let it go on.

@@ -4,6 +4,8 @@ Which servers cannot be reached or refuse everybody: that of the uploader, or th
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .._policy.outage import Outage
 from .._protocol.dialect import STORED, Verdict
 from .queue import ChunkQueue
@@ -34,12 +36,16 @@ class Outages:
         they all can.
     :param one_server: whether there is one.
     :param queue: has the files that are to go on.
+    :param has_lent: whether a chunk waits for a hook or a disk, so that others may go on.
     """
 
-    def __init__(self, one_server: bool, queue: ChunkQueue) -> None:
+    def __init__(
+        self, one_server: bool, queue: ChunkQueue, has_lent: Callable[[Transfer, int], bool]
+    ) -> None:
         self.shared: Outage[Transfer] = Outage()
         self._one_server = one_server
         self._queue = queue
+        self._has_lent = has_lent
         self.is_offline = False
         self.own: dict[Transfer, Outage[Transfer]] = {}
         self._suspects: set[Transfer | tuple[Transfer, int]] = set()
@@ -82,8 +88,8 @@ class Outages:
 
     def next_probe(self) -> tuple[Transfer, int] | None:
         """While the one server cannot be reached: the one chunk that tries, if it may begin."""
-        outage = self.shared
-        if outage.probe is None or not outage.probe[0].may_send(outage.probe[1]):
+        outage, probe = self.shared, self.shared.probe
+        if probe is None or not probe[0].may_send(probe[1]) or self._has_lent(*probe):
             outage.probe = self._queue.next()
         if outage.probe is None or not outage.probe[0].is_pending(outage.probe[1]):
             return None

@@ -72,7 +72,7 @@ class Scheduler:
         self._adaptive = adaptive
         options = listener.options
         one_server = not (callable(options.target) or callable(options.test_target))
-        self._outages = Outages(one_server, queue)
+        self._outages = Outages(one_server, queue, lending.has_lent)
         self._outcomes = Outcomes(
             listener, self, clock, turn, queue, self._outages, shortage, adaptive
         )
