@@ -176,9 +176,8 @@ class LendingTests(UploaderTestCase):
             uploader = self.uploader(self.receiver, **options)
             uploader.pause()
             slow = uploader.add_file(SlowFile(b"x" * 100), file_name="slow")
-            for name in ("read", "digest"):
-                prefetcher = engine_of(uploader)._prefetcher
-                self.patch(prefetcher, name, hanging(getattr(prefetcher, name)))
+            lanes = engine_of(uploader)._prefetcher.lanes
+            self.patch(lanes, "run", hanging(lanes.run))
             uploader.resume()
             other = uploader.add_file(b"x" * 100, file_name="other")
             self.clock.advance(PATIENCE)

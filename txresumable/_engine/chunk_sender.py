@@ -134,7 +134,7 @@ class ChunkSender:
         source, offset = attempt.transfer.source, attempt.offset
         if offset not in plan.digests:
             source.check()
-            digest = self._prefetcher.digest(source, start, end)
+            digest = self._prefetcher.lanes.run(source, source.digest, start, end)
             plan.digests[offset] = await self._wait(attempt, digest)
         return plan.digests[offset]
 
@@ -315,7 +315,7 @@ class ChunkSender:
         start, end = span
         data = source.read_now(start, end - start)
         if data is None:
-            reading = self._prefetcher.read(source, start, end - start)
+            reading = self._prefetcher.lanes.run(source, source.read, start, end - start)
             data = await self._wait(attempt, reading)
             attempt.check()
         source.check()

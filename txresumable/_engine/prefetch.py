@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from .._runtime.threads import run_in_thread
 from .._source.source import Source
 from ..states import READY, UPLOADING
+from .lanes import Lanes
 from .relay import MOST_HUNG, Relay
 from .transfer import Transfer
 
@@ -36,6 +37,7 @@ class Prefetcher:
     and a source that a read hangs at is not read by more threads.  Of the reactor's threads there
     are always some left.
 
+    :ivar lanes: where whole chunks are read, if that is needed before they are sent.
     :ivar abandoned: how many threads still read of a source what nobody waits for.
     :ivar is_frugal: whether no file is opened before it is needed.
     :ivar half_way: with the first chunk of this file it is time to open more.
@@ -46,6 +48,7 @@ class Prefetcher:
     def __init__(self, reactor: Any, clock: Any) -> None:
         self._reactor = reactor
         self._relay = Relay(reactor, clock)
+        self.lanes = Lanes(reactor)
         self._opening: dict[Transfer, list[Deferred[None]]] = {}
         self.abandoned: dict[Source, int] = {}
         self._in_line: dict[Source, list[Deferred[None]]] = {}
@@ -187,7 +190,7 @@ class Prefetcher:
 
     def digest(self, source: Source, start: int, end: int | None) -> Deferred[str]:
         """
-        The SHA-256 of some bytes of a source, whether it is open or not.
+        The SHA-256 of a source, or of a great part of it, whether it is open or not.
 
         :param end: the byte after the last; :data:`None` for where it ends.
         :returns: a Deferred that fires with it as hexadecimal and fails as reading failed.
