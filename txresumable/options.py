@@ -16,7 +16,7 @@ from . import _validators as validators
 from ._policy.limiter import RateLimiter, check_rate
 from ._protocol.dialect import DIALECTS, Dialect, ParameterNames
 from ._protocol.request import RequestEncoder
-from ._source.identity import CHECKS
+from ._source.changes import CHECKS
 from .errors import InvalidOption
 from .identifiers import safe
 from .retry import RetryPolicy, fixed_interval, full_jitter

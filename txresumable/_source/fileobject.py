@@ -13,8 +13,8 @@ from collections.abc import Hashable
 from typing import IO, Any
 from weakref import WeakValueDictionary
 
+from .changes import identity, settled
 from .fingerprint import Fingerprint, fingerprint
-from .identity import identity, settled
 from .source import Source, sha256_of
 
 __all__ = ["FileObjectSource"]
@@ -81,10 +81,7 @@ class FileObjectSource(Source):
     def look(self) -> Fingerprint:
         if self._beneath is not None:
             fd = self._beneath.fileno()
-            now = settled(fd, os.fstat(fd))
-            if now is None:
-                raise self._changed("it is being written to")
-            self._seen = identity(now, self._check)
+            self._seen = identity(settled(self.path, fd, os.fstat(fd)), self._check)
         seen = fingerprint(self._length(), None, self.read)
         self.check()
         return seen

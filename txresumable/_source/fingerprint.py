@@ -1,5 +1,5 @@
 """
-Sizes, times and samples of files, which identify them and reveal changes.
+Sizes, times and samples of files, of which their identifiers are made.
 """
 
 from __future__ import annotations

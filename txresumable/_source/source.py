@@ -16,12 +16,12 @@ import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import IO, NoReturn
+from typing import IO
 
 from ..errors import FileRejected, SourceChanged
+from .changes import identity, require_same, require_unchanged, settled
 from .descriptor import NO_DESCRIPTOR, Descriptor
 from .fingerprint import READ_WHOLE, Fingerprint, fingerprint
-from .identity import identity, settled
 from .scratch import lend
 
 __all__ = ["BytesSource", "OpenFileSource", "PathSource", "Source", "sha256_of"]
@@ -81,8 +81,8 @@ class Source(ABC):
         """
         As many of these bytes as there are without waiting, at most 1 MiB.
 
-        They belong to the caller for as long as anything refers to them; until then their memory
-        is not used again, so whoever is done with them lets go of them.
+        They belong to the caller for as long as anything refers to them: their memory is used again
+        only when no reference to it is left.
         """
         return b""
 
@@ -119,8 +119,8 @@ class _DescriptorSource(Source):
                 if stat.S_ISDIR(now.st_mode):
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
                 raise FileRejected(self.path, "regular_file", "it is not a regular file")
-            if self._seen is not None and identity(now, self._check) != self._seen:
-                raise self._changed(f"it is not the file that was added{self._hint(now)}")
+            if self._seen is not None:
+                require_same(self.path, now, self._check, seen=self._seen, size=self._size)
         except BaseException:
             os.close(fd)
             raise
@@ -128,7 +128,7 @@ class _DescriptorSource(Source):
 
     def open(self) -> None:
         descriptor = Descriptor(self._open()[0])
-        if self.is_open:  # somebody was faster
+        if self.is_open:  # by another thread meanwhile
             descriptor.close()
         else:
             self._descriptor = descriptor
@@ -150,7 +150,7 @@ class _DescriptorSource(Source):
     def _see(self, fd: int, now: os.stat_result) -> Fingerprint:
         check, read = self._check, partial(self._read, fd)
         if check != "size":
-            now = settled(fd, now) or self._restless()
+            now = settled(self.path, fd, now)
         self._seen, self._size = identity(now, check), now.st_size
         self._linked = now.st_nlink > 0  # a temporary file may have no name from the start
         if not now.st_size and os.pread(fd, 1, 0):
@@ -159,34 +159,18 @@ class _DescriptorSource(Source):
         ctime = now.st_ctime_ns if check == "strict" else None
         seen = fingerprint(now.st_size, mtime, read, ctime)
         if now.st_size > READ_WHOLE:  # else a change is noticed when it is opened
-            self._compare(os.fstat(fd))
+            self._require_unchanged(os.fstat(fd))
         return seen
-
-    def _restless(self) -> NoReturn:
-        raise self._changed("it is being written to")
 
     def check(self) -> None:
         now = os.fstat(self._descriptor.fd)
-        if identity(now, self._check) != self._seen or (self._linked and not now.st_nlink):
-            self._compare(now)
+        if identity(now, self._check) != self._seen or not now.st_nlink:
+            self._require_unchanged(now)
 
-    def _compare(self, now: os.stat_result) -> None:
-        if self._linked and not now.st_nlink:
-            raise self._changed("it was deleted or replaced")
-        if self._seen in (None, identity(now, self._check)):
-            return
-        if now.st_size != self._size:
-            raise self._changed(f"it had {self._size} bytes and has {now.st_size}")
-        raise self._changed(f"it was written to, or its attributes changed{self._hint(now)}")
-
-    def _hint(self, now: os.stat_result) -> str:
-        """What helps if a change is none."""
-        if now.st_size != self._size or self._check == "size":
-            return ""
-        return (
-            " (if neither is so, its file system keeps no constant file numbers or times, "
-            'for which there is source_check="size")'
-        )
+    def _require_unchanged(self, now: os.stat_result) -> None:
+        if self._seen is not None:
+            seen, size, linked = self._seen, self._size, self._linked
+            require_unchanged(self.path, now, self._check, seen=seen, size=size, linked=linked)
 
     def glance(self, start: int, size: int) -> bytes | memoryview:
         if _NOWAIT is None:
@@ -214,7 +198,7 @@ class _DescriptorSource(Source):
             if end is None:
                 end = os.fstat(descriptor.fd).st_size
             digest = sha256_of(partial(self._read, descriptor.fd), start, end)
-            self._compare(os.fstat(descriptor.fd))
+            self._require_unchanged(os.fstat(descriptor.fd))
             return digest
         finally:
             descriptor.release()
