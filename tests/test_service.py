@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Application, IService
@@ -12,11 +13,19 @@ from twisted.internet.interfaces import IReactorFromThreads, IReactorThreads
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import formatEvent, globalLogPublisher
+from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txresumable import FileRejected, Resumable, SourceChanged, TLSRejected, UploaderClosed
+from txresumable import (
+    FileRejected,
+    InvalidOption,
+    Resumable,
+    SourceChanged,
+    TLSRejected,
+    UploaderClosed,
+)
 from txresumable.service.report import Report, explain
 from txresumable.service.upload import UploadService
 from txresumable.testing import FakeClient, ScriptedReceiver
@@ -94,6 +103,28 @@ class UploadTests(ServiceTestCase):
         verifyObject(IService, service)
         service.setServiceParent(Application("test"))
         verifyObject(IService, UploadService(service.uploader))
+
+    def test_what_are_no_paths(self) -> None:
+        """One path in the place of several is refused: its letters, such as ".", are none."""
+        uploader = Resumable(TARGET, client=FakeClient(), reactor=self.clock)
+        for paths in ("a.dat", Path("a.dat"), b"a.dat", [b"a.dat"], [5], [None], None):
+            given: Any = paths
+            self.assertRaises(TypeError, UploadService, uploader, given, reactor=self.clock)
+        self.assertRaises(ValueError, UploadService, uploader, ["a\0b"], reactor=self.clock)
+        service = UploadService(uploader, [FilePath(b"/no/such/file")], reactor=self.clock)
+        service.startService()
+        self.assertEqual([each.path for each in self.ended(service).failed], ["/no/such/file"])
+
+    def test_what_is_no_patience(self) -> None:
+        """Patience is in seconds, and may be without an end."""
+        uploader = Resumable(TARGET, client=FakeClient(), reactor=self.clock)
+        for given in (-1, float("nan"), None, "10"):
+            patience: Any = given
+            with self.assertRaises(InvalidOption) as caught:
+                UploadService(uploader, reactor=self.clock, patience=patience)
+            self.assertEqual((caught.exception.option, caught.exception.value), ("patience", given))
+        for most in (0, 0.5, float("inf")):
+            UploadService(uploader, reactor=self.clock, patience=most)
 
     def test_files_and_folders(self) -> None:
         """Files and all that is below folders is on the server when it is done."""

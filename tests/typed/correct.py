@@ -262,7 +262,9 @@ def owner(request: Request) -> str:
 
 def services() -> MultiService:
     services = MultiService()
-    service = UploadService(Resumable(URL), ["a.dat", Path("photos")], reactor=reactor)
+    service = UploadService(
+        Resumable(URL), ["a.dat", Path("photos"), FilePath("b.dat")], reactor=reactor
+    )
     service.setServiceParent(services)
     service.when_done().addCallback(reported)
     make_site(Store("uploads"), origins=["https://example.com"], owner=owner, dialect="flow")

@@ -14,7 +14,7 @@ from twisted.python.filepath import FilePath
 from .fileobject import FileObjectSource
 from .source import BytesSource, OpenFileSource, PathSource, Source
 
-__all__ = ["make_source"]
+__all__ = ["make_source", "path_of"]
 
 
 def make_source(what: Any, file_name: str | None, check: str = "strict") -> tuple[Source, str]:
@@ -30,20 +30,33 @@ def make_source(what: Any, file_name: str | None, check: str = "strict") -> tupl
     :raises ValueError: for a file object that is closed, for what has no name, and for a path that
         holds NUL.
     """
-    if isinstance(what, FilePath):
-        what = what.path
-        if isinstance(what, bytes):
-            what = os.fsdecode(what)
-    if isinstance(what, (str, os.PathLike)):
-        path = what if type(what) is str else os.fsdecode(os.fspath(what))
-        if "\0" in path:
-            raise ValueError(f"no path holds NUL: {path!r}")
+    path = path_of(what)
+    if path is not None:
         return PathSource(path, check), file_name or os.path.basename(path) or path
     if isinstance(what, (bytes, bytearray, memoryview)):
         if not file_name:
             raise ValueError("bytes have no name: file_name is needed")
         return BytesSource(file_name, bytes(what)), file_name
     return _file_object(what, file_name, check)
+
+
+def path_of(what: Any) -> str | None:
+    """
+    The path that a user gave.
+
+    :param what: a ``str``, :class:`os.PathLike` or :class:`~twisted.python.filepath.FilePath`.
+    :returns: the path, or :data:`None` if this is something else.
+    :raises ValueError: if it holds NUL.
+    """
+    if isinstance(what, FilePath):
+        path = os.fsdecode(what.path)
+    elif isinstance(what, (str, os.PathLike)):
+        path = what if type(what) is str else os.fsdecode(os.fspath(what))
+    else:
+        return None
+    if "\0" in path:
+        raise ValueError(f"no path holds NUL: {path!r}")
+    return path
 
 
 def _file_object(what: Any, file_name: str | None, check: str) -> tuple[Source, str]:

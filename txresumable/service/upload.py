@@ -4,7 +4,6 @@ An uploader as a service of Twisted's application framework.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,12 +13,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._engine.relay import Relay
+from .._engine.supply import several
 from .._engine.totals import ProgressTotals
 from .._protocol.url import without_query
 from .._runtime.clock import steady
 from .._runtime.observers import OneShotObserver
 from .._runtime.reactor import Reactor
-from ..errors import UploaderClosed
+from .._source.factory import path_of
+from .._source.given import Directory
+from ..errors import InvalidOption, UploaderClosed
 from ..file import ResumableFile
 from ..uploader import Resumable
 from .paths import Paths
@@ -57,26 +59,33 @@ class UploadService(Service):
     def __init__(
         self,
         uploader: Resumable,
-        paths: Iterable[str | os.PathLike[str]] = (),
+        paths: Iterable[Directory] = (),
         *,
         reactor: Reactor | None = None,
         patience: float = PATIENCE,
     ) -> None:
         """
         :param uploader: with no files yet; the service closes it when it stops.
-        :param paths: what to upload: files, and folders with all that is below them.
+        :param paths: what to upload: files, and folders with all that is below them; each as a
+            ``str``, :class:`os.PathLike` or :class:`~twisted.python.filepath.FilePath`.
         :param reactor: the installed one by default, looked up now.
         :param patience: how many seconds chunks in flight have to finish when the service stops.
+        :raises TypeError: if these are no paths, or one in the place of several.
+        :raises ValueError: if one holds NUL.
+        :raises InvalidOption: if ``patience`` is no number of seconds.
         """
         if reactor is None:
             from twisted.internet import reactor
+        seconds: Any = patience
+        if not isinstance(seconds, (int, float)) or not seconds >= 0:
+            raise InvalidOption("patience", patience, "must be a number of seconds of at least 0")
         self.uploader = uploader
         self.tally = ProgressTotals(uploader)
         self._reactor: Any = reactor  # what else it provides is up to who gives it
         self._clock = steady(reactor)
         self._patience = patience
         relay = Relay(reactor, self._clock)
-        given = [os.fspath(path) for path in paths]
+        given = [_path(path) for path in several(paths)]
         self._paths = Paths(uploader, given, relay, self._check_done)
         self._adding: Deferred[None] | None = None
         self._started = self._all_added = False
@@ -231,6 +240,13 @@ class UploadService(Service):
 
         look()
         return drained
+
+
+def _path(given: Directory) -> str:
+    path = path_of(given)
+    if path is None:
+        raise TypeError(f"a service is given paths, not {given!r}")
+    return path
 
 
 def _suspend(file: ResumableFile) -> None:
