@@ -37,6 +37,15 @@ class DescriptorTests(SynchronousTestCase):
         self.file.sync_data()
         self.assertEqual(self.disk.calls, ["sync", "sync_data"])
 
+    def test_read_in_pieces(self) -> None:
+        """A disk that gives less than it is asked for gives the rest when it is asked again."""
+        self.file.write(b"abcde", 0)
+        read = self.disk.read
+        self.disk.read = lambda fd, size, at: read(fd, min(size, 2), at)  # type: ignore
+        self.assertEqual(self.file.read_all(), b"abcde")
+        self.disk.read = lambda fd, size, at: read(fd, min(size, 2), at) if at < 4 else b""  # type: ignore
+        self.assertEqual(self.file.read_all(), b"abcd")
+
     def test_closed(self) -> None:
         """Once it is closed it raises, whoever has its number by then."""
         with self.file as fd:

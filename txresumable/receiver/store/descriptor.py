@@ -92,9 +92,14 @@ class Descriptor:
             del number  # else an error that is kept would keep the file open
 
     def read_all(self) -> bytes:
-        """The whole of a small file."""
+        """The whole of a small file, which a disk may give in pieces."""
         with self as fd:
-            return self._disk.read(fd, self._disk.status_of(fd).st_size, 0)
+            size = self._disk.status_of(fd).st_size
+            found = piece = self._disk.read(fd, size, 0)
+            while piece and len(found) < size:
+                piece = self._disk.read(fd, size - len(found), len(found))
+                found += piece
+            return found
 
     def write(self, data: bytes | bytearray | memoryview, offset: int) -> None:
         """Write all of the data there."""
