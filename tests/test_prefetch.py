@@ -361,6 +361,22 @@ class ReadTests(SynchronousTestCase):
             self.reactor.let_all_arrive()
             self.assertEqual(self.successResultOf(digest), hashlib.sha256(content).hexdigest())
 
+    def test_digest_that_is_cancelled(self) -> None:
+        """Whatever is read for a digest, the thread does not go on when nobody waits for it."""
+        read: list[int] = []
+
+        class Big(BytesSource):
+            def read(self, start: int, size: int) -> bytes:
+                read.append(start)
+                if start:
+                    digest.cancel()
+                return b"x" * size
+
+        digest = self.opener.digest(Big("a", b""), 0, 5 << 20)
+        self.reactor.let_all_arrive()
+        self.failureResultOf(digest, CancelledError)
+        self.assertEqual(read, [0, 1 << 20])
+
     def test_given_up(self) -> None:
         """While a thread still reads for somebody who left, no other reads that source."""
         first, second = (self.opener.read(self.source, at, 2) for at in (0, 1))

@@ -21,6 +21,8 @@ import zipfile
 from functools import partial
 from typing import Any
 
+from twisted.internet.defer import CancelledError
+
 from txresumable._source import changes
 from txresumable._source import source as module
 from txresumable._source.descriptor import NO_DESCRIPTOR, Descriptor
@@ -94,6 +96,12 @@ class PlainFileTests(SourceTestCase):
         others = [self.source(io.BytesIO(CONTENT)), self.source(CONTENT)]
         for source in [*self.sources(), *others]:
             self.assertEqual(source.digest(0, None), expected)
+
+    def test_digest_that_nobody_wants(self) -> None:
+        """A digest of whatever kind of source ends when nobody waits for it any more."""
+        other = self.source(io.BufferedReader(io.BytesIO(CONTENT)))  # type: ignore[arg-type]
+        for source in [*self.sources(), other, self.source(CONTENT)]:
+            self.assertRaises(CancelledError, source.digest, 0, 10, lambda: False)
 
     def test_closed_under_a_digest(self) -> None:
         """A digest that is under way when the source is closed comes to its end."""

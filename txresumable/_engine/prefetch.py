@@ -194,8 +194,17 @@ class Prefetcher:
 
         :param end: the byte after the last; :data:`None` for where it ends.
         :returns: a Deferred that fires with it as hexadecimal and fails as reading failed.
+            Cancelling it lets the thread read no further.
         """
-        return run_in_thread(self._reactor, source.digest, start, end)
+        digest: Deferred[str] = Deferred()
+
+        def returned(result: Any) -> None:
+            if not digest.called:
+                digest.callback(result)
+
+        reading = (source.digest, start, end, lambda: not digest.called)
+        run_in_thread(self._reactor, *reading).addBoth(returned)
+        return digest
 
     def look(self, files: Iterable[Transfer]) -> Deferred[list[Any]]:
         """

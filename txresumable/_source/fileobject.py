@@ -9,7 +9,7 @@ import os
 import stat
 import tempfile
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import IO, Any
 from weakref import WeakValueDictionary
 
@@ -95,8 +95,10 @@ class FileObjectSource(Source):
         at: int | None = self._file.seek(*to)
         return self._file.tell() if at is None else at
 
-    def digest(self, start: int, end: int | None) -> str:
-        return sha256_of(self.read, start, self._length() if end is None else end)
+    def digest(
+        self, start: int, end: int | None, is_wanted: Callable[[], bool] = lambda: True
+    ) -> str:
+        return sha256_of(self.read, start, self._length() if end is None else end, is_wanted)
 
     def check(self) -> None:
         now = self._now()

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import IO
 
+from twisted.internet.defer import CancelledError
+
 from ..errors import FileRejected, SourceChanged
 from .changes import identity, require_same, require_unchanged, settled
 from .descriptor import NO_DESCRIPTOR, Descriptor
@@ -62,14 +64,18 @@ class Source(ABC):
         """:raises SourceChanged: if it is no longer what :meth:`look` saw."""
 
     @abstractmethod
-    def digest(self, start: int, end: int | None) -> str:
+    def digest(
+        self, start: int, end: int | None, is_wanted: Callable[[], bool] = lambda: True
+    ) -> str:
         """
         The SHA-256 of some of its bytes, whether it is open or not, and closed meanwhile or not.
         Blocks.
 
         :param end: the byte after the last; :data:`None` for where it ends.
+        :param is_wanted: whether anybody still waits for it; asked from time to time.
         :returns: as hexadecimal.
         :raises SourceChanged: if it is no longer what :meth:`look` saw.
+        :raises CancelledError: if nobody waits for it any more.
         """
 
     def read_now(self, start: int, size: int) -> bytes | None:
@@ -188,7 +194,9 @@ class _DescriptorSource(Source):
         with self._descriptor as fd:
             return self._read(fd, start, size)
 
-    def digest(self, start: int, end: int | None) -> str:
+    def digest(
+        self, start: int, end: int | None, is_wanted: Callable[[], bool] = lambda: True
+    ) -> str:
         descriptor = self._descriptor
         if not descriptor.hold():
             descriptor = Descriptor(self._open()[0])
@@ -197,7 +205,7 @@ class _DescriptorSource(Source):
         try:
             if end is None:
                 end = os.fstat(descriptor.fd).st_size
-            digest = sha256_of(partial(self._read, descriptor.fd), start, end)
+            digest = sha256_of(partial(self._read, descriptor.fd), start, end, is_wanted)
             self._require_unchanged(os.fstat(descriptor.fd))
             return digest
         finally:
@@ -259,8 +267,10 @@ class BytesSource(Source):
     def look(self) -> Fingerprint:
         return fingerprint(len(self._content), None, self.read)
 
-    def digest(self, start: int, end: int | None) -> str:
-        return sha256_of(self.read, start, len(self._content) if end is None else end)
+    def digest(
+        self, start: int, end: int | None, is_wanted: Callable[[], bool] = lambda: True
+    ) -> str:
+        return sha256_of(self.read, start, len(self._content) if end is None else end, is_wanted)
 
     def check(self) -> None:
         """Bytes do not change."""
@@ -272,9 +282,13 @@ class BytesSource(Source):
         return bytes(self._content[start : start + size])
 
 
-def sha256_of(read: Callable[[int, int], bytes], start: int, end: int) -> str:
-    """The SHA-256 of what ``read(start, size)`` gives, as hexadecimal."""
+def sha256_of(
+    read: Callable[[int, int], bytes], start: int, end: int, is_wanted: Callable[[], bool]
+) -> str:
+    """The SHA-256 of what ``read(start, size)`` gives, as :meth:`Source.digest` returns it."""
     digest = hashlib.sha256()
     for at in range(start, end, 1 << 20):
+        if not is_wanted():
+            raise CancelledError()
         digest.update(read(at, min(1 << 20, end - at)))
     return digest.hexdigest()
