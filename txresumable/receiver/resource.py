@@ -16,7 +16,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
 
-from .._protocol.dialect import DIALECTS, Dialect, ParameterNames
+from .._protocol.dialect import Dialect, ParameterNames
+from .arguments import as_dialect, as_names, as_origins, check_callable
 from .store import Store, entries_of
 from .store.chunk import Chunk
 from .store.entry import Entry
@@ -62,6 +63,7 @@ class ReceiverResource(Resource):
         :class:`~txresumable._protocol.dialect.Dialect`.
     :param names: what the parameters are called, if not as the dialect says.
     :param namespace: what stands before every name.
+    :raises InvalidOption: if one of these is something else.
     """
 
     isLeaf = True
@@ -80,11 +82,10 @@ class ReceiverResource(Resource):
         super().__init__()  # type: ignore[no-untyped-call]
         self.store = store
         self._entries = entries_of(store)
-        allowed = (origins,) if isinstance(origins, str) else origins
-        self._origins = Origins(frozenset(allowed))
-        self._owner = owner
-        self._dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
-        self._names = _prefixed(names or self._dialect.names, namespace)
+        self._origins = Origins(as_origins(origins))
+        self._owner = check_callable("owner", owner)
+        self._dialect = as_dialect(dialect)
+        self._names = _prefixed(as_names(names, self._dialect, namespace), namespace)
         self._known = standard_names(self._names)
         # flow.js gives up a file when the response to a test is 404.
         self._absent = 204 if 404 in self._dialect.test_permanent else 404

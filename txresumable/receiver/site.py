@@ -18,6 +18,7 @@ from twisted.web.server import Request, Site
 from .._protocol.dialect import Dialect, ParameterNames
 from .._runtime.clock import steady
 from .._runtime.reactor import Reactor
+from .arguments import check_number, check_whole
 from .resource import ReceiverResource, one_owner
 from .store import Store
 from .web.channel import ReceiverChannel
@@ -39,6 +40,7 @@ class ReceiverSite(Site):
         they are kept in memory, and what is longer is refused with 413.
     :param reactor: whose clock to use; the installed one by default.
     :param timeout: for how many seconds a connection may be idle; :data:`None` for ever.
+    :raises InvalidOption: if one of these is no such number.
     :ivar clock: what connections wait by.
     :ivar connections: the connections that there are, with the addresses of their peers.
     """
@@ -56,13 +58,14 @@ class ReceiverSite(Site):
         reactor: Reactor | None = None,
         timeout: float | None = 60,
     ) -> None:
+        check_number("timeout", timeout, none=True)
         super().__init__(  # type: ignore[no-untyped-call]
             resource, requestFactory=StreamedRequest, reactor=reactor, timeout=timeout
         )
         self.clock = steady(self.reactor)
-        self.min_rate = min_rate
-        self.max_body = max_body
-        self._max_connections = max_connections
+        self.min_rate = check_number("min_rate", min_rate)
+        self.max_body = check_whole("max_body", max_body)
+        self._max_connections = check_whole("max_connections", max_connections)
         self.connections: dict[ReceiverChannel, str] = {}
 
     def acceptableProtocols(self) -> list[bytes]:
@@ -110,6 +113,7 @@ def make_site(
     :param store: where files go.
     :param origins: see :class:`ReceiverResource`, as for the next four.
     :param max_connections: see :class:`ReceiverSite`, as for the next two.
+    :raises InvalidOption: if one of these is something else.
     """
     resource = ReceiverResource(
         store, origins=origins, owner=owner, dialect=dialect, names=names, namespace=namespace

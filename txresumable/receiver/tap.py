@@ -18,6 +18,8 @@ from twisted.python.usage import UsageError
 from .._protocol.dialect import DIALECTS
 from .._runtime.reactor import Reactor
 from .._runtime.shutdown import end_anyway, end_once_stopped
+from ..errors import InvalidOption
+from .arguments import as_origins
 from .service import ReceiverService
 from .site import ReceiverSite, make_site
 from .store import Disk, Store
@@ -108,8 +110,10 @@ class Options(UsageOptions):
         An origin whose web pages may upload, such as https://example.com; * for all.  May be
         given again.
         """
-        if origin != "*" and re.match(r"[a-z][a-z0-9+.-]*://[^/\s]+\Z", origin) is None:
-            raise UsageError(f"--origin {origin}: must be like https://example.com, or *")
+        try:
+            as_origins(origin)
+        except InvalidOption as error:
+            raise UsageError(f"--origin {origin}: {error.reason}")
         self["origins"].append(origin)
 
     def postOptions(self) -> None:

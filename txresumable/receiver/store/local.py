@@ -12,6 +12,8 @@ from operator import attrgetter
 from twisted.internet.defer import Deferred, succeed
 
 from ..._runtime.reactor import Reactor
+from ...errors import InvalidOption
+from ..arguments import check_callable, check_number, check_whole
 from .admission import Admission
 from .completion import Completion, OnComplete
 from .disk import Disk
@@ -56,6 +58,7 @@ class Store:
     :param on_complete_timeout: for how many seconds that Deferred is waited for; a connection of
         our site waits for a quarter of an hour at most, and is aborted then.
     :param max_open: how many idle uploads are kept open.
+    :raises InvalidOption: if a limit is no such number, or ``on_complete`` cannot be called.
     :raises OSError: if the folder cannot be used, :exc:`BlockingIOError` if another store has it.
     """
 
@@ -80,16 +83,20 @@ class Store:
             if reactor is None:
                 from twisted.internet import reactor
             _run = in_threads(reactor)
+        if not isinstance(received_once, bool):
+            raise InvalidOption("received_once", received_once, "must be True or False")
+        check_whole("max_open", max_open)
+        check_number("on_complete_timeout", on_complete_timeout)
         self.root = os.path.abspath(root)
-        self.expire = expire
-        self.on_complete = on_complete
+        self.expire = check_number("expire", expire, none=True)
+        self.on_complete = check_callable("on_complete", on_complete, none=True)
+        quota = Quota(
+            file_size=check_whole("max_file_size", max_file_size, none=True),
+            unfinished=check_whole("max_unfinished", max_unfinished, none=True),
+            unfinished_size=check_whole("max_unfinished_size", max_unfinished_size, none=True),
+        )
         self._work = Work(_run)
         self._folder = Folder(self.root, _disk or Disk())
-        quota = Quota(
-            file_size=max_file_size,
-            unfinished=max_unfinished,
-            unfinished_size=max_unfinished_size,
-        )
         admission = Admission(quota, Room(_now))
         self._uploads = OpenUploads(
             self._folder,

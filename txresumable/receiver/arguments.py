@@ -1,0 +1,80 @@
+"""
+What the arguments of the receiver's parts may be.
+
+Each check returns what it was given, or raises :class:`~txresumable.InvalidOption` with its name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from .._protocol.dialect import DIALECTS, Dialect, ParameterNames
+from ..errors import InvalidOption
+
+__all__ = ["as_dialect", "as_names", "as_origins", "check_callable", "check_number", "check_whole"]
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+\Z")
+
+
+def check_whole(name: str, value: Any, *, none: bool = False) -> Any:
+    """:param none: whether it may be :data:`None`, which is no limit."""
+    if (none and value is None) or (isinstance(value, int) and _is_number(value)):
+        return value
+    raise InvalidOption(name, value, "must be a whole number of at least 0")
+
+
+def check_number(name: str, value: Any, *, none: bool = False) -> Any:
+    """:param none: whether it may be :data:`None`, which is no limit."""
+    if (none and value is None) or _is_number(value):
+        return value
+    raise InvalidOption(name, value, "must be a number of at least 0")
+
+
+def check_callable(name: str, value: Any, *, none: bool = False) -> Any:
+    """:param none: whether it may be :data:`None`."""
+    if (none and value is None) or callable(value):
+        return value
+    raise InvalidOption(name, value, "must be callable")
+
+
+def as_dialect(value: Any) -> Dialect:
+    """A dialect, by its name or itself."""
+    if isinstance(value, str) and value in DIALECTS:
+        return DIALECTS[value]
+    if isinstance(value, Dialect):
+        return value
+    raise InvalidOption("dialect", value, f"must be one of {', '.join(DIALECTS)}, or a Dialect")
+
+
+def as_names(value: Any, dialect: Dialect, namespace: Any) -> ParameterNames:
+    """The names of the parameters; :data:`None` for those of the dialect."""
+    if not isinstance(namespace, str):
+        raise InvalidOption("namespace", namespace, "must be text")
+    if value is None:
+        return dialect.names
+    if isinstance(value, ParameterNames):
+        return value
+    raise InvalidOption("names", value, "must be ParameterNames")
+
+
+def as_origins(value: Any) -> frozenset[str]:
+    """The origins of web pages, one or several."""
+    given = [value] if isinstance(value, str) else value
+    if isinstance(given, Iterable):
+        origins = list(given)
+        wrong = [each for each in origins if not _is_origin(each)]
+        if not wrong:
+            return frozenset(origins)
+        value = wrong[0]
+    raise InvalidOption("origins", value, "must be like https://example.com, or *")
+
+
+def _is_number(value: Any) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and 0 <= value < float("inf")
+
+
+def _is_origin(value: Any) -> bool:
+    return isinstance(value, str) and (value == "*" or _ORIGIN.match(value) is not None)
