@@ -196,30 +196,6 @@ class SignalTests(SynchronousTestCase):
         self.assertIs(signal.getsignal(signal.SIGTERM), before)
 
 
-class ExitStatusTests(ProcessTestCase):
-    """The exit status of a process."""
-
-    async def test_status(self) -> None:
-        """The process ends with it after everything that was to run at exit, and is flushed."""
-        ended = await self.python(
-            "-c",
-            "import atexit; from txresumable._cli.exit_status import exit_with\n"
-            "atexit.register(lambda: print('before', end='')); exit_with(2); exit_with(3)\n"
-            "atexit.register(lambda: 1 / 0); print('main, ', end='')",
-        ).ended
-        self.assertEqual((ended.status, ended.output), (3, "main, before"))
-        self.assertIn("ZeroDivisionError", ended.errors)
-
-    async def test_nobody_reads(self) -> None:
-        """An output that cannot be written to does not change it."""
-        ended = await self.python(
-            "-c",
-            "import sys; from txresumable._cli.exit_status import exit_with\n"
-            "exit_with(3); sys.stdout.close()",
-        ).ended
-        self.assertEqual(ended.status, 3)
-
-
 class TwistdTests(ProcessTestCase):
     """The real thing."""
 

@@ -27,6 +27,7 @@ from ..service.report import Report, explain
 from ..service.upload import PATIENCE, UploadService
 from ..uploader import Resumable
 from .bar import Bar
+from .exit_status import upload_status
 
 __all__ = ["Session"]
 
@@ -125,14 +126,9 @@ class Session:
         if self._signal is None:
             await self.service.stopService()
         self._tell(report, tally)
-        status = self._status(report)
+        status = upload_status(report, self._signal)
         self._end_anyway(status)
         raise SystemExit(status)
-
-    def _status(self, report: Report) -> int:
-        if self._signal is not None and report.failed:
-            return 128 + self._signal
-        return 1 if report.failed else 0
 
     def _tell(self, report: Report, tally: ProgressTotals) -> None:
         for failed in report.failed:

@@ -21,7 +21,7 @@ from ..service.upload import UploadService
 from ..uploader import Resumable
 from .argument import Argument, BadArgument
 from .arguments import ARGUMENTS, read_options
-from .exit_status import exit_with
+from .exit_status import exit_with, signal_status, upload_status
 
 __all__ = ["Options", "UploadProcess", "makeService"]
 
@@ -71,7 +71,7 @@ class Options(UsageOptions):
 
     def postOptions(self) -> None:
         """
-        Check everything, as long as there is somebody who can be told.
+        Check all options now, while errors can still be shown on the terminal.
 
         :raises UsageError: naming the option and its value.
         """
@@ -148,11 +148,11 @@ class UploadProcess(UploadService):
 
     def _signalled(self, number: int) -> None:
         self._log.info("{signal}: stopping at once", signal=signal.Signals(number).name)
-        self._end_anyway(128 + number)
+        self._end_anyway(signal_status(number))
         self.abort()
 
     def _over(self, report: Report) -> None:
-        self._status = 1 if report.failed else 0
+        self._status = upload_status(report)
         if self._status:
             self._exit_with(self._status)
         self._reactor.callWhenRunning(self._end)

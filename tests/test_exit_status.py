@@ -1,0 +1,58 @@
+"""
+Tests for exit statuses.
+"""
+
+from __future__ import annotations
+
+from signal import SIGINT
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable._cli.exit_status import upload_status
+from txresumable.service.report import FailedFile, Report
+
+from .processes import ProcessTestCase
+
+DONE = Report((), ())
+FAILED = Report((), (FailedFile("a", OSError()),))
+
+
+class UploadStatusTests(SynchronousTestCase):
+    """
+    Which status an upload has.
+    """
+
+    def test_without_a_signal(self) -> None:
+        """It is 1 if any file failed."""
+        self.assertEqual([upload_status(DONE), upload_status(FAILED)], [0, 1])
+
+    def test_stopped(self) -> None:
+        """It is that of the signal, unless every file was complete by then."""
+        self.assertEqual(upload_status(DONE, SIGINT), 0)
+        self.assertEqual(upload_status(FAILED, SIGINT), 130)
+
+
+class ExitWithTests(ProcessTestCase):
+    """
+    The status of a real process.
+    """
+
+    async def test_status(self) -> None:
+        """The process ends with it after everything that was to run at exit, and is flushed."""
+        ended = await self.python(
+            "-c",
+            "import atexit; from txresumable._cli.exit_status import exit_with\n"
+            "atexit.register(lambda: print('before', end='')); exit_with(2); exit_with(3)\n"
+            "atexit.register(lambda: 1 / 0); print('main, ', end='')",
+        ).ended
+        self.assertEqual((ended.status, ended.output), (3, "main, before"))
+        self.assertIn("ZeroDivisionError", ended.errors)
+
+    async def test_nobody_reads(self) -> None:
+        """An output that cannot be written to does not change it."""
+        ended = await self.python(
+            "-c",
+            "import sys; from txresumable._cli.exit_status import exit_with\n"
+            "exit_with(3); sys.stdout.close()",
+        ).ended
+        self.assertEqual(ended.status, 3)
