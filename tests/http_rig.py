@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from txresumable._engine.body import ChunkBody
@@ -19,12 +20,14 @@ from txresumable._http.agent import PersistentAgent
 from txresumable._http.batch import WriteBatch
 from txresumable._http.client import RequestClient
 from txresumable._http.connection import HTTPConnection
+from txresumable._http.state import IDLE
 from txresumable._source.source import Source
 from txresumable._validators import check_headers
 
 HEAD = b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 FULL = 0
+URL = b"http://127.0.0.1/upload?a=1"
 
 
 class Socket:
@@ -218,3 +221,44 @@ def make_request_client(reactor: Any, clock: Any, **options: Any) -> RequestClie
         **options,
     }
     return RequestClient(reactor, clock, **chosen)
+
+
+class AgentTestCase(SynchronousTestCase):
+    """
+    Tests with an agent over connections in memory.
+    """
+
+    def setUp(self) -> None:
+        self.reactor, self.clock = Reactor(), Clock()
+        self.endpoint = Endpoint(self.reactor)
+        self.make()
+
+    def make(self, **limits: Any) -> None:
+        self.agent = make_agent(
+            self.reactor, self.clock, endpoint=lambda _: self.endpoint, **limits
+        )
+        self.addCleanup(self.agent.close)
+
+    def ask(self) -> Deferred[Any]:
+        return self.agent.request(b"GET", URL)
+
+    def answered(self) -> None:
+        """One request, and its response."""
+        asked = self.ask()
+        self.endpoint.protocols[-1].dataReceived(OK)
+        self.successResultOf(asked)
+
+    def keep(self, number: int) -> list[Any]:
+        """So many requests at once, and their responses; :returns: their connections."""
+        asked = [self.ask() for _ in range(number)]
+        self.reactor.advance(0)
+        protocols = self.endpoint.protocols[-number:]
+        for protocol in protocols:
+            protocol.dataReceived(OK)
+        for each in asked:
+            self.successResultOf(each)
+        return protocols
+
+    def open(self, protocols: list[Any]) -> list[bool]:
+        """Which of them are kept for the next request."""
+        return [protocol.state is IDLE for protocol in protocols]

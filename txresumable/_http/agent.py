@@ -1,5 +1,5 @@
 """
-An ``IAgent`` with persistent connections, for treq.
+An ``IAgent`` with persistent connections, for treq: sends requests, and watches over them.
 """
 
 from __future__ import annotations
@@ -7,48 +7,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from attrs import define, field
+from attrs import define
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from twisted.web.client import URI
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer
 from zope.interface import implementer
 
 from .._runtime.ticker import Ticker
-from ..errors import StaleConnection
 from .batch import WriteBatch
 from .connection import HTTPConnection
 from .connector import Connector
 from .head import request_head
 from .origin import host_field, parse_origin, split_url
+from .pool import ConnectionPool
 from .prepared import OriginURL
 from .response import Response
-from .state import IDLE
 
-__all__ = ["MAX_IDLE_TIME", "PersistentAgent"]
-
-MAX_IDLE_TIME = 4.0
-"""
-Seconds that a connection is kept without use.  Node.js (``server.keepAliveTimeout``) and Apache
-httpd (``KeepAliveTimeout``) close after 5 by default, the shortest limits in wide use: a request
-must not cross that.  With a server whose limit is shorter, the request is sent once more over a new
-connection (:class:`~txresumable.errors.StaleConnection`).
-"""
+__all__ = ["PersistentAgent"]
 
 _log = Logger()
 
 
 @define(eq=False)
 class _Origin:
-    """A scheme, host and port, and its idle connections."""
+    """A scheme, host and port."""
 
     host: bytes
     secure: bool
     endpoint: IStreamClientEndpoint
-    idle: list[HTTPConnection] = field(factory=list)
+    pool: ConnectionPool
 
 
 @implementer(IAgent)
@@ -121,14 +111,9 @@ class PersistentAgent:
         origin = self._origins.get(prefix) or self._add_origin(prefix)
         head = request_head(method, path, origin.host, headers, bodyProducer)
         bodiless = method == b"HEAD"
-        while origin.idle:
-            connection = origin.idle.pop()
-            if self._clock.seconds() - connection.idle_since >= MAX_IDLE_TIME:
-                connection.abort()  # the ticker is late
-            elif connection.state is IDLE:
-                if connection.is_quiet():
-                    return self._send(origin, connection, head, bodyProducer, bodiless)
-                connection.abort()  # it is closed, or there is data that belongs to no request
+        connection = origin.pool.take()
+        if connection is not None:
+            return self._send(origin, connection, head, bodyProducer, bodiless)
         connecting = self._connector.connect(origin.endpoint, origin.secure)
         connecting.addCallback(
             lambda fresh: self._send(origin, fresh, head, bodyProducer, bodiless)
@@ -137,7 +122,12 @@ class PersistentAgent:
 
     def _add_origin(self, prefix: bytes) -> _Origin:
         uri = parse_origin(prefix)
-        origin = _Origin(host_field(prefix), uri.scheme == b"https", self._connector.endpoint(uri))
+        origin = _Origin(
+            host_field(prefix),
+            uri.scheme == b"https",
+            self._connector.endpoint(uri),
+            ConnectionPool(self._clock.seconds, self._active, self._max_idle),
+        )
         self._origins[prefix] = origin
         return origin
 
@@ -150,21 +140,10 @@ class PersistentAgent:
         bodiless: bool,
     ) -> Deferred[Response]:
         self._active.add(connection)
-        self._ticker.start()
+        if not self._ticker.is_running:
+            self._ticker.start()
         sent = connection.send(head, body, bodiless=bodiless)
-
-        def over(result: Any) -> Any:
-            self._active.discard(connection)
-            if connection.state is IDLE:
-                if len(origin.idle) < self._max_idle:
-                    origin.idle.append(connection)
-                else:
-                    connection.abort()
-            elif isinstance(result, Failure) and result.check(StaleConnection):
-                self._drop_idle(origin)  # the others are as old
-            return result
-
-        return sent.addBoth(over)
+        return sent.addBoth(origin.pool.put_back, connection)
 
     # Watching ----------------------------------------------------------------------------------
 
@@ -177,13 +156,8 @@ class PersistentAgent:
             except Exception:
                 _log.failure("A connection cannot be watched; it is aborted")
                 connection.abort()
-        now = self._clock.seconds()
-        for origin in self._origins.values():
-            for connection in origin.idle:
-                if now - connection.idle_since >= MAX_IDLE_TIME - 1:
-                    connection.abort()
-            origin.idle = [kept for kept in origin.idle if kept.state is IDLE]
-        return bool(self._active) or any(origin.idle for origin in self._origins.values())
+        idle = [origin.pool.close_expired() for origin in self._origins.values()]
+        return bool(self._active) or any(idle)
 
     # Ending ------------------------------------------------------------------------------------
 
@@ -195,12 +169,7 @@ class PersistentAgent:
         """
         origin = self._origins.get(split_url(url)[0])
         if origin is not None:
-            self._drop_idle(origin)
-
-    def _drop_idle(self, origin: _Origin) -> None:
-        idle, origin.idle = origin.idle, []
-        for connection in idle:
-            connection.abort()
+            origin.pool.close_all()
 
     def close(self) -> Deferred[None]:
         """

@@ -19,6 +19,8 @@ class Ticker:
     Calls a function at intervals for as long as it returns true.
 
     Unlike with a ``LoopingCall``, an exception is logged and does not end it.
+
+    :ivar is_running: whether it was started and has not ended since.
     """
 
     def __init__(self, clock: Any, interval: float, tick: Callable[[], bool]) -> None:
@@ -31,17 +33,17 @@ class Ticker:
         self._interval = interval
         self._tick = tick
         self._next: Any = None
-        self._running = False
+        self.is_running = False
 
     def start(self) -> None:
         """Make the first call in one interval; does nothing if it is running."""
-        if not self._running:
-            self._running = True
+        if not self.is_running:
+            self.is_running = True
             self._wait()
 
     def stop(self) -> None:
         """Stop; does nothing if it is not running."""
-        self._running = False
+        self.is_running = False
         waiting, self._next = self._next, None
         if waiting is not None and waiting.active():
             waiting.cancel()
@@ -57,6 +59,6 @@ class Ticker:
             _log.failure("A repeated call raised")
             again = True
         if not again:
-            self._running = False
-        elif self._running and self._next is None:
+            self.is_running = False
+        elif self.is_running and self._next is None:
             self._wait()

@@ -10,7 +10,7 @@ import time
 
 from ..errors import SourceChanged
 
-__all__ = ["CHECKS", "identity", "require_same", "require_unchanged", "settled"]
+__all__ = ["CHECKS", "identity", "not_the_same", "require_unchanged", "settled"]
 
 CHECKS = ("strict", "mtime", "size")
 """
@@ -37,20 +37,16 @@ def identity(now: os.stat_result, check: str) -> int:
     return now.st_size
 
 
-def require_same(path: str, now: os.stat_result, check: str, *, seen: int, size: int) -> None:
+def not_the_same(path: str, now: os.stat_result, check: str, *, size: int) -> SourceChanged:
     """
-    Compare a file that is opened with the one that was added.
+    The error of a file that is opened and has another :func:`identity` than the one that was added.
 
     :param path: what to call it in the error.
     :param now: the file's status.
     :param check: one of :data:`CHECKS`.
-    :param seen: its :func:`identity` when it was added.
-    :param size: its size then, in bytes.
-    :raises SourceChanged: if it is another file, or has changed.
+    :param size: the size of the file that was added, in bytes.
     """
-    if identity(now, check) != seen:
-        reason = f"it is not the file that was added{_hint(now, check, size)}"
-        raise SourceChanged(path, reason)
+    return SourceChanged(path, f"it is not the file that was added{_hint(now, check, size)}")
 
 
 def require_unchanged(

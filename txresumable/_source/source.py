@@ -21,7 +21,7 @@ from typing import IO
 from twisted.internet.defer import CancelledError
 
 from ..errors import FileRejected, SourceChanged
-from .changes import identity, require_same, require_unchanged, settled
+from .changes import identity, not_the_same, require_unchanged, settled
 from .descriptor import NO_DESCRIPTOR, Descriptor
 from .fingerprint import READ_WHOLE, Fingerprint, fingerprint
 from .scratch import lend
@@ -105,12 +105,12 @@ class _DescriptorSource(Source):
 
     __slots__ = ("_check", "_descriptor", "_linked", "_seen", "_size")
     _size: int
+    _linked: bool
 
     def __init__(self, path: str, check: str = "strict") -> None:
         super().__init__(path)
         self._check = check
         self._descriptor = NO_DESCRIPTOR
-        self._linked = False
         self._seen: int | None = None
 
     @abstractmethod
@@ -125,8 +125,8 @@ class _DescriptorSource(Source):
                 if stat.S_ISDIR(now.st_mode):
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
                 raise FileRejected(self.path, "regular_file", "it is not a regular file")
-            if self._seen is not None:
-                require_same(self.path, now, self._check, seen=self._seen, size=self._size)
+            if self._seen is not None and identity(now, self._check) != self._seen:
+                raise not_the_same(self.path, now, self._check, size=self._size)
         except BaseException:
             os.close(fd)
             raise

@@ -1,0 +1,98 @@
+"""
+Idle connections: which are kept, which the next request takes, and when they are closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from ..errors import StaleConnection
+from .connection import HTTPConnection
+from .state import IDLE
+
+__all__ = ["MAX_IDLE_TIME", "ConnectionPool"]
+
+MAX_IDLE_TIME = 4.0
+"""
+Seconds that a connection is kept without use.  Node.js (``server.keepAliveTimeout``) and Apache
+httpd (``KeepAliveTimeout``) close after 5 by default, the shortest limits in wide use: a request
+must not cross that.  With a server whose limit is shorter, the request is sent once more over a new
+connection (:class:`~txresumable.errors.StaleConnection`).
+"""
+
+
+class ConnectionPool:
+    """The idle connections to one origin."""
+
+    def __init__(
+        self, seconds: Callable[[], float], active: set[HTTPConnection], max_idle: int
+    ) -> None:
+        """
+        :param seconds: monotonic time.
+        :param active: the connections that are in use, of any origin; one that is put back is
+            removed.
+        :param max_idle: the most connections to keep.
+        """
+        self._seconds = seconds
+        self._active = active
+        self._max_idle = max_idle
+        self._idle: list[HTTPConnection] = []
+
+    def take(self) -> HTTPConnection | None:
+        """
+        The connection that was used last, for a request; those that cannot be used are closed.
+
+        :returns: it, or :data:`None` if a new one is needed.
+        """
+        while self._idle:
+            connection = self._idle.pop()
+            if self._seconds() - connection.idle_since >= MAX_IDLE_TIME:
+                connection.abort()  # close_expired() is late
+            elif connection.state is IDLE:
+                if connection.is_quiet():
+                    return connection
+                connection.abort()  # it is closed, or there is data that belongs to no request
+        return None
+
+    def put_back(self, result: Any, connection: HTTPConnection) -> Any:
+        """
+        Keep a connection whose request has ended, or close it if there are enough.
+
+        If the server had closed it before the request, the idle ones are closed, too: they are as
+        old.
+
+        :param result: of the request.
+        :returns: the result.
+        """
+        self._active.discard(connection)
+        if connection.state is IDLE:
+            if len(self._idle) < self._max_idle:
+                self._idle.append(connection)
+            else:
+                connection.abort()
+        elif isinstance(result, Failure) and result.check(StaleConnection):
+            self.close_all()
+        return result
+
+    def close_expired(self) -> bool:
+        """
+        Close the connections that would be idle for too long by the next time.  To be called at
+        least once a second.
+
+        :returns: whether any are left.
+        """
+        now = self._seconds()
+        for connection in self._idle:
+            if now - connection.idle_since >= MAX_IDLE_TIME - 1:
+                connection.abort()
+        self._idle = [kept for kept in self._idle if kept.state is IDLE]
+        return bool(self._idle)
+
+    def close_all(self) -> None:
+        """Close them, so that the next request opens a new connection."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.abort()
