@@ -475,7 +475,10 @@ class SendingTests(UploaderTestCase):
         """preprocess sees each chunk once, before its test, and again when it starts over."""
         seen: list[int] = []
         upload = self.uploader(
-            preprocess=lambda chunk: seen.append(chunk.number), simultaneous_uploads=1
+            in_order=False,
+            last_chunk_alone=False,
+            preprocess=lambda chunk: seen.append(chunk.number),
+            simultaneous_uploads=1,
         ).add_file(b"x" * 20, file_name="a")
         self.client.answer(404)
         self.client.answer(503)

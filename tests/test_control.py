@@ -88,7 +88,7 @@ class ControlTests(UploaderTestCase):
 
     def test_asked_once_by_many(self) -> None:
         """Chunks that are found at the same time wait for the same response."""
-        upload, found = self.uploader().add_file(b"x" * 30, file_name="a"), []
+        upload, found = self.uploader(last_chunk_alone=False).add_file(b"x" * 30, file_name="a"), []
         upload.chunk_completed.register(lambda _: found.append(upload.file.chunks_found))
         for _ in range(3):
             self.client.answer(200)

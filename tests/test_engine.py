@@ -107,7 +107,7 @@ class EventTests(UploaderTestCase):
 
     def test_paused_while_a_chunk_waits(self) -> None:
         """upload() goes on after pause(), though a chunk waits to be tried again."""
-        uploader = self.uploader(test_chunks=False)
+        uploader = self.uploader(last_chunk_alone=False, test_chunks=False)
         upload = uploader.add_file(b"x" * 20, file_name="a")
         self.client.answer(503)
         uploader.pause()

@@ -31,9 +31,9 @@ class ChunkTests(UploaderTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.upload = self.uploader(test_chunks=False, simultaneous_uploads=2).add_file(
-            b"x" * 35, file_name="a"
-        )
+        self.upload = self.uploader(
+            last_chunk_alone=False, test_chunks=False, simultaneous_uploads=2
+        ).add_file(b"x" * 35, file_name="a")
         self.file_ = self.upload.file
 
     def tearDown(self) -> None:
@@ -120,7 +120,11 @@ class FileTests(UploaderTestCase):
     def test_progress(self) -> None:
         """The fraction never falls, and is 1 only when all is stored."""
         upload = self.uploader(
-            test_chunks=False, chunk_size=200_000, simultaneous_uploads=1
+            in_order=False,
+            last_chunk_alone=False,
+            test_chunks=False,
+            chunk_size=200_000,
+            simultaneous_uploads=1,
         ).add_file(b"x" * 400_000, file_name="a")
         file = upload.file
         sending = file.fraction_completed
@@ -140,7 +144,12 @@ class FileTests(UploaderTestCase):
     def test_fraction_of_a_chunk(self) -> None:
         """Bytes that are sent count for a little less than all of it; stored, it is all."""
         uploader = self.uploader(
-            test_chunks=False, simultaneous_uploads=1, chunk_size=200_000, min_file_size=0
+            in_order=False,
+            last_chunk_alone=False,
+            test_chunks=False,
+            simultaneous_uploads=1,
+            chunk_size=200_000,
+            min_file_size=0,
         )
         upload = uploader.add_file(b"x" * 400_000, file_name="b")
         first, second = upload.file.chunks
@@ -254,9 +263,9 @@ class FileTests(UploaderTestCase):
 
     def test_bootstrap(self) -> None:
         """Started over, all chunks are sent once more, and everyone who waits still does."""
-        upload = self.uploader(test_chunks=False, simultaneous_uploads=2).add_file(
-            b"x" * 40, file_name="a"
-        )
+        upload = self.uploader(
+            last_chunk_alone=False, test_chunks=False, simultaneous_uploads=2
+        ).add_file(b"x" * 40, file_name="a")
         waiting = upload.file.chunks[0].when_completed()
         last = upload.file.chunks[3].when_completed()
         self.client.answer(200)
@@ -327,7 +336,11 @@ class FileTests(UploaderTestCase):
     def test_retry_of_what_is_under_way(self) -> None:
         """To retry a file that is under way, or still looked at, does no harm."""
         waiting: Deferred[str] = Deferred()
-        uploader = self.uploader(test_chunks=False, generate_unique_identifier=lambda file: waiting)
+        uploader = self.uploader(
+            last_chunk_alone=False,
+            test_chunks=False,
+            generate_unique_identifier=lambda file: waiting,
+        )
         upload = uploader.add_file(b"x" * 30, file_name="a")
         upload.file.retry()
         waiting.callback("a")

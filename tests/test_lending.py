@@ -105,7 +105,7 @@ class LendingTests(UploaderTestCase):
 
     def test_few_of_one_file_wait(self) -> None:
         """Of one file no more chunks wait than there are slots; then it begins the next ones."""
-        _, slow, other = self.start(2, chunks=3)
+        _, slow, other = self.start(2, chunks=3, last_chunk_alone=False)
         for _ in range(3):
             self.clock.advance(PATIENCE)
         self.assertEqual((len(self.hooks), self.names), (2, ["other"] * 2))

@@ -212,7 +212,10 @@ class OutageTests(UploaderTestCase):
     def test_server_of_its_own_is_back(self) -> None:
         """A pause changes nothing about that; when the server responds, all chunks go on."""
         uploader = self.uploader(
-            target=lambda pairs: "http://a.example/", test_chunks=False, simultaneous_uploads=2
+            last_chunk_alone=False,
+            target=lambda pairs: "http://a.example/",
+            test_chunks=False,
+            simultaneous_uploads=2,
         )
         upload = uploader.add_file(b"x" * 40, file_name="a")
         self.client.fail(ConnectionRefusedError())
@@ -408,7 +411,9 @@ class RefusalTests(UploaderTestCase):
 
     def test_without_retry_after(self) -> None:
         """Without it, three chunks in a row that are refused say as much; two do not."""
-        upload = self.uploader(test_chunks=False).add_file(b"x" * 80, file_name="a")
+        upload = self.uploader(last_chunk_alone=False, test_chunks=False).add_file(
+            b"x" * 80, file_name="a"
+        )
         self.client.answer(503)
         self.client.answer(502)
         self.assertEqual(len(self.client.waiting), 3)
@@ -453,7 +458,13 @@ class RefusalTests(UploaderTestCase):
 
     def test_a_chunk_of_a_single_file(self) -> None:
         """Within a file as well: the others are stored, and the one uses up its retries."""
-        uploader = self.uploader(test_chunks=False, max_chunk_retries=3, simultaneous_uploads=1)
+        uploader = self.uploader(
+            in_order=False,
+            last_chunk_alone=False,
+            test_chunks=False,
+            max_chunk_retries=3,
+            simultaneous_uploads=1,
+        )
         upload = uploader.add_file(b"x" * 50, file_name="a")
         for _ in range(20):
             while self.client.waiting:
@@ -519,7 +530,9 @@ class RefusalTests(UploaderTestCase):
 
     def test_cancelled(self) -> None:
         """What was refused and is cancelled is forgotten, and others go on."""
-        uploader = self.uploader(test_chunks=False, simultaneous_uploads=1)
+        uploader = self.uploader(
+            in_order=False, last_chunk_alone=False, test_chunks=False, simultaneous_uploads=1
+        )
         first, second = (uploader.add_file(b"x" * 20, file_name=name) for name in "ab")
         self.client.answer(503)
         self.refuse()
@@ -531,7 +544,10 @@ class RefusalTests(UploaderTestCase):
     def test_servers_of_their_own(self) -> None:
         """Where a function gives URLs, only the files of that server wait."""
         uploader = self.uploader(
-            target=lambda pairs: TARGET, test_chunks=False, simultaneous_uploads=2
+            last_chunk_alone=False,
+            target=lambda pairs: TARGET,
+            test_chunks=False,
+            simultaneous_uploads=2,
         )
         first, second = (uploader.add_file(b"x" * 20, file_name=name) for name in "ab")
         self.refuse()

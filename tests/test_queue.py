@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._engine.queue import ChunkQueue
 from txresumable._engine.transfer import Transfer
+from txresumable._policy.order import ChunkOrder
 from txresumable.states import FileState
 
 
@@ -74,7 +75,7 @@ class ChunkQueueTests(SynchronousTestCase):
 
     def test_ends_first(self) -> None:
         """The first and the last chunk of each file go first, if wanted."""
-        queue = ChunkQueue(ends_first=True)
+        queue = ChunkQueue(ChunkOrder.ENDS_FIRST)
         for file in (self.file(1, 3), self.file(2, 1), self.file(3, 4)):
             queue.add(file)
         self.assertEqual(
@@ -83,7 +84,7 @@ class ChunkQueueTests(SynchronousTestCase):
 
     def test_ends_first_of_what_was_held(self) -> None:
         """Also of a file that was suspended as their turn came, and of one that is sent again."""
-        queue = ChunkQueue(ends_first=True)
+        queue = ChunkQueue(ChunkOrder.ENDS_FIRST)
         held, other = self.file(1, 4), self.file(2, 4)
         for file in (held, other):
             queue.add(file)
@@ -102,10 +103,53 @@ class ChunkQueueTests(SynchronousTestCase):
         queue.add(held)
         self.assertEqual(self.drain(queue), ["1.3", "1.1", "1.2", "2.1", "2.2"])
 
+    def test_last_alone(self) -> None:
+        """The last chunk goes when all others are stored, and one that is the only one at once."""
+        queue = ChunkQueue(ChunkOrder.LAST_ALONE)
+        three, one = self.file(1, 3), self.file(2, 1)
+        for file in (three, one):
+            queue.add(file)
+        self.assertEqual(self.drain(queue), ["1.0", "1.1", "2.0"])
+        for offset, taken in ((1, []), (0, ["1.2"])):
+            three.ledger.count_stored(offset)
+            queue.add(three)
+            self.assertEqual(self.drain(queue), taken)
+
+    def test_in_order(self) -> None:
+        """A chunk goes when all before it are stored; those that are stored already are passed."""
+        queue = ChunkQueue(ChunkOrder.IN_ORDER)
+        five, two = self.file(1, 5), self.file(2, 2)
+        five.ensure_ledger().count_stored(2)
+        for file in (five, two):
+            queue.add(file)
+        self.assertEqual(self.drain(queue), ["1.0", "2.0"])
+        five.ledger.wait(0)
+        queue.add(five)
+        self.assertEqual(self.drain(queue), [])
+        five.ledger.put_back(0)
+        queue.add(five)
+        self.assertEqual(self.drain(queue), ["1.0"])
+        for offset, taken in ((0, ["1.1"]), (1, ["1.3"]), (3, ["1.4"])):
+            five.ledger.count_stored(offset)
+            queue.add(five)
+            self.assertEqual(self.drain(queue), taken)
+
+    def test_another_file_in_order(self) -> None:
+        """Whoever asks for a chunk of another file gets one whose turn it is as well."""
+        for order, taken in ((ChunkOrder.IN_ORDER, 0), (ChunkOrder.LAST_ALONE, 1)):
+            queue, files = ChunkQueue(order), [self.file(number, 3) for number in range(3)]
+            for file in files:
+                queue.add(file)
+            first, second, third = files
+            for offset in range(taken + 1):
+                second.ensure_ledger().begin(offset)
+            self.assertEqual(queue.next_of_others({first}), (third, 0))
+            self.assertIsNone(queue.next_of_others({first, third}))
+
     def test_what_may_not_go(self) -> None:
         """A file that is held, or at its end, is left out until it comes in again."""
-        for ends_first in (False, True):
-            queue = ChunkQueue(ends_first)
+        for order in (ChunkOrder.LOWEST_FIRST, ChunkOrder.ENDS_FIRST):
+            queue = ChunkQueue(order)
             held, ended, ready = self.file(1, 2), self.file(2, 2), self.file(3, 1)
             for file in (held, ended, ready):
                 queue.add(file)

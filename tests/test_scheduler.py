@@ -75,7 +75,7 @@ class AutoTests(UploaderTestCase):
 
     def test_what_was_there_says_nothing(self) -> None:
         """Chunks that are found on the server do not count: no byte of them was sent."""
-        uploader = self.uploader(simultaneous_uploads="auto")
+        uploader = self.uploader(last_chunk_alone=False, simultaneous_uploads="auto")
         upload = uploader.add_file(b"x" * 300, file_name="a")
         self.assertEqual(self.rounds(10), [3] * 10)
         self.successResultOf(upload)
@@ -228,7 +228,7 @@ class TellingTests(UploaderTestCase):
 
     def test_retries_are_told(self) -> None:
         """chunk_retry fires for each chunk that will be tried again, and for each failed probe."""
-        uploader, heard = self.uploader(test_chunks=False), []
+        uploader, heard = self.uploader(last_chunk_alone=False, test_chunks=False), []
 
         @uploader.chunk_retry.register
         def retried(file: Any, chunk: Any, failure: Any, delay: float) -> None:
@@ -256,7 +256,7 @@ class TellingTests(UploaderTestCase):
 
     def test_what_the_server_said_last(self) -> None:
         """A chunk keeps the server's last word while it waits; the file has the last one."""
-        uploader = self.uploader(test_chunks=False, max_chunk_retries=1)
+        uploader = self.uploader(last_chunk_alone=False, test_chunks=False, max_chunk_retries=1)
         upload = uploader.add_file(b"x" * 20, file_name="a")
         self.client.answer(503, b"not now")
         self.client.answer(200, b"thanks")
@@ -352,7 +352,10 @@ class TellingTests(UploaderTestCase):
 
     def test_a_failure_is_told_before_others_begin(self) -> None:
         """The slots of a file that fails are filled when all have been told of it."""
-        uploader, heard = self.uploader(test_chunks=False, simultaneous_uploads=2), []
+        uploader, heard = (
+            self.uploader(last_chunk_alone=False, test_chunks=False, simultaneous_uploads=2),
+            [],
+        )
         failing = uploader.add_file(b"x" * 20, file_name="a")
         upload = uploader.add_file(b"x" * 10, file_name="b")
         uploader.file_error.register(lambda file, failure: heard.append("a failed"))
@@ -365,7 +368,7 @@ class TellingTests(UploaderTestCase):
 
     def test_what_was_stopped_is_not_sent(self) -> None:
         """A chunk that was under way as its file failed counts as not begun."""
-        uploader = self.uploader(test_chunks=False, chunk_size=200_000)
+        uploader = self.uploader(last_chunk_alone=False, test_chunks=False, chunk_size=200_000)
         upload = uploader.add_file(b"x" * 400_000, file_name="a")
         self.assertEqual(upload.file.chunks[1].fraction_completed, 0.95)
         self.client.answer(404)
@@ -407,7 +410,7 @@ class TellingTests(UploaderTestCase):
 
     def test_counts_what_is_under_way(self) -> None:
         """How many chunks are under way; one that waits for its next try is not."""
-        uploader = self.uploader(test_chunks=False)
+        uploader = self.uploader(last_chunk_alone=False, test_chunks=False)
         upload = uploader.add_file(b"x" * 20, file_name="a")
         self.assertEqual((uploader.chunks_under_way, uploader.is_uploading), (2, True))
         self.client.answer(503)
@@ -553,7 +556,9 @@ class LossTests(UploaderTestCase):
 
     def test_overtaken(self) -> None:
         """A response that was overtaken by the last one costs a question, and no retry."""
-        upload = self.begin(simultaneous_uploads=2, max_chunk_retries=0, test_chunks=True)
+        upload = self.begin(
+            last_chunk_alone=False, simultaneous_uploads=2, max_chunk_retries=0, test_chunks=True
+        )
         for _ in range(2):
             self.client.answer(404)
         self.client.answer(200)

@@ -331,7 +331,7 @@ class StopTests(ServiceTestCase):
     def test_last_chunks(self) -> None:
         """A file whose last chunks were under way is on the server."""
         client = FakeClient()
-        service = self.service(client, self.file("a", 2), test_chunks=False)
+        service = self.service(client, self.file("a", 2), test_chunks=False, last_chunk_alone=False)
         service.startService()
         stopped = service.stopService()
         client.answer(200)
@@ -368,7 +368,7 @@ class StopTests(ServiceTestCase):
     def test_file_let_in_late(self) -> None:
         """A file that is accepted while it stops is not begun."""
         client = FakeClient()
-        service = self.service(client, self.file("a"), test_chunks=False)
+        service = self.service(client, self.file("a"), test_chunks=False, last_chunk_alone=False)
         service.startService()
         stopped = service.stopService()
         service.uploader.add_file(self.file("late")).addErrback(lambda _: None)

@@ -15,6 +15,8 @@ from unittest.mock import patch
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from txresumable._engine.ledger import ChunkLedger
+from txresumable._policy.order import ChunkOrder
 from txresumable.testing import (
     Act,
     Fault,
@@ -169,6 +171,19 @@ class SimulatorTests(SynchronousTestCase):
             SimulationFailed, self.run_schedule, self.schedule(Act(0.7, "pause"))
         )
         self.assertIn("silence", str(failed))
+
+    def test_finds_what_is_out_of_order(self) -> None:
+        """A chunk that begins before those that it has to wait for is found out."""
+        for option in ("in_order", "last_chunk_alone"):
+            schedule = self.schedule(rate=0.3, weights={Fault.STATUS: 1.0})
+            for name in ("in_order", "last_chunk_alone", "prioritize_first_and_last_chunk"):
+                schedule.options.pop(name, None)
+            schedule.options[option] = True
+            self.assertEqual(self.run_schedule(schedule), ("equal",))
+            choices = dict.fromkeys(ChunkOrder, ChunkLedger.next_pending)
+            with patch.dict("txresumable._engine.queue._CHOICES", choices):
+                failed = self.assertRaises(SimulationFailed, self.run_schedule, schedule)
+            self.assertIn("is under way", str(failed), option)
 
     def test_finds_an_error_without_a_cause(self) -> None:
         """A failure that nothing in the schedule explains is found out."""

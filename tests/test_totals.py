@@ -32,7 +32,7 @@ class TallyTests(SynchronousTestCase):
     def test_sent(self) -> None:
         """What is sent is counted chunk by chunk, over all files."""
         client = FakeClient()
-        uploader = make(client, test_chunks=False)
+        uploader = make(client, last_chunk_alone=False, test_chunks=False)
         tally = ProgressTotals(uploader)
         uploader.add_file(CONTENT, file_name="a")
         uploader.add_file(b"more", file_name="b")

@@ -324,7 +324,7 @@ class SteppingInTests(UploaderTestCase):
             lambda uploader, file: uploader.cancel(),
             lambda uploader, file: uploader.remove_file(file),
         ):
-            uploader = self.uploader(test_chunks=False)
+            uploader = self.uploader(last_chunk_alone=False, test_chunks=False)
             upload = uploader.add_file(b"x" * 30, file_name="a")
             upload.addErrback(lambda _, upload=upload: upload.file.retry())
             stop(uploader, upload.file)

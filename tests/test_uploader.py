@@ -429,7 +429,7 @@ class ConcurrencyTests(UploaderTestCase):
 
     def test_slots(self) -> None:
         """As many chunks are under way as there are slots, the lowest numbers first."""
-        uploader = self.uploader(simultaneous_uploads=3, test_chunks=False)
+        uploader = self.uploader(last_chunk_alone=False, simultaneous_uploads=3, test_chunks=False)
         uploader.add_file(b"x" * 50, file_name="a")
         uploader.add_file(b"y" * 20, file_name="b")
         numbers = [request.parameters["resumableChunkNumber"] for request in self.client.sent]
@@ -462,7 +462,9 @@ class ConcurrencyTests(UploaderTestCase):
 
     def test_a_retry_waits_without_a_slot(self) -> None:
         """A chunk gives its slot back before it waits to be tried again."""
-        uploader = self.uploader(simultaneous_uploads=1, test_chunks=False)
+        uploader = self.uploader(
+            in_order=False, last_chunk_alone=False, simultaneous_uploads=1, test_chunks=False
+        )
         upload = uploader.add_file(b"x" * 20, file_name="a")
         self.client.answer(503)
         self.assertEqual(self.client.waiting[0].parameters["resumableChunkNumber"], "2")
@@ -576,9 +578,9 @@ class RetryTests(UploaderTestCase):
 
     def test_exhausted(self) -> None:
         """The error says how often a chunk was tried, which, and what happened last."""
-        upload = self.uploader(max_chunk_retries=2, test_chunks=False).add_file(
-            b"x" * 20, file_name="a"
-        )
+        upload = self.uploader(
+            last_chunk_alone=False, max_chunk_retries=2, test_chunks=False
+        ).add_file(b"x" * 20, file_name="a")
         for _ in range(2):
             self.client.answer(503, b"too much")
             self.client.answer(200) if len(self.client.sent) == 2 else None
@@ -799,7 +801,7 @@ class EndingTests(UploaderTestCase):
 
     def test_pause(self) -> None:
         """pause() aborts what is under way and holds all; resume() goes on where it was."""
-        uploader, heard = self.uploader(test_chunks=False), []
+        uploader, heard = self.uploader(last_chunk_alone=False, test_chunks=False), []
         uploader.paused.register(lambda: heard.append("paused"))
         upload = uploader.add_file(b"x" * 40, file_name="a")
         self.client.answer(200)

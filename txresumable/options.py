@@ -14,6 +14,7 @@ from attrs import evolve, field, frozen
 
 from . import _validators as validators
 from ._policy.limiter import RateLimiter, check_rate
+from ._policy.order import ChunkOrder
 from ._protocol.dialect import DIALECTS, Dialect, ParameterNames
 from ._protocol.request import RequestEncoder
 from ._source.changes import CHECKS
@@ -106,6 +107,10 @@ class Options:
     chunk_size: int = field(default=MIB, validator=validators.whole(1))
     force_chunk_size: bool = field(default=False, validator=validators.switch)
     simultaneous_uploads: int | Literal["auto"] = 3
+    in_order: bool | None = field(default=None, validator=validators.one_of(None, True, False))
+    last_chunk_alone: bool | None = field(
+        default=None, validator=validators.one_of(None, True, False)
+    )
     prioritize_first_and_last_chunk: bool = field(default=False, validator=validators.switch)
     test_chunks: bool | Literal["adaptive"] = field(
         default=True, validator=validators.one_of(True, False, "adaptive")
@@ -157,6 +162,7 @@ class Options:
                 concurrency,
                 "must be a whole number of at least 1, or 'auto'",
             )
+        self._check_order()
         if self.method == "octet" and self.chunk_format == "base64":
             raise InvalidOption("chunk_format", "base64", "must be 'blob' when method is 'octet'")
         if self.retry_policy is not None and self.chunk_retry_interval is not None:
@@ -176,6 +182,16 @@ class Options:
             raise InvalidOption("file_parameter_name", "", "cannot be empty")
         if self.max_rate is not None and not isinstance(self.max_rate, RateLimiter):
             check_rate(self.max_rate)
+
+    def _check_order(self) -> None:
+        if self.prioritize_first_and_last_chunk:
+            for name in ("in_order", "last_chunk_alone"):
+                if getattr(self, name):
+                    reason = "must be left out where prioritize_first_and_last_chunk is True"
+                    raise InvalidOption(name, True, reason)
+        elif self.in_order and self.last_chunk_alone is False:
+            reason = "must be left out where in_order is True"
+            raise InvalidOption("last_chunk_alone", False, reason)
 
     def _renamed(self) -> dict[str, str | None]:
         return {
@@ -211,6 +227,16 @@ class Options:
     def permanent(self) -> frozenset[int]:
         """The statuses of an upload that fail a file."""
         return self.spoken.permanent if self.permanent_errors is None else self.permanent_errors
+
+    @property
+    def order(self) -> ChunkOrder:
+        """In which order the chunks of a file begin."""
+        if self.prioritize_first_and_last_chunk:
+            return ChunkOrder.ENDS_FIRST
+        if self.in_order or (self.in_order is None and self.simultaneous_uploads == 1):
+            return ChunkOrder.IN_ORDER
+        alone = self.last_chunk_alone is not False
+        return ChunkOrder.LAST_ALONE if alone else ChunkOrder.LOWEST_FIRST
 
     @property
     def encoder(self) -> RequestEncoder:
@@ -272,6 +298,8 @@ class ResumableOptions(TypedDict, total=False):
     chunk_size: int
     force_chunk_size: bool
     simultaneous_uploads: int | Literal["auto"]
+    in_order: bool | None
+    last_chunk_alone: bool | None
     prioritize_first_and_last_chunk: bool
     test_chunks: bool | Literal["adaptive"]
     preprocess: ChunkHook | None

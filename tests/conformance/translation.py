@@ -52,12 +52,14 @@ def _plain(**options: Any) -> Translation:
         "target": page.origin + "/u",
         "chunk_size": 1000,
         "simultaneous_uploads": 1,
+        "in_order": False,
+        "last_chunk_alone": False,
         **options,
     }
 
 
 def _default(page: Page) -> Options:
-    return {"target": page.origin + "/u"}
+    return {"target": page.origin + "/u", "last_chunk_alone": False}
 
 
 def _test_target(page: Page) -> Options:
@@ -113,7 +115,7 @@ def _other_origin(page: Page) -> Options:
 
 
 def _three_at_once(page: Page) -> Options:
-    return {"target": page.origin + "/u", "chunk_size": 1000}
+    return {"target": page.origin + "/u", "chunk_size": 1000, "last_chunk_alone": False}
 
 
 def _upload_on_added(page: Page) -> Options:

@@ -175,7 +175,7 @@ class ReuseTests(ExtraResponseTests):
                 return
             peer.serve_all()
 
-        uploader = self.begin(script, simultaneous_uploads=3)
+        uploader = self.begin(script, simultaneous_uploads=3, last_chunk_alone=False)
         await uploader.add_file(b"x" * 15_000, file_name="first")
         self.server.gate.set()
         await uploader.add_file(b"x" * 5000, file_name="second")

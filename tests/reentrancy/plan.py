@@ -135,6 +135,10 @@ class Plan:
             statuses=statuses,
         )
         later = tuple(event for event in _LATER_EVENTS if random.random() < density)
+        if not plan.options["prioritize_first_and_last_chunk"]:
+            plan.options["in_order"] = choice((None, None, True, False))
+            if not plan.options["in_order"]:
+                plan.options["last_chunk_alone"] = choice((None, False))
         return evolve(plan, events=plan.events + later)
 
     @property

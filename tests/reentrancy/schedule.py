@@ -515,7 +515,7 @@ class Schedule:
         for file in self.uploader.files:
             program.meet(file).was_cancelled = True
             self.uploader.remove_file(file)
-        most = self.slots or 1
+        most = 1 if self.plan.options.get("in_order") else self.slots or 1
         chunk = self.plan.options["chunk_size"]
         known = Known("fresh.txt", bytes(chunk * (most * 3 + 3 if chunk < 1000 else most + 2)))
         program.known[known.name] = known

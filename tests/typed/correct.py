@@ -98,6 +98,8 @@ def options() -> list[Resumable]:
             max_files_error_callback=too_many,
             test_chunks="adaptive",
             simultaneous_uploads="auto",
+            in_order=True,
+            last_chunk_alone=None,
             retry_policy=full_jitter(),
         ),
         Resumable(URL, retry_policy=patient, again=True),

@@ -49,6 +49,8 @@ def by_attempt(attempt: int, requested: float | None) -> float:
 def options() -> None:
     Resumable(URL, chunksize=1024)  # fault: no such option
     Resumable(URL, chunk_size="1 MiB")  # fault: a size is a number of bytes
+    Resumable(URL, in_order="yes")  # fault: True, False or None
+    Resumable(URL, last_chunk_alone="no")  # fault: True, False or None
     Resumable(URL, method="PUT")  # fault: how a chunk is sent, not the HTTP method
     Resumable(URL, headers={"X-Version": 1})  # fault: a header's value is text
     Resumable(URL, headers=of_file_and_chunk)  # fault: the hook returns no mapping

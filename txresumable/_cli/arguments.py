@@ -41,6 +41,7 @@ _KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "Target": ("URL", values.target),
     "Target | None": ("URL", values.target),
     "bool": ("", bool),
+    "bool | None": ("WHETHER", values.yes_or_no),
     "bool | Literal['adaptive']": ("WHEN", values.tests),
     "float": ("SECONDS", values.seconds),
     "float | None": ("SECONDS", values.seconds),
@@ -91,6 +92,10 @@ _TEXTS = {
     "chunk_size": "The size of a chunk; the last one takes what is left, up to twice as much.",
     "force_chunk_size": "Let no chunk be larger than that: the last one is the small one.",
     "simultaneous_uploads": "How many chunks are under way at once, or auto.",
+    "in_order": "Whether each chunk of a file waits until those before it are stored: yes, or no. "
+    "[default: yes if --simultaneous-uploads is 1]",
+    "last_chunk_alone": "Whether the last chunk of each file waits until the others are stored: "
+    "yes, or no. [default: yes]",
     "prioritize_first_and_last_chunk": "Send the first and the last chunk of each file first.",
     "test_chunks": "Whether to ask for each chunk before it is sent: yes, no, or adaptive, which "
     "stops asking once that does not help.",

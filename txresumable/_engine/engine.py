@@ -82,7 +82,7 @@ class Engine:
         most = adaptive.cap if adaptive else slots.number
         self.client = make_client(reactor, clock, client, options, most)
         self._prefetcher = Prefetcher(reactor, clock)
-        self._queue = ChunkQueue(options.prioritize_first_and_last_chunk)
+        self._queue = ChunkQueue(options.order)
         rate = options.max_rate
         if isinstance(rate, (int, float)):
             rate = RateLimiter(rate, reactor=reactor)

@@ -120,6 +120,25 @@ class ChunkLedger:
         self.cursor = len(self.states) if found < 0 else found
         return found
 
+    def next_but_last(self) -> int:
+        """As :meth:`next_pending`; the last chunk waits until all others are stored."""
+        found = self.states.find(PENDING, self.cursor, -1)
+        if found >= 0:
+            self.cursor = found
+        elif self.stored_count >= len(self.states) - 1:
+            found = self.next_pending()
+        return found
+
+    def next_in_order(self) -> int:
+        """The first chunk that is not stored, or -1 if it is under way or waits for a retry."""
+        found = self.states.find(PENDING, self.cursor)
+        if found >= 0:
+            for active in (UPLOADING, WAITING):
+                if self.states.find(active, self.cursor, found) >= 0:
+                    return -1
+            self.cursor = found
+        return found
+
     def begin(self, offset: int) -> None:
         """A chunk is being tested or sent."""
         self.states[offset] = UPLOADING

@@ -188,7 +188,10 @@ class Outcomes:
         if self._emitter.hears_progress(transfer):
             self._emitter.post_progress(transfer)
         transfer.notify_stored(offset)
-        if attempt.ledger.all_stored and not self._lost(attempt, result.answer):
+        if not attempt.ledger.all_stored:
+            if not transfer.is_queued:  # the next may have waited for this one
+                self._queue.add(transfer)
+        elif not self._lost(attempt, result.answer):
             self._listener.finish(transfer)
 
     def _lost(self, attempt: Attempt, answer: Response) -> bool:

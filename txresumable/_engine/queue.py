@@ -1,5 +1,5 @@
 """
-Which chunk is next: the lowest number first, file after file.
+Which chunk is next: file after file, and in each the lowest number first, or as the option says.
 """
 
 from __future__ import annotations
@@ -9,20 +9,30 @@ from collections import deque
 from collections.abc import Collection
 from itertools import chain, islice
 
+from .._policy.order import ChunkOrder
+from .ledger import ChunkLedger
 from .transfer import Transfer
 
 __all__ = ["ChunkQueue"]
 
 
+_CHOICES = {
+    ChunkOrder.LAST_ALONE: ChunkLedger.next_but_last,
+    ChunkOrder.IN_ORDER: ChunkLedger.next_in_order,
+}
+
+
 class ChunkQueue:
     """
-    The files that have chunks to send.
+    The files that have chunks to send.  One whose next chunk has to wait for others of it leaves
+    the queue, so that other files go on, and is added again when one of its chunks is stored.
 
-    :param ends_first: whether the first and the last chunk of each file go before anything else.
+    :param order: in which order the chunks of a file begin.
     """
 
-    def __init__(self, ends_first: bool = False) -> None:
-        self._ends_first = ends_first
+    def __init__(self, order: ChunkOrder = ChunkOrder.LOWEST_FIRST) -> None:
+        self._ends_first = order is ChunkOrder.ENDS_FIRST
+        self._choose = _CHOICES.get(order, ChunkLedger.next_pending)
         self._files: deque[Transfer] = deque()
         self._early: list[tuple[int, Transfer]] = []
         self._ends: list[tuple[int, Transfer]] = []
@@ -57,7 +67,7 @@ class ChunkQueue:
             early = bool(self._early) and self._comes_early()
             transfer = self._early[0][1] if early else self._files[0]
             if transfer.may_go:
-                offset = transfer.ensure_ledger().next_pending()
+                offset = self._choose(transfer.ensure_ledger())
                 if offset >= 0:
                     return transfer, offset
             if early:
@@ -75,7 +85,7 @@ class ChunkQueue:
         """
         for transfer in chain((each for _, each in sorted(self._early)), self._files):
             if transfer not in files and transfer.may_go:
-                offset = transfer.ensure_ledger().next_pending()
+                offset = self._choose(transfer.ensure_ledger())
                 if offset >= 0:
                     return transfer, offset
         return None

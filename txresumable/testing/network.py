@@ -63,6 +63,7 @@ class FaultyNetwork(FakeClient):
     :ivar given: the statuses that were answered in the receiver's place.
     :ivar refused: what the receiver found wrong with requests that arrived as they were sent.
     :ivar faults: how often each fault happened.
+    :ivar watch: called before each request.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class FaultyNetwork(FakeClient):
         self.given: set[int] = set()
         self.refused: list[str] = []
         self.faults: dict[Fault, int] = {}
+        self.watch: Callable[[], object] = bool
 
     def cut(self) -> None:
         """The uploader's process is gone: what it sent may arrive, and nothing comes back."""
@@ -101,6 +103,7 @@ class FaultyNetwork(FakeClient):
 
         :param request: a new one.
         """
+        self.watch()
         if self._weather.is_down(self._clock.seconds()) or not self._receiver.is_up:
             fault = Fault.REFUSED
         else:

@@ -14,8 +14,10 @@ from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides
 
+from .._policy.order import ChunkOrder
 from ..file import ResumableChunk, ResumableFile, transfer_of
 from ..retry import full_jitter
+from ..states import STORED, UPLOADING
 from ..uploader import Resumable, engine_of
 from .changing import ChangingFile
 from .network import FaultyNetwork
@@ -139,6 +141,9 @@ class Process:
             upload.chunk_completed.register(partial(self._stored, index))
             upload.completed.register(partial(self._completed, index))
             upload.addBoth(partial(self._ended, index))
+        self._order = engine_of(self.uploader).options.order
+        network.watch = self._check_order
+        self._check_order()
 
     @property
     def is_over(self) -> bool:
@@ -189,6 +194,18 @@ class Process:
         *chunks, last = self._heard[index] or [None]
         if sorted(map(str, chunks)) != sorted(map(str, numbers)) or last != "completed":
             self._err(index, f"told {self._heard[index]} of chunks {numbers}")
+
+    def _check_order(self) -> None:
+        """A chunk that has to wait for others of its file is under way only if they are stored."""
+        if self._order not in (ChunkOrder.IN_ORDER, ChunkOrder.LAST_ALONE):
+            return
+        for index, upload in enumerate(self.uploads):
+            states = transfer_of(upload).ledger.states
+            offset = states.rfind(UPLOADING)
+            if self._order is ChunkOrder.LAST_ALONE and offset < len(states) - 1:
+                continue
+            if offset >= 0 and states.count(STORED, 0, offset) < offset:
+                self._err(index, f"chunk {offset + 1} is under way, of {list(states)}")
 
     def _all_completed(self, failed: list[ResumableFile]) -> None:
         if any(transfer_of(upload).is_unfinished for upload in self.uploads):

@@ -90,6 +90,7 @@ class Schedule:
         acts = _acts(random, files, min(forecast.clears + 5.0, random.choice((3.0, 30.0, 3000.0))))
         hook_delay = random.choice((None, None, None, 0.0, random.random()))
         disk_delay = random.choice((None, 0.0, 0.01, 1.0))
+        options.update(_order(random, options))
         return cls(seed, options, files, acts, forecast, disk_delay, hook_delay)
 
     @property
@@ -130,6 +131,14 @@ def _options(random: Random) -> dict[str, Any]:
     if random.random() < 0.2:
         options["max_rate"] = random.choice((5e3, 1e5))
     return options
+
+
+def _order(random: Random, options: dict[str, Any]) -> dict[str, Any]:
+    if options["prioritize_first_and_last_chunk"]:
+        return {}
+    in_order = random.choice((None, None, True, False))
+    last_alone = None if in_order else random.choice((None, False))
+    return {"in_order": in_order, "last_chunk_alone": last_alone}
 
 
 def _files(random: Random, chunk_size: int) -> tuple[FilePlan, ...]:

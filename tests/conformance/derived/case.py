@@ -89,6 +89,8 @@ def options(**chosen: Any) -> Options:
         "target": page.origin + "/u",
         "chunk_size": 10,
         "simultaneous_uploads": 1,
+        "in_order": False,
+        "last_chunk_alone": False,
         **chosen,
     }
 
