@@ -7,12 +7,14 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import reactor as installed
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
 from txresumable import NotAReceiver, Resumable
+from txresumable._engine.lending import PATIENCE
 from txresumable._protocol.control import impossible_name, is_impossible
 from txresumable.testing import FakeResponse, ScriptedReceiver
 
@@ -110,6 +112,40 @@ class ControlTests(UploaderTestCase):
         self.assertEqual(self.names(), ["a", "b", "?", "?"])
         self.client.answer(404)
         self.successResultOf(second)
+
+    def test_asked_in_place_of_one_that_waits(self) -> None:
+        """
+        Where the one that asks waits for a hook for long, the next one asks as well, and the others
+        wait for that; the first one asks when its hook is through.
+        """
+        for is_late in (True, False):
+            self.client.sent.clear()
+            hooks: list[Any] = []
+
+            def headers(file: Any, chunk: Any, hooks: list[Any] = hooks) -> Any:
+                hooks.append(Deferred() if file.file_name == "a" and hooks else {})
+                return hooks[-1]
+
+            uploader = self.uploader(simultaneous_uploads=3, headers=headers)
+            slow, *others = (uploader.add_file(b"x" * 10, file_name=name) for name in "abc")
+            for _ in range(3):
+                self.client.answer(200)
+            (hook,) = filter(None, hooks)
+            self.assertEqual(self.names(), ["a", "b", "c"])
+            self.clock.advance(PATIENCE)
+            self.assertEqual(self.names(), ["a", "b", "c", "?"])
+            if is_late:
+                self.client.answer(404)
+                hook.callback({})
+            else:
+                hook.callback({})
+                self.client.answer(404)
+            self.assertEqual(self.names(), ["a", "b", "c", "?", "?"])
+            for upload in others:
+                self.successResultOf(upload)
+            self.assertNoResult(slow)
+            self.client.answer(404)
+            self.successResultOf(slow)
 
     def test_asked_later(self) -> None:
         """What says nothing about a file is no proof: it is asked again."""

@@ -61,6 +61,7 @@ class ChunkSender:
         self._queue = queue
         self._wait = lending.wait
         self._control = Control(turn, lending.wait)
+        lending.when_lent = self._control.lent
         self._hooks = RequestHooks(lending.wait)
         self._make_body = partial(ChunkBody, read_later=prefetcher.read, limiter=limiter)
         self.use(options)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from attrs import define, field
 from twisted.internet.defer import Deferred
 
 from .._http.response import Response
@@ -30,6 +31,19 @@ Wait = Callable[[Attempt, Any], Awaitable[Any]]
 Ask = Callable[[Template, str], Awaitable["tuple[Verdict, Response] | None"]]
 
 
+@define(eq=False)
+class _Question:
+    """
+    What a server is asked.
+
+    :ivar attempt: who asks.
+    :ivar waiting: those who wait for what comes of it.
+    """
+
+    attempt: Attempt
+    waiting: deque[Deferred[None]] = field(factory=deque)
+
+
 class Control:
     """
     Knows which servers can tell what they have from what they have not.
@@ -42,7 +56,7 @@ class Control:
         self._turn = turn
         self._wait = wait
         self._passed: set[str] = set()
-        self._asking: dict[str, deque[Deferred[None]]] = {}
+        self._asking: dict[str, _Question] = {}
 
     async def passes(
         self, attempt: Attempt, template: Template, url: str, dialect: str, ask: Ask
@@ -64,12 +78,12 @@ class Control:
         origin = f"{scheme}://{server}"
         while origin in self._asking:
             waiting: Deferred[None] = Deferred()
-            self._asking[origin].append(waiting)
+            self._asking[origin].waiting.append(waiting)
             await self._wait(attempt, waiting)
             attempt.check()
         if origin in self._passed:
             return None
-        self._asking[origin] = deque()
+        question = self._asking[origin] = _Question(attempt)
         try:
             name = impossible_name(template.file.file_name)
             file = template.file._replace(file_name=name, relative_path=name, identifier=name)
@@ -83,9 +97,24 @@ class Control:
             self._passed.add(origin)
             return None
         finally:
-            others = self._asking.pop(origin)
-            if others:  # after the news of what comes of this one, which is posted yet
-                self._turn.post(self._turn.post, self._let_go, others)
+            self._over(origin, question)
+
+    def lent(self, attempt: Attempt) -> None:
+        """
+        An attempt waits for a hook or a disk for long: where it is to ask a server, others do.
+
+        :param attempt: which has lent its slot.
+        """
+        for origin, question in list(self._asking.items()):
+            if question.attempt is attempt:
+                self._over(origin, question)
+
+    def _over(self, origin: str, question: _Question) -> None:
+        if self._asking.get(origin) is question:
+            del self._asking[origin]
+        others, question.waiting = question.waiting, deque()
+        if others:  # after the news of what comes of this one, which is posted yet
+            self._turn.post(self._turn.post, self._let_go, others)
 
     def _let_go(self, waiting: deque[Deferred[None]]) -> None:
         """One after the other: what comes of one is notified before the next goes on."""

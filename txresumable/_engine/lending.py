@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from asyncio import isfuture
 from collections import deque
+from collections.abc import Callable
 from inspect import isawaitable
 from typing import Any
 
@@ -34,7 +35,10 @@ class Lending:
     :ivar jobs: the attempts under way, by file and offset.
     :ivar lent: how many slots files have lent.
     :ivar returning: the attempts that want a slot back.
+    :ivar when_lent: called with an attempt that has lent its slot.
     """
+
+    when_lent: Callable[[Attempt], object]
 
     def __init__(self, clock: Any, turn: Turn, slots: Slots, queue: ChunkQueue) -> None:
         """
@@ -127,6 +131,7 @@ class Lending:
         self.lent[attempt.transfer] = self.lent.get(attempt.transfer, 0) + 1
         self._slots.release()
         self.look(attempt.transfer)
+        self.when_lent(attempt)
         self._turn.run()
 
 
