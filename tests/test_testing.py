@@ -19,7 +19,7 @@ from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txresumable import Resumable
+from txresumable import Resumable, RetriesExhausted
 from txresumable.testing import (
     FakeClient,
     FakeResponse,
@@ -260,6 +260,29 @@ class ScriptedReceiverTests(SynchronousTestCase):
         self.assertEqual(self.receiver.files, {})
         self.receiver.rule = lambda request: None
         self.successResultOf(self.upload())
+
+    def test_broken_rule(self) -> None:
+        """A rule that raises, or gives no answer, is logged, and leaves no request without one."""
+        for reply in (Deferred(), "503", (503, b""), ConnectionLost()):
+            given: Any = reply
+            self.receiver.rule = lambda request, given=given: given
+            self.failureResultOf(self.upload(max_chunk_retries=0), RetriesExhausted)
+            logged = self.flushLoggedErrors(TypeError)
+            self.assertIn(repr(reply), str(logged[0].value))
+        self.receiver.rule = lambda request: 1 // 0
+        error = self.failureResultOf(self.upload(max_chunk_retries=0), RetriesExhausted).value
+        self.assertIn("ZeroDivisionError", str(error))
+        self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
+        self.assertEqual(self.receiver.waiting, [])
+
+    def test_no_answer(self) -> None:
+        """An answer whose status is no number, or whose body is text, is refused."""
+        for status, body in (("200", b""), (None, b""), (200, "text"), (200, None)):
+            given: Any = (status, body)
+            client = FakeClient()
+            client.request("GET", "https://example.com/")
+            self.assertRaises(TypeError, client.answer, *given)
+            self.assertEqual(len(client.waiting), 1)
 
     def test_strict(self) -> None:
         """What does not fit is refused, and other bytes for the same chunk are too."""

@@ -4,6 +4,8 @@ A client that sends nothing: a test looks at what it would have sent and answers
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred
 from twisted.web.http_headers import Headers
 
@@ -85,7 +87,11 @@ class FakeClient:
         :param body: the answer's body.
         :param headers: its header fields.
         :returns: the request.
+        :raises TypeError: if the status is no number, or the body no bytes.
         """
+        given: tuple[Any, Any] = (status, body)
+        if not isinstance(given[0], int) or not isinstance(given[1], bytes):
+            raise TypeError(f"an answer has a number and bytes, not {status!r} and {body!r}")
         request = self._oldest()
         request.respond(FakeResponse(status, body, headers))
         return request

@@ -11,6 +11,8 @@ from hashlib import sha256
 from itertools import groupby
 
 from attrs import define, field, frozen
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from .._protocol.dialect import ParameterNames
 from .._protocol.encoding import fold_newlines
@@ -19,6 +21,8 @@ from .client import FakeClient
 from .request import FakeResponse, SentRequest
 
 __all__ = ["Response", "ScriptedReceiver", "StoredFile"]
+
+_log = Logger()
 
 
 @frozen
@@ -95,7 +99,8 @@ class ScriptedReceiver(FakeClient):
     :ivar script: answers to give instead of looking at the request, the next one first;
         :data:`None` in it lets one request through.
     :ivar rule: called with each request that the script does not answer; what it returns is the
-        answer, :data:`None` lets the request through.
+        answer, :data:`None` lets the request through.  If it raises, or gives something else, that
+        is logged, and the request fails.
     """
 
     def __init__(
@@ -123,7 +128,14 @@ class ScriptedReceiver(FakeClient):
 
         :param request: a new one.
         """
+
+        def broken(failure: Failure) -> None:
+            _log.failure("What the script or the rule gives is no answer", failure)
+            assert failure.value is not None
+            request.fail(failure.value)
+
         request.produced.addCallback(lambda _: request.respond(self.receive(request).response()))
+        request.produced.addErrback(broken)
         request.start()
 
     def stored(self, file_name: str) -> StoredFile:
@@ -160,10 +172,12 @@ class ScriptedReceiver(FakeClient):
         reply = self.script.popleft() if self.script else None
         if reply is None and self.rule is not None:
             reply = self.rule(request)
+        if isinstance(reply, Response):
+            return reply
         if isinstance(reply, int):
             return Response(reply)
         if reply is not None:
-            return reply
+            raise TypeError(f"an answer is a status or a Response, not {reply!r}")
         try:
             return self._store(request) if request.is_upload else self._tell(request)
         except (KeyError, ValueError) as error:
