@@ -1,4 +1,6 @@
-from twisted.internet.defer import CancelledError, Deferred
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -24,6 +26,24 @@ class SignalTests(SynchronousTestCase):
         observers_of(signal).notify()
         self.assertEqual(heard, [1])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_generator(self) -> None:
+        """Of a function that yields nothing would run: that is logged."""
+
+        def forgotten(number: int) -> Any:
+            yield number
+
+        async def asynchronous(number: int) -> Any:
+            yield number
+
+        signal = Signal("happened")
+        for callback in (forgotten, asynchronous, inlineCallbacks(forgotten)):
+            signal.register(callback)
+        observers_of(signal).notify(1)
+        errors = [str(logged.value) for logged in self.flushLoggedErrors(TypeError)]
+        self.assertEqual(len(errors), 2)
+        self.assertIn("forgotten", errors[0])
+        self.assertIn("asynchronous", errors[1])
 
     def test_unregister(self) -> None:
         """Who leaves hears no more; who never was there cannot leave."""

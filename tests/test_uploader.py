@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks
+from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks, succeed
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
@@ -31,13 +31,14 @@ from txresumable import (
     RetriesExhausted,
     SourceChanged,
     TransportError,
+    UnexpectedReply,
     UploaderClosed,
 )
 from txresumable._engine.record import FileRecord
 from txresumable._source.source import PathSource
 from txresumable.file import transfer_of
 from txresumable.retry import FailedAttempt
-from txresumable.testing import FakeClient, Response
+from txresumable.testing import FakeClient, Response, ScriptedReceiver
 
 from .uploader_rig import TARGET, UploaderTestCase
 
@@ -548,6 +549,31 @@ class RetryTests(UploaderTestCase):
             error = self.failureResultOf(upload, RetriesExhausted).value
             self.assertEqual((error.attempts, type(error.last)), (3, last))
             self.assertIs(error.__cause__, error.last)
+
+    def test_hook_that_is_a_generator(self) -> None:
+        """A hook that yields without inlineCallbacks would never run: its file fails."""
+
+        def hook(*_: object) -> Any:
+            yield succeed(None)
+
+        async def asynchronous(*_: object) -> Any:
+            yield
+
+        for option in ("preprocess", "preprocess_file", "expect_reply", "verify"):
+            for given, fails in (
+                (hook, True),
+                (asynchronous, True),
+                (inlineCallbacks(hook), False),
+            ):
+                uploader = self.uploader(ScriptedReceiver(), **{option: given})
+                upload = uploader.add_file(b"x", file_name="a")
+                if fails:
+                    error = self.failureResultOf(upload, TypeError).value
+                    self.assertIn("inlineCallbacks", str(error))
+                elif option == "expect_reply":  # what it came to is nothing
+                    self.failureResultOf(upload, UnexpectedReply)
+                else:
+                    self.successResultOf(upload)
 
     def test_policy_that_fails(self) -> None:
         """A policy that raises, or gives no seconds, fails the file and is no silence."""

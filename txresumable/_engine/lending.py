@@ -8,6 +8,7 @@ from asyncio import isfuture
 from collections import deque
 from collections.abc import Callable
 from inspect import isawaitable
+from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -63,7 +64,7 @@ class Lending:
         :param value: what a hook returned: a value, or an awaitable of it.
         """
         if not isawaitable(value):
-            return value
+            return _checked(value)
         waiting = Deferred.fromCoroutine(settled(value))
         if waiting.called:
             return await waiting
@@ -139,4 +140,10 @@ async def settled(value: Any) -> Any:
     """What a hook returned, or what its Deferred, its coroutine or asyncio's future came to."""
     if isfuture(value):
         value = Deferred.fromFuture(value)
-    return await value if isawaitable(value) else value
+    return await value if isawaitable(value) else _checked(value)
+
+
+def _checked(value: Any) -> Any:
+    if isinstance(value, (GeneratorType, AsyncGeneratorType)):
+        raise TypeError(f"{value!r} would never run: a hook that yields needs @inlineCallbacks")
+    return value

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import attrgetter
-from types import CoroutineType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -29,7 +29,8 @@ class Signal(Generic[_P]):
 
     Callbacks run in the reactor thread, in the order in which they registered.  One that raises
     is logged; the others are called all the same and the upload goes on.  A coroutine function is
-    run as a Deferred for which nobody waits; its failure is logged.
+    run as a Deferred for which nobody waits; its failure is logged.  That a generator function
+    lacks ``inlineCallbacks``, and does nothing, is logged as well.
     """
 
     __slots__ = ("_observers",)
@@ -98,11 +99,15 @@ class Observers:
         """
         for callback in self.callbacks:
             try:
-                result = callback(*args)
+                result: Any = callback(*args)
             except BaseException:  # such as asyncio's CancelledError: it concerns nobody else
                 _log.failure(_RAISED, callback=callback)
                 continue
-            if type(result) is CoroutineType:
+            kind = type(result)
+            if kind is GeneratorType or kind is AsyncGeneratorType:
+                error = TypeError(f"{result!r} never runs: with yield it needs @inlineCallbacks")
+                _log.failure(_RAISED, Failure(error), callback=callback)
+            elif kind is CoroutineType:
                 running: Deferred[object] = Deferred.fromCoroutine(result)
                 running.addErrback(_log_failure, callback)
 
