@@ -42,27 +42,27 @@ class PrivateTests(SynchronousTestCase):
         protocol.makeConnection(transport)
         return transport
 
-    def test_mark_heard(self) -> None:
+    def test_mark_handled(self) -> None:
         """A failure that nobody handles is logged, unless somebody heard of it by other means."""
         for heard in (False, True):
             deferred: Deferred[None] = Deferred()
             deferred.errback(ZeroDivisionError())
             if heard:
-                private.mark_heard(deferred)
+                private.mark_handled(deferred)
             del deferred
             gc.collect()
             self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), not heard)
 
-    def test_heard_and_handled(self) -> None:
+    def test_marked_and_handled(self) -> None:
         """A callback that is added later gets that failure all the same."""
         deferred: Deferred[None] = Deferred()
         deferred.errback(ZeroDivisionError())
-        private.mark_heard(deferred)
+        private.mark_handled(deferred)
         self.failureResultOf(deferred, ZeroDivisionError)
-        private.mark_heard(deferred)
-        private.mark_heard(Deferred())
+        private.mark_handled(deferred)
+        private.mark_handled(Deferred())
 
-    def test_is_unheard(self) -> None:
+    def test_is_unhandled(self) -> None:
         """A failure is unheard until somebody marks it, handles it, or awaits the Deferred."""
 
         async def wait(deferred: Deferred[None]) -> None:
@@ -70,16 +70,16 @@ class PrivateTests(SynchronousTestCase):
                 await deferred
 
         for hear in (
-            private.mark_heard,
+            private.mark_handled,
             lambda deferred: Deferred.fromCoroutine(wait(deferred)),
             lambda deferred: deferred.addErrback(lambda _: None),
         ):
             deferred: Deferred[None] = Deferred()
             deferred.errback(ZeroDivisionError())
-            self.assertTrue(private.is_unheard(deferred))
+            self.assertTrue(private.is_unhandled(deferred))
             hear(deferred)
-            self.assertFalse(private.is_unheard(deferred))
-        self.assertTrue(private.is_unheard(Deferred()))
+            self.assertFalse(private.is_unhandled(deferred))
+        self.assertTrue(private.is_unhandled(Deferred()))
 
     def test_written_last(self) -> None:
         """A transport counts what it is given until it writes."""

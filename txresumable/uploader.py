@@ -161,11 +161,11 @@ class Resumable(Events):
             stop_on_error,
             lambda source: engine.add([self._make_given(source)])[0],
             engine.remove,
-            lambda transfer, failure: completion.failed(transfer, failure, feed.done),
+            lambda transfer, failure: completion.join.failed(transfer, failure, feed.done),
             engine.room,
         )
         completion.expect(feed.done)
-        completion.within_call(feed.draw)
+        completion.join.within_call(feed.draw)
         return feed.done
 
     def add_directory(self, directory: Directory) -> Deferred[list[Upload]]:
@@ -290,7 +290,7 @@ class Resumable(Events):
             ``max_files`` refuses, may be handled before the reactor's next iteration.  Cancelling
             it cancels only this Deferred.
         """
-        joined = self._engine.completion.join()
+        joined = self._engine.completion.join.wait()
         self._engine.turn.run()
         return joined
 

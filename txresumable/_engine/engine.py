@@ -57,7 +57,7 @@ class Engine:
     :ivar admission: the files that are looked at.
     :ivar room: how many more there may be.
     :ivar roster: the files that were accepted.
-    :ivar completion: what is not at its end, and who waits.
+    :ivar completion: what is not at its end, and who waits for that.
     :ivar is_closed: whether nothing more is accepted.
     """
 
@@ -141,7 +141,7 @@ class Engine:
             self.check_open()
         uploads = [Upload(each) for each in transfers]
         self.completion.unfinished += len(transfers)
-        self.completion.within_call(self._take_in, transfers, uploads)
+        self.completion.join.within_call(self._take_in, transfers, uploads)
         return uploads
 
     def _take_in(self, transfers: list[Transfer], uploads: list[Upload]) -> None:

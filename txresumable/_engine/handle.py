@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from .._runtime.observers import Signal
-from .._runtime.private import is_unheard, mark_heard
+from .._runtime.private import is_unhandled, mark_handled
 from ..file import ResumableChunk, ResumableFile
 from .transfer import Transfer
 
@@ -92,22 +92,22 @@ class Upload(Deferred[ResumableFile]):
         """
         self._transfer.retry()
 
-    def settle(self, result: ResumableFile | Failure | None, *, heard: bool) -> None:
+    def settle(self, result: ResumableFile | Failure | None, *, reported: bool) -> None:
         """
-        The end.
+        Fire.
 
-        :param heard: whether somebody was told of the failure by other means, so that it need not
-            be logged when nobody handles this Deferred.
+        :param reported: whether a failure is reported by other means, and is not logged if this
+            Deferred has no errback.
         """
         if self.called:
             return
         assert result is not None
         self.callback(result)
         if isinstance(self.result, Failure) and (
-            heard or self._hidden or self.result.check(CancelledError)
+            reported or self._hidden or self.result.check(CancelledError)
         ):
             self._hidden = True
-            mark_heard(self)
+            mark_handled(self)
 
 
 def is_handled(deferred: Deferred[Any]) -> bool:
@@ -118,7 +118,8 @@ def is_handled(deferred: Deferred[Any]) -> bool:
     """
     if not deferred.called or not isinstance(deferred.result, Failure):
         return deferred.called
-    return not is_unheard(deferred) and not (isinstance(deferred, Upload) and _is_hidden(deferred))
+    hidden = isinstance(deferred, Upload) and _is_hidden(deferred)
+    return not hidden and not is_unhandled(deferred)
 
 
 _is_hidden: Any = attrgetter("_hidden")

@@ -1,7 +1,7 @@
 """
-Private names of Twisted and treq that we go by, as there are no public ones.
+Private names of Twisted and treq that are used here, as there are no public ones.
 
-A test holds each of them against the Twisted and the treq that are installed.
+A test checks each of them with the Twisted and the treq that are installed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from twisted.internet.endpoints import HostnameEndpoint
 
 __all__ = [
     "host_as_bytes_and_text",
-    "is_unheard",
-    "mark_heard",
+    "is_unhandled",
+    "mark_handled",
     "set_host_name",
     "tls_gathered",
     "with_lookup",
@@ -39,10 +39,10 @@ calls invalid it never looks up.
 """
 
 
-def mark_heard(deferred: Deferred[Any]) -> None:
+def mark_handled(deferred: Deferred[Any]) -> None:
     """
-    Somebody knows of a failure by other means: it is not logged as "Unhandled error in Deferred".
-    A Twisted to come that keeps it elsewhere logs it.
+    Do not log a failure as "Unhandled error in Deferred", as it is reported by other means.  A
+    future Twisted that stores it elsewhere logs it nevertheless.
 
     :param deferred: has failed.  A callback that is added later gets the failure all the same.
     """
@@ -51,10 +51,10 @@ def mark_heard(deferred: Deferred[Any]) -> None:
         kept.failResult = None
 
 
-def is_unheard(deferred: Deferred[Any]) -> bool:
+def is_unhandled(deferred: Deferred[Any]) -> bool:
     """
-    Whether a failure is going to be logged as "Unhandled error in Deferred": nobody has marked it,
-    or awaited the Deferred since.  Of a Twisted to come that keeps it elsewhere, it is assumed.
+    Whether a failure will be logged as "Unhandled error in Deferred": it has not been marked, and
+    the Deferred has not been awaited since.  True for a future Twisted that stores it elsewhere.
 
     :param deferred: has failed.
     """
@@ -72,7 +72,7 @@ def set_host_name(options: Any, host: str) -> None:
     """
     Let a connection be verified for, and ask for, a name that ``optionsForClientTLS()`` refuses.
 
-    If a Twisted to come keeps the name elsewhere, the old one stays, and is verified in vain.
+    With a future Twisted that stores the name elsewhere, the old one stays, and verification fails.
 
     :param options: what that function made of another name.
     :param host: ASCII.

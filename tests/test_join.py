@@ -1,0 +1,165 @@
+"""
+Tests for ``join()``, and for the failures it reports.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from txresumable import (
+    ChunkRejected,
+    FileRejected,
+    Resumable,
+    UploaderClosed,
+)
+from txresumable.uploader import engine_of
+
+from .uploader_rig import UploaderTestCase
+
+
+class JoinTests(UploaderTestCase):
+    """
+    Waiting for all.
+    """
+
+    def test_a_folder_counts(self) -> None:
+        """While a folder is looked through, all is not done."""
+        top = self.mktemp()
+        os.mkdir(top)
+        uploader = self.uploader()
+        walking: Deferred[Any] = Deferred()
+        engine_of(uploader).completion.arriving.append(walking)
+        joined = uploader.join()
+        self.assertNoResult(joined)
+        engine_of(uploader).completion.arriving.remove(walking)
+        self.assertEqual(self.successResultOf(uploader.add_directory(top)), [])
+        self.assertIsNone(self.successResultOf(joined))
+
+    def test_the_first_of_several(self) -> None:
+        """Of the failures before, join() fails with the first, and forgets them all."""
+        uploader = self.uploader(test_chunks=False)
+        for name in "ab":
+            uploader.add_file(b"x", file_name=name)
+        for status in (404, 415):
+            self.client.answer(status)
+        error = self.failureResultOf(uploader.join(), ChunkRejected).value
+        self.assertEqual(error.status, 404)
+        self.assertIsNone(self.successResultOf(uploader.join()))
+
+    def test_handled_as_soon_as_it_is_there(self) -> None:
+        """What a call returns that failed already may be handled before join() reports it."""
+        for most in (2, None):
+            missing = self.mktemp()
+            uploader = self.uploader(test_chunks=False, max_files=most)
+            upload = uploader.add_file(b"x", file_name="a")
+            joined = uploader.join()
+            for each in uploader.add_files([missing] * 2):
+                self.failureResultOf(each)
+            self.clock.advance(0)
+            self.assertNoResult(joined)
+            self.client.answer(200)
+            self.successResultOf(upload)
+            self.assertIsNone(self.successResultOf(joined))
+
+    def test_nobody_handles_it(self) -> None:
+        """What nobody has handled when the reactor goes on fails join(), and cancels the rest."""
+        for most in (2, None):
+            uploader = self.uploader(test_chunks=False, max_files=most)
+            upload = uploader.add_file(b"x", file_name="a")
+            joined = uploader.join()
+            refused = uploader.add_files([self.mktemp(), self.mktemp()])
+            self.failureResultOf(refused[0])
+            self.assertNoResult(joined)
+            self.clock.advance(0)
+            self.failureResultOf(joined, FileRejected if most else FileNotFoundError)
+            self.assert_cancelled(upload)
+            self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_all_ends_before_it_is_known(self) -> None:
+        """Whether that failure is handled is waited for, though nothing else is left to do."""
+        for handled in (False, True):
+            uploader = self.uploader(test_chunks=False)
+            uploader.add_file(b"x", file_name="a")
+            joined = uploader.join()
+            refused = uploader.add_file(self.mktemp())
+            self.client.answer(200)
+            self.assertNoResult(joined)
+            if handled:
+                self.failureResultOf(refused, FileNotFoundError)
+            self.clock.advance(0)
+            if handled:
+                self.assertIsNone(self.successResultOf(joined))
+            else:
+                self.failureResultOf(joined, FileNotFoundError)
+
+    def test_awaited_one_after_the_other(self) -> None:
+        """A failure that a coroutine caught is handled, whether it came before that or then."""
+        caught: list[BaseException] = []
+
+        async def main() -> None:
+            async with self.uploader(test_chunks=False) as uploader:
+                uploads = [uploader.add_file(b"x", file_name=name) for name in "ab"]
+                for upload in reversed(uploads):
+                    try:
+                        await upload
+                    except ChunkRejected as error:
+                        caught.append(error)
+
+        running = Deferred.fromCoroutine(main())
+        self.client.answer(404)
+        self.client.answer(415)
+        self.assertIsNone(self.successResultOf(running))
+        self.assertEqual([error.status for error in caught], [415, 404])
+
+    def test_awaited_within_the_call(self) -> None:
+        """So is one that came as the call returned it, while join() waits."""
+
+        async def main(uploader: Resumable) -> None:
+            for upload in uploader.add_files([self.mktemp(), self.mktemp()]):
+                with self.assertRaises(FileNotFoundError):
+                    await upload
+
+        uploader = self.uploader(test_chunks=False)
+        uploader.add_file(b"x", file_name="a")
+        joined = uploader.join()
+        self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(main(uploader))))
+        self.clock.advance(0)
+        self.client.answer(200)
+        self.assertIsNone(self.successResultOf(joined))
+
+    def test_tried_again_in_vain(self) -> None:
+        """Of a second try nobody has a handle: join() reports it, and so it does once."""
+        uploader = self.uploader(test_chunks=False)
+        upload = uploader.add_file(b"x", file_name="a")
+        self.client.answer(404)
+        self.failureResultOf(upload, ChunkRejected)
+        upload.file.retry()
+        self.client.answer(415)
+        self.assertEqual(self.failureResultOf(uploader.join(), ChunkRejected).value.status, 415)
+        self.assertIsNone(self.successResultOf(uploader.join()))
+
+    def test_left(self) -> None:
+        """Nothing can be added to an uploader that was left."""
+
+        async def main() -> Resumable:
+            async with self.uploader(self.receiver) as uploader:
+                uploader.add_file(b"x", file_name="a")
+            return uploader
+
+        uploader = self.successResultOf(Deferred.fromCoroutine(main()))
+        self.assertRaises(UploaderClosed, uploader.add_file, b"x", file_name="b")
+
+    def test_leaving_by_an_exception(self) -> None:
+        """What leaves the context is what was raised in it, at once, and all is cancelled."""
+        uploads: list[Any] = []
+
+        async def main() -> None:
+            async with self.uploader() as uploader:
+                uploads.append(uploader.add_file(b"x", file_name="a"))
+                raise KeyError("mine")
+
+        self.failureResultOf(Deferred.fromCoroutine(main()), KeyError)
+        self.assert_cancelled(*uploads)
