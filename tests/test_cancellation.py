@@ -107,8 +107,9 @@ class Canceller:
             if transfer in listed or transfer.handle:
                 self.wrong.append(f"{file}: on a list")
         under_way = scheduler.under_way
-        if slots.tokens + under_way != slots.number:
-            self.wrong.append(f"slots: {slots.tokens} free, {under_way} under way")
+        lent = sum(scheduler._lending.lent.values())
+        if slots.tokens + under_way - lent != slots.number:
+            self.wrong.append(f"slots: {slots.tokens} free, {under_way} under way, {lent} lent")
         if len(process.network.waiting) > under_way:
             self.wrong.append(f"requests: {process.network.waiting}")
 
