@@ -65,6 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "events",
         "file",
         "options",
+        "retry",
         "service",
         "uploader",
         "version",

@@ -68,7 +68,7 @@ class BarTests(SynchronousTestCase):
         bar = self.bar(uploader)
         uploader.add_file(CONTENT, file_name="a")
         client.answer(503)
-        self.assertIn("trying again", self.stream.getvalue())
+        self.assertIn("trying again in 0.0 s, refused with 503", self.stream.getvalue())
         for _ in range(3):
             client.answer(200)
         bar.close()

@@ -11,6 +11,7 @@ from typing import Any
 
 from click.testing import CliRunner
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel
 from twisted.trial.unittest import SynchronousTestCase
@@ -167,6 +168,22 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(self.ended(running), 1)
         self.assertEqual(self.errors.getvalue(), "missing: No such file or directory\n")
         self.assertEqual(self.output.getvalue(), "1 of 2 files uploaded: 4 chunks sent\n")
+
+    def test_says_why_it_waits(self) -> None:
+        """A reason is said at its second time, unless it is to be quiet; it ends soon."""
+        for quiet, lines in ((False, 3), (True, 1)):
+            self.setUp()
+            client = FakeClient()
+            options = {"chunk_retry_interval": 1.0}
+            running = self.run_session(client, self.file(1), quiet=quiet, options=options)
+            for _ in range(5):
+                self.assertNoResult(running)
+                client.fail(ConnectionRefusedError())
+                self.reactor.advance(1)
+            self.assertEqual(self.ended(running), 1)
+            said = self.errors.getvalue().splitlines()
+            self.assertEqual(len(said), lines)
+            self.assertEqual(["next try in 1.0 s" in line for line in said].count(True), lines - 1)
 
     def test_quiet(self) -> None:
         """Told to be quiet, it tells of failures only."""

@@ -11,6 +11,7 @@ from twisted.internet.error import ConnectionLost, ConnectionRefusedError, DNSLo
 
 from txresumable import ResumableFile, RetriesExhausted
 from txresumable._engine.lending import PATIENCE
+from txresumable._engine.totals import ProgressTotals
 from txresumable.retry import full_jitter
 from txresumable.testing import FakeResponse, FaultyNetwork, Forecast, SentRequest, Weather
 from txresumable.uploader import engine_of
@@ -396,6 +397,23 @@ class RefusalTests(UploaderTestCase):
         self.clock.advance(1)
         self.answer_all()
         self.assertEqual([c.retries for c in self.successResultOf(upload).chunks], [0] * 6)
+
+    def test_progress(self) -> None:
+        """What was handed over of a chunk that is refused counts no longer, while it waits."""
+        size = 1 << 20
+        uploader = self.uploader(test_chunks=False, chunk_size=size, throttle_progress_callbacks=0)
+        seen: list[float] = []
+        tally = ProgressTotals(uploader)
+        tally.changed.register(lambda: seen.append(tally.done / (2 * size)))
+        upload = uploader.add_file(bytes(3 * size), file_name="a")
+        self.assertGreater(seen[-1], 0.5)
+        self.refuse()
+        self.assertLess(seen[-1], 0.6)
+        self.refuse()
+        self.assertEqual(seen[-1], 0)
+        self.clock.advance(60)
+        self.answer_all()
+        self.successResultOf(upload)
 
     def test_tests(self) -> None:
         """A test that is refused so is no licence to send the chunk."""

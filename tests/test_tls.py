@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from OpenSSL.SSL import Error
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
@@ -23,7 +24,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tests.authority import Authority
-from txresumable._http.tls import TLSEndpoint
+from txresumable._http.tls import TLSEndpoint, tls_error
 
 
 class Hearing(Protocol):
@@ -84,3 +85,17 @@ class TLSEndpointTests(SynchronousTestCase):
         self.clock.advance(0)
         pump.flush()
         self.assertEqual(server.wrappedProtocol.data, b"a request")
+
+
+class ErrorTests(SynchronousTestCase):
+    """
+    What is wrong for good.
+    """
+
+    def test_no_tls(self) -> None:
+        """A server that speaks plain HTTP is told from one that is refused."""
+        for words, is_plain in (("wrong version number", True), ("certificate unknown", False)):
+            error = tls_error(Error([("SSL routines", "", words)]))
+            assert error is not None
+            self.assertTrue(str(error).startswith(words))
+            self.assertEqual("does not speak TLS" in str(error), is_plain)

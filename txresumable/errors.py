@@ -8,6 +8,8 @@ file cannot be opened or read).  The first line of a class's docstring is shown 
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -206,6 +208,8 @@ class ChunkRejected(ResumableError):
     :ivar url: the URL of the request, without its query string.
     :ivar chunk_number: counted from 1.
     :ivar file_name: the file.
+    :ivar of_test: whether it was the test of the chunk, and not the upload.
+    :ivar advice: what may help, or nothing.
     """
 
     status: int
@@ -213,12 +217,16 @@ class ChunkRejected(ResumableError):
     url: str
     chunk_number: int = 0
     file_name: str = ""
+    of_test: bool = False
+    advice: str = ""
 
     def __str__(self) -> str:
-        text = " ".join(self.body.split())
-        shown = f": {text[:200]}" if text else ""
+        text = _text_of(self.body)[:200]
+        shown = f": {text}" if text else ""
+        advice = f" ({self.advice})" if self.advice else ""
         which = _chunk_of(self.chunk_number, self.file_name)
-        return f"{which} was refused with {self.status} by {self.url}{shown}"
+        test = "the test of " if self.of_test else ""
+        return f"{test}{which} was refused with {self.status} by {self.url}{shown}{advice}"
 
 
 @define(eq=False, slots=False)
@@ -317,6 +325,12 @@ class RetriesExhausted(ResumableError):
         what = str(self.last) or first_line(type(self.last))
         which = _chunk_of(self.chunk_number, self.file_name)
         return f"{which} failed {self.attempts} times, the last time: {what}"
+
+
+def _text_of(body: str) -> str:
+    """A response for people, on one line: of a page, its title."""
+    title = re.search(r"(?is)<title[^>]*>(.*?)</title", body)
+    return " ".join((unescape(title[1]) if title else body).split())
 
 
 def _chunk_of(number: int, file_name: str) -> str:

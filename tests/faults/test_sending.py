@@ -149,7 +149,7 @@ class SendingTests(FaultCase):
             peer.close()
 
         server = self.serve(or_serve(fault))
-        uploader = self.uploader(server.url, max_chunk_retries=20)
+        uploader = self.uploader(server.url, max_chunk_retries=20, permanent_errors=[404])
         upload = self.upload(uploader, 1 * MIB)
         neighbour = self.neighbour(uploader)
         error = await self.failure(upload, RetriesExhausted)

@@ -8,10 +8,12 @@ import os
 from typing import Any, TextIO
 
 from tqdm import tqdm
+from twisted.python.failure import Failure
 
 from .._engine.totals import ProgressTotals
 from ..events import Events
-from ..file import ResumableFile
+from ..file import ResumableChunk, ResumableFile
+from .reasons import short
 
 __all__ = ["Bar"]
 
@@ -100,8 +102,10 @@ class Bar:
             f"{file.file_name} " if self.tally.files == 1 else f"{self.tally.files} files ", False
         )
 
-    def _retried(self, *_: object) -> None:
-        self._show("trying again")
+    def _retried(
+        self, file: ResumableFile, chunk: ResumableChunk, failure: Failure, delay: float
+    ) -> None:
+        self._show(f"trying again in {delay:.1f} s, {short(failure.value)}")
         self._meter.refresh()  # nothing else may move for a while
 
     def _went_on(self, *_: object) -> None:

@@ -28,6 +28,8 @@ from ..service.upload import PATIENCE, UploadService
 from ..uploader import Resumable
 from .bar import Bar
 from .exit_status import upload_status
+from .first_contact import FirstContact
+from .reasons import Reasons
 
 __all__ = ["Session"]
 
@@ -112,11 +114,16 @@ class Session:
         for namespace in _SHOWN if not self._verbose else ():
             wanted.setLogLevelForNamespace(namespace, LogLevel.warn)
         self._begin_logging([FilteringLogObserver(_Log(self._say), [wanted])])
-        uploader = Resumable(reactor=reactor, **self._options)
+        contact = FirstContact(self._options)
+        options = {**self._options, "chunk_retry_interval": None, "retry_policy": contact}
+        uploader = Resumable(reactor=reactor, **options)
+        contact.watch(uploader)
         self.service = UploadService(uploader, self._files, reactor=reactor)
         tally = self.service.tally
         if not self._quiet:
             self._bar = Bar(uploader, self._errors, tally=tally)
+        if not self._quiet and not self._verbose:
+            Reasons(uploader, self._say)
         reactor.callWhenRunning(self._on_signals, reactor, self._signalled)
         self.service.startService()
         report = await self.service.when_done()

@@ -169,17 +169,17 @@ class ChunkSender:
                 passing = self._control.passes(attempt, plan.template, url, options.dialect, ask)
                 later = await passing
                 if later is not None:
-                    return Result(RETRY, later, refusal(later, url, offset))
+                    return Result(RETRY, later, refusal(later, url, offset, True))
                 plan.is_believed = self._one_server
             plan.digests.pop(offset, None)
             plan.misses = 0
             take_list(options, attempt, plan, answer)
             return Result(verdict, answer, found=True)
         if verdict is ABSENT and is_busy(answer):
-            return Result(RETRY, answer, refusal(answer, url, offset))
+            return Result(RETRY, answer, refusal(answer, url, offset, True))
         plan.tested.add(offset)
         if verdict is REJECTED or received_before(answer):
-            return Result(REJECTED, answer, refusal(answer, url, offset))
+            return Result(REJECTED, answer, refusal(answer, url, offset, True))
         plan.misses += 1
         take_list(options, attempt, plan, answer)
         return None

@@ -102,11 +102,15 @@ class ChunkLedger:
 
         :param size: bytes of the file.
         """
+        self.best = max(self.best, min(self.sent_bytes / size, 0.999999))
+        return self.best
+
+    @property
+    def sent_bytes(self) -> float:
+        """The same in bytes; it falls when a chunk is refused."""
         # As in resumable.js, bytes that are sent count for a little less than bytes that arrived.
         loaded = sum(self.activity.loaded.values()) if self.activity is not None else 0
-        sent = self.stored_bytes + 0.95 * loaded
-        self.best = max(self.best, min(sent / size, 0.999999))
-        return self.best
+        return self.stored_bytes + 0.95 * loaded
 
     def ensure_activity(self) -> ChunkActivity:
         """Its :attr:`activity`, made if there is none."""

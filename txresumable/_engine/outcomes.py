@@ -29,6 +29,7 @@ from ..errors import (
 from ..file import ResumableChunk
 from ..options import Options
 from ..retry import FailedAttempt
+from .advice import FEW, advice, is_hopeless
 from .attempt import Attempt, Result
 from .emitter import Emitter
 from .outages import Outages
@@ -224,6 +225,8 @@ class Outcomes:
     def _refused(self, attempt: Attempt, result: Result) -> None:
         assert result.error is not None
         attempt.ledger.record_message(attempt.offset, result.answer.text)
+        start, end = attempt.ledger.layout.range(attempt.offset)
+        result.error.advice = advice(result.error, self._listener.options, end - start)
         if result.verdict is RETRY:
             self._retry(attempt, result.error, requested_delay(result.answer))
         else:
@@ -232,8 +235,9 @@ class Outcomes:
     def _retry(self, attempt: Attempt, error: Exception, requested: float | None) -> None:
         transfer, number = attempt.transfer, attempt.offset + 1
         retries = attempt.ledger.count_retry(attempt.offset)
-        delay = None
-        if retries <= self._listener.options.max_chunk_retries:
+        options, delay = self._listener.options, None
+        enough = is_hopeless(error, options) and attempt.ledger.plan.is_enough(attempt.offset, FEW)
+        if retries <= options.max_chunk_retries and not enough:
             delay = self._delay(attempt, error, retries, requested)
         if attempt.cancelled:  # by the policy
             return
@@ -269,6 +273,12 @@ class Outcomes:
         self._attempts.wait(attempt, delay)
         transfer, chunk = attempt.transfer, ResumableChunk(attempt.transfer, attempt.offset)
         self._emitter.post("chunk_retry", transfer.file, chunk, Failure(error), delay)
+        self._moved_back(transfer)
+
+    def _moved_back(self, transfer: Transfer) -> None:
+        """What was handed over of a chunk counts no longer, which may be seen for a while."""
+        if self._emitter.hears_progress(transfer):
+            self._emitter.post_progress(transfer)
 
     def _unreachable(self, attempt: Attempt, error: ConnectFailed) -> None:
         """One chunk probes; the others wait for it, and no retry is counted against them."""
@@ -294,6 +304,7 @@ class Outcomes:
         outage.reached = True
         if not self._outages.failed(outage, transfer, offset, self._clock.seconds(), refused=True):
             self._attempts.wait(attempt, 0)
+            self._moved_back(transfer)
             return
         may_go_on = outage.failures <= self._listener.options.max_chunk_retries
         requested = requested_delay(result.answer)
@@ -316,7 +327,8 @@ class Outcomes:
             exhausted = RetriesExhausted(error, attempts, attempt.offset + 1)
             self._give_up_probing(attempt, outage, exhausted)
             return
-        delay = max(delay, outage.least_delay)
+        if not outage.refuses:  # else their number is limited
+            delay = max(delay, outage.least_delay)
         if outage.is_worth_a_line:
             what = "refuses for now" if outage.refuses else "cannot be reached"
             _log.info(

@@ -21,6 +21,7 @@ class Plan:
     What is remembered about the requests of one file.
 
     :ivar template: writes them.
+    :ivar hopeless: how often chunks were refused for what does not change, if any was.
     :ivar misses: how many tests in a row were answered "absent".
     :ivar is_believed: whether the one server of its chunks knows what it has.
     :ivar losses: how often the server turned out to lack what it had confirmed.
@@ -33,6 +34,7 @@ class Plan:
     __slots__ = (
         "checksum",
         "digests",
+        "hopeless",
         "is_believed",
         "is_expected",
         "losses",
@@ -51,6 +53,14 @@ class Plan:
         self.tested: set[int] = set()
         self.preprocessed: set[int] = set()
         self.digests: dict[int, str] = {}
+        self.hopeless: dict[int, int] | None = None
+
+    def is_enough(self, offset: int, few: int) -> bool:
+        """A chunk was refused for what does not change: whether that was so a few times."""
+        if self.hopeless is None:
+            self.hopeless = {}
+        self.hopeless[offset] = count = self.hopeless.get(offset, 0) + 1
+        return count >= few
 
     @classmethod
     def of(cls, transfer: Transfer, encoder: RequestEncoder) -> Plan:

@@ -71,20 +71,21 @@ def requested_delay(response: Response) -> float | None:
     return retry_after(asked, shown or time.time())
 
 
-def refusal(response: Response, url: str, offset: int) -> ChunkRejected:
+def refusal(response: Response, url: str, offset: int, of_test: bool = False) -> ChunkRejected:
     """
     A response that is no success, as an error.
 
     :param response: what the server said.
     :param url: where the request went to; what may be a secret in it is not shown.
     :param offset: which chunk, counted from 0.
+    :param of_test: whether the request was a test.
     """
     place = without_query(url)
     if 300 <= response.code < 400:
         location = without_query(response.header("Location") or "")
         return Redirected(response.code, response.text, place, offset + 1, location=location)
     kind = ReceivedBefore if received_before(response) else ChunkRejected
-    return kind(response.code, response.text, place, offset + 1)
+    return kind(response.code, response.text, place, offset + 1, of_test=of_test)
 
 
 def received_before(response: Response) -> bool:

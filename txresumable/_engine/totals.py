@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from .._runtime.observers import Signal, observers_of
 from ..events import Events
-from ..file import ResumableChunk, ResumableFile
+from ..file import ResumableChunk, ResumableFile, transfer_of
 
 __all__ = ["ProgressTotals"]
 
@@ -78,7 +78,7 @@ class ProgressTotals:
             counted.found = counted.stored = 0  # tried again, it starts over
 
     def _count(self, file: ResumableFile, counted: _Counted) -> None:
-        done = round(file.fraction_completed * file.size)
+        done = file.size if file.is_completed else round(transfer_of(file).ledger.sent_bytes)
         self.done += done - counted.done
         counted.done = done
         self._observers.notify()

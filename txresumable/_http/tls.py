@@ -27,6 +27,7 @@ _PASSING = (
     "user cancel",
     "shutdown",
 )
+_PLAIN = ("wrong version number", "http request", "packet length too long", "record layer failure")
 
 
 @implementer(IStreamClientEndpoint)
@@ -64,5 +65,7 @@ def tls_error(error: BaseException | None) -> TLSRejected | None:
     if isinstance(error, TLSError) and not isinstance(error, SysCallError) and error.args:
         words = "; ".join(str(part[-1]) for part in error.args[0])
         if not any(passing in words for passing in _PASSING):
+            if any(plain in words for plain in _PLAIN):
+                words += ": the server does not speak TLS there; http://, or another port?"
             return TLSRejected(words or first_line(TLSRejected))
     return None

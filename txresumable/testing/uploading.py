@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
+from .._engine.advice import HOPELESS
 from ..errors import ChunkRejected, ConnectFailed, FileRejected, RetriesExhausted, SourceChanged
 from .arrived import Arrived
 from .changing import ChangingFile
@@ -179,5 +180,7 @@ class Uploading:
         if isinstance(error, RetriesExhausted):
             most: Any = self.schedule.options["max_chunk_retries"]
             unreachable = isinstance(error.last, ConnectFailed)
+            if isinstance(error.last, ChunkRejected) and error.last.status in HOPELESS:
+                return bool(error.attempts <= most + 1)
             return bool(error.attempts == most + 1 and (most < 100 or unreachable))
         return False

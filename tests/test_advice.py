@@ -1,0 +1,97 @@
+"""
+What no retry changes, and what may help.
+"""
+
+from __future__ import annotations
+
+from txresumable import ChunkRejected, RetriesExhausted
+from txresumable._engine.advice import HOPELESS
+
+from .uploader_rig import UploaderTestCase
+
+
+class HopelessTests(UploaderTestCase):
+    """
+    What is refused in the same way a few times ends soon, and says what may help.
+    """
+
+    def refused(self, status: int, **options: object) -> RetriesExhausted:
+        """Why a file failed of which each request was refused; it has one chunk."""
+        upload = self.uploader(test_chunks=False, **options).add_file(b"x" * 10, file_name="a")
+        for _ in range(3):
+            self.assertNoResult(upload)
+            self.client.answer(status)
+            self.clock.advance(1)
+        return self.failureResultOf(upload, RetriesExhausted).value
+
+    def test_few(self) -> None:
+        """The third time is the last, with each status of that kind."""
+        for status in sorted(HOPELESS):
+            error = self.refused(status)
+            self.assertEqual((error.attempts, error.last.status), (3, status))
+
+    def test_too_large(self) -> None:
+        """413 names the size, and what makes it smaller."""
+        self.assertIn("with 10 bytes of the file: lower chunk_size", str(self.refused(413)))
+
+    def test_advice(self) -> None:
+        """Others name the option that is wrong, permanent ones at once as well."""
+        self.assertIn("takes no PUT there", str(self.refused(405, upload_method="PUT")))
+        for status, part in ((404, "target"), (401, "headers"), (415, "method")):
+            upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
+            self.client.answer(status)
+            error = self.failureResultOf(upload, ChunkRejected).value
+            self.assertIn(part, error.advice)
+            self.assertTrue(str(error).endswith(f"({error.advice})"))
+        self.assertNotIn("(", str(self.refused(451)))
+
+    def test_counted_by_chunk(self) -> None:
+        """What is refused once between other failures has all its retries."""
+        upload = self.uploader(test_chunks=False).add_file(b"x" * 30, file_name="a")
+        for status in (413, 413, 413, 413, 520, 520, 520, 520):
+            self.client.answer(status)
+            self.clock.advance(0 if len(self.client.waiting) else 1)
+        self.answer_all()
+        self.successResultOf(upload)
+
+    def test_by_choice(self) -> None:
+        """With permanent_errors of one's own nothing else ends a file so; nor 422 with digests."""
+        for status, options in ((413, {"permanent_errors": [404]}), (422, {"checksum": "sha256"})):
+            uploader = self.uploader(test_chunks=False, **options)
+            upload = uploader.add_file(b"x", file_name="a")
+            for _ in range(10):
+                self.client.answer(status)
+                self.clock.advance(1)
+            self.answer_all()
+            self.successResultOf(upload)
+
+
+class SentenceTests(UploaderTestCase):
+    """
+    What people read.
+    """
+
+    def test_a_test(self) -> None:
+        """The error of a test says that it was one, and how to do without."""
+        upload = self.uploader(dialect="flow").add_file(b"x", file_name="a")
+        self.client.answer(404)
+        error = self.failureResultOf(upload, ChunkRejected).value
+        self.assertTrue(error.of_test)
+        text = str(error)
+        self.assertTrue(text.startswith("the test of chunk 1 of 'a' was refused with 404"), text)
+        self.assertIn("test_chunks=False (--test-chunks no)", text)
+
+    def test_a_page(self) -> None:
+        """Of a page the title is shown, and of a text the beginning."""
+        for body, shown in (
+            (
+                b"<html><head>\n<TITLE lang=en>Not\n here &amp; gone</title>x",
+                ": Not here & gone (",
+            ),
+            (b"no  such\nplace", ": no such place ("),
+            (b"y" * 300, ": " + "y" * 200 + " ("),
+            (b"", "upload ("),
+        ):
+            upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
+            self.client.answer(404, body)
+            self.assertIn(shown, str(self.failureResultOf(upload, ChunkRejected).value))

@@ -1,0 +1,59 @@
+"""
+What a person can do about a refusal, and whether trying again is any use.
+"""
+
+from __future__ import annotations
+
+from ..errors import ChunkRejected
+from ..options import Options
+
+__all__ = ["FEW", "HOPELESS", "advice", "is_hopeless"]
+
+FEW = 3
+"""A chunk that is refused so often for what does not change is not tried again."""
+
+HOPELESS = frozenset((405, 411, 413, 414, 416, 422, 431, 451))
+"""Statuses that are not permanent for resumable.js, but that no retry changes."""
+
+_ADVICE = {
+    401: "headers can have credentials",
+    404: "see whether target is the right URL",
+    405: "the server takes no {method} there: see target and upload_method",
+    411: "something on the way takes the length out of requests",
+    414: "the URL is too long for the server: query or long names make it so",
+    415: "the server takes no such bodies: see method",
+    416: "the server takes no such chunks: see dialect",
+    422: "the server does not accept these parameters: see dialect",
+    431: "the head of the request is too large for the server: see headers",
+}
+
+
+def advice(error: ChunkRejected, options: Options, size: int) -> str:
+    """
+    What may help.
+
+    :param error: the refusal.
+    :param size: bytes of the chunk.
+    :returns: a clause, or nothing.
+    """
+    if error.of_test:
+        return "test_chunks=False (--test-chunks no) sends without tests"
+    if error.status == 413:
+        return (
+            f"the server takes smaller requests than this one with {size} bytes of the file: lower "
+            "chunk_size (--chunk-size)"
+        )
+    return _ADVICE.get(error.status, "").format(method=options.upload_method)
+
+
+def is_hopeless(error: BaseException, options: Options) -> bool:
+    """
+    Whether a refusal would be the same each time.
+
+    :param error: why an attempt failed.
+    :param options: ``permanent_errors`` goes before what is usual, and only with ``checksum`` may
+        422 be about bytes that arrived damaged.
+    """
+    if not isinstance(error, ChunkRejected) or options.permanent_errors is not None:
+        return False
+    return error.status in HOPELESS and (error.status != 422 or options.checksum is None)
