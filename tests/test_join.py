@@ -7,7 +7,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import (
     ChunkRejected,
@@ -15,9 +18,74 @@ from txresumable import (
     Resumable,
     UploaderClosed,
 )
+from txresumable._engine.join import MOST, Join
+from txresumable._engine.turn import Turn
 from txresumable.uploader import engine_of
 
 from .uploader_rig import UploaderTestCase
+
+
+class Rest:
+    """
+    Everything else, which ``join()`` waits for.
+    """
+
+    def __init__(self) -> None:
+        self.is_done = True
+        self.cancelled = 0
+
+    def cancel_all(self) -> None:
+        self.cancelled += 1
+
+
+class FailureTests(SynchronousTestCase):
+    """
+    The failures that are reported.
+    """
+
+    def setUp(self) -> None:
+        self.rest, self.clock, self.turn = Rest(), Clock(), Turn()
+        self.join = Join(self.rest, self.clock, self.turn)
+
+    def wait(self) -> Deferred[None]:
+        """What ``join()`` returns."""
+        joined = self.join.wait()
+        self.turn.run()
+        return joined
+
+    def test_forgotten(self) -> None:
+        """A failure is reported, and what is tried again is not."""
+        self.join.failed("a", Failure(KeyError()), Deferred())
+        self.join.forget("a")
+        self.assertIsNone(self.successResultOf(self.wait()))
+        self.join.failed("a", Failure(KeyError()), Deferred())
+        self.failureResultOf(self.wait(), KeyError)
+        self.assertEqual(self.rest.cancelled, 2)
+
+    def test_as_many_as_are_remembered(self) -> None:
+        """Of those that are not handled, the last that is remembered is reported, too."""
+        for handled, reported in ((MOST - 1, True), (MOST, False)):
+            for number in range(handled):
+                self.join.failed(number, Failure(ValueError()), succeed(None))
+            self.join.failed("last", Failure(KeyError()), Deferred())
+            joined = self.wait()
+            if reported:
+                self.failureResultOf(joined, KeyError)
+            else:
+                self.assertIsNone(self.successResultOf(joined))
+
+    def test_within_a_call(self) -> None:
+        """What fails within a call is reported in the reactor's next iteration, once."""
+        self.rest.is_done = False
+        joined = self.wait()
+        for what in "ab":
+            self.join.within_call(self.join.failed, what, Failure(KeyError()), Deferred())
+        [call] = self.clock.getDelayedCalls()
+        self.assertEqual(call.getTime(), self.clock.seconds())
+        self.join.check()
+        self.assertNoResult(joined)
+        self.clock.advance(0)
+        self.failureResultOf(joined, KeyError)
 
 
 class JoinTests(UploaderTestCase):

@@ -99,7 +99,6 @@ class Join:
     def _resume(self) -> None:
         self._postponed = None
         self.check()
-        self._turn.run()
 
     def check(self) -> None:
         """Notify those who wait if everything is done, or if something failed; cancel the rest."""

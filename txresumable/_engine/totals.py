@@ -1,5 +1,5 @@
 """
-How far an uploader is, in numbers, for those who show it.
+The progress of an uploader in numbers, for progress bars and logs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["ProgressTotals"]
 
 class ProgressTotals:
     """
-    Counts what an uploader tells, at the same cost for one file and for many.
+    Counts the events of an uploader, at the same cost for one file and for many.
 
     :ivar total: bytes of all files that were accepted.
     :ivar done: bytes of them that are on the server, or on their way.
@@ -49,7 +49,7 @@ class ProgressTotals:
 
     def _moved(self, file: ResumableFile) -> None:
         counted = self._counted.get(file)
-        # A chunk that was found is told of here first, but as a chunk only afterwards.
+        # For a chunk that was found, file_progress fires before chunk_completed.
         if counted is not None and counted.found >= file.chunks_found:
             self._count(file, counted)
 

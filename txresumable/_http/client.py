@@ -138,18 +138,18 @@ class RequestClient:
         if fresh and self._agent is not None:
             self._agent.drop_idle(url.encode("ascii"))
         written = self._written(headers, content_type)
-        asked = self._ask(method, url, written, body, again)
+        responded = self._request(method, url, written, body, again)
         if self.chunk_timeout is not None:
-            asked.addTimeout(self.chunk_timeout, self.clock, _overdue)
-        return asked
+            responded.addTimeout(self.chunk_timeout, self.clock, _overdue)
+        return responded
 
-    def _ask(
+    def _request(
         self, method: str, url: str, headers: Headers, body: IRequestBody | None, again: bool
     ) -> Deferred[Response]:
-        asking: Deferred[Any]
+        responding: Deferred[Any]
         if not self.own:
             exchange = ForeignExchange(self.client, self.clock, self.stall_timeout, body)
-            asking = exchange.start(
+            responding = exchange.start(
                 method,
                 url,
                 headers=headers.copy(),
@@ -157,9 +157,9 @@ class RequestClient:
                 unbuffered=True,
                 reactor=self.reactor,
             )
-            return asking.addErrback(self._failed, method, url, headers, body, again)
+            return responding.addErrback(self._failed, method, url, headers, body, again)
         try:
-            asking = self.client.request(
+            responding = self.client.request(
                 method,
                 PreparedURL(url, self.cookies),
                 headers=headers,
@@ -170,8 +170,8 @@ class RequestClient:
                 reactor=self.reactor,
             )
         except BaseException:  # as a Deferred does
-            asking = fail()
-        return asking.addCallbacks(
+            responding = fail()
+        return responding.addCallbacks(
             _original, self._failed, errbackArgs=(method, url, headers, body, again)
         )
 
@@ -189,7 +189,7 @@ class RequestClient:
         if body is not None and body.failure is not None:
             return body.failure
         if again and failure.check(StaleConnection):
-            return self._ask(method, url, headers, body, False)
+            return self._request(method, url, headers, body, False)
         return Failure(_transport_error(failure))
 
     def _written(self, headers: Mapping[str, str], content_type: str | None) -> Headers:

@@ -52,7 +52,7 @@ class HTTPConnection(protocol.Protocol):
     A connection for one request at a time.
 
     :ivar state: its state; a request can be sent when it is ``IDLE``.
-    :ivar is_quiet: tells whether nothing has arrived since the last response.  Anything that has,
+    :ivar is_quiet: returns whether nothing has arrived since the last response.  Anything that has,
         including the end of the connection, is a response neither to that request nor to the next
         one, so that the connection must not be used again.
     :ivar idle_since: when its last request ended, in seconds of the clock.
@@ -62,7 +62,7 @@ class HTTPConnection(protocol.Protocol):
     is_quiet: Callable[[], bool]
     idle_since: float
     _sender: RequestSender
-    _heard: float | None
+    _responding_since: float | None
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class HTTPConnection(protocol.Protocol):
         """
         self.state = change(self.state, ACTIVE)
         self._uses += 1
-        self._heard = None
+        self._responding_since = None
         self._parser.begin(bodiless)
         self._has_body = body is not None
         waiting: Deferred[Response] = Deferred(self._cancelled)
@@ -154,16 +154,16 @@ class HTTPConnection(protocol.Protocol):
         begins = parser.response is None
         if begins:
             unsent = self._sender.queue.unsent
-            if self._heard is None:
+            if self._responding_since is None:
                 if unsent >= self._sender.given:
                     self._unrequested()
                     return
-                self._heard = self._seconds()
+                self._responding_since = self._seconds()
         try:
             parser.feed(data)
             if begins and parser.response is not None:
                 if parser.informed:
-                    self._heard = self._seconds()  # it took the server until now to respond
+                    self._responding_since = self._seconds()  # the final response begins only now
                 if unsent or self._sender.body is not None:
                     self._stop_early(parser.response)
         except MalformedResponse as error:
@@ -186,7 +186,7 @@ class HTTPConnection(protocol.Protocol):
         self._parser.keep = False
         self._sender.stopProducing()
         if response.code < 300:
-            raise MalformedResponse(f"it says {response.code} before the whole request was sent")
+            raise MalformedResponse(f"a {response.code} came before the whole request was sent")
 
     # Ending ------------------------------------------------------------------------------------
 
@@ -221,7 +221,7 @@ class HTTPConnection(protocol.Protocol):
         return (
             before is not None
             and response.code < 500
-            and response.code != 429  # which is asked for again in any case, and not at once
+            and response.code != 429  # which is retried in any case, and not at once
             and response.code == before.code
             and response.body == before.body
             and response.headers == before.headers
@@ -245,7 +245,7 @@ class HTTPConnection(protocol.Protocol):
         """Why there is no response."""
         if aborted:
             return ConnectionBroken("the connection was closed")
-        if self._heard is None:
+        if self._responding_since is None:
             if self._uses > 1 and self._crossed:
                 return StaleConnection("the server had closed the kept connection")
             rejected = tls_error(reason.value)  # the server may want a client certificate
@@ -298,7 +298,7 @@ class HTTPConnection(protocol.Protocol):
             return
         if self._parser.response is None:
             self._sender.look()
-        moved, heard = self._sender.moved, self._heard
-        if self._seconds() - (moved if heard is None else max(heard, moved)) >= limit:
-            what = "nothing moved" if heard is None else "the response did not end"
+        moved, since = self._sender.moved, self._responding_since
+        if self._seconds() - (moved if since is None else max(since, moved)) >= limit:
+            what = "nothing moved" if since is None else "the response did not end"
             self._fail(Failure(StallTimeout(f"{what} for {limit:g} s")))

@@ -219,7 +219,7 @@ class ForeignExchange:
         if self._body is not None and not self._body.has_left:
             self._body.spoil()
             if head.code < 300:
-                raise MalformedResponse(f"it says {head.code} before the whole request was sent")
+                raise MalformedResponse(f"a {head.code} came before the whole request was sent")
         return head
 
     def _read(self, head: Response, body: bytes, ended: Failure | None) -> None:
