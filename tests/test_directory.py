@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 
+from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._source.directory import walk
@@ -28,6 +29,14 @@ class WalkTests(SynchronousTestCase):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb"):
             pass
+
+    def test_that_nobody_wants(self) -> None:
+        """No folder is listed any more when nobody waits for it."""
+        for path in ("a/1", "b/1", "c/1"):
+            self.make(path)
+        asked = iter([True, True, False])
+        self.assertRaises(CancelledError, walk, self.top, lambda: next(asked))
+        self.assertEqual(list(asked), [])
 
     def test_order(self) -> None:
         """By names, with what is in a folder in its place."""

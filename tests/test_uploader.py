@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, inlineCallbacks, succeed
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
@@ -40,6 +40,7 @@ from txresumable.file import transfer_of
 from txresumable.retry import FailedAttempt
 from txresumable.testing import FakeClient, Response, ScriptedReceiver
 
+from .reentrancy.reactor import SplitReactor
 from .uploader_rig import TARGET, UploaderTestCase
 
 
@@ -112,6 +113,17 @@ class UsageTests(UploaderTestCase):
         """A folder that cannot be read is an upload that fails with its OSError."""
         [upload] = self.successResultOf(self.uploader().add_directory(self.mktemp()))
         self.failureResultOf(upload, FileNotFoundError)
+
+    def test_directory_that_nobody_wants(self) -> None:
+        """A folder is not listed for an uploader that was closed meanwhile."""
+        reactor, listed = SplitReactor(), list[str]()
+        uploader = Resumable(TARGET, client=self.client, reactor=reactor)
+        listing = uploader.add_directory(self.mktemp())
+        self.successResultOf(uploader.close())
+        self.failureResultOf(listing, CancelledError)
+        self.patch(os, "scandir", listed.append)
+        reactor.let_all_arrive()
+        self.assertEqual(listed, [])
 
     def test_missing_file(self) -> None:
         """A file that is not there fails its upload with an OSError that names it."""

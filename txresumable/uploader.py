@@ -18,7 +18,7 @@ from ._engine.supply import Supply, several
 from ._engine.transfer import Transfer
 from ._http.given import Client
 from ._runtime.reactor import Reactor
-from ._runtime.threads import run_in_thread
+from ._runtime.threads import run_while_wanted
 from ._source.directory import Found, walk
 from ._source.factory import make_source
 from ._source.given import Directory, FileArguments, Source, Sources
@@ -185,7 +185,7 @@ class Resumable(Events):
         def walked(found: list[Found]) -> list[Upload]:
             return self.add_files([each.arguments for each in found]) if found else []
 
-        walking: Deferred[Any] = run_in_thread(self._engine.reactor, walk, source.path)
+        walking: Deferred[Any] = run_while_wanted(self._engine.reactor, walk, source.path)
         self._engine.completion.expect(walking, walked)
         return walking
 

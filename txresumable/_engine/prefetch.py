@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
-from .._runtime.threads import run_in_thread
+from .._runtime.threads import run_in_thread, run_while_wanted
 from .._source.source import Source
 from ..states import READY, UPLOADING
 from .lanes import Lanes
@@ -196,15 +196,7 @@ class Prefetcher:
         :returns: a Deferred that fires with it as hexadecimal and fails as reading failed.
             Cancelling it lets the thread read no further.
         """
-        digest: Deferred[str] = Deferred()
-
-        def returned(result: Any) -> None:
-            if not digest.called:
-                digest.callback(result)
-
-        reading = (source.digest, start, end, lambda: not digest.called)
-        run_in_thread(self._reactor, *reading).addBoth(returned)
-        return digest
+        return run_while_wanted(self._reactor, source.digest, start, end)
 
     def look(self, files: Iterable[Transfer]) -> Deferred[list[Any]]:
         """

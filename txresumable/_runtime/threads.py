@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 
-__all__ = ["run_in_thread"]
+__all__ = ["run_in_thread", "run_while_wanted"]
 
 _T = TypeVar("_T")
 
@@ -31,3 +31,22 @@ def run_in_thread(reactor: Any, work: Callable[..., _T], *args: Any) -> Deferred
     if not IReactorThreads.providedBy(reactor):
         return maybeDeferred(work, *args)
     return maybeDeferred(deferToThreadPool, reactor, reactor.getThreadPool(), work, *args)
+
+
+def run_while_wanted(reactor: Any, work: Callable[..., _T], *args: Any) -> Deferred[_T]:
+    """
+    Call a function that may block for long, such as one that reads a whole disk.
+
+    :param reactor: as for :func:`run_in_thread`.
+    :param work: the function; called with ``args``, and with a function that says whether anybody
+        still waits for its result.
+    :returns: a Deferred, likewise.  Cancelling it fails it at once, and lets the call know.
+    """
+    wanted: Deferred[_T] = Deferred()
+
+    def returned(result: Any) -> None:
+        if not wanted.called:
+            wanted.callback(result)
+
+    run_in_thread(reactor, work, *args, lambda: not wanted.called).addBoth(returned)
+    return wanted

@@ -5,9 +5,11 @@ The files in a directory, for ``add_directory()``.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from attrs import evolve, frozen
+from twisted.internet.defer import CancelledError
 
 from .given import FileArguments
 from .source import PathSource
@@ -41,13 +43,15 @@ class Found:
         }
 
 
-def walk(directory: str) -> list[Found]:
+def walk(directory: str, is_wanted: Callable[[], bool] = lambda: True) -> list[Found]:
     """
     All that is below a folder, in the order of names.  Blocks.
 
     :param directory: the folder.
+    :param is_wanted: whether anybody still waits for it; asked for each folder.
     :returns: every entry that is not a folder nor a symbolic link, and every folder that could
         not be read, with its error.  Symbolic links are not followed.
+    :raises CancelledError: if nobody waits for it any more.
     """
     top = os.path.basename(os.path.abspath(directory))
     found: list[Found] = []
@@ -57,6 +61,8 @@ def walk(directory: str) -> list[Found]:
         if not is_folder:
             found.append(each)
             continue
+        if not is_wanted():
+            raise CancelledError()
         try:
             left += reversed(_inside(each))
         except OSError as error:
