@@ -76,6 +76,13 @@ class ArgumentTests(SynchronousTestCase):
         self.resource(owner=len, names=ParameterNames(), namespace="x")
         self.assertIsInstance(self.resource(dialect="flow"), ReceiverResource)
 
+    def test_what_is_no_store(self) -> None:
+        """The path of a folder in its place is refused, and named."""
+        given: Any = self.folder
+        for make in (ReceiverResource, make_site):
+            error = self.assertRaises(TypeError, make, given)
+            self.assertIn(repr(self.folder), str(error))
+
     def test_dialect(self) -> None:
         """A dialect may be one of the application's own."""
         error = self.assertRaises(InvalidOption, self.resource, dialect="other")

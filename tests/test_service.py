@@ -115,6 +115,12 @@ class UploadTests(ServiceTestCase):
         service.startService()
         self.assertEqual([each.path for each in self.ended(service).failed], ["/no/such/file"])
 
+    def test_what_is_no_uploader(self) -> None:
+        """Its target in its place is refused, and named."""
+        given: Any = TARGET
+        error = self.assertRaises(TypeError, UploadService, given, ["a"], reactor=self.clock)
+        self.assertIn(repr(TARGET), str(error))
+
     def test_what_is_no_patience(self) -> None:
         """Patience is in seconds, and may be without an end."""
         uploader = Resumable(TARGET, client=FakeClient(), reactor=self.clock)

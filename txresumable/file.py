@@ -206,7 +206,8 @@ class ResumableFile:
     def bootstrap(self) -> None:
         """
         Start over: abort its requests and count every chunk as absent.  If the file had ended,
-        those who waited have been notified; :meth:`when_completed` is about the new attempt.
+        those who waited have been notified; :meth:`when_completed` is about the new attempt.  Once
+        all files had ended nothing is sent before ``upload()``; :meth:`retry` begins at once.
 
         :raises UploaderClosed: if the uploader is closed.
         """

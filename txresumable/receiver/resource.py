@@ -63,7 +63,8 @@ class ReceiverResource(Resource):
         :class:`~txresumable._protocol.dialect.Dialect`.
     :param names: what the parameters are called, if not as the dialect says.
     :param namespace: what stands before every name.
-    :raises InvalidOption: if one of these is something else.
+    :raises TypeError: if there is no store, but its path for instance.
+    :raises InvalidOption: if one of the others is something else.
     """
 
     isLeaf = True
@@ -79,6 +80,8 @@ class ReceiverResource(Resource):
         names: ParameterNames | None = None,
         namespace: str = "",
     ) -> None:
+        if not isinstance(store, Store):
+            raise TypeError(f"a receiver is given a Store, not {store!r}")
         super().__init__()  # type: ignore[no-untyped-call]
         self.store = store
         self._entries = entries_of(store)

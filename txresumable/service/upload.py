@@ -70,12 +70,15 @@ class UploadService(Service):
             ``str``, :class:`os.PathLike` or :class:`~twisted.python.filepath.FilePath`.
         :param reactor: the installed one by default, looked up now.
         :param patience: how many seconds chunks in flight have to finish when the service stops.
-        :raises TypeError: if these are no paths, or one in the place of several.
+        :raises TypeError: if this is no uploader, or these are no paths, or one in the place of
+            several.
         :raises ValueError: if one holds NUL.
         :raises InvalidOption: if ``patience`` is no number of seconds.
         """
         if reactor is None:
             from twisted.internet import reactor
+        if not isinstance(uploader, Resumable):
+            raise TypeError(f"a service is given a Resumable, not {uploader!r}")
         seconds: Any = patience
         if not isinstance(seconds, (int, float)) or not seconds >= 0:
             raise InvalidOption("patience", patience, "must be a number of seconds of at least 0")
