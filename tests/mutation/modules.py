@@ -79,7 +79,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "_policy/limiter": ("tests.test_limiter",),
     "_policy/slots": ("tests.test_slots",),
     "_policy/concurrency": ("tests.test_concurrency",),
-    "_policy/outage": ("tests.test_outage", "tests.test_outages"),
+    "_policy/probing": ("tests.test_probing", "tests.test_outages"),
     "_engine/outages": ("tests.test_outages",),
     "_engine/queue": ("tests.test_queue", "tests.test_order"),
     "_engine/turn": ("tests.test_turn",),

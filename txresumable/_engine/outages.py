@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .._policy.outage import Outage
+from .._policy.probing import Outage
 from .._protocol.dialect import STORED, Verdict
 from .queue import ChunkQueue
 from .refusal import Concern

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from .._http.response import Response
 from .._policy.concurrency import AdaptiveConcurrency
-from .._policy.outage import Outage
+from .._policy.probing import Outage
 from .._policy.slots import Slots
 from .._protocol.dialect import RETRY, STORED
 from .._protocol.ranges import gaps, is_cut_short

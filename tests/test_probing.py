@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable._policy.outage import Outage
+from txresumable._policy.probing import Outage
 
 
 class StateTests(SynchronousTestCase):
