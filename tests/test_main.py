@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import os
 import signal
+import sys
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
@@ -184,6 +185,13 @@ class SessionTests(SynchronousTestCase):
             said = self.errors.getvalue().splitlines()
             self.assertEqual(len(said), lines)
             self.assertEqual(["next try in 1.0 s" in line for line in said].count(True), lines - 1)
+
+    def test_no_standard_error(self) -> None:
+        """A process that was started without standard error uploads, and says how it ended."""
+        self.patch(sys, "stderr", None)
+        self.errors = None  # type: ignore[assignment]
+        self.assertEqual(self.ended(self.run_session(ScriptedReceiver(), "missing")), 1)
+        self.assertEqual(self.output.getvalue(), "0 of 1 files uploaded: 0 chunks sent\n")
 
     def test_quiet(self) -> None:
         """Told to be quiet, it tells of failures only."""

@@ -73,3 +73,9 @@ class DiskTests(SynchronousTestCase):
     def test_free(self) -> None:
         """It knows how much room there is."""
         self.assertGreater(self.disk.free(self.folder), 0)
+
+    def test_free_is_not_known(self) -> None:
+        """A file system that does not say how big it is (ramfs) has room."""
+        unknown = os.statvfs_result((4096, 4096, 0, 0, 0, 0, 0, 0, 0, 255))
+        self.patch(os, "statvfs", lambda fd: unknown)
+        self.assertGreater(self.disk.free(self.folder), 2**60)

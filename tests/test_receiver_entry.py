@@ -38,7 +38,7 @@ class SpansTests(SynchronousTestCase):
         self.assertEqual(read, present)
 
     def test_too_long(self) -> None:
-        """A list that would be longer than 4 KiB is cut short, and says so."""
+        """A list that would be longer than 3 KiB is cut short, and says so."""
 
         def chunks(*numbers: Iterable[int]) -> bytearray:
             present = bytearray(10000)
@@ -48,9 +48,9 @@ class SpansTests(SynchronousTestCase):
             return present
 
         # Of five bytes each with the comma, and of four.
-        longest = chunks(range(1001, 1001 + 2 * 817, 2), (101, 103, 105))
-        self.assertEqual(len(spans(longest)), 4096)
-        longer = chunks(range(1001, 1001 + 2 * 818, 2), (101, 103))
+        longest = chunks(range(1001, 1001 + 2 * 613, 2), (101, 103))
+        self.assertEqual(len(spans(longest)), 3072)
+        longer = chunks(range(1001, 1001 + 2 * 614, 2), (101,))
         told = spans(longer)
-        self.assertEqual((told[:12], told[-9:]), ("101,103,1001", ",2633,..."))
-        self.assertEqual(len(told), 4096)
+        self.assertEqual((told[:12], told[-9:]), ("101,1001,100", ",2225,..."))
+        self.assertEqual(len(told), 3072)

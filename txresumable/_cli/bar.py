@@ -5,6 +5,7 @@ A bar that shows how far an upload is: needs tqdm, which the extra ``command`` b
 from __future__ import annotations
 
 import os
+from io import TextIOBase
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -37,7 +38,7 @@ class Bar:
     def __init__(
         self,
         uploader: Events,
-        stream: TextIO,
+        stream: TextIO | TextIOBase,
         *,
         tally: ProgressTotals | None = None,
         **options: Any,
@@ -118,7 +119,7 @@ class Bar:
             self._meter.set_postfix_str(note, False)
 
 
-def _width(stream: TextIO) -> dict[str, Any]:
+def _width(stream: TextIO | TextIOBase) -> dict[str, Any]:
     """As wide as the terminal, now and later; some do not know how wide they are."""
     try:
         known = os.get_terminal_size(stream.fileno()).columns > 0

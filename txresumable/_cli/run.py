@@ -29,6 +29,7 @@ from ..uploader import Resumable
 from .bar import Bar
 from .exit_status import upload_status
 from .first_contact import FirstContact
+from .output import Output
 from .reasons import Reasons
 
 __all__ = ["Session"]
@@ -90,8 +91,8 @@ class Session:
         self._files = files
         self._quiet = quiet
         self._verbose = verbose
-        self._output = sys.stdout if output is None else output
-        self._errors = sys.stderr if errors is None else errors
+        self._output = Output(sys.stdout if output is None else output)
+        self._errors = Output(sys.stderr if errors is None else errors)
         self._on_signals = on_signals
         self._end_anyway = end_anyway
         self._begin_logging = begin_logging
@@ -151,6 +152,7 @@ class Session:
             f"{count} of {count + len(report.failed)} files uploaded: "
             f"{tally.chunks_sent} chunks sent{there}",
             file=self._output,
+            flush=True,
         )
 
     def _signalled(self, number: int) -> None:

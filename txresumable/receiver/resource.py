@@ -36,6 +36,8 @@ _MOST_PARAMETERS = 256
 _BLOCK = 64 * 1024
 _TESTS = (b"GET", b"HEAD")
 _UPLOADS = (b"POST", b"PUT")
+# A cache in between would go on saying that a file is there, or that a chunk is not.
+_ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 def one_owner(request: Request) -> str:
@@ -256,7 +258,7 @@ class ReceiverResource(Resource):
     def _write(self, request: Request, response: Response) -> None:
         origin = _header(request, "origin")
         request.setResponseCode(response.status)
-        headers = {"X-Content-Type-Options": "nosniff", **response.headers}
+        headers = {**_ALWAYS, **response.headers}
         if self._origin_admitted(request, origin):
             headers.update(self._origins.headers(origin))
         body = response.body

@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -127,9 +128,10 @@ class Disk:
         os.utime(fd)
 
     def free(self, fd: int) -> int:
-        """The bytes that can still be written where this file is."""
+        """The bytes that can still be written where this file is; no limit if that is unknown."""
         found = os.statvfs(fd)
-        return found.f_bavail * found.f_frsize
+        # A file system in memory or in user space may not say how big it is.
+        return found.f_bavail * found.f_frsize if found.f_blocks else sys.maxsize
 
     @contextmanager
     def opened(self, fd: int) -> Iterator[int]:

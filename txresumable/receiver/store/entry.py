@@ -19,7 +19,8 @@ from .writer import ChunkSink
 __all__ = ["Entry", "Upload", "spans"]
 
 _RUNS = re.compile(rb"\x01+")
-_LONGEST = 4096
+# nginx has 4 KiB for all headers of a response by default, and responds with 502 to more.
+_LONGEST = 3072
 
 
 class Upload(Protocol):
@@ -86,7 +87,7 @@ def spans(present: bytearray) -> str:
     The chunks that are present, counted from 1, as ``1-57,60``.
 
     :param present: a byte for each chunk, 1 if it is.
-    :returns: text of at most 4 KiB; if that cuts it short, it ends with ``,...``.
+    :returns: text of at most 3 KiB; if that cuts it short, it ends with ``,...``.
     """
     found: list[str] = []
     length = -1

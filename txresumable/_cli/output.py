@@ -1,0 +1,61 @@
+"""
+Where the command prints to.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from contextlib import suppress
+from typing import TextIO
+
+__all__ = ["Output"]
+
+
+class Output(io.TextIOBase):
+    """
+    A text stream that may be absent (``2>&-``), full, or a pipe that nobody reads any more: what
+    cannot be written is lost, and no error.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """
+        :param stream: where the text goes; it is not closed.
+        """
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str | None:  # type: ignore[override]
+        """The encoding of the stream."""
+        return getattr(self._stream, "encoding", None)
+
+    def isatty(self) -> bool:
+        """Whether the stream is a terminal."""
+        return self._stream is not None and self._stream.isatty()
+
+    def fileno(self) -> int:
+        """The descriptor of the stream; :exc:`OSError` if it has none."""
+        return super().fileno() if self._stream is None else self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        """Write text, if that is possible."""
+        try:
+            if self._stream is not None:
+                self._stream.write(text)
+        except OSError:
+            self._abandon()
+        return len(text)
+
+    def flush(self) -> None:
+        """Have the stream write what it holds, if that is possible."""
+        try:
+            if self._stream is not None:
+                self._stream.flush()
+        except OSError:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        # What the stream still holds would fail again when Python flushes it at the end.
+        with suppress(OSError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), self.fileno())
+        self._stream = None
