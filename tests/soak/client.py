@@ -35,7 +35,7 @@ from txresumable.testing import ScriptedReceiver
 
 from .content import give
 from .journal import Journal, read
-from .plan import ClientPlan, Plan, UploadPlan
+from .plan import LONGEST, ClientPlan, Plan, UploadPlan
 from .process import peak_of
 
 __all__ = ["main"]
@@ -48,7 +48,7 @@ class Client:
     One uploader in one reactor.
 
     :param numbers: which of the plan's uploads are its own.
-    :param limit: after how many seconds what has not ended will not.
+    :param limit: after how many seconds without progress what has not ended will not.
     """
 
     def __init__(
@@ -92,12 +92,16 @@ class Client:
         return HTTPClient(Agent(self._reactor, policy, connectTimeout=2, pool=pool))
 
     async def run(self) -> None:
-        """From the first file to the end of all, within the limit."""
+        """From the first file to the end of all, or until nothing comes on any more."""
         for number in self._numbers:
             deferLater(self._reactor, self._plan.uploads[number].at, self._add, number)
-        until = self._reactor.seconds() + self._limit
-        while self._waiting and self._reactor.seconds() < until:
+        seconds = self._reactor.seconds
+        until, last = seconds() + self._limit, self._fractions()
+        end = seconds() + LONGEST * self._limit
+        while self._waiting and seconds() < min(until, end):
             await deferLater(self._reactor, 0.05)
+            if self._fractions() != last:
+                until, last = seconds() + self._limit, self._fractions()
         for file in self._waiting.values():
             self._journal.write("stuck", why=f"{file!r} {_states(file)}")
         for acts in self._acts:
@@ -107,6 +111,10 @@ class Client:
             await self._pool.closeCachedConnections()
         for each in self._files.values():
             each.close()
+
+    def _fractions(self) -> list[float]:
+        """How far the files are: on a busy machine many chunks just take their time."""
+        return [0 if file is None else file.fraction_completed for file in self._waiting.values()]
 
     def _add(self, number: int) -> None:
         upload = self._plan.uploads[number]

@@ -11,9 +11,11 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-__all__ = ["ClientPlan", "LinePlan", "Plan", "ReceiverPlan", "Strike", "UploadPlan"]
+__all__ = ["LONGEST", "ClientPlan", "LinePlan", "Plan", "ReceiverPlan", "Strike", "UploadPlan"]
 
 KIB, MIB = 1024, 1024 * 1024
+LONGEST = 4
+"""How many times its limit a client may take in all, as long as it makes progress."""
 _SECONDS = 6.0
 _SOURCES = ("path", "path", "file_path", "file", "gzip", "bytes_io", "bytes", "temporary")
 _SHARED = ("file", "gzip", "bytes_io", "temporary")
@@ -126,7 +128,7 @@ class Plan:
 
     @property
     def limit(self) -> float:
-        """After how many seconds of a client's life what has not ended will not."""
+        """After how many seconds without progress what has not ended will not."""
         return 60.0 + 2 * self.seconds
 
     @classmethod

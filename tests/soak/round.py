@@ -21,7 +21,7 @@ from tests.authority import Authority
 
 from .content import write_sources
 from .journal import read
-from .plan import Plan, Strike
+from .plan import LONGEST, Plan, Strike
 from .process import Process, Receiver
 from .proxy import Proxy
 from .tricks import choose
@@ -217,7 +217,7 @@ class Round:
 
     async def _clients_end(self) -> None:
         for number, client in self._clients.items():
-            await self._within(client, self._plan.limit + 30)
+            await self._within(client, LONGEST * self._plan.limit + 30)
             if client.exit is None:
                 self._odd.append(f"client {number} has no end")
                 client.signal("ABRT")  # faulthandler writes into the log where it was
