@@ -51,6 +51,7 @@ class IntakeTests(UploaderTestCase):
         """Of files that wait, nobody has a view until somebody asks for one."""
 
         def views() -> int:
+            gc.collect()
             return sum(isinstance(each, ResumableFile) for each in gc.get_objects())
 
         uploader = Resumable("http://example.com", reactor=self.clock, client=self.receiver)
