@@ -1,8 +1,7 @@
 """
 Files and chunks as users see them: views of transfers.
 
-Neither has state: each reads that of the transfer behind it, so that a file of a million chunks
-costs a byte for each chunk.
+Neither has state: each reads that of the transfer behind it, which has a byte for each chunk.
 """
 
 from __future__ import annotations
