@@ -142,14 +142,20 @@ class ReceiverHost:
         for site in life.sites.values():
             site.drop_connections()
         ended = life.store.close().addCallback(lambda _: self._ended(life, restart))
-        return ended.addErrback(lambda failure: self.wrong.append(f"close(): {failure.value!r}"))
+        return ended.addErrback(self._not_ended, life)
 
     def sweep(self) -> None:
         """Let it forget what has expired."""
         if self._life is not None and not self._life.is_ending:
             self._life.store.sweep()
 
+    def _not_ended(self, failure: Failure, life: _Life) -> None:
+        if not life.disk.is_dead:
+            self.wrong.append(f"close(): {failure.value!r}")
+
     def _ended(self, life: _Life, restart: float | None) -> None:
+        if life.disk.is_dead:  # killed as it was to end: what was left of it has been collected
+            return
         self._timeline.say("the receiver has ended")
         if life.disk.open_now:
             self.wrong.append(f"the receiver ended with {len(life.disk.open_now)} open files")
