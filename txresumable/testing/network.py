@@ -237,7 +237,9 @@ class FaultyNetwork(FakeClient):
         """The same with another byte near the end of its chunk, which base64 could have too."""
         body, content = bytearray(request.body), request.content
         if request.is_upload and content and not content.endswith(b","):
-            at = request.body.rindex(content) + max(len(content) - 4, 0)
+            is_form = (request.header("Content-Type") or "").startswith("multipart/")
+            end = body.rindex(b"\r\n--") if is_form else len(body)  # not a byte of the boundary
+            at = body.rindex(content, 0, end) + max(len(content) - 4, 0)
             body[at] = ord("B") if body[at] == ord("A") else ord("A")
         data = bytes(body) if request.is_upload else None
         damaged = SentRequest(request.method, request.url, request.headers, data)
