@@ -40,6 +40,7 @@ from .sources import Sources
 
 __all__ = ["Broken", "run"]
 
+REFUSES_ALL = (429, 502, 503, 504, 507)
 MOST_STEPS = 3000
 CANCELLED = (CancelledError, AsyncioCancelledError)
 
@@ -293,6 +294,8 @@ class Schedule:
             status = random.choice(self.plan.statuses)
             known.statuses.add(status)
             headers = {"Retry-After": random.choice(("0", "2"))} if random.random() < 0.3 else {}
+            # As in an outage, one probes for all, and if it is given up, all are.
+            self._had_outage = self._had_outage or bool(headers) or status in REFUSES_ALL
             self._send(request, FakeResponse(status, b"no", headers))
         elif how == "refused":
             self._had_outage = True
