@@ -280,6 +280,19 @@ class ListTests(UploaderTestCase):
         for upload in uploads[:2]:
             self.successResultOf(upload)
 
+    def test_not_on_the_list(self) -> None:
+        """What is no file, or one of another uploader, is refused, and goes on."""
+        uploader, other = self.uploader(), self.uploader()
+        upload = other.add_file(b"x", file_name="a.bin")
+        error = self.assertRaises(ValueError, uploader.remove_file, upload.file)
+        self.assertIn("'a.bin'", str(error))
+        self.assertNoResult(upload)
+        wrong: Any = "a.bin"
+        error = self.assertRaises(TypeError, uploader.remove_file, wrong)
+        self.assertIn("'a.bin'", str(error))
+        other.remove_file(upload.file)
+        self.assert_cancelled(upload)
+
     def test_back_on_the_list(self) -> None:
         """A file that was taken off the list is on it again when it is tried again."""
         uploader = self.uploader(test_chunks=False)

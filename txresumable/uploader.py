@@ -236,8 +236,18 @@ class Resumable(Events):
         return None if found is None else found.file
 
     def remove_file(self, file: ResumableFile) -> None:
-        """Remove a file from the list; one that has not ended is cancelled."""
-        self._engine.remove(transfer_of(file))
+        """
+        Remove a file from the list; one that has not ended is cancelled.
+
+        :raises TypeError: if it is no file of an uploader.
+        :raises ValueError: if it is one of another uploader.
+        """
+        if not isinstance(file, ResumableFile):
+            raise TypeError(f"remove_file() takes a ResumableFile, not {file!r}")
+        transfer = transfer_of(file)
+        if not transfer.belongs_to(self._engine):
+            raise ValueError(f"{file.file_name!r} is a file of another uploader")
+        self._engine.remove(transfer)
         self._engine.turn.run()
 
     def update_query(self, query: Query) -> None:

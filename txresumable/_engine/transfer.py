@@ -90,6 +90,10 @@ class Transfer(FileRecord):
         self.observers: FileObservers | None = None
         self._view: ResumableFile | None = None
 
+    def belongs_to(self, listener: object) -> bool:
+        """Whether an engine has made it."""
+        return self._listener is listener
+
     # What users see ----------------------------------------------------------------------------
 
     @property
