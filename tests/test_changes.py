@@ -127,9 +127,8 @@ class CheckTests(SourceTestCase):
         self.assertEqual(times, expected)
         self.assertEqual(looks["size"].sample, hashlib.sha256(CONTENT).digest())
 
-    def test_what_changes_as_it_is_looked_at(self) -> None:
-        """What is written to between the look at its time and that at its content is refused."""
-        source = self.source(self.path)
+    def rewrite_when_read(self) -> None:
+        """Have the file written to just before each piece of it is read."""
         pread = os.pread
 
         def read(fd: int, size: int, at: int) -> bytes:
@@ -137,6 +136,11 @@ class CheckTests(SourceTestCase):
             return pread(fd, size, at)
 
         self.patch(os, "pread", read)
+
+    def test_what_changes_as_it_is_looked_at(self) -> None:
+        """What is written to between the look at its time and that at its content is refused."""
+        source = self.source(self.path)
+        self.rewrite_when_read()
         self.assertRaises(SourceChanged, source.look)
 
     def test_small_one_that_changes_as_it_is_looked_at(self) -> None:
@@ -144,13 +148,7 @@ class CheckTests(SourceTestCase):
         with open(self.path, "wb") as file:
             file.truncate(READ_WHOLE)
         source = self.source(self.path)
-        pread = os.pread
-
-        def read(fd: int, size: int, at: int) -> bytes:
-            self.rewrite(b"2", 50)
-            return pread(fd, size, at)
-
-        self.patch(os, "pread", read)
+        self.rewrite_when_read()
         source.look()
         self.assertRaises(SourceChanged, source.open)
 

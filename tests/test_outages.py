@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError, DNSLookupError
 
-from txresumable import ResumableFile, RetriesExhausted
+from txresumable import ResumableFile, RetriesExhausted, Upload
 from txresumable._engine.lending import PATIENCE
 from txresumable._engine.totals import ProgressTotals
 from txresumable.retry import full_jitter
@@ -32,7 +32,19 @@ class FixedChance:
         return values[0]
 
 
-class OutageTests(UploaderTestCase):
+class ServerTestCase(UploaderTestCase):
+    """The server comes back."""
+
+    def assert_all_go_on(self, uploads: list[Upload]) -> None:
+        """The server is back: three chunks at once are sent, and no retry was counted."""
+        self.assertEqual(len(self.client.waiting), 3)
+        self.answer_all()
+        for upload in uploads:
+            file = self.successResultOf(upload)
+            self.assertEqual([chunk.retries for chunk in file.chunks], [0, 0, 0])
+
+
+class OutageTests(ServerTestCase):
     """
     One chunk probes, the others wait for it.
     """
@@ -51,11 +63,7 @@ class OutageTests(UploaderTestCase):
         self.assertEqual(engine_of(uploader).scheduler.slots.tokens, 3)
         self.clock.advance(1)
         self.client.answer(200)
-        self.assertEqual(len(self.client.waiting), 3)
-        self.answer_all()
-        for upload in uploads:
-            file = self.successResultOf(upload)
-            self.assertEqual([chunk.retries for chunk in file.chunks], [0, 0, 0])
+        self.assert_all_go_on(uploads)
 
     def test_one_that_waits_for_a_hook(self) -> None:
         """
@@ -335,7 +343,7 @@ class OutageTests(UploaderTestCase):
             self.successResultOf(upload)
 
 
-class RefusalTests(UploaderTestCase):
+class RefusalTests(ServerTestCase):
     """
     A server that refuses everybody is asked by one chunk, and the others wait for it.
     """
@@ -365,11 +373,7 @@ class RefusalTests(UploaderTestCase):
             self.refuse(status)
             self.clock.advance(60)
             self.client.answer(200)
-            self.assertEqual(len(self.client.waiting), 3)
-            self.answer_all()
-            for upload in uploads:
-                file = self.successResultOf(upload)
-                self.assertEqual([chunk.retries for chunk in file.chunks], [0, 0, 0])
+            self.assert_all_go_on(uploads)
 
     def test_what_is_added(self) -> None:
         """A file that is added meanwhile waits as well."""

@@ -113,7 +113,7 @@ class Admission:
         return [
             transfer_of(handle)
             for handle in (*self._batch, *self._queue, *self._aside.values())
-            if transfer_of(handle).handle is handle and transfer_of(handle).state is ADDED
+            if _is_undecided(handle)
         ]
 
     def add(self, handles: Sequence[Upload]) -> None:
@@ -163,7 +163,7 @@ class Admission:
         _log.failure("Adding files stopped", failure=failure)
         batch, self._batch = self._batch, []
         for handle in batch:
-            if transfer_of(handle).handle is handle and transfer_of(handle).state is ADDED:
+            if _is_undecided(handle):
                 transfer_of(handle).end(FAILED, as_error(failure.value))
         self._go_on()
         self._turn.run()
@@ -343,3 +343,8 @@ class Admission:
         if not group.remaining:
             self._groups -= 1
             self._turn.post(self._listener.announce, group.added, group.skipped)
+
+
+def _is_undecided(handle: Upload) -> bool:
+    """Whether a file is neither in nor out, and this is still the handle of it."""
+    return transfer_of(handle).handle is handle and transfer_of(handle).state is ADDED

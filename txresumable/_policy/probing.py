@@ -66,7 +66,6 @@ class Outage(Generic[_File]):
 
         :returns: whether that ends an outage.
         """
-        self.reached = True
         ended = self.failures > 0
         self.give_up()
         return ended
