@@ -12,7 +12,7 @@ from txresumable._protocol.layout import ChunkLayout
 from txresumable._protocol.request import ChunkFacts, FileFacts, RequestEncoder
 from txresumable.receiver import Refused
 from txresumable.receiver.store.chunk import Chunk
-from txresumable.receiver.web.parameters import MAX_CHUNKS, merged, read_chunk, standard_names
+from txresumable.receiver.web.parameters import LONGEST_NAME, merged, read_chunk, standard_names
 
 NAMES = ParameterNames()
 GIVEN = {
@@ -100,11 +100,14 @@ class ReadTests(SynchronousTestCase):
             del given[f"resumable{name}"]
             self.assertEqual(read_chunk(given, NAMES).offset, 1)
 
-    def test_too_many_chunks(self) -> None:
-        """A file has at most some four million chunks."""
-        size = str(MAX_CHUNKS + 1)
-        changes = {"resumableTotalSize": size, "resumableTotalChunks": size}
-        self.refused(resumableChunkSize="1", resumableCurrentChunkSize=None, **changes)
+    def test_long_names(self) -> None:
+        """What is kept of a request has at most 4 KiB each, in UTF-8."""
+        for name in ("Identifier", "Filename", "RelativePath", "Type"):
+            for letter, size in (("a", 1), ("\u00e9", 2), ("\U0001f600", 4)):
+                longest = letter * (LONGEST_NAME // size)
+                read_chunk(GIVEN | {f"resumable{name}": longest}, NAMES)
+                said = self.refused(**{f"resumable{name}": longest + "a"})
+                self.assertEqual(said, f"resumable{name} is longer than 4096 bytes")
 
     def test_checksum(self) -> None:
         """A checksum is SHA-256 in hexadecimal, of either case."""

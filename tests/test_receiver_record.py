@@ -52,17 +52,6 @@ class RecordTests(SynchronousTestCase):
             ),
         )
 
-    def test_cut(self) -> None:
-        """Of what a client says so much is kept, and of the owner everything."""
-        for length, kept in ((4096, 4096), (4097, 4096)):
-            long = "\U0001f600" * length
-            names = {"identifier": long, "file_name": long, "relative_path": long, "type": long}
-            record = Record.of(long * 100, evolve(CHUNK, **names))
-            for name in names:
-                self.assertEqual(len(getattr(record, name)), kept)
-            self.assertEqual(len(record.owner), 100 * length)
-            self.assertEqual(Record.decode(record.encode() + bytes(3))[0], record)
-
     @given(
         st.text(),
         st.integers(0, 2**70),

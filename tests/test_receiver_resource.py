@@ -475,6 +475,32 @@ class RefusalTests(ReceiverTestCase):
         self.assertEqual(self.ask(ClientFile(bytes(20), "b", "b").upload(2)).status, 200)
         self.assertEqual(self.ask(ClientFile(bytes(0), "c", "c").upload(1)).status, 200)
 
+    def test_too_many_chunks(self) -> None:
+        """A file of too many chunks is refused, and one that has begun goes on."""
+
+        def upload(count: int) -> bytes:
+            size = str(count)
+            return octet(
+                {
+                    "resumableChunkNumber": "1",
+                    "resumableChunkSize": "1",
+                    "resumableTotalSize": size,
+                    "resumableTotalChunks": size,
+                    "resumableIdentifier": size,
+                },
+                b"x",
+            )
+
+        self.start()
+        self.assertEqual(self.ask(upload(1024 * 1024)).status, 200)
+        self.refuse(upload(1024 * 1024 + 1), 400)
+        self.hang_up()
+        self.successResultOf(self.store.close())
+        self.start(max_chunks=3)
+        self.assertEqual(self.ask(upload(3)).status, 200)
+        self.refuse(upload(4), 400)
+        self.assertEqual(self.ask(upload(1024 * 1024)).status, 200)
+
     def test_other_methods(self) -> None:
         """Other methods are refused."""
         self.start()

@@ -80,6 +80,7 @@ class Options(UsageOptions):
         ["listen", "l", None, "Where to listen, as Twisted's endpoint string, instead of --port."],
         ["dialect", None, "resumable", "The protocol: " + ", ".join(sorted(DIALECTS)) + "."],
         ["max-file-size", None, "0", "Refuse bigger files: bytes, or 20M, 4G; 0 for any.", size],
+        ["max-chunks", None, 1048576, "Refuse files of more chunks.", number],
         ["max-unfinished", None, 10000, "How many unfinished uploads there may be.", number],
         ["max-unfinished-size", None, "0", "How big they may be together; 0 for any.", size],
         [
@@ -203,6 +204,7 @@ def makeService(options: Options) -> IService:
             options["directory"],
             reactor=reactor,
             max_file_size=options["max-file-size"],
+            max_chunks=options["max-chunks"],
             max_unfinished=options["max-unfinished"],
             max_unfinished_size=options["max-unfinished-size"],
             expire=options["expire"],

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from attrs import define
+
 from .quota import Quota
 from .record import Record
 from .room import Room
@@ -13,9 +15,19 @@ from .room import Room
 __all__ = ["Admission"]
 
 
+@define
+class _Total:
+    """What the unfinished uploads of an owner come to."""
+
+    count: int = 0
+    size: int = 0
+
+
 class Admission:
     """
     The unfinished uploads that there are, and whether one more may begin.
+
+    There may be many, so of each no more is kept than is counted.
 
     :param quota: how much may be begun.
     :param room: what is promised to those that were accepted.
@@ -24,7 +36,8 @@ class Admission:
     def __init__(self, quota: Quota, room: Room) -> None:
         self._quota = quota
         self._room = room
-        self._unfinished: dict[str, Record] = {}
+        self._unfinished: dict[str, tuple[str, int]] = {}
+        self._totals: dict[str, _Total] = {}
 
     def __contains__(self, key: str) -> bool:
         return key in self._unfinished
@@ -37,16 +50,21 @@ class Admission:
         Accept a new upload, which counts for others from now on.
 
         :returns: how many bytes are promised to others.
-        :raises Refused: with 413 or 507 if that would break a limit.
+        :raises Refused: with 400, 413 or 507 if that would break a limit.
         """
-        self._quota.admit(wanted, self._unfinished.values())
+        total = self._totals.get(wanted.owner, _Total())
+        self._quota.admit(wanted, total.count, total.size)
         promised = self._room.promised()
         self.add(key, wanted, wanted.size)
         return promised
 
     def add(self, key: str, record: Record, missing: int) -> None:
         """An upload was accepted, and so many bytes of it are missing."""
-        self._unfinished[key] = record
+        self._uncount(key)
+        self._unfinished[key] = record.owner, record.size
+        total = self._totals.setdefault(record.owner, _Total())
+        total.count += 1
+        total.size += record.size
         self._room.promise(key, missing)
 
     def stored(self, key: str, size: int) -> None:
@@ -55,5 +73,15 @@ class Admission:
 
     def forget(self, key: str) -> None:
         """An upload is finished, or discarded."""
-        self._unfinished.pop(key, None)
+        self._uncount(key)
         self._room.forget(key)
+
+    def _uncount(self, key: str) -> None:
+        if key not in self._unfinished:
+            return
+        owner, size = self._unfinished.pop(key)
+        total = self._totals[owner]
+        total.count -= 1
+        total.size -= size
+        if not total.count:
+            del self._totals[owner]

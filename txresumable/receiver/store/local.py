@@ -45,6 +45,7 @@ class Store:
     :param reactor: whose threads do what blocks, and whose clock is used; the installed one by
         default.
     :param max_file_size: refuse files of more bytes than this.
+    :param max_chunks: refuse to begin a file that has more chunks than this.
     :param max_unfinished: refuse to begin a file when its owner has this many unfinished ones.
     :param max_unfinished_size: refuse to begin a file when its owner's unfinished ones would
         come to more bytes than this.
@@ -68,6 +69,7 @@ class Store:
         *,
         reactor: Reactor | None = None,
         max_file_size: int | None = None,
+        max_chunks: int = 1024 * 1024,
         max_unfinished: int | None = None,
         max_unfinished_size: int | None = None,
         expire: float | None = None,
@@ -92,6 +94,7 @@ class Store:
         self.on_complete = check_callable("on_complete", on_complete, none=True)
         quota = Quota(
             file_size=check_whole("max_file_size", max_file_size, none=True),
+            chunks=check_whole("max_chunks", max_chunks),
             unfinished=check_whole("max_unfinished", max_unfinished, none=True),
             unfinished_size=check_whole("max_unfinished_size", max_unfinished_size, none=True),
         )

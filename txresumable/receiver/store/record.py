@@ -28,7 +28,6 @@ __all__ = ["ABSENT", "DURABLE", "Done", "Record", "encode_time"]
 
 ABSENT, DURABLE = b"\0", b"\1"
 _T = TypeVar("_T")
-_LONGEST_NAME = 4096
 _TIME = Struct(">q")
 _IDENTITY = Struct(">Qq")
 # One component of a path, whatever a damaged record says.
@@ -39,8 +38,6 @@ _NAME = matches_re(r"(?!\.{1,2}\Z)[^/\0\ud800-\udfff]+")
 class Record:
     """
     What is fixed about an upload from its first chunk on.
-
-    Of what a client says at most 4096 characters each are kept, since there may be many uploads.
 
     :ivar owner: whose it is.
     :ivar identifier: what the client calls it.
@@ -66,10 +63,10 @@ class Record:
         """The record of an upload whose first request says this."""
         return cls(
             owner=owner,
-            identifier=chunk.identifier[:_LONGEST_NAME],
-            file_name=chunk.file_name[:_LONGEST_NAME],
-            relative_path=chunk.relative_path[:_LONGEST_NAME],
-            type=chunk.type[:_LONGEST_NAME],
+            identifier=chunk.identifier,
+            file_name=chunk.file_name,
+            relative_path=chunk.relative_path,
+            type=chunk.type,
             size=chunk.layout.size,
             chunk_size=chunk.layout.chunk_size,
             force=chunk.layout.force,

@@ -16,10 +16,10 @@ from ..._protocol.layout import ChunkLayout, chunk_count
 from ..store.chunk import Chunk
 from ..store.refused import Refused
 
-__all__ = ["MAX_CHUNKS", "merged", "read_chunk", "standard_names"]
+__all__ = ["LONGEST_NAME", "merged", "read_chunk", "standard_names"]
 
-MAX_CHUNKS = 4 * 1024 * 1024
-"""The most chunks that a file may have: each costs a byte of memory while it is received."""
+LONGEST_NAME = 4096
+"""The most bytes of an identifier, a name or a type, which are kept; no path is longer."""
 
 _NUMBER = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -42,16 +42,16 @@ def read_chunk(given: Mapping[str, str], names: ParameterNames) -> Chunk:
     layout = _layout(size, chunk_size, _optional(given, names.total_chunks), names)
     if not 1 <= number <= layout.count:
         raise Refused(400, f"{names.chunk_number} must be 1 to {layout.count}")
-    identifier = given.get(names.identifier, "")
+    identifier = _text(given, names.identifier)
     if not identifier:
         raise Refused(400, f"{names.identifier} is missing")
     found = Chunk(
         identifier=identifier,
         offset=number - 1,
         layout=layout,
-        file_name=given.get(names.file_name, ""),
-        relative_path=given.get(names.relative_path, ""),
-        type=given.get(names.type, ""),
+        file_name=_text(given, names.file_name),
+        relative_path=_text(given, names.relative_path),
+        type=_text(given, names.type),
         checksum=_checksum(given.get(names.checksum, ""), names),
     )
     current = _optional(given, names.current_chunk_size)
@@ -106,6 +106,13 @@ def merged(
     return found
 
 
+def _text(given: Mapping[str, str], name: str) -> str:
+    text = given.get(name, "")
+    if len(text) > LONGEST_NAME or len(text.encode("utf-8", "surrogatepass")) > LONGEST_NAME:
+        raise Refused(400, f"{name} is longer than {LONGEST_NAME} bytes")
+    return text
+
+
 def _number(given: Mapping[str, str], name: str) -> int:
     found = _optional(given, name)
     if found is None:
@@ -129,8 +136,6 @@ def _layout(size: int, chunk_size: int, count: int | None, names: ParameterNames
     if count not in (floor, ceil):
         either = f"{floor}" if floor == ceil else f"{floor} or {ceil}"
         raise Refused(400, f"{names.total_chunks} must be {either}")
-    if count > MAX_CHUNKS:
-        raise Refused(400, f"a file may have at most {MAX_CHUNKS} chunks")
     return ChunkLayout(size, chunk_size, count != floor)
 
 
