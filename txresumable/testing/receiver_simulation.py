@@ -12,6 +12,7 @@ from random import Random
 from attrs import evolve, frozen
 
 from .arrived import OnDisk
+from .collection import uncollected
 from .host import HostPort, ReceiverHost
 from .report import SimulationFailed, SimulationReport
 from .schedule import Act, Schedule
@@ -144,6 +145,10 @@ class ReceiverSimulation:
 
         :raises SimulationFailed: see :func:`simulate_receiver`.
         """
+        with uncollected():
+            return self._run()
+
+    def _run(self) -> SimulationReport:
         timeline, uploadings = self._timeline, self.uploadings
         self.host.start()
         for uploading in uploadings:

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from .._protocol.dialect import DIALECTS
 from .arrived import InMemory
+from .collection import uncollected
 from .process import Process
 from .receiver import ScriptedReceiver
 from .report import SimulationFailed, SimulationReport
@@ -97,6 +98,10 @@ class Simulation:
         :param meanwhile: called before each step of time, with the steps' number.
         :raises SimulationFailed: see :func:`simulate`.
         """
+        with uncollected():
+            return self._run(meanwhile)
+
+    def _run(self, meanwhile: Callable[[int], None] | None) -> SimulationReport:
         uploading, timeline = self.uploading, self._timeline
         uploading.start()
         if not timeline.until(lambda: uploading.is_over, meanwhile):
