@@ -10,10 +10,8 @@ from twisted.internet.defer import Deferred
 from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase
 from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import Refused
-from txresumable.receiver.store import entries_of
 from txresumable.receiver.store.chunk import Chunk
-from txresumable.receiver.store.entries import Entries
-from txresumable.receiver.store.entry import Entry
+from txresumable.receiver.store.entry import RecordedEntry
 
 CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
 
@@ -21,24 +19,17 @@ CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
 class EntriesTests(ReceiverTestCase):
     """Uploads are looked for, and begun."""
 
-    @property
-    def entries(self) -> Entries:
-        """What the resource has of the store."""
-        return entries_of(self.store)
-
     def chunk(self, size: int = 35) -> Chunk:
         """A chunk of a file of so many bytes."""
         return Chunk(identifier="i", offset=0, layout=ChunkLayout(size, 10), file_name="f")
 
-    def begin(self, chunk: Chunk, **options: Any) -> Entry:
+    def begin(self, chunk: Chunk, **options: Any) -> RecordedEntry:
         """Begin an upload."""
-        return self.successResultOf(
-            Deferred.fromCoroutine(self.entries.begin("", chunk, **options))
-        )
+        return self.successResultOf(Deferred.fromCoroutine(self.store.begin("", chunk, **options)))
 
-    def find(self, chunk: Chunk, **options: Any) -> Entry | None:
+    def find(self, chunk: Chunk, **options: Any) -> RecordedEntry | None:
         """Find an upload."""
-        return self.successResultOf(Deferred.fromCoroutine(self.entries.find("", chunk, **options)))
+        return self.successResultOf(Deferred.fromCoroutine(self.store.find("", chunk, **options)))
 
     def test_found(self) -> None:
         """Nothing is made of what is only looked for."""
@@ -56,7 +47,7 @@ class EntriesTests(ReceiverTestCase):
         disk = FaultyDisk()
         self.start(disk=disk, max_open=0)
         self.begin(self.chunk()).release()
-        for look in (self.entries.begin, self.entries.find):
+        for look in (self.store.begin, self.store.find):
             looking = Deferred.fromCoroutine(look("", self.chunk(36)))
             refused = self.failureResultOf(looking, Refused)
             self.assertEqual(refused.value.status, 400)
@@ -69,7 +60,7 @@ class EntriesTests(ReceiverTestCase):
         for number in (1, 2, 3):
             self.ask(file.upload(number))
         os.remove(os.path.join(self.root, "f"))
-        for look in (self.entries.begin, self.entries.find):
+        for look in (self.store.begin, self.store.find):
             looking = Deferred.fromCoroutine(look("", self.chunk()))
             self.assertEqual(self.failureResultOf(looking, Refused).value.status, 410)
         self.assertIsNone(self.find(self.chunk(), again=True))

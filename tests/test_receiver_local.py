@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase
 from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import ReceivedFile, Store
-from txresumable.receiver.store import Disk, entries_of
+from txresumable.receiver.store import Disk
 from txresumable.receiver.store.chunk import Chunk
 
 CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
@@ -39,7 +39,7 @@ class StoreTests(ReceiverTestCase):
     def begin(self, store: Store) -> None:
         """Begin an upload."""
         chunk = Chunk(identifier="i", offset=0, layout=ChunkLayout(35, 10), file_name="f")
-        self.successResultOf(Deferred.fromCoroutine(entries_of(store).begin("", chunk))).release()
+        self.successResultOf(Deferred.fromCoroutine(store.begin("", chunk))).release()
 
     def test_by_default(self) -> None:
         """It is on the real disk, and at work in the reactor's threads."""

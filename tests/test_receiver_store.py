@@ -35,7 +35,7 @@ from tests.receiver_rig import (
 from tests.receiver_rig import ReceiverTestCase as _ReceiverTestCase
 from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import ReceivedFile, Refused
-from txresumable.receiver.store import Disk, entries_of
+from txresumable.receiver.store import Disk
 from txresumable.receiver.store.chunk import Chunk
 from txresumable.receiver.store.names import key_of
 
@@ -938,7 +938,9 @@ class InterleavingTests(ReceiverTestCase):
         self.start()
         self.assertEqual(repr(self.store), f"<Store {self.store.root!r}>")
         public = {name for name in dir(self.store) if not name.startswith("_")}
-        self.assertEqual(public, {"root", "expire", "on_complete", "recover", "sweep", "close"})
+        self.assertEqual(
+            public, {"root", "expire", "on_complete", "find", "begin", "recover", "sweep", "close"}
+        )
 
     def test_limits_at_once(self) -> None:
         """Uploads that begin at once are held against limits together."""
@@ -1119,8 +1121,8 @@ class CancelTests(ReceiverTestCase):
         self.start(disk=disk, run=thread.run)
         given = Chunk(identifier="i", offset=0, layout=ChunkLayout(35, 10), file_name="f")
         for steps in (0, 1, 2):
-            first = ensureDeferred(entries_of(self.store).begin("", given))
-            second = ensureDeferred(entries_of(self.store).begin("", given))
+            first = ensureDeferred(self.store.begin("", given))
+            second = ensureDeferred(self.store.begin("", given))
             thread.work(steps)
             self.assertEqual(len(thread.waiting), int(steps < 2))
             first.cancel()
@@ -1319,13 +1321,13 @@ class SetAsideTests(ReceiverTestCase):
             for each in "ab"
         ]
         for each in given:
-            with self.successResultOf(ensureDeferred(entries_of(self.store).begin("", each))):
+            with self.successResultOf(ensureDeferred(self.store.begin("", each))):
                 pass
         self.assertEqual(self.private(), ["chunks", "chunks", "data", "data"])
         self.successResultOf(self.store.close())
         self.start()
         for each in given:
-            entry = self.successResultOf(ensureDeferred(entries_of(self.store).find("", each)))
+            entry = self.successResultOf(ensureDeferred(self.store.find("", each)))
             self.assertEqual(entry.record.layout, each.layout)
 
     def test_folder_is_durable(self) -> None:

@@ -9,7 +9,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import Store
-from txresumable.receiver.store import entries_of
 from txresumable.receiver.store.chunk import Chunk
 
 from .receiver_rig import QuickDisk
@@ -50,7 +49,7 @@ class NoThreadTests(SynchronousTestCase):
         chunk = Chunk(identifier="x", offset=offset, layout=layout, file_name="x")
 
         async def send() -> None:
-            with await entries_of(self.store).begin("", chunk) as entry:
+            with await self.store.begin("", chunk) as entry:
                 sink = entry.claim(chunk)
                 sink.write(b"abcd")
                 self.reactor.is_full = is_full

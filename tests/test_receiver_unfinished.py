@@ -20,7 +20,6 @@ from tests.receiver_rig import (
 )
 from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import ReceivedFile, Refused
-from txresumable.receiver.store import entries_of
 from txresumable.receiver.store.chunk import Chunk
 from txresumable.receiver.store.entry import Entry
 
@@ -435,7 +434,7 @@ class UseTests(ReceiverTestCase):
         """Begin to use an upload."""
         given = Chunk(identifier="i", offset=number - 1, layout=ChunkLayout(35, 10), file_name="f")
         self.given = given
-        return self.successResultOf(Deferred.fromCoroutine(entries_of(self.store).begin("", given)))
+        return self.successResultOf(Deferred.fromCoroutine(self.store.begin("", given)))
 
     def test_idle_after_a_burst(self) -> None:
         """Of many that were used at once, few stay open when nobody uses them any more."""

@@ -13,7 +13,6 @@ from twisted.logger import LogLevel
 
 from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase, Thread, fail_once
 from txresumable._protocol.layout import ChunkLayout
-from txresumable.receiver.store import entries_of
 from txresumable.receiver.store.chunk import Chunk
 from txresumable.receiver.store.entry import Entry
 from txresumable.receiver.store.names import key_of
@@ -35,7 +34,7 @@ class UploadsTestCase(ReceiverTestCase):
     def use(self, name: str) -> Entry:
         """Use an upload."""
         chunk = Chunk(identifier=name, offset=0, layout=ChunkLayout(35, 10), file_name=name)
-        return self.successResultOf(Deferred.fromCoroutine(entries_of(self.store).begin("", chunk)))
+        return self.successResultOf(Deferred.fromCoroutine(self.store.begin("", chunk)))
 
     def opens(self, name: str) -> bool:
         """Whether an upload has to be opened to be used."""

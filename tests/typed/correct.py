@@ -40,7 +40,7 @@ from txresumable import (
     Upload,
 )
 from txresumable.identifiers import content
-from txresumable.receiver import ReceivedFile, Store, make_site
+from txresumable.receiver import Chunk, Entry, ReceivedFile, Refused, Store, make_site
 from txresumable.retry import FailedAttempt, full_jitter
 from txresumable.service import Report, UploadService
 from txresumable.testing import FakeClient, ScriptedReceiver, SentRequest
@@ -262,6 +262,25 @@ def owner(request: Request) -> str:
     return str(request.getHeader("X-User"))
 
 
+class OwnStore:
+    """A store that keeps its files elsewhere."""
+
+    async def find(self, owner: str, chunk: Chunk, *, again: bool = False) -> Entry | None:
+        return None
+
+    async def begin(self, owner: str, chunk: Chunk, *, again: bool = False) -> Entry:
+        raise Refused(507, f"there is no room for {chunk.file_name}")
+
+    def recover(self) -> Deferred[None]:
+        return succeed(None)
+
+    def sweep(self) -> Deferred[int]:
+        return succeed(0)
+
+    def close(self) -> Deferred[None]:
+        return succeed(None)
+
+
 def services() -> MultiService:
     services = MultiService()
     service = UploadService(
@@ -270,6 +289,7 @@ def services() -> MultiService:
     service.setServiceParent(services)
     service.when_done().addCallback(reported)
     make_site(Store("uploads"), origins=["https://example.com"], owner=owner, dialect="flow")
+    make_site(OwnStore())
     return services
 
 

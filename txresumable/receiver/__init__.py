@@ -13,10 +13,13 @@ A receiver for the resumable.js protocol.
 from .resource import ReceiverResource
 from .service import ReceiverService
 from .site import ReceiverSite, make_site
-from .store import ReceivedFile, Refused, Store
+from .store import Chunk, ChunkSink, Entry, ReceivedFile, Refused, Store, UploadStore
 from .web.request import IBodyTaker
 
 __all__ = [
+    "Chunk",
+    "ChunkSink",
+    "Entry",
     "IBodyTaker",
     "ReceivedFile",
     "ReceiverResource",
@@ -24,5 +27,6 @@ __all__ = [
     "ReceiverSite",
     "Refused",
     "Store",
+    "UploadStore",
     "make_site",
 ]

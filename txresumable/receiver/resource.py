@@ -18,9 +18,9 @@ from zope.interface import implementer
 
 from .._protocol.dialect import Dialect, ParameterNames
 from .arguments import as_dialect, as_names, as_origins, check_callable
-from .store import Store, entries_of
+from .store import UploadStore
 from .store.chunk import Chunk
-from .store.entry import Entry
+from .store.interface import Entry
 from .store.refused import Refused
 from .web.arrival import Arrival
 from .web.form import OctetBody, body_parser
@@ -54,7 +54,8 @@ class ReceiverResource(Resource):
     arrive.  It also works in any other site, which collects each body first: give that one
     ``parsePOSTFormSubmission=False`` where Twisted has it, or forms are parsed in memory too.
 
-    :param store: where files go.
+    :param store: where files go: a :class:`~txresumable.receiver.Store`, or another
+        :class:`~txresumable.receiver.UploadStore`.
     :param origins: the origins of web pages that may upload, besides the receiver's own host; one
         as a :class:`str`, or several.  ``*`` for all.
     :param owner: says whose a request is, as a :class:`str`; uploads of different owners never
@@ -74,7 +75,7 @@ class ReceiverResource(Resource):
 
     def __init__(
         self,
-        store: Store,
+        store: UploadStore,
         *,
         origins: str | Iterable[str] = (),
         owner: Callable[[Request], str] = one_owner,
@@ -82,11 +83,10 @@ class ReceiverResource(Resource):
         names: ParameterNames | None = None,
         namespace: str = "",
     ) -> None:
-        if not isinstance(store, Store):
+        if not isinstance(store, UploadStore):
             raise TypeError(f"a receiver is given a Store, not {store!r}")
         super().__init__()  # type: ignore[no-untyped-call]
         self.store = store
-        self._entries = entries_of(store)
         self._origins = Origins(as_origins(origins))
         self._owner = check_callable("owner", owner)
         self._dialect = as_dialect(dialect)
@@ -120,7 +120,7 @@ class ReceiverResource(Resource):
             body_parser(kind, self._names.file),
             self._url_parameters(request, repeated=False),
             self._names,
-            lambda chunk: self._entries.begin(owner, chunk, again=_wanted_again(request)),
+            lambda chunk: self.store.begin(owner, chunk, again=_wanted_again(request)),
         )
         arrival.begin()
         return arrival
@@ -195,9 +195,7 @@ class ReceiverResource(Resource):
         chunk = read_chunk(
             merged(self._url_parameters(request, repeated=True), (), self._known), self._names
         )
-        entry = await self._entries.find(
-            self._owner_of(request), chunk, again=_wanted_again(request)
-        )
+        entry = await self.store.find(self._owner_of(request), chunk, again=_wanted_again(request))
         if entry is None:
             return Response(self._absent, {"status": "absent"})
         with entry:

@@ -17,7 +17,7 @@ from .._runtime.clock import steady
 from .._runtime.observers import OneShotObserver
 from .._runtime.reactor import Reactor
 from .site import ReceiverSite
-from .store import Store
+from .store import UploadStore
 
 __all__ = ["ReceiverService"]
 
@@ -46,7 +46,7 @@ class ReceiverService(Service):
         endpoint: IStreamServerEndpoint,
         site: ReceiverSite,
         *,
-        store: Store,
+        store: UploadStore,
         reactor: Reactor | None = None,
         scheme: str = "http",
     ) -> None:
@@ -102,8 +102,7 @@ class ReceiverService(Service):
             self.privilegedStartService()
         recovered = self._store.recover()
         recovered.addErrback(lambda failure: self._log.failure("cannot recover", failure))
-        if self._store.expire is not None:
-            self._sweeping.start(_BETWEEN_SWEEPS)
+        self._sweeping.start(_BETWEEN_SWEEPS)
 
     def stopService(self) -> Deferred[None]:
         """

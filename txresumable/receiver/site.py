@@ -20,7 +20,7 @@ from .._runtime.clock import steady
 from .._runtime.reactor import Reactor
 from .arguments import check_number, check_whole
 from .resource import ReceiverResource, one_owner
-from .store import Store
+from .store import UploadStore
 from .web.channel import ReceiverChannel
 from .web.request import StreamedRequest
 
@@ -96,7 +96,7 @@ class ReceiverSite(Site):
 
 
 def make_site(
-    store: Store,
+    store: UploadStore,
     *,
     origins: str | Iterable[str] = (),
     owner: Callable[[Request], str] = one_owner,

@@ -1,5 +1,5 @@
 """
-Fakes for tests of programs that upload, and a simulator of what can go wrong.
+Fakes for tests of programs that upload, a simulator of what can go wrong, and tests for stores.
 
 All of it goes with :class:`twisted.internet.task.Clock` in the reactor's place: then nothing
 happens but by the test's own doing, and nothing waits.
@@ -14,6 +14,7 @@ from .report import SimulationFailed, SimulationReport
 from .request import FakeResponse, SentRequest
 from .schedule import Act, FilePlan, Schedule
 from .simulation import Simulation, simulate
+from .store import UploadStoreTests
 from .weather import Fault, Forecast, Weather
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "SimulationFailed",
     "SimulationReport",
     "StoredFile",
+    "UploadStoreTests",
     "Weather",
     "simulate",
     "simulate_receiver",

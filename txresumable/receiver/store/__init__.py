@@ -2,10 +2,25 @@
 Where received files are kept.
 """
 
+from .chunk import Chunk
 from .disk import Disk
-from .local import Store, entries_of
+from .interface import Entry, UploadStore
+from .local import Store
 from .received import ReceivedFile
 from .refused import Refused
 from .thread import Run, at_once, in_threads
+from .writer import ChunkSink
 
-__all__ = ["Disk", "ReceivedFile", "Refused", "Run", "Store", "at_once", "entries_of", "in_threads"]
+__all__ = [
+    "Chunk",
+    "ChunkSink",
+    "Disk",
+    "Entry",
+    "ReceivedFile",
+    "Refused",
+    "Run",
+    "Store",
+    "UploadStore",
+    "at_once",
+    "in_threads",
+]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from functools import partial
 
 from .chunk import Chunk
-from .entry import Entry
+from .entry import RecordedEntry
 from .names import key_of
 from .record import Record
 from .refused import Refused
@@ -26,7 +26,7 @@ class Entries:
     def __init__(self, uploads: OpenUploads) -> None:
         self._uploads = uploads
 
-    async def find(self, owner: str, chunk: Chunk, *, again: bool = False) -> Entry | None:
+    async def find(self, owner: str, chunk: Chunk, *, again: bool = False) -> RecordedEntry | None:
         """
         The upload that a request is about, if there is one; nothing is made.
 
@@ -38,7 +38,7 @@ class Entries:
         """
         return await self._enter(owner, chunk, make=False, again=again)
 
-    async def begin(self, owner: str, chunk: Chunk, *, again: bool = False) -> Entry:
+    async def begin(self, owner: str, chunk: Chunk, *, again: bool = False) -> RecordedEntry:
         """
         The upload that a request is about, made if need be.
 
@@ -52,7 +52,9 @@ class Entries:
         assert entry is not None
         return entry
 
-    async def _enter(self, owner: str, chunk: Chunk, make: bool, again: bool) -> Entry | None:
+    async def _enter(
+        self, owner: str, chunk: Chunk, make: bool, again: bool
+    ) -> RecordedEntry | None:
         key, wanted = key_of(owner, chunk.identifier), partial(Record.of, owner, chunk)
         entry = await self._uploads.look_up(key, wanted if make else None, again)
         if entry is not None and not entry.record.fits(chunk.layout):

@@ -1,85 +1,37 @@
 """
-An upload, as requests use it.
+An upload, as requests to the folder store use it.
 """
 
 from __future__ import annotations
 
 import re
-from types import TracebackType
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
-
 from ..._protocol.ranges import MORE
-from .chunk import Chunk
-from .received import ReceivedFile
+from .interface import Entry, Upload
 from .record import Record
-from .writer import ChunkSink
 
-__all__ = ["Entry", "Upload", "spans"]
+__all__ = ["RecordedEntry", "RecordedUpload", "spans"]
 
 _RUNS = re.compile(rb"\x01+")
 # nginx has 4 KiB for all headers of a response by default, and responds with 502 to more.
 _LONGEST = 3072
 
 
-class Upload(Protocol):
-    """An upload that the store knows."""
+class RecordedUpload(Upload, Protocol):
+    """An upload of which there is a record."""
 
     @property
     def record(self) -> Record:
         """What it is."""
 
+
+class RecordedEntry(Entry, Protocol):
+    """A request's use of an upload of which there is a record."""
+
     @property
-    def full(self) -> bool:
-        """Whether all chunks are durable."""
-
-    def ranges(self) -> str:
-        """The durable chunks, counted from 1, as ``1-57,60``."""
-
-    async def holds(self, chunk: Chunk) -> bool:
-        """
-        Whether a chunk is durable, and has the digest that was asked for, if any.
-
-        :raises Refused: if the store is closing.
-        :raises OSError: if the disk fails.
-        """
-
-    def claim(self, chunk: Chunk) -> ChunkSink:
-        """
-        Where a chunk goes.
-
-        :raises Refused: if another request is sending it, or the store is closing.
-        """
-
-    def finish(self) -> Deferred[ReceivedFile]:
-        """
-        Finish a full upload, once.
-
-        :returns: a Deferred that fires for everyone who asks when the file is in its place; fails
-            with :exc:`Refused` or :exc:`OSError` if that cannot be, and may be tried again.
-        """
-
-
-class Entry(Upload, Protocol):
-    """
-    A request's use of an upload that the store knows, from when it was looked up until it is
-    released: while there is one, the upload is neither closed nor forgotten.
-
-    It is a context manager that releases it at the end.
-    """
-
-    def __enter__(self) -> Entry: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
-
-    def release(self) -> None:
-        """Use it no more."""
+    def record(self) -> Record:
+        """What it is."""
 
 
 def spans(present: bytearray) -> str:

@@ -83,8 +83,8 @@ class Shelf:
 @define(eq=False)
 class FinishedUpload:
     """
-    An :class:`~txresumable.receiver.store.entry.Entry` of an upload whose file was in its place
-    when it was looked up.
+    An :class:`~txresumable.receiver.store.entry.RecordedEntry` of an upload whose file was in its
+    place when it was looked up.
 
     :ivar key: its name in the private folder.
     :ivar done: what is kept about it.

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from operator import attrgetter
+from collections.abc import Awaitable, Callable
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -15,19 +14,21 @@ from ..._runtime.reactor import Reactor
 from ...errors import InvalidOption
 from ..arguments import check_callable, check_number, check_whole
 from .admission import Admission
+from .chunk import Chunk
 from .completion import Completion, OnComplete
 from .disk import Disk
 from .entries import Entries
 from .finished import Shelf
 from .folder import Folder
 from .housekeeping import Housekeeping
+from .interface import Entry
 from .quota import Quota
 from .room import Room
 from .thread import Run, in_threads
 from .uploads import OpenUploads
 from .work import Work
 
-__all__ = ["Store", "entries_of"]
+__all__ = ["Store"]
 
 
 class Store:
@@ -122,6 +123,14 @@ class Store:
     def __repr__(self) -> str:
         return f"<Store {self.root!r}>"
 
+    def find(self, owner: str, chunk: Chunk, *, again: bool = False) -> Awaitable[Entry | None]:
+        """See :class:`~txresumable.receiver.UploadStore`."""
+        return self._entries.find(owner, chunk, again=again)
+
+    def begin(self, owner: str, chunk: Chunk, *, again: bool = False) -> Awaitable[Entry]:
+        """See :class:`~txresumable.receiver.UploadStore`."""
+        return self._entries.begin(owner, chunk, again=again)
+
     def recover(self) -> Deferred[None]:
         """
         Finish the uploads that a crash left with every chunk there.
@@ -160,7 +169,3 @@ class Store:
         self._work.closed = True
         await self._uploads.close()
         self._folder.close()
-
-
-entries_of: Callable[[Store], Entries] = attrgetter("_entries")
-"""From a store to its uploads: for the resource."""

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from .admission import Admission
 from .completion import Completion
-from .entry import Entry
+from .entry import RecordedEntry
 from .files import UploadFiles
 from .finished import Shelf
 from .folder import Folder
@@ -73,7 +73,7 @@ class OpenUploads:
         self._all: WeakSet[UnfinishedUpload] = WeakSet()
         # How often an upload was looked up; and while others wait, what was found, and when.
         self._count = 0
-        self._found: dict[str, tuple[int, Entry]] = {}
+        self._found: dict[str, tuple[int, RecordedEntry]] = {}
 
     def get(self, key: str) -> UnfinishedUpload | None:
         """An upload, if it is open."""
@@ -96,13 +96,13 @@ class OpenUploads:
 
     async def look_up(
         self, key: str, wanted: Callable[[], Record] | None, again: bool
-    ) -> Entry | None:
+    ) -> RecordedEntry | None:
         """A use of an upload; made as it is wanted, if it is."""
         with self._work.usage:
             self._count += 1
             return self._at_hand(key) or await self._in_turn(self._count, key, wanted, again)
 
-    def _at_hand(self, key: str) -> Entry | None:
+    def _at_hand(self, key: str) -> RecordedEntry | None:
         upload = self._open.get(key)
         if upload is None or upload.state is State.UNSURE or upload.changed:
             return None
@@ -112,7 +112,7 @@ class OpenUploads:
 
     async def _in_turn(
         self, number: int, key: str, wanted: Callable[[], Record] | None, again: bool
-    ) -> Entry | None:
+    ) -> RecordedEntry | None:
         try:
             async with self._locks.holding(key):
                 found = self._at_hand(key) or self._found_since(key, number)
@@ -121,7 +121,7 @@ class OpenUploads:
             if key not in self._locks:
                 self._found.pop(key, None)
 
-    def _found_since(self, key: str, number: int) -> Entry | None:
+    def _found_since(self, key: str, number: int) -> RecordedEntry | None:
         """
         A finished upload that was looked for after a request had asked: hundreds may wait, and a
         slow disk would not be done with one before its client has given up and asks again.
@@ -129,13 +129,13 @@ class OpenUploads:
         found = self._found.get(key)
         return found[1] if found is not None and found[0] >= number else None
 
-    def _use(self, upload: UnfinishedUpload) -> Entry:
+    def _use(self, upload: UnfinishedUpload) -> RecordedEntry:
         upload.last_used = self._now()
         return upload.use()
 
     async def _load(
         self, key: str, wanted: Callable[[], Record] | None, again: bool
-    ) -> Entry | None:
+    ) -> RecordedEntry | None:
         upload = self._open.get(key)
         if upload is not None and upload.changed:
             await self._leave(upload)
@@ -177,7 +177,7 @@ class OpenUploads:
                 self.forget(key)
             raise
 
-    def _keep(self, files: UploadFiles) -> Entry:
+    def _keep(self, files: UploadFiles) -> RecordedEntry:
         if self._work.closed:
             files.close()
             raise closing()

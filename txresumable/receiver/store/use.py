@@ -10,7 +10,7 @@ from types import TracebackType
 from twisted.internet.defer import Deferred
 
 from .chunk import Chunk
-from .entry import Upload
+from .entry import RecordedUpload
 from .received import ReceivedFile
 from .record import Record
 from .writer import ChunkSink
@@ -20,7 +20,7 @@ __all__ = ["Use"]
 
 class Use:
     """
-    An :class:`~txresumable.receiver.store.entry.Entry` of an unfinished upload.
+    An :class:`~txresumable.receiver.store.entry.RecordedEntry` of an unfinished upload.
 
     :param upload: the upload.
     :param release: called with this each time that it is released.
@@ -28,7 +28,7 @@ class Use:
 
     __slots__ = ("__weakref__", "_release", "_upload")
 
-    def __init__(self, upload: Upload, release: Callable[[Use], None]) -> None:
+    def __init__(self, upload: RecordedUpload, release: Callable[[Use], None]) -> None:
         self._upload = upload
         self._release = release
 

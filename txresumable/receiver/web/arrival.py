@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from ..._protocol.dialect import ParameterNames
 from ..store.chunk import Chunk
-from ..store.entry import Entry
+from ..store.interface import Entry
 from ..store.refused import Refused
 from ..store.writer import ChunkSink
 from .form import BodyParser, Event, Field, Mark

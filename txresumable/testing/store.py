@@ -1,0 +1,353 @@
+"""
+What every store of a receiver has to do, as tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator
+from hashlib import sha256
+from random import Random
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred, gatherResults
+
+from .._protocol.layout import ChunkLayout
+from ..receiver import Chunk, Entry, ReceivedFile, Refused, UploadStore
+
+__all__ = ["UploadStoreTests"]
+
+if TYPE_CHECKING:
+    # Trial's assertions have no types.
+    from unittest import TestCase as _TestCase
+else:
+    _TestCase = object
+
+_CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
+
+
+class UploadStoreTests(_TestCase):
+    """
+    Tests that a :class:`~txresumable.receiver.UploadStore` has to pass, to be mixed into a
+    ``TestCase`` of trial's with a :meth:`make_store`:
+
+    .. code-block:: python
+
+        class MyStoreTests(UploadStoreTests, TestCase):
+            async def make_store(self):
+                return MyStore("a-place")
+
+    :ivar store: the store that is open.
+    """
+
+    store: UploadStore
+
+    def make_store(self) -> Awaitable[UploadStore]:
+        """
+        A store over the test's own place; called again, after the one before was closed, to see
+        what is still there.
+        """
+        raise NotImplementedError
+
+    async def content_of(self, file: ReceivedFile) -> bytes:
+        """The content of a finished file; here it is read from its path."""
+        with open(file.path, "rb") as opened:
+            return opened.read()
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        """Open the store."""
+        self.store = await self.make_store()
+        self.addCleanup(lambda: self.store.close())
+
+    async def reopen(self) -> None:
+        """Close the store, and open it anew."""
+        await self.store.close()
+        self.store = await self.make_store()
+
+    def chunk(self, number: int = 1, content: bytes = _CONTENT, **other: str) -> Chunk:
+        """A chunk of a file in chunks of ten bytes."""
+        given = {"identifier": "id", "file_name": "file.dat", **other}
+        return Chunk(offset=number - 1, layout=ChunkLayout(len(content), 10), **given)
+
+    async def send(
+        self, number: int, content: bytes = _CONTENT, *, owner: str = "", **other: str
+    ) -> None:
+        """Send a chunk, as a request does."""
+        chunk = self.chunk(number, content, **other)
+        with await self.store.begin(owner, chunk) as entry:
+            start, end = chunk.layout.range(chunk.offset)
+            await self.write(entry, chunk, content[start:end])
+
+    async def write(self, entry: Entry, chunk: Chunk, data: bytes) -> None:
+        """Write a chunk in two pieces."""
+        sink = entry.claim(chunk)
+        try:
+            for piece in (data[:3], data[3:]):
+                sink.write(piece)
+            await sink.commit()
+        finally:
+            sink.abandon()
+
+    async def receive(self, content: bytes = _CONTENT, **given: str) -> ReceivedFile:
+        """Send a whole file, and finish it."""
+        for number in range(1, ChunkLayout(len(content), 10).count + 1):
+            await self.send(number, content, **given)
+        return await self.finish(content, **given)
+
+    async def finish(
+        self, content: bytes = _CONTENT, *, owner: str = "", **other: str
+    ) -> ReceivedFile:
+        """Finish a file that was sent."""
+        entry = await self.store.find(owner, self.chunk(1, content, **other))
+        assert entry is not None
+        with entry:
+            return await entry.finish()
+
+    async def held(self, *, owner: str = "", **other: str) -> list[int]:
+        """The chunks that a test finds."""
+        found = []
+        for number in (1, 2, 3):
+            chunk = self.chunk(number, _CONTENT, **other)
+            entry = await self.store.find(owner, chunk)
+            if entry is not None:
+                with entry:
+                    if await entry.holds(chunk):
+                        found.append(number)
+        return found
+
+    async def refused(self, *statuses: int, waiting: Awaitable[object]) -> None:
+        """Assert that something is refused."""
+        try:
+            await waiting
+        except Refused as error:
+            self.assertIn(error.status, statuses)
+        else:
+            self.fail("it was not refused")
+
+    async def check(self, file: ReceivedFile, content: bytes) -> None:
+        """Assert what a file has in it, and that its facts say so."""
+        self.assertEqual(await self.content_of(file), content)
+        facts = (len(content), sha256(content).hexdigest())
+        self.assertEqual((file.size, file.sha256), facts)
+
+    async def test_is_a_store(self) -> None:
+        """It has the methods of a store."""
+        self.assertIsInstance(self.store, UploadStore)
+
+    async def test_absent(self) -> None:
+        """What was not begun is not found, and looking for it makes nothing."""
+        self.assertIsNone(await self.store.find("", self.chunk()))
+        self.assertIsNone(await self.store.find("", self.chunk()))
+
+    async def test_begun(self) -> None:
+        """What was begun is found, with nothing in it."""
+        with await self.store.begin("", self.chunk()) as entry:
+            self.assertFalse(entry.full)
+            self.assertEqual(entry.ranges(), "")
+        self.assertEqual(await self.held(), [])
+
+    async def test_chunks(self) -> None:
+        """A chunk that was sent is there, and no other is."""
+        await self.send(2)
+        self.assertEqual(await self.held(), [2])
+        await self.send(3)
+        entry = await self.store.find("", self.chunk())
+        assert entry is not None
+        with entry:
+            self.assertEqual((entry.full, entry.ranges()), (False, "2-3"))
+
+    async def test_file(self) -> None:
+        """A file whose chunks are all there can be finished, and is what was sent."""
+        given: dict[str, str] = {
+            "file_name": "file.dat",
+            "relative_path": "a/file.dat",
+            "type": "text/plain",
+        }
+        file = await self.receive(_CONTENT, owner="alice", identifier="id", **given)
+        await self.check(file, _CONTENT)
+        self.assertEqual((file.owner, file.identifier), ("alice", "id"))
+        facts = (file.file_name, file.relative_path, file.type)
+        self.assertEqual(facts, tuple(given.values()))
+
+    async def test_empty(self) -> None:
+        """So can one without any bytes, which has one chunk."""
+        await self.check(await self.receive(b""), b"")
+
+    async def test_at_once(self) -> None:
+        """Chunks may be sent at once, and in any order."""
+        content = Random(1).randbytes(2005)
+        numbers = list(range(1, ChunkLayout(len(content), 10).count + 1))
+        Random(2).shuffle(numbers)
+        await gatherResults(
+            [Deferred.fromCoroutine(self.send(number, content)) for number in numbers],
+            consumeErrors=True,
+        )
+        await self.check(await self.finish(content), content)
+
+    async def test_finished_once(self) -> None:
+        """Everyone who finishes an upload gets the same file, also later."""
+        file = await self.receive()
+        again = await gatherResults([Deferred.fromCoroutine(self.finish()) for _ in range(3)])
+        self.assertEqual(again, [file] * 3)
+        self.assertEqual(await self.held(), [1, 2, 3])
+
+    async def test_not_full(self) -> None:
+        """An upload that is not full is not said to be."""
+        for number in (1, 3):
+            await self.send(number)
+        entry = await self.store.find("", self.chunk())
+        assert entry is not None
+        with entry:
+            self.assertFalse(entry.full)
+            self.assertEqual(entry.ranges(), "1,3")
+
+    async def test_owners(self) -> None:
+        """The uploads of different owners never meet, nor do those of different identifiers."""
+        mine: dict[str, str] = {"owner": "a", "identifier": "bc"}
+        others: list[dict[str, str]] = [
+            {"owner": "ab", "identifier": "c"},
+            {"owner": "a", "identifier": "BC"},
+        ]
+        await self.send(1, _CONTENT, **mine)
+        for other in others:
+            self.assertEqual(await self.held(**other), [])
+        for number, other in enumerate(others):
+            content = bytes([number]) * 35
+            await self.check(await self.receive(content, **other), content)
+        for number in (2, 3):
+            await self.send(number, _CONTENT, **mine)
+        await self.check(await self.finish(_CONTENT, **mine), _CONTENT)
+
+    async def test_names(self) -> None:
+        """Files of one name do not overwrite each other."""
+        files = []
+        for number in range(3):
+            content = bytes([number]) * 35
+            files.append((await self.receive(content, identifier=str(number)), content))
+        for file, content in files:
+            await self.check(file, content)
+
+    async def test_other_layout(self) -> None:
+        """Another file than it was is refused, and does it no harm."""
+        await self.send(1)
+        other = self.chunk(1, _CONTENT + b"x")
+        await self.refused(400, waiting=self.store.begin("", other))
+        await self.refused(400, waiting=self.store.find("", other))
+        self.assertEqual(await self.held(), [1])
+
+    async def test_length(self) -> None:
+        """A chunk that is too long, or too short, is refused and not stored."""
+        for data in (b"123456789", b"12345678901"):
+            with await self.store.begin("", self.chunk()) as entry:
+                await self.refused(400, waiting=self.write(entry, self.chunk(), data))
+        self.assertEqual(await self.held(), [])
+        await self.check(await self.receive(), _CONTENT)
+
+    async def test_checksum(self) -> None:
+        """A chunk with another digest than it was announced with is refused and not stored."""
+        right = sha256(_CONTENT[:10]).hexdigest()
+        await self.refused(422, waiting=self.send(1, checksum="0" * 64))
+        self.assertEqual(await self.held(), [])
+        await self.send(1, checksum=right)
+        await self.refused(422, waiting=self.send(1, checksum="0" * 64))
+        self.assertEqual(await self.held(checksum=right), [1])
+
+    async def test_late_checksum(self) -> None:
+        """So is one whose digest is only known at its end."""
+        with await self.store.begin("", self.chunk()) as entry:
+            sink = entry.claim(self.chunk())
+            sink.write(_CONTENT[:10])
+            await self.refused(422, waiting=sink.commit("0" * 64))
+            sink.abandon()
+        self.assertEqual(await self.held(), [])
+
+    async def test_again(self) -> None:
+        """A chunk that is sent again has to be the same, before the file is finished and after."""
+        content = b"-" * 35
+        await self.send(1)
+        await self.send(1)
+        await self.refused(409, waiting=self.send(1, content))
+        await self.check(await self.receive(), _CONTENT)
+        await self.send(1)
+        await self.refused(409, waiting=self.send(1, content))
+        await self.check(await self.finish(), _CONTENT)
+
+    async def test_abandoned(self) -> None:
+        """A chunk that was abandoned is not stored, and can be sent again."""
+        with await self.store.begin("", self.chunk()) as entry:
+            sink = entry.claim(self.chunk())
+            sink.write(b"-" * 10)
+            sink.abandon()
+            sink.abandon()
+        self.assertEqual(await self.held(), [])
+        await self.check(await self.receive(), _CONTENT)
+
+    async def test_two_senders(self) -> None:
+        """The bytes of two requests that send one chunk at once are not mixed."""
+        ends = 0
+        with await self.store.begin("", self.chunk()) as entry:
+            pieces = [self._pieces(entry, each) for each in (b"a" * 10, b"b" * 10)]
+            while pieces:
+                for each in list(pieces):
+                    try:
+                        await next(each)
+                    except StopIteration:
+                        pieces.remove(each)
+                        ends += 1
+                    except Refused:
+                        pieces.remove(each)
+        self.assertGreater(ends, 0)
+        content = b""
+        for letter in (b"a", b"b"):
+            digest = sha256(letter * 10).hexdigest()
+            if await self.held(checksum=digest) == [1]:
+                content = letter * 10 + _CONTENT[10:]
+        self.assertNotEqual(content, b"")
+        await self.check(await self.receive(content), content)
+
+    def _pieces(self, entry: Entry, data: bytes) -> Iterator[Awaitable[None]]:
+        """The steps of sending a chunk."""
+        sink = entry.claim(self.chunk())
+
+        async def write(piece: bytes) -> None:
+            sink.write(piece)
+
+        try:
+            for at in range(0, 10, 2):
+                yield write(data[at : at + 2])
+            yield sink.commit()
+        finally:
+            sink.abandon()
+
+    async def test_durable(self) -> None:
+        """What was stored is there when the store is opened anew."""
+        for number in (1, 3):
+            await self.send(number)
+        await self.reopen()
+        self.assertEqual(await self.held(), [1, 3])
+        await self.send(2)
+        file = await self.finish()
+        await self.check(file, _CONTENT)
+        await self.reopen()
+        await self.check(await self.finish(), _CONTENT)
+        self.assertEqual(await self.held(), [1, 2, 3])
+
+    async def test_recovers(self) -> None:
+        """An upload that is full but not finished is finished at the next start."""
+        for number in (1, 2, 3):
+            await self.send(number)
+        await self.reopen()
+        await self.store.recover()
+        await self.check(await self.finish(), _CONTENT)
+
+    async def test_sweeps(self) -> None:
+        """What is under way is not forgotten."""
+        await self.send(1)
+        self.assertEqual(await self.store.sweep(), 0)
+        self.assertEqual(await self.held(), [1])
+
+    async def test_closed(self) -> None:
+        """A store that is closed refuses requests."""
+        await self.send(1)
+        await self.store.close()
+        await self.refused(503, waiting=self.store.begin("", self.chunk()))
+        await self.refused(503, waiting=self.store.find("", self.chunk(identifier="other")))
