@@ -75,6 +75,12 @@ class Running(ProcessProtocol):
         assert self.transport is not None
         self.transport.signalProcess(name)
 
+    def close_output(self) -> None:
+        """Read no more of what it writes: its pipes are broken."""
+        assert self.transport is not None
+        self.transport.closeStdout()
+        self.transport.closeStderr()
+
     @property
     def written(self) -> str:
         """All that it has written so far."""
@@ -165,15 +171,19 @@ class ProcessTestCase(TestCase):
         """What arrived."""
         return (self.folder / "received" / name).read_bytes()
 
+    def run_process(self, *arguments: str) -> Running:
+        """Start a process."""
+        return Running(self, arguments, self.folder)
+
     def python(self, *arguments: str) -> Running:
         """Start Python."""
-        return Running(self, (sys.executable, *arguments), self.folder)
+        return self.run_process(sys.executable, *arguments)
 
     def twistd(self, *arguments: str) -> Running:
         """Start ``twistd -n resumable-upload``."""
         own = ("-n", "--pidfile=", "resumable-upload")
-        return Running(self, (*_TWISTD, *own, *arguments), self.folder)
+        return self.run_process(*_TWISTD, *own, *arguments)
 
     def daemon(self, *arguments: str) -> Running:
         """Start ``twistd resumable-upload``, that goes to the background."""
-        return Running(self, (*_TWISTD, "resumable-upload", *arguments), self.folder)
+        return self.run_process(*_TWISTD, "resumable-upload", *arguments)

@@ -82,7 +82,7 @@ class SentenceTests(UploaderTestCase):
         self.assertIn("test_chunks=False (--test-chunks no)", text)
 
     def test_a_page(self) -> None:
-        """Of a page the title is shown, and of a text the beginning."""
+        """Of a page the title is shown, of a text the beginning; no control characters are."""
         for body, shown in (
             (
                 b"<html><head>\n<TITLE lang=en>Not\n here &amp; gone</title>x",
@@ -91,6 +91,7 @@ class SentenceTests(UploaderTestCase):
             (b"no  such\nplace", ": no such place ("),
             (b"y" * 300, ": " + "y" * 200 + " ("),
             (b"", "upload ("),
+            (b"\x1b[31mred", ": \\x1b[31mred ("),
         ):
             upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
             self.client.answer(404, body)

@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_runtime": set(),
     "file": {"_runtime", "_source", "states"},
     "retry": {"file"},
-    "errors": {"file"},
+    "errors": {"_runtime", "file"},
     "_policy": {"_runtime", "errors"},
     "_source": {"_runtime", "errors"},
     "identifiers": {"_source", "file"},

@@ -48,6 +48,16 @@ class BarTests(SynchronousTestCase):
         self.assertIn("a.dat 100%|", last)
         self.assertIn("25.0/25.0", last)
 
+    def test_harmless(self) -> None:
+        """A name does not control the terminal, nor does a reason to wait."""
+        client = FakeClient()
+        uploader = make(client, test_chunks=False)
+        self.bar(uploader)
+        uploader.add_file(CONTENT, file_name="a\x1b]0;owned\x07")
+        client.fail(ConnectionError("\x1b[31m"))
+        self.assertIn("a\\x1b]0;owned\\x07 ", self.stream.getvalue())
+        self.assertNotIn("\x1b", self.stream.getvalue())
+
     def test_goes_on(self) -> None:
         """What was there counts as done, but not for the rate."""
         receiver = ScriptedReceiver()

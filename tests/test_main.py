@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.processes import ProcessTestCase
 from txresumable._cli import main as command
@@ -170,6 +170,14 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(self.errors.getvalue(), "missing: No such file or directory\n")
         self.assertEqual(self.output.getvalue(), "1 of 2 files uploaded: 4 chunks sent\n")
 
+    def test_names_that_pretend(self) -> None:
+        """A name is shown on one line: it neither controls the terminal nor looks like a result."""
+        name = f"{self.file()}-\x1b]0;owned\x07\n2 of 2 files uploaded"
+        running = self.run_session(ScriptedReceiver(), os.fsdecode(os.fsencode(name) + b"\xff"))
+        self.assertEqual(self.ended(running), 1)
+        [line] = self.errors.getvalue().splitlines()
+        self.assertIn("-\\x1b]0;owned\\x07\\n2 of 2 files uploaded\\xff: No such", line)
+
     def test_says_why_it_waits(self) -> None:
         """A reason is said at its second time, unless it is to be quiet; it ends soon."""
         for quiet, lines in ((False, 3), (True, 1)):
@@ -302,6 +310,31 @@ class CommandTests(ProcessTestCase):
         process.signal("INT")
         ended = await process.ended
         self.assertEqual(ended.status, 130, ended.errors)
+
+    async def test_nobody_reads(self) -> None:
+        """If nobody reads what it prints any more, a signal ends it all the same."""
+        self.file("a.dat", 10 << 20)
+        held = self.holding()
+        process = self.python(
+            *("-m", "txresumable", "upload", "-v", "--test-chunks=no", held.target, "a.dat")
+        )
+        await held.has(3)
+        process.close_output()
+        process.signal("INT")
+        held.release()
+        ended = await process.ended
+        self.assertEqual(ended.status, 130)
+
+    async def test_full(self) -> None:
+        """If what it prints to is full, it uploads, and its status is that of the upload."""
+        if not os.path.exists("/dev/full"):
+            raise SkipTest("nothing here is full")
+        content = self.file("a.dat", 3_000_000)
+        command = '"$0" -m txresumable upload -v "$@" >/dev/full 2>/dev/full'
+        upload = ("/bin/sh", "-c", command, sys.executable, self.target, "a.dat")
+        self.assertEqual((await self.run_process(*upload).ended).status, 0)
+        self.assertEqual(self.received("a.dat"), content)
+        self.assertEqual((await self.run_process(*upload, "missing.dat").ended).status, 1)
 
     async def test_interrupt(self) -> None:
         """Ctrl-C drains, and once more ends it at once."""

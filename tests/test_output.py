@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -28,6 +28,21 @@ class OutputTests(SynchronousTestCase):
         print("a line", file=output, flush=True)
         self.assertEqual((output.isatty(), output.encoding), (False, None))
         self.assertRaises(OSError, output.fileno)
+
+    def test_closed(self) -> None:
+        """A stream that was closed is as good as none."""
+        stream = StringIO()
+        output = Output(stream)
+        stream.close()
+        print("a line", file=output, flush=True)
+        output.flush()
+
+    def test_narrow_encoding(self) -> None:
+        """What the encoding of the stream lacks is escaped."""
+        bytes_written = BytesIO()
+        output = Output(TextIOWrapper(bytes_written, "ascii"))
+        print("\xe9t\xe9\udcff", file=output, flush=True)
+        self.assertEqual(bytes_written.getvalue().strip(), rb"\xe9t\xe9\udcff")
 
     def test_nobody_reads(self) -> None:
         """A pipe that nobody reads any more is no error, neither now nor when Python flushes it."""

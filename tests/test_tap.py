@@ -221,6 +221,20 @@ class TwistdTests(ProcessTestCase):
         self.assertNotIn("Traceback", ended.output + ended.errors)
         self.assertEqual(self.received("a.dat"), content)
 
+    async def test_names_that_are_not_text(self) -> None:
+        """A name that is not UTF-8, or holds a line, is in the log like any other, on one line."""
+        os.makedirs(os.path.join(self.folder, "folder"))
+        for name in (b"good\xff.txt", b"a\n2 of 2 files"):
+            with open(os.path.join(os.fsencode(self.folder), b"folder", name), "wb") as file:
+                file.write(b"content")
+        missing = os.fsdecode(b"bad\xff.txt")
+        ended = await self.twistd("--target", self.target, "folder", missing).ended
+        self.assertEqual(ended.status, 1, ended.output)
+        self.assertIn("bad\\xff.txt is not on the server: No such file", ended.output)
+        self.assertIn("folder/good\\xff.txt is on the server", ended.output)
+        self.assertIn("folder/a\\n2 of 2 files is on the server", ended.output)
+        self.assertNotIn("Traceback", ended.output + ended.errors)
+
     async def test_usage(self) -> None:
         """A bad value is a usage error and no traceback; the help is complete."""
         bad = self.twistd("--target", self.target, "--chunk-size", "12X", "a.dat")

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
+from ._runtime.printable import printable
+
 if TYPE_CHECKING:
     from .file import ResumableFile
 
@@ -242,15 +244,14 @@ class Redirected(ChunkRejected):
     def __str__(self) -> str:
         return (
             f"{_chunk_of(self.chunk_number, self.file_name)} was redirected with {self.status} by "
-            f"{self.url} to {self.location or 'nowhere'}; set target to the final address"
+            f"{self.url} to {printable(self.location) or 'nowhere'}; "
+            "set target to the final address"
         )
 
 
 @define(eq=False, slots=False)
 class ReceivedBefore(ChunkRejected):
-    """
-    The receiver has received the file before, and it was removed from there since.
-    """
+    """The receiver has received the file before, and it was removed from there since."""
 
     def __str__(self) -> str:
         which = f"{self.file_name!r} was " if self.file_name else ""
@@ -297,7 +298,7 @@ class UnexpectedReply(ResumableError):
     reply: str
 
     def __str__(self) -> str:
-        text = " ".join(self.reply.split())[:200]
+        text = printable(" ".join(self.reply.split())[:200])
         return f"{self.file_name!r} was accepted with an unexpected response: {text or 'nothing'}"
 
 
@@ -330,7 +331,7 @@ class RetriesExhausted(ResumableError):
 def _text_of(body: str) -> str:
     """A response for people, on one line: of a page, its title."""
     title = re.search(r"(?is)<title[^>]*>(.*?)</title", body)
-    return " ".join((unescape(title[1]) if title else body).split())
+    return printable(" ".join((unescape(title[1]) if title else body).split()))
 
 
 def _chunk_of(number: int, file_name: str) -> str:

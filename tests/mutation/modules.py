@@ -84,6 +84,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "_engine/queue": ("tests.test_queue", "tests.test_order"),
     "_engine/turn": ("tests.test_turn",),
     "_runtime/observers": ("tests.test_observers",),
+    "_runtime/printable": ("tests.test_printable",),
     "_engine/flag": ("tests.test_flag",),
     "_engine/feed": ("tests.test_feed",),
     "_engine/supply": ("tests.test_feed",),

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from twisted.python.failure import Failure
 
 from .._engine.totals import ProgressTotals
+from .._runtime.printable import printable
 from ..events import Events
 from ..file import ResumableChunk, ResumableFile
 from .reasons import short
@@ -100,7 +101,10 @@ class Bar:
 
     def _named(self, file: ResumableFile) -> None:
         self._meter.set_description_str(
-            f"{file.file_name} " if self.tally.files == 1 else f"{self.tally.files} files ", False
+            f"{printable(file.file_name)} "
+            if self.tally.files == 1
+            else f"{self.tally.files} files ",
+            False,
         )
 
     def _retried(

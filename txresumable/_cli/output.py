@@ -14,8 +14,8 @@ __all__ = ["Output"]
 
 class Output(io.TextIOBase):
     """
-    A text stream that may be absent (``2>&-``), full, or a pipe that nobody reads any more: what
-    cannot be written is lost, and no error.
+    A text stream that may be absent (``2>&-``), closed, full, or a pipe that nobody reads any more:
+    what cannot be written is lost, and no error.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -41,8 +41,8 @@ class Output(io.TextIOBase):
         """Write text, if that is possible."""
         try:
             if self._stream is not None:
-                self._stream.write(text)
-        except OSError:
+                self._stream.write(self._encodable(text))
+        except (OSError, ValueError):  # of a stream that was closed
             self._abandon()
         return len(text)
 
@@ -51,11 +51,16 @@ class Output(io.TextIOBase):
         try:
             if self._stream is not None:
                 self._stream.flush()
-        except OSError:
+        except (OSError, ValueError):
             self._abandon()
+
+    def _encodable(self, text: str) -> str:
+        """The text, with escapes for what the stream cannot encode, as on standard error."""
+        encoding = self.encoding or "utf-8"
+        return text.encode(encoding, "backslashreplace").decode(encoding)
 
     def _abandon(self) -> None:
         # What the stream still holds would fail again when Python flushes it at the end.
-        with suppress(OSError), open(os.devnull, "wb") as nowhere:
+        with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), self.fileno())
         self._stream = None

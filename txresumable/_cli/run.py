@@ -22,6 +22,7 @@ from twisted.logger import (
 from zope.interface import implementer
 
 from .._engine.totals import ProgressTotals
+from .._runtime.printable import printable
 from .._runtime.shutdown import end_anyway, on_signals
 from ..service.report import Report, explain
 from ..service.upload import PATIENCE, UploadService
@@ -168,6 +169,7 @@ class Session:
             self.service.abort()
 
     def _say(self, line: str) -> None:
+        line = printable(line)
         if self._bar is not None:
             self._bar.write(line)
         else:

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from .._engine.handle import Upload
 from .._engine.relay import Relay
+from .._runtime.printable import printable
 from .._source.directory import Found, walk
 from ..file import ResumableFile
 from ..uploader import Resumable
@@ -123,7 +124,7 @@ class Paths:
         if isinstance(found, Failure):
             found.raiseException()
         elif not found:
-            _log.warn("There is no file in {path}", path=path)
+            _log.warn("There is no file in {path}", path=printable(path))
         else:
             for upload in self._uploader.add_files([each.arguments for each in found]):
                 self._follow(upload, upload.file.relative_path)
@@ -135,7 +136,8 @@ class Paths:
         hanging: Deferred[Any],
         then: Callable[[str, Any], Awaitable[None]],
     ) -> None:
-        _hanging.warn("{what} {path} takes long; others go on", what=what, path=path)
+        shown = printable(path)
+        _hanging.warn("{what} {path} takes long; others go on", what=what, path=shown)
 
         async def late() -> None:
             await then(path, await hanging)
@@ -158,7 +160,8 @@ class Paths:
         assert error is not None
         self._failed.append(FailedFile(path, error))
         if not isinstance(error, CancelledError):
-            _log.error("{path} is not on the server: {reason}", path=path, reason=explain(error))
+            shown, reason = printable(path), explain(error)
+            _log.error("{path} is not on the server: {reason}", path=shown, reason=reason)
 
     def _ended(self, _: None) -> None:
         self.pending -= 1

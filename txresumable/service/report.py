@@ -7,6 +7,7 @@ from __future__ import annotations
 from attrs import evolve, frozen
 from twisted.internet.defer import CancelledError
 
+from .._runtime.printable import printable
 from ..errors import ChunkRejected, FileRejected, RetriesExhausted, first_line
 from ..file import ResumableFile
 
@@ -18,17 +19,17 @@ def explain(error: BaseException) -> str:
     An error as a sentence for users.
 
     :param error: what a file failed with.
-    :returns: one sentence, without the file's name.
+    :returns: one sentence, without the file's name, that is safe to print.
     """
     if isinstance(error, CancelledError):
         return "Stopped before it was complete"
     if isinstance(error, FileRejected):
-        return f"Refused ({error.rule}): {error.reason}"
+        return printable(f"Refused ({error.rule}): {error.reason}")
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, (ChunkRejected, RetriesExhausted)):
         error = evolve(error, file_name="")
-    return str(error) or first_line(type(error))
+    return printable(str(error) or first_line(type(error)))
 
 
 @frozen

@@ -18,6 +18,7 @@ from .._engine.totals import ProgressTotals
 from .._protocol.url import without_query
 from .._runtime.clock import steady
 from .._runtime.observers import OneShotObserver
+from .._runtime.printable import printable
 from .._runtime.reactor import Reactor
 from .._source.factory import path_of
 from .._source.given import Directory
@@ -183,7 +184,7 @@ class UploadService(Service):
         self._log.info(
             "{path} is on the server: {size} bytes in {chunks} chunks, of which {found} were "
             "already stored",
-            path=file.relative_path,
+            path=printable(file.relative_path),
             size=file.size,
             chunks=len(file.chunks),
             found=file.chunks_found,
