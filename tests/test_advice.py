@@ -79,7 +79,14 @@ class SentenceTests(UploaderTestCase):
         self.assertTrue(error.of_test)
         text = str(error)
         self.assertTrue(text.startswith("the test of chunk 1 of 'a' was refused with 404"), text)
+        self.assertIn("permanent_errors without it (--permanent-errors 413,415,500,501)", text)
         self.assertIn("test_chunks=False (--test-chunks no)", text)
+        for status, options in ((500, {}), (404, {"permanent_errors": [404]})):
+            upload = self.uploader(dialect="flow", **options).add_file(b"x", file_name="a")
+            self.client.answer(status)
+            text = str(self.failureResultOf(upload, ChunkRejected).value)
+            self.assertNotIn("--permanent-errors", text)
+            self.assertIn("test_chunks=False (--test-chunks no)", text)
 
     def test_a_page(self) -> None:
         """Of a page the title is shown, of a text the beginning; no control characters are."""

@@ -9,7 +9,7 @@ import hashlib
 import os
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 
 from txresumable import (
@@ -121,6 +121,26 @@ class TestingTests(UploaderTestCase):
         uploader.add_file(b"x", file_name="a")
         self.assertTrue(self.client.answer(200).url.startswith("http://receiver.example/upload?"))
 
+    def test_appended(self) -> None:
+        """flow.js appends parameters to what a function returns: of tests, and of bare chunks."""
+        for dialect, octet, test, upload in (
+            ("resumable", False, "x?a=1", "x?a=1"),
+            ("flow", False, "x?a=1&flowChunkNumber=1&", "x?a=1"),
+            ("flow", True, "x?a=1&flowChunkNumber=1&", "x?a=1&flowChunkNumber=1&"),
+            ("simple", True, "x?a=1&chunkNumber=1&", "x?a=1&chunkNumber=1&"),
+        ):
+            uploader = self.uploader(
+                target=lambda pairs: "http://other.example/x?a=1",
+                dialect=dialect,
+                method="octet" if octet else "multipart",
+            )
+            sending = uploader.add_file(b"x", file_name="a")
+            for url, status in ((test, 204), (upload, 200)):
+                asked = self.client.answer(status).url.removeprefix("http://other.example/")
+                self.assertEqual(asked[: len(url)], url, (dialect, octet))
+                self.assertEqual(asked == url, not url.endswith("&"))
+            self.successResultOf(sending)
+
     def test_type_of_a_form(self) -> None:
         """A hook cannot replace the type of a form either, which nobody could divide then."""
         for method, completes in (("multipart", False), ("octet", True)):
@@ -184,6 +204,25 @@ class TestingTests(UploaderTestCase):
         error = self.failureResultOf(upload, ChunkRejected).value
         self.assertEqual((error.status, error.body), (404, "who?"))
         self.assertEqual(self.client.uploads, [])
+
+    def test_absent_as_one_likes(self) -> None:
+        """permanent_errors is about tests too there, so that 404 may mean that it is absent."""
+        for dialect in ("flow", "simple"):
+            uploader = self.uploader(dialect=dialect, permanent_errors=[415, 500])
+            upload = uploader.add_file(b"x", file_name="a")
+            self.client.answer(404)
+            self.assertEqual(self.client.answer(200).method, "POST")
+            self.successResultOf(upload)
+            refused = uploader.add_file(b"x", file_name="b")
+            self.client.answer(415)
+            self.assertTrue(self.failureResultOf(refused, ChunkRejected).value.of_test)
+
+    def test_tests_do_not_fail(self) -> None:
+        """In resumable.js's dialect permanent_errors is about uploads only."""
+        upload = self.uploader(permanent_errors=[404]).add_file(b"x", file_name="a")
+        self.client.answer(404)
+        self.client.answer(200)
+        self.successResultOf(upload)
 
     def test_on(self) -> None:
         """Each chunk is tested, however many are absent."""
@@ -307,6 +346,15 @@ class SendingTests(UploaderTestCase):
         request = self.client.sent[2]
         self.assertEqual((request.method, request.body), ("PUT", b"x" * 15))
         self.assertEqual(request.header("Content-Type"), "application/octet-stream")
+
+    def test_octets_of_a_type(self) -> None:
+        """A bare chunk has its file's type in the protocol of flow.js, but not of resumable.js."""
+        for options, kind in (
+            ({"set_chunk_type_from_file": True}, "application/octet-stream"),
+            ({"dialect": "flow"}, "image/png"),
+        ):
+            self.send(method="octet", **options)
+            self.assertEqual(self.client.sent[-1].header("Content-Type"), kind)
 
     def test_base64(self) -> None:
         """chunk_format="base64" sends a data: URL in a field."""
@@ -508,6 +556,23 @@ class JudgingTests(UploaderTestCase):
         self.clock.advance(1)
         self.client.answer(201)
         self.successResultOf(upload)
+
+    def test_success_statuses(self) -> None:
+        """What means that a chunk is stored may be chosen, for tests and uploads."""
+        uploader = self.uploader(success_statuses=[200, 204, 409])
+        upload = uploader.add_file(b"x", file_name="a")
+        self.client.answer(404)
+        self.client.answer(409)
+        self.assertEqual(self.successResultOf(upload).chunks_found, 0)
+        upload = uploader.add_file(b"x", file_name="b")
+        self.client.answer(204)
+        self.assertEqual(self.successResultOf(upload).chunks_found, 1)
+        upload = uploader.add_file(b"x", file_name="c")
+        self.client.answer(404)
+        self.client.answer(201)
+        self.assertNoResult(upload)
+        upload.cancel()
+        self.failureResultOf(upload, CancelledError)
 
     def test_received_before(self) -> None:
         """A receiver that had the file before fails it, in a test as in an upload."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,7 +15,7 @@ class ClassifyTests(SynchronousTestCase):
     def test_is_total(self, status: int, test: bool, name: str) -> None:
         """Every number has a verdict, and only a listed one means stored."""
         dialect = DIALECTS[name]
-        permanent = dialect.test_permanent if test else dialect.permanent
+        permanent = dialect.permanent if dialect.tests_fail or not test else frozenset()
         verdict = classify(status, stored=dialect.stored, permanent=permanent, test=test)
         self.assertEqual(verdict is Verdict.STORED, status in dialect.stored)
         self.assertEqual(verdict is Verdict.REJECTED, status in permanent)
@@ -32,20 +33,31 @@ class ClassifyTests(SynchronousTestCase):
         self.assertIn(204, found[Verdict.RETRY])
 
     def test_as_flow_js(self) -> None:
-        """202 is success too, five are permanent, of tests as well."""
-        for name in ("flow", "simple"):
+        """202 is success too, four or five are permanent, of tests as well."""
+        for name, permanent, query_first in (
+            ("flow", [404, 413, 415, 500, 501], True),
+            ("simple", [404, 415, 500, 501], False),
+        ):
             dialect = DIALECTS[name]
             found: dict[Verdict, list[int]] = {}
             for status in range(200, 600):
                 verdict = classify(status, stored=dialect.stored, permanent=dialect.permanent)
                 found.setdefault(verdict, []).append(status)
             self.assertEqual(found[Verdict.STORED], [200, 201, 202])
-            self.assertEqual(found[Verdict.REJECTED], [404, 413, 415, 500, 501])
-            self.assertEqual(dialect.test_permanent, dialect.permanent)
-            self.assertEqual((dialect.custom_query_first, dialect.in_url), (True, False))
+            self.assertEqual(found[Verdict.REJECTED], permanent)
+            self.assertEqual((dialect.custom_query_first, dialect.in_url), (query_first, False))
+            for flag in ("tests_fail", "tests_merged", "appended", "type_from_file"):
+                self.assertTrue(getattr(dialect, flag), flag)
         dialect = DIALECTS["resumable"]
         self.assertEqual((dialect.custom_query_first, dialect.in_url), (False, True))
-        self.assertEqual(dialect.test_permanent, frozenset())
+        for flag in ("tests_fail", "tests_merged", "appended", "type_from_file"):
+            self.assertFalse(getattr(dialect, flag), flag)
+
+    def test_absent(self) -> None:
+        """404 says that a chunk is absent, unless that would fail its file."""
+        found = {name: dialect.absent for name, dialect in DIALECTS.items()}
+        self.assertEqual(found, {"resumable": 404, "flow": 204, "simple": 204})
+        self.assertEqual(evolve(DIALECTS["flow"], permanent=frozenset((500,))).absent, 404)
 
     def test_an_upload_is_asked_if_not_told(self) -> None:
         """A status that is not listed is something to try again, not a chunk to send."""
@@ -63,7 +75,5 @@ class ClassifyTests(SynchronousTestCase):
         """Whatever a test is answered, the chunk is sent if it is not there."""
         dialect = DIALECTS["resumable"]
         for status in (204, 302, 400, 404, 500, 503):
-            verdict = classify(
-                status, stored=dialect.stored, permanent=dialect.test_permanent, test=True
-            )
+            verdict = classify(status, stored=dialect.stored, permanent=frozenset(), test=True)
             self.assertIs(verdict, Verdict.ABSENT)

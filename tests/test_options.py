@@ -66,7 +66,6 @@ class OptionsTests(SynchronousTestCase):
                 "dialect": "resumable",
                 "method": "multipart",
                 "chunk_format": "blob",
-                "set_chunk_type_from_file": False,
                 "parameter_namespace": "",
                 "chunk_size": 1048576,
                 "force_chunk_size": False,
@@ -91,6 +90,8 @@ class OptionsTests(SynchronousTestCase):
                 "checksum",
                 "max_files",
                 "max_file_size",
+                "set_chunk_type_from_file",
+                "success_statuses",
                 "permanent_errors",
                 "chunk_retry_interval",
                 "retry_policy",
@@ -126,6 +127,8 @@ class OptionsTests(SynchronousTestCase):
             ("max_rate", None),
             ("permanent_errors", frozenset((100, 599))),
             ("permanent_errors", None),
+            ("success_statuses", frozenset((200, 299, 400, 599))),
+            ("success_statuses", None),
         ]:
             taken = getattr(Options(target="http://h", **{option: value}), option)
             self.assertEqual(taken, value, option)
@@ -198,11 +201,28 @@ class OptionsTests(SynchronousTestCase):
                 base64=True,
                 type_from_file=True,
                 checksum=True,
-                custom_query_first=True,
+                tests_merged=True,
+                custom_query_first=False,
                 in_url=False,
             ),
         )
         self.assertTrue(Options(target="http://h", method="octet").encoder.octet)
+        flow = Options(target="http://h", dialect="flow").encoder
+        self.assertEqual((flow.custom_query_first, flow.tests_merged), (True, True))
+
+    def test_types_of_chunks(self) -> None:
+        """With the dialects of flow.js a chunk has its file's type, unless an option differs."""
+        for dialect, chosen, part, octets in (
+            ("resumable", None, False, False),
+            ("resumable", True, True, False),
+            ("flow", None, True, True),
+            ("simple", None, True, True),
+            ("flow", False, False, False),
+        ):
+            options = Options(target="http://h", dialect=dialect, set_chunk_type_from_file=chosen)
+            self.assertEqual(options.encoder.type_from_file, part, (dialect, chosen))
+            options = evolve(options, method="octet")
+            self.assertEqual(options.encoder.type_from_file, octets, (dialect, chosen))
 
     def test_policy(self) -> None:
         """Waits are random and grow, if no interval and no policy is given."""
@@ -334,12 +354,32 @@ class OptionsTests(SynchronousTestCase):
         self.assertIn(f"test_target={len!r}", shown)
 
     def test_statuses(self) -> None:
-        """Permanent errors are HTTP statuses."""
-        for status in (42, 99, 600):
-            self.refuses("permanent_errors", [404, status])
-        for value in ("404", b"404", 404, [[404]]):
-            self.refuses("permanent_errors", value)
+        """What is a success and what is permanent are HTTP statuses."""
+        for option in ("permanent_errors", "success_statuses"):
+            for status in (42, 99, 600):
+                self.refuses(option, [404, status])
+            for value in ("404", b"404", 404, [[404]]):
+                self.assertIn("a collection", self.refuses(option, value))
         self.assertEqual(Options(target="http://h", permanent_errors=[]).permanent, frozenset())
+
+    def test_success(self) -> None:
+        """Something is a success, but no redirect, and nothing before the response itself."""
+        self.refuses("success_statuses", [])
+        for status in (100, 199, 300, 399):
+            self.assertIn("redirects", self.refuses("success_statuses", [200, status]))
+        options = Options(target="http://h", dialect="flow", success_statuses=[200, 409])
+        self.assertEqual(options.stored, {200, 409})
+        self.assertEqual(Options(target="http://h", dialect="flow").stored, {200, 201, 202})
+
+    def test_permanent_of_tests(self) -> None:
+        """With the dialects of flow.js what is permanent is so for tests too."""
+        for dialect in ("flow", "simple"):
+            options = Options(target="http://h", dialect=dialect)
+            self.assertEqual(options.test_permanent, options.permanent)
+            options = Options(target="http://h", dialect=dialect, permanent_errors=[500])
+            self.assertEqual(options.test_permanent, {500})
+        options = Options(target="http://h", permanent_errors=[500])
+        self.assertEqual(options.test_permanent, frozenset())
 
     def test_what_excludes_each_other(self) -> None:
         """An octet body cannot hold a data: URL, and the largest size is not below the least."""

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.web.server import Request
@@ -721,6 +722,14 @@ class DialectTests(ReceiverTestCase):
             self.assertEqual(self.finished(), {"file.dat": CONTENT})
             big = ClientFile(bytes(31), "b", "b", names=about.names, in_url=about.in_url)
             self.assertEqual(self.ask(big.upload(1)).status, 413)
+
+    def test_too_large(self) -> None:
+        """413 where that is final, or nothing says so as well; 400 where that is final instead."""
+        for permanent, status in (({413}, 413), ({400, 413}, 413), ({400}, 400), ({404}, 413)):
+            self.root = self.mktemp()
+            dialect = evolve(DIALECTS["resumable"], permanent=frozenset(permanent))
+            self.start(site={"dialect": dialect}, max_file_size=30)
+            self.assertEqual(self.ask(ClientFile(bytes(31), "b", "b").upload(1)).status, status)
 
     def test_namespace(self) -> None:
         """A prefix before every name is understood."""

@@ -111,6 +111,7 @@ class TemplateTests(SynchronousTestCase):
                 base64=False,
                 type_from_file=False,
                 checksum=False,
+                tests_merged=False,
                 custom_query_first=False,
                 in_url=True,
             ),
@@ -234,6 +235,22 @@ class TemplateTests(SynchronousTestCase):
         self.assertEqual(elsewhere, request._replace(url="http://b.example/"))
         self.assertEqual(request.url, "http://h/?" + self.NINE)
 
+    def test_type_of_octets(self) -> None:
+        """The type of a bare chunk is the file's, but for what servers would take apart."""
+        for octet, kind, sent in (
+            (True, "Text/Plain", "text/plain"),
+            (True, "", "application/octet-stream"),
+            (True, "multipart/form-data", "application/octet-stream"),
+            (True, "multipart/mixed; boundary=x", "application/octet-stream"),
+            (True, "application/x-www-form-urlencoded", "application/octet-stream"),
+            (False, "multipart/mixed", "multipart/mixed"),
+        ):
+            encoder = RequestEncoder(octet=octet, type_from_file=True)
+            self.assertEqual(encoder.chunk_type(facts(type=kind)), sent)
+            if octet:
+                request = Template(encoder, facts(type=kind)).upload_to("u", self.chunk, ())
+                self.assertEqual(request.content_type, sent)
+
     def test_base64(self) -> None:
         """A data: URL in a field without a file name."""
         encoder = RequestEncoder(base64=True)
@@ -268,6 +285,28 @@ class TemplateTests(SynchronousTestCase):
         parts = body_of(*_split(template.upload_to("http://h/u", self.chunk, [("a", "b")])))
         names = [part.get_param("name", header="Content-Disposition") for part in parts]
         self.assertEqual(names[:3], ["a", "flowChunkNumber", "flowChunkSize"])
+
+    def test_merged_tests(self) -> None:
+        """flow.js and its relative send each parameter of a test once; which replaces differs."""
+        query = [("a#", "b"), ("flowTotalSize", "77"), ("totalSize", "77")]
+        for name, start, end in (
+            ("flow", "a%23=b&flowTotalSize=3017&totalSize=77&flowChunkNumber=2&", "Chunks=3"),
+            ("simple", "chunkNumber=2&", "&a%23=b&flowTotalSize=77"),
+        ):
+            dialect = DIALECTS[name]
+            encoder = RequestEncoder(
+                names=dialect.names,
+                tests_merged=dialect.tests_merged,
+                custom_query_first=dialect.custom_query_first,
+                octet=True,
+            )
+            template = Template(encoder, facts())
+            url = template.test_url("http://h/u", self.chunk, query)
+            self.assertTrue(url.startswith("http://h/u?" + start), url)
+            self.assertTrue(url.endswith(end), url)
+            self.assertEqual(url.count("otalSize="), 2)
+            self.assertIn("&totalSize=77", url)
+            self.assertEqual(template.upload("http://h/u", self.chunk, query).url, url)
 
     @given(hostile_names, hostile_names)
     def test_no_name_breaks_out(self, name: str, value: str) -> None:

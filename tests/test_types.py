@@ -139,6 +139,7 @@ class OptionsTests(SynchronousTestCase):
         converted = {
             "expect_reply": "str | Expected | None",
             "file_type": "str | Iterable[str]",
+            "success_statuses": "Iterable[int] | None",
             "permanent_errors": "Iterable[int] | None",
         }
         options = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from attrs import Attribute
@@ -25,7 +25,7 @@ LONGEST = sys.float_info.max
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 
 
-def _refuse(attribute: Attribute[Any], value: object, reason: str) -> None:
+def _refuse(attribute: Attribute[Any], value: object, reason: str) -> NoReturn:
     raise InvalidOption(attribute.name, value, reason)
 
 
@@ -184,21 +184,29 @@ def query(instance: object, attribute: Attribute[Any], value: object) -> None:
 def statuses(_: object, attribute: Attribute[Any], value: object) -> None:
     if value is None:
         return
-    assert isinstance(value, frozenset)
+    if not isinstance(value, frozenset):
+        _refuse(attribute, value, "must be a collection of HTTP statuses")
     for status in value:
         if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:
             _refuse(attribute, status, "takes HTTP statuses from 100 to 599")
 
 
-def to_frozenset(value: Any) -> Any:
-    if value is None:
-        return None
+def success(_: object, attribute: Attribute[Any], value: Any) -> None:
+    statuses(_, attribute, value)
+    if value is not None and not value:
+        _refuse(attribute, value, "cannot be empty")
+    for status in value or ():
+        if status < 200 or 300 <= status < 400:
+            _refuse(attribute, status, "takes neither interim statuses nor redirects")
+
+
+def to_statuses(value: Any) -> Any:
+    if isinstance(value, (str, bytes)):
+        return value
     try:
-        if not isinstance(value, (str, bytes)):
-            return frozenset(value)
+        return frozenset(value)
     except TypeError:  # it, or what it holds, is no such thing
-        pass
-    raise InvalidOption("permanent_errors", value, "must be a collection of HTTP statuses")
+        return value
 
 
 def to_types(value: Any) -> tuple[str, ...]:

@@ -87,7 +87,9 @@ class Options:
     dialect: DialectName = field(default="resumable", validator=validators.one_of(*DIALECTS))
     method: Method = field(default="multipart", validator=validators.one_of("multipart", "octet"))
     chunk_format: ChunkFormat = field(default="blob", validator=validators.one_of("blob", "base64"))
-    set_chunk_type_from_file: bool = field(default=False, validator=validators.switch)
+    set_chunk_type_from_file: bool | None = field(
+        default=None, validator=validators.one_of(None, True, False)
+    )
     parameter_namespace: str = field(default="", validator=validators.text)
     chunk_number_parameter_name: str | None = None
     chunk_size_parameter_name: str | None = None
@@ -136,8 +138,11 @@ class Options:
 
     # Trouble
     max_chunk_retries: int = field(default=100, validator=validators.whole(0))
+    success_statuses: frozenset[int] | None = field(
+        default=None, converter=validators.to_statuses, validator=validators.success
+    )
     permanent_errors: frozenset[int] | None = field(
-        default=None, converter=validators.to_frozenset, validator=validators.statuses
+        default=None, converter=validators.to_statuses, validator=validators.statuses
     )
     chunk_retry_interval: float | None = field(
         default=None, validator=validators.seconds(none=True)
@@ -224,9 +229,19 @@ class Options:
         return DIALECTS[self.dialect]
 
     @property
+    def stored(self) -> frozenset[int]:
+        """The statuses that mean that a chunk is on the server."""
+        return self.spoken.stored if self.success_statuses is None else self.success_statuses
+
+    @property
     def permanent(self) -> frozenset[int]:
         """The statuses of an upload that fail a file."""
         return self.spoken.permanent if self.permanent_errors is None else self.permanent_errors
+
+    @property
+    def test_permanent(self) -> frozenset[int]:
+        """The statuses of a test that fail a file."""
+        return self.permanent if self.spoken.tests_fail else frozenset()
 
     @property
     def order(self) -> ChunkOrder:
@@ -241,16 +256,20 @@ class Options:
     @property
     def encoder(self) -> RequestEncoder:
         """How requests are written."""
+        spoken, octet, typed = self.spoken, self.method == "octet", self.set_chunk_type_from_file
+        if typed is None or (octet and not spoken.type_from_file):
+            typed = spoken.type_from_file  # resumable.js sets the type of a bare chunk itself
         return RequestEncoder(
             names=self.names,
             namespace=self.parameter_namespace,
             chunk_size=self.chunk_size,
-            octet=self.method == "octet",
+            octet=octet,
             base64=self.chunk_format == "base64",
-            type_from_file=self.set_chunk_type_from_file,
+            type_from_file=typed,
             checksum=self.checksum is not None,
-            custom_query_first=self.spoken.custom_query_first,
-            in_url=self.spoken.in_url,
+            tests_merged=spoken.tests_merged,
+            custom_query_first=spoken.custom_query_first,
+            in_url=spoken.in_url,
         )
 
     @property
@@ -282,7 +301,7 @@ class ResumableOptions(TypedDict, total=False):
     dialect: DialectName
     method: Method
     chunk_format: ChunkFormat
-    set_chunk_type_from_file: bool
+    set_chunk_type_from_file: bool | None
     parameter_namespace: str
     chunk_number_parameter_name: str | None
     chunk_size_parameter_name: str | None
@@ -318,6 +337,7 @@ class ResumableOptions(TypedDict, total=False):
     max_file_size_error_callback: OneRefused | None
     file_type_error_callback: OneRefused | None
     max_chunk_retries: int
+    success_statuses: Iterable[int] | None
     permanent_errors: Iterable[int] | None
     chunk_retry_interval: float | None
     retry_policy: RetryPolicy | None

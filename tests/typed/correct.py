@@ -93,6 +93,7 @@ def options() -> list[Resumable]:
             URL,
             generate_unique_identifier=lambda file: file.relative_path,
             preprocess=lambda chunk: chunk.file.content_digest(),
+            success_statuses={200, 204},
             permanent_errors=[400, 403],
             max_files=3,
             max_files_error_callback=too_many,

@@ -76,7 +76,8 @@ _TEXTS = {
     "simple-uploader.js.",
     "method": "How a chunk is sent: multipart (a form) or octet (the bare chunk).",
     "chunk_format": "blob sends a chunk as it is, base64 as text in a form field.",
-    "set_chunk_type_from_file": "Send each chunk with the media type of its file.",
+    "set_chunk_type_from_file": "Whether each chunk has the media type of its file: yes, or no. "
+    "[default: no, but yes with --dialect flow and simple]",
     "parameter_namespace": "What to put before the name of every parameter.",
     "chunk_number_parameter_name": _NAME + "resumableChunkNumber.",
     "chunk_size_parameter_name": _NAME + "resumableChunkSize.",
@@ -117,6 +118,7 @@ _TEXTS = {
     "max_file_size_error_callback": "Called with each file that is too large.",
     "file_type_error_callback": "Called with each file of another type.",
     "max_chunk_retries": "How often a chunk is tried again.",
+    "success_statuses": "The statuses that mean that a chunk is stored; by default the dialect's.",
     "permanent_errors": "The statuses that fail a file at once; by default the dialect's.",
     "chunk_retry_interval": "A fixed wait before a chunk is tried again, not one that grows.",
     "retry_policy": "A function that says how long to wait before a chunk is tried again.",

@@ -37,13 +37,24 @@ def advice(error: ChunkRejected, options: Options, size: int) -> str:
     :returns: a clause, or nothing.
     """
     if error.of_test:
-        return "test_chunks=False (--test-chunks no) sends without tests"
+        return _of_test(error.status, options)
     if error.status == 413:
         return (
             f"the server takes smaller requests than this one with {size} bytes of the file: lower "
             "chunk_size (--chunk-size)"
         )
     return _ADVICE.get(error.status, "").format(method=options.upload_method)
+
+
+def _of_test(status: int, options: Options) -> str:
+    without_tests = "test_chunks=False (--test-chunks no) sends without tests"
+    if status != 404 or options.permanent_errors is not None:
+        return without_tests
+    others = ",".join(map(str, sorted(options.permanent - {404})))
+    return (
+        "if 404 is how the server says that a chunk is absent, permanent_errors without it "
+        f"(--permanent-errors {others}) sends the chunk; {without_tests}"
+    )
 
 
 def is_hopeless(error: BaseException, options: Options) -> bool:

@@ -72,9 +72,9 @@ class ChunkSender:
         self._encoder = options.encoder
         self._hooks.use(options)
         self._query, self._headers = self._hooks.fixed_query, self._hooks.fixed_headers
-        self._stored = options.spoken.stored
+        self._stored = options.stored
         self._permanent = options.permanent
-        self._test_permanent = options.spoken.test_permanent
+        self._test_permanent = options.test_permanent
         slots = options.simultaneous_uploads
         self._tests = bool(options.test_chunks)
         self._one_server = not (callable(options.target) or callable(options.test_target))
@@ -205,7 +205,7 @@ class ChunkSender:
         if not callable(target):
             return template.test_url(target, facts, query)
         pairs = template.test_pairs(facts, query)
-        return await self._hooks.url(attempt, option, target, pairs)
+        return await self._hooks.test_url(attempt, option, target, pairs)
 
     async def _ask(self, attempt: Attempt, url: str) -> tuple[Verdict, Response]:
         headers = self._headers
@@ -262,7 +262,7 @@ class ChunkSender:
                 query = await self._hooks.query(attempt)
             if callable(options.target):
                 pairs = plan.template.upload_pairs(facts, query)
-                url = await self._hooks.url(attempt, "target", options.target, pairs)
+                url = await self._hooks.upload_url(attempt, pairs)
                 head = plan.template.upload_to(url, facts, query)
             else:
                 head = plan.template.upload(options.target, facts, query)

@@ -8,6 +8,7 @@ from collections import ChainMap
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from .._protocol.encoding import joinable
 from .._validators import check_headers, query_pairs
 from ..file import ResumableChunk
 from ..options import Options
@@ -49,11 +50,24 @@ class RequestHooks:
         """Ask for the headers of a chunk's request."""
         return self._with_again(check_headers(await self._ask(attempt, self._options.headers)))
 
-    async def url(self, attempt: Attempt, option: str, target: Any, pairs: list[str]) -> str:
-        """Ask for the URL of a request with these parameters."""
+    async def test_url(self, attempt: Attempt, option: str, target: Any, pairs: list[str]) -> str:
+        """Ask for the URL of a test with these parameters."""
+        url = await self._url(attempt, option, target, pairs)
+        return self._joined(url, pairs) if self._options.spoken.appended else url
+
+    async def upload_url(self, attempt: Attempt, pairs: list[str]) -> str:
+        """Ask for the URL of an upload with these parameters."""
+        url = await self._url(attempt, "target", self._options.target, pairs)
+        appended = self._options.spoken.appended and self._options.method == "octet"
+        return self._joined(url, pairs) if appended else url
+
+    async def _url(self, attempt: Attempt, option: str, target: Any, pairs: list[str]) -> str:
         url = checked_url(option, await self._wait(attempt, target(pairs)))
         attempt.check()
         return url
+
+    def _joined(self, url: str, pairs: list[str]) -> str:
+        return joinable(url) + "&".join(pairs)
 
     async def _ask(self, attempt: Attempt, hook: Any) -> Any:
         chunk = ResumableChunk(attempt.transfer, attempt.offset)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 __all__ = [
     "DIALECTS",
@@ -65,66 +65,75 @@ class Dialect:
 
     :ivar names: what the parameters are called.
     :ivar stored: the statuses that mean that a chunk is on the server.
-    :ivar permanent: the statuses of an upload that fail the file.
-    :ivar test_permanent: the statuses of a test that fail the file.
-    :ivar custom_query_first: whether the custom query comes before the parameters in uploads too.
+    :ivar permanent: the statuses that fail the file.
+    :ivar tests_fail: whether these fail the file in response to a test, too.
+    :ivar tests_merged: whether a test has the parameters that an upload has, each once; otherwise
+        it has the custom query, and then all parameters.
+    :ivar custom_query_first: whether the custom query of an upload comes before the parameters, and
+        they replace what has the same name; otherwise it comes after them, and replaces them.
     :ivar in_url: whether the parameters of a multipart upload stand in the URL as well.
+    :ivar appended: whether parameters that stand in the URL are appended to what a ``target`` that
+        is a function returns.
+    :ivar type_from_file: whether a chunk has the media type of its file.
     """
 
     names: ParameterNames = ParameterNames()
     stored: frozenset[int] = frozenset((200, 201))
     permanent: frozenset[int] = frozenset((400, 401, 403, 404, 409, 415, 500, 501))
-    test_permanent: frozenset[int] = frozenset()
+    tests_fail: bool = False
+    tests_merged: bool = False
     custom_query_first: bool = False
     in_url: bool = True
+    appended: bool = False
+    type_from_file: bool = False
+
+    @property
+    def absent(self) -> int:
+        """The status with which a server says that it does not have a chunk."""
+        return 204 if self.tests_fail and 404 in self.permanent else 404
 
 
-_FLOW_NAMES = ParameterNames(
-    chunk_number="flowChunkNumber",
-    chunk_size="flowChunkSize",
-    current_chunk_size="flowCurrentChunkSize",
-    total_size="flowTotalSize",
-    type="",
-    identifier="flowIdentifier",
-    file_name="flowFilename",
-    relative_path="flowRelativePath",
-    total_chunks="flowTotalChunks",
-    checksum="flowChunkChecksum",
-)
-_SIMPLE_NAMES = ParameterNames(
-    chunk_number="chunkNumber",
-    chunk_size="chunkSize",
-    current_chunk_size="currentChunkSize",
-    total_size="totalSize",
-    type="",
-    identifier="identifier",
-    file_name="filename",
-    relative_path="relativePath",
-    total_chunks="totalChunks",
-    checksum="chunkChecksum",
-)
-_FLOW_STORED = frozenset((200, 201, 202))
-_FLOW_PERMANENT = frozenset((404, 413, 415, 500, 501))
-
-DIALECTS: Mapping[str, Dialect] = {
-    "resumable": Dialect(),
-    "flow": Dialect(
-        names=_FLOW_NAMES,
-        stored=_FLOW_STORED,
-        permanent=_FLOW_PERMANENT,
-        test_permanent=_FLOW_PERMANENT,
-        custom_query_first=True,
-        in_url=False,
+_FLOW = Dialect(
+    names=ParameterNames(
+        chunk_number="flowChunkNumber",
+        chunk_size="flowChunkSize",
+        current_chunk_size="flowCurrentChunkSize",
+        total_size="flowTotalSize",
+        type="",
+        identifier="flowIdentifier",
+        file_name="flowFilename",
+        relative_path="flowRelativePath",
+        total_chunks="flowTotalChunks",
+        checksum="flowChunkChecksum",
     ),
-    "simple": Dialect(
-        names=_SIMPLE_NAMES,
-        stored=_FLOW_STORED,
-        permanent=_FLOW_PERMANENT,
-        test_permanent=_FLOW_PERMANENT,
-        custom_query_first=True,
-        in_url=False,
+    stored=frozenset((200, 201, 202)),
+    permanent=frozenset((404, 413, 415, 500, 501)),
+    tests_fail=True,
+    tests_merged=True,
+    custom_query_first=True,
+    in_url=False,
+    appended=True,
+    type_from_file=True,
+)
+_SIMPLE = evolve(
+    _FLOW,
+    names=ParameterNames(
+        chunk_number="chunkNumber",
+        chunk_size="chunkSize",
+        current_chunk_size="currentChunkSize",
+        total_size="totalSize",
+        type="",
+        identifier="identifier",
+        file_name="filename",
+        relative_path="relativePath",
+        total_chunks="totalChunks",
+        checksum="chunkChecksum",
     ),
-}
+    permanent=frozenset((404, 415, 500, 501)),
+    custom_query_first=False,
+)
+
+DIALECTS: Mapping[str, Dialect] = {"resumable": Dialect(), "flow": _FLOW, "simple": _SIMPLE}
 
 
 def classify(

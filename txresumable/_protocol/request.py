@@ -42,6 +42,8 @@ MOST_OUTLINES = 32
 """An uploader has three, unless a custom query differs from request to request."""
 
 _PRINTABLE = re.compile(r"[\x20-\x7e]*\Z")
+_FORM = re.compile("multipart/|application/x-www-form-urlencoded")
+"""A body that is of such a type is taken apart by servers."""
 
 
 class FileFacts(NamedTuple):
@@ -90,8 +92,9 @@ class RequestEncoder:
     :ivar chunk_size: the configured size of a chunk in bytes.
     :ivar octet: whether the body of an upload is the chunk alone.
     :ivar base64: whether the chunk is sent as a ``data:`` URL in a field.
-    :ivar type_from_file: whether the file's type is the type of its part.
+    :ivar type_from_file: whether the file's type is the type of its chunks.
     :ivar checksum: whether each chunk carries its digest.
+    :ivar tests_merged: see :class:`Dialect`.
     :ivar custom_query_first: see :class:`Dialect`.
     :ivar in_url: see :class:`Dialect`.
     """
@@ -103,6 +106,7 @@ class RequestEncoder:
     base64: bool = False
     type_from_file: bool = False
     checksum: bool = False
+    tests_merged: bool = False
     custom_query_first: bool = False
     in_url: bool = True
     _outlines: dict[tuple[str, str, tuple[tuple[str, str], ...]], Outline] = field(
@@ -128,7 +132,9 @@ class RequestEncoder:
         return [pair for pair in pairs if pair[0]]
 
     def test_pairs(self, file: FileFacts, chunk: ChunkFacts, query: Pairs) -> list[str]:
-        """The encoded parameters of a test: the custom query, then the nine."""
+        """The encoded parameters of a test: the custom query, then the nine, if not merged."""
+        if self.tests_merged:
+            return self.upload_pairs(file, chunk, query)
         space = self.namespace
         pairs = [f"{encode_component(space + k)}={encode_component(v)}" for k, v in js_order(query)]
         pairs += [
@@ -140,7 +146,7 @@ class RequestEncoder:
     def upload_fields(
         self, file: FileFacts, chunk: ChunkFacts, query: Pairs
     ) -> list[tuple[str, str]]:
-        """An upload's parameters; a custom name equal to a standard one replaces it in place."""
+        """An upload's parameters; of two that have the same name, the second replaces the first."""
         ours, custom = self.parameters(file, chunk), list(query)
         merged = dict(custom + ours if self.custom_query_first else ours + custom)
         return [(self.namespace + name, value) for name, value in js_order(merged.items())]
@@ -149,16 +155,18 @@ class RequestEncoder:
         self, file: FileFacts, fields: Iterable[tuple[str, str]], boundary: str
     ) -> tuple[bytes, bytes]:
         """The bytes before and after the chunk in a multipart body."""
-        name, kind = self.namespace + self.names.file, self.part_type(file)
+        name, kind = self.namespace + self.names.file, self.chunk_type(file)
         head = form_fields(fields, boundary)
         if self.base64:
             return head + data_part(name, kind, boundary), closing(boundary)
         return head + file_part(name, file.file_name, kind, boundary), closing(boundary)
 
-    def part_type(self, file: FileFacts) -> str:
-        """The Content-Type of the part with the chunk."""
+    def chunk_type(self, file: FileFacts) -> str:
+        """The Content-Type of a chunk: of its part, or of the body that it is."""
         kind = file.type.lower() if self.type_from_file else ""
-        return kind if kind and _PRINTABLE.match(kind) else "application/octet-stream"
+        if not kind or not _PRINTABLE.match(kind) or (self.octet and _FORM.match(kind)):
+            return "application/octet-stream"
+        return kind
 
     def upload_url(self, target: str, file: FileFacts, chunk: ChunkFacts, query: Pairs) -> str:
         """The URL for uploading a chunk."""

@@ -23,12 +23,17 @@ class Template:
     :ivar boundary: that of its multipart bodies.
     """
 
-    __slots__ = ("_filled", "_known", "boundary", "encoder", "file")
+    __slots__ = ("_content_type", "_filled", "_known", "boundary", "encoder", "file")
 
     def __init__(self, encoder: RequestEncoder, file: FileFacts) -> None:
         self.encoder = encoder
         self.file = file
         self.boundary = next_boundary()
+        self._content_type = (
+            encoder.chunk_type(file)
+            if encoder.octet
+            else f"multipart/form-data; boundary={self.boundary}"
+        )
         self._filled: dict[str, tuple[Outline, Outline]] = {}
         self._known = self._values()
 
@@ -70,9 +75,8 @@ class Template:
 
     def _around(self, url: str, body: str) -> RequestHead:
         if self.encoder.octet:
-            return RequestHead(url, "application/octet-stream")
-        content_type = f"multipart/form-data; boundary={self.boundary}"
-        return RequestHead(url, content_type, body.encode("latin-1"), closing(self.boundary))
+            return RequestHead(url, self._content_type)
+        return RequestHead(url, self._content_type, body.encode("latin-1"), closing(self.boundary))
 
     def _text(self, what: str, target: str, query: Pairs, chunk: ChunkFacts) -> str:
         outline = self.encoder.outline(what, target, query)
@@ -109,7 +113,7 @@ class Template:
             field_name,
             field_path,
             part_name,
-            self.encoder.part_type(file),
+            self.encoder.chunk_type(file),
             self.boundary,
         )
 

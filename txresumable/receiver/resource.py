@@ -92,8 +92,7 @@ class ReceiverResource(Resource):
         self._dialect = as_dialect(dialect)
         self._names = _prefixed(as_names(names, self._dialect, namespace), namespace)
         self._known = standard_names(self._names)
-        # flow.js gives up a file when the response to a test is 404.
-        self._absent = 204 if 404 in self._dialect.test_permanent else 404
+        self._absent = self._dialect.absent
         self._disk_errors = LogThrottle()
         self._failures = LogThrottle()
 
@@ -179,7 +178,8 @@ class ReceiverResource(Resource):
         transport.abortConnection()
 
     def _refusal(self, request: Request, error: Refused) -> Response:
-        if error.status == 413 and 413 not in self._dialect.permanent:
+        permanent = self._dialect.permanent
+        if error.status == 413 and 413 not in permanent and 400 in permanent:
             # These clients would send it again and again.
             error = Refused(400, error.reason)
         self._log.info(

@@ -80,9 +80,7 @@ class Simulation:
         self.schedule = schedule
         self._timeline = Timeline(note)
         dialect = DIALECTS[schedule.options.get("dialect", "resumable")]
-        self.receiver = ScriptedReceiver(
-            names=dialect.names, absent=204 if dialect.test_permanent else 404
-        )
+        self.receiver = ScriptedReceiver(names=dialect.names, absent=dialect.absent)
         random = Random(schedule.seed + 1)
         self.uploading = Uploading(schedule, self._timeline, self.receiver, folder, random)
 
