@@ -5,6 +5,9 @@ from importlib.metadata import version as installed_version
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
+
+from txresumable.servers import SERVERS
 
 project = "txresumable"
 author = "The txresumable contributors"
@@ -36,6 +39,25 @@ class TwistdOptions(Directive):
         return [nodes.literal_block(options, options, language="none")]
 
 
+class KnownServers(Directive):
+    """Lists the servers whose options are known: ``.. known-servers::``."""
+
+    def run(self) -> list[nodes.Node]:
+        lines = []
+        for name, server in SERVERS.items():
+            options = ", ".join(f"{key}={value!r}" for key, value in server.options.items())
+            tried = "Tried." if server.tried else "From its source only."
+            lines += [
+                f"``{name}``",
+                f"    {server.title}: ``{options}``. {tried} {server.note}",
+                "",
+            ]
+        list_of_them = nodes.Element()
+        self.state.nested_parse(StringList(lines, "txresumable.servers"), 0, list_of_them)
+        return list_of_them.children
+
+
 def setup(app: object) -> None:
     """Called by Sphinx."""
+    app.add_directive("known-servers", KnownServers)
     app.add_directive("twistd-options", TwistdOptions)

@@ -20,6 +20,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "architecture.rst"
 MAY_IMPORT: dict[str, set[str]] = {
     "version": set(),
     "states": set(),
+    "servers": set(),
     "_protocol": set(),
     "_runtime": set(),
     "file": {"_runtime", "_source", "states"},
@@ -40,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "file",
         "identifiers",
         "retry",
+        "servers",
     },
     "_engine": {
         "_http",
@@ -66,6 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "file",
         "options",
         "retry",
+        "servers",
         "service",
         "uploader",
         "version",

@@ -86,6 +86,7 @@ class OptionsTests(SynchronousTestCase):
         )
         self.assertLessEqual(
             {
+                "server",
                 "test_target",
                 "checksum",
                 "max_files",

@@ -32,6 +32,7 @@ PUBLIC = (
     "txresumable.identifiers",
     "txresumable.receiver",
     "txresumable.retry",
+    "txresumable.servers",
     "txresumable.service",
     "txresumable.testing",
 )

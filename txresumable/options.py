@@ -21,9 +21,11 @@ from ._source.changes import CHECKS
 from .errors import InvalidOption
 from .identifiers import safe
 from .retry import RetryPolicy, fixed_interval, full_jitter
+from .servers import SERVERS, needed_by
 
 if TYPE_CHECKING:
     from twisted.internet.ssl import PrivateCertificate
+    from typing_extensions import Unpack
 
     from .file import ResumableChunk, ResumableFile
 
@@ -64,6 +66,8 @@ class Options:
     meaning; an option's value that cannot be is an
     :class:`~txresumable.errors.InvalidOption` that names both.
     """
+
+    server: str | None = field(default=None, validator=validators.one_of(None, *SERVERS))
 
     # Where to
     target: Target = field(validator=validators.target, repr=validators.shown_target)
@@ -156,6 +160,17 @@ class Options:
     # Progress and pace
     throttle_progress_callbacks: float = field(default=0.5, validator=validators.seconds())
     max_rate: float | RateLimiter | None = None
+
+    def __init__(self, *, target: Target, **given: Unpack[ResumableOptions]) -> None:
+        needed = needed_by(given.get("server"))
+        try:
+            self.__attrs_init__(  # type: ignore[attr-defined]
+                target=target, **{**needed, **given}
+            )
+        except InvalidOption as error:
+            if error.option in needed and error.option not in given:
+                error.reason = f"of server={given.get('server')!r} {error.reason}"
+            raise
 
     def __attrs_post_init__(self) -> None:
         concurrency: object = self.simultaneous_uploads
@@ -288,6 +303,7 @@ class ResumableOptions(TypedDict, total=False):
     :class:`Options` but for ``target``, which is given first.
     """
 
+    server: str | None
     test_target: Target | None
     test_method: str
     upload_method: str

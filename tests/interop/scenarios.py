@@ -153,7 +153,8 @@ class Uploads(ReceiverTestCase):
     async def test_first_and_last_chunk_first(self) -> None:
         """The order of the chunks does not matter to the receiver."""
         path, digest = self.random_file(6 * 10_000 + 1)
-        await self.upload(path, chunk_size=10_000, prioritize_first_and_last_chunk=True)
+        ends_first = {"prioritize_first_and_last_chunk": True, "last_chunk_alone": None}
+        await self.upload(path, chunk_size=10_000, **ends_first)
         self.assertEqual(list(self.server.stored().values()), [digest])
         self.assert_each_sent_once(6)
 

@@ -18,6 +18,7 @@ class DjangoAsyncTests(scenarios.Uploads):
     """
 
     receiver = DJANGO_ASYNC
+    options = {"server": "django-resumable-async-upload"}
 
     def stored_name(self, name: str, size: int) -> str:
         """Django's cleaning of names: spaces are underscores, and most signs are left out."""
@@ -33,6 +34,7 @@ class DjangoAsyncKeptConnectionTests(scenarios.Uploads):
     """
 
     receiver = evolve(DJANGO_ASYNC, flags=("--threads",))
+    options = {"server": "django-resumable-async-upload"}
     slots = 1
 
     async def test_body_of_204_is_not_taken_for_a_reply(self) -> None:
@@ -52,6 +54,7 @@ class DjangoResumableTests(scenarios.RememberedUploads):
     """
 
     receiver = DJANGO_RESUMABLE
+    options = {"server": "django-resumable"}
 
     def stored_name(self, name: str, size: int) -> str:
         """The name as it was sent."""
@@ -62,4 +65,5 @@ class DjangoResumableKeptConnectionTests(scenarios.RememberedUploads):
     """The same on kept connections; one chunk at a time, since each connection has a thread."""
 
     receiver = evolve(DJANGO_RESUMABLE, flags=("--threads",))
+    options = {"server": "django-resumable"}
     slots = 1

@@ -12,7 +12,7 @@ class FlowJsTornadoTests(scenarios.Uploads):
     """PyPI's ``flowjs`` in Tornado: absent is 204; chunks are deleted when a file is finished."""
 
     receiver = FLOWJS_TORNADO
-    options = {"dialect": "flow"}
+    options = {"server": "flowjs"}
 
 
 class DashUploaderTests(scenarios.Uploads):
@@ -24,7 +24,7 @@ class DashUploaderTests(scenarios.Uploads):
     """
 
     receiver = DASH_UPLOADER
-    options = {"dialect": "flow"}
+    options = {"server": "dash-uploader-ng"}
 
     def stored_name(self, name: str, size: int) -> str:
         """The name as it was sent."""
@@ -42,4 +42,4 @@ class SimpleUploaderTests(scenarios.RememberedUploads):
     """A receiver after simple-uploader.js's page: names without a prefix; absent is 204."""
 
     receiver = SIMPLE_UPLOADER
-    options = {"dialect": "simple"}
+    options = {"server": "simple-uploader"}

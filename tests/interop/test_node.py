@@ -19,6 +19,7 @@ class ResumableJsNodeTests(scenarios.RememberedUploads):
     """
 
     receiver = RESUMABLEJS_NODE
+    options = {"server": "node-sample"}
 
     async def test_absent_is_404(self) -> None:
         """A test that is answered 404 means that the chunk is to be sent; no file fails for it."""
@@ -51,4 +52,4 @@ class FlowJsNodeTests(scenarios.RememberedUploads):
     """npm's ``@flowjs/flow.js``: the same sample in flow.js's words; absent is 204."""
 
     receiver = FLOWJS_NODE
-    options = {"dialect": "flow"}
+    options = {"server": "flow-node-sample"}

@@ -85,6 +85,7 @@ def options() -> list[Resumable]:
     return [
         Resumable(URL, **common),
         Resumable(URL, max_rate=limiter),
+        Resumable(URL, server="node-sample"),
         Resumable(URL, headers=token, query={"owner": "lab", "count": 2, "tags": ["a", "b"]}),
         Resumable(URL, headers=token_later, query=lambda file, chunk: {"number": chunk.number}),
         Resumable(URL, headers=token_deferred, preprocess_file=scan, file_type="jpg"),

@@ -13,6 +13,7 @@ from twisted.web.iweb import IResponse
 
 from txresumable import RateLimiter, Resumable, ResumableChunk, ResumableFile
 from txresumable.receiver import Store, make_site
+from txresumable.servers import SERVERS
 from txresumable.service import UploadService
 from txresumable.testing import FakeClient
 
@@ -51,6 +52,7 @@ def options() -> None:
     Resumable(URL, chunk_size="1 MiB")  # fault: a size is a number of bytes
     Resumable(URL, in_order="yes")  # fault: True, False or None
     Resumable(URL, last_chunk_alone="no")  # fault: True, False or None
+    Resumable(URL, server=SERVERS["dilab"])  # fault: the name of a server
     Resumable(URL, method="PUT")  # fault: how a chunk is sent, not the HTTP method
     Resumable(URL, headers={"X-Version": 1})  # fault: a header's value is text
     Resumable(URL, headers=of_file_and_chunk)  # fault: the hook returns no mapping

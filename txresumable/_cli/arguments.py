@@ -15,6 +15,7 @@ from attrs import NOTHING, Attribute, fields
 
 from ..errors import InvalidOption
 from ..options import MIB, Options
+from ..servers import SERVERS
 from . import values
 from .argument import Argument, BadArgument
 
@@ -59,6 +60,8 @@ _KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
 _NAME = "What this parameter is called; an empty name leaves it out. By default the dialect's: "
 
 _TEXTS = {
+    "server": "A server whose options are known; those that are given go before them: "
+    f"{', '.join(SERVERS)}.",
     "target": "Where to upload to: an http:// or https:// URL, or a function.",
     "test_target": "Where to ask for chunks, if that is elsewhere.",
     "test_method": "The HTTP method of a test.",
@@ -131,6 +134,7 @@ _TEXTS = {
 }
 
 _SPECIAL: dict[str, dict[str, Any]] = {
+    "server": {"metavar": "NAME"},
     "headers": {"name": "headers-from"},
     "query": {"name": "query-from"},
     "test_method": {"metavar": "METHOD"},
