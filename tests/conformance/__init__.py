@@ -1,5 +1,5 @@
 """
-What a browser sends with resumable.js, and the means to compare it with what we send.
+What a browser sends with resumable.js or a relative, and the means to compare it with ours.
 
 ``scenario`` reads the recorded exchanges and ``translation`` has each one's options in Python;
 ``derived`` has scenarios that nobody recorded.  ``memory`` is a network without sockets or time,

@@ -12,47 +12,54 @@ from .expectation import Expectation, recorded
 from .scenario import Scenario
 from .table import Difference
 
-Change = Callable[[Expectation, Difference, Mapping[str, Scenario]], None]
+Change = Callable[[Expectation, Difference], None]
 
 
-def _constant_headers(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _constant_headers(expected: Expectation, row: Difference) -> None:
     expected.constant = frozenset(name.lower() for name in row.literals())
 
 
-def _header_order(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _header_order(expected: Expectation, row: Difference) -> None:
     for request in expected.requests:
         request["headers"] = sorted((name.lower(), value) for name, value in request["headers"])
 
 
-def _boundary(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _boundary(expected: Expectation, row: Difference) -> None:
     for request in expected.requests:
         if request["body"] is not None and "boundary" in request["body"]:
             request["body"]["boundary"] = "<boundary>"
 
 
-def _identifier(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _identifier(expected: Expectation, row: Difference) -> None:
     expected.options["generate_unique_identifier"] = identifiers.resumable_js
 
 
-def _back_off(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _back_off(expected: Expectation, row: Difference) -> None:
     """
     Retries come at once, as in resumable.js, unless the server asks for a wait.
     """
     expected.options["retry_policy"] = lambda failed: failed.requested or 0.0
 
 
-def _slot_given_back(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _retries(expected: Expectation, row: Difference) -> None:
+    expected.options["max_chunk_retries"] = 0
+
+
+def _slot_given_back(expected: Expectation, row: Difference) -> None:
     """
     While a chunk waits the others are sent, which takes no time at all here.
     """
-    first = [
-        each for at, each in enumerate(expected.requests) if each not in expected.requests[:at]
-    ]
-    again = [each for at, each in enumerate(expected.requests) if each in expected.requests[:at]]
-    expected.requests = first + again
+    asked, at_once = expected.requests, expected.at_once
+    first = [each for at, each in enumerate(asked) if each not in asked[:at]]
+    tests = [each for each in first if each["body"] is None]
+    uploads = [each for each in first if each["body"] is not None]
+    expected.requests = [each for at, each in enumerate(asked) if each in asked[:at]]
+    for at in reversed(range(0, len(uploads), at_once)):
+        window = slice(at, at + at_once)
+        expected.requests[:0] = tests[window] + uploads[window]
 
 
-def _repetition(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _repetition(expected: Expectation, row: Difference) -> None:
     """
     Some uploads were made twice by the browser itself, without a word to the library: what the
     library asked for is one more than it announced retries.
@@ -64,7 +71,7 @@ def _repetition(expected: Expectation, row: Difference, _: Mapping[str, Scenario
     expected.waits = expected.waits[:retries]
 
 
-def _repeated_refusal(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _repeated_refusal(expected: Expectation, row: Difference) -> None:
     """
     Once more, with the test before it, for the server of the recording says the same to both.
     """
@@ -72,30 +79,29 @@ def _repeated_refusal(expected: Expectation, row: Difference, _: Mapping[str, Sc
     expected.waits = [0.0]
 
 
-def _no_cors(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _no_cors(expected: Expectation, row: Difference) -> None:
     expected.requests = [each for each in expected.requests if each["method"] != "OPTIONS"]
     for request in expected.requests:
         request["headers"] = [pair for pair in request["headers"] if pair[0].lower() != "origin"]
 
 
-def _redirected_test(
-    expected: Expectation, row: Difference, scenarios: Mapping[str, Scenario]
-) -> None:
+def _redirected_test(expected: Expectation, row: Difference) -> None:
     """
-    As if the test had been answered 404: the chunk is sent.
+    As if the test had been answered 204: the chunk is sent.
     """
-    test, _ = expected.requests
-    other = next(each for each in scenarios["get-404"].requests if each["body"] is not None)
-    assert test["target"] == other["target"], "get-404 is about the same file"
-    expected.requests = [test, deepcopy(other)]
+    test = expected.requests[0]
+    other, upload = expected.siblings["get-204"].requests
+    assert test["target"] == other["target"], "get-204 is about the same file"
+    expected.requests = [test, deepcopy(upload)]
 
 
-def _redirected_upload(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _redirected_upload(expected: Expectation, row: Difference) -> None:
     """
     The redirect ends the file.
     """
     expected.requests.pop()
     expected.waits = []
+    expected.stored = 0
     success = next(event for event in expected.events if event[0] == "fileSuccess")
     at = expected.events.index(success)
     expected.events[at : at + 1] = [("fileError", *success[1:]), ("error", *success[1:])]
@@ -103,7 +109,7 @@ def _redirected_upload(expected: Expectation, row: Difference, _: Mapping[str, S
         file["ranges"] = []
 
 
-def _tested_again(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _tested_again(expected: Expectation, row: Difference) -> None:
     """
     An upload whose last attempt was given up, or lost its connection, is preceded by a test.
     """
@@ -130,7 +136,7 @@ def _is_plain_upload(request: dict[str, Any]) -> bool:
     return request["body"] is not None and not (request["aborted"] or request["dropped"])
 
 
-def _lost_connection(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _lost_connection(expected: Expectation, row: Difference) -> None:
     """
     Of two lost connections the first is made up for in silence, as all are by the browser.
     """
@@ -139,43 +145,65 @@ def _lost_connection(expected: Expectation, row: Difference, _: Mapping[str, Sce
     assert expected.waits == [0.0, 0.0]
 
 
-def _retry_after(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _retry_after(expected: Expectation, row: Difference) -> None:
     expected.waits = [2.0]
 
 
-def _fragment(expected: Expectation, row: Difference, scenarios: Mapping[str, Scenario]) -> None:
+def _fragment(expected: Expectation, row: Difference) -> None:
     """
     The targets are those of the same file without a fragment.
     """
-    for request, other in zip(expected.requests, scenarios["get-404"].requests, strict=True):
+    others = expected.siblings["get-204"].requests
+    for request, other in zip(expected.requests, others, strict=True):
         request["target"] = other["target"]
 
 
-def _failed_file(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _failed_file(expected: Expectation, row: Difference) -> None:
     """
-    The file keeps its chunks, and its progress is what was stored: nothing, in all that was
-    recorded.
+    The file keeps its chunks, and its progress is what was stored.
     """
     for file, ranges in zip(expected.chunks, expected.layout, strict=True):
         if not file["ranges"]:
             file["ranges"] = ranges
-            expected.progress = 0.0
+            sizes = [each[-1][-1] for each in expected.layout]
+            expected.progress = expected.stored / sum(sizes)
 
 
-def _empty_file(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _empty_file(expected: Expectation, row: Difference) -> None:
     expected.progress = 1.0
 
 
-def _files_added(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _files_added(expected: Expectation, row: Difference) -> None:
     expected.events.insert(1, ("filesAdded",))
 
 
-def _start(expected: Expectation, row: Difference, _: Mapping[str, Scenario]) -> None:
+def _start(expected: Expectation, row: Difference) -> None:
     """
     ``upload_start`` comes when there is something to upload.
     """
     expected.events.remove(("uploadStart",))
     expected.events.insert(expected.events.index(("filesAdded",)) + 1, ("uploadStart",))
+
+
+def _target_arguments(expected: Expectation, row: Difference) -> None:
+    """
+    The page noted the kinds of three arguments, and here it notes the parameters.
+    """
+    assert expected.observed == {"target_args": [["object", "object", "boolean"]] * 2}
+    _, *pairs = expected.requests[0]["target"].split("&")
+    expected.observed = {"target_args": [[pairs]] * 2}
+
+
+def _same_identifier(expected: Expectation, row: Difference) -> None:
+    """
+    Of two files the second is as if it had not been added.
+    """
+    expected.requests, expected.chunks = expected.requests[:2], expected.chunks[:1]
+    expected.events = [event for event in expected.events if "ab.bin" not in event]
+
+
+def _paused(expected: Expectation, row: Difference) -> None:
+    expected.events.insert(expected.events.index(("call pause",)) + 1, ("pause",))
 
 
 KINDS: dict[str, Change] = {
@@ -184,6 +212,7 @@ KINDS: dict[str, Change] = {
     "boundary": _boundary,
     "identifier": _identifier,
     "back-off": _back_off,
+    "retries": _retries,
     "slot-given-back": _slot_given_back,
     "retry-after": _retry_after,
     "redirected-test": _redirected_test,
@@ -198,6 +227,9 @@ KINDS: dict[str, Change] = {
     "empty-file": _empty_file,
     "files-added": _files_added,
     "upload-start": _start,
+    "paused": _paused,
+    "target-arguments": _target_arguments,
+    "same-identifier": _same_identifier,
 }
 
 
@@ -206,22 +238,19 @@ def expect(
     options: Mapping[str, Any],
     table: Sequence[Difference],
     scenarios: Mapping[str, Scenario],
-) -> tuple[Expectation, list[Difference]]:
+) -> Expectation:
     """
     What a scenario is to do here: what is special about it first, then what goes for all.
 
     :param scenario: which.
     :param options: its translated options.
     :param table: the differences.
-    :param scenarios: all of them, by id.
-    :return: the expectation, and the rows that changed it.
+    :param scenarios: all of them, by name.
+    :return: the expectation.
     """
-    expected = recorded(scenario, options)
-    effective = []
+    siblings = {each.id: each for each in scenarios.values() if each.client == scenario.client}
+    expected = recorded(scenario, options, siblings)
     for row in sorted(table, key=lambda row: row.scenarios == ("all",)):
-        if row.concerns(scenario.id):
-            before = deepcopy(expected)
-            KINDS[row.kind](expected, row, scenarios)
-            if expected != before:
-                effective.append(row)
-    return expected, effective
+        if row.concerns(scenario):
+            KINDS[row.kind](expected, row)
+    return expected

@@ -13,6 +13,9 @@ from attrs import define
 
 from .scenario import BROWSER_BOUNDARY_LENGTH
 
+LONGEST_VALUE = 200
+"""What is longer was recorded in part."""
+
 _HEAD = re.compile(rb"([A-Z]+) ([!-~]+) HTTP/1\.1")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([^\r\n\0]*)")
 _BOUNDARY = re.compile(r"multipart/form-data; boundary=([0-9A-Za-z'+_./:=?-]{1,70})")
@@ -88,7 +91,8 @@ def describe(request: Request, constant: frozenset[str], sample: bytes) -> dict[
         headers = [(name, value.replace(boundary, "<boundary>")) for name, value in headers]
         body = _describe_multipart(request.body, boundary, sample)
     elif request.body or request.header("Content-Length") is not None:
-        body = {"kind": "raw", "size": len(request.body), **_file_range(request.body, sample)}
+        where = _file_range(request.body, sample) if request.body else {}
+        body = {"kind": "raw", "size": len(request.body), **where}
     return {
         "method": request.method,
         "target": request.target,
@@ -97,6 +101,18 @@ def describe(request: Request, constant: frozenset[str], sample: bytes) -> dict[
         "aborted": request.aborted,
         "dropped": request.answered is not None and not request.status,
     }
+
+
+def key_of(described: dict[str, Any]) -> tuple[Any, ...]:
+    """
+    What tells which request it is, and is the same when it is made again.
+
+    :param described: a request as :func:`describe` has it, or one of the recording.
+    """
+    parts = (described["body"] or {}).get("parts", ())
+    short = (part["value"] for part in parts if "filename" not in part and "value" in part)
+    values = tuple(value for value in short if len(value) < LONGEST_VALUE)
+    return described["method"], described["target"], values
 
 
 def _describe_multipart(body: bytes, boundary: str, sample: bytes) -> dict[str, Any]:

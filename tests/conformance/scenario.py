@@ -1,7 +1,8 @@
 """
-The recorded scenarios: what was asked of resumable.js, what it sent, and what it was answered.
+The recorded scenarios: what was asked of a library in a browser, what it sent, and what it was
+answered.
 
-``tests/data/wire.json`` says in its ``meta`` how it was made. Everything here is reduced to
+Each file of :data:`RECORDINGS` says in its ``meta`` how it was made. Everything here is reduced to
 plain values that compare with ``==`` and print as a readable difference.
 """
 
@@ -12,10 +13,17 @@ from typing import Any
 
 from attrs import frozen
 
-WIRE = Path(__file__).parent.parent / "data" / "wire.json"
+DATA = Path(__file__).parent.parent / "data"
+
+RECORDINGS = {"resumable": "wire.json", "flow": "wire-flow.json"}
+"""By the name of a dialect, the recording of the library that speaks it."""
 
 #: The length of ``----WebKitFormBoundary`` and its sixteen characters.
 BROWSER_BOUNDARY_LENGTH = 38
+
+
+_UNCOMPARED = frozenset(("filesSubmitted",))
+"""Events that say nothing that another does not."""
 
 
 @frozen
@@ -53,12 +61,15 @@ class SampleFile:
 @frozen
 class Scenario:
     """
-    One recorded run of resumable.js.
+    One recorded run of a library.
 
+    :ivar client: the name of its dialect.
+    :ivar id: unique among those of the same library.
     :ivar observed: what the page counted in its own callbacks.
     :ivar left_out: how many requests at the end were not kept.
     """
 
+    client: str
     id: str
     files: tuple[SampleFile, ...]
     requests: tuple[dict[str, Any], ...]
@@ -70,6 +81,13 @@ class Scenario:
     left_out: int
     raw: dict[str, Any]
 
+    @property
+    def name(self) -> str:
+        """
+        What it is called among those of all libraries.
+        """
+        return self.id if self.client == "resumable" else f"{self.client}/{self.id}"
+
 
 def content(name: str, index: int, size: int) -> bytes:
     """
@@ -79,33 +97,63 @@ def content(name: str, index: int, size: int) -> bytes:
     :param index: its position among the scenario's files.
     :param size: its size in bytes.
     """
-    prefix = f"{name}{index}:".encode()
+    prefix = well_formed(f"{name}{index}:").encode()
     blocks = range(-(-size // hashlib.sha256().digest_size))
     return b"".join(hashlib.sha256(prefix + str(block).encode()).digest() for block in blocks)[
         :size
     ]
 
 
+def well_formed(text: str) -> str:
+    """
+    Text as JavaScript's ``TextEncoder`` sees it.
+
+    :param text: which may have lone surrogates.
+    """
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def load() -> list[Scenario]:
     """
-    Every recorded scenario, in the order of the file.
+    Every recorded scenario, in the order of the files.
     """
-    return [_scenario(raw) for raw in json.loads(WIRE.read_text("utf-8"))["scenarios"]]
+    return [
+        _scenario(client, raw)
+        for client, name in RECORDINGS.items()
+        for raw in json.loads((DATA / name).read_text("utf-8"))["scenarios"]
+    ]
 
 
-def _scenario(raw: dict[str, Any]) -> Scenario:
+def _scenario(client: str, raw: dict[str, Any]) -> Scenario:
     return Scenario(
+        client=client,
         id=raw["id"],
-        files=tuple(_file(index, file) for index, file in enumerate(raw["files"])),
-        requests=tuple(_request(request) for request in raw["requests"]),
+        files=_files(raw),
+        requests=tuple(_request(request, "files" in raw) for request in raw["requests"]),
         replies=_replies(raw),
-        events=tuple(tuple(event[1:]) for event in raw["events"]),
+        events=tuple(tuple(event[1:]) for event in raw["events"] if event[1] not in _UNCOMPARED),
         chunks=tuple(raw["chunks"]),
         progress=raw["progress"],
         observed=raw.get("observed", {}),
         left_out=raw.get("requests_left_out", 0),
         raw=raw,
     )
+
+
+def _files(raw: dict[str, Any]) -> tuple[SampleFile, ...]:
+    """
+    The files; of a folder that was chosen from a disk the recording has names and sizes only.
+    """
+    given = raw.get("files") or [
+        {
+            "name": each["name"],
+            "rel": each["relativePath"],
+            "size": each["ranges"][-1][-1],
+            "type": "",
+        }
+        for each in raw["chunks"]
+    ]
+    return tuple(_file(index, file) for index, file in enumerate(given))
 
 
 def _file(index: int, raw: dict[str, Any]) -> SampleFile:
@@ -118,10 +166,13 @@ def _file(index: int, raw: dict[str, Any]) -> SampleFile:
     )
 
 
-def _request(raw: dict[str, Any]) -> dict[str, Any]:
+def _request(raw: dict[str, Any], is_content_known: bool) -> dict[str, Any]:
     """
     A recorded request in the form that ``exchange.describe`` gives one of ours.
     """
+    if not is_content_known:
+        for part in raw.get("body", {}).get("parts", ()):
+            part.pop("sha256", None)
     return {
         "method": raw["method"],
         "target": raw["url"],

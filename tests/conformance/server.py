@@ -12,7 +12,7 @@ from twisted.internet.protocol import Protocol
 
 from txresumable._protocol.control import PREFIX
 
-from .exchange import Request, parse_head
+from .exchange import Request, describe, key_of, parse_head
 from .scenario import Response
 
 
@@ -62,16 +62,17 @@ class Script:
     recorded (and which the comparison will tell of) gets the next answer that was given to its
     method and never used; failing that, what the recording server answered by default.
 
-    :param recorded: method, target and reply of each recorded request.
+    :param recorded: each recorded request, as described, and its reply.
     """
 
-    def __init__(self, recorded: Iterable[tuple[str, str, Response]]) -> None:
-        self._replies: dict[tuple[str, str], deque[Response]] = defaultdict(deque)
-        self._order: list[tuple[str, str]] = []
-        for method, target, reply in recorded:
-            self._replies[method, target].append(reply)
-            self._order.append((method, target))
-        self._used: set[tuple[str, str]] = set()
+    def __init__(self, recorded: Iterable[tuple[dict[str, Any], Response]]) -> None:
+        self._replies: dict[tuple[Any, ...], deque[Response]] = defaultdict(deque)
+        self._order: list[tuple[Any, ...]] = []
+        for request, reply in recorded:
+            key = key_of(request)
+            self._replies[key].append(reply)
+            self._order.append(key)
+        self._used: set[tuple[Any, ...]] = set()
 
     def answer(self, request: Request) -> Response:
         """
@@ -79,7 +80,7 @@ class Script:
 
         :param request: what was asked.
         """
-        key = request.method, request.target
+        key = key_of(describe(request, frozenset(), b""))
         if key not in self._replies:
             unused = [
                 other for other in self._order if other[0] == key[0] and other not in self._used

@@ -13,7 +13,7 @@ from txresumable import Resumable
 
 from .exchange import Request
 from .memory import MemoryNetwork
-from .scenario import SampleFile
+from .scenario import SampleFile, well_formed
 from .server import Answerer, ScriptedServer
 from .translation import Page
 
@@ -146,9 +146,9 @@ def _finish(session: Session) -> None:
     for file in session.uploader.files:
         session.chunks.append(
             {
-                "name": file.file_name,
+                "name": well_formed(file.file_name),
                 "identifier": file.unique_identifier,
-                "relativePath": file.relative_path,
+                "relativePath": well_formed(file.relative_path),
                 "ranges": [[chunk.start_byte, chunk.end_byte] for chunk in file.chunks],
             }
         )
@@ -168,7 +168,7 @@ def _listen(session: Session) -> None:
 
 def _recorder(session: Session, name: str) -> Callable[..., None]:
     def heard(*args: Any) -> None:
-        session.events.append((name, *_details(name, args)))
+        session.events.append((name, *map(well_formed, _details(name, args))))
 
     return heard
 

@@ -118,6 +118,18 @@ def _three_at_once(page: Page) -> Options:
     return {"target": page.origin + "/u", "chunk_size": 1000, "last_chunk_alone": False}
 
 
+def _five_at_once(page: Page) -> Options:
+    return {**_three_at_once(page), "simultaneous_uploads": 5}
+
+
+def _retry_parallel(page: Page) -> Options:
+    return {**_three_at_once(page), "chunk_retry_interval": 0.4, "max_chunk_retries": 5}
+
+
+def _target_query_octet(page: Page) -> Options:
+    return _plain(target=page.origin + "/u?a=1", method="octet")(page)
+
+
 def _upload_on_added(page: Page) -> Options:
     return _plain(chunk_size=100)(page)
 
@@ -187,17 +199,32 @@ _TABLE: dict[str, Translation] = {
     "upload-on-added": _upload_on_added,
     "upload-at-once": _upload_at_once,
     "preprocess": _preprocess,
+    "query-overrides": _plain(query={"resumableTotalSize": "77", "flowTotalSize": "77"}),
+    "empty-min0-octet": _plain(min_file_size=0, method="octet"),
+    "target-query-octet": _target_query_octet,
+    "names-slash": _plain(),
+    "names-lone-surrogate": _plain(chunk_size=10000),
+    "directory-input": _plain(),
+    "two-files": _three_at_once,
+    "identifier-collision": _plain(),
+    "retry-503-parallel": _retry_parallel,
+    "retry-always-503-max0": _plain(max_chunk_retries=0),
+    "permanent-404-two-files": _plain(),
+    "pause-during-test": _three_at_once,
+    "file-retry": _plain(),
+    "complete-already": _plain(),
+    "throttle-simultaneous": _five_at_once,
     **{
         f"sizes-{rule}-{size}": _plain(test_chunks=False, force_chunk_size=rule == "force")
         for rule, sizes in {
-            "floor": (1, 999, 1000, 1001, 2000, 2001, 2999, 3000),
-            "force": (1, 999, 1000, 1001, 1999, 2000, 2999, 3000),
+            "floor": (1, 999, 1000, 1001, 2000, 2001, 2999, 3000, 10500),
+            "force": (1, 999, 1000, 1001, 1999, 2000, 2999, 3000, 10500),
         }.items()
         for size in sizes
     },
     **{
         f"get-{status}": _plain()
-        for status in (200, 204, 302, 400, 401, 403, 404, 409, 415, 501, 503)
+        for status in (200, 201, 204, 302, 400, 401, 403, 404, 409, 415, 500, 501, 503)
     },
     **{
         f"post-{status}": _plain(max_chunk_retries=2)
@@ -205,10 +232,12 @@ _TABLE: dict[str, Translation] = {
             *(
                 200,
                 201,
+                202,
                 204,
                 206,
                 301,
                 302,
+                303,
                 307,
                 400,
                 401,
@@ -219,6 +248,7 @@ _TABLE: dict[str, Translation] = {
                 408,
                 410,
                 411,
+                413,
                 415,
                 416,
             ),
@@ -235,7 +265,7 @@ def translate(scenario: Scenario, page: Page) -> Options:
     :param scenario: which.
     :param page: what the page offers to them.
     """
-    return _TABLE[scenario.id](page)
+    return {"dialect": scenario.client, **_TABLE[scenario.id](page)}
 
 
 def translated() -> set[str]:
