@@ -13,11 +13,12 @@ from typing import Any
 from click.testing import CliRunner
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.processes import ProcessTestCase
+from tests.processes import ProcessTestCase, reactor
 from txresumable._cli import main as command
 from txresumable._cli import run as session
 from txresumable._cli.arguments import ARGUMENTS
@@ -282,6 +283,15 @@ def identify(file):
 """
 
 
+BLOCKING = """
+import sys, time
+
+def block(file):
+    print("it blocks", file=sys.stderr, flush=True)
+    time.sleep(60)
+"""
+
+
 class CommandTests(ProcessTestCase):
     """The real thing."""
 
@@ -310,6 +320,19 @@ class CommandTests(ProcessTestCase):
         process.signal("INT")
         ended = await process.ended
         self.assertEqual(ended.status, 130, ended.errors)
+
+    async def test_interrupt_while_blocked(self) -> None:
+        """The third signal ends it even if its reactor is blocked, as by output nobody takes."""
+        with open(os.path.join(self.folder, "blocking.py"), "w") as hook:
+            hook.write(BLOCKING)
+        self.file("a.dat", 10)
+        upload = ("-m", "txresumable", "upload", "--preprocess-file=blocking:block")
+        process = self.python(*upload, self.target, "a.dat")
+        await process.has_said("it blocks")
+        while not process.ended.called:
+            process.signal("INT")
+            await deferLater(reactor, 0.05, lambda: None)
+        self.assertEqual((await process.ended).signal, signal.SIGINT)
 
     async def test_nobody_reads(self) -> None:
         """If nobody reads what it prints any more, a signal ends it all the same."""

@@ -22,7 +22,9 @@ GRACE = 3.0
 
 def on_signals(reactor: Any, called: Callable[[int], object]) -> None:
     """
-    Be told of SIGINT and SIGTERM from now on, instead of whoever was told before.
+    Be told of SIGINT and SIGTERM from now on, instead of whoever was told before.  After the second
+    one they end the process as by default, for a reactor that is blocked (by a pipe that nobody
+    empties, say) tells of none.
 
     In a thread other than the main one, where Python cannot do that, nothing changes.
 
@@ -32,10 +34,17 @@ def on_signals(reactor: Any, called: Callable[[int], object]) -> None:
     if threading.current_thread() is not threading.main_thread():
         return
 
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before: list[int] = []
+
     def arrived(number: int, _: object) -> None:
         reactor.callFromThread(called, number)
+        if before:
+            for each in numbers:
+                signal.signal(each, signal.SIG_DFL)
+        before.append(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in numbers:
         signal.signal(number, arrived)
 
 
