@@ -26,9 +26,11 @@ def a_hook(*_: object) -> None:
 
 
 def read(*typed: tuple[str, Any]) -> dict[str, Any]:
-    """The options that arguments make."""
+    """The options that arguments make, without what is there without any."""
     given = [("target", TARGET), *typed]
-    return read_options((_BY_NAME[name], value) for name, value in given)
+    options = read_options((_BY_NAME[name], value) for name, value in given)
+    names = {_BY_NAME[name].option for name, _ in given}
+    return {name: value for name, value in options.items() if name in names}
 
 
 class CompletenessTests(SynchronousTestCase):

@@ -14,9 +14,9 @@ from txresumable._source.directory import walk
 DEEP = 1200
 
 
-class WalkTests(SynchronousTestCase):
+class FolderTestCase(SynchronousTestCase):
     """
-    All that is below a folder.
+    A folder.
     """
 
     def setUp(self) -> None:
@@ -29,6 +29,12 @@ class WalkTests(SynchronousTestCase):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb"):
             pass
+
+
+class WalkTests(FolderTestCase):
+    """
+    All that is below it.
+    """
 
     def test_that_nobody_wants(self) -> None:
         """No folder is listed any more when nobody waits for it."""
@@ -43,9 +49,9 @@ class WalkTests(SynchronousTestCase):
         for path in ("c", "b/y", "b/x/1", "a", "b.txt"):
             self.make(path)
         name = os.path.basename(self.top)
-        found = [each.relative_path for each in walk(self.top)]
+        found = [each.relative_path for each in walk(self.top).found]
         self.assertEqual(found, [f"{name}/{p}" for p in ("a", "b/x/1", "b/y", "b.txt", "c")])
-        self.assertEqual([each.error for each in walk(self.top)], [None] * 5)
+        self.assertEqual([each.error for each in walk(self.top).found], [None] * 5)
 
     def test_deep(self) -> None:
         """Folders may lie deeper in each other than Python's functions."""
@@ -57,7 +63,7 @@ class WalkTests(SynchronousTestCase):
         with open("file", "wb"):
             pass
         self.addCleanup(self.remove)
-        (found,) = walk(self.top)
+        (found,) = walk(self.top).found
         self.assertTrue(found.relative_path.endswith("d/d/file"))
 
     def remove(self) -> None:
@@ -69,5 +75,86 @@ class WalkTests(SynchronousTestCase):
 
     def test_what_is_not_there(self) -> None:
         """A folder that cannot be read is found with its error."""
-        (found,) = walk(os.path.join(self.top, "none"))
+        (found,) = walk(os.path.join(self.top, "none")).found
         self.assertIsInstance(found.error, FileNotFoundError)
+
+
+class LinkTests(FolderTestCase):
+    """
+    Symbolic links below it.
+    """
+
+    def link(self, path: str, target: str) -> None:
+        """A symbolic link."""
+        path = os.path.join(self.top, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.symlink(target, path)
+
+    def found(self, *, follow: bool) -> tuple[list[str], int]:
+        """Paths below the folder, and how many links are left out."""
+        listing = walk(self.top, follow=follow)
+        for each in listing.found:
+            self.assertTrue(os.path.isfile(each.path) and not os.path.islink(each.path))
+        names = [each.relative_path.partition("/")[2] for each in listing.found]
+        return names, listing.links_left_out
+
+    def test_left_out(self) -> None:
+        """They are left out and counted, to files and to folders, unless they are followed."""
+        self.make("folder/file")
+        for path in ("a", "folder/b"):
+            self.link(path, os.path.join(self.top, "folder/file"))
+        self.link("c", "folder")
+        self.assertEqual(self.found(follow=False), (["folder/file"], 3))
+        expected = ["a", "c/b", "c/file", "folder/b", "folder/file"]
+        self.assertEqual(self.found(follow=True), (expected, 0))
+
+    def test_outside(self) -> None:
+        """Those that lead out of the folder, or nowhere, are not followed."""
+        self.make("file")
+        with open(self.top + "-file", "wb"):
+            pass
+        for name, target in (
+            ("a", self.top + "-file"),
+            ("b", os.path.dirname(self.top)),
+            ("c", "../" + os.path.basename(self.top) + "-file"),
+            ("d", "missing"),
+            ("e", "e"),
+        ):
+            self.link(name, target)
+        self.link("in", "file")
+        self.assertEqual(self.found(follow=True), (["file", "in"], 5))
+
+    def test_given_by_a_link(self) -> None:
+        """A folder may itself be given by a link."""
+        self.make("file")
+        self.link("in", "file")
+        named = self.top + "-link"
+        os.symlink(self.top, named)
+        listing = walk(named, follow=True)
+        name = os.path.basename(named)
+        self.assertEqual([e.relative_path for e in listing.found], [f"{name}/file", f"{name}/in"])
+
+    def test_around(self) -> None:
+        """A link to a folder that it is in, by other links too, is not followed."""
+        self.make("a/file")
+        self.make("b/deep/file")
+        self.link("a/self", ".")
+        self.link("a/top", "..")
+        self.link("a/to-b", "../b")
+        self.link("b/deep/to-a", "../../a")
+        expected = ["a/file", "a/to-b/deep/file", "b/deep/file", "b/deep/to-a/file"]
+        self.assertEqual(self.found(follow=True), (expected, 2 + 1 + 2 + 1))
+
+    def test_warning(self) -> None:
+        """A sentence says how many were left out and why, or nothing if there are none."""
+        self.assertEqual(walk(self.top).warning(self.top, False), "")
+        self.link("a", "missing")
+        listing = walk(self.top)
+        self.assertIn(
+            f"1 symbolic link was left out below {self.top}; links=",
+            listing.warning(self.top, False),
+        )
+        self.link("b", "missing")
+        self.assertRegex(
+            walk(self.top).warning("x\n", True), r"^2 .*were left out below x\\n; what"
+        )

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.task import deferLater
-from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import LogLevel
+from twisted.internet.testing import EventLoggingObserver, MemoryReactorClock
+from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.processes import ProcessTestCase, reactor
@@ -57,6 +57,7 @@ class ArgumentTests(SynchronousTestCase):
         self.assertEqual(
             options,
             {
+                "min_file_size": 0,
                 "target": TARGET,
                 "chunk_size": 2 << 20,
                 "headers": {"A": "b", "C": "d"},
@@ -179,6 +180,22 @@ class SessionTests(SynchronousTestCase):
         [line] = self.errors.getvalue().splitlines()
         self.assertIn("-\\x1b]0;owned\\x07\\n2 of 2 files uploaded\\xff: No such", line)
 
+    def test_links(self) -> None:
+        """How many links were left out is said without being verbose, and that no file is left."""
+        folder = self.mktemp()
+        os.mkdir(folder)
+        os.symlink(self.file(), os.path.join(folder, "link"))
+        self.assertEqual(self.ended(self.run_session(ScriptedReceiver(), folder)), 0)
+        (observer,) = self.observers
+        logged = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        self.ended(self.run_session(ScriptedReceiver(), folder))
+        for event in logged:
+            observer(event)
+        first, second = self.errors.getvalue().splitlines()
+        self.assertIn("1 symbolic link was left out", first)
+        self.assertIn("--links follow", first)
+        self.assertEqual(second, f"There is no file in {folder}")
+
     def test_says_why_it_waits(self) -> None:
         """A reason is said at its second time, unless it is to be quiet; it ends soon."""
         for quiet, lines in ((False, 3), (True, 1)):
@@ -222,7 +239,7 @@ class SessionTests(SynchronousTestCase):
         """What hangs is named without being verbose, be it a path or a file; nothing else is."""
         self.ended(self.run_session(ScriptedReceiver(), self.file()))
         (observer,) = self.observers
-        for logger in (paths._hanging, admission._log, prefetch._log, shortage._log):
+        for logger in (paths._shown, admission._log, prefetch._log, shortage._log):
             event = {"log_format": logger.namespace, "log_namespace": logger.namespace}
             observer({**event, "log_level": LogLevel.warn})
             observer({**event, "log_level": LogLevel.info})
@@ -230,7 +247,7 @@ class SessionTests(SynchronousTestCase):
         lines = self.errors.getvalue().splitlines()
         self.assertEqual(
             [line.rpartition(".")[2] for line in lines],
-            ["hanging", "admission", "prefetch", "shortage"],
+            ["shown", "admission", "prefetch", "shortage"],
         )
 
     def test_signal(self) -> None:
@@ -296,7 +313,12 @@ class CommandTests(ProcessTestCase):
     """The real thing."""
 
     async def test_upload(self) -> None:
-        """Files arrive; one that fails is named, and makes the status 1."""
+        """Files arrive, empty ones too; one that fails is named, and makes the status 1."""
+        self.file("empty.dat", 0)
+        upload = ("-m", "txresumable", "upload", self.target, "empty.dat")
+        ended = await self.python(*upload).ended
+        self.assertEqual((ended.status, ended.errors), (0, ""))
+        self.assertEqual(self.received("empty.dat"), b"")
         content = self.file("a.dat", 3_000_000)
         upload = ("-m", "txresumable", "upload", self.target, "a.dat")
         ended = await self.python(*upload).ended

@@ -74,6 +74,7 @@ class OptionsTests(SynchronousTestCase):
                 "test_chunks": True,
                 "generate_unique_identifier": safe,
                 "source_check": "strict",
+                "links": "skip",
                 "keep_completed": True,
                 "min_file_size": 1,
                 "file_type": (),

@@ -195,6 +195,17 @@ class UploadTests(ServiceTestCase):
         self.assertEqual(self.ended(service), Report((), ()))
         self.assertEqual(self.lines("warn"), [f"There is no file in {self.folder}"])
 
+    def test_links(self) -> None:
+        """Links in folders are followed if the uploader's options say so, or counted in a line."""
+        folder = os.path.dirname(self.file("f/x"))
+        os.symlink("x", os.path.join(folder, "link"))
+        for links, count in (("follow", 0), ("skip", 1)):
+            service = self.service(ScriptedReceiver(), folder, links=links)
+            service.startService()
+            self.assertEqual(len(self.ended(service).completed), 2 - count)
+            warned = [line for line in self.lines("warn") if "symbolic link" in line]
+            self.assertEqual(len(warned), count)
+
     def test_as_library(self) -> None:
         """Its uploader takes more files than it was made for, until it is stopped."""
         service = self.service(ScriptedReceiver())

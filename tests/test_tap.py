@@ -48,6 +48,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(
             options["client"],
             {
+                "min_file_size": 0,
                 "target": TARGET,
                 "chunk_size": 2 << 20,
                 "headers": {"A": "b", "C": "d"},
@@ -214,6 +215,14 @@ class TwistdTests(ProcessTestCase):
         self.assertNotIn("in the", ended.output)
         self.assertIn("2 of 2 files are on the server; 3 chunks were sent", ended.output)
         self.assertEqual(self.received("a.dat"), content)
+
+    async def test_empty(self) -> None:
+        """Empty files are uploaded, unless that is ruled out."""
+        self.file("a.dat", 0)
+        for given, status in ((("--min-file-size", "1"), 1), ((), 0)):
+            ended = await self.twistd("--target", self.target, *given, "a.dat").ended
+            self.assertEqual(ended.status, status, ended.output)
+        self.assertEqual(self.received("a.dat"), b"")
 
     async def test_failure(self) -> None:
         """A file that fails is named with why, the others arrive, and the status is 1."""

@@ -16,6 +16,8 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, inlineCallbacks, succeed
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 
@@ -96,18 +98,33 @@ class UsageTests(UploaderTestCase):
             self.assertEqual(self.receiver.stored(name).content, content)
 
     def test_directory(self) -> None:
-        """A folder's files keep their paths from its name on, and links are not followed."""
+        """A folder's files keep their paths from its name on; a warning counts the links in it."""
         top = self.mktemp()
         os.makedirs(os.path.join(top, "inner"))
         for path in ("a", "inner/b"):
             with open(os.path.join(top, path), "wb") as file:
                 file.write(path.encode())
         os.symlink("/etc", os.path.join(top, "link"))
+        events = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         uploads = self.successResultOf(self.uploader(self.receiver).add_directory(top))
+        [warning] = [formatEvent(event) for event in events if event["log_level"].name == "warn"]
+        self.assertTrue(warning.startswith("1 symbolic link was left out"), warning)
         self.successResultOf(DeferredList(uploads))
         name = os.path.basename(top)
         paths = sorted(file.relative_path for file in self.receiver.files.values())
         self.assertEqual(paths, [f"{name}/a", f"{name}/inner/b"])
+
+    def test_links_followed(self) -> None:
+        """Links within a folder are followed if that is asked for."""
+        top = self.mktemp()
+        os.makedirs(top)
+        with open(os.path.join(top, "a"), "wb") as file:
+            file.write(b"content")
+        os.symlink("a", os.path.join(top, "link"))
+        uploader = self.uploader(self.receiver, links="follow")
+        uploads = self.successResultOf(uploader.add_directory(top))
+        self.successResultOf(DeferredList(uploads))
+        self.assertEqual(self.receiver.stored("link").content, b"content")
 
     def test_missing_directory(self) -> None:
         """A folder that cannot be read is an upload that fails with its OSError."""

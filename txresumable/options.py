@@ -57,6 +57,7 @@ DialectName = Literal["resumable", "flow", "simple"]
 Method = Literal["multipart", "octet"]
 ChunkFormat = Literal["blob", "base64"]
 Check = Literal["strict", "mtime", "size"]
+Links = Literal["skip", "follow"]
 
 
 @frozen(kw_only=True)
@@ -130,6 +131,7 @@ class Options:
     source_check: Check = field(default="strict", validator=validators.one_of(*CHECKS))
 
     # Which files
+    links: Links = field(default="skip", validator=validators.one_of("skip", "follow"))
     keep_completed: bool = field(default=True, validator=validators.switch)
     max_files: int | None = field(default=None, validator=validators.whole(1, none=True))
     min_file_size: int = field(default=1, validator=validators.whole(0))
@@ -343,6 +345,7 @@ class ResumableOptions(TypedDict, total=False):
     verify: FileHook | None
     generate_unique_identifier: Identify
     source_check: Check
+    links: Links
     keep_completed: bool
     max_files: int | None
     min_file_size: int

@@ -5,11 +5,13 @@ The uploader: files in, chunks out, through a few slots at a time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from operator import attrgetter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from ._engine.engine import Engine
 from ._engine.feed import Feed
@@ -19,7 +21,7 @@ from ._engine.transfer import Transfer
 from ._http.given import Client
 from ._runtime.reactor import Reactor
 from ._runtime.threads import run_while_wanted
-from ._source.directory import Found, walk
+from ._source.directory import Listing, walk
 from ._source.factory import make_source
 from ._source.given import Directory, FileArguments, Source, Sources
 from ._source.source import PathSource
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Resumable", "engine_of"]
 
+_log = Logger()
 _ARGUMENTS = ("source", "file_name", "relative_path", "type")
 
 
@@ -172,7 +175,8 @@ class Resumable(Events):
         """
         Upload all files below a directory, with paths that begin with the directory's name.
 
-        :param directory: its path.  Symbolic links in it are not followed.
+        :param directory: its path.  Symbolic links in it are left out, with a warning in the log,
+            or followed (``links``).
         :returns: a Deferred that fires, when the directory was read, with an Upload for
             each file and for each directory that could not be read, which fails with its
             :class:`OSError`.  Cancelling it adds nothing.
@@ -182,10 +186,16 @@ class Resumable(Events):
         if not isinstance(source, PathSource):
             raise TypeError(f"a folder is given by its path, not {directory!r}")
 
-        def walked(found: list[Found]) -> list[Upload]:
-            return self.add_files([each.arguments for each in found]) if found else []
+        path, follow = source.path, self.options.links == "follow"
 
-        walking: Deferred[Any] = run_while_wanted(self._engine.reactor, walk, source.path)
+        def walked(listing: Listing) -> list[Upload]:
+            if warning := listing.warning(path, follow):
+                _log.warn("{what}", what=warning)
+            given = [each.arguments for each in listing.found]
+            return self.add_files(given) if given else []
+
+        work = partial(walk, follow=follow)
+        walking: Deferred[Any] = run_while_wanted(self._engine.reactor, work, path)
         self._engine.completion.expect(walking, walked)
         return walking
 

@@ -30,6 +30,7 @@ _KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "Expected | None": ("PATTERN", values.text),
     "FileHook | None": ("FUNCTION", values.function),
     "Identify": ("NAME", values.identify),
+    "Links": ("WORD", values.text),
     "Insecure": ("WORD", values.text),
     "Literal['sha256'] | None": ("NAME", values.word),
     "ManyRefused | None": ("FUNCTION", values.function),
@@ -111,9 +112,11 @@ _TEXTS = {
     "with what a browser began), content, or a function of the file.",
     "source_check": "What tells that a file changed: strict, mtime (its size and time of "
     "writing), or size, for file systems without constant file numbers and times.",
+    "links": "What to do with symbolic links in folders: skip, or follow those that lead to "
+    "something in the same folder.",
     "keep_completed": "",
     "max_files": "How many files are accepted.",
-    "min_file_size": "The smallest file that is accepted; 0 accepts empty ones.",
+    "min_file_size": "The smallest file that is accepted; 1 refuses empty ones.",
     "max_file_size": "The largest file that is accepted.",
     "file_type": "Accepted types: extensions and media types, such as jpg,image/*.",
     "max_files_error_callback": "Called with the files that are too many, and how often it was.",
@@ -146,6 +149,9 @@ _SPECIAL: dict[str, dict[str, Any]] = {
         "text": "Whether completed files stay on the client's list: yes, or no. [default: yes]",
     },
 }
+
+_DEFAULTS: dict[str, Any] = {"min_file_size": 0}
+"""Options that have another default here: who names a folder wants all that is in it."""
 
 _ADDED = (
     Argument(
@@ -201,16 +207,17 @@ def _shown(default: Any) -> str:
 
 
 def _argument(field: Attribute[Any]) -> Argument:
+    default = _DEFAULTS.get(field.name, field.default)
     metavar, read = _KINDS[Options.__annotations__[field.name]]
     if field.name.endswith("_size") and read is values.number:
         metavar, read = "SIZE", values.size
     text = _TEXTS[field.name]
-    default = "" if hasattr(field.default, "factory") else _shown(field.default)
+    shown = "" if hasattr(default, "factory") else _shown(default)
     given: dict[str, Any] = {
         "name": field.name.replace("_", "-"),
         "metavar": metavar,
         "read": read,
-        "text": text + f" [default: {default}]" if default and metavar else text,
+        "text": text + f" [default: {shown}]" if shown and metavar else text,
     }
     return Argument(option=field.name, **{**given, **_SPECIAL.get(field.name, {})})
 
@@ -227,10 +234,11 @@ def read_options(given: Iterable[tuple[Argument, Any]]) -> dict[str, Any]:
     What was typed, as options.
 
     :param given: arguments, each with its text, or whether a switch was turned on.
-    :returns: keyword arguments for :class:`~txresumable.options.Options`, checked.
+    :returns: keyword arguments for :class:`~txresumable.options.Options`, checked, with what is
+        the default here and not there.
     :raises BadArgument: if one cannot be, or if there is no target.
     """
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = dict(_DEFAULTS)
     order = {argument.name: number for number, argument in enumerate(ARGUMENTS)}
     for argument, typed in sorted(given, key=lambda each: order[each[0].name]):
         value = typed if argument.is_switch else argument.value_of(typed)

@@ -39,9 +39,9 @@ _SHOWN = (
     "txresumable._engine.admission",
     "txresumable._engine.prefetch",
     "txresumable._engine.shortage",
-    "txresumable.service.paths.hanging",
+    "txresumable.service.paths.shown",
 )
-"""Who warns of what uploads wait for here: that is shown, as nothing else would say so."""
+"""Who warns of what is not uploaded, or not yet: that is shown, as nothing else would say so."""
 
 
 @implementer(ILogObserver)

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from .._engine.handle import Upload
 from .._engine.relay import Relay
 from .._runtime.printable import printable
-from .._source.directory import Found, walk
+from .._source.directory import Listing, walk
 from ..file import ResumableFile
 from ..uploader import Resumable
 from .report import FailedFile, Report, explain
@@ -25,7 +25,7 @@ from .report import FailedFile, Report, explain
 __all__ = ["Paths"]
 
 _log = Logger()
-_hanging = Logger(namespace=f"{__name__}.hanging")  # which the command shows
+_shown = Logger(namespace=f"{__name__}.shown")  # by the command
 
 
 class Paths:
@@ -114,20 +114,23 @@ class Paths:
             [upload] = self._uploader.add_files([path])
             self._follow(upload, path)
             return
-        [found] = await self._relay.run({path: partial(walk, path)})
-        if isinstance(found, Deferred):
-            self._set_aside("Listing", path, found, self._listed)
+        follow = self._uploader.options.links == "follow"
+        [listing] = await self._relay.run({path: partial(walk, path, follow=follow)})
+        if isinstance(listing, Deferred):
+            self._set_aside("Listing", path, listing, self._listed)
         else:
-            await self._listed(path, found)
+            await self._listed(path, listing)
 
-    async def _listed(self, path: str, found: list[Found] | Failure) -> None:
-        if isinstance(found, Failure):
-            found.raiseException()
-        elif not found:
-            _log.warn("There is no file in {path}", path=printable(path))
-        else:
-            for upload in self._uploader.add_files([each.arguments for each in found]):
-                self._follow(upload, upload.file.relative_path)
+    async def _listed(self, path: str, listing: Listing | Failure) -> None:
+        if isinstance(listing, Failure):
+            listing.raiseException()
+        if warning := listing.warning(path, self._uploader.options.links == "follow"):
+            _shown.warn("{what}", what=warning)
+        if not listing.found:
+            _shown.warn("There is no file in {path}", path=printable(path))
+            return
+        for upload in self._uploader.add_files([each.arguments for each in listing.found]):
+            self._follow(upload, upload.file.relative_path)
 
     def _set_aside(
         self,
@@ -137,7 +140,7 @@ class Paths:
         then: Callable[[str, Any], Awaitable[None]],
     ) -> None:
         shown = printable(path)
-        _hanging.warn("{what} {path} takes long; others go on", what=what, path=shown)
+        _shown.warn("{what} {path} takes long; others go on", what=what, path=shown)
 
         async def late() -> None:
             await then(path, await hanging)
