@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Callable
@@ -66,12 +67,26 @@ class FaultyDisk(QuickDisk):
         "remove",
         "names",
         "status",
+        "make_folder",
+        "enter_folder",
+        "set_mode",
+        "overwrite",
         "status_of",
         "status_at",
         "free",
     )
 
-    BY_DESCRIPTOR = ("read", "write", "resize", "sync_data", "sync", "status_of", "free", "names")
+    BY_DESCRIPTOR = (
+        "set_mode",
+        "read",
+        "write",
+        "resize",
+        "sync_data",
+        "sync",
+        "status_of",
+        "free",
+        "names",
+    )
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -97,7 +112,7 @@ class FaultyDisk(QuickDisk):
             if name in FaultyDisk.BY_DESCRIPTOR and arguments[0] not in self.descriptors:
                 raise AssertionError(f"{name} of a descriptor that is not open")
             result = found(*arguments, **options)
-            if name in ("open_root", "open_folder", "create", "open"):
+            if name in ("open_root", "open_folder", "enter_folder", "create", "open"):
                 self.descriptors.add(result)
             return result
 
@@ -357,6 +372,15 @@ class ReceiverTestCase(SynchronousTestCase):
             if event["log_namespace"].startswith("txresumable")
         ]
 
+    def forget_killed(self, *killed: type[BaseException]) -> None:
+        """Handle what a killed process left, so that no later test finds it in its log."""
+        for each in gc.get_objects():
+            result = getattr(each, "result", None) if type(each) is Deferred else None
+            if isinstance(result, Failure) and result.check(*killed):
+                each.addErrback(lambda failure: failure.trap(*killed))
+        gc.collect()
+        self.flushLoggedErrors(*killed)
+
     def hang_up(self) -> None:
         """Break all connections."""
         for connection in self.connections:
@@ -375,10 +399,13 @@ class ReceiverTestCase(SynchronousTestCase):
     def finished(self) -> dict[str, bytes]:
         """The finished files by name."""
         found = {}
-        for name in os.listdir(self.root):
-            if name != ".resumable":
-                with open(os.path.join(self.root, name), "rb") as file:
-                    found[name] = file.read()
+        for folder, folders, names in os.walk(self.root):
+            if ".resumable" in folders:
+                folders.remove(".resumable")
+            for name in names:
+                path = os.path.join(folder, name)
+                with open(path, "rb") as file:
+                    found[os.path.relpath(path, self.root)] = file.read()
         return found
 
     def private(self) -> list[str]:

@@ -58,6 +58,16 @@ class ArgumentTests(SynchronousTestCase):
         store = self.store(max_file_size=0, max_unfinished=None, expire=0.5, on_complete=None)
         self.assertEqual(store.expire, 0.5)
 
+    def test_places(self) -> None:
+        """So are the names and permissions of files."""
+        self.refuses(self.store, "keep_folders", None, 1, "yes")
+        self.refuses(self.store, "choose_name", "name", 5)
+        self.refuses(self.store, "existing", None, "overwrite", 1)
+        self.refuses(self.store, "mode", "0640", -1, 0o1644, 0o040, 0o440, True, 6.0)
+        for mode in (0o600, 0o777, None):
+            store = self.store(mode=mode, existing="refuse", keep_folders=False)
+            self.successResultOf(store.close())
+
     def test_site(self) -> None:
         """So are those of a site."""
         self.refuses(self.site, "max_connections", *NO_NUMBER, 1.5, None)

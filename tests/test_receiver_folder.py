@@ -26,6 +26,7 @@ RECORD = Record(
     identifier="a",
     file_name="file.dat",
     relative_path="",
+    path="file.dat",
     type="",
     size=35,
     chunk_size=10,

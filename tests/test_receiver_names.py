@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.receiver.store.names import is_key, key_of, names_for, safe_name
+from txresumable.receiver.store.names import is_key, key_of, names_for, safe_name, safe_path
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -84,6 +84,27 @@ class SafeNameTests(SynchronousTestCase):
             self.assertFalse(found.startswith(".") or found.endswith((".", " ")))
             self.assertIsNone(re.search(r'[\\/<>:"|?*\x00-\x1f]', found))
             self.assertEqual(unicodedata.normalize("NFC", found), found)
+
+    def test_path(self) -> None:
+        """A path leads downwards, by components that are harmless, and has at least one."""
+        for path, safe in (
+            ("a/b.txt", ["a", "b.txt"]),
+            ("/etc//passwd", ["etc", "passwd"]),
+            ("../../x/./y/../z", ["x", "y", "z"]),
+            ("C:\\con\\.x", ["C_", "_con", "x"]),
+            (".resumable/key.done", ["resumable", "key.done"]),
+            ("a/", ["a", "file"]),
+            ("", ["file"]),
+            ("a/..", ["a", "file"]),
+        ):
+            self.assertEqual(safe_path(path), safe)
+
+    @given(ANY_TEXT)
+    def test_any_path(self, path: str) -> None:
+        """Each component of any path is safe, and a safe path stays as it is."""
+        found = safe_path(path)
+        self.assertEqual([safe_name(each) for each in found], found)
+        self.assertEqual(safe_path("/".join(found)), found)
 
     @given(ANY_TEXT)
     def test_stable(self, name: str) -> None:

@@ -23,7 +23,7 @@ CHUNK = Chunk(
     relative_path="a/file.dat",
     type="text/plain",
 )
-RECORD = Record.of("somebody", CHUNK)
+RECORD = Record.of("somebody", CHUNK, "a/file.dat")
 DONE = Done(
     record=RECORD, name="file-1.dat", sha256="ab" * 32, size=35, mtime=8, inode=2**64 - 1, ctime=9
 )
@@ -68,6 +68,7 @@ class RecordTests(SynchronousTestCase):
             identifier=text,
             file_name=text,
             relative_path=text,
+            path="a/b",
             type=text,
             size=size,
             chunk_size=max(chunk_size, size // 9 + 1),
@@ -149,13 +150,14 @@ class DoneTests(SynchronousTestCase):
                 lines.append({**line, name: value})
         for name, value in (("size", -1), ("size", 35.0), ("chunk_size", 0)):
             lines.append({**line, "record": {**line["record"], name: value}})
-        lines += [{**line, "name": name} for name in (".", "..", "a/b", "/", "a\0", "\ud800")]
+        paths = (".", "..", "/", "a\0", "\ud800", "a/..", "../a", "a//b", "a/", "/a", "a/./b")
+        lines += [{**line, "name": path} for path in paths]
         for each in lines:
             written = json.dumps(each).encode() + b"\n" + bytes(16)
             self.assertRaises(ValueError, Done.decode, written)
         for length in (0, 8, 15, 17):
             written = json.dumps(line).encode() + b"\n" + bytes(length)
             self.assertRaises(ValueError, Done.decode, written)
-        for name in ("...", ".a", "a.", "\\", "a\nb"):
+        for name in ("...", ".a", "a.", "\\", "a\nb", "a/b", "a/.../.b/c"):
             written = json.dumps({**line, "name": name}).encode() + b"\n" + bytes(16)
             self.assertEqual(Done.decode(written).name, name)

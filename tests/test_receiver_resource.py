@@ -113,7 +113,7 @@ class UploadTests(ReceiverTestCase):
             self.received,
             [
                 ReceivedFile(
-                    path=os.path.abspath(os.path.join(self.root, "a b")),
+                    path=os.path.abspath(os.path.join(self.root, "x", "a b")),
                     size=25,
                     sha256=sha256(CONTENT).hexdigest(),
                     identifier="id",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 
 from tests.model.disk import Fault, ModelDisk
 from tests.model.disk import Killed as ModelKilled
@@ -68,7 +66,7 @@ class CrashTests(ReceiverTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.addCleanup(self.flush)
+        self.addCleanup(self.forget_killed, Killed, ModelKilled)
 
     def crash(self, at: int, disk: FaultyDisk) -> tuple[bool, list[int]]:
         """Be killed at a step while a file arrives; whether it was, and what was acknowledged."""
@@ -115,15 +113,6 @@ class CrashTests(ReceiverTestCase):
                 except Killed:
                     pass
                 self.check_after(stored, f"killed at {first}, then at {second}")
-
-    def flush(self) -> None:
-        """Handle what a killed process left, so that no later test finds it in its log."""
-        for each in gc.get_objects():
-            result = getattr(each, "result", None) if type(each) is Deferred else None
-            if isinstance(result, Failure) and result.check(Killed, ModelKilled):
-                each.addErrback(lambda failure: failure.trap(Killed, ModelKilled))
-        gc.collect()
-        self.flushLoggedErrors(Killed, ModelKilled)
 
     def check_after(self, stored: list[int], message: str) -> None:
         """Start again: what was acknowledged is there, and the rest can be sent."""

@@ -58,6 +58,8 @@ class OptionsTests(SynchronousTestCase):
             [parse()["received-once"], parse("--received-once")["received-once"]], [0, 1]
         )
         self.assertEqual(parse("--listen", "unix:x")["listen"], "unix:x")
+        self.assertEqual([parse("--mode", mode)["mode"] for mode in ("640", "0640")], [0o640] * 2)
+        self.assertEqual(parse("--existing", "replace")["existing"], "replace")
         self.assertEqual(parse("--expire", "0")["expire"], None)
 
     def test_bad(self) -> None:
@@ -72,6 +74,10 @@ class OptionsTests(SynchronousTestCase):
             ("--max-connections", "1.5"),
             ("--origin", "example.com"),
             ("--dialect", "tus"),
+            ("--existing", "overwrite"),
+            ("--mode", "rw"),
+            ("--mode", "0440"),
+            ("--mode", "9999"),
             ("--nonsense",),
             ("argument",),
         ):

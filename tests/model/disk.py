@@ -17,7 +17,7 @@ from txresumable.receiver.store import Disk
 from .platter import Platter
 
 _HANDLES = ("fd", "folder", "new_folder")
-_OPENING = ("open_root", "open_folder", "create", "open")
+_OPENING = ("open_root", "open_folder", "enter_folder", "create", "open")
 _GROWING = ("create", "write", "resize", "link", "replace", "sync", "sync_data")
 
 

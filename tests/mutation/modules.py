@@ -182,6 +182,9 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_receiver_unfinished",
         *_STORE,
     ),
+    "receiver/store/tree": ("tests.test_receiver_tree", "tests.test_receiver_places"),
+    "receiver/store/naming": ("tests.test_receiver_naming",),
+    "receiver/store/announced": ("tests.test_receiver_naming",),
     "receiver/store/private": (
         "tests.test_receiver_folder",
         "tests.test_receiver_finished",

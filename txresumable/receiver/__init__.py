@@ -13,10 +13,11 @@ A receiver for the resumable.js protocol.
 from .resource import ReceiverResource
 from .service import ReceiverService
 from .site import ReceiverSite, make_site
-from .store import Chunk, ChunkSink, Entry, ReceivedFile, Refused, Store, UploadStore
+from .store import AnnouncedFile, Chunk, ChunkSink, Entry, ReceivedFile, Refused, Store, UploadStore
 from .web.request import IBodyTaker
 
 __all__ = [
+    "AnnouncedFile",
     "Chunk",
     "ChunkSink",
     "Entry",

@@ -13,7 +13,20 @@ from typing import Any
 from .._protocol.dialect import DIALECTS, Dialect, ParameterNames
 from ..errors import InvalidOption
 
-__all__ = ["as_dialect", "as_names", "as_origins", "check_callable", "check_number", "check_whole"]
+__all__ = [
+    "EXISTING",
+    "as_dialect",
+    "as_existing",
+    "as_mode",
+    "as_names",
+    "as_origins",
+    "check_callable",
+    "check_flag",
+    "check_number",
+    "check_whole",
+]
+
+EXISTING = ("suffix", "replace", "refuse")
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+\Z")
 
@@ -30,6 +43,30 @@ def check_number(name: str, value: Any, *, none: bool = False) -> Any:
     if (none and value is None) or _is_number(value):
         return value
     raise InvalidOption(name, value, "must be a number of at least 0")
+
+
+def check_flag(name: str, value: Any) -> Any:
+    """It is true or false, and nothing that is taken for it."""
+    if not isinstance(value, bool):
+        raise InvalidOption(name, value, "must be True or False")
+    return value
+
+
+def as_existing(value: Any) -> str:
+    """What becomes of a file whose name is taken."""
+    if isinstance(value, str) and value in EXISTING:
+        return value
+    raise InvalidOption("existing", value, f"must be one of {', '.join(EXISTING)}")
+
+
+def as_mode(value: Any) -> int | None:
+    """Permissions, with which the receiver itself can read and write."""
+    if value is None:
+        return None
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if whole and 0 <= value <= 0o777 and value & 0o600 == 0o600:
+        return int(value)
+    raise InvalidOption("mode", value, "must be 0o600 to 0o777, readable and writable by its owner")
 
 
 def check_callable(name: str, value: Any, *, none: bool = False) -> Any:

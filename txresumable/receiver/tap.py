@@ -19,7 +19,7 @@ from .._protocol.dialect import DIALECTS
 from .._runtime.reactor import Reactor
 from .._runtime.shutdown import end_anyway, end_once_stopped
 from ..errors import InvalidOption
-from .arguments import as_origins
+from .arguments import EXISTING, as_existing, as_mode, as_origins
 from .service import ReceiverService
 from .site import ReceiverSite, make_site
 from .store import Disk, Store
@@ -69,6 +69,17 @@ def number(text: str) -> int:
     return int(text)
 
 
+def octal(text: str) -> int:
+    """
+    Read permissions.
+
+    :raises ValueError: if they are something else.
+    """
+    if re.match(r"(0o)?[0-7]{3,4}\Z", text, re.ASCII) is None:
+        raise ValueError("must be octal permissions such as 0640")
+    return int(text, 8)
+
+
 class Options(UsageOptions):
     """The options of ``twistd resumable-receive``."""
 
@@ -91,9 +102,12 @@ class Options(UsageOptions):
             number,
         ],
         ["min-rate", None, 256, "End connections that send fewer bytes a second.", number],
+        ["existing", None, "suffix", "If a name is taken: " + ", ".join(EXISTING) + "."],
+        ["mode", None, None, "The permissions of files, such as 0640.  [default: as umask says]"],
         ["expire", None, "7d", "Forget uploads idle for so long: 15m, 12h, 7d; 0: never.", span],
     ]
     optFlags = [
+        ["flat", None, "Put all files into the directory itself, whatever folders they come from."],
         [
             "received-once",
             None,
@@ -129,6 +143,9 @@ class Options(UsageOptions):
                 self[name] = span(self[name]) if name == "expire" else size(self[name])
         if self["dialect"] not in DIALECTS:
             raise UsageError(f"--dialect: must be one of {', '.join(sorted(DIALECTS))}")
+        self._check(as_existing, "existing")
+        if self["mode"] is not None:
+            self._check(lambda text: as_mode(octal(text)), "mode")
         if self["listen"] is not None and self["port"] is not None:
             raise UsageError("give --port or --listen, not both")
         if self["listen"] is None:
@@ -144,6 +161,14 @@ class Options(UsageOptions):
             Folder(os.path.abspath(self["directory"]), Disk()).close()
         except OSError as error:
             raise _unusable(self["directory"], error)
+
+    def _check(self, check: Callable[[str], Any], name: str) -> None:
+        try:
+            self[name] = check(self[name])
+        except InvalidOption as error:
+            raise UsageError(f"--{name} {self[name]}: {error.reason}")
+        except ValueError as error:
+            raise UsageError(f"--{name} {self[name]}: {error}")
 
     def _endpoint(self) -> IStreamServerEndpoint:
         from twisted.internet import reactor
@@ -209,6 +234,9 @@ def makeService(options: Options) -> IService:
             max_unfinished_size=options["max-unfinished-size"],
             expire=options["expire"],
             received_once=bool(options["received-once"]),
+            keep_folders=not options["flat"],
+            existing=options["existing"],
+            mode=options["mode"],
         )
     except OSError as error:
         raise _unusable(options["directory"], error)

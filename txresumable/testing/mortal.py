@@ -13,7 +13,7 @@ from ..receiver.store import Disk
 
 __all__ = ["Killed", "MortalDisk"]
 
-_OPENING = ("open_root", "open_folder", "create", "open")
+_OPENING = ("open_root", "open_folder", "enter_folder", "create", "open")
 
 
 class Killed(BaseException):

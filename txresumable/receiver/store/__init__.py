@@ -2,6 +2,7 @@
 Where received files are kept.
 """
 
+from .announced import AnnouncedFile
 from .chunk import Chunk
 from .disk import Disk
 from .interface import Entry, UploadStore
@@ -12,6 +13,7 @@ from .thread import Run, at_once, in_threads
 from .writer import ChunkSink
 
 __all__ = [
+    "AnnouncedFile",
     "Chunk",
     "ChunkSink",
     "Disk",

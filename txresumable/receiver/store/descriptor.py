@@ -133,6 +133,11 @@ class Descriptor:
         finally:
             del number
 
+    def set_mode(self, mode: int) -> None:
+        """Set the permissions of the file."""
+        with self as fd:
+            self._disk.set_mode(fd, mode)
+
     def touch(self) -> None:
         """Set the file's times to now."""
         with self as fd:

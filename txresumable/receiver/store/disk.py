@@ -41,6 +41,22 @@ class Disk:
             os.mkdir(name, 0o700, dir_fd=folder)
         return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
 
+    def make_folder(self, name: str, folder: int) -> bool:
+        """Make a folder inside another; whether there was nothing of its name."""
+        try:
+            os.mkdir(name, dir_fd=folder)
+        except FileExistsError:
+            return False
+        return True
+
+    def enter_folder(self, name: str, folder: int) -> int:
+        """Open a folder inside another, which must be there and no link."""
+        return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+
+    def set_mode(self, fd: int, mode: int) -> None:
+        """Set the permissions of what is open."""
+        os.fchmod(fd, mode)
+
     def lock(self, fd: int) -> None:
         """Claim a folder for this process; :exc:`BlockingIOError` if another has it."""
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,6 +111,10 @@ class Disk:
     def link(self, name: str, folder: int, new_name: str, new_folder: int) -> None:
         """Give a file a second name; :exc:`FileExistsError` if anything has it."""
         os.link(name, new_name, src_dir_fd=folder, dst_dir_fd=new_folder, follow_symlinks=False)
+
+    def overwrite(self, name: str, folder: int, new_name: str, new_folder: int) -> None:
+        """Rename, in one step, to a name that may be that of another file, which is gone then."""
+        os.replace(name, new_name, src_dir_fd=folder, dst_dir_fd=new_folder)
 
     def replace(self, name: str, new_name: str, folder: int) -> None:
         """Rename within a folder, in one step."""

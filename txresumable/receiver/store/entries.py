@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from functools import partial
 
+from .announced import AnnouncedFile
 from .chunk import Chunk
 from .entry import RecordedEntry
 from .names import key_of
+from .naming import Naming
 from .record import Record
 from .refused import Refused
 from .uploads import OpenUploads
@@ -21,10 +23,12 @@ class Entries:
     Finds or begins the upload that a request is about.
 
     :param uploads: the uploads of the store.
+    :param naming: decides where new ones will lie.
     """
 
-    def __init__(self, uploads: OpenUploads) -> None:
+    def __init__(self, uploads: OpenUploads, naming: Naming) -> None:
         self._uploads = uploads
+        self._naming = naming
 
     async def find(self, owner: str, chunk: Chunk, *, again: bool = False) -> RecordedEntry | None:
         """
@@ -55,9 +59,13 @@ class Entries:
     async def _enter(
         self, owner: str, chunk: Chunk, make: bool, again: bool
     ) -> RecordedEntry | None:
-        key, wanted = key_of(owner, chunk.identifier), partial(Record.of, owner, chunk)
+        key, wanted = key_of(owner, chunk.identifier), partial(self._record, owner, chunk)
         entry = await self._uploads.look_up(key, wanted if make else None, again)
         if entry is not None and not entry.record.fits(chunk.layout):
             entry.release()
             raise Refused(400, "the sizes differ from those of this upload's first request")
         return entry
+
+    def _record(self, owner: str, chunk: Chunk) -> Record:
+        path = self._naming.path_of(AnnouncedFile.of(owner, chunk))
+        return Record.of(owner, chunk, path)

@@ -21,7 +21,7 @@ from .descriptor import Descriptor
 from .disk import Disk
 from .files import UploadFiles
 from .names import is_key
-from .places import Places
+from .places import Places, Placing
 from .private import CHUNKS, DATA, DONE, NEW, PrivateFolder, look
 from .record import Done, Record
 from .refused import Refused
@@ -52,13 +52,14 @@ class Folder:
 
     :param root: the path of the folder for finished files; made if it is not there.
     :param disk: what does the work.
+    :param placing: how files get their places.
     :raises BlockingIOError: if another process receives into it.
     :ivar places: where finished files are.
     """
 
     _log = Logger()
 
-    def __init__(self, root: str, disk: Disk) -> None:
+    def __init__(self, root: str, disk: Disk, placing: Placing | None = None) -> None:
         self._disk = disk
         self._path = root
         # Uploads of which the record may be in the system's memory and not on the disk.
@@ -79,7 +80,7 @@ class Folder:
             self._root.close()
             raise
         self._private = PrivateFolder(disk, private)
-        self.places = Places(disk, self._root, self._private, self.check)
+        self.places = Places(disk, self._root, self._private, self.check, placing or Placing())
 
     def close(self) -> None:
         """Give the folder up."""
@@ -150,14 +151,16 @@ class Folder:
         Begin an upload: when this returns, its files are durable and empty.
 
         :param promised: how many bytes of what is free are promised to others.
-        :raises Refused: with 507 if it does not fit.
+        :raises Refused: with 507 if it does not fit, 409 if its place is taken and must not be.
         """
         self.check()
+        self.places.check_free(record.path)
         line, count = record.encode(), record.layout.count
         if self._private.free() < record.size + promised:
             raise Refused(507, "there is no room for this", retry_after=10)
         self._private.discard(key)
-        data = self._private.create(key + DATA)
+        # It keeps its permissions when it is finished; until then nobody else gets at it.
+        data = self._private.create(key + DATA, 0o666)
         try:
             data.resize(record.size)
             chunks = self._private.write_new(key, line, len(line) + count, CHUNKS)

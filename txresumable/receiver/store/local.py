@@ -11,8 +11,7 @@ from collections.abc import Awaitable, Callable
 from twisted.internet.defer import Deferred, succeed
 
 from ..._runtime.reactor import Reactor
-from ...errors import InvalidOption
-from ..arguments import check_callable, check_number, check_whole
+from ..arguments import as_existing, as_mode, check_callable, check_flag, check_number, check_whole
 from .admission import Admission
 from .chunk import Chunk
 from .completion import Completion, OnComplete
@@ -22,6 +21,8 @@ from .finished import Shelf
 from .folder import Folder
 from .housekeeping import Housekeeping
 from .interface import Entry
+from .naming import ChooseName, Naming
+from .places import Placing
 from .quota import Quota
 from .room import Room
 from .thread import Run, in_threads
@@ -35,9 +36,9 @@ class Store:
     """
     A folder that files are received into.
 
-    Finished files lie in it under their own names, made harmless; a name that is taken is never
-    overwritten, the newcomer gets a suffix.  What is unfinished is in a private folder in it.
-    The folder belongs to one store at a time.
+    Finished files lie in it under their own names and in the folders that their clients had them
+    in, made harmless.  What is unfinished is in a private folder in it.  The folder belongs to one
+    store at a time.
 
     A finished upload counts as received for as long as its file is in its place with all its
     bytes.  Once it was taken away, replaced or edited it is received again, like a new one.
@@ -53,6 +54,16 @@ class Store:
     :param expire: forget uploads that got nothing for this many seconds (see :meth:`sweep`).
     :param received_once: refuse with 410 what was received before and is not in its place any
         more, for as long as it is not expired: for folders that somebody empties.
+    :param keep_folders: whether files lie in the folders of ``relative_path``, which are made; else
+        all lie in the folder itself.
+    :param choose_name: called with the :class:`AnnouncedFile` when an upload begins; returns the
+        path that the file will get, below the folder.  It is made harmless, too, and leads to no
+        other place.  May raise :class:`Refused`.
+    :param existing: what becomes of a file whose name is taken: with ``suffix`` it gets a name with
+        a suffix, with ``replace`` it takes the place of what is there once it is complete, with
+        ``refuse`` it is refused with 409.
+    :param mode: the permissions of finished files, ``0o640`` for instance, and of folders, which
+        who may read can enter.  By default those that umask leaves.
     :param on_complete: called with each :class:`ReceivedFile` once it is durable and in its
         place; may return a Deferred, and the client gets its response after that.  It may change,
         move or remove the file.  Called once, but again after the next start if the receiver
@@ -75,6 +86,10 @@ class Store:
         max_unfinished_size: int | None = None,
         expire: float | None = None,
         received_once: bool = False,
+        keep_folders: bool = True,
+        choose_name: ChooseName | None = None,
+        existing: str = "suffix",
+        mode: int | None = None,
         on_complete: OnComplete | None = None,
         on_complete_timeout: float = 300.0,
         max_open: int = 64,
@@ -86,8 +101,10 @@ class Store:
             if reactor is None:
                 from twisted.internet import reactor
             _run = in_threads(reactor)
-        if not isinstance(received_once, bool):
-            raise InvalidOption("received_once", received_once, "must be True or False")
+        check_flag("received_once", received_once)
+        check_flag("keep_folders", keep_folders)
+        naming = Naming(keep_folders, check_callable("choose_name", choose_name, none=True))
+        placing = Placing(as_mode(mode), as_existing(existing))
         check_whole("max_open", max_open)
         check_number("on_complete_timeout", on_complete_timeout)
         self.root = os.path.abspath(root)
@@ -100,7 +117,7 @@ class Store:
             unfinished_size=check_whole("max_unfinished_size", max_unfinished_size, none=True),
         )
         self._work = Work(_run)
-        self._folder = Folder(self.root, _disk or Disk())
+        self._folder = Folder(self.root, _disk or Disk(), placing)
         admission = Admission(quota, Room(_now))
         self._uploads = OpenUploads(
             self._folder,
@@ -113,7 +130,7 @@ class Store:
             now=_now,
         )
         self._housekeeping = Housekeeping(self._folder, self._uploads, admission, self._work, _now)
-        self._entries = Entries(self._uploads)
+        self._entries = Entries(self._uploads, naming)
         try:
             self._housekeeping.scan()
         except BaseException:

@@ -1,8 +1,8 @@
 """
 From what a client calls a file to names on the disk.
 
-A path is made of a hash alone.  What the client says becomes, cleaned, the last component of the
-finished file's name and nothing else.
+What is unfinished has a hash for its name.  What the client says becomes, cleaned, the path of the
+finished file, and nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from os.path import splitext
 
-__all__ = ["is_key", "key_of", "names_for", "safe_name"]
+__all__ = ["is_key", "key_of", "names_for", "safe_name", "safe_path"]
 
 _LONGEST = 200
 _KEY = re.compile(r"[0-9a-f]{64}\Z")
@@ -49,7 +49,22 @@ def safe_name(name: str) -> str:
     :returns: at most 200 bytes of UTF-8 (NFC); no separators, control characters or leading dots,
         none of the names that Windows reserves; ``file`` if nothing is left.
     """
-    name = _SEPARATORS.split(name)[-1]
+    return safe_path(name)[-1]
+
+
+def safe_path(path: str) -> list[str]:
+    """
+    A client's path as one that leads downwards and is harmless on every system.
+
+    :param path: any text; what is between separators is a component, and those that are empty or
+        lead upwards do not count, unless they are the last.
+    :returns: its components, at least one, each as :func:`safe_name` has it.
+    """
+    *folders, name = _SEPARATORS.split(path)
+    return [_component(each) for each in folders if each.strip(" .")] + [_component(name)]
+
+
+def _component(name: str) -> str:
     name = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode("utf-8"))
     name = "".join("_" if unicodedata.category(c)[0] in "CZ" and c != " " else c for c in name)
     name = _FORBIDDEN.sub("_", name).strip(" .")

@@ -4,13 +4,14 @@ The places of finished files: blocking, for use in a thread.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum, auto
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from .descriptor import Descriptor
 from .disk import Disk
@@ -18,9 +19,10 @@ from .files import UploadFiles
 from .names import names_for
 from .private import CHUNKS, DATA, DONE, NEW, PrivateFolder, look
 from .record import Done
-from .refused import FilesRemoved
+from .refused import FilesRemoved, Refused
+from .tree import Tree
 
-__all__ = ["Place", "Places"]
+__all__ = ["Place", "Places", "Placing"]
 
 
 class Place(Enum):
@@ -34,60 +36,120 @@ class Place(Enum):
     """Nothing, or something else."""
 
 
+@frozen
+class Placing:
+    """
+    How finished files get their places.
+
+    :ivar mode: their permissions; as umask has it by default.
+    :ivar existing: what becomes of one whose place is taken: ``suffix`` for another
+        name, ``replace`` to take the place, ``refuse`` to refuse the file.
+    """
+
+    mode: int | None = None
+    existing: str = "suffix"
+
+
 class Places:
     """
-    The folder that finished files lie in, under their own names.
+    Where finished files lie, under their own names.
 
     :param disk: what does the work.
     :param root: the folder.
     :param private: the private folder in it.
     :param check: raises if the folders are not where they were found.
+    :param placing: how files get their places.
     """
 
     def __init__(
-        self, disk: Disk, root: Descriptor, private: PrivateFolder, check: Callable[[], None]
+        self,
+        disk: Disk,
+        root: Descriptor,
+        private: PrivateFolder,
+        check: Callable[[], None],
+        placing: Placing,
     ) -> None:
         self._disk = disk
-        self._root = root
+        self._tree = Tree(disk, root, placing.mode)
         self._private = private
         self._check = check
+        self._placing = placing
+
+    def check_free(self, path: str) -> None:
+        """
+        Look whether a new upload may have a place.
+
+        :raises Refused: with 409 if there is something, and that is to be refused.
+        """
+        if self._placing.existing == "refuse" and self._look(path) is not None:
+            raise _taken()
 
     def place(self, files: UploadFiles, may_change: bool) -> str:
         """
-        Give a full upload its name in the root, never one that is taken; again if need be.
+        Give a full upload its name below the root; again if need be.
 
         :param may_change: whether the file may be changed from then on, before its end is written
             down.
-        :returns: the name.
+        :returns: its path.
         :raises FilesRemoved: if there are no such files any more.
-        :raises Refused: with 503 if the file had its name before, and was changed there.
+        :raises Refused: with 503 if the file had its name before, and was changed there, and 409
+            if its name is taken and must not be.
         """
         self._check()
         files.check()
         files.check_unchanged()
         files.data.sync()
         files.note_time(may_change)
-        inode = files.data.status().st_ino
-        with self._root as root, self._private.descriptor as private:
-            for name in names_for(files.record.file_name, files.key):
-                try:
-                    self._disk.link(files.key + DATA, private, name, root)
-                except FileExistsError:
-                    # A crash may have come after this very step.
-                    if self._inode(name, root) != inode:
-                        continue
-                except FileNotFoundError as error:
-                    if self._inode(name, root) != inode:
-                        raise FilesRemoved.by_somebody() from error
-                break
+        if self._placing.mode is not None:
+            files.data.set_mode(self._placing.mode)
+        *folders, wanted = files.record.path.split("/")
+        with self._tree.made(folders) as (folder, above):
+            name = self._name(files, wanted, folder)
             try:
-                self._disk.sync(root)
+                self._disk.sync(folder)
             except BaseException:
                 # The next try must write it anew: see take_back().
                 with suppress(OSError):
-                    self._disk.remove(name, root)
+                    self._disk.remove(name, folder)
                 raise
-        return name
+        return above + name
+
+    def _name(self, files: UploadFiles, wanted: str, folder: int) -> str:
+        """Give a file a name in a folder, and return it."""
+        inode = files.data.status().st_ino
+        with self._private.descriptor as private:
+            for name in names_for(wanted, files.key):
+                try:
+                    self._disk.link(files.key + DATA, private, name, folder)
+                except FileExistsError:
+                    # A crash may have come after this very step.
+                    if self._inode(name, folder) == inode:
+                        return name
+                    if self._placing.existing == "refuse":
+                        raise _taken() from None
+                    if self._placing.existing == "replace":
+                        self._overwrite(files.key, private, name, folder)
+                        return name
+                    continue
+                except FileNotFoundError as error:
+                    if self._inode(name, folder) == inode:
+                        return name
+                    if look(self._disk, files.key + DATA, private) is None:
+                        raise FilesRemoved.by_somebody() from error
+                    raise Refused(503, "a folder was removed", 1, about="upload") from error
+                return name
+        raise AssertionError
+
+    def _overwrite(self, key: str, private: int, name: str, folder: int) -> None:
+        self._disk.remove(key + NEW, private)
+        self._disk.link(key + DATA, private, key + NEW, private)
+        try:
+            self._disk.overwrite(key + NEW, private, name, folder)
+        except OSError as error:
+            self._disk.remove(key + NEW, private)
+            if error.errno in (errno.EISDIR, errno.ENOTEMPTY):
+                raise _taken() from error
+            raise
 
     def settle(self, files: UploadFiles, name: str, sha256: str) -> Done:
         """
@@ -127,8 +189,7 @@ class Places:
         :param found: what it was while that was done.
         :returns: the end as it is now; nothing if it is another file meanwhile.
         """
-        with self._root as root:
-            now = look(self._disk, done.name, root)
+        now = self._look(done.name)
         if now is None or _identity(now) != _identity(found):
             return None
         file = self._private.open(key + DONE)
@@ -146,8 +207,7 @@ class Places:
     def place_of(self, done: Done) -> Place:
         """What is where a finished file was put."""
         self._check()
-        with self._root as root:
-            found = look(self._disk, done.name, root)
+        found = self._look(done.name)
         if found is None or not stat.S_ISREG(found.st_mode):
             return Place.OTHER
         if (found.st_size, found.st_mtime_ns) != (done.size, done.mtime):
@@ -157,11 +217,18 @@ class Places:
 
     def open_finished(self, name: str) -> Descriptor | None:
         """A finished file, or whatever has its name."""
-        with self._root as root:
-            try:
-                return Descriptor(self._disk, self._disk.open(name, root, writable=False))
-            except FileNotFoundError:
-                return None
+        try:
+            with self._tree.entered(name) as (folder, last):
+                return Descriptor(self._disk, self._disk.open(last, folder, writable=False))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _look(self, path: str) -> os.stat_result | None:
+        try:
+            with self._tree.entered(path) as (folder, name):
+                return look(self._disk, name, folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def _inode(self, name: str, folder: int) -> int | None:
         found = look(self._disk, name, folder)
@@ -171,6 +238,10 @@ class Places:
 def _write_identity(file: Descriptor, done: Done, size: int) -> None:
     identity = done.encode_identity()
     file.write(identity, size - len(identity))
+
+
+def _taken() -> Refused:
+    return Refused(409, "there is a file of this name")
 
 
 def _identity(found: os.stat_result) -> tuple[int, int, int, int]:

@@ -58,10 +58,14 @@ class PrivateFolder:
         """Make the names durable."""
         self.descriptor.sync()
 
-    def create(self, name: str) -> Descriptor:
-        """Make a new file."""
+    def create(self, name: str, mode: int = 0o600) -> Descriptor:
+        """
+        Make a new file.
+
+        :param mode: its permissions, of which umask takes some away.
+        """
         with self.descriptor as private:
-            return Descriptor(self._disk, self._disk.create(name, private))
+            return Descriptor(self._disk, self._disk.create(name, private, mode))
 
     def open(self, name: str) -> Descriptor | None:
         """Open a file; nothing if there is none."""

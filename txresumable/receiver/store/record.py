@@ -30,8 +30,9 @@ ABSENT, DURABLE = b"\0", b"\1"
 _T = TypeVar("_T")
 _TIME = Struct(">q")
 _IDENTITY = Struct(">Qq")
-# One component of a path, whatever a damaged record says.
-_NAME = matches_re(r"(?!\.{1,2}\Z)[^/\0\ud800-\udfff]+")
+# Downwards from the root, whatever a damaged record says.
+_COMPONENT = r"(?!\.{1,2}(?:/|\Z))[^/\0\ud800-\udfff]+"
+_PATH = matches_re(f"{_COMPONENT}(?:/{_COMPONENT})*")
 
 
 @frozen(kw_only=True)
@@ -43,6 +44,7 @@ class Record:
     :ivar identifier: what the client calls it.
     :ivar file_name: the client's name for the file.
     :ivar relative_path: the client's path for it.
+    :ivar path: where it will lie below the root, if nothing else lies there.
     :ivar type: its media type, or nothing.
     :ivar size: bytes.
     :ivar chunk_size: bytes.
@@ -53,19 +55,21 @@ class Record:
     identifier: str = field(validator=instance_of(str))
     file_name: str = field(validator=instance_of(str))
     relative_path: str = field(validator=instance_of(str))
+    path: str = field(validator=_PATH)
     type: str = field(validator=instance_of(str))
     size: int = field(validator=[instance_of(int), ge(0)])
     chunk_size: int = field(validator=[instance_of(int), ge(1)])
     force: bool = field(validator=instance_of(bool))
 
     @classmethod
-    def of(cls, owner: str, chunk: Chunk) -> Record:
-        """The record of an upload whose first request says this."""
+    def of(cls, owner: str, chunk: Chunk, path: str) -> Record:
+        """The record of an upload whose first request says this, and that will lie there."""
         return cls(
             owner=owner,
             identifier=chunk.identifier,
             file_name=chunk.file_name,
             relative_path=chunk.relative_path,
+            path=path,
             type=chunk.type,
             size=chunk.layout.size,
             chunk_size=chunk.layout.chunk_size,
@@ -141,7 +145,7 @@ class Done:
     compared with what it was; should that be torn, it is compared once more.
 
     :ivar record: what it was.
-    :ivar name: the finished file's name.
+    :ivar name: the finished file's path below the root.
     :ivar sha256: of the whole content that was received.
     :ivar size: how many bytes it has.
     :ivar mtime: when it was last written to, in nanoseconds.
@@ -150,7 +154,7 @@ class Done:
     """
 
     record: Record
-    name: str = field(validator=_NAME)
+    name: str = field(validator=_PATH)
     sha256: str = field(validator=instance_of(str))
     size: int = field(validator=instance_of(int))
     mtime: int = field(validator=instance_of(int))
