@@ -19,6 +19,7 @@ from txresumable.receiver.store.files import UploadFiles
 from txresumable.receiver.store.folder import Folder, Found
 from txresumable.receiver.store.names import key_of
 from txresumable.receiver.store.record import Done, Record
+from txresumable.receiver.store.unwritten import Unwritten
 
 KEY, OTHER = sorted(key_of("", name) for name in "ab")
 RECORD = Record(
@@ -63,13 +64,13 @@ class FolderTestCase(SynchronousTestCase):
         """Leave an upload with some of its chunks durable."""
         files = self.folder.create(key, record, 0)
         if durable:
-            files.commit(durable)
+            files.commit({offset: Unwritten(0) for offset in durable})
         files.close()
 
     def finish(self, key: str = KEY) -> None:
         """Leave a finished upload."""
         files = self.folder.create(key, RECORD, 0)
-        files.commit([0, 1, 2])
+        files.commit({offset: Unwritten(0) for offset in range(3)})
         name = self.folder.places.place(files, may_change=False)
         self.folder.places.settle(files, name, "00" * 32)
         files.close()
@@ -267,7 +268,7 @@ class LoadTests(FolderTestCase):
         found = self.unfinished()
         self.assertEqual((found.key, found.record, found.present), (KEY, RECORD, b"\0\0\1"))
         self.assertEqual(self.calls("write", "sync", "sync_data"), [])
-        found.commit([0])
+        found.commit({0: Unwritten(0)})
         found.close()
         self.assertEqual(self.unfinished().present, b"\1\0\1")
         self.folder.discard(KEY)
@@ -301,7 +302,7 @@ class LoadTests(FolderTestCase):
         logged = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         for size in (35, 0):
             files = self.folder.create(KEY, RECORD, 0)
-            files.commit([0, 1, 2])
+            files.commit({offset: Unwritten(0) for offset in range(3)})
             name = self.folder.places.place(files, may_change=False)
             files.close()
             self.assertEqual(self.unfinished().present, b"\1\1\1")

@@ -417,18 +417,6 @@ class RefusalTests(ReceiverTestCase):
         wire.send(bytes(65536))
         self.assertEqual(wire.response().headers["connection"], "close")
 
-    def test_busy(self) -> None:
-        """A chunk that another request is sending is refused for now."""
-        self.start()
-        file = ClientFile(CONTENT)
-        data = file.upload(1)
-        wire = self.connect().send(data[:-60])
-        response = self.ask(data)
-        self.assertEqual((response.status, response.headers["retry-after"]), (503, "1"))
-        self.assertEqual(response.headers["resumable-refused"], "chunk")
-        wire.send(data[-60:])
-        self.assertEqual(wire.response().status, 200)
-
     def test_duplicate(self) -> None:
         """A chunk that comes again is fine with the same bytes, refused for good with others."""
         self.start()

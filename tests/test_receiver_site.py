@@ -96,9 +96,9 @@ class StreamingTests(ReceiverTestCase):
     def test_long_head(self) -> None:
         """A long head is understood to 64 KiB, and refused beyond."""
         self.start()
-        for size, statuses in ((30_000, [200]), (40_000, [400])):
-            file = ClientFile(CONTENT, "x" * size, f"{size}", octet=True)
-            wire = self.connect().send(file.upload(1))
+        for size, statuses in ((60_000, [200]), (70_000, [400])):
+            file = ClientFile(CONTENT, identifier=f"{size}", octet=True)
+            wire = self.connect().send(file.upload(1, x_long="x" * size))
             self.assertEqual([response.status for response in wire.responses()], statuses)
             self.assertEqual(wire.closed, statuses == [400])
 

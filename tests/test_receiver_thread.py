@@ -50,7 +50,7 @@ class NoThreadTests(SynchronousTestCase):
 
         async def send() -> None:
             with await self.store.begin("", chunk) as entry:
-                sink = entry.claim(chunk)
+                sink = await entry.claim(chunk)
                 sink.write(b"abcd")
                 self.reactor.is_full = is_full
                 await sink.commit()

@@ -19,7 +19,7 @@ from tests.receiver_rig import (
     fail_once,
 )
 from txresumable._protocol.layout import ChunkLayout
-from txresumable.receiver import ReceivedFile, Refused
+from txresumable.receiver import ChunkSink, ReceivedFile, Refused
 from txresumable.receiver.store.chunk import Chunk
 from txresumable.receiver.store.entry import Entry
 
@@ -427,6 +427,140 @@ class RecordTests(ReceiverTestCase):
             self.ask(self.file.upload(1))
 
 
+class SecondRequestTests(ReceiverTestCase):
+    """A chunk that a second request sends while a first one does."""
+
+    SIZE = 1024 * 1024
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.thread = Thread()
+        self.disk = FaultyDisk()
+        self.start(run=self.thread.run, disk=self.disk)
+        self.file = ClientFile(b"a" * self.SIZE, chunk_size=self.SIZE)
+
+    def begin(self, letter: bytes = b"x", size: int = 1000) -> Connection:
+        """Begin to send the chunk, or as much of another one."""
+        self.data = self.file.upload(1, letter * self.SIZE)
+        start = self.data.index(letter * 100)
+        self.sent = start + size
+        wire = self.connect().send(self.data[: self.sent])
+        self.thread.work()
+        return wire
+
+    def go_on(self, wire: Connection, size: int) -> None:
+        """Send more of it."""
+        wire.send(self.data[self.sent : self.sent + size])
+        self.sent += size
+        self.thread.work()
+
+    def send(self, letter: bytes = b"a") -> Connection:
+        """Send the whole chunk."""
+        wire = self.connect().send(self.file.upload(1, letter * self.SIZE))
+        self.thread.work()
+        return wire
+
+    def test_first_has_stalled(self) -> None:
+        """
+        The second one is stored, and the first one is cut off: nothing of it is in the file,
+        whatever else it sends.
+        """
+        first = self.begin(size=500_000)
+        self.clock.advance(0.5)
+        second = self.send()
+        self.clock.advance(0.25)
+        self.thread.work()
+        self.assertEqual((first.responses(), second.responses()), ([], []))
+        self.clock.advance(0.25)
+        self.thread.work()
+        self.assertEqual(second.response().content["status"], "complete")
+        response = first.response()
+        self.assertEqual((response.status, response.headers["retry-after"]), (503, "1"))
+        self.assertEqual(response.headers["resumable-refused"], "chunk")
+        self.assertEqual(response.headers["connection"], "close")
+        self.go_on(first, self.SIZE)
+        self.assertEqual(first.responses(), [])
+        self.assertTrue(first.closed)
+        self.assertEqual(self.finished(), {"file.dat": self.file.content})
+
+    def test_first_has_stalled_long_ago(self) -> None:
+        """A second one does not wait for what stopped before it came."""
+        self.begin()
+        self.clock.advance(1)
+        self.assertEqual(self.send().response().status, 200)
+
+    def test_first_goes_on(self) -> None:
+        """The second one waits for a first one that goes on, and is compared with it."""
+        for letter, status in ((b"a", 200), (b"b", 409)):
+            content, name = b"a" * self.SIZE, f"{status}"
+            self.file = ClientFile(content, name, name, chunk_size=self.SIZE)
+            first = self.begin(b"a")
+            second = self.send(letter)
+            for _ in range(5):
+                self.clock.advance(0.9)
+                self.go_on(first, 1000)
+            self.assertEqual((first.responses(), second.responses()), ([], []))
+            self.go_on(first, self.SIZE)
+            self.assertEqual(first.response().status, 200)
+            self.assertEqual(second.response().status, status)
+
+    def test_first_is_lost(self) -> None:
+        """The second one is stored as soon as the first one has lost its connection."""
+        first = self.begin()
+        second = self.send()
+        self.assertEqual(second.responses(), [])
+        self.connections.remove(first)
+        first.lose()
+        self.thread.work()
+        self.assertEqual(second.response().status, 200)
+
+    def test_several(self) -> None:
+        """Of several that wait the newest is stored, and the others are compared with it."""
+        self.begin()
+        older, newest = self.send(b"y"), self.send()
+        self.clock.advance(1)
+        self.thread.work()
+        self.assertEqual(newest.response().status, 200)
+        self.assertEqual(older.response().status, 409)
+
+    def test_first_is_written(self) -> None:
+        """What the disk was given of the first one is written before the second one begins."""
+        for error in (None, BROKEN):
+            self.file = ClientFile(b"a" * self.SIZE, f"{error}", f"{error}", chunk_size=self.SIZE)
+            first = self.begin()
+            if error is not None:
+                self.disk.write = fail_once(self.disk.write, error)  # type: ignore[method-assign]
+            first.send(self.data[self.sent : self.sent + 300_000])
+            second = self.connect().send(self.file.upload(1))
+            self.clock.advance(1)  # the first one has stalled, and its bytes are still on their way
+            self.assertEqual(len(self.thread.waiting), 1)
+            self.thread.work()
+            self.assertEqual(first.response().status, 503)
+            self.assertEqual(second.response().content["status"], "complete")
+        self.assertEqual(set(self.finished().values()), {self.file.content})
+
+    def test_first_waits_for_the_disk(self) -> None:
+        """One that could send more if the disk took it is not cut off."""
+        first = self.begin()
+        first.send(self.data[self.sent : self.sent + 900_000])
+        second = self.connect().send(self.file.upload(1, b"x" * self.SIZE))
+        self.clock.pump([1] * 5)
+        self.assertEqual((first.responses(), second.responses()), ([], []))
+        first.send(self.data[self.sent + 900_000 :])
+        self.clock.pump([1] * 5)
+        self.thread.work()
+        self.assertEqual(first.response().status, 200)
+        self.assertEqual(second.response().status, 200)
+
+    def test_closed(self) -> None:
+        """A store that closes does not wait for those who wait."""
+        first, second = self.begin(), self.send()
+        self.successResultOf(self.store.close())
+        self.connections.remove(first)
+        first.lose()
+        self.assertEqual(second.response().status, 503)
+
+
 class UseTests(ReceiverTestCase):
     """Who uses an upload may do so until that is released."""
 
@@ -435,6 +569,10 @@ class UseTests(ReceiverTestCase):
         given = Chunk(identifier="i", offset=number - 1, layout=ChunkLayout(35, 10), file_name="f")
         self.given = given
         return self.successResultOf(Deferred.fromCoroutine(self.store.begin("", given)))
+
+    def claim(self, entry: Entry) -> ChunkSink:
+        """Begin to write the chunk."""
+        return self.successResultOf(Deferred.fromCoroutine(entry.claim(self.given)))
 
     def test_idle_after_a_burst(self) -> None:
         """Of many that were used at once, few stay open when nobody uses them any more."""
@@ -466,14 +604,14 @@ class UseTests(ReceiverTestCase):
         entry = self.use()
         for name in "abc":
             self.ask(ClientFile(CONTENT, name, name).upload(1))
-        sink = entry.claim(self.given)
+        sink = self.claim(entry)
         sink.write(CONTENT[:10])
         self.successResultOf(Deferred.fromCoroutine(sink.commit()))
         entry.release()
         entry.release()
         self.ask(ClientFile(CONTENT, "d", "d").upload(1))
         self.assertEqual(len(disk.descriptors), 4)
-        self.assertRaises(Refused, entry.claim, self.given)
+        self.failureResultOf(Deferred.fromCoroutine(entry.claim(self.given)), Refused)
 
     def test_forgotten(self) -> None:
         """A use that was forgotten does not keep an upload open."""
@@ -490,7 +628,7 @@ class UseTests(ReceiverTestCase):
         for number in (1, 2):
             self.ask(ClientFile(CONTENT, "f", "i").upload(number))
         entry = self.use(3)
-        sink = entry.claim(self.given)
+        sink = self.claim(entry)
         sink.write(CONTENT[20:])
         self.successResultOf(Deferred.fromCoroutine(sink.commit()))
         finishing = entry.finish()
@@ -503,7 +641,7 @@ class UseTests(ReceiverTestCase):
     def test_closed_while_it_is_read(self) -> None:
         """A store that closes while a big file is read for its digest says that it closes."""
         file, statuses = ClientFile(bytes(5 << 20), chunk_size=8 << 20), set()
-        for steps in range(2, 7):
+        for steps in range(2, 40, 2):
             self.root, thread = self.mktemp(), Thread()
             self.start(run=thread.run)
             wire = self.connect().send(file.upload(1))
@@ -520,7 +658,7 @@ class UseTests(ReceiverTestCase):
         disk = FaultyDisk()
         self.start(disk=disk, max_open=1)
         entry = self.use()
-        sink = entry.claim(self.given)
+        sink = self.claim(entry)
         entry.release()
         for abandoned in (False, True):
             if abandoned:
@@ -559,7 +697,7 @@ class UseTests(ReceiverTestCase):
             failing if bytes(data) == file.chunk(1) else write
         )(fd, data, at)
         first = self.connect().send(file.upload(1))
-        thread.work(2)
+        thread.work(3)
         self.assertEqual(first.response().status, 507)
         second = self.connect().send(file.upload(1))
         self.assertEqual(len(thread.waiting), 1)

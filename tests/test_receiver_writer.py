@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Awaitable
 from hashlib import sha256
-from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet.task import Clock
+from twisted.trial.unittest import FailTest, SynchronousTestCase
 
 from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import Refused
 from txresumable.receiver.store.chunk import Chunk
+from txresumable.receiver.store.claims import Claim
+from txresumable.receiver.store.unwritten import Unwritten
 from txresumable.receiver.store.writer import ChunkComparison, ChunkSink, ChunkWriter
 
 CHUNK = Chunk(identifier="i", offset=1, layout=ChunkLayout(35, 10))  # bytes 10 to 20
 DATA = b"0123456789"
+MIB = 1024 * 1024
 DIGEST, OTHER = sha256(DATA).hexdigest(), "ab" * 32
 
 
@@ -26,6 +31,17 @@ class SinkTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.file = bytearray(35)
         self.done: list[str] = []
+        self.clock = Clock()
+        self.claims: list[Claim] = []
+
+    def claim(self) -> Claim:
+        """A claim to a chunk."""
+        self.claims.append(Claim(self.clock, self.released))
+        return self.claims[-1]
+
+    def write(self, data: bytes, at: int) -> None:
+        """Write into the file, as a descriptor does."""
+        self.file[at : at + len(data)] = data
 
     def released(self) -> None:
         """A chunk was released."""
@@ -51,17 +67,18 @@ class WriterTests(SinkTestCase):
     def writer(self, chunk: Chunk = CHUNK) -> ChunkWriter:
         """What takes a chunk."""
 
-        def write(data: bytes, at: int) -> None:
-            self.file[at : at + len(data)] = data
+        async def write(unwritten: Unwritten) -> None:
+            unwritten.write_to(self)  # type: ignore[arg-type]
 
-        def digest(start: int, end: int) -> Awaitable[str]:
-            return succeed(sha256(self.file[start:end]).hexdigest())
-
-        def commit() -> Awaitable[Any]:
+        async def commit(unwritten: Unwritten) -> None:
+            await write(unwritten)
             self.done.append("committed")
-            return succeed(None)
 
-        return ChunkWriter(chunk, write, digest, commit, self.released)
+        return ChunkWriter(chunk, self.claim(), write, self.digest, commit)
+
+    def digest(self, start: int, end: int) -> Awaitable[str]:
+        """The digest of a range of the file."""
+        return succeed(sha256(self.file[start:end]).hexdigest())
 
     def test_in_its_place(self) -> None:
         """Its bytes go where they belong, in however many pieces they come."""
@@ -70,8 +87,8 @@ class WriterTests(SinkTestCase):
             for start in range(0, 10, size):
                 sink.write(DATA[start : start + size])
             sink.write(b"")
-            self.assertEqual(self.file, bytes(10) + DATA + bytes(15))
             self.commit(sink)
+            self.assertEqual(self.file, bytes(10) + DATA + bytes(15))
         self.assertEqual(self.done, ["committed", "released"] * 3)
 
     def test_too_long(self) -> None:
@@ -112,9 +129,7 @@ class WriterTests(SinkTestCase):
 
     def test_not_read_for_nothing(self) -> None:
         """Where no digest was announced nothing is read."""
-        sink = ChunkWriter(
-            CHUNK, lambda data, at: None, self.fail, lambda: succeed(None), self.released
-        )
+        sink = ChunkWriter(CHUNK, self.claim(), self.fail, self.fail, lambda rest: succeed(None))
         sink.write(DATA)
         self.commit(sink)
 
@@ -130,6 +145,108 @@ class WriterTests(SinkTestCase):
         self.commit(sink)
         sink.abandon()
         self.assertEqual(self.done, ["released", "committed", "released"])
+
+    def big_writer(self, checksum: str = "") -> ChunkWriter:
+        """What takes a chunk of 1 MiB, on a disk that does what it is told to later."""
+        self.file = bytearray(MIB)
+        self.disk: list[tuple[Unwritten, Deferred[None]]] = []
+        chunk = Chunk(identifier="i", offset=0, layout=ChunkLayout(MIB, MIB), checksum=checksum)
+
+        def write(unwritten: Unwritten) -> Deferred[None]:
+            done: Deferred[None] = Deferred()
+            self.disk.append((unwritten, done))
+            return done
+
+        return ChunkWriter(chunk, self.claim(), write, self.digest, write)
+
+    def work(self, error: OSError | None = None) -> int:
+        """Let the disk do one thing, or fail; how many bytes it was."""
+        unwritten, done = self.disk.pop(0)
+        if error is None:
+            unwritten.write_to(self)  # type: ignore[arg-type]
+            done.callback(None)
+        else:
+            done.errback(error)
+        return unwritten.size
+
+    def test_waits_for_the_disk(self) -> None:
+        """It takes as much as the disk is worth while that is at work, and then no more."""
+        sink, data = self.big_writer(), os.urandom(MIB)
+        pieces = [data[at : at + 65536] for at in range(0, MIB, 65536)]
+        self.assertEqual([sink.write(piece) for piece in pieces[:7]], [None] * 7)
+        held = sink.write(pieces[7])
+        assert held is not None
+        self.assertNoResult(held)
+        self.assertEqual((len(self.disk), self.work()), (1, 256 * 1024))
+        self.successResultOf(held)
+        for piece in pieces[8:]:
+            while held is not None and not held.called:
+                self.work()
+            held = sink.write(piece)
+        committing = Deferred.fromCoroutine(_commit(sink, ""))
+        while self.disk:
+            self.assertNoResult(committing)
+            self.assertEqual(self.done, [])
+            self.work()
+        self.successResultOf(committing)
+        self.assertEqual((self.file, self.done), (data, ["released"]))
+
+    def test_digest_of_what_is_written(self) -> None:
+        """A digest is taken once all is written, and what is left is nothing."""
+        data = os.urandom(MIB)
+        for end in (MIB, 300_000):
+            sink = self.big_writer(sha256(data).hexdigest())
+            for start, stop in ((0, end), (end, MIB)):
+                sink.write(data[start:stop])
+            committing = Deferred.fromCoroutine(_commit(sink, ""))
+            sizes = []
+            while self.disk:
+                sizes.append(self.work())
+            self.successResultOf(committing)
+            self.assertEqual((sum(sizes), sizes[-1]), (MIB, 0))
+
+    def test_disk_that_fails(self) -> None:
+        """What the disk says of one piece, the next one hears, and the end."""
+        error = OSError(errno.ENOSPC, "full")
+        for next_one in (lambda sink: sink.write(b"x"), lambda sink: self.commit(sink)):
+            sink = self.big_writer()
+            sink.write(bytes(MIB - 1))
+            self.work(error)
+            self.assertRaises((OSError, FailTest), next_one, sink)
+            sink.abandon()
+            self.assertEqual((self.done.pop(), self.disk), ("released", []))
+
+    def test_released_once_nothing_is_written(self) -> None:
+        """One that is abandoned is released when the disk has done what it was given."""
+        for error in (None, OSError(errno.EIO, "broken")):
+            sink = self.big_writer()
+            sink.write(bytes(300_000))
+            sink.write(bytes(1000))
+            sink.abandon()
+            self.assertEqual(self.done, [])
+            self.work(error)
+            self.assertEqual((self.done.pop(), self.disk), ("released", []))
+
+    def test_cut_off(self) -> None:
+        """One that has stalled is asked to end, and one that waits for the disk is not."""
+        for size, is_slow, cuts in ((1000, False, 1), (MIB // 2, False, 1), (MIB // 2, True, 0)):
+            sink = self.big_writer()
+            cut: list[bool] = []
+            sink.cut_off = lambda cut=cut: cut.append(True)  # type: ignore[misc]
+            sink.write(bytes(size // 2))
+            held = sink.write(bytes(size // 2))
+            if held is not None and not is_slow:
+                self.work()
+            self.claims[-1].wait()
+            self.clock.advance(0.9)
+            self.assertEqual(cut, [])
+            self.clock.advance(0.1)
+            self.assertEqual(len(cut), cuts)
+            while self.disk:
+                self.work()
+            sink.abandon()
+            self.done.clear()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class ComparisonTests(SinkTestCase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -46,6 +47,7 @@ class MemorySink:
     entry: MemoryEntry
     chunk: Chunk
     data: bytearray = field(factory=bytearray)
+    cut_off: Callable[[], None] = lambda: None
 
     def write(self, data: bytes) -> None:
         self.data += data
@@ -80,6 +82,7 @@ class MemoryEntry:
     first: Chunk
     chunks: dict[int, bytearray] = field(factory=dict)
     file: ReceivedFile | None = None
+    claimed: set[int] = field(factory=set)
 
     def __enter__(self) -> MemoryEntry:
         return self
@@ -106,7 +109,10 @@ class MemoryEntry:
             return self.store.has("holds")
         return not chunk.checksum or sha256(data).hexdigest() == chunk.checksum
 
-    def claim(self, chunk: Chunk) -> MemorySink:
+    async def claim(self, chunk: Chunk) -> MemorySink:
+        if self.store.has("claimed") and chunk.offset in self.claimed:
+            raise Refused(503, "another request sends this chunk")
+        self.claimed.add(chunk.offset)
         return MemorySink(self.store, self, chunk)
 
     def finish(self) -> Deferred[ReceivedFile]:
@@ -218,6 +224,7 @@ FAULTS = {
     "any": "again",
     "early": "abandoned",
     "mixed": "two_senders",
+    "claimed": "sent_anew",
     "forgets": "durable",
     "sweeps": "sweeps",
     "open": "closed",

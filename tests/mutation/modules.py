@@ -215,6 +215,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "receiver/store/entries": ("tests.test_receiver_entries",),
     "receiver/store/record": ("tests.test_receiver_record",),
     "receiver/store/entry": ("tests.test_receiver_entry",),
+    "receiver/store/claims": ("tests.test_receiver_claims",),
+    "receiver/store/unwritten": ("tests.test_receiver_writer",),
     "receiver/store/writer": ("tests.test_receiver_writer",),
     "receiver/store/admission": (
         "tests.test_receiver_unfinished",

@@ -4,7 +4,7 @@ What every store of a receiver has to do, as tests.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred, gatherResults
 
 from .._protocol.layout import ChunkLayout
-from ..receiver import Chunk, Entry, ReceivedFile, Refused, UploadStore
+from ..receiver import Chunk, ChunkSink, Entry, ReceivedFile, Refused, UploadStore
 
 __all__ = ["UploadStoreTests"]
 
@@ -79,13 +79,19 @@ class UploadStoreTests(_TestCase):
 
     async def write(self, entry: Entry, chunk: Chunk, data: bytes) -> None:
         """Write a chunk in two pieces."""
-        sink = entry.claim(chunk)
+        sink = await entry.claim(chunk)
         try:
             for piece in (data[:3], data[3:]):
-                sink.write(piece)
+                await self.write_piece(sink, piece)
             await sink.commit()
         finally:
             sink.abandon()
+
+    async def write_piece(self, sink: ChunkSink, data: bytes) -> None:
+        """Write some bytes, and wait until more can be taken."""
+        held = sink.write(data)
+        if held is not None:
+            await held
 
     async def receive(self, content: bytes = _CONTENT, **given: str) -> ReceivedFile:
         """Send a whole file, and finish it."""
@@ -254,8 +260,8 @@ class UploadStoreTests(_TestCase):
     async def test_late_checksum(self) -> None:
         """So is one whose digest is only known at its end."""
         with await self.store.begin("", self.chunk()) as entry:
-            sink = entry.claim(self.chunk())
-            sink.write(_CONTENT[:10])
+            sink = await entry.claim(self.chunk())
+            await self.write_piece(sink, _CONTENT[:10])
             await self.refused(422, waiting=sink.commit("0" * 64))
             sink.abandon()
         self.assertEqual(await self.held(), [])
@@ -274,28 +280,25 @@ class UploadStoreTests(_TestCase):
     async def test_abandoned(self) -> None:
         """A chunk that was abandoned is not stored, and can be sent again."""
         with await self.store.begin("", self.chunk()) as entry:
-            sink = entry.claim(self.chunk())
-            sink.write(b"-" * 10)
+            sink = await entry.claim(self.chunk())
+            await self.write_piece(sink, b"-" * 10)
             sink.abandon()
             sink.abandon()
         self.assertEqual(await self.held(), [])
         await self.check(await self.receive(), _CONTENT)
 
     async def test_two_senders(self) -> None:
-        """The bytes of two requests that send one chunk at once are not mixed."""
-        ends = 0
+        """The bytes of two requests with one chunk are not mixed, and one of them is stored."""
         with await self.store.begin("", self.chunk()) as entry:
-            pieces = [self._pieces(entry, each) for each in (b"a" * 10, b"b" * 10)]
-            while pieces:
-                for each in list(pieces):
-                    try:
-                        await next(each)
-                    except StopIteration:
-                        pieces.remove(each)
-                        ends += 1
-                    except Refused:
-                        pieces.remove(each)
-        self.assertGreater(ends, 0)
+            sink = await entry.claim(self.chunk())
+            try:
+                await self.write_piece(sink, b"a" * 5)
+                other = Deferred.fromCoroutine(self.write(entry, self.chunk(), b"b" * 10))
+                ends: list[Awaitable[None]] = [self._end(sink, b"a" * 5), other]
+                stored = sum([await self._is_stored(each) for each in ends])
+            finally:
+                sink.abandon()
+        self.assertGreater(stored, 0)
         content = b""
         for letter in (b"a", b"b"):
             digest = sha256(letter * 10).hexdigest()
@@ -304,19 +307,31 @@ class UploadStoreTests(_TestCase):
         self.assertNotEqual(content, b"")
         await self.check(await self.receive(content), content)
 
-    def _pieces(self, entry: Entry, data: bytes) -> Iterator[Awaitable[None]]:
-        """The steps of sending a chunk."""
-        sink = entry.claim(self.chunk())
+    async def _end(self, sink: ChunkSink, data: bytes) -> None:
+        """Send the end of a chunk."""
+        await self.write_piece(sink, data)
+        await sink.commit()
 
-        async def write(piece: bytes) -> None:
-            sink.write(piece)
-
+    async def _is_stored(self, sending: Awaitable[None]) -> bool:
+        """Whether a chunk is stored, or refused."""
         try:
-            for at in range(0, 10, 2):
-                yield write(data[at : at + 2])
-            yield sink.commit()
-        finally:
+            await sending
+        except Refused:
+            return False
+        return True
+
+    async def test_sent_anew(self) -> None:
+        """A chunk that was begun by a request that ends is stored when another one sends it."""
+        with await self.store.begin("", self.chunk()) as entry:
+            sink = await entry.claim(self.chunk())
+            await self.write_piece(sink, b"a" * 5)
+            other = Deferred.fromCoroutine(self.write(entry, self.chunk(), _CONTENT[:10]))
             sink.abandon()
+            try:
+                await other
+            except Refused:
+                await self.write(entry, self.chunk(), _CONTENT[:10])
+        self.assertEqual(await self.held(checksum=sha256(_CONTENT[:10]).hexdigest()), [1])
 
     async def test_durable(self) -> None:
         """What was stored is there when the store is opened anew."""

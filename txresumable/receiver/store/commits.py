@@ -5,12 +5,13 @@ Chunks that are made durable together.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from .unwritten import Unwritten
 from .usage import Usage
 
 __all__ = ["CommitListener", "GroupCommit"]
@@ -33,7 +34,8 @@ class GroupCommit:
     While one round of that runs in a thread, the chunks that end wait, and go together in the
     next: two calls make any number of chunks durable.
 
-    :param commit: makes chunks durable.
+    :param commit: writes what is left of chunks, and makes them durable; gives those that could
+        not be written, with the errors.
     :param work: is in use during a round.
     :param listener: is notified.
     :ivar epoch: how many rounds have failed.
@@ -41,7 +43,7 @@ class GroupCommit:
 
     def __init__(
         self,
-        commit: Callable[[Sequence[int]], Deferred[None]],
+        commit: Callable[[Mapping[int, Unwritten]], Deferred[Mapping[int, OSError]]],
         work: Usage,
         listener: CommitListener,
     ) -> None:
@@ -49,12 +51,12 @@ class GroupCommit:
         self._commit = commit
         self._work = work
         self._listener = listener
-        self._written: list[tuple[int, Deferred[None]]] = []
+        self._arrived: dict[int, tuple[Unwritten, Deferred[None]]] = {}
         self._settling: dict[int, list[Deferred[None]]] = {}
         self._running = False
 
     def __contains__(self, offset: int) -> bool:
-        """Whether a chunk is written and waits to be durable."""
+        """Whether a chunk has arrived and waits to be durable."""
         return offset in self._settling
 
     def check(self, epoch: int) -> None:
@@ -67,16 +69,17 @@ class GroupCommit:
         if epoch != self.epoch:
             raise OSError(errno.EIO, "the disk failed while this chunk was written")
 
-    async def add(self, offset: int, epoch: int) -> None:
+    async def add(self, offset: int, epoch: int, unwritten: Unwritten) -> None:
         """
-        Return when a chunk that is written is durable.
+        Return when a chunk that has arrived is durable.
 
         :param epoch: what it was when the chunk began.
+        :param unwritten: what of it is not written yet.
         :raises OSError: if the disk fails, or did since the chunk began.
         """
         self.check(epoch)
         done: Deferred[None] = Deferred()
-        self._written.append((offset, done))
+        self._arrived[offset] = unwritten, done
         self._settling[offset] = []
         if not self._running:
             Deferred.fromCoroutine(self._run())
@@ -92,24 +95,31 @@ class GroupCommit:
     async def _run(self) -> None:
         with self._work:
             self._running = True
-            while self._written:
-                batch, self._written = self._written, []
-                offsets = [offset for offset, _ in batch]
+            while self._arrived:
+                batch, self._arrived = self._arrived, {}
+                unwritten = {offset: rest for offset, (rest, _) in batch.items()}
                 # Whatever ends this round, nobody must wait for ever.
-                (result,) = await self._commit(offsets).addBoth(_wrapped)
+                (result,) = await self._commit(unwritten).addBoth(_wrapped)
+                failed: Mapping[int, Any]
                 if isinstance(result, Failure):
-                    batch, self._written = batch + self._written, []
+                    batch, self._arrived = batch | self._arrived, {}
+                    failed = dict.fromkeys(batch, result)
                     self.epoch += 1
                     self._listener.commit_failed(result)
                 else:
-                    self._listener.committed(offsets)
-                self._settle(batch, result)
+                    failed = result
+                    self._listener.committed([each for each in batch if each not in failed])
+                self._settle({offset: done for offset, (_, done) in batch.items()}, failed)
             self._running = False
 
-    def _settle(self, batch: Sequence[tuple[int, Deferred[None]]], result: object) -> None:
-        settled = [waiter for offset, _ in batch for waiter in self._settling.pop(offset)]
-        for _, done in batch:
-            done.callback(result if isinstance(result, Failure) else None)
+    def _settle(self, batch: Mapping[int, Deferred[None]], failed: Mapping[int, Any]) -> None:
+        settled = [waiter for offset in batch for waiter in self._settling.pop(offset)]
+        for offset, done in batch.items():
+            error = failed.get(offset)
+            if error is None:
+                done.callback(None)
+            else:
+                done.errback(error)
         for waiter in settled:
             waiter.callback(None)
 

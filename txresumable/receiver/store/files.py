@@ -4,7 +4,7 @@ The open files of an upload that is being received.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from attrs import define, field
@@ -15,6 +15,7 @@ from .digest import hash_range
 from .entry import spans
 from .record import ABSENT, DURABLE, Record, encode_time
 from .refused import FilesRemoved, Refused
+from .unwritten import Unwritten
 
 __all__ = ["UploadFiles"]
 
@@ -147,16 +148,29 @@ class UploadFiles:
         finally:
             self.check_unchanged()
 
-    def commit(self, offsets: Sequence[int]) -> None:
+    def write(self, unwritten: Unwritten) -> None:
         """
-        Make chunks that are written durable, and then the fact that they are.
+        Write some bytes.
 
+        :raises OSError: if they cannot be written.
+        """
+        unwritten.write_to(self.data)
+
+    def commit(self, chunks: Mapping[int, Unwritten]) -> Mapping[int, OSError]:
+        """
+        Write what is left of chunks, make them durable, and then the fact that they are.
+
+        :returns: the chunks that could not be written, which the others do not suffer from.
         :raises OSError: if the disk fails.  What the record says of these chunks is taken back
             before, since they will be written anew; where that fails too they are ``unsure``.
         :raises FilesRemoved: if there are no such files any more.
         """
         if not (self.data.status().st_nlink and self.chunks.status().st_nlink):
             raise FilesRemoved.by_somebody()
+        failed = self._write_each(chunks)
+        offsets = [offset for offset in chunks if offset not in failed]
+        if not offsets:
+            return failed
         self.data.sync_data()
         try:
             for offset in offsets:
@@ -167,6 +181,16 @@ class UploadFiles:
             with suppress(OSError):
                 self.take_back()
             raise
+        return failed
+
+    def _write_each(self, chunks: Mapping[int, Unwritten]) -> dict[int, OSError]:
+        failed: dict[int, OSError] = {}
+        for offset, unwritten in chunks.items():
+            try:
+                unwritten.write_to(self.data)
+            except OSError as error:
+                failed[offset] = error
+        return failed
 
     def take_back(self) -> None:
         """

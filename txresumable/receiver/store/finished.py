@@ -129,7 +129,7 @@ class FinishedUpload:
         """Whether the digest is right, if one is asked for."""
         return not chunk.checksum or await self._digest(chunk) == chunk.checksum
 
-    def claim(self, chunk: Chunk) -> ChunkSink:
+    async def claim(self, chunk: Chunk) -> ChunkSink:
         """A comparison with what is stored."""
         return ChunkComparison(chunk, lambda: self._digest(chunk))
 

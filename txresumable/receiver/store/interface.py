@@ -35,11 +35,14 @@ class Upload(Protocol):
         :raises OSError: if the disk fails.
         """
 
-    def claim(self, chunk: Chunk) -> ChunkSink:
+    async def claim(self, chunk: Chunk) -> ChunkSink:
         """
-        Where a chunk goes.  What is sent for a chunk that is durable is compared with it.
+        Where a chunk goes.  What is sent for a chunk that is durable is compared with it.  While
+        another request sends it, that is waited for, or cut off if it has stalled (see
+        :attr:`ChunkSink.cut_off`): a client that has lost its connection sends the chunk anew, and
+        the old connection may last for minutes.
 
-        :raises Refused: if another request is sending it, or the store is closing.
+        :raises Refused: if the store is closing.
         """
 
     def finish(self) -> Deferred[ReceivedFile]:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from twisted.internet.defer import Deferred, succeed
 
+from ..._runtime.clock import steady
 from ..._runtime.reactor import Reactor
 from ..arguments import as_existing, as_mode, check_callable, check_flag, check_number, check_whole
 from .admission import Admission
@@ -97,9 +98,9 @@ class Store:
         _run: Run | None = None,
         _now: Callable[[], float] = time.time,
     ) -> None:
+        if reactor is None:
+            from twisted.internet import reactor
         if _run is None:
-            if reactor is None:
-                from twisted.internet import reactor
             _run = in_threads(reactor)
         check_flag("received_once", received_once)
         check_flag("keep_folders", keep_folders)
@@ -128,6 +129,7 @@ class Store:
             received_once=received_once,
             max_open=max_open,
             now=_now,
+            clock=steady(reactor),
         )
         self._housekeeping = Housekeeping(self._folder, self._uploads, admission, self._work, _now)
         self._entries = Entries(self._uploads, naming)

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .chunk import Chunk
+from .claims import Claims
 from .commits import GroupCommit
 from .completion import Completion
 from .digest import FollowingDigest
@@ -25,6 +26,7 @@ from .record import Done
 from .refused import FilesRemoved, Refused
 from .state import State, advance, check
 from .thread import Run
+from .unwritten import Unwritten
 from .usage import Usage
 from .use import Use
 from .writer import ChunkComparison, ChunkSink, ChunkWriter
@@ -36,15 +38,16 @@ class UnfinishedUpload:
     """
     An upload with chunks missing, or just now being finished.
 
-    Chunks are written by the reactor, into the system's memory, and made durable in a thread.
-    While one round of that runs, the chunks that end wait, and go together in the next: two
-    calls make any number of chunks durable.
+    Chunks are written, and made durable, in threads, so that no disk holds the reactor up.  While
+    one round of that runs, the chunks that end wait, and go together in the next: two calls make
+    any number of chunks durable.
 
     :param files: its open files, which it closes.
     :param shelf: where it goes at the end.
     :param run: runs blocking work.
     :param completion: who is notified then.
     :param listener: is notified of what becomes of it.
+    :param clock: the time, as a reactor has it.
     :ivar key: its name in the private folder.
     :ivar record: what it is.
     :ivar state: what it is at.
@@ -61,6 +64,7 @@ class UnfinishedUpload:
         run: Run,
         completion: Completion,
         listener: UploadListener[UnfinishedUpload],
+        clock: Any,
     ) -> None:
         self.state = State.RECEIVING
         self.last_used = float("-inf")
@@ -76,8 +80,8 @@ class UnfinishedUpload:
         self._uses: set[ref[Use]] = set()
         self._work = Usage(self._at_rest)
         self._failed = False
-        self._sending: set[int] = set()
-        self._commits = GroupCommit(self._make_durable, self._work, self)
+        self._claims = Claims(clock)
+        self._commits = GroupCommit(lambda each: run(files.commit, each), self._work, self)
         self._finishing: list[Deferred[ReceivedFile]] = []
         self._notifying: Deferred[None] | None = None
         self._finished: FinishedUpload | None = None
@@ -133,31 +137,38 @@ class UnfinishedUpload:
         self._check_files()
         return not chunk.checksum or await self._digest_of(chunk) == chunk.checksum
 
-    def claim(self, chunk: Chunk) -> ChunkSink:
-        """Where a chunk goes."""
-        self._check()
+    async def claim(self, chunk: Chunk) -> ChunkSink:
+        """Where a chunk goes, once no other request writes it."""
         offset = chunk.offset
-        if self._files.present[offset]:
-            self._check_files()
-            return self._compare(chunk, self._digest_of)
-        if offset in self._commits:
-            # It is all there, and its sender may be gone: it will do for this one as well.
-            return self._compare(chunk, self._digest_once_settled)
-        if offset in self._sending:
-            raise Refused(503, "this chunk is being sent by another request", 1, about="chunk")
-        epoch, use = self._commits.epoch, self.use()
-        self._sending.add(offset)
-
-        def release() -> None:
-            self._sending.discard(offset)
-            use.release()
+        while True:
+            self._check()
+            if self._files.present[offset]:
+                self._check_files()
+                return self._compare(chunk, self._digest_of)
+            if offset in self._commits:
+                # It is all there, and its sender may be gone: it will do for this one as well.
+                return self._compare(chunk, self._digest_once_settled)
+            other = self._claims.get(offset)
+            if other is None:
+                break
+            await other.wait()
+        epoch = self._commits.epoch
+        claim = self._claims.make(offset, self.use().release)
 
         async def digest(start: int, end: int) -> str:
             found = await self._range_digest(start, end)
             self._commits.check(epoch)
             return found
 
-        return ChunkWriter(chunk, self._write, digest, lambda: self._commit(offset, epoch), release)
+        async def commit(unwritten: Unwritten) -> None:
+            self._check()
+            try:
+                await self._commits.add(offset, epoch, unwritten)
+            except BaseException:
+                self._failed = True
+                raise
+
+        return ChunkWriter(chunk, claim, self._write, digest, commit)
 
     def finish(self) -> Deferred[ReceivedFile]:
         """Finish it, once, and fire for everyone who asks."""
@@ -233,13 +244,14 @@ class UnfinishedUpload:
         elif self.idle:
             self._listener.unused(self)
 
-    def _write(self, data: bytes, at: int) -> None:
+    async def _write(self, unwritten: Unwritten) -> None:
         self._check()
-        try:
-            self._files.data.write(data, at)
-        except OSError:
-            self._failed = True
-            raise
+        with self._work:
+            try:
+                await self._run(self._files.write, unwritten)
+            except OSError:
+                self._failed = True
+                raise
 
     async def _finish(self) -> Done:
         with self._work:
@@ -294,13 +306,6 @@ class UnfinishedUpload:
             return Failure()
         return failure
 
-    async def _commit(self, offset: int, epoch: int) -> None:
-        self._check()
-        await self._commits.add(offset, epoch)
-
-    def _make_durable(self, offsets: Sequence[int]) -> Deferred[None]:
-        return self._run(self._files.commit, offsets)
-
     def committed(self, offsets: Sequence[int]) -> None:
         """Notified by the commits: chunks are durable."""
         size = self._files.mark_durable(offsets)
@@ -309,7 +314,6 @@ class UnfinishedUpload:
 
     def commit_failed(self, failure: Failure) -> None:
         """Notified by the commits: chunks that were written are not durable."""
-        self._failed = True
         if self.state is not State.RECEIVING:
             return
         if failure.check(FilesRemoved):

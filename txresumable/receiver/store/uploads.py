@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 from weakref import WeakSet
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -42,6 +43,7 @@ class OpenUploads:
     :param received_once: refuse what was received before, and is not in its place any more.
     :param max_open: how many idle ones are kept open.
     :param now: the wall clock.
+    :param clock: the time, as a reactor has it.
     """
 
     _log = Logger()
@@ -57,6 +59,7 @@ class OpenUploads:
         received_once: bool,
         max_open: int,
         now: Callable[[], float],
+        clock: Any,
     ) -> None:
         self._folder = folder
         self._shelf = shelf
@@ -66,6 +69,7 @@ class OpenUploads:
         self._received_once = received_once
         self._max_open = max_open
         self._now = now
+        self._clock = clock
         self._locks = KeyLocks()
         self._open: OrderedDict[str, UnfinishedUpload] = OrderedDict()
         # Of those that are open, the ones that were released and not used since.
@@ -182,7 +186,8 @@ class OpenUploads:
             files.close()
             raise closing()
         key = files.key
-        upload = UnfinishedUpload(files, self._shelf, self._work.to_the_end, self._completion, self)
+        run, completion = self._work.to_the_end, self._completion
+        upload = UnfinishedUpload(files, self._shelf, run, completion, self, self._clock)
         self._admission.add(key, files.record, files.missing_size)
         self._all.add(upload)
         self._open[key] = upload

@@ -60,8 +60,8 @@ class Use:
     async def holds(self, chunk: Chunk) -> bool:
         return await self._upload.holds(chunk)
 
-    def claim(self, chunk: Chunk) -> ChunkSink:
-        return self._upload.claim(chunk)
+    async def claim(self, chunk: Chunk) -> ChunkSink:
+        return await self._upload.claim(chunk)
 
     def finish(self) -> Deferred[ReceivedFile]:
         return self._upload.finish()

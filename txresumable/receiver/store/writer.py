@@ -8,21 +8,37 @@ from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
 from .chunk import Chunk
+from .claims import Claim
 from .refused import Refused
+from .unwritten import Unwritten
+from .usage import Usage
 
 __all__ = ["ChunkComparison", "ChunkSink", "ChunkWriter"]
 
+_WORTH_A_THREAD = 256 * 1024
+
 
 class ChunkSink(Protocol):
-    """Takes the bytes of one chunk in their order."""
+    """
+    Takes the bytes of one chunk in their order.
 
-    def write(self, data: bytes) -> None:
+    :ivar cut_off: to be set by the request; called if a newer request waits for the chunk and
+        nothing of it has come for a second: the request should end, and abandon the chunk.
+    """
+
+    cut_off: Callable[[], None]
+
+    def write(self, data: bytes) -> Deferred[None] | None:
         """
         Take some bytes.
 
+        :returns: a Deferred that fires when more can be taken, or nothing if it can at once.
         :raises Refused: with 400 if the chunk is longer than it may be.
-        :raises OSError: if they cannot be written.
+        :raises OSError: if what was taken before cannot be written.
         """
 
     async def commit(self, checksum: str = "") -> None:
@@ -42,6 +58,7 @@ class _Sink:
     """A chunk whose bytes are counted, and which is released once."""
 
     def __init__(self, chunk: Chunk, release: Callable[[], None]) -> None:
+        self.cut_off: Callable[[], None] = lambda: None
         self._chunk = chunk
         self._left = chunk.length
         self._release: Callable[[], None] | None = release
@@ -65,43 +82,87 @@ class _Sink:
 
 class ChunkWriter(_Sink):
     """
-    Writes a chunk that is not stored yet.
+    Writes a chunk that is not stored yet, in a thread.
+
+    What arrives is kept until it is worth the thread's while, and no more is taken while as much
+    again waits for the disk.  What is left at the end is written by the thread that makes the
+    chunk durable.
 
     :param chunk: which.
-    :param write: writes bytes at an offset of the file.
+    :param claim: to the chunk; released at the end, however it comes, once nothing is written.
+    :param write: writes some of it.
     :param digest: gives the SHA-256 of a range of the file.
-    :param commit: makes the chunk durable.
-    :param release: called once at the end, however it comes.
+    :param commit: writes the rest, and makes the chunk durable.
     """
 
     def __init__(
         self,
         chunk: Chunk,
-        write: Callable[[bytes, int], None],
+        claim: Claim,
+        write: Callable[[Unwritten], Awaitable[None]],
         digest: Callable[[int, int], Awaitable[str]],
-        commit: Callable[[], Awaitable[None]],
-        release: Callable[[], None],
+        commit: Callable[[Unwritten], Awaitable[None]],
     ) -> None:
-        super().__init__(chunk, release)
+        super().__init__(chunk, claim.release)
         self._start, self._end = chunk.layout.range(chunk.offset)
+        self._claim = claim
         self._write = write
         self._digest = digest
         self._commit = commit
+        self._unwritten = Unwritten(self._start)
+        self._writing = Usage()
+        self._failure: Failure | None = None
+        claim.cut_off = lambda: self.cut_off()
 
-    def write(self, data: bytes) -> None:
-        at = self._end - self._left
+    def write(self, data: bytes) -> Deferred[None] | None:
         self._count(data)
-        self._write(data, at)
+        self._raise_failure()
+        self._claim.progress()
+        self._unwritten.append(data)
+        if self._unwritten.size < _WORTH_A_THREAD:
+            return None
+        if self._writing.count:
+            self._claim.hold()
+            return self._writing.idle().addCallback(lambda _: self._claim.progress())
+        self._begin_to_write()
+        return None
 
     async def commit(self, checksum: str = "") -> None:
         try:
             self._check_length()
+            self._claim.hold()
+            await self._writing.idle()
             wanted = checksum or self._chunk.checksum
+            if wanted:
+                self._begin_to_write()
+                await self._writing.idle()
+            self._raise_failure()
             if wanted and await self._digest(self._start, self._end) != wanted:
                 raise Refused(422, "the chunk arrived with another digest")
-            await self._commit()
+            await self._commit(self._unwritten)
         finally:
             self.abandon()
+
+    def abandon(self) -> None:
+        self._unwritten = Unwritten(self._end)
+        self._claim.hold()
+        self._writing.idle().addCallback(lambda _: super(ChunkWriter, self).abandon())
+
+    def _begin_to_write(self) -> None:
+        unwritten = self._unwritten
+        self._unwritten = Unwritten(unwritten.at + unwritten.size)
+        Deferred.fromCoroutine(self._write_some(unwritten))
+
+    async def _write_some(self, unwritten: Unwritten) -> None:
+        with self._writing:
+            try:
+                await self._write(unwritten)
+            except BaseException:
+                self._failure = Failure()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            self._failure.raiseException()
 
 
 class ChunkComparison(_Sink):

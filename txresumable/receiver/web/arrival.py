@@ -37,6 +37,7 @@ class Arrival:
         :class:`Refused` or :exc:`OSError`, perhaps before the body ends.
     :ivar pause: called when no more of the body can be taken for now.
     :ivar resume: called when it can be again.
+    :ivar cut_off: called when the request was refused while its body does not go on.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Arrival:
         self._paused = False
         self.pause: Callable[[], None] = lambda: None
         self.resume: Callable[[], None] = lambda: None
+        self.cut_off: Callable[[], None] = lambda: None
         self.done: Deferred[Entry] = Deferred.fromCoroutine(self._receive())
 
     @property
@@ -89,6 +91,12 @@ class Arrival:
         """The rest of the body will not come, and nobody waits for a response."""
         self.done.addErrback(lambda _: None)
         self.refuse(Refused(400, "the request ended too early"))
+
+    def _give_way(self) -> None:
+        """A newer request sends the same chunk, and this one has stalled."""
+        if not (self._over or self._refused):
+            self.refuse(Refused(503, "a newer request sends this chunk", 1, about="chunk"))
+            self.cut_off()
 
     def _take(self, events: Iterator[Event]) -> None:
         if self._over or self._refused:
@@ -125,11 +133,14 @@ class Arrival:
         try:
             chunk = await self._described()
             entry = await self._begin(chunk)
-            sink = entry.claim(chunk)
+            sink = await entry.claim(chunk)
+            sink.cut_off = self._give_way
             early = len(self._fields)
             while (event := await self._next()) is not Mark.END:
                 if isinstance(event, bytes):
-                    sink.write(event)
+                    held = sink.write(event)
+                    if held is not None:
+                        await held
                 elif isinstance(event, Field):
                     self._fields.append((event.name, event.value))
             if len(self._fields) > early:

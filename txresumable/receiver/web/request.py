@@ -61,6 +61,7 @@ class StreamedRequest(Request):
             return
         self.arrival.pause = self.channel.pause_reading
         self.arrival.resume = self.channel.resume_reading
+        self.arrival.cut_off = self._respond_early
         if self.arrival.over and self.requestHeaders.hasHeader("Expect"):
             # The client waits to hear whether it shall send the body.
             self._respond_early()
