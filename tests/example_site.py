@@ -22,6 +22,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from tests.authority import Authority
+from tests.proxies import ProxyFactory
 from tests.socks import SocksFactory
 from txresumable.receiver import ReceivedFile, ReceiverResource, ReceiverSite, Refused, Store
 
@@ -37,11 +38,13 @@ class ExampleSite:
 
     :ivar received: what arrived, in order.
     :ivar socks: the SOCKS server.
+    :ivar proxy: the HTTP proxy.
     """
 
     def __init__(self, reactor: Any, folder: Path) -> None:
         self.received: list[ReceivedFile] = []
         self.socks = SocksFactory(reactor)
+        self.proxy = ProxyFactory(reactor)
         self._reactor = reactor
         self._folder = folder
         self._stores: list[Store] = []
@@ -65,6 +68,7 @@ class ExampleSite:
             "web": reactor.listenTCP(0, plain, interface="127.0.0.1"),
             "secure": reactor.listenSSL(0, secure, context, interface="127.0.0.1"),
             "socks": reactor.listenTCP(0, self.socks, interface="127.0.0.1"),
+            "proxy": reactor.listenTCP(0, self.proxy, interface="127.0.0.1"),
             "unix": reactor.listenUNIX("uploads.sock", plain),
         }
         self._ports = list(ports.values())
@@ -72,6 +76,7 @@ class ExampleSite:
             "https://secure.example.com": f"https://localhost:{ports['secure'].getHost().port}",
             "https://example.com": f"http://127.0.0.1:{ports['web'].getHost().port}",
             "tor.example.com:9050": f"127.0.0.1:{ports['socks'].getHost().port}",
+            "proxy.example.com:3128": f"127.0.0.1:{ports['proxy'].getHost().port}",
             "/run/uploads.sock": "uploads.sock",
             "8080": str(_free_port()),
         }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from attrs import frozen
@@ -57,6 +58,7 @@ class Running(ProcessProtocol):
         self._written: dict[int, bytes] = {1: b"", 2: b""}
         environment = {**os.environ, "PYTHONPATH": str(_ROOT), "TOKEN": "in the environment"}
         environment.pop("PYTHONUNBUFFERED", None)  # what is still in a buffer at the end counts
+        environment.update(case.environment if isinstance(case, ProcessTestCase) else {})
         reactor.spawnProcess(self, arguments[0], arguments, env=environment, path=str(folder))
         case.addCleanup(self._kill)
 
@@ -138,15 +140,18 @@ class ProcessTestCase(TestCase):
     A receiver in this process, and a folder for others to run in.
 
     :ivar target: where the receiver is.
+    :ivar site: the receiver.
+    :ivar environment: more variables for the processes.
     """
 
     timeout = 60
+    environment: Mapping[str, str] = MappingProxyType({})
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir()
         store = Store(self.folder / "received", reactor=reactor)
-        site = make_site(store, reactor=reactor)
+        site = self.site = make_site(store, reactor=reactor)
         port = reactor.listenTCP(0, site, interface="127.0.0.1")
         self.addCleanup(store.close)
         self.addCleanup(site.drop_connections)

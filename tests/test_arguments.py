@@ -102,6 +102,9 @@ class ReadTests(SynchronousTestCase):
             ("checksum", "none", None),
             ("force-chunk-size", True, True),
             ("with-credentials", False, False),
+            ("proxy", "http://anna:b@proxy.example", "http://anna:b@proxy.example"),
+            ("proxy", "none", None),
+            ("proxy", here, a_hook),
             ("file-parameter-name", "upload", "upload"),
             ("chunk-size-parameter-name", "", ""),
             ("test-target", "/", "/"),
@@ -212,7 +215,13 @@ class ReadTests(SynchronousTestCase):
 
     def test_bad_secrets(self) -> None:
         """What may be a secret is not shown, even if it is wrong."""
-        for typed in (("header", "SECRET"), ("query", "SECRET"), ("header", "A: SEC\rRET")):
+        for typed in (
+            ("header", "SECRET"),
+            ("query", "SECRET"),
+            ("header", "A: SEC\rRET"),
+            ("proxy", "http://x:SECRET"),
+            ("proxy", "x:SECRET"),
+        ):
             self.assertNotIn("SEC", str(self.assertRaises(BadArgument, read, typed)))
 
     def test_both_ways(self) -> None:
@@ -222,6 +231,18 @@ class ReadTests(SynchronousTestCase):
         self.assertIn("--headers-from", str(error))
         error = self.assertRaises(BadArgument, read, ("query", "a=b"), ("query-from", hook))
         self.assertIn("--query-from", str(error))
+
+    def test_proxy_of_the_environment(self) -> None:
+        """A proxy comes from the environment, unless one is given; a wrong one is told at once."""
+        self.assertNotIn("proxy", read())
+        self.patch(os, "environ", {"HTTPS_PROXY": "proxy.example", "http_proxy": "socks5://a:b@c"})
+        self.assertEqual(read()["proxy"](TARGET), "http://proxy.example")
+        self.assertIsNone(read(("proxy", "none"))["proxy"])
+        self.assertEqual(read(("proxy", "http://other"))["proxy"], "http://other")
+        self.assertTrue(callable(read(("target", f"{__name__}:a_hook"))["proxy"]))
+        error = self.assertRaises(BadArgument, read, ("target", "http://example.com/"))
+        self.assertIn("--proxy of the environment: must be http://HOST:PORT or", str(error))
+        self.assertIn("not 'socks5://...'", str(error))
 
     def test_no_target(self) -> None:
         """Without a target there is nothing to do."""

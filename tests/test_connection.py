@@ -284,6 +284,16 @@ class ExchangeTests(SynchronousTestCase):
                 self.assertIs(rig.results[0].type, ConnectionBroken)
             self.assertEqual(rig.heard, ["ready", "lost"])
 
+    def test_refusal_ends_with_a_reset(self) -> None:
+        """A refusal without a length counts, also if the server resets the connection after it."""
+        for status in (400, 407, 503):
+            rig = Rig([])
+            rig.ask()
+            rig.connection.dataReceived(self.head(status) + b"con")
+            rig.connection.connectionLost(Failure(ConnectionLost()))
+            (refusal,) = rig.results
+            self.assertEqual((refusal.code, refusal.body), (status, b"con"))
+
     def test_closed_within_a_response(self) -> None:
         """A server that closes in the middle of a response had the request, and has failed it."""
         for part, where in ((OK[:5], "before it responded"), (OK[:-1], "within its response")):

@@ -348,12 +348,25 @@ class OptionsTests(SynchronousTestCase):
             headers={"Authorization": "s3cret"},
             query={"token": "t0ken"},
             client_certificate="c3rt",
+            proxy="http://anna:w0rd@proxy.example",
         )
         shown = repr(options)
-        for secret in ("k3y", "s3cret", "t0ken", "c3rt"):
+        for secret in ("k3y", "s3cret", "t0ken", "c3rt", "w0rd"):
             self.assertNotIn(secret, shown)
         self.assertIn("target='http://h/u", shown)
         self.assertIn(f"test_target={len!r}", shown)
+
+    def test_proxies(self) -> None:
+        """A proxy is an http:// URL or a function; of any other value only the scheme is shown."""
+        for value in (None, "http://proxy.example:3128", "http://a:b@proxy.example", len):
+            self.assertIs(Options(target="http://h", proxy=value).proxy, value)
+        for value, shown in (
+            ("socks5://anna:s3cret@proxy.example", "'socks5://...'"),
+            ("anna:s3cret@proxy.example", "'...'"),
+            ("s3cret@http://proxy.example", "'...'"),
+            (5, "<class 'int'>"),
+        ):
+            self.assertTrue(self.refuses("proxy", value).endswith(f", not {shown}"))
 
     def test_statuses(self) -> None:
         """What is a success and what is permanent are HTTP statuses."""

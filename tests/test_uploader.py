@@ -278,6 +278,7 @@ class UsageTests(UploaderTestCase):
             ("trust_root", object(), None),
             ("client_certificate", object(), None),
             ("connect_timeout", 5.0, 30.0),
+            ("proxy", "http://anna:s3cret@proxy.example", None),
             ("with_credentials", True, False),
         ):
             self.uploader(**{option: default})
@@ -285,6 +286,7 @@ class UsageTests(UploaderTestCase):
                 self.uploader(**{option: value})
             self.assertEqual(caught.exception.option, option)
             self.assertIn("client is given", str(caught.exception))
+            self.assertNotIn("s3cret", str(caught.exception))
 
     def test_repr(self) -> None:
         """It is shown with its target, without what may be a secret, and how far it is."""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from attrs import Attribute
 
 from ._protocol.encoding import joinable, js_string
+from ._protocol.proxy import Proxy
 from ._protocol.url import without_query
 from .errors import InvalidOption
 
@@ -103,6 +104,32 @@ def target(_: object, attribute: Attribute[Any], value: object) -> None:
             without_query(value),
             "must be an http:// or https:// URL with a host and without user name or password",
         )
+
+
+def to_proxy(value: object) -> Proxy | None:
+    """
+    A proxy from its URL.
+
+    :param value: a URL, or :data:`None` for no proxy.
+    :raises InvalidOption: for anything else.  The value is not shown: it may have a password.
+    """
+    if value is None:
+        return None
+    shown: object = type(value)
+    reason = "must be a URL or a function that returns one"
+    if isinstance(value, str):
+        scheme, mark, _ = value.partition("://")
+        shown = f"{scheme}://..." if mark and scheme.isalnum() else "..."
+        try:
+            return Proxy.of(value)
+        except ValueError as error:
+            reason = str(error)
+    raise InvalidOption("proxy", shown, reason) from None
+
+
+def proxy(_: object, attribute: Attribute[Any], value: object) -> None:
+    if not callable(value):
+        to_proxy(value)
 
 
 def shown_target(target: object) -> str:

@@ -34,6 +34,7 @@ __all__ = [
     "InvalidOption",
     "MalformedResponse",
     "NotAReceiver",
+    "ProxyRefused",
     "ReceivedBefore",
     "Redirected",
     "ResumableError",
@@ -167,13 +168,15 @@ class TransportError(ResumableError):
 
 
 class ConnectFailed(TransportError):
-    """
-    No connection to the server could be made; nothing was sent.  The cause is Twisted's error.
-    """
+    """No connection could be made; nothing was sent.  The cause is Twisted's error."""
 
 
 class ConnectTimeout(ConnectFailed):
     """Name resolution, connecting and the TLS handshake took too long."""
+
+
+class ProxyRefused(ResumableError):
+    """The proxy does not let requests through, or not with this user and password."""
 
 
 class TLSRejected(ResumableError):

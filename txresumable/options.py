@@ -52,6 +52,7 @@ FileHook = Callable[["ResumableFile"], object]
 Expected = Union[re.Pattern[str], FileHook]
 OneRefused = Callable[["ResumableFile", int], object]
 ManyRefused = Callable[[list["ResumableFile"], int], object]
+ProxyFor = Union[str, Callable[[str], Union[str, None]]]
 Insecure = Literal["warn", "refuse", "allow"]
 DialectName = Literal["resumable", "flow", "simple"]
 Method = Literal["multipart", "octet"]
@@ -87,6 +88,7 @@ class Options:
     # Any: an IOpenSSLTrustRoot, and which classes implement that not every type checker knows.
     trust_root: Any = None
     client_certificate: PrivateCertificate | None = field(default=None, repr=False)
+    proxy: ProxyFor | None = field(default=None, validator=validators.proxy, repr=False)
 
     # What a request looks like
     dialect: DialectName = field(default="resumable", validator=validators.one_of(*DIALECTS))
@@ -316,6 +318,7 @@ class ResumableOptions(TypedDict, total=False):
     insecure_credentials: Insecure
     trust_root: Any
     client_certificate: PrivateCertificate | None
+    proxy: ProxyFor | None
     dialect: DialectName
     method: Method
     chunk_format: ChunkFormat

@@ -6,8 +6,8 @@ folder beside the package: one folder of Node modules, and one virtual environme
 receiver or client.  A part that is already there as it should be is left alone, so a second run
 takes no time.
 
-The browser alone is the system's.  With ``--browser``, and in CI, where ``CI`` is set, one that is
-missing is fetched from Debian.
+The browser and the proxies alone are the system's.  With ``--browser`` and ``--proxies``, and in
+CI, where ``CI`` is set, those that are missing are fetched from Debian.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ __all__ = [
     "HOME",
     "NODE_MODULES",
     "NODE_PACKAGES",
+    "PROXIES",
     "browser",
     "is_installed",
     "main",
     "python_of",
+    "why_no_proxy",
 ]
 
 HOME: Final = Path(__file__).resolve().parents[2] / ".interop"
@@ -49,6 +51,9 @@ NODE_PACKAGES: Final = (
 
 BROWSER: Final = "browser"
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
+
+PROXIES: Final = {"tinyproxy": "tinyproxy-bin", "squid": "squid"}
+"""The proxies, which are the system's: from each program to Debian's package."""
 
 ENVIRONMENTS: Final[dict[str, tuple[str, ...]]] = {
     "django-async": ("Django==5.2.*", "django-resumable-async-upload==0.1.5"),
@@ -87,6 +92,18 @@ def browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+def why_no_proxy(program: str) -> str | None:
+    """
+    Why a proxy cannot be started.
+
+    :param program: one of :data:`PROXIES`.
+    :returns: a sentence for people, or :obj:`None` when it can.
+    """
+    if shutil.which(program) is not None:
+        return None
+    return f"{program} is not installed: run python -m tests.interop.install --proxies"
+
+
 def main(arguments: Sequence[str] = ()) -> int:
     """Install what is missing.
 
@@ -99,6 +116,9 @@ def main(arguments: Sequence[str] = ()) -> int:
         if not is_installed(BROWSER):
             _say("there is no Chromium, and none could be installed")
             return 1
+    absent = [PROXIES[program] for program in PROXIES if why_no_proxy(program)]
+    if absent and ("--proxies" in arguments or os.environ.get("CI")):
+        _install_from_debian(*absent)
     missing = [part for part in (NODE, *ENVIRONMENTS) if not is_installed(part)]
     if not missing:
         _say(f"all receivers and clients are in {HOME.name}/")

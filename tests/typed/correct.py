@@ -75,6 +75,10 @@ def patient(failed: FailedAttempt) -> float | None:
     return None if failed.attempts > 3 else failed.requested or 10.0
 
 
+def by_origin(origin: str) -> str | None:
+    return None if origin.endswith(".example.com:443") else "http://proxy.example.com:3128"
+
+
 def too_many(files: list[ResumableFile], before: int) -> None:
     print(len(files), before)
 
@@ -105,6 +109,8 @@ def options() -> list[Resumable]:
             retry_policy=full_jitter(),
         ),
         Resumable(URL, retry_policy=patient, again=True),
+        Resumable(URL, proxy="http://proxy.example.com:3128"),
+        Resumable(URL, proxy=by_origin),
     ]
 
 

@@ -60,6 +60,7 @@ def options() -> None:
     Resumable(URL, preprocess=of_file_and_chunk)  # fault: the hook gets a chunk alone
     Resumable(URL, retry_policy=by_attempt)  # fault: a policy gets a FailedAttempt
     Resumable(URL, file_type=5)  # fault: an extension, a type, or several
+    Resumable(URL, proxy=of_file_and_chunk)  # fault: the function gets an origin
     Resumable(5)  # fault: a target is a URL or a function
     Resumable(URL, client=LikeAgent())  # fault: an agent is not an HTTPClient
     Resumable(URL, client=Session())  # fault: the client blocks

@@ -8,6 +8,7 @@ its value, unless that may be a secret.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ from ..options import MIB, Options
 from ..servers import SERVERS
 from . import values
 from .argument import Argument, BadArgument
+from .environment import proxies
 
 __all__ = ["ARGUMENTS", "TARGET", "read_options"]
 
@@ -38,6 +40,7 @@ _KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "OneRefused | None": ("FUNCTION", values.function),
     "PerChunkHeaders": ("FUNCTION", values.function),
     "PrivateCertificate | None": ("FILE", values.client_certificate),
+    "ProxyFor | None": ("URL", values.proxy),
     "Query": ("FUNCTION", values.function),
     "RetryPolicy | None": ("FUNCTION", values.function),
     "Target": ("URL", values.target),
@@ -76,6 +79,9 @@ _TEXTS = {
     "trust_root": "The certificates to trust over TLS instead of the system's, in PEM form.",
     "client_certificate": "A certificate to show to the server, with its private key, in one file "
     "in PEM form.",
+    "proxy": "An HTTP proxy: http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, a function, or "
+    "none. [default: what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say, where a password is not seen "
+    "by every user of the machine]",
     "dialect": "The protocol: resumable, or flow or simple for servers made for flow.js or "
     "simple-uploader.js.",
     "method": "How a chunk is sent: multipart (a form) or octet (the bare chunk).",
@@ -140,6 +146,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "server": {"metavar": "NAME"},
     "headers": {"name": "headers-from"},
     "query": {"name": "query-from"},
+    "proxy": {"secret": True},
     "test_method": {"metavar": "METHOD"},
     "upload_method": {"metavar": "METHOD"},
     "file_type": {"many": True},
@@ -249,12 +256,22 @@ def read_options(given: Iterable[tuple[Argument, Any]]) -> dict[str, Any]:
         options[argument.option] = value
     if "target" not in options:
         raise BadArgument("target", None, "is needed: the URL to upload to")
+    _check(options)
+    chosen = None if "proxy" in options else proxies(os.environ)
+    if chosen is not None:
+        options["proxy"] = chosen
+        target = options["target"]
+        if not callable(target):
+            _check({"target": target, "proxy": chosen(target)}, " of the environment")
+    return options
+
+
+def _check(options: dict[str, Any], whose: str = "") -> None:
     try:
         Options(**options)
     except InvalidOption as error:
         name = "header" if error.option == "headers" else error.option.replace("_", "-")
-        raise BadArgument(name, None, f"{error.reason}, not {error.value!r}")
-    return options
+        raise BadArgument(f"{name}{whose}", None, f"{error.reason}, not {error.value!r}")
 
 
 def _added(argument: Argument, before: Any, value: Any) -> Any:

@@ -98,6 +98,12 @@ def target(text: str) -> Any:
     return function(text) if _NAMED.match(text) else text
 
 
+def proxy(text: str) -> Any:
+    if text == "none":
+        return None
+    return function(text) if _NAMED.match(text) else text
+
+
 def header(text: str) -> dict[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():

@@ -4,20 +4,24 @@ What sends the requests of an uploader.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 from attrs import fields
 
 from .._http.agent import PersistentAgent
 from .._http.client import RequestClient
-from .._validators import check_headers
-from ..errors import InvalidOption
+from .._protocol.proxy import Proxy
+from .._validators import check_headers, to_proxy
+from ..errors import InvalidOption, ResumableError
 from ..options import Options
 
 __all__ = ["make_client"]
 
-_OF_OUR_OWN = frozenset(("trust_root", "client_certificate", "connect_timeout", "with_credentials"))
+_OF_OUR_OWN = frozenset(
+    ("trust_root", "client_certificate", "connect_timeout", "proxy", "with_credentials")
+)
 """The options that a client of the application's would not know of."""
 
 
@@ -46,6 +50,7 @@ def make_client(
             max_idle=max_idle,
             trust_root=options.trust_root,
             client_certificate=options.client_certificate,
+            proxy=_proxies(options.proxy),
         )
     return RequestClient(
         reactor,
@@ -58,6 +63,22 @@ def make_client(
         insecure_credentials=options.insecure_credentials,
         check_headers=partial(check_headers, multipart=options.method == "multipart"),
     )
+
+
+def _proxies(option: Any) -> Callable[[str], Proxy | None] | None:
+    """From an origin to its proxy, as the option says."""
+    if not callable(option):
+        proxy = to_proxy(option)
+        return None if proxy is None else lambda _: proxy
+
+    def ask(origin: str) -> Proxy | None:
+        try:
+            said = option(origin)
+        except Exception as error:
+            raise ResumableError(f"proxy raised {type(error).__name__} for {origin}") from error
+        return to_proxy(said)
+
+    return cache(ask)
 
 
 def _check_given(client: Any, options: Options) -> None:

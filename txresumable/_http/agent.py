@@ -16,15 +16,17 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer
 from zope.interface import implementer
 
+from .._protocol.proxy import Proxy
 from .._runtime.ticker import Ticker
 from .batch import WriteBatch
 from .connection import HTTPConnection
 from .connector import Connector
 from .head import request_head
-from .origin import host_field, parse_origin, split_url
+from .origin import first_fields, parse_origin, split_url
 from .pool import ConnectionPool
 from .prepared import OriginURL
 from .response import Response
+from .tunnel import credentials_refused
 
 __all__ = ["PersistentAgent"]
 
@@ -33,9 +35,17 @@ _log = Logger()
 
 @define(eq=False)
 class _Origin:
-    """A scheme, host and port."""
+    """
+    A scheme, host and port.
 
-    host: bytes
+    :ivar form: what a request names before its path: nothing, or the origin for a proxy.
+    :ivar fields: the lines that are in each request's head.
+    :ivar forwards: the proxy that gets the requests, and not a tunnel.
+    """
+
+    form: bytes
+    fields: bytes
+    forwards: Proxy | None
     secure: bool
     endpoint: IStreamClientEndpoint
     pool: ConnectionPool
@@ -61,6 +71,7 @@ class PersistentAgent:
         max_idle: int,
         trust_root: Any = None,
         client_certificate: Any = None,
+        proxy: Callable[[str], Proxy | None] | None = None,
         endpoint: Callable[[URI], IStreamClientEndpoint] | None = None,
     ) -> None:
         """
@@ -71,6 +82,7 @@ class PersistentAgent:
         :param max_idle: the most connections to keep idle for an origin.
         :param trust_root: see :func:`twisted.internet.ssl.optionsForClientTLS`.
         :param client_certificate: likewise.
+        :param proxy: gives the proxy for an origin, or :data:`None`.
         :param endpoint: makes an endpoint from a parsed URL, instead of the usual one.
         """
         self._clock = clock
@@ -86,6 +98,7 @@ class PersistentAgent:
             timeout=connect_timeout,
             trust_root=trust_root,
             client_certificate=client_certificate,
+            proxy=proxy,
             endpoint=endpoint,
         )
         self._ticker = Ticker(clock, min(0.5, stall_timeout / 4), self._look)
@@ -109,7 +122,7 @@ class PersistentAgent:
         """
         prefix, path = (bytes(uri), uri.path) if type(uri) is OriginURL else split_url(uri)
         origin = self._origins.get(prefix) or self._add_origin(prefix)
-        head = request_head(method, path, origin.host, headers, bodyProducer)
+        head = request_head(method, origin.form, path, origin.fields, headers, bodyProducer)
         bodiless = method == b"HEAD"
         connection = origin.pool.take()
         if connection is not None:
@@ -122,9 +135,13 @@ class PersistentAgent:
 
     def _add_origin(self, prefix: bytes) -> _Origin:
         uri = parse_origin(prefix)
+        secure = uri.scheme == b"https"
+        proxy = None if secure else self._connector.proxy_for(uri)
         origin = _Origin(
-            host_field(prefix),
-            uri.scheme == b"https",
+            prefix if proxy else b"",
+            first_fields(prefix) + (proxy.credentials if proxy else b""),
+            proxy,
+            secure,
             self._connector.endpoint(uri),
             ConnectionPool(self._clock.seconds, self._active, self._max_idle),
         )
@@ -143,7 +160,10 @@ class PersistentAgent:
         if not self._ticker.is_running:
             self._ticker.start()
         sent = connection.send(head, body, bodiless=bodiless)
-        return sent.addBoth(origin.pool.put_back, connection)
+        sent.addBoth(origin.pool.put_back, connection)
+        if origin.forwards is not None:
+            sent.addCallback(_let_through, origin.forwards)
+        return sent
 
     # Watching ----------------------------------------------------------------------------------
 
@@ -158,6 +178,14 @@ class PersistentAgent:
                 connection.abort()
         idle = [origin.pool.close_expired() for origin in self._origins.values()]
         return bool(self._active) or any(idle)
+
+    def proxy_for(self, url: str) -> Proxy | None:
+        """
+        The proxy by way of which a request goes.
+
+        :param url: where the request goes, a valid one.
+        """
+        return self._connector.proxy_for(parse_origin(split_url(url.encode("ascii"))[0]))
 
     # Ending ------------------------------------------------------------------------------------
 
@@ -180,3 +208,10 @@ class PersistentAgent:
         self._ticker.stop()
         self._batch.clear()
         return self._connector.close()
+
+
+def _let_through(response: Response, proxy: Proxy) -> Response:
+    """:raises ProxyRefused: if it is the proxy's own, for want of a password."""
+    if response.code == 407:
+        raise credentials_refused(proxy)
+    return response

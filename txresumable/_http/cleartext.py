@@ -4,7 +4,7 @@ Credentials that would cross a network in the clear.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from twisted.logger import Logger
 from twisted.web.client import ProxyAgent
 
+from .._protocol.proxy import Proxy
 from .._protocol.url import without_query
 from .._runtime.private import wrapped_agent
 from ..errors import InsecureCredentials
@@ -59,11 +60,15 @@ class CredentialsGuard:
 
     :param mode: ``warn``, ``refuse`` or ``allow``.
     :param cookies: whether a cookie jar is in use.
+    :param proxy: gives the proxy for a URL, or :data:`None`.
     """
 
-    def __init__(self, mode: str, cookies: bool) -> None:
+    def __init__(
+        self, mode: str, cookies: bool, proxy: Callable[[str], Proxy | None] = lambda _: None
+    ) -> None:
         self._mode = mode
         self._cookies = cookies
+        self._proxy = proxy
         self._settled: set[str] = set()
 
     def check(self, url: str, headers: Mapping[str, str]) -> None:
@@ -82,7 +87,9 @@ class CredentialsGuard:
         origin = origin[: origin.find("/", 7)] if "/" in origin[7:] else origin
         if origin in self._settled:
             return
-        if not is_loopback(urlsplit(origin).hostname or ""):
+        proxy = self._proxy(origin)
+        hosts = [urlsplit(origin).hostname or "", *([] if proxy is None else [proxy.host])]
+        if not all(map(is_loopback, hosts)):
             if self._mode == "refuse":
                 raise InsecureCredentials(
                     f"credentials would go to {origin} unencrypted (insecure_credentials)"

@@ -98,7 +98,8 @@ class RequestClient:
         self._lines: dict[tuple[tuple[str, str], ...], tuple[bytes, bool]] = {}
         self._last: tuple[tuple[object, ...], Headers] = ((), Headers())
         self._strips_tls = strips_tls(client)
-        self._guard = CredentialsGuard(insecure_credentials, self.cookies)
+        proxies = {} if agent is None else {"proxy": agent.proxy_for}
+        self._guard = CredentialsGuard(insecure_credentials, self.cookies, **proxies)
 
     def exchange(
         self,

@@ -236,7 +236,13 @@ class HTTPConnection(protocol.Protocol):
     def _ended(self, reason: Failure, aborted: bool) -> None:
         """The connection is lost: the response may end with it, or be missing."""
         self._sender.close()
-        if self._parser.ends_with_connection and reason.check(ConnectionDone):
+        response = self._parser.response
+        if self._parser.ends_with_connection and (
+            # A server that closes before it has read the request resets the connection: what it
+            # says of a refusal may be cut short then, and is a refusal nevertheless.
+            reason.check(ConnectionDone)
+            or (response is not None and response.code >= 400 and not aborted)
+        ):
             self._complete()
         else:
             self._fail(Failure(self._why(reason, aborted)))

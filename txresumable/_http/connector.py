@@ -15,11 +15,13 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from twisted.web.client import URI
 
-from ..errors import ConnectFailed, ConnectTimeout, InvalidOption
+from .._protocol.proxy import Proxy
+from ..errors import ConnectFailed, ConnectTimeout, InvalidOption, ResumableError
 from .batch import WriteBatch
 from .connection import HTTPConnection
 from .hostname import NameEndpoint, tls_options
 from .tls import TLSEndpoint, tls_error
+from .tunnel import ProxyEndpoint, TunnelEndpoint
 
 __all__ = ["Connector"]
 
@@ -40,6 +42,7 @@ class Connector:
         timeout: float,
         trust_root: Any = None,
         client_certificate: Any = None,
+        proxy: Callable[[str], Proxy | None] | None = None,
         endpoint: Callable[[URI], IStreamClientEndpoint] | None = None,
     ) -> None:
         """
@@ -49,6 +52,7 @@ class Connector:
         :param timeout: seconds for DNS, TCP and TLS together.
         :param trust_root: see :func:`twisted.internet.ssl.optionsForClientTLS`.
         :param client_certificate: likewise.
+        :param proxy: gives the proxy for an origin, or :data:`None`.
         :param endpoint: makes an endpoint from a parsed URL, instead of the usual one.
         :raises InvalidOption: if TLS cannot be set up with these.
         """
@@ -59,6 +63,7 @@ class Connector:
         self._tls = {"trustRoot": trust_root, "clientCertificate": client_certificate}
         _check_tls("trust_root", trust_root, trustRoot=trust_root)
         _check_tls("client_certificate", client_certificate, clientCertificate=client_certificate)
+        self._proxy = proxy
         self.endpoint = endpoint or self._default_endpoint
         self.connections: set[HTTPConnection] = set()
         self._closed: list[Deferred[None]] = []
@@ -74,6 +79,14 @@ class Connector:
             :class:`~txresumable.errors.TLSRejected`.  Cancelling it aborts the connection.
         """
         return _Attempt(self, endpoint, secure).start(self._clock, self._timeout)
+
+    def proxy_for(self, uri: URI) -> Proxy | None:
+        """The proxy by way of which requests go to a host, or :data:`None`."""
+        if self._proxy is None:
+            return None
+        host = uri.host.decode("ascii")
+        shown = f"[{host}]" if ":" in host else host
+        return self._proxy(f"{uri.scheme.decode()}://{shown}:{uri.port}")
 
     def build(self, attempt: _Attempt, secure: bool) -> HTTPConnection:
         """Make the protocol of a new connection."""
@@ -106,9 +119,16 @@ class Connector:
         return closed
 
     def _default_endpoint(self, uri: URI) -> IStreamClientEndpoint:
-        host = uri.host.decode("ascii")
-        plain = self._plain_endpoint(host, uri.port)
-        if uri.scheme != b"https":
+        host, proxy = uri.host.decode("ascii"), self.proxy_for(uri)
+        secure = uri.scheme == b"https"
+        if proxy is None:
+            plain = self._plain_endpoint(host, uri.port)
+        else:
+            plain = self._plain_endpoint(proxy.host, proxy.port)
+            if not secure:
+                return ProxyEndpoint(proxy, plain)
+            plain = TunnelEndpoint(proxy, plain, host, uri.port)
+        if not secure:
             return plain
         try:
             options = tls_options(host, **self._tls)
@@ -206,6 +226,8 @@ def _connect_error(failure: Failure) -> Exception:
     rejected = tls_error(error)
     if rejected is not None:
         return rejected
+    if isinstance(error, ResumableError):  # of a proxy
+        return error
     failed = ConnectFailed(f"no connection: {str(error) or type(error).__name__}")
     failed.__cause__ = error
     return failed

@@ -17,8 +17,9 @@ _WITH_CONTENT = (b"POST", b"PUT", b"PATCH")
 
 def request_head(
     method: bytes,
+    form: bytes,
     path: bytes,
-    host: bytes,
+    fields: bytes,
     headers: Headers | None,
     body: IBodyProducer | None,
 ) -> bytes:
@@ -26,8 +27,9 @@ def request_head(
     Request line and fields, with the empty line.
 
     :param method: the HTTP method.
+    :param form: what stands before the path: nothing, or the origin (RFC 9112, section 3.2).
     :param path: path and query; the slash at its beginning may be missing.
-    :param host: the ``Host``.
+    :param fields: the first lines of fields.
     :param headers: the others; what they say of ``Accept-Encoding`` is left out, as a response is
         not decoded here.
     :param body: what follows.
@@ -45,9 +47,10 @@ def request_head(
         lines += b"Content-Length: %d\r\n" % body.length
     elif method in _WITH_CONTENT:
         lines += b"Content-Length: 0\r\n"
-    return b"%b %b HTTP/1.1\r\nHost: %b\r\nAccept-Encoding: identity\r\n%b\r\n" % (
+    return b"%b %b%b HTTP/1.1\r\n%b%b\r\n" % (
         method,
+        form,
         path if path[:1] == b"/" else b"/" + path,
-        host,
+        fields,
         lines,
     )

@@ -11,7 +11,7 @@ from twisted.web.client import URI
 
 from ..errors import InvalidOption
 
-__all__ = ["host_field", "parse_origin", "split_url"]
+__all__ = ["first_fields", "parse_origin", "split_url"]
 
 _ORIGIN = re.compile(
     rb"(?i:https?)://(\[[0-9a-f:.]+\]|[^\0- :/?#@\[\]\x7f-\xff]+)(:[0-9]{1,5})?\Z", re.I
@@ -47,11 +47,13 @@ def parse_origin(origin: bytes) -> URI:
     return uri
 
 
-def host_field(origin: bytes) -> bytes:
+def first_fields(origin: bytes) -> bytes:
     """
-    The ``Host`` of an origin, without a port that its scheme implies (RFC 9110, section 7.2).
+    The fields that each request to an origin begins with: its ``Host``, without a port that its
+    scheme implies (RFC 9110, section 7.2), and that no content is to be encoded.
 
     :param origin: a valid one.
     """
     parts = urlsplit(origin)
-    return parts.netloc.removesuffix(_IMPLIED_PORTS[parts.scheme])
+    host = parts.netloc.removesuffix(_IMPLIED_PORTS[parts.scheme])
+    return b"Host: %b\r\nAccept-Encoding: identity\r\n" % host
