@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from socket import socket
 from typing import Any
+from urllib.parse import parse_qsl
 
 from twisted.internet import ssl
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
@@ -39,12 +40,14 @@ class ExampleSite:
     :ivar received: what arrived, in order.
     :ivar socks: the SOCKS server.
     :ivar proxy: the HTTP proxy.
+    :ivar of_token: the file of a dataset that each token was used for.
     """
 
     def __init__(self, reactor: Any, folder: Path) -> None:
         self.received: list[ReceivedFile] = []
         self.socks = SocksFactory(reactor)
         self.proxy = ProxyFactory(reactor)
+        self.of_token: dict[str, str] = {}
         self._reactor = reactor
         self._folder = folder
         self._stores: list[Store] = []
@@ -116,7 +119,7 @@ class ExampleSite:
         root.putChild(b"django-page", _Answer(_csrf_cookie))
         root.putChild(b"session", self._upload("session", _wants_session))
         root.putChild(b"flow", self._upload("flow", _wants("upload_id"), dialect="flow"))
-        root.putChild(b"datasets", self._upload("datasets", _wants("token", "name")))
+        root.putChild(b"datasets", self._upload("datasets", self._wants_dataset))
         root.putChild(b"finish", _Answer(lambda request: {"ok": True}))
         return root
 
@@ -151,6 +154,14 @@ class ExampleSite:
         given = (_header(request, "authorization") or "").removeprefix("Bearer ")
         if given not in self._tokens:
             raise Refused(401, "no token, or an old one")
+
+    def _wants_dataset(self, request: Request) -> None:
+        """A token is good for one file."""
+        _wants("token", "name")(request)
+        query = dict(parse_qsl(request.uri.partition(b"?")[2].decode()))
+        token, identifier = query["token"], query["resumableIdentifier"]
+        if token not in self._tokens or self.of_token.setdefault(token, identifier) != identifier:
+            raise Refused(403, "an old token")
 
 
 class _Answer(Resource):

@@ -37,6 +37,7 @@ class HopelessTests(UploaderTestCase):
     def test_advice(self) -> None:
         """Others name the option that is wrong, permanent ones at once as well."""
         self.assertIn("takes no PUT there", str(self.refused(405, upload_method="PUT")))
+        self.assertIn("see proxy", str(self.refused(407)))
         for status, part in ((404, "target"), (401, "headers"), (415, "method")):
             upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
             self.client.answer(status)

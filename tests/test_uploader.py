@@ -29,6 +29,7 @@ from txresumable import (
     FileState,
     InvalidOption,
     Resumable,
+    ResumableChunk,
     ResumableFile,
     RetriesExhausted,
     SourceChanged,
@@ -647,16 +648,79 @@ class RetryTests(UploaderTestCase):
         self.assertEqual((error.attempts, error.chunk_number), (3, 1))
         self.assertEqual((error.last.status, error.last.body), (503, "too much"))
 
+    def tokens(self, where: str) -> dict[str, Any]:
+        """Options for a token with each request; hooks note why they are called."""
+        tokens = iter("abcdefgh")
+        self.refused: list[int] = []
+
+        def token(file: ResumableFile, chunk: ResumableChunk) -> dict[str, str]:
+            self.refused.append(chunk.refused)
+            return {"X-Token" if where == "headers" else "token": next(tokens)}
+
+        if where == "target":
+            return {"target": lambda pairs: f"{TARGET}?token={next(tokens)}&{'&'.join(pairs)}"}
+        return {where: token}
+
+    def sent_tokens(self) -> str:
+        """The token of each request, in order."""
+        sent = self.client.sent
+        found = [each.header("X-Token") or each.parameters.get("token") for each in sent]
+        return "".join(str(each) for each in found)
+
     def test_token_that_ran_out(self) -> None:
-        """After a 401 a headers function is asked once more before that is permanent."""
-        tokens = iter("abc")
+        """After a 401 or 403, functions are called once more before that is permanent."""
+        for where in ("headers", "query", "target"):
+            for status in (401, 403):
+                self.setUp()
+                options = self.tokens(where)
+                uploader = self.uploader(test_chunks=False, chunk_size=10, **options)
+                upload = uploader.add_file(b"x" * 20, file_name="a")
+                self.client.answer(200)  # the first chunk; the last one goes alone
+                self.client.answer(status)
+                self.client.answer(200)
+                self.successResultOf(upload)
+                failing = uploader.add_file(b"x", file_name="b")
+                self.client.answer(status)
+                self.client.answer(status)
+                error = self.failureResultOf(failing, ChunkRejected).value
+                self.assertEqual((error.status, self.sent_tokens()), (status, "abcde"))
+                if where != "target":
+                    self.assertEqual(self.refused, [0, 0, status, 0, status])
+
+    def test_once_an_attempt(self) -> None:
+        """Each attempt may find that a token ran out; nothing is asked anew without a function."""
         upload = self.uploader(
-            headers=lambda file, chunk: {"X-Token": next(tokens)}, test_chunks=False
+            test_chunks=False, chunk_retry_interval=1, **self.tokens("headers")
         ).add_file(b"x", file_name="a")
-        self.client.answer(401)
+        for status in (401, 503, 403, 200):
+            self.client.answer(status)
+            self.clock.advance(1)
+        self.successResultOf(upload)
+        self.assertEqual((self.sent_tokens(), self.refused), ("abcd", [0, 401, 0, 403]))
+        upload = self.uploader(test_chunks=False, test_target=None).add_file(b"x", file_name="b")
         self.client.answer(401)
         self.failureResultOf(upload, ChunkRejected)
-        self.assertEqual([request.header("X-Token") for request in self.client.sent], ["a", "b"])
+
+    def test_token_of_tests(self) -> None:
+        """A test that is refused is made once more, and its upload may be, too."""
+        for where in ("headers", "query", "target"):
+            self.setUp()
+            upload = self.uploader(**self.tokens(where)).add_file(b"x", file_name="a")
+            for status in (401, 404, 403, 200):
+                self.client.answer(status)
+            self.successResultOf(upload)
+            methods = [each.method for each in self.client.sent]
+            self.assertEqual((methods, self.sent_tokens()), (["GET"] * 2 + ["POST"] * 2, "abcd"))
+
+    def test_tests_that_are_always_refused(self) -> None:
+        """Where it was no token that a test lacked, later tests of the file are made once."""
+        upload = self.uploader(
+            chunk_size=10, simultaneous_uploads=1, **self.tokens("headers")
+        ).add_file(b"x" * 30, file_name="a")
+        for status in (403, 403, 200, 403, 200, 403, 200):
+            self.client.answer(status)
+        self.successResultOf(upload)
+        self.assertEqual(self.refused, [0, 403, 0, 0, 0, 0, 0])
 
 
 class ObserverTests(UploaderTestCase):

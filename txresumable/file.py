@@ -1,7 +1,5 @@
 """
-Files and chunks as users see them: views of transfers.
-
-Neither has state: each reads that of the transfer behind it, which has a byte for each chunk.
+Files and chunks as users see them: views of transfers, which have a byte for each chunk.
 """
 
 from __future__ import annotations
@@ -244,13 +242,15 @@ class ResumableChunk:
     One chunk of a file.
 
     :ivar offset: its number, counted from 0.
+    :ivar refused: 401 or 403 if a hook is called again because of that status; 0 otherwise.
     """
 
-    __slots__ = ("_transfer", "offset")
+    __slots__ = ("_transfer", "offset", "refused")
 
-    def __init__(self, transfer: Transferring, offset: int) -> None:
+    def __init__(self, transfer: Transferring, offset: int, refused: int = 0) -> None:
         self._transfer = transfer
         self.offset = offset
+        self.refused = refused
 
     def __repr__(self) -> str:
         name = self._transfer.file_name

@@ -12,13 +12,14 @@ __all__ = ["FEW", "HOPELESS", "advice", "is_hopeless"]
 FEW = 3
 """A chunk that is refused so often for what does not change is not tried again."""
 
-HOPELESS = frozenset((405, 411, 413, 414, 416, 422, 431, 451))
+HOPELESS = frozenset((405, 407, 411, 413, 414, 416, 422, 431, 451))
 """Statuses that are not permanent for resumable.js, but that no retry changes."""
 
 _ADVICE = {
     401: "headers can have credentials",
     404: "see whether target is the right URL",
     405: "the server takes no {method} there: see target and upload_method",
+    407: "a proxy on the way requires a user and a password: see proxy",
     411: "something on the way takes the length out of requests",
     414: "the URL is too long for the server: query or long names make it so",
     415: "the server takes no such bodies: see method",

@@ -50,6 +50,8 @@ class Attempt:
     :ivar cancelled: whether it is to send nothing more, whatever its hooks do.
     :ivar has_lent: whether its slot is another's, as long as it waits.
     :ivar asking: its last request, once that has begun.
+    :ivar refused: the status for which its hooks are called again; 0 once they have been, and
+        :data:`None` before.
     :ivar sending: fires with its result, once there is something to wait for.
     """
 
@@ -60,6 +62,7 @@ class Attempt:
         "has_lent",
         "ledger",
         "offset",
+        "refused",
         "sending",
         "transfer",
     )
@@ -70,6 +73,7 @@ class Attempt:
         self.ledger = ledger
         self.began = began
         self.cancelled = self.has_lent = False
+        self.refused: int | None = None
         self.asking: Deferred[Response] | None = None
         self.sending: Deferred[Result] | None = None
 

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ChunkSender"]
 
+_UNAUTHORIZED = frozenset((401, 403))
+"""What a token that ran out leads to; with signed URLs, it is 403."""
+
 
 class ChunkSender:
     """
@@ -77,10 +80,11 @@ class ChunkSender:
         self._test_permanent = options.test_permanent
         slots = options.simultaneous_uploads
         self._tests = bool(options.test_chunks)
+        hooks = (options.target, options.query, options.headers)
+        self._renewable = any(map(callable, hooks))
         self._one_server = not (callable(options.target) or callable(options.test_target))
         self._enough_misses = max(16, 2 * slots if isinstance(slots, int) else 0)
-        asked = (options.target, options.query, options.headers, options.preprocess)
-        self._plain = not any(map(callable, asked)) and (
+        self._plain = not any(map(callable, (*hooks, options.preprocess))) and (
             options.checksum is None and options.chunk_format != "base64"
         )
 
@@ -152,17 +156,23 @@ class ChunkSender:
     async def _test(self, attempt: Attempt, plan: Plan, facts: ChunkFacts) -> Result | None:
         """A result if the chunk is there or the server has had enough of the file."""
         options, offset = self._options, attempt.offset
-        url = await self._test_url(attempt, plan.template, facts)
-        try:
-            verdict, answer = await self._ask(attempt, url)
-        except ConnectFailed:
-            raise
-        except TransportError:
-            # A test that is not answered says nothing: the chunk is sent, as resumable.js does.
+        while True:
+            url = await self._test_url(attempt, plan.template, facts)
+            try:
+                verdict, answer = await self._ask(attempt, url)
+            except ConnectFailed:
+                raise
+            except TransportError:
+                # A test that is not answered says nothing: the chunk is sent, as resumable.js does.
+                attempt.check()
+                plan.tested.add(offset)
+                return None
             attempt.check()
-            plan.tested.add(offset)
-            return None
-        attempt.check()
+            if answer.code not in _UNAUTHORIZED:
+                break
+            if not (plan.renews_tests and self._renews(attempt, answer)):
+                plan.renews_tests = False  # it is not for want of a token
+                break
         if verdict is STORED:
             if not plan.is_believed:
                 ask = partial(self._ask_for, attempt, facts)
@@ -216,6 +226,13 @@ class ChunkSender:
         verdict = classify(answer.code, stored=self._stored, permanent=permanent, test=True)
         return verdict, answer
 
+    def _renews(self, attempt: Attempt, answer: Response) -> bool:
+        """Whether to call the hooks again, once for a request: a token may have run out."""
+        if not self._renewable or attempt.refused is not None:
+            return False
+        attempt.refused = answer.code
+        return True
+
     # Sending -----------------------------------------------------------------------------------
 
     def _send(self, attempt: Attempt, plan: Plan) -> Deferred[Result]:
@@ -232,6 +249,7 @@ class ChunkSender:
 
     def _exchange(self, attempt: Attempt, *args: Any, **named: Any) -> Deferred[Response]:
         """A request, which ends before any other begins if its first bytes led to that."""
+        attempt.refused = attempt.refused and 0  # its hooks have been called
         asking = attempt.asking = self._turn.alone(self._client.exchange, *args, **named)
         if attempt.cancelled:
             asking.cancel()
@@ -255,7 +273,7 @@ class ChunkSender:
     async def _upload(self, attempt: Attempt, plan: Plan, facts: ChunkFacts) -> Result:
         options, offset = self._options, attempt.offset
         span = attempt.ledger.layout.range(offset)
-        asked_again = stale = False
+        stale, attempt.refused = False, None
         while True:
             query = self._query
             if query is None:
@@ -297,8 +315,7 @@ class ChunkSender:
                     return tested
                 continue
             attempt.check()
-            if answer.code == 401 and callable(options.headers) and not asked_again:
-                asked_again = True  # a token may have run out
+            if answer.code in _UNAUTHORIZED and self._renews(attempt, answer):
                 continue
             return self._judge(answer, head.url, offset, plan)
 

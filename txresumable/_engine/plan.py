@@ -28,6 +28,7 @@ class Plan:
     :ivar tested: the chunks that need no test before the next attempt.
     :ivar preprocessed: the chunks that were preprocessed.
     :ivar is_expected: whether a response was what ``expect_reply`` wants.
+    :ivar renews_tests: whether a test that is refused may be for want of a token.
     :ivar checksum: what the server calls the digest of the whole file, or nothing.
     """
 
@@ -40,6 +41,7 @@ class Plan:
         "losses",
         "misses",
         "preprocessed",
+        "renews_tests",
         "template",
         "tested",
         "whole",
@@ -49,6 +51,7 @@ class Plan:
         self.template = template
         self.misses = self.losses = 0
         self.whole = self.is_believed = self.is_expected = False
+        self.renews_tests = True
         self.checksum = ""
         self.tested: set[int] = set()
         self.preprocessed: set[int] = set()

@@ -70,7 +70,7 @@ class RequestHooks:
         return joinable(url) + "&".join(pairs)
 
     async def _ask(self, attempt: Attempt, hook: Any) -> Any:
-        chunk = ResumableChunk(attempt.transfer, attempt.offset)
+        chunk = ResumableChunk(attempt.transfer, attempt.offset, attempt.refused or 0)
         said = await self._wait(attempt, hook(attempt.transfer.file, chunk))
         attempt.check()
         return said
