@@ -12,6 +12,7 @@ from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import Refused
 from txresumable.receiver.store.chunk import Chunk
 from txresumable.receiver.store.entry import RecordedEntry
+from txresumable.receiver.store.names import key_of
 
 CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
 
@@ -43,14 +44,18 @@ class EntriesTests(ReceiverTestCase):
         found.release()
 
     def test_other_sizes(self) -> None:
-        """Another file than it was is refused, and does not use the upload."""
+        """A record of another file than its name says is refused, and the upload is not used."""
         disk = FaultyDisk()
         self.start(disk=disk, max_open=0)
         self.begin(self.chunk()).release()
+        folder, other = os.path.join(self.root, ".resumable"), self.chunk(36)
+        for name in os.listdir(folder):
+            moved = key_of("", "i", other.layout) + name[64:]
+            os.rename(os.path.join(folder, name), os.path.join(folder, moved))
         for look in (self.store.begin, self.store.find):
-            looking = Deferred.fromCoroutine(look("", self.chunk(36)))
+            looking = Deferred.fromCoroutine(look("", other))
             refused = self.failureResultOf(looking, Refused)
-            self.assertEqual(refused.value.status, 400)
+            self.assertEqual(refused.value.status, 500)
             self.assertEqual(len(disk.descriptors), 2)
 
     def test_received_once(self) -> None:

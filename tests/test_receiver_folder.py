@@ -14,6 +14,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.receiver_rig import FaultyDisk, fail_once
+from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import Refused
 from txresumable.receiver.store.files import UploadFiles
 from txresumable.receiver.store.folder import Folder, Found
@@ -21,7 +22,7 @@ from txresumable.receiver.store.names import key_of
 from txresumable.receiver.store.record import Done, Record
 from txresumable.receiver.store.unwritten import Unwritten
 
-KEY, OTHER = sorted(key_of("", name) for name in "ab")
+KEY, OTHER = sorted(key_of("", name, ChunkLayout(35, 10)) for name in "ab")
 RECORD = Record(
     owner="",
     identifier="a",

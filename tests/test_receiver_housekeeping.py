@@ -9,6 +9,7 @@ from shutil import copytree
 from twisted.internet.defer import Deferred
 
 from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase, Response, Thread, fail_once
+from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import ReceivedFile
 from txresumable.receiver.store.names import key_of
 
@@ -241,7 +242,7 @@ class SweepTests(HousekeepingTestCase):
             thread.work()
             self.hang_up()
             for name in os.listdir(os.path.join(self.root, ".resumable")):
-                if name.startswith(key_of("", "f")):
+                if name.startswith(key_of("", "f", ChunkLayout(35, 10))):
                     os.remove(os.path.join(self.root, ".resumable", name))
             self.age()
             swept = self.store.sweep()

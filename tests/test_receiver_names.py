@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver.store.names import is_key, key_of, names_for, safe_name, safe_path
 
+LAYOUT = ChunkLayout(35, 10)
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
 
@@ -22,17 +24,23 @@ class KeyTests(SynchronousTestCase):
     @given(ANY_TEXT, ANY_TEXT, ANY_TEXT, ANY_TEXT)
     def test_distinct(self, owner: str, identifier: str, other: str, another: str) -> None:
         """Any text has a key, and no two pairs of owner and identifier share one."""
-        keys = key_of(owner, identifier), key_of(other, another)
+        keys = key_of(owner, identifier, LAYOUT), key_of(other, another, LAYOUT)
         self.assertTrue(all(map(is_key, keys)))
         self.assertEqual(keys[0] == keys[1], (owner, identifier) == (other, another))
 
     def test_border(self) -> None:
         """Where the owner ends and the identifier begins makes a difference."""
-        self.assertEqual(len({key_of("a", "b:c"), key_of("a:b", "c"), key_of("", "ab")}), 3)
+        pairs = ("a", "b:c"), ("a:b", "c"), ("", "ab")
+        self.assertEqual(len({key_of(*pair, LAYOUT) for pair in pairs}), 3)
+
+    def test_layouts(self) -> None:
+        """Files of other sizes, or in other chunks, have other keys."""
+        layouts = LAYOUT, ChunkLayout(36, 10), ChunkLayout(35, 11), ChunkLayout(35, 10, True)
+        self.assertEqual(len({key_of("", "a", layout) for layout in layouts}), 4)
 
     def test_unicode_forms(self) -> None:
         """Twins that only look alike are two."""
-        self.assertNotEqual(key_of("", "\u00e9"), key_of("", "e\u0301"))
+        self.assertNotEqual(key_of("", "\u00e9", LAYOUT), key_of("", "e\u0301", LAYOUT))
 
     def test_is_key(self) -> None:
         """Other names are not keys."""
@@ -77,7 +85,7 @@ class SafeNameTests(SynchronousTestCase):
     @given(ANY_TEXT)
     def test_any(self, name: str) -> None:
         """Whatever the name, the result is one short, visible, printable component."""
-        for found in islice(names_for(name, key_of("", name)), 4):
+        for found in islice(names_for(name, key_of("", name, LAYOUT)), 4):
             self.assertLess(len(found.encode()), 256)
             self.assertEqual(os.path.basename(found), found)
             self.assertNotIn(found, ("", ".", ".."))

@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from tests.receiver_rig import ClientFile, Connection, FaultyDisk, Killed, ReceiverTestCase
+from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import AnnouncedFile, Refused
 from txresumable.receiver.store.names import key_of
 
@@ -49,7 +50,7 @@ class FolderTests(PlacesTestCase):
     def test_never_outside(self) -> None:
         """No path leads out of the folder, nor into the private one."""
         self.start()
-        key = key_of("", "/f.txt")[:8]
+        key = key_of("", "/f.txt", ChunkLayout(35, 10))[:8]
         for number, path in enumerate(("../../f.txt", "/f.txt", ".resumable/f.txt", "a/../../f")):
             content = bytes([number]) * 35
             self.assertEqual(self.send(content, path=path, identifier=path), [200] * 3)

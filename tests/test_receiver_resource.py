@@ -316,17 +316,22 @@ class RefusalTests(ReceiverTestCase):
         self.assertEqual(self.ask(file.test(1)).status, 404)
         self.assertEqual(self.ask(file.upload(1)).status, 200)
 
-    def test_totals_differ(self) -> None:
-        """Sizes other than those of the first request are refused, in uploads and in tests."""
+    def test_other_chunk_size(self) -> None:
+        """Chunks of other sizes begin an upload anew, and leave those of the first one alone."""
         self.start()
-        self.ask(ClientFile(CONTENT).upload(1))
+        file = ClientFile(CONTENT)
+        self.ask(file.upload(1))
         for other in (
             ClientFile(CONTENT + b"x"),
             ClientFile(CONTENT, chunk_size=11),
             ClientFile(CONTENT, force=True),
         ):
-            self.refuse(other.upload(2), 400)
-            self.refuse(other.test(2), 400)
+            self.assertEqual(self.ask(other.test(1)).status, 404)
+            self.assertEqual(self.ask(other.upload(2)).headers["resumable-stored"], "2")
+        self.assertEqual(self.ask(file.test(1)).headers["resumable-stored"], "1")
+        for number in range(2, file.layout.count + 1):
+            self.ask(file.upload(number))
+        self.assertEqual(self.finished(), {"file.dat": CONTENT})
 
     def test_url_and_body_disagree(self) -> None:
         """Parameters that differ between URL and body are refused, but not for line ends."""
@@ -405,7 +410,7 @@ class RefusalTests(ReceiverTestCase):
         """Only uploads have a body; that of any other request is refused, and not kept."""
         self.start()
         query = "/?" + urlencode(LAYOUT)
-        for method, status in (("GET", 400), ("HEAD", 400), ("OPTIONS", 400), ("DELETE", 405)):
+        for method, status in (("GET", 400), ("HEAD", 400), ("OPTIONS", 400), ("DELETE", 400)):
             for sized in ("Content-Length: 4\r\n\r\nbody", f"{CHUNKED}4\r\nbody\r\n0\r\n\r\n"):
                 wire = self.connect()
                 wire.send(f"{method} {query} HTTP/1.1\r\nHost: h\r\n{sized}".encode())
@@ -413,7 +418,7 @@ class RefusalTests(ReceiverTestCase):
                 wire.send(request("GET", query, {}))
                 self.assertEqual(wire.response().status, 404)
         wire = self.connect()
-        wire.send(b"DELETE / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000000\r\n\r\n")
+        wire.send(b"PATCH / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000000\r\n\r\n")
         wire.send(bytes(65536))
         self.assertEqual(wire.response().headers["connection"], "close")
 
@@ -493,7 +498,7 @@ class RefusalTests(ReceiverTestCase):
     def test_other_methods(self) -> None:
         """Other methods are refused."""
         self.start()
-        response = self.ask(request("DELETE", "/", {}))
+        response = self.ask(request("PATCH", "/", {}))
         self.assertEqual(response.status, 405)
         self.assertIn("POST", response.headers["allow"])
 

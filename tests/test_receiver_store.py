@@ -1258,7 +1258,7 @@ class SetAsideTests(ReceiverTestCase):
 
     def spoil(self, ending: str, content: bytes | None) -> None:
         """Overwrite one of the upload's files, or cut its end off."""
-        key = key_of("", "an-identifier")
+        key = key_of("", "an-identifier", ChunkLayout(35, 10))
         path = os.path.join(self.root, ".resumable", key + ending)
         with open(path, "r+b") as opened:
             if content is None:
@@ -1281,7 +1281,9 @@ class SetAsideTests(ReceiverTestCase):
         self.start()
         file = ClientFile(CONTENT)
         self.send_all(file)
-        path = os.path.join(self.root, ".resumable", key_of("", "an-identifier") + ".done")
+        path = os.path.join(
+            self.root, ".resumable", key_of("", "an-identifier", ChunkLayout(35, 10)) + ".done"
+        )
         with open(path, "rb") as opened:
             good = opened.read()
         os.link(os.path.join(self.root, "file.dat"), os.path.join(self.root, "..", "elsewhere"))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Awaitable
 from gc import collect
 from typing import Any
 from weakref import ref
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel
 
@@ -18,6 +20,7 @@ from txresumable.receiver.store.entry import Entry
 from txresumable.receiver.store.names import key_of
 
 CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
+BROKEN = OSError(errno.EIO, "broken")
 
 
 class UploadsTestCase(ReceiverTestCase):
@@ -110,7 +113,9 @@ class OpenTests(UploadsTestCase):
         for name in "ab":
             self.use(name).release()
         for ending in (".chunks", ".data"):
-            os.remove(os.path.join(self.root, ".resumable", key_of("", "b") + ending))
+            os.remove(
+                os.path.join(self.root, ".resumable", key_of("", "b", ChunkLayout(35, 10)) + ending)
+            )
         self.successResultOf(self.store.sweep())
         self.assertEqual(self.count(), 1)
         self.use("c").release()
@@ -144,6 +149,124 @@ class OpenTests(UploadsTestCase):
         for name in "ab":
             response = self.ask(self.file(name).upload(2))
             self.assertEqual((response.status, response.headers["retry-after"]), (503, "5"))
+
+
+class AbandonTests(UploadsTestCase):
+    """An unfinished upload is forgotten when its client asks for that."""
+
+    def start_with(self, *numbers: int, **options: Any) -> ClientFile:
+        """A receiver that has some chunks of a file."""
+        self.start(disk=self.disk, **options)
+        file = self.file("a")
+        for number in numbers:
+            self.ask(file.upload(number))
+        return file
+
+    def abandon(self, file: ClientFile, status: int = 204) -> None:
+        """Ask for it."""
+        self.assertEqual(self.ask(file.test(1, method="DELETE")).status, status)
+
+    def test_unfinished(self) -> None:
+        """Nothing of it is left, and it counts for nothing; it can begin anew."""
+        for is_open in (True, False):
+            self.root, self.disk = self.mktemp(), FaultyDisk()
+            file = self.start_with(1, 3, max_unfinished=1)
+            if not is_open:
+                self.successResultOf(self.store.close())
+                self.disk = FaultyDisk()
+                self.start(disk=self.disk, max_unfinished=1)
+            self.abandon(file)
+            self.assertEqual((self.private(), self.count()), ([], 0))
+            self.assertEqual(self.ask(file.test(1)).status, 404)
+            self.assertEqual(self.ask(self.file("b").upload(1)).status, 200)
+            self.abandon(self.file("b"))
+            self.assertEqual(self.ask(file.upload(1)).headers["resumable-stored"], "1")
+            self.hang_up()
+
+    def test_absent(self) -> None:
+        """What is not there may be abandoned as well."""
+        self.abandon(self.start_with())
+        self.assertEqual(self.private(), [])
+
+    def test_others(self) -> None:
+        """Nobody abandons what is another's."""
+        file = self.start_with(1)
+        chunk = Chunk(identifier="a", offset=0, layout=file.layout)
+        for owner, other in (("b", chunk), ("", evolve(chunk, identifier="A"))):
+            abandoning = Deferred.fromCoroutine(_awaited(self.store.abandon(owner, other)))
+            self.assertIs(self.successResultOf(abandoning), False)
+        self.assertEqual(self.ask(file.test(1)).status, 200)
+        abandoning = Deferred.fromCoroutine(_awaited(self.store.abandon("", chunk)))
+        self.assertIs(self.successResultOf(abandoning), True)
+
+    def test_complete(self) -> None:
+        """A file that has arrived stays, and so does one of which only the end has failed."""
+        file = self.start_with(1, 2, 3)
+        self.abandon(file, 409)
+        self.assertEqual(self.finished(), {"a": CONTENT})
+        for is_open in (True, False):
+            self.root, self.disk = self.mktemp(), FaultyDisk()
+            link = self.disk.link
+            self.disk.link = fail_once(link, BROKEN)  # type: ignore[method-assign]
+            file = self.start_with(1, 2, 3)
+            if not is_open:
+                self.successResultOf(self.store.close())
+                self.start()
+            self.abandon(file, 409)
+            self.assertEqual(self.ask(file.test(1)).content["status"], "complete")
+            self.assertEqual(self.finished(), {"a": CONTENT})
+
+    def test_while_it_arrives(self) -> None:
+        """What is still sent for it is refused, and it begins anew with what comes after."""
+        thread = Thread()
+        self.start(disk=self.disk, run=thread.run)
+        file, data = self.file("a"), self.file("a").upload(1)
+        wire = self.connect().send(data[:-60])
+        thread.work()
+        written = self.connect().send(file.upload(2))
+        abandoned = self.connect().send(file.test(1, method="DELETE"))
+        later = self.connect().send(file.upload(3))
+        thread.work()
+        self.assertEqual(written.response().status, 200)
+        self.assertEqual(abandoned.response().status, 204)
+        self.assertEqual(later.response().headers["resumable-stored"], "3")
+        wire.send(data[-60:])
+        thread.work()
+        self.assertEqual(wire.response().status, 500)
+        self.assertEqual(self.count(), 1)
+        again = self.connect().send(file.test(1))
+        thread.work()
+        self.assertEqual(again.response().headers["resumable-stored"], "3")
+        closed = self.store.close()
+        thread.work()
+        self.successResultOf(closed)
+
+    def test_after_a_failure(self) -> None:
+        """One whose record cannot be corrected is abandoned once it can be."""
+        file = self.start_with(2)
+        write, sync = self.disk.write, self.disk.sync_data
+
+        def fail(*_: object) -> None:
+            self.disk.write = fail_always  # type: ignore[method-assign]
+            raise BROKEN
+
+        def fail_always(*_: object) -> None:
+            raise BROKEN
+
+        calls = iter((sync, fail))
+        self.disk.sync_data = lambda fd: next(calls, fail_always)(fd)  # type: ignore[method-assign]
+        self.assertEqual(self.ask(file.upload(1)).status, 500)
+        self.abandon(file, 500)
+        self.disk.write, self.disk.sync_data = write, sync  # type: ignore[method-assign]
+        self.abandon(file)
+        self.assertEqual(self.private(), [])
+
+    def test_closing(self) -> None:
+        """A store that closes abandons nothing."""
+        file = self.start_with(1)
+        self.successResultOf(self.store.close())
+        self.abandon(file, 503)
+        self.assertEqual(self.private(), ["chunks", "data"])
 
 
 class CountTests(UploadsTestCase):
@@ -211,3 +334,7 @@ class CountTests(UploadsTestCase):
         self.assertIn((LogLevel.info, "received a (35 bytes)"), logged())
         self.assertEqual(self.count(), 0)
         self.assertEqual(self.ask(self.file("b").upload(1)).status, 200)
+
+
+async def _awaited(waiting: Awaitable[bool]) -> bool:
+    return await waiting

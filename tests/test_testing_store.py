@@ -174,6 +174,14 @@ class MemoryStore:
             self.uploads[self._key(owner, chunk)] = found
         return found
 
+    async def abandon(self, owner: str, chunk: Chunk) -> bool:
+        found = self.uploads.get(self._key(owner, chunk))
+        if found is not None and found.file is not None and not self.has("drops"):
+            raise Refused(409, "complete")
+        if found is not None and not self.has("keeps"):
+            del self.uploads[self._key(owner, chunk)]
+        return found is not None
+
     def recover(self) -> Deferred[None]:
         return succeed(None)
 
@@ -225,6 +233,8 @@ FAULTS = {
     "early": "abandoned",
     "mixed": "two_senders",
     "claimed": "sent_anew",
+    "keeps": "forgotten",
+    "drops": "arrived",
     "forgets": "durable",
     "sweeps": "sweeps",
     "open": "closed",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from txresumable.receiver import ReceivedFile
-from txresumable.receiver.store.names import key_of
 
 from .life import HookFailed
 
@@ -34,7 +33,7 @@ class Application:
     def received(self, file: ReceivedFile) -> Deferred[None] | None:
         """``on_complete``."""
         world = self._world
-        upload = world.by_key[key_of(file.owner, file.identifier)]
+        upload = world.upload_of(file.owner, file.identifier)
         world.note(f"on_complete({upload})")
         if not upload.fits(_content(file.path)):
             world.fail("on_complete heard of a file that is not what was sent")

@@ -106,7 +106,6 @@ class Upload:
     def __init__(self, plan: Plan, random: Random, most: int | None = None) -> None:
         self.is_too_big = most is not None and plan.size > most
         self.plan = plan
-        self.key = key_of(plan.owner, plan.identifier)
         content = random.randbytes(plan.size)
         self.file, self._summed = (
             ClientFile(
@@ -120,6 +119,7 @@ class Upload:
             )
             for checksum in (False, True)
         )
+        self.key = key_of(plan.owner, plan.identifier, self.file.layout)
         self.requests: list[Request] = []
         self.generation = 0
         self.acked: dict[int, bytes] = {}

@@ -82,6 +82,14 @@ class World:
         self._connected = 0
         self.life: Any = self._start()
 
+    def upload_of(self, owner: str, identifier: str) -> Upload:
+        """The upload of an owner that has this identifier."""
+        return next(
+            upload
+            for upload in self.uploads
+            if (upload.plan.owner, upload.plan.identifier) == (owner, identifier)
+        )
+
     def now(self) -> float:
         """The wall clock."""
         return _START + self.clock.seconds() + self.jumped

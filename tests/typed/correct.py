@@ -279,6 +279,9 @@ class OwnStore:
     async def begin(self, owner: str, chunk: Chunk, *, again: bool = False) -> Entry:
         raise Refused(507, f"there is no room for {chunk.file_name}")
 
+    async def abandon(self, owner: str, chunk: Chunk) -> bool:
+        return False
+
     def recover(self) -> Deferred[None]:
         return succeed(None)
 

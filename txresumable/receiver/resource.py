@@ -24,7 +24,7 @@ from .store.interface import Entry
 from .store.refused import Refused
 from .web.arrival import Arrival
 from .web.form import OctetBody, body_parser
-from .web.origin import Origins
+from .web.origin import METHODS, Origins
 from .web.parameters import merged, read_chunk, standard_names
 from .web.request import IBodyTaker
 from .web.response import Response, complete, refusal, refused_by_disk, stored
@@ -108,7 +108,7 @@ class ReceiverResource(Resource):
     def _taker(self, request: Request) -> Arrival:
         self._check_origin(request)
         if request.method not in _UPLOADS:
-            if request.method not in (*_TESTS, b"OPTIONS"):
+            if request.method not in (*_TESTS, b"DELETE", b"OPTIONS"):
                 _refuse_method()
             raise Refused(400, "only an upload has a body")
         if _header(request, "content-encoding") not in (None, "identity"):
@@ -131,6 +131,8 @@ class ReceiverResource(Resource):
             responding = self._upload(request)
         elif request.method in _TESTS:
             responding = self._test(request)
+        elif request.method == b"DELETE":
+            responding = self._abandon(request)
         else:
             responding = self._other(request)
         gone: list[Failure] = []
@@ -192,9 +194,7 @@ class ReceiverResource(Resource):
 
     async def _test(self, request: Request) -> Response:
         self._check_origin(request)
-        chunk = read_chunk(
-            merged(self._url_parameters(request, repeated=True), (), self._known), self._names
-        )
+        chunk = self._chunk_of(request)
         entry = await self.store.find(self._owner_of(request), chunk, again=_wanted_again(request))
         if entry is None:
             return Response(self._absent, {"status": "absent"})
@@ -203,6 +203,11 @@ class ReceiverResource(Resource):
                 return await self._result(entry)
             absent = stored(entry.ranges())
             return Response(self._absent, {"status": "absent"}, absent.headers)
+
+    def _chunk_of(self, request: Request) -> Chunk:
+        """The chunk that the parameters of the URL describe."""
+        given = merged(self._url_parameters(request, repeated=True), (), self._known)
+        return read_chunk(given, self._names)
 
     def _url_parameters(self, request: Request, *, repeated: bool) -> dict[str, str]:
         """
@@ -221,6 +226,11 @@ class ReceiverResource(Resource):
             await _feed(arrival, request)
         with await arrival.done as entry:
             return await self._result(entry)
+
+    async def _abandon(self, request: Request) -> Response:
+        self._check_origin(request)
+        await self.store.abandon(self._owner_of(request), self._chunk_of(request))
+        return Response(204)
 
     async def _other(self, request: Request) -> Response:
         if request.method != b"OPTIONS":
@@ -264,7 +274,7 @@ class ReceiverResource(Resource):
             headers["Content-Type"] = "application/json"
             headers["Content-Length"] = str(len(body))
         if response.status == 405:
-            headers["Allow"] = "GET, HEAD, POST, PUT, OPTIONS"
+            headers["Allow"] = METHODS
         for name, value in headers.items():
             request.responseHeaders.setRawHeaders(name, [value])
         writer: Any = request
@@ -307,7 +317,7 @@ async def _feed(arrival: Arrival, request: Request) -> None:
 
 
 def _refuse_method() -> NoReturn:
-    raise Refused(405, "use GET, HEAD, POST or PUT")
+    raise Refused(405, "use GET, HEAD, POST, PUT or DELETE")
 
 
 def _url_parameters(request: Request) -> list[tuple[str, str]]:

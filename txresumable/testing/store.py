@@ -5,6 +5,7 @@ What every store of a receiver has to do, as tests.
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from contextlib import suppress
 from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING
@@ -233,12 +234,12 @@ class UploadStoreTests(_TestCase):
             await self.check(file, content)
 
     async def test_other_layout(self) -> None:
-        """Another file than it was is refused, and does it no harm."""
+        """Another file, or one in other chunks, with the same identifier does it no harm."""
         await self.send(1)
-        other = self.chunk(1, _CONTENT + b"x")
-        await self.refused(400, waiting=self.store.begin("", other))
-        await self.refused(400, waiting=self.store.find("", other))
+        with suppress(Refused):
+            await self.send(2, b"-" * 36)
         self.assertEqual(await self.held(), [1])
+        await self.check(await self.receive(), _CONTENT)
 
     async def test_length(self) -> None:
         """A chunk that is too long, or too short, is refused and not stored."""
@@ -286,6 +287,22 @@ class UploadStoreTests(_TestCase):
             sink.abandon()
         self.assertEqual(await self.held(), [])
         await self.check(await self.receive(), _CONTENT)
+
+    async def test_forgotten(self) -> None:
+        """An upload that its client abandons is gone, and no other is; it can begin anew."""
+        for owner in ("a", "b"):
+            await self.send(1, owner=owner)
+        self.assertTrue(await self.store.abandon("a", self.chunk()))
+        self.assertFalse(await self.store.abandon("a", self.chunk()))
+        self.assertEqual((await self.held(owner="a"), await self.held(owner="b")), ([], [1]))
+        await self.check(await self.receive(b"-" * 35, owner="a"), b"-" * 35)
+
+    async def test_arrived(self) -> None:
+        """A file that has arrived as a whole is not abandoned."""
+        file = await self.receive()
+        await self.refused(409, waiting=self.store.abandon("", self.chunk()))
+        self.assertEqual(await self.held(), [1, 2, 3])
+        await self.check(file, _CONTENT)
 
     async def test_two_senders(self) -> None:
         """The bytes of two requests with one chunk are not mixed, and one of them is stored."""

@@ -36,8 +36,8 @@ class Entries:
 
         :param again: take what ``received_once`` would refuse.
         :returns: a use of the upload, to be released.
-        :raises Refused: with 400 if it is another file than it was, 410 if it was received before
-            and taken since, 503 if the store is closing.
+        :raises Refused: with 410 if it was received before and taken since, 503 if the store is
+            closing.
         :raises OSError: if the disk fails.
         """
         return await self._enter(owner, chunk, make=False, again=again)
@@ -48,22 +48,27 @@ class Entries:
 
         :param again: take what ``received_once`` would refuse.
         :returns: a use of the upload, to be released.
-        :raises Refused: if it is too big, over quota, another file than it was, received before
-            and taken since, or if the store is closing.
+        :raises Refused: if it is too big, over quota, received before and taken since, or if the
+            store is closing.
         :raises OSError: if the disk fails.
         """
         entry = await self._enter(owner, chunk, make=True, again=again)
         assert entry is not None
         return entry
 
+    async def abandon(self, owner: str, chunk: Chunk) -> bool:
+        """Forget an unfinished upload; see :class:`~txresumable.receiver.UploadStore`."""
+        return await self._uploads.abandon(key_of(owner, chunk.identifier, chunk.layout))
+
     async def _enter(
         self, owner: str, chunk: Chunk, make: bool, again: bool
     ) -> RecordedEntry | None:
-        key, wanted = key_of(owner, chunk.identifier), partial(self._record, owner, chunk)
+        key = key_of(owner, chunk.identifier, chunk.layout)
+        wanted = partial(self._record, owner, chunk)
         entry = await self._uploads.look_up(key, wanted if make else None, again)
         if entry is not None and not entry.record.fits(chunk.layout):
             entry.release()
-            raise Refused(400, "the sizes differ from those of this upload's first request")
+            raise Refused(500, "the record of this upload is damaged")
         return entry
 
     def _record(self, owner: str, chunk: Chunk) -> Record:

@@ -90,11 +90,11 @@ class UploadStore(Protocol):
         The upload that a request is about, if there is one; nothing is made.
 
         :param owner: whose it is; uploads of different owners never meet.
-        :param chunk: what the request says.
+        :param chunk: what the request says.  Uploads of different layouts never meet either.
         :param again: take what was received before, even if that would be refused.
         :returns: a coroutine, or a Deferred, of a use of the upload, to be released.
-        :raises Refused: with 400 if it is another file than it was, 410 if it was received before
-            and will not be again, 503 if the store is closing.
+        :raises Refused: with 410 if it was received before and will not be again, 503 if the store
+            is closing.
         :raises OSError: if the disk fails.
         """
 
@@ -103,6 +103,16 @@ class UploadStore(Protocol):
         The same, made if need be.
 
         :raises Refused: also with 413 if it is too big, and 507 if there is no room for it.
+        """
+
+    def abandon(self, owner: str, chunk: Chunk) -> Awaitable[bool]:
+        """
+        Forget an unfinished upload, with its bytes; what requests still send for it is refused.
+
+        :param chunk: one of its chunks.
+        :returns: whether there was one.
+        :raises Refused: with 409 if all of the file has arrived, 503 if the store is closing.
+        :raises OSError: if the disk fails.
         """
 
     def recover(self) -> Deferred[None]:

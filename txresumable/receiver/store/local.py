@@ -150,6 +150,10 @@ class Store:
         """See :class:`~txresumable.receiver.UploadStore`."""
         return self._entries.begin(owner, chunk, again=again)
 
+    def abandon(self, owner: str, chunk: Chunk) -> Awaitable[bool]:
+        """See :class:`~txresumable.receiver.UploadStore`."""
+        return self._entries.abandon(owner, chunk)
+
     def recover(self) -> Deferred[None]:
         """
         Finish the uploads that a crash left with every chunk there.

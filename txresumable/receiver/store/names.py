@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from hashlib import sha256
 from os.path import splitext
 
+from ..._protocol.layout import ChunkLayout
+
 __all__ = ["is_key", "key_of", "names_for", "safe_name", "safe_path"]
 
 _LONGEST = 200
@@ -23,17 +25,19 @@ _FORBIDDEN = re.compile(r'[<>:"|?*]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\Z", re.IGNORECASE)
 
 
-def key_of(owner: str, identifier: str) -> str:
+def key_of(owner: str, identifier: str, layout: ChunkLayout) -> str:
     """
     The name under which an upload is kept.
 
     :param owner: whose it is.
     :param identifier: what the client calls it, exactly.
-    :returns: 64 hexadecimal digits; no two pairs share one.
+    :param layout: which bytes belong to which chunk: chunks of two sizes cannot be put together.
+    :returns: 64 hexadecimal digits; no two of these share one.
     """
     owned = owner.encode("utf-8", "surrogatepass")
     named = identifier.encode("utf-8", "surrogatepass")
-    return sha256(b"%d:%b%b" % (len(owned), owned, named)).hexdigest()
+    facts = layout.size, layout.chunk_size, layout.force, len(owned), owned, named
+    return sha256(b"%d:%d:%d:%d:%b%b" % facts).hexdigest()
 
 
 def is_key(text: str) -> bool:

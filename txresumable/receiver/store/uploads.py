@@ -106,6 +106,36 @@ class OpenUploads:
             self._count += 1
             return self._at_hand(key) or await self._in_turn(self._count, key, wanted, again)
 
+    async def abandon(self, key: str) -> bool:
+        """Forget an unfinished upload, with its bytes."""
+        with self._work.usage:
+            async with self._locks.holding(key):
+                self._found.pop(key, None)
+                upload = self._open.get(key)
+                is_there = await self._abandon(upload) if upload else await self._is_there(key)
+                if is_there:
+                    await self._work.run(self._folder.discard, key)
+                    self.forget(key)
+                return is_there
+
+    async def _abandon(self, upload: UnfinishedUpload) -> bool:
+        if upload.state is State.UNSURE:
+            await upload.put_right()
+        if upload.full:
+            raise _complete()
+        self.take_out(upload)
+        await upload.close(State.DISCARDED)
+        return True
+
+    async def _is_there(self, key: str) -> bool:
+        """Whether an upload that is not open is unfinished."""
+        found = await self._work.run(self._folder.load, key)
+        if isinstance(found, UploadFiles):
+            found.close()
+        if isinstance(found, Done) or (found is not None and found.full):
+            raise _complete()
+        return found is not None
+
     def _at_hand(self, key: str) -> RecordedEntry | None:
         upload = self._open.get(key)
         if upload is None or upload.state is State.UNSURE or upload.changed:
@@ -245,3 +275,7 @@ class OpenUploads:
     def forget(self, key: str) -> None:
         """An upload is there no more."""
         self._admission.forget(key)
+
+
+def _complete() -> Refused:
+    return Refused(409, "all of this file has arrived")

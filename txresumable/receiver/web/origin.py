@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-__all__ = ["Origins"]
+__all__ = ["METHODS", "Origins"]
 
-_METHODS = "GET, HEAD, POST, PUT, OPTIONS"
+METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+"""The methods that the receiver knows."""
+
 _EXPOSED = "Resumable-Stored, Resumable-File-Checksum, Resumable-Refused, Retry-After"
 _A_DAY = "86400"
 # RFC 6454, 6.2: an origin is ASCII.  RFC 9110, 5.6: a list of tokens.
@@ -76,8 +78,8 @@ class Origins:
             names of headers.
         """
         headers = {
-            "Allow": _METHODS,
-            "Access-Control-Allow-Methods": _METHODS,
+            "Allow": METHODS,
+            "Access-Control-Allow-Methods": METHODS,
             "Access-Control-Max-Age": _A_DAY,
         }
         if wanted and _TOKENS.match(wanted):

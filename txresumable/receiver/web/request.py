@@ -19,7 +19,7 @@ from .channel import ReceiverChannel
 __all__ = ["IBodyTaker", "StreamedRequest"]
 
 _DRAINED = 1024 * 1024
-_WITHOUT_BODY = (b"GET", b"HEAD", b"OPTIONS")
+_WITHOUT_BODY = (b"GET", b"HEAD", b"DELETE", b"OPTIONS")
 
 
 class IBodyTaker(Interface):
