@@ -38,7 +38,10 @@ class HopelessTests(UploaderTestCase):
         """Others name the option that is wrong, permanent ones at once as well."""
         self.assertIn("takes no PUT there", str(self.refused(405, upload_method="PUT")))
         self.assertIn("see proxy", str(self.refused(407)))
-        for status, part in ((404, "target"), (401, "headers"), (415, "method")):
+        for status, part in (
+            *((404, "target"), (401, "headers"), (415, "method")),
+            (501, "takes no POST there"),
+        ):
             upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
             self.client.answer(status)
             error = self.failureResultOf(upload, ChunkRejected).value
@@ -88,6 +91,14 @@ class SentenceTests(UploaderTestCase):
             text = str(self.failureResultOf(upload, ChunkRejected).value)
             self.assertNotIn("--permanent-errors", text)
             self.assertIn("test_chunks=False (--test-chunks no)", text)
+
+    def test_a_test_that_has_to_wait(self) -> None:
+        """Of a test that is refused for a time nothing is said about doing without."""
+        upload = self.uploader(max_chunk_retries=0).add_file(b"x", file_name="a")
+        self.client.answer(429)
+        error = self.failureResultOf(upload, RetriesExhausted).value.last
+        self.assertTrue(error.of_test)
+        self.assertTrue(str(error).endswith("/upload"), error)
 
     def test_a_page(self) -> None:
         """Of a page the title is shown, of a text the beginning; no control characters are."""

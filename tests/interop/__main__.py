@@ -6,7 +6,7 @@ import sys
 
 from .install import main
 
-if main() != 0:
+if main(["--system"]) != 0:
     sys.exit(1)
 trial = [sys.executable, "-m", "twisted.trial", "--temp-directory=_trial_temp_interop"]
 sys.exit(

@@ -25,7 +25,7 @@ from twisted.web.server import Request
 from tests.processes import until
 from txresumable.receiver import ReceiverSite
 
-from .install import NODE_MODULES, browser
+from .install import BROWSER, NODE_MODULES, program
 
 __all__ = ["Browser", "Job"]
 
@@ -114,8 +114,8 @@ class _Chromium:
     _last: ClassVar[_Chromium | None] = None
 
     def __init__(self) -> None:
-        program = browser()
-        assert program is not None
+        chromium = program(BROWSER)
+        assert chromium is not None
         # Sockets are made in there, whose paths have to be short.
         self._private = Path(tempfile.mkdtemp())
         self._profile = self._private / "profile"
@@ -123,7 +123,7 @@ class _Chromium:
         own = dict.fromkeys(("HOME", "TMPDIR"), str(self._private))
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
-                [program, *_FLAGS, f"--user-data-dir={self._profile}", "about:blank"],
+                [chromium, *_FLAGS, f"--user-data-dir={self._profile}", "about:blank"],
                 env={**os.environ, **own},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -24,7 +24,7 @@ from txresumable import Resumable, ResumableChunk
 from txresumable.identifiers import resumable_js
 
 from .browser import Browser, Job
-from .install import BROWSER, NODE, is_installed
+from .install import BROWSER, NODE, why_not_installed
 from .recording import RecordingReceiver, stored
 from .scenarios import AWKWARD_NAME, KIB, folder_for, require
 
@@ -65,11 +65,7 @@ class ClientTestCase(TestCase):
     timeout = 60.0
 
     def setUp(self) -> None:
-        for part in self.parts:
-            if not is_installed(part):
-                flag = " --browser" if part == BROWSER else ""
-                reason = f"{part} is not installed: run python -m tests.interop.install{flag}"
-                require(self, reason)
+        require(self, why_not_installed(*self.parts))
         self.folder = folder_for(self)
 
     def receiver(self, **options: Any) -> RecordingReceiver:

@@ -6,8 +6,8 @@ folder beside the package: one folder of Node modules, and one virtual environme
 receiver or client.  A part that is already there as it should be is left alone, so a second run
 takes no time.
 
-The browser and the proxies alone are the system's.  With ``--browser`` and ``--proxies``, and in
-CI, where ``CI`` is set, those that are missing are fetched from Debian.
+Programs (a browser, nginx, squid, tinyproxy, PHP) are the system's.  With ``--system``, and in CI,
+where ``CI`` is set, those that are missing are fetched from Debian.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ __all__ = [
     "HOME",
     "NODE_MODULES",
     "NODE_PACKAGES",
-    "PROXIES",
-    "browser",
+    "PROGRAMS",
     "is_installed",
     "main",
+    "program",
     "python_of",
-    "why_no_proxy",
+    "why_not_installed",
 ]
 
 HOME: Final = Path(__file__).resolve().parents[2] / ".interop"
@@ -50,10 +50,14 @@ NODE_PACKAGES: Final = (
 )
 
 BROWSER: Final = "browser"
-BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
-
-PROXIES: Final = {"tinyproxy": "tinyproxy-bin", "squid": "squid"}
-"""The proxies, which are the system's: from each program to Debian's package."""
+PROGRAMS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    BROWSER: ("chromium", ("chromium", "chromium-browser", "google-chrome")),
+    "nginx": ("nginx-light", ("nginx",)),
+    "php": ("php-cli", ("php",)),
+    "squid": ("squid", ("squid",)),
+    "tinyproxy": ("tinyproxy-bin", ("tinyproxy",)),
+}
+"""The system's: the package of Debian's, and what the program may be called."""
 
 ENVIRONMENTS: Final[dict[str, tuple[str, ...]]] = {
     "django-async": ("Django==5.2.*", "django-resumable-async-upload==0.1.5"),
@@ -76,10 +80,10 @@ def python_of(environment: str) -> Path:
 def is_installed(part: str) -> bool:
     """Whether a part is there and holds what this version of the tests wants.
 
-    :param part: :data:`NODE`, :data:`BROWSER` or a name from :data:`ENVIRONMENTS`.
+    :param part: :data:`NODE`, or a name from :data:`PROGRAMS` or :data:`ENVIRONMENTS`.
     """
-    if part == BROWSER:
-        return browser() is not None
+    if part in PROGRAMS:
+        return program(part) is not None
     try:
         there = part == NODE or python_of(part).exists()
         return there and _stamp(part).read_text("utf-8") == _wanted(part)
@@ -87,21 +91,28 @@ def is_installed(part: str) -> bool:
         return False
 
 
-def browser() -> str | None:
-    """The program that is the browser, if there is one."""
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
+def program(part: str) -> str | None:
+    """The path of a program of the system, if it is there.
 
-
-def why_no_proxy(program: str) -> str | None:
+    :param part: a name from :data:`PROGRAMS`.
     """
-    Why a proxy cannot be started.
+    # Where servers are, and where only root looks.
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
+    _, names = PROGRAMS[part]
+    return next(filter(None, (shutil.which(name, path=path) for name in names)), None)
 
-    :param program: one of :data:`PROXIES`.
+
+def why_not_installed(*parts: str) -> str | None:
+    """
+    Why a test that needs some parts cannot run.
+
     :returns: a sentence for people, or :obj:`None` when it can.
     """
-    if shutil.which(program) is not None:
-        return None
-    return f"{program} is not installed: run python -m tests.interop.install --proxies"
+    for part in parts:
+        if not is_installed(part):
+            flag = " --system" if part in PROGRAMS else ""
+            return f"{part} is not installed: run python -m tests.interop.install{flag}"
+    return None
 
 
 def main(arguments: Sequence[str] = ()) -> int:
@@ -110,15 +121,13 @@ def main(arguments: Sequence[str] = ()) -> int:
     :param arguments: of the command line.
     :return: the exit status: 0, or 1 when a part could not be installed.
     """
-    wanted = "--browser" in arguments or os.environ.get("CI")
-    if wanted and not is_installed(BROWSER):
-        _install_from_debian("chromium")
-        if not is_installed(BROWSER):
-            _say("there is no Chromium, and none could be installed")
-            return 1
-    absent = [PROXIES[program] for program in PROXIES if why_no_proxy(program)]
-    if absent and ("--proxies" in arguments or os.environ.get("CI")):
-        _install_from_debian(*absent)
+    absent = [part for part in PROGRAMS if not is_installed(part)]
+    if absent and ("--system" in arguments or os.environ.get("CI")):
+        _install_from_debian(*(PROGRAMS[part][0] for part in absent))
+        for part in absent:
+            if not is_installed(part):
+                _say(f"{part} is not there, and could not be installed")
+                return 1
     missing = [part for part in (NODE, *ENVIRONMENTS) if not is_installed(part)]
     if not missing:
         _say(f"all receivers and clients are in {HOME.name}/")

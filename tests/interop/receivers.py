@@ -22,7 +22,7 @@ from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from .install import NODE, NODE_MODULES, is_installed, python_of
+from .install import NODE, NODE_MODULES, python_of
 
 __all__ = [
     "DASH_UPLOADER",
@@ -36,7 +36,6 @@ __all__ = [
     "RunningReceiver",
     "sha256_of",
     "start",
-    "why_not",
 ]
 
 HOSTS: Final = Path(__file__).parent / "hosts"
@@ -78,17 +77,6 @@ DJANGO_RESUMABLE: Final = Receiver("django-resumable", "django_resumable.py", "/
 FLOWJS_TORNADO: Final = Receiver("flowjs", "flowjs_tornado.py", "/upload")
 DASH_UPLOADER: Final = Receiver("dash", "dash_uploader.py", "/upload")
 SIMPLE_UPLOADER: Final = Receiver("flowjs", "simple_uploader.py", "/upload")
-
-
-def why_not(receiver: Receiver) -> str | None:
-    """
-    Why a receiver cannot be started.
-
-    :returns: a sentence for people, or :obj:`None` when it can.
-    """
-    if is_installed(receiver.part):
-        return None
-    return f"{receiver.part} is not installed: run python -m tests.interop.install"
 
 
 def sha256_of(path: Path) -> str:

@@ -18,7 +18,8 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from txresumable import Resumable, ResumableChunk, ResumableFile
 
-from .receivers import Receiver, RunningReceiver, start, why_not
+from .install import why_not_installed
+from .receivers import Receiver, RunningReceiver, start
 
 __all__ = ["AWKWARD_NAME", "KIB", "MIB", "ReceiverTestCase", "RememberedUploads", "Uploads"]
 
@@ -71,7 +72,7 @@ class ReceiverTestCase(TestCase):
     server: RunningReceiver
 
     async def setUp(self) -> None:
-        require(self, why_not(self.receiver))
+        require(self, why_not_installed(self.receiver.part))
         self.folder = folder_for(self)
         await self.start_server()
 

@@ -20,7 +20,8 @@ from tests.processes import ProcessTestCase, until
 from txresumable import ProxyRefused, Resumable, RetriesExhausted, TLSRejected
 from txresumable.errors import ConnectFailed, ResumableError
 
-from .install import why_no_proxy
+from .install import program, why_not_installed
+from .scenarios import require
 
 reactor: Any = installed
 SQUID_AUTHENTICATION = "/usr/lib/squid/basic_ncsa_auth"
@@ -72,6 +73,7 @@ class ThroughProxy(ProcessTestCase):
     blames_the_server = False
 
     async def setUp(self) -> None:  # type: ignore[override]
+        require(self, why_not_installed(self.program))
         super().setUp()
         authority = Authority("proxied")
         self.root = trustRootFromCertificates([Certificate.loadPEM(authority.certificate)])
@@ -86,7 +88,7 @@ class ThroughProxy(ProcessTestCase):
         self.own.chmod(0o777)
         self.log = self.own / "log"
         self.place = unused_port()
-        command = (shutil.which(self.program) or self.program, *self.configured())
+        command = (program(self.program) or self.program, *self.configured())
         running = Running()
         process = reactor.spawnProcess(running, command[0], command, path=str(self.own))
 
@@ -201,7 +203,6 @@ class TinyproxyTests(ThroughProxy):
 
     program = "tinyproxy"
     blames_the_server = True
-    skip = why_no_proxy(program)
 
     def configured(self) -> tuple[str, ...]:
         lines = (
@@ -220,7 +221,6 @@ class SquidTests(ThroughProxy):
     """Squid, which keeps connections."""
 
     program = "squid"
-    skip = why_no_proxy(program)
 
     def configured(self) -> tuple[str, ...]:
         (self.own / "passwords").write_text(f"{S3CRET}\n")

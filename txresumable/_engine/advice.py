@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ..errors import ChunkRejected
 from ..options import Options
+from .refusal import BUSY
 
 __all__ = ["FEW", "HOPELESS", "advice", "is_hopeless"]
 
@@ -15,10 +16,12 @@ FEW = 3
 HOPELESS = frozenset((405, 407, 411, 413, 414, 416, 422, 431, 451))
 """Statuses that are not permanent for resumable.js, but that no retry changes."""
 
+_NO_SUCH_METHOD = "the server takes no {method} there: see target and upload_method"
+
 _ADVICE = {
     401: "headers can have credentials",
     404: "see whether target is the right URL",
-    405: "the server takes no {method} there: see target and upload_method",
+    405: _NO_SUCH_METHOD,
     407: "a proxy on the way requires a user and a password: see proxy",
     411: "something on the way takes the length out of requests",
     414: "the URL is too long for the server: query or long names make it so",
@@ -26,6 +29,7 @@ _ADVICE = {
     416: "the server takes no such chunks: see dialect",
     422: "the server does not accept these parameters: see dialect",
     431: "the head of the request is too large for the server: see headers",
+    501: _NO_SUCH_METHOD,
 }
 
 
@@ -37,7 +41,7 @@ def advice(error: ChunkRejected, options: Options, size: int) -> str:
     :param size: bytes of the chunk.
     :returns: a clause, or nothing.
     """
-    if error.of_test:
+    if error.of_test and error.status not in BUSY:
         return _of_test(error.status, options)
     if error.status == 413:
         return (

@@ -14,6 +14,7 @@ from ..errors import ChunkRejected, InvalidOption, ReceivedBefore, Redirected
 from ..retry import retry_after
 
 __all__ = [
+    "BUSY",
     "Concern",
     "checked_url",
     "concern",
@@ -23,7 +24,8 @@ __all__ = [
     "requested_delay",
 ]
 
-_BUSY = frozenset((429, 502, 503, 504, 507))
+BUSY = frozenset((429, 502, 503, 504, 507))
+"""Statuses that may be others in a moment."""
 
 
 class Concern(Enum):
@@ -50,12 +52,12 @@ def concern(response: Response) -> Concern:
         return Concern(said)
     if response.code == 429 or response.header("Retry-After") is not None:
         return Concern.SERVER
-    return Concern.UNKNOWN if response.code in _BUSY else Concern.CHUNK
+    return Concern.UNKNOWN if response.code in BUSY else Concern.CHUNK
 
 
 def is_busy(response: Response) -> bool:
     """Whether a test was refused for a time, which says nothing of the chunk."""
-    busy = response.code in _BUSY
+    busy = response.code in BUSY
     return busy and concern(response) in (Concern.SERVER, Concern.UPLOAD)
 
 
