@@ -80,6 +80,7 @@ class ArgumentTests(SynchronousTestCase):
     def test_resource(self) -> None:
         """A resource is given a dialect, names and functions."""
         self.refuses(self.resource, "owner", None, "me")
+        self.refuses(self.resource, "authorize", True, "me")
         self.refuses(self.resource, "dialect", None, "Flow", 5, ParameterNames())
         self.refuses(self.resource, "names", False, {}, "flow")
         self.refuses(self.resource, "namespace", None, b"x", 5)

@@ -10,14 +10,20 @@ from typing import Any
 from urllib.parse import urlencode
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.web.server import Request
 from zope.interface.verify import verifyObject
 
 from tests.receiver_rig import ClientFile, FaultyDisk, QuickDisk, ReceiverTestCase, request
 from txresumable._protocol.dialect import DIALECTS
-from txresumable.receiver import IBodyTaker, ReceivedFile, ReceiverResource, Refused
+from txresumable.receiver import (
+    AnnouncedFile,
+    IBodyTaker,
+    ReceivedFile,
+    ReceiverResource,
+    Refused,
+)
 
 CONTENT = bytes(range(65, 90))  # 25 bytes: two chunks of 10 and 15
 
@@ -577,13 +583,15 @@ class OwnerTests(ReceiverTestCase):
             return found
 
         responses: list[object] = [KeyError("session"), CancelledError(), SystemExit(1), None]
-        responses += [b"bytes", Deferred()]
+        responses += [b"bytes", fail(KeyError("session")), succeed(None)]
         while responses:
             self.root = self.mktemp()
             self.start(site={"owner": owner})
             file = ClientFile(CONTENT)
             for data in (file.test(1), file.upload(1), file.test(1, method="HEAD")):
                 self.assertEqual(self.ask(data).status, 500)
+                if isinstance(responses[-1], Deferred):
+                    responses[-1] = succeed(None)
             self.assertEqual(self.private(), [])
             self.assertEqual(len(self.flushLoggedErrors()), 1)
             responses.pop()
@@ -601,6 +609,100 @@ class OwnerTests(ReceiverTestCase):
             data = data.replace(b"/?", b"/?token=t&", 1)
             self.ask(data.replace(b"\r\n", b"\r\nCookie: a=b\r\n", 1))
         self.assertEqual(seen, [([b"t"], b"b", b"/")] * 2)
+
+    def test_owner_later(self) -> None:
+        """An owner may take its time; what comes of the body meanwhile is not read."""
+        owners: list[Deferred[str]] = []
+
+        def owner(request: Request) -> Deferred[str]:
+            owners.append(Deferred())
+            return owners[-1]
+
+        self.start(site={"owner": owner})
+        file = ClientFile(CONTENT)
+        wires = [self.connect().send(data) for data in (file.upload(1), file.test(1))]
+        self.assertEqual([wire.responses() for wire in wires], [[], []])
+        self.assertEqual(self.private(), [])
+        owners[0].callback("ada")
+        self.assertEqual(wires[0].response().status, 200)
+        owners[1].callback("ada")
+        self.assertEqual(wires[1].response().status, 200)
+        wire = self.connect().send(file.test(1))
+        owners[2].callback("bob")
+        self.assertEqual(wire.response().status, 404)
+
+    def test_owner_refuses_later(self) -> None:
+        """Its refusal is a response, before the body has arrived and after."""
+        owners: list[Deferred[str]] = []
+
+        def owner(request: Request) -> Deferred[str]:
+            owners.append(Deferred())
+            return owners[-1]
+
+        self.start(site={"owner": owner})
+        data = ClientFile(CONTENT).upload(1)
+        for sent in (data, data[:-5]):
+            wire = self.connect().send(sent)
+            owners[-1].errback(Refused(401, "who?", challenge="Bearer"))
+            wire.send(data[len(sent) :])
+            response = wire.response()
+            self.assertEqual(response.status, 401)
+            self.assertEqual(response.headers["www-authenticate"], "Bearer")
+        self.assertEqual(self.private(), [])
+
+    def test_client_gone_before_its_owner(self) -> None:
+        """A client that has gone before its owner was known leaves nothing behind."""
+        owners: list[Deferred[str]] = []
+
+        def owner(request: Request) -> Deferred[str]:
+            owners.append(Deferred())
+            return owners[-1]
+
+        self.start(site={"owner": owner})
+        for data in (ClientFile(CONTENT).upload(1), ClientFile(CONTENT).test(1)):
+            for sent in (data, data[:-5]):
+                wire = self.connect().send(sent)
+                wire.lose()
+                self.connections.remove(wire)
+        for each, result in zip(owners, ("ada", "ada", Refused(401, "no"), "ada"), strict=False):
+            each.callback(result) if isinstance(result, str) else each.errback(result)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_authorized(self) -> None:
+        """Each request is asked about with the file that it is for, and is refused if need be."""
+        asked = []
+
+        def authorize(request: Request, file: AnnouncedFile) -> Any:
+            asked.append((request.method, file.owner, file.file_name, file.size))
+            return responses[-1]
+
+        self.start(site={"authorize": authorize, "owner": lambda request: "ada"})
+        file = ClientFile(CONTENT, "a.dat")
+        for response, status in (
+            (False, 403),
+            (succeed(False), 403),
+            (fail(Refused(451, "no")), 451),
+            (None, 200),
+            (True, 200),
+            (succeed(True), 200),
+        ):
+            responses = [response]
+            self.assertEqual(self.ask(file.upload(1)).status, status, response)
+        self.assertEqual(asked, [(b"POST", "ada", "a.dat", 25)] * 6)
+        responses = [False]
+        self.assertEqual(self.ask(file.test(1)).status, 403)
+        deleted = self.ask(file.test(1, method="DELETE"))
+        self.assertEqual(deleted.status, 403)
+        self.assertEqual(asked[6:], [(each, "ada", "a.dat", 25) for each in (b"GET", b"DELETE")])
+
+    def test_authorize_fails(self) -> None:
+        """What is neither yes nor no is no, and is logged."""
+        for response in (0, 1, "yes", succeed([]), fail(KeyError("x"))):
+            self.root = self.mktemp()
+            self.start(site={"authorize": lambda request, file, found=response: found})
+            self.assertEqual(self.ask(ClientFile(CONTENT).upload(1)).status, 500)
+            self.assertEqual(len(self.flushLoggedErrors()), 1)
+            self.assertEqual(self.private(), [])
 
     def test_other_owner(self) -> None:
         """An upload of another owner under the same identifier is invisible."""

@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.authority import Authority
-from tests.receiver_rig import QuickDisk, fail_once
+from tests.receiver_rig import Connection, QuickDisk, fail_once, request
 from txresumable._runtime.clock import steady
 from txresumable.receiver import ReceiverService, Store, make_site
 from txresumable.receiver.store import at_once
@@ -117,6 +117,33 @@ class MakeServiceTests(SynchronousTestCase):
         ):
             error = self.assertRaises(UsageError, parse, *arguments)
             self.assertTrue(str(error).startswith(why), error)
+
+    def test_logging_in(self) -> None:
+        """Who may upload stands in files; a mistake in one is a usage error that says where."""
+        tokens, passwords, root = self.mktemp(), self.mktemp(), self.mktemp()
+        given = ("--directory", root, "--port", "0", "--tokens", tokens, "--htpasswd", passwords)
+        error = self.assertRaises(UsageError, parse, *given)
+        self.assertEqual(str(error), f"--tokens {tokens}: No such file or directory")
+        with open(tokens, "w") as file:
+            file.write("ada:a-token-of-hers-that-is-long")
+        with open(passwords, "w") as file:
+            file.write("ben:x")
+        error = self.assertRaises(UsageError, parse, *given)
+        self.assertTrue(str(error).startswith(f"--htpasswd {passwords}: line 1 must be"), error)
+        with open(passwords, "w") as file:
+            file.write("ben:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=")
+        service = cast(ReceiverProcess, makeService(parse(*given)))
+        for authorization, status in (
+            ("Bearer x", 401),
+            ("Bearer a-token-of-hers-that-is-long", 400),
+            ("Basic YmVuOnNlY3JldA==", 400),
+        ):
+            # Who may come in hears that the rest is wrong.
+            wire = Connection(service._site)
+            wire.send(request("POST", "/", {"authorization": authorization}))
+            self.assertEqual(wire.response().status, status)
+            wire.lose()
+        self.successResultOf(service.stopService())
 
     def test_secure(self) -> None:
         """Where TLS is spoken, the URL that it logs says so."""

@@ -40,7 +40,16 @@ from txresumable import (
     Upload,
 )
 from txresumable.identifiers import content
-from txresumable.receiver import Chunk, Entry, ReceivedFile, Refused, Store, make_site
+from txresumable.receiver import (
+    AnnouncedFile,
+    Chunk,
+    Entry,
+    Login,
+    ReceivedFile,
+    Refused,
+    Store,
+    make_site,
+)
 from txresumable.retry import FailedAttempt, full_jitter
 from txresumable.service import Report, UploadService
 from txresumable.testing import FakeClient, ScriptedReceiver, SentRequest
@@ -292,6 +301,14 @@ class OwnStore:
         return succeed(None)
 
 
+async def owner_later(request: Request) -> str:
+    return owner(request)
+
+
+def allowed(request: Request, file: AnnouncedFile) -> bool:
+    return file.size < 2**30 or file.owner == "ada"
+
+
 def services() -> MultiService:
     services = MultiService()
     service = UploadService(
@@ -300,7 +317,8 @@ def services() -> MultiService:
     service.setServiceParent(services)
     service.when_done().addCallback(reported)
     make_site(Store("uploads"), origins=["https://example.com"], owner=owner, dialect="flow")
-    make_site(OwnStore())
+    make_site(OwnStore(), owner=owner_later, authorize=allowed)
+    make_site(Store("uploads", choose_name=lambda file: file.identifier), owner=Login())
     return services
 
 

@@ -10,6 +10,8 @@ A receiver for the resumable.js protocol.
     reactor.run()
 """
 
+from .login import IToken, Login, Token
+from .passwords import PasswordFile, TokenFile
 from .resource import ReceiverResource
 from .service import ReceiverService
 from .site import ReceiverSite, make_site
@@ -22,12 +24,17 @@ __all__ = [
     "ChunkSink",
     "Entry",
     "IBodyTaker",
+    "IToken",
+    "Login",
+    "PasswordFile",
     "ReceivedFile",
     "ReceiverResource",
     "ReceiverService",
     "ReceiverSite",
     "Refused",
     "Store",
+    "Token",
+    "TokenFile",
     "UploadStore",
     "make_site",
 ]

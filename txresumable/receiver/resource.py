@@ -4,7 +4,7 @@ The receiver as a resource of Twisted's web server.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -17,7 +17,8 @@ from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
 
 from .._protocol.dialect import Dialect, ParameterNames
-from .arguments import as_dialect, as_names, as_origins, check_callable
+from .arguments import as_dialect, as_names, as_origins
+from .permission import Authorize, Owner, Permission, one_owner
 from .store import UploadStore
 from .store.chunk import Chunk
 from .store.interface import Entry
@@ -30,7 +31,7 @@ from .web.request import IBodyTaker
 from .web.response import Response, complete, refusal, refused_by_disk, stored
 from .web.throttle import LogThrottle
 
-__all__ = ["ReceiverResource", "one_owner"]
+__all__ = ["ReceiverResource"]
 
 _MOST_PARAMETERS = 256
 _BLOCK = 64 * 1024
@@ -38,11 +39,6 @@ _TESTS = (b"GET", b"HEAD")
 _UPLOADS = (b"POST", b"PUT")
 # A cache in between would go on saying that a file is there, or that a chunk is not.
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-
-
-def one_owner(request: Request) -> str:
-    """All uploads belong to one."""
-    return ""
 
 
 @implementer(IBodyTaker)
@@ -58,10 +54,14 @@ class ReceiverResource(Resource):
         :class:`~txresumable.receiver.UploadStore`.
     :param origins: the origins of web pages that may upload, besides the receiver's own host; one
         as a :class:`str`, or several.  ``*`` for all.
-    :param owner: says whose a request is, as a :class:`str`; uploads of different owners never
-        meet.  By default all belong to one.  Called when a request's head is there.  May raise
-        :class:`~txresumable.receiver.Refused`; anything else that it raises or returns is logged,
-        and the response is 500.
+    :param owner: says whose a request is, as a :class:`str` or a Deferred of one; uploads of
+        different owners never meet.  By default all belong to one.  Called when a request's head is
+        there.  May fail with :class:`~txresumable.receiver.Refused`; anything else that it raises
+        or returns is logged, and the response is 500.
+    :param authorize: called with each request and the :class:`~txresumable.receiver.AnnouncedFile`
+        that it is about; returns :data:`False`, or fails with
+        :class:`~txresumable.receiver.Refused`, if that may not be.  May return a Deferred, and
+        fails as ``owner`` does.
     :param dialect: which protocol of the family: ``resumable``, ``flow``, ``simple``, or a
         :class:`~txresumable._protocol.dialect.Dialect`.
     :param names: what the parameters are called, if not as the dialect says.
@@ -78,7 +78,8 @@ class ReceiverResource(Resource):
         store: UploadStore,
         *,
         origins: str | Iterable[str] = (),
-        owner: Callable[[Request], str] = one_owner,
+        owner: Owner = one_owner,
+        authorize: Authorize | None = None,
         dialect: str | Dialect = "resumable",
         names: ParameterNames | None = None,
         namespace: str = "",
@@ -88,7 +89,7 @@ class ReceiverResource(Resource):
         super().__init__()  # type: ignore[no-untyped-call]
         self.store = store
         self._origins = Origins(as_origins(origins))
-        self._owner = check_callable("owner", owner)
+        self._permission = Permission(owner, authorize)
         self._dialect = as_dialect(dialect)
         self._names = _prefixed(as_names(names, self._dialect, namespace), namespace)
         self._known = standard_names(self._names)
@@ -113,16 +114,30 @@ class ReceiverResource(Resource):
             raise Refused(400, "only an upload has a body")
         if _header(request, "content-encoding") not in (None, "identity"):
             raise Refused(415, "send a chunk without an encoding")
-        owner = self._owner_of(request)
         kind = _header(request, "content-type") or ""
         arrival = Arrival(
             body_parser(kind, self._names.file),
             self._url_parameters(request, repeated=False),
             self._names,
-            lambda chunk: self.store.begin(owner, chunk, again=_wanted_again(request)),
+            lambda chunk: self._begin(request, owner, chunk),
         )
+
+        def refuse(failure: Failure) -> Refused:
+            error = failure.value
+            assert isinstance(error, Refused)
+            arrival.refuse(error)
+            return error
+
+        owner = Deferred.fromCoroutine(self._permission.owner_of(request)).addErrback(refuse)
         arrival.begin()
         return arrival
+
+    async def _begin(self, request: Request, owner: Deferred[Any], chunk: Chunk) -> Entry:
+        found = await owner
+        if isinstance(found, Refused):
+            raise found
+        await self._permission.check(request, found, chunk)
+        return await self.store.begin(found, chunk, again=_wanted_again(request))
 
     def render(self, request: Request) -> int:
         """Respond to a request; see the class."""
@@ -195,7 +210,8 @@ class ReceiverResource(Resource):
     async def _test(self, request: Request) -> Response:
         self._check_origin(request)
         chunk = self._chunk_of(request)
-        entry = await self.store.find(self._owner_of(request), chunk, again=_wanted_again(request))
+        owner = await self._permission.admit(request, chunk)
+        entry = await self.store.find(owner, chunk, again=_wanted_again(request))
         if entry is None:
             return Response(self._absent, {"status": "absent"})
         with entry:
@@ -229,7 +245,8 @@ class ReceiverResource(Resource):
 
     async def _abandon(self, request: Request) -> Response:
         self._check_origin(request)
-        await self.store.abandon(self._owner_of(request), self._chunk_of(request))
+        chunk = self._chunk_of(request)
+        await self.store.abandon(await self._permission.admit(request, chunk), chunk)
         return Response(204)
 
     async def _other(self, request: Request) -> Response:
@@ -250,18 +267,6 @@ class ReceiverResource(Resource):
 
     def _origin_admitted(self, request: Request, origin: str | None) -> bool:
         return origin is None or self._origins.admits(origin, _header(request, "host"))
-
-    def _owner_of(self, request: Request) -> str:
-        try:
-            owner: object = self._owner(request)
-            if isinstance(owner, str):
-                return owner
-            raise TypeError(f"owner must return a str, and not {type(owner).__name__}")
-        except Refused:
-            raise
-        except BaseException:
-            self._log_failure("owner failed")
-            raise Refused(500, "the receiver failed") from None
 
     def _write(self, request: Request, response: Response) -> None:
         origin = _header(request, "origin")

@@ -8,18 +8,19 @@ comes from the network, and make the network wait when the disk has to be waited
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from twisted.logger import Logger
 from twisted.web import http
 from twisted.web.resource import IResource
-from twisted.web.server import Request, Site
+from twisted.web.server import Site
 
 from .._protocol.dialect import Dialect, ParameterNames
 from .._runtime.clock import steady
 from .._runtime.reactor import Reactor
 from .arguments import check_number, check_whole
-from .resource import ReceiverResource, one_owner
+from .permission import Authorize, Owner, one_owner
+from .resource import ReceiverResource
 from .store import UploadStore
 from .web.channel import ReceiverChannel
 from .web.request import StreamedRequest
@@ -99,7 +100,8 @@ def make_site(
     store: UploadStore,
     *,
     origins: str | Iterable[str] = (),
-    owner: Callable[[Request], str] = one_owner,
+    owner: Owner = one_owner,
+    authorize: Authorize | None = None,
     dialect: str | Dialect = "resumable",
     names: ParameterNames | None = None,
     namespace: str = "",
@@ -111,12 +113,18 @@ def make_site(
     A site that is a receiver and nothing else.
 
     :param store: where files go.
-    :param origins: see :class:`ReceiverResource`, as for the next four.
+    :param origins: see :class:`ReceiverResource`, as for the next five.
     :param max_connections: see :class:`ReceiverSite`, as for the next two.
     :raises InvalidOption: if one of these is something else.
     """
     resource = ReceiverResource(
-        store, origins=origins, owner=owner, dialect=dialect, names=names, namespace=namespace
+        store,
+        origins=origins,
+        owner=owner,
+        authorize=authorize,
+        dialect=dialect,
+        names=names,
+        namespace=namespace,
     )
     return ReceiverSite(
         resource, max_connections=max_connections, min_rate=min_rate, reactor=reactor

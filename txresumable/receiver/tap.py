@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import IService
+from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python.usage import Options as UsageOptions
@@ -20,6 +21,9 @@ from .._runtime.reactor import Reactor
 from .._runtime.shutdown import end_anyway, end_once_stopped
 from ..errors import InvalidOption
 from .arguments import EXISTING, as_existing, as_mode, as_origins
+from .login import Login
+from .passwords import PasswordFile, TokenFile
+from .permission import one_owner
 from .service import ReceiverService
 from .site import ReceiverSite, make_site
 from .store import Disk, Store
@@ -104,6 +108,8 @@ class Options(UsageOptions):
         ["min-rate", None, 256, "End connections that send fewer bytes a second.", number],
         ["existing", None, "suffix", "If a name is taken: " + ", ".join(EXISTING) + "."],
         ["mode", None, None, "The permissions of files, such as 0640.  [default: as umask says]"],
+        ["tokens", None, None, "Who may upload: a file with NAME:TOKEN in each line."],
+        ["htpasswd", None, None, "Who may upload: a file as Apache's htpasswd -m writes it."],
         ["expire", None, "7d", "Forget uploads idle for so long: 15m, 12h, 7d; 0: never.", span],
     ]
     optFlags = [
@@ -119,6 +125,7 @@ class Options(UsageOptions):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self["origins"] = []
+        self["checkers"] = []
 
     def opt_origin(self, origin: str) -> None:
         """
@@ -156,6 +163,9 @@ class Options(UsageOptions):
             except ValueError as error:
                 raise UsageError(f"--port {self['port']}: {error}")
             self["listen"] = f"tcp:{port}:interface=127.0.0.1"
+        for name, checker in (("tokens", TokenFile), ("htpasswd", PasswordFile)):
+            if self[name] is not None:
+                self._add_checker(name, checker)
         self["endpoint"] = self._endpoint()
         try:
             Folder(os.path.abspath(self["directory"]), Disk()).close()
@@ -167,6 +177,14 @@ class Options(UsageOptions):
             self[name] = check(self[name])
         except InvalidOption as error:
             raise UsageError(f"--{name} {self[name]}: {error.reason}")
+        except ValueError as error:
+            raise UsageError(f"--{name} {self[name]}: {error}")
+
+    def _add_checker(self, name: str, checker: Callable[[str], ICredentialsChecker]) -> None:
+        try:
+            self["checkers"].append(checker(os.path.abspath(self[name])))
+        except OSError as error:
+            raise UsageError(f"--{name} {self[name]}: {error.strerror}")
         except ValueError as error:
             raise UsageError(f"--{name} {self[name]}: {error}")
 
@@ -244,6 +262,7 @@ def makeService(options: Options) -> IService:
         store,
         reactor=reactor,
         origins=options["origins"],
+        owner=Login(*options["checkers"]) if options["checkers"] else one_owner,
         dialect=options["dialect"],
         max_connections=options["max-connections"],
         min_rate=options["min-rate"],

@@ -21,12 +21,14 @@ class Refused(ResumableError):
     :ivar retry_after: after how many seconds it may work, or :data:`None`.
     :ivar about: what else has to wait: ``chunk`` is nothing, ``upload`` is the other chunks of the
         same file, and the empty string is everything.
+    :ivar challenge: with 401, how to log in: what ``WWW-Authenticate`` says.
     """
 
     status: int
     reason: str
     retry_after: int | None = None
     about: str = ""
+    challenge: str = ""
 
     def __str__(self) -> str:
         return self.reason

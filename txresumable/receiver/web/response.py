@@ -84,6 +84,8 @@ def refusal(error: Refused) -> Response:
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.about:
         headers["Resumable-Refused"] = error.about
+    if error.challenge:
+        headers["WWW-Authenticate"] = error.challenge
     if error.status == 410:
         # So that it differs from the 410 of other servers, which may be temporary.
         headers["Resumable-Received"] = "before"
