@@ -7,7 +7,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 
-from txresumable.servers import SERVERS
+from txresumable import SERVERS
 
 project = "txresumable"
 author = "The txresumable contributors"
@@ -53,7 +53,7 @@ class KnownServers(Directive):
                 "",
             ]
         list_of_them = nodes.Element()
-        self.state.nested_parse(StringList(lines, "txresumable.servers"), 0, list_of_them)
+        self.state.nested_parse(StringList(lines, "SERVERS"), 0, list_of_them)
         return list_of_them.children
 
 

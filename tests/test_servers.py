@@ -8,10 +8,10 @@ from attrs import fields
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.examples import ROOT
+from txresumable import SERVERS
 from txresumable._policy.order import ChunkOrder
 from txresumable.errors import InvalidOption
 from txresumable.options import Options
-from txresumable.servers import SERVERS
 
 from .interop import test_django, test_flow, test_node
 

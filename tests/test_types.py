@@ -27,12 +27,12 @@ CORRECT, FAULTS = FOLDER / "correct.py", FOLDER / "faults.py"
 
 PUBLIC = (
     "txresumable",
+    "txresumable.doctor",
     "txresumable.errors",
     "txresumable.events",
     "txresumable.identifiers",
     "txresumable.receiver",
     "txresumable.retry",
-    "txresumable.servers",
     "txresumable.service",
     "txresumable.testing",
 )

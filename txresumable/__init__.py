@@ -6,6 +6,7 @@ from ._engine.handle import Upload
 from ._http.given import Client
 from ._policy.limiter import RateLimiter
 from ._protocol.dialect import Dialect, ParameterNames
+from ._protocol.servers import SERVERS, Server
 from ._runtime.observers import Signal
 from ._runtime.reactor import Reactor
 from ._source.given import BinaryFile, Directory, FileArguments, Source, Sources
@@ -43,6 +44,7 @@ from .uploader import Resumable
 from .version import __version__
 
 __all__ = [
+    "SERVERS",
     "BinaryFile",
     "ChecksumMismatch",
     "ChunkRejected",
@@ -75,6 +77,7 @@ __all__ = [
     "ResumableFile",
     "ResumableOptions",
     "RetriesExhausted",
+    "Server",
     "Signal",
     "Source",
     "SourceChanged",

@@ -52,6 +52,11 @@ def seconds(least: float = 0.0, none: bool = False) -> Validator:
     return validate
 
 
+def slots(_: object, attribute: Attribute[Any], value: object) -> None:
+    if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        _refuse(attribute, value, "must be a whole number of at least 1, or 'auto'")
+
+
 def one_of(*values: object) -> Validator:
     def validate(_: object, attribute: Attribute[Any], value: object) -> None:
         for allowed in values:

@@ -10,18 +10,18 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Union
 
-from attrs import evolve, field, frozen
+from attrs import asdict, evolve, field, frozen
 
 from . import _validators as validators
 from ._policy.limiter import RateLimiter, check_rate
 from ._policy.order import ChunkOrder
 from ._protocol.dialect import DIALECTS, Dialect, ParameterNames
 from ._protocol.request import RequestEncoder
+from ._protocol.servers import SERVERS, needed_by
 from ._source.changes import CHECKS
 from .errors import InvalidOption
 from .identifiers import safe
 from .retry import RetryPolicy, fixed_interval, full_jitter
-from .servers import SERVERS, needed_by
 
 if TYPE_CHECKING:
     from twisted.internet.ssl import PrivateCertificate
@@ -115,7 +115,7 @@ class Options:
     # Chunks
     chunk_size: int = field(default=MIB, validator=validators.whole(1))
     force_chunk_size: bool = field(default=False, validator=validators.switch)
-    simultaneous_uploads: int | Literal["auto"] = 3
+    simultaneous_uploads: int | Literal["auto"] = field(default=3, validator=validators.slots)
     in_order: bool | None = field(default=None, validator=validators.one_of(None, True, False))
     last_chunk_alone: bool | None = field(
         default=None, validator=validators.one_of(None, True, False)
@@ -168,24 +168,13 @@ class Options:
     def __init__(self, *, target: Target, **given: Unpack[ResumableOptions]) -> None:
         needed = needed_by(given.get("server"))
         try:
-            self.__attrs_init__(  # type: ignore[attr-defined]
-                target=target, **{**needed, **given}
-            )
+            self.__attrs_init__(target=target, **{**needed, **given})  # type: ignore[attr-defined]
         except InvalidOption as error:
             if error.option in needed and error.option not in given:
                 error.reason = f"of server={given.get('server')!r} {error.reason}"
             raise
 
     def __attrs_post_init__(self) -> None:
-        concurrency: object = self.simultaneous_uploads
-        if concurrency != "auto" and (
-            not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1
-        ):
-            raise InvalidOption(
-                "simultaneous_uploads",
-                concurrency,
-                "must be a whole number of at least 1, or 'auto'",
-            )
         self._check_order()
         if self.method == "octet" and self.chunk_format == "base64":
             raise InvalidOption("chunk_format", "base64", "must be 'blob' when method is 'octet'")
@@ -218,18 +207,8 @@ class Options:
             raise InvalidOption("last_chunk_alone", False, reason)
 
     def _renamed(self) -> dict[str, str | None]:
-        return {
-            "chunk_number": self.chunk_number_parameter_name,
-            "chunk_size": self.chunk_size_parameter_name,
-            "current_chunk_size": self.current_chunk_size_parameter_name,
-            "total_size": self.total_size_parameter_name,
-            "type": self.type_parameter_name,
-            "identifier": self.identifier_parameter_name,
-            "file_name": self.file_name_parameter_name,
-            "relative_path": self.relative_path_parameter_name,
-            "total_chunks": self.total_chunks_parameter_name,
-            "file": self.file_parameter_name,
-        }
+        names = [name for name in asdict(ParameterNames()) if name != "checksum"]
+        return {name: getattr(self, f"{name}_parameter_name") for name in names}
 
     @property
     def shown_target(self) -> str:

@@ -17,11 +17,20 @@ from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SkipTest, TestCase
 
 from txresumable import Resumable, ResumableChunk, ResumableFile
+from txresumable.doctor import examine
 
 from .install import why_not_installed
 from .receivers import Receiver, RunningReceiver, start
 
-__all__ = ["AWKWARD_NAME", "KIB", "MIB", "ReceiverTestCase", "RememberedUploads", "Uploads"]
+__all__ = [
+    "AWKWARD_NAME",
+    "KIB",
+    "MIB",
+    "Examined",
+    "ReceiverTestCase",
+    "RememberedUploads",
+    "Uploads",
+]
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -228,3 +237,43 @@ class RememberedUploads(Uploads):
         self.assertEqual(self.server.found(), set(range(1, 6)))
         self.assertEqual(dict(self.server.requests("POST")), {})
         self.assertEqual(list(self.server.stored().values()), [digest])
+
+
+class Examined(ReceiverTestCase):
+    """
+    What the doctor finds about a receiver.
+
+    :cvar expected: its dialect, the status for an absent chunk, where it reads parameters, how it
+        counts chunks, and which order it needs.
+    :cvar prescribed: the options that follow.
+    """
+
+    expected: ClassVar[tuple[str | None, ...]]
+    prescribed: ClassVar[Mapping[str, Any]]
+
+    async def test_findings(self) -> None:
+        """That is found, nothing else is claimed, and with the options a file arrives."""
+        headers, query = self.server.headers, self.server.query
+        diagnosis = await examine(self.server.url, headers=headers, query=query)
+        found = {each.name: each.value for each in diagnosis.findings}
+        names = ("dialect", "absent", "parameters", "rule", "order")
+        self.assertEqual(tuple(found.pop(name) for name in names), self.expected)
+        self.assertEqual(
+            found,
+            {
+                "receiver": "yes",
+                "format": "multipart",
+                "resumes": "yes",
+                "race": None,
+                "limit": "8 MiB or more",
+                "checksum": "no",
+                "list": "no",
+                "folders": None,
+                "cookies": "none",
+                "redirects": "none",
+            },
+        )
+        self.assertEqual(diagnosis.options, self.prescribed)
+        path, digest = self.random_file(45_000)
+        await self.upload(path, chunk_size=10_000, **diagnosis.options)
+        self.assertIn(digest, self.server.stored().values())

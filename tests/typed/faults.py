@@ -11,9 +11,8 @@ from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
-from txresumable import RateLimiter, Resumable, ResumableChunk, ResumableFile
+from txresumable import SERVERS, RateLimiter, Resumable, ResumableChunk, ResumableFile
 from txresumable.receiver import Store, make_site
-from txresumable.servers import SERVERS
 from txresumable.service import UploadService
 from txresumable.testing import FakeClient
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from attrs import NOTHING, Attribute, fields
 
+from .._protocol.servers import SERVERS
 from ..errors import InvalidOption
 from ..options import MIB, Options
-from ..servers import SERVERS
 from . import values
 from .argument import Argument, BadArgument
 from .environment import proxies

@@ -34,6 +34,7 @@ def _group() -> click.Group:
     group = click.Group(help="Upload files in chunks, so that an upload can always go on.")
     click.version_option(__version__, prog_name="txresumable")(group)
     group.add_command(_upload_command())
+    group.add_command(_doctor_command())
     return group
 
 
@@ -57,6 +58,32 @@ def _upload_command() -> click.Command:
         "once more, and it ends at once.\n\n"
         "SIZE may end in K, M, G or T, SECONDS in ms, s, m, h or d; FUNCTION is a Python function "
         "as package.module:function.",
+    )
+
+
+def _doctor_command() -> click.Command:
+    import click
+
+    from ..doctor import FORMATS
+    from .doctor import OF_REQUESTS
+
+    return click.Command(
+        "doctor",
+        callback=_examine,
+        params=[
+            click.Argument(["target"], metavar="TARGET"),
+            click.Option(
+                ["--format"],
+                type=click.Choice([*FORMATS]),
+                default="text",
+                show_default=True,
+                help="How to print what was found.",
+            ),
+            *(_option(argument) for argument in OF_REQUESTS),
+        ],
+        help="Find out how TARGET, a URL, is to be uploaded to, and print the options to use.\n\n"
+        "Small files, and chunks of up to 8 MiB, are uploaded to it; what cannot be removed again "
+        "is named. It ends with 0, or with 1 if it is no receiver or does not respond.",
     )
 
 
@@ -88,6 +115,19 @@ def _upload(
         raise click.UsageError(str(error))
     session = Session(options, files, quiet=quiet, verbose=verbose)
     react(session.run)
+
+
+def _examine(target: str, format: str, **typed: Any) -> NoReturn:
+    import click
+    from twisted.internet.task import react
+
+    from .doctor import Consultation
+
+    try:
+        options = read_options([(TARGET, target), *_given(typed)])
+    except BadArgument as error:
+        raise click.UsageError(str(error))
+    react(Consultation(options, format).run)
 
 
 def _given(typed: dict[str, Any]) -> list[tuple[Argument, Any]]:

@@ -1,0 +1,196 @@
+"""
+One examination: which checks are made, in which order, and what is left after them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from twisted.internet.defer import Deferred
+
+from .._engine.client import make_client
+from .._http.given import Client
+from .._protocol.url import without_query
+from .._runtime.clock import steady
+from .._runtime.reactor import Reactor
+from ..errors import InvalidOption, TransportError
+from ..options import Options, ResumableOptions
+from . import checks
+from .checks import Patient
+from .diagnosis import Diagnosis, Finding
+from .kind import Outcome, Trial, find_kind
+from .limit import find_limit
+from .order import find_order, find_race, find_rule
+from .specimen import Specimens
+from .verdict import judge
+from .visit import Visit
+from .wire import Wire
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["examine"]
+
+_SEVERAL = 2
+"""Connections: the last two chunks of a file are sent at once."""
+
+
+def examine(
+    target: str,
+    *,
+    reactor: Reactor | None = None,
+    client: Client | None = None,
+    **options: Unpack[ResumableOptions],
+) -> Deferred[Diagnosis]:
+    """
+    Find out how a server wants to be uploaded to.
+
+    Files of some KiB are uploaded to it, and chunks of up to 8 MiB; their names begin with
+    ``txresumable-doctor-``.  There is no request that removes them: what the server gives a URL
+    (201 with ``Location``) is deleted there, all else is left.
+
+    :param target: the URL that files would be uploaded to.
+    :param reactor: the installed one by default.
+    :param client: as :class:`~txresumable.Resumable` takes it.
+    :param options: those of requests, as :class:`~txresumable.Resumable` takes them; ``dialect``,
+        ``method`` and ``chunk_format`` are found if they are not given.
+    :returns: a Deferred that fires with a :class:`Diagnosis`, whatever the server does as long as
+        it responds.  It fails with a :class:`~txresumable.errors.TransportError` or
+        :class:`~txresumable.errors.TLSRejected` if there is no response to the first request, and
+        with :class:`~txresumable.errors.InsecureCredentials` as uploads do.  Cancelling it ends the
+        request that is under way, and makes no more.
+    :raises InvalidOption: if an option has an invalid value, or is a function where a value is
+        needed.
+    """
+    if reactor is None:
+        from twisted.internet import reactor
+    chosen = Options(target=target, **options)
+    for name in ("target", "test_target", "headers", "query"):
+        if callable(getattr(chosen, name)):
+            raise InvalidOption(name, getattr(chosen, name), "cannot be a function here")
+    given: dict[str, Any] = {**options}
+    return Deferred.fromCoroutine(_Examination(reactor, client, chosen, given).run())
+
+
+class _Examination:
+    """One, from the first request to the last."""
+
+    def __init__(
+        self, reactor: Any, client: Any, options: Options, given: Mapping[str, Any]
+    ) -> None:
+        self._reactor = reactor
+        self._client = client
+        self._clock = steady(reactor)
+        self._options = options
+        self._given = given
+        self._specimens = Specimens()
+        self._wires: list[Wire] = []
+
+    async def run(self) -> Diagnosis:
+        """See :func:`examine`."""
+        try:
+            trials, cookies = await self._find_kind()
+            verdict = await judge(trials, self._specimens)
+            findings = [*verdict.findings]
+            if verdict.trial is not None:
+                findings += await self._check(Patient(verdict.trial, self._specimens))
+                findings += [cookies]
+            findings += [self._find_redirects()]
+            left = await self._clean_up()
+        finally:
+            for wire in self._wires:
+                await wire.close()
+        return Diagnosis(
+            target=without_query(str(self._options.target)),
+            is_receiver=verdict.trial is not None,
+            findings=tuple(findings),
+            given=tuple(name for name, value in self._given.items() if value),
+            left=tuple(left),
+        )
+
+    def _visit(self, cookies: bool) -> Visit:
+        options = self._options
+        if cookies:
+            options = Visit(self._wires[0], options).otherwise(with_credentials=True).options
+        client = make_client(self._reactor, self._clock, self._client, options, _SEVERAL)
+        headers: Any = options.headers
+        self._wires.append(Wire(client, self._clock, headers))
+        return Visit(self._wires[-1], options)
+
+    async def _find_kind(self) -> tuple[list[Trial], Finding]:
+        """The trials, with cookies if it does not work without."""
+        trials = await find_kind(self._visit(False), self._specimens, self._given)
+        names = ", ".join(self._wires[0].cookies)
+        if not names:
+            return trials, Finding("cookies", "none", "no response set any")
+        if self._options.with_credentials or self._client is not None:
+            return trials, Finding("cookies", None, f"{names} were set; not tried without them")
+        if _best(trials) is Outcome.PROVEN:
+            how = f"{names} were set, and are not needed: they were not sent back"
+            return trials, Finding("cookies", "not needed", how)
+        again = await find_kind(self._visit(True), self._specimens, self._given)
+        if _best(again) <= _best(trials):
+            how = f"{names} were set; it makes no difference whether they are sent back"
+            return trials, Finding("cookies", "not needed", how)
+        how = f"{names} were set; without them no chunk was found to be there, with them it was"
+        return again, Finding("cookies", "needed", how, {"with_credentials": True})
+
+    async def _check(self, patient: Patient) -> list[Finding]:
+        absent = checks.find_absent(patient)
+        findings = [
+            absent,
+            await _looked("resumes", checks.find_resuming(patient)),
+            await _looked("parameters", checks.find_parameters(patient)),
+            await _looked("rule", find_rule(patient)),
+        ]
+        force = findings[-1].options.get("force_chunk_size", self._options.force_chunk_size)
+        order = await _looked("order", find_order(patient, bool(force)))
+        return [
+            *findings,
+            order,
+            await _looked("race", find_race(patient, bool(force), order)),
+            await _looked("limit", find_limit(patient, bool(force))),
+            await _looked("checksum", checks.find_checksum(patient)),
+            checks.find_list(patient),
+            await _looked("folders", checks.find_folders(patient)),
+        ]
+
+    def _find_redirects(self) -> Finding:
+        seen = [each for wire in self._wires for each in wire.redirects]
+        if not seen:
+            return Finding("redirects", "none", "no response was one")
+        shown = ", ".join(f"{code} to {to or 'nowhere'}" for code, to in seen)
+        return Finding("redirects", shown, "uploads do not follow redirects: see target")
+
+    async def _clean_up(self) -> list[str]:
+        """Delete what has a URL on the same server; returns the names of what is left."""
+        return [
+            name
+            for wire in self._wires
+            for name, location in wire.stored.items()
+            if location is None or not await self._deleted(wire, location)
+        ]
+
+    async def _deleted(self, wire: Wire, location: str) -> bool:
+        target = str(self._options.target)
+        url = urljoin(target, location)
+        if urlsplit(url)[:2] != urlsplit(target)[:2]:
+            return False
+        try:
+            return (await wire.ask("DELETE", url)).code // 100 == 2
+        except TransportError:
+            return False
+
+
+def _best(trials: list[Trial]) -> Outcome:
+    return max(trial.outcome for trial in trials)
+
+
+async def _looked(name: str, looking: Awaitable[Finding]) -> Finding:
+    """A finding, also if the server stops to respond while it is looked for."""
+    try:
+        return await looking
+    except TransportError as error:
+        return Finding(name, None, f"there was no response: {error}")
