@@ -84,6 +84,7 @@ class Pretender(FakeClient):
     location = ""
     """Where a file can be deleted."""
     deletes = 204
+    """The response to DELETE; 0: it depends on whether the file is complete."""
 
     def __init__(self, clock: Clock, **habits: Any) -> None:
         super().__init__()
@@ -113,7 +114,7 @@ class Pretender(FakeClient):
     def respond_to(self, request: SentRequest, together: bool) -> Response | None:
         if request.method == "DELETE":
             self.deleted.append(request.url)
-            return Response(self.deletes)
+            return Response(self.deletes or self._forget(dict(request.query)))
         if isinstance(self.everything, Response):
             return self.everything
         fixed = self.everything or (self.uploads_all if request.is_upload else self.tests)
@@ -138,6 +139,13 @@ class Pretender(FakeClient):
             return Response(self.absent)
         headers = {"Resumable-Stored": "1"} if self.lists else {}
         return Response(200, b"found", headers)
+
+    def _forget(self, given: dict[str, str]) -> int:
+        identifier = given[self._names(given).identifier]
+        if self.files[identifier].complete:
+            return 409
+        del self.files[identifier]
+        return 204
 
     def _given(self, request: SentRequest) -> dict[str, str]:
         in_url, in_body = dict(request.query), request.fields

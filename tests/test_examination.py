@@ -422,6 +422,15 @@ class OtherTests(DoctorTestCase):
             self.assertEqual(sorted(diagnosis.left), sorted(self.server.files))
         self.assertEqual(self.server.deleted, [])
 
+    def test_forgotten(self) -> None:
+        """A receiver like ours, and no other, is told to forget what is unfinished."""
+        diagnosis = self.examine(lists=True, deletes=0)
+        self.assertEqual(sorted(diagnosis.left), sorted(self.server.files))
+        self.assertTrue(all(file.complete for file in self.server.files.values()))
+        self.assertGreater(len(self.server.deleted), len(diagnosis.left))
+        diagnosis = self.examine(lists=True, deletes=405)
+        self.assertEqual(sorted(diagnosis.left), sorted(self.server.files))
+
     def test_given(self) -> None:
         """The names of what was given are told, and not the values."""
         server = Pretender(self.clock)

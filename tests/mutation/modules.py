@@ -84,6 +84,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "doctor/checks": ("tests.test_examination",),
     "doctor/order": ("tests.test_examination",),
     "doctor/limit": ("tests.test_examination",),
+    "doctor/cleanup": ("tests.test_examination",),
     "doctor/examination": ("tests.test_examination",),
     "_validators": ("tests.test_options",),
     "_policy/order": ("tests.test_order",),

@@ -32,6 +32,7 @@ _OPTIONS = frozenset(
         "insecure_credentials",
         "trust_root",
         "client_certificate",
+        "proxy",
         "dialect",
         "method",
         "chunk_format",

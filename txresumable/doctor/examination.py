@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from .._engine.client import make_client
@@ -19,6 +19,7 @@ from ..errors import InvalidOption, TransportError
 from ..options import Options, ResumableOptions
 from . import checks
 from .checks import Patient
+from .cleanup import clean_up
 from .diagnosis import Diagnosis, Finding
 from .kind import Outcome, Trial, find_kind
 from .limit import find_limit
@@ -48,8 +49,8 @@ def examine(
     Find out how a server wants to be uploaded to.
 
     Files of some KiB are uploaded to it, and chunks of up to 8 MiB; their names begin with
-    ``txresumable-doctor-``.  There is no request that removes them: what the server gives a URL
-    (201 with ``Location``) is deleted there, all else is left.
+    ``txresumable-doctor-``.  What the server gives a URL (201 with ``Location``) is deleted there,
+    and our receiver is told to forget what is unfinished; all else is left.
 
     :param target: the URL that files would be uploaded to.
     :param reactor: the installed one by default.
@@ -90,6 +91,7 @@ class _Examination:
 
     async def run(self) -> Diagnosis:
         """See :func:`examine`."""
+        left: list[str] = []
         try:
             trials, cookies = await self._find_kind()
             verdict = await judge(trials, self._specimens)
@@ -98,7 +100,10 @@ class _Examination:
                 findings += await self._check(Patient(verdict.trial, self._specimens))
                 findings += [cookies]
             findings += [self._find_redirects()]
-            left = await self._clean_up()
+            visit = trials[0].visit if verdict.trial is None else verdict.trial.visit
+            for wire in self._wires:
+                way = evolve(visit, wire=wire)
+                left += await clean_up(way, self._specimens, forgets=_lists(findings))
         finally:
             for wire in self._wires:
                 await wire.close()
@@ -164,24 +169,10 @@ class _Examination:
         shown = ", ".join(f"{code} to {to or 'nowhere'}" for code, to in seen)
         return Finding("redirects", shown, "uploads do not follow redirects: see target")
 
-    async def _clean_up(self) -> list[str]:
-        """Delete what has a URL on the same server; returns the names of what is left."""
-        return [
-            name
-            for wire in self._wires
-            for name, location in wire.stored.items()
-            if location is None or not await self._deleted(wire, location)
-        ]
 
-    async def _deleted(self, wire: Wire, location: str) -> bool:
-        target = str(self._options.target)
-        url = urljoin(target, location)
-        if urlsplit(url)[:2] != urlsplit(target)[:2]:
-            return False
-        try:
-            return (await wire.ask("DELETE", url)).code // 100 == 2
-        except TransportError:
-            return False
+def _lists(findings: list[Finding]) -> bool:
+    """Whether the server has shown itself as a receiver like ours."""
+    return any(finding.name == "list" and finding.value == "yes" for finding in findings)
 
 
 def _best(trials: list[Trial]) -> Outcome:

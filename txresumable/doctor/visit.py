@@ -45,15 +45,22 @@ class Visit:
 
         :param number: which, counted from 1.
         """
+        target = self.options.test_target
+        if target in (None, "/"):
+            target = self.options.target
+        return await self.wire.ask(self.options.test_method, self._url(target, specimen, number))
+
+    async def forget(self, specimen: Specimen) -> Reply:
+        """Delete an unfinished upload, as our receiver understands it."""
+        return await self.wire.ask("DELETE", self._url(self.options.target, specimen, 1))
+
+    def _url(self, target: Any, specimen: Specimen, number: int) -> str:
         options = self.options
-        target = options.test_target
-        url: Any = options.target if target in (None, "/") else target
         encoder = evolve(options.encoder, chunk_size=specimen.layout.chunk_size)
         start, end = specimen.layout.range(number - 1)
-        pairs = encoder.test_pairs(
-            specimen.facts, ChunkFacts(number, end - start), query_pairs(options.query)
-        )
-        return await self.wire.ask(options.test_method, joinable(url) + "&".join(pairs))
+        chunk = ChunkFacts(number, end - start)
+        pairs = encoder.test_pairs(specimen.facts, chunk, query_pairs(options.query))
+        return joinable(target) + "&".join(pairs)
 
     async def upload(
         self,
