@@ -179,7 +179,7 @@ class RequestTests(ReceiverTestCase):
         """Any method gets a response."""
         self.start()
         for line, status in (
-            ("DELETE / HTTP/1.1", 405),
+            ("DELETE / HTTP/1.1", 400),
             ("BREW / HTTP/1.1", 405),
             ("CONNECT a:80 HTTP/1.1", 405),
             ("OPTIONS * HTTP/1.1", 200),

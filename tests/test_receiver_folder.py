@@ -203,7 +203,7 @@ class CreateTests(FolderTestCase):
             self.calls("create", "resize", "write", "replace", "sync"),
             ["create", "resize", "create", "write", "resize", "sync", "replace", "sync"],
         )
-        self.assertEqual((files.key, files.present, files.unsure), (KEY, bytearray(3), set()))
+        self.assertEqual((files.key, files.present.encode(), files.unsure), (KEY, bytes(3), set()))
         self.assertEqual(files.data.status().st_size, 35)
         self.assertEqual(files.chunks.read_all(), RECORD.encode() + bytes(3))
         files.close()
@@ -233,7 +233,7 @@ class CreateTests(FolderTestCase):
             self.assertEqual(self.endings(), [] if self.failed else ["chunks", "data"])
             self.check_descriptors()
             self.begin(0)
-            self.assertEqual(self.unfinished().present, b"\1\0\0")
+            self.assertEqual(self.unfinished().present.encode(), b"\1\0\0")
             self.folder.discard(KEY)
             self.assertEqual(self.endings(), [])
 
@@ -267,11 +267,13 @@ class LoadTests(FolderTestCase):
         self.assertIs(self.folder.has_record(KEY), True)
         self.disk.calls.clear()
         found = self.unfinished()
-        self.assertEqual((found.key, found.record, found.present), (KEY, RECORD, b"\0\0\1"))
+        self.assertEqual(
+            (found.key, found.record, found.present.encode()), (KEY, RECORD, b"\0\0\1")
+        )
         self.assertEqual(self.calls("write", "sync", "sync_data"), [])
         found.commit({0: Unwritten(0)})
         found.close()
-        self.assertEqual(self.unfinished().present, b"\1\0\1")
+        self.assertEqual(self.unfinished().present.encode(), b"\1\0\1")
         self.folder.discard(KEY)
         self.finish()
         self.assertIsInstance(self.folder.load(KEY), Done)
@@ -306,7 +308,7 @@ class LoadTests(FolderTestCase):
             files.commit({offset: Unwritten(0) for offset in range(3)})
             name = self.folder.places.place(files, may_change=False)
             files.close()
-            self.assertEqual(self.unfinished().present, b"\1\1\1")
+            self.assertEqual(self.unfinished().present.encode(), b"\1\1\1")
             path = os.path.join(self.root, name)
             os.truncate(path, size)
             os.utime(path, (1, 1))
@@ -331,7 +333,7 @@ class LoadTests(FolderTestCase):
                 with self.failing_at(step):
                     load()
                 self.check_descriptors()
-                self.assertEqual(self.unfinished().present, b"\0\1\0")
+                self.assertEqual(self.unfinished().present.encode(), b"\0\1\0")
             self.assertGreater(step, 4)
 
     def folder_load(self) -> None:
@@ -394,7 +396,7 @@ class ScanTests(FolderTestCase):
         self.restart()
         self.begin()
         self.disk.calls.clear()
-        self.assertEqual(self.unfinished().present, bytes(3))
+        self.assertEqual(self.unfinished().present.encode(), bytes(3))
         self.assertEqual(self.calls("write", "sync", "sync_data"), [])
 
     def test_half_begun(self) -> None:
@@ -485,4 +487,4 @@ class ExpiryTests(FolderTestCase):
     def test_force(self) -> None:
         """The number of chunks is the layout's."""
         self.begin(3, record=evolve(RECORD, force=True))
-        self.assertEqual(self.unfinished().present, b"\0\0\0\1")
+        self.assertEqual(self.unfinished().present.encode(), b"\0\0\0\1")

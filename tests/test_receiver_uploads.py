@@ -15,6 +15,7 @@ from twisted.logger import LogLevel
 
 from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase, Thread, fail_once
 from txresumable._protocol.layout import ChunkLayout
+from txresumable.receiver.store import uploads
 from txresumable.receiver.store.chunk import Chunk
 from txresumable.receiver.store.entry import Entry
 from txresumable.receiver.store.names import key_of
@@ -149,6 +150,27 @@ class OpenTests(UploadsTestCase):
         for name in "ab":
             response = self.ask(self.file(name).upload(2))
             self.assertEqual((response.status, response.headers["retry-after"]), (503, "5"))
+
+    def test_memory(self) -> None:
+        """Of those with many gaps few are open; what is not used makes room for another."""
+        self.patch(uploads, "MOST_MEMORY", 79)
+        for _ in range(2):
+            self.start(disk=self.disk)
+            for name in "abc":
+                for number in (1, 3):
+                    self.ask(self.file(name).upload(number))
+            self.hang_up()
+            self.successResultOf(self.store.close())
+        self.start(disk=self.disk)
+        entries = [self.use(name) for name in "ab"]
+        refused = self.ask(self.file("c").upload(2))
+        self.assertEqual((refused.status, refused.headers["retry-after"]), (503, "5"))
+        self.assertEqual(refused.headers["resumable-refused"], "upload")
+        entries.pop().release()
+        self.assertEqual(self.ask(self.file("c").upload(2)).status, 503)
+        self.assertEqual(self.count(), 1)
+        self.assertEqual(self.ask(self.file("c").upload(2)).content["status"], "complete")
+        entries.pop().release()
 
 
 class AbandonTests(UploadsTestCase):

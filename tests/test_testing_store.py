@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from tests.receiver_rig import QuickDisk
 from txresumable.receiver import Chunk, ReceivedFile, Refused, Store
 from txresumable.receiver.store import at_once
-from txresumable.receiver.store.entry import spans
+from txresumable.receiver.store.present import Present
 from txresumable.testing import UploadStoreTests
 
 
@@ -101,7 +101,7 @@ class MemoryEntry:
         if self.store.has("ranges"):
             return "1"
         count = self.first.layout.count
-        return spans(bytearray(offset in self.chunks for offset in range(count)))
+        return Present.decode(bytes(offset in self.chunks for offset in range(count))).ranges()
 
     async def holds(self, chunk: Chunk) -> bool:
         data = self.chunks.get(chunk.offset)

@@ -229,7 +229,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "receiver/store/entries": ("tests.test_receiver_entries",),
     "receiver/store/record": ("tests.test_receiver_record",),
-    "receiver/store/entry": ("tests.test_receiver_entry",),
+    "receiver/store/present": ("tests.test_receiver_present",),
     "receiver/store/claims": ("tests.test_receiver_claims",),
     "receiver/store/unwritten": ("tests.test_receiver_writer",),
     "receiver/store/writer": ("tests.test_receiver_writer",),

@@ -12,7 +12,7 @@ from attrs import define, field
 from ..._protocol.layout import ChunkLayout
 from .descriptor import Descriptor
 from .digest import hash_range
-from .entry import spans
+from .present import Present
 from .record import ABSENT, DURABLE, Record, encode_time
 from .refused import FilesRemoved, Refused
 from .unwritten import Unwritten
@@ -29,7 +29,7 @@ class UploadFiles:
     :ivar record: what it is.
     :ivar data: its bytes.
     :ivar chunks: its record.
-    :ivar present: a byte for each chunk, 1 for those that are durable.
+    :ivar present: the chunks that are durable.
     :ivar start: where those bytes begin in the record.
     :ivar unsure: chunks that may be durable in the record on the disk although they are not
         present; empty except after a failure of the disk.
@@ -42,15 +42,13 @@ class UploadFiles:
     record: Record
     data: Descriptor
     chunks: Descriptor
-    present: bytearray
+    present: Present
     start: int
     unsure: set[int] = field(factory=set)
     mtime: int | None = None
     size: int = field(init=False)
     _may_change: bool = field(default=False, init=False)
     _layout: ChunkLayout = field(init=False)
-    _first_missing: int = field(default=0, init=False)
-    _ranges: str | None = field(default=None, init=False)
 
     @size.default
     def _whole_size(self) -> int:
@@ -63,34 +61,21 @@ class UploadFiles:
     @property
     def missing_size(self) -> int:
         """How many bytes are not durable."""
-        layout, present = self._layout, self.present
-        if 1 not in present:
-            return layout.size
-        ranges = (layout.range(offset) for offset, there in enumerate(present) if not there)
-        return sum(end - start for start, end in ranges)
+        return self.present.missing_size(self._layout)
 
     @property
     def full(self) -> bool:
         """Whether all chunks are durable."""
-        return self.first_missing == len(self.present)
-
-    @property
-    def first_missing(self) -> int:
-        """The first chunk that is not durable; their number if all are."""
-        missing = self.present.find(0, self._first_missing)
-        self._first_missing = len(self.present) if missing < 0 else missing
-        return self._first_missing
+        return self.present.first_missing == self.present.count
 
     def durable_size(self) -> int:
         """How many bytes of the beginning are durable."""
-        layout, missing = self._layout, self.first_missing
+        layout, missing = self._layout, self.present.first_missing
         return layout.size if missing == layout.count else layout.range(missing)[0]
 
     def ranges(self) -> str:
         """The durable chunks, counted from 1, as ``1-57,60``."""
-        if self._ranges is None:
-            self._ranges = spans(self.present)
-        return self._ranges
+        return self.present.ranges()
 
     def mark_durable(self, offsets: Sequence[int]) -> int:
         """
@@ -100,10 +85,9 @@ class UploadFiles:
         """
         size = 0
         for offset in offsets:
-            self.present[offset] = 1
+            self.present.add(offset)
             start, end = self._layout.range(offset)
             size += end - start
-        self._ranges = None
         return size
 
     def close(self) -> None:
@@ -228,7 +212,7 @@ class UploadFiles:
 
     def rewrite(self) -> None:
         """Write once more, durably, which chunks are durable."""
-        self.chunks.write(self.present, self.start)
+        self.chunks.write(self.present.encode(), self.start)
         self.chunks.sync_data()
 
     def _found(self) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from .disk import Disk
 from .files import UploadFiles
 from .names import is_key
 from .places import Places, Placing
+from .present import Present
 from .private import CHUNKS, DATA, DONE, NEW, PrivateFolder, look
 from .record import Done, Record
 from .refused import Refused
@@ -113,7 +114,7 @@ class Folder:
             data = self._private.open(key + DATA)
             record, present, mtime = Record.decode(chunks.read_all())
             # The length of a file is durable with its first chunk.
-            is_worthless = 1 not in present
+            is_worthless = not present
             if data is not None:
                 start = len(record.encode())
                 found = UploadFiles(key, record, data, chunks, present, start, mtime=mtime)
@@ -171,7 +172,7 @@ class Folder:
                 self._private.discard(key)
             raise
         self._uncertain.discard(key)
-        return UploadFiles(key, record, data, chunks, bytearray(count), len(line))
+        return UploadFiles(key, record, data, chunks, Present(count), len(line))
 
     def has_record(self, key: str) -> bool:
         """Whether there is an unfinished upload."""

@@ -22,6 +22,7 @@ from attrs.validators import ge, instance_of, matches_re
 
 from ..._protocol.layout import ChunkLayout
 from .chunk import Chunk
+from .present import Present
 from .received import ReceivedFile
 
 __all__ = ["ABSENT", "DURABLE", "Done", "Record", "encode_time"]
@@ -113,9 +114,9 @@ class Record:
         return {name: getattr(self, name) for name in _FACTS}
 
     @classmethod
-    def decode(cls, written: bytes) -> tuple[Record, bytearray, int | None]:
+    def decode(cls, written: bytes) -> tuple[Record, Present, int | None]:
         """
-        Read a record and the bytes of its chunks back, and when the file was last written to, in
+        Read a record and its chunks back, and when the file was last written to, in
         nanoseconds, if that was noted.
 
         :raises ValueError: if it is not one.
@@ -128,7 +129,7 @@ class Record:
         # A time that was not written to its end counts as not written.
         is_timed = len(chunks) == count + _TIME.size
         (mtime,) = _TIME.unpack(chunks[count:]) if is_timed else (0,)
-        return record, bytearray(chunks[:count]), mtime or None
+        return record, Present.decode(chunks[:count]), mtime or None
 
 
 _FACTS = tuple(fact.name for fact in fields(Record))

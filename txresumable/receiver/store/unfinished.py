@@ -110,7 +110,12 @@ class UnfinishedUpload:
     @property
     def worthless(self) -> bool:
         """Whether the disk failed before anything could be stored, and nobody uses it."""
-        return self.idle and self._failed and 1 not in self._files.present
+        return self.idle and self._failed and not self._files.present
+
+    @property
+    def memory(self) -> int:
+        """How many bytes of memory its record needs."""
+        return self._files.present.memory
 
     def use(self) -> Use:
         """Use it until that is released."""
@@ -132,7 +137,7 @@ class UnfinishedUpload:
     async def holds(self, chunk: Chunk) -> bool:
         """Whether a chunk is durable, and has the digest that was asked for, if any."""
         self._check()
-        if not self._files.present[chunk.offset]:
+        if chunk.offset not in self._files.present:
             return False
         self._check_files()
         return not chunk.checksum or await self._digest_of(chunk) == chunk.checksum
@@ -142,7 +147,7 @@ class UnfinishedUpload:
         offset = chunk.offset
         while True:
             self._check()
-            if self._files.present[offset]:
+            if offset in self._files.present:
                 self._check_files()
                 return self._compare(chunk, self._digest_of)
             if offset in self._commits:
@@ -332,7 +337,7 @@ class UnfinishedUpload:
 
     async def _digest_once_settled(self, chunk: Chunk) -> str:
         await self._commits.settled(chunk.offset)
-        if not self._files.present[chunk.offset]:
+        if chunk.offset not in self._files.present:
             raise Refused(503, "the other request with this chunk failed", 1, about="chunk")
         return await self._digest_of(chunk)
 

@@ -26,7 +26,10 @@ from .state import State
 from .unfinished import UnfinishedUpload
 from .work import Work, closing
 
-__all__ = ["OpenUploads"]
+__all__ = ["MOST_MEMORY", "OpenUploads"]
+
+MOST_MEMORY = 64 * 1024 * 1024
+"""The most bytes that the records of open uploads may need: enough for some million gaps."""
 
 
 class OpenUploads:
@@ -212,9 +215,11 @@ class OpenUploads:
             raise
 
     def _keep(self, files: UploadFiles) -> RecordedEntry:
-        if self._work.closed:
+        try:
+            self._check_room(files)
+        except Refused:
             files.close()
-            raise closing()
+            raise
         key = files.key
         run, completion = self._work.to_the_end, self._completion
         upload = UnfinishedUpload(files, self._shelf, run, completion, self, self._clock)
@@ -224,6 +229,16 @@ class OpenUploads:
         entry = self._use(upload)
         self._close_idle()
         return entry
+
+    def _check_room(self, files: UploadFiles) -> None:
+        if self._work.closed:
+            raise closing()
+        others = sum(upload.memory for upload in self._open.values())
+        if others and others + files.present.memory > MOST_MEMORY:
+            for upload in list(self._open.values()):
+                if upload.idle:
+                    self._work.in_background(self._close_one(upload))
+            raise Refused(503, "uploads with too many gaps are open", 5, about="upload")
 
     def _close_idle(self) -> None:
         excess = len(self._open) - self._max_open
