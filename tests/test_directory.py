@@ -105,6 +105,7 @@ class LinkTests(FolderTestCase):
             self.link(path, os.path.join(self.top, "folder/file"))
         self.link("c", "folder")
         self.assertEqual(self.found(follow=False), (["folder/file"], 3))
+        self.assertEqual(walk(self.top).links_left_out, 3)
         expected = ["a", "c/b", "c/file", "folder/b", "folder/file"]
         self.assertEqual(self.found(follow=True), (expected, 0))
 

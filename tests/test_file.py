@@ -322,16 +322,19 @@ class FileTests(UploaderTestCase):
         self.assertEqual(self.successResultOf(upload.file.when_completed()).size, 5)
 
     def test_retry_of_a_twin(self) -> None:
-        """A file is not tried again while another is uploaded under its identifier."""
+        """A file that is tried again while another is uploaded under its identifier shares that."""
         uploader = self.uploader(test_chunks=False)
         first = uploader.add_file(b"x", file_name="a")
         self.client.answer(404)
         self.failureResultOf(first, ChunkRejected)
         second = uploader.add_file(b"x", file_name="a")
         first.file.retry()
-        self.failureResultOf(first.when_completed(), FileRejected)
+        again = first.when_completed()
+        self.assertNoResult(again)
+        self.assertEqual(len(self.client.waiting), 1)
         self.answer_all()
         self.successResultOf(second)
+        self.successResultOf(again)
 
     def test_retry_of_what_is_under_way(self) -> None:
         """To retry a file that is under way, or still looked at, does no harm."""

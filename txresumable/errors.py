@@ -78,7 +78,7 @@ class FileRejected(ResumableError):
 
     :ivar file_name: its name.
     :ivar rule: the filter that refused it: the name of an option (``max_file_size``), or
-        ``duplicate``, ``regular_file``, ``file_name``.
+        ``duplicate`` (other content under its identifier), ``regular_file``, ``file_name``.
     :ivar reason: the same as a sentence.
     """
 

@@ -11,6 +11,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 
 from txresumable import FileRejected, FileState, ResumableFile
+from txresumable.file import transfer_of
 
 __all__ = ["HandedOut", "Known", "Planned"]
 
@@ -78,8 +79,13 @@ class Known:
 
     @property
     def has_news(self) -> bool:
-        """Whether it is at an end of which an event tells; there is none of a file refused."""
+        """
+        Whether it is at an end of which an event tells; none does of a file that was refused, or
+        shares an upload.
+        """
         if self.file is None or isinstance(self.file.error, FileRejected):
+            return False
+        if transfer_of(self.file).shares:
             return False
         return self.file.state in (FileState.COMPLETED, FileState.FAILED)
 

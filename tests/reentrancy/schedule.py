@@ -415,7 +415,9 @@ class Schedule:
         return known.content[offset * chunk :] if last else known.content[offset * chunk :][:chunk]
 
     def _check_cause(self, known: Known, error: Any) -> None:
-        if not self._has_cause(known, error):
+        # A file may share the upload of another one, and its end.
+        same = [each for each in self.program.known.values() if each.content == known.content]
+        if not any(self._has_cause(each, error) for each in (known, *same)):
             self._err(f"cause: {known} failed without one: {told(error)}")
 
     def _has_cause(self, known: Known, error: Any) -> bool:
@@ -447,9 +449,6 @@ class Schedule:
             return not known.content
         if error.rule == "file_type":
             return bool(self.plan.options["file_type"]) and not known.name.endswith("txt")
-        if error.rule == "duplicate":
-            twins = [each for each in self.program.known.values() if each is not known]
-            return any(each.content == known.content for each in twins)
         return False
 
     # The end -----------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from inspect import isawaitable
 from itertools import repeat
 from typing import Any, Protocol
 
-from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -25,13 +24,15 @@ from ..identifiers import safe
 from ..options import Options
 from ..states import ADDED, CANCELLED, FAILED
 from .filters import check_file
+from .groups import Group, Groups
 from .handle import Upload
 from .naming import Naming
 from .prefetch import Prefetcher
-from .reasons import as_error, duplicate
+from .reasons import as_error
 from .shortage import PAUSE, Shortage, out_of_descriptors
 from .transfer import Transfer
 from .turn import Turn
+from .twins import Twins
 
 __all__ = ["Admission", "AdmissionListener"]
 
@@ -40,21 +41,6 @@ MOST_CHUNKS = 1 << 27
 """Each costs a byte of memory; more of them is a mistaken chunk_size."""
 
 _log = Logger()
-
-
-@define(eq=False)
-class _Group:
-    """
-    Files that were added together.
-
-    :ivar remaining: how many are not yet in or out.
-    :ivar added: those that are in.
-    :ivar skipped: those that were refused.
-    """
-
-    remaining: int
-    added: list[Transfer] = field(factory=list)
-    skipped: list[Transfer] = field(factory=list)
 
 
 class AdmissionListener(Protocol):
@@ -77,6 +63,7 @@ class Admission:
     :param turn: runs when a batch is through.
     :param prefetcher: looks at files.
     :param shortage: to know when descriptors are short.
+    :param twins: sees to files that another one is uploaded for.
     """
 
     def __init__(
@@ -86,26 +73,29 @@ class Admission:
         turn: Turn,
         prefetcher: Prefetcher,
         shortage: Shortage,
+        twins: Twins,
     ) -> None:
         self._clock = clock
         self._turn = turn
         self._prefetcher = prefetcher
         self._shortage = shortage
+        self._twins = twins
         self._listener = listener
         self._queue: deque[Upload] = deque()
-        self._groups_of: deque[_Group | None] = deque()  # as long; nothing for who came alone
+        self._groups_of: deque[Group | None] = deque()  # as long; nothing for who came alone
         self._batch: list[Upload] = []
         self._is_running = False
         self._running: Deferred[None] | None = None
         self._naming: dict[Transfer, Naming] = {}
         self._aside: dict[Transfer, Upload] = {}
-        self._errors = self._groups = 0
+        self._errors = 0
+        self._groups = Groups(turn, listener.announce)
         self._closed = False
 
     @property
     def is_idle(self) -> bool:
         """Whether every file that was taken in is in or out, and announced."""
-        return not self._groups
+        return not self._groups.count
 
     @property
     def transfers(self) -> list[Transfer]:
@@ -121,9 +111,8 @@ class Admission:
         if not handles:
             return
         count = len(handles)
-        self._groups += 1
         self._queue.extend(handles)
-        self._groups_of.extend(repeat(_Group(count) if count > 1 else None, count))
+        self._groups_of.extend(repeat(self._groups.begin(count), count))
         if not self._is_running:
             self._go_on()
 
@@ -140,7 +129,8 @@ class Admission:
 
         :param transfer: the file.
         """
-        self._aside.pop(transfer, None)
+        if self._aside.pop(transfer, None) is not None:
+            self._twins.stop(transfer)
         if self._naming:
             naming = self._naming.pop(transfer, None)
             if naming is not None:
@@ -187,7 +177,7 @@ class Admission:
                 look = look_at.get(handle)
                 if isinstance(look, Deferred):
                     self._set_aside(handle, group, "Looking at")
-                    look.addBoth(self._look_again, handle)
+                    look.addBoth(self._returned, handle)
                 else:
                     looked.append((handle, group, self._name(handle, look)))
             starved = late = False
@@ -210,17 +200,26 @@ class Admission:
             if starved:
                 await deferLater(self._clock, PAUSE)
 
-    def _set_aside(self, handle: Upload, group: _Group | None, what: str) -> None:
+    def _set_aside(self, handle: Upload, group: Group | None, what: str) -> None:
         """What a file waits for takes too long: it is announced alone, when that is over."""
         transfer = transfer_of(handle)
-        if group is None:
-            self._groups -= 1
-        else:
-            self._through(group)
+        self._groups.leave(group)
         if transfer.handle is handle:
             name = transfer.file_name
             _log.warn("{what} {name!r} takes long; others go on", what=what, name=name)
             self._aside[transfer] = handle
+
+    def share(self, handle: Upload, twin: Transfer) -> None:
+        """A file has the identifier of one that is being uploaded, and waits for that."""
+        self._aside[transfer_of(handle)] = handle
+        self._twins.share(handle, twin, self._look_again)
+
+    def _look_again(self, handle: Upload) -> None:
+        if self._is_back(handle):
+            self.add([handle])  # what it looked like before is of no use now
+
+    def _returned(self, _: object, handle: Upload) -> None:
+        self._look_again(handle)
 
     def _is_back(self, handle: Upload) -> bool:
         """Whether a file that was set aside is there, and still wanted."""
@@ -229,14 +228,9 @@ class Admission:
         del self._aside[transfer_of(handle)]
         return True
 
-    def _look_again(self, _: object, handle: Upload) -> None:
-        if self._is_back(handle):
-            self.add([handle])  # what it looked like by then is of no use now
-
     def _named(self, name: Any, handle: Upload) -> None:
         if self._is_back(handle):
-            self._groups += 1
-            if self._conclude(handle, None, name):
+            if self._conclude(handle, self._groups.begin(1), name):
                 self._go_on()
             self._turn.run()
 
@@ -278,16 +272,16 @@ class Admission:
         transfer.fingerprint = look
         transfer.lay_out(look.size, options.force_chunk_size)
 
-    def _conclude(self, handle: Upload, group: _Group | None, name: Any) -> bool:
+    def _conclude(self, handle: Upload, group: Group | None, name: Any) -> bool:
         """:returns: whether the file must wait until fewer files are open."""
         transfer = transfer_of(handle)
         if transfer.handle is not handle:
-            self._through(group)
+            self._groups.through(group)
             return False
         self._naming.pop(transfer, None)
         if isinstance(name, CancelledError):
             transfer.end(CANCELLED, None)
-            self._through(group)
+            self._groups.through(group)
         elif isinstance(name, BaseException):
             if out_of_descriptors(name):
                 self._shortage.begin()
@@ -299,18 +293,20 @@ class Admission:
             reason = "must give text that is not empty"
             self._refuse(transfer, group, InvalidOption("generate_unique_identifier", name, reason))
         elif (twin := self._listener.twin(name)) is not None:
-            self._refuse(transfer, group, duplicate(transfer.file_name, twin.relative_path))
+            transfer.unique_identifier, transfer.fingerprint = name, UNSEEN
+            self._groups.through(group, skipped=transfer)
+            self.share(handle, twin)
         else:
             transfer.unique_identifier, transfer.fingerprint = name, UNSEEN
             self._listener.accepted(transfer)
-            self._through(group, added=transfer)
+            self._groups.through(group, added=transfer)
         return False
 
-    def _refuse(self, transfer: Transfer, group: _Group | None, error: BaseException) -> None:
+    def _refuse(self, transfer: Transfer, group: Group | None, error: BaseException) -> None:
         if isinstance(error, FileRejected):
             self.report(error.rule, transfer.file)
         transfer.end(FAILED, as_error(error))
-        self._through(group, skipped=transfer)
+        self._groups.through(group, skipped=transfer)
 
     def report(self, rule: str, what: object) -> None:
         """Call the error callback of a rule, which hears how many errors came before."""
@@ -320,29 +316,6 @@ class Admission:
             observers = Observers(f"{rule}_error_callback")
             observers.callbacks = (callback,)
             self._turn.post(observers.notify, what, count)
-
-    def _through(
-        self,
-        group: _Group | None,
-        added: Transfer | None = None,
-        skipped: Transfer | None = None,
-    ) -> None:
-        if group is None:  # it came alone
-            self._groups -= 1
-            self._turn.post(
-                self._listener.announce,
-                [] if added is None else [added],
-                [] if skipped is None else [skipped],
-            )
-            return
-        if added is not None:
-            group.added.append(added)
-        if skipped is not None:
-            group.skipped.append(skipped)
-        group.remaining -= 1
-        if not group.remaining:
-            self._groups -= 1
-            self._turn.post(self._listener.announce, group.added, group.skipped)
 
 
 def _is_undecided(handle: Upload) -> bool:

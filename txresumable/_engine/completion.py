@@ -140,7 +140,7 @@ class Completion:
         error = transfer.error
         assert error is not None
         _log.warn("{name!r} failed: {error}", name=transfer.file_name, error=error)
-        if not isinstance(error, FileRejected):
+        if not (isinstance(error, FileRejected) or transfer.shares):
             self._failed.append(transfer)
             self._emitter.post("file_error", transfer.file, Failure(error))
 
@@ -152,7 +152,7 @@ class Completion:
         reported: bool,
     ) -> None:
         self._unnotified -= 1
-        if isinstance(result, ResumableFile):
+        if isinstance(result, ResumableFile) and not transfer_of(result).shares:
             self._emitter.emit("file_completed", result)
         if not self.unfinished:
             self._check_end()

@@ -23,6 +23,7 @@ from ..file import ResumableChunk
 from ..options import Options, Query
 from ..states import ADDED, CANCELLED, ENDS, FAILED, READY
 from .admission import Admission
+from .again import Again
 from .chunk_sender import ChunkSender
 from .client import make_client
 from .completion import Completion
@@ -32,13 +33,14 @@ from .lending import Lending
 from .prefetch import Prefetcher
 from .preparation import Preparation
 from .queue import ChunkQueue
-from .reasons import as_error, duplicate
+from .reasons import as_error
 from .room import Room
 from .roster import Roster
 from .scheduler import Scheduler
 from .shortage import Shortage
 from .transfer import Transfer
 from .turn import Turn
+from .twins import Twins
 from .verification import Verification
 
 __all__ = ["Engine"]
@@ -94,9 +96,13 @@ class Engine:
         self.scheduler = Scheduler(
             self, clock, turn, self._sender, self._queue, slots, lending, shortage, adaptive
         )
-        self.admission = Admission(self, clock, turn, self._prefetcher, shortage)
+        twins = Twins(turn, self._prefetcher, options, self.fail)
+        self.admission = Admission(self, clock, turn, self._prefetcher, shortage, twins)
         self.room = Room(options.max_files, self.roster, self.admission)
         self.preparation = Preparation(turn, options.preprocess_file, self._ready, self.fail)
+        self._again = Again(
+            self.completion, self.roster, self.room, self.admission, self.preparation
+        )
         self._verification = Verification(turn, options, self.fail)
         self._order = 0
         self._next_progress = 0.0
@@ -273,26 +279,9 @@ class Engine:
         again = not transfer.is_unfinished
         transfer.forget()
         if again:
-            self._try_again(transfer)
+            self._again.begin(transfer)
         else:
             self._enqueue(transfer)
-
-    def _try_again(self, transfer: Transfer) -> None:
-        """A file that was at its end goes through the same door as all others."""
-        handle = Upload(transfer, hidden=True)
-        self.completion.retried(transfer)
-        transfer.become(ADDED)
-        twin = self.roster.twin(transfer.unique_identifier)
-        if transfer not in self.roster and not self.room.admits([transfer]):
-            return
-        if not transfer.unique_identifier:  # it never got as far as to have chunks
-            transfer.unlay()
-            self.admission.add([handle])
-        elif twin is not None:
-            transfer.end(FAILED, duplicate(transfer.file_name, twin.relative_path))
-        else:
-            self.roster.accept(transfer)
-            self.preparation.begin(transfer)
 
     def digest(self, transfer: Transfer) -> Deferred[str]:
         """The SHA-256 of the whole content of a file."""

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from .._runtime.threads import run_in_thread, run_while_wanted
+from .._source.comparison import Comparison, compare
 from .._source.source import Source
 from ..states import READY, UPLOADING
 from .lanes import Lanes
@@ -197,6 +198,15 @@ class Prefetcher:
             Cancelling it lets the thread read no further.
         """
         return run_while_wanted(self._reactor, source.digest, start, end)
+
+    def compare(self, one: Source, other: Source) -> Deferred[Comparison]:
+        """
+        Compare two sources that were looked at, whether they are open or not.
+
+        :returns: a Deferred that fires with what they are to each other and fails as reading one
+            failed.  Cancelling it lets the thread read no further.
+        """
+        return run_while_wanted(self._reactor, compare, one, other)
 
     def look(self, files: Iterable[Transfer]) -> Deferred[list[Any]]:
         """

@@ -52,6 +52,6 @@ def duplicate(file_name: str, twin: str) -> FileRejected:
     Why a file is not accepted.
 
     :param file_name: the file.
-    :param twin: the path of what is uploaded under the same identifier already.
+    :param twin: the path of what is uploaded under the same identifier and has another content.
     """
-    return FileRejected(file_name, "duplicate", f"{twin!r} is being uploaded as it")
+    return FileRejected(file_name, "duplicate", f"another file, {twin!r}, has its identifier")
