@@ -151,12 +151,16 @@ class ProcessTestCase(TestCase):
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir()
         store = Store(self.folder / "received", reactor=reactor)
-        site = self.site = make_site(store, reactor=reactor)
+        site = self.site = make_site(store, reactor=reactor, owner=self.owner)
         port = reactor.listenTCP(0, site, interface="127.0.0.1")
         self.addCleanup(store.close)
         self.addCleanup(site.drop_connections)
         self.addCleanup(port.stopListening)
         self.target = f"http://127.0.0.1:{port.getHost().port}/"
+
+    def owner(self, request: Request) -> str:
+        """Whose a request is."""
+        return ""
 
     def holding(self) -> Holding:
         """A server that holds requests."""

@@ -26,10 +26,10 @@ def a_hook(*_: object) -> None:
 
 
 def read(*typed: tuple[str, Any]) -> dict[str, Any]:
-    """The options that arguments make, without what is there without any."""
+    """The options that arguments and the environment make, without defaults."""
     given = [("target", TARGET), *typed]
     options = read_options((_BY_NAME[name], value) for name, value in given)
-    names = {_BY_NAME[name].option for name, _ in given}
+    names = {"proxy", *(_BY_NAME[name].option for name, _ in given)}
     return {name: value for name, value in options.items() if name in names}
 
 
@@ -125,20 +125,16 @@ class ReadTests(SynchronousTestCase):
         with open(path, "w") as file:
             file.write("# for tests\n\nAuthorization: Bearer x: y\nX-One: file\n")
         self.patch(os, "environ", {"TWO": "environment"})
-        options = read(
-            ("header", "x-one: line"),
-            ("header", "Accept:  */* "),
-            ("header-file", path),
-            ("header-from-env", "X-Two: TWO"),
-        )
+        of_file = ("header-file", path)
+        of_environment = ("header-from-env", "X-Two: TWO")
+        others = {"x-one": "line", "Accept": "*/*", "X-Two": "environment"}
+        lines = (("header", "x-one: line"), ("header", "Accept:  */* "), of_environment)
+        headers = read(*lines, of_file)["headers"]
+        self.assertEqual(headers.headers, {"Authorization": "Bearer x: y", **others})
+        self.assertEqual(read(*lines)["headers"], others)
         self.assertEqual(
-            options["headers"],
-            {
-                "Authorization": "Bearer x: y",
-                "x-one": "line",
-                "Accept": "*/*",
-                "X-Two": "environment",
-            },
+            read(of_file, ("header-command", "true"))["headers"].headers,
+            {"Authorization": "Bearer x: y", "X-One": "file"},
         )
 
     def test_many(self) -> None:
@@ -166,9 +162,10 @@ class ReadTests(SynchronousTestCase):
 
     def test_bad(self) -> None:
         """What cannot be is told with its name, its value and what it takes."""
-        empty, broken, locked = self.mktemp(), self.mktemp(), self.mktemp()
+        empty, broken, locked, host = (self.mktemp() for _ in range(4))
         for path, content in (
             (empty, b""),
+            (host, b"Host: x"),
             (broken, b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"),
             (locked, b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"),
         ):
@@ -201,6 +198,7 @@ class ReadTests(SynchronousTestCase):
             ("header", "B d: x", "HTTP tokens"),
             ("header-file", "no such file", "no such file", "cannot be read"),
             ("header-file", __file__, "line 1"),
+            ("header-file", host, "frame a request"),
             ("header-from-env", "X: NOT_THERE", "NOT_THERE", "environment"),
             ("query", "name", "name=value"),
             ("trust-root", "no such file", "cannot be read"),
@@ -210,7 +208,7 @@ class ReadTests(SynchronousTestCase):
             ("client-certificate", locked, "passphrase"),
         ):
             error = self.assertRaises(BadArgument, read, (name, typed))
-            for part in (f"--{name}", *parts):
+            for part in (f"--{name}" if typed != host else "--header", *parts):
                 self.assertIn(part, str(error), name)
 
     def test_bad_secrets(self) -> None:

@@ -17,14 +17,17 @@ from twisted.internet.task import deferLater
 from twisted.internet.testing import EventLoggingObserver, MemoryReactorClock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.web.server import Request
 
 from tests.processes import ProcessTestCase, reactor
+from txresumable._cli import headers
 from txresumable._cli import main as command
 from txresumable._cli import run as session
 from txresumable._cli.arguments import ARGUMENTS
 from txresumable._cli.main import main
 from txresumable._cli.run import Session
 from txresumable._engine import admission, prefetch, shortage
+from txresumable.receiver import Refused
 from txresumable.service import paths
 from txresumable.testing import FakeClient, ScriptedReceiver
 
@@ -239,7 +242,7 @@ class SessionTests(SynchronousTestCase):
         """What hangs is named without being verbose, be it a path or a file; nothing else is."""
         self.ended(self.run_session(ScriptedReceiver(), self.file()))
         (observer,) = self.observers
-        for logger in (paths._shown, admission._log, prefetch._log, shortage._log):
+        for logger in (paths._shown, admission._log, prefetch._log, shortage._log, headers._log):
             event = {"log_format": logger.namespace, "log_namespace": logger.namespace}
             observer({**event, "log_level": LogLevel.warn})
             observer({**event, "log_level": LogLevel.info})
@@ -247,7 +250,7 @@ class SessionTests(SynchronousTestCase):
         lines = self.errors.getvalue().splitlines()
         self.assertEqual(
             [line.rpartition(".")[2] for line in lines],
-            ["shown", "admission", "prefetch", "shortage"],
+            ["shown", "admission", "prefetch", "shortage", "headers"],
         )
 
     def test_signal(self) -> None:
@@ -395,3 +398,73 @@ class CommandTests(ProcessTestCase):
         ended = await process.ended
         self.assertEqual(ended.status, 130, ended.errors)
         self.assertNotIn("Traceback", ended.errors)
+
+
+class TokenTests(ProcessTestCase):
+    """
+    Tokens that expire during an upload: each is good for four chunks.
+
+    :ivar used: the tokens of uploads that were accepted, in order.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.used: list[str] = []
+        self.refusals = 0
+        self.issue(0)
+
+    def issue(self, number: int) -> None:
+        """Write a new token, all at once."""
+        self.token = f"token-{number}"
+        new = self.folder / "new"
+        new.write_text(f"X-Token: {self.token}\n")
+        new.replace(self.folder / "token.txt")
+
+    def owner(self, request: Request) -> str:
+        if request.getHeader("x-token") != self.token:
+            self.refusals += 1
+            raise Refused(401 + self.refusals % 2 * 2, "an old token")
+        if request.method == b"POST":
+            self.used.append(self.token)
+            if len(self.used) % 4 == 0:
+                self.issue(len(self.used) // 4)
+        return ""
+
+    async def renewed(self, *source: str) -> None:
+        """Upload ten chunks with tokens from somewhere."""
+        content = self.file("a.dat", 100_000)
+        upload = ("-m", "txresumable", "upload", "--chunk-size", "10000", "--force-chunk-size")
+        one_by_one = ("--simultaneous-uploads", "1")
+        ended = await self.python(*upload, *one_by_one, *source, self.target, "a.dat").ended
+        self.assertEqual((ended.status, ended.errors), (0, ""))
+        self.assertEqual(self.received("a.dat"), content)
+        self.assertEqual(len(self.used), 10)
+        self.assertNotIn("token-", ended.output)
+
+    async def test_file(self) -> None:
+        """A file with headers is read again when it changes, before anything is refused."""
+        await self.renewed("--header-file", "token.txt")
+        self.assertEqual(self.refusals, 0)
+
+    async def test_command(self) -> None:
+        """A command is run again for each token that is refused."""
+        await self.renewed("--header-command", "echo run >> runs; cat token.txt")
+        self.assertEqual(self.refusals, 2)
+        self.assertEqual((self.folder / "runs").read_text(), "run\n" * 3)
+
+    async def test_command_that_fails(self) -> None:
+        """A command that fails is named, with what it said."""
+        self.file("a.dat", 10)
+        upload = ("upload", "--header-command", "echo no such user >&2; exit 3", self.target)
+        ended = await self.python("-m", "txresumable", *upload, "a.dat").ended
+        why = "the command of --header-command ended with status 3: no such user"
+        self.assertEqual((ended.status, ended.errors), (1, f"a.dat: {why}\n"))
+
+    async def test_twistd(self) -> None:
+        """So it is in ``twistd resumable-upload``."""
+        content = self.file("a.dat", 100_000)
+        upload = ("--chunk-size", "10000", "--header-command", "cat token.txt")
+        ended = await self.twistd(*upload, "--target", self.target, "a.dat").ended
+        self.assertEqual(ended.status, 0, ended.output)
+        self.assertEqual(self.received("a.dat"), content)
+        self.assertNotIn("token-", ended.output + ended.errors)

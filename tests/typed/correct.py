@@ -62,7 +62,8 @@ URL = "https://example.com/upload"
 
 
 def token(file: ResumableFile, chunk: ResumableChunk) -> dict[str, str]:
-    return {"Authorization": f"Bearer {file.unique_identifier}-{chunk.number}"}
+    renewed = chunk.refused == 401
+    return {"Authorization": f"Bearer {file.unique_identifier}-{chunk.number}-{renewed}"}
 
 
 async def token_later(file: ResumableFile, chunk: ResumableChunk) -> Mapping[str, str]:

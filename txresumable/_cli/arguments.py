@@ -20,6 +20,8 @@ from ..options import MIB, Options
 from . import values
 from .argument import Argument, BadArgument
 from .environment import proxies
+from .header_command import HeaderCommand
+from .headers import HeaderFile, RenewedHeaders, joined
 
 __all__ = ["ARGUMENTS", "TARGET", "read_options"]
 
@@ -165,9 +167,19 @@ _ADDED = (
         "header-file",
         "headers",
         "FILE",
-        "A file with headers for each request, one a line as 'Name: value'. For tokens: a command "
-        "line can be read by every user of the machine.",
-        values.header_file,
+        "A file with headers for each request, one a line as 'Name: value'; it is read again when "
+        "it changes, and on 401 and 403. For tokens: a command line can be read by every user of "
+        "the machine.",
+        HeaderFile,
+        many=True,
+    ),
+    Argument(
+        "header-command",
+        "headers",
+        "COMMAND",
+        "A command of the shell that prints such headers; it is run before the first request, and "
+        "again on 401 and 403.",
+        HeaderCommand,
         many=True,
     ),
     Argument(
@@ -257,6 +269,8 @@ def read_options(given: Iterable[tuple[Argument, Any]]) -> dict[str, Any]:
     if "target" not in options:
         raise BadArgument("target", None, "is needed: the URL to upload to")
     _check(options)
+    if isinstance(options.get("headers"), RenewedHeaders):
+        _check({**options, "headers": options["headers"].headers})
     chosen = None if "proxy" in options else proxies(os.environ)
     if chosen is not None:
         options["proxy"] = chosen
@@ -278,9 +292,13 @@ def _added(argument: Argument, before: Any, value: Any) -> Any:
     """More of something: names as they were given last, whatever their case in headers."""
     if isinstance(value, tuple):
         return (before or ()) + value
-    merged = dict(before or {})
-    for name in value:
-        for same in [each for each in merged if each.lower() == name.lower()]:
-            if argument.option == "headers" or same == name:
-                del merged[same]
-    return {**merged, **value}
+    if argument.option != "headers":
+        merged = dict(before or {})
+        for name in value:
+            merged.pop(name, None)
+        return {**merged, **value}
+    if isinstance(value, (HeaderFile, HeaderCommand)):
+        return RenewedHeaders((*(before.sources if before else ()), value), {})
+    if isinstance(before, RenewedHeaders):
+        return RenewedHeaders(before.sources, joined(before.fixed, value))
+    return joined(before or {}, value)

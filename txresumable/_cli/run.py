@@ -39,6 +39,7 @@ _SHOWN = (
     "txresumable._engine.admission",
     "txresumable._engine.prefetch",
     "txresumable._engine.shortage",
+    "txresumable._cli.headers",
     "txresumable.service.paths.shown",
 )
 """Who warns of what is not uploaded, or not yet: that is shown, as nothing else would say so."""

@@ -111,18 +111,6 @@ def header(text: str) -> dict[str, str]:
     return {name.strip(): value.strip()}
 
 
-def header_file(path: str) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for number, line in enumerate(_read(path).decode("utf-8", "replace").splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        try:
-            headers.update(header(line))
-        except ValueError:
-            raise ValueError(f"must hold a header on each line, as 'Name: value'; line {number}")
-    return headers
-
-
 def header_from_environment(text: str) -> dict[str, str]:
     ((name, variable),) = header(text).items()
     if variable not in os.environ:

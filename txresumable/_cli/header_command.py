@@ -1,0 +1,140 @@
+"""
+A command that prints headers, for tokens that expire.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from .._runtime.observers import OneShotObserver
+from ..errors import ResumableError
+from ..file import ResumableChunk
+from .headers import headers_in
+
+__all__ = ["LIMIT", "HeaderCommand"]
+
+LIMIT = 60.0
+"""Seconds after which a command that has not ended is killed."""
+_ENOUGH = 64 * 1024
+"""Bytes that it may write."""
+_REMEMBERED = 256
+"""Chunks; more than are under way at once."""
+
+
+class HeaderCommand:
+    """
+    Headers that a command prints.  It is run before the first request, and again when a request was
+    refused; once for all chunks that were refused with what it printed before.
+
+    :ivar headers: what it printed last.
+    """
+
+    def __init__(self, command: str, *, reactor: Any = None) -> None:
+        """
+        :param command: for the shell.
+        :param reactor: runs it; by default the installed one, looked up then.
+        """
+        self._command = command
+        self._reactor = reactor
+        self.headers: Mapping[str, str] = {}
+        self._runs = 0
+        self._running: OneShotObserver[None] | None = None
+        self._given: OrderedDict[tuple[str, int], int] = OrderedDict()
+
+    def renew(self, chunk: ResumableChunk) -> Deferred[None] | None:
+        """
+        Run it, if need be.
+
+        :returns: a Deferred that fires when it has printed headers, and fails if it fails, or does
+            not end; :data:`None` if there is nothing to wait for.  Cancelling that detaches this
+            chunk alone.
+        """
+        key = chunk.file.unique_identifier, chunk.offset
+        is_refused = bool(chunk.refused) and self._given.get(key) == self._runs
+        if self._running is None and self._runs and not is_refused:
+            self._note(key)
+            return None
+        running = self._running or self._run()
+        return running.wait().addCallback(lambda _: self._note(key))
+
+    def _note(self, key: tuple[str, int]) -> None:
+        self._given[key] = self._runs
+        self._given.move_to_end(key)
+        if len(self._given) > _REMEMBERED:
+            self._given.popitem(last=False)
+
+    def _run(self) -> OneShotObserver[None]:
+        reactor = self._reactor
+        if reactor is None:
+            from twisted.internet import reactor
+        running: OneShotObserver[None] = OneShotObserver()
+        self._running = running
+        process = _Process(reactor, self._ended)
+        reactor.spawnProcess(process, "/bin/sh", ("sh", "-c", self._command), env=None)
+        return running
+
+    def _ended(self, output: bytes, why: str) -> None:
+        running, self._running = self._running, None
+        assert running is not None
+        try:
+            if why:
+                raise ValueError(why)
+            headers = headers_in(output.decode("utf-8", "replace"))
+            if not headers:
+                raise ValueError("printed nothing")
+        except ValueError as error:
+            running.settle(Failure(ResumableError(f"the command of --header-command {error}")))
+            return
+        self.headers = headers
+        self._runs += 1
+        running.settle(None)
+
+
+class _Process(ProcessProtocol):
+    """A command that runs."""
+
+    def __init__(self, reactor: Any, ended: Callable[[bytes, str], object]) -> None:
+        """
+        :param reactor: limits it.
+        :param ended: called with what it wrote, and what went wrong or nothing.
+        """
+        self._ended = ended
+        self._written = {1: b"", 2: b""}
+        self._why = ""
+        self._limit = reactor.callLater(LIMIT, self._kill, f"did not end within {LIMIT:g} s")
+
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        transport.closeStdin()
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        self._written[childFD] += data
+        if len(self._written[childFD]) > _ENOUGH:
+            self._written[childFD] = b""
+            self._kill(f"wrote more than {_ENOUGH} bytes")
+
+    def _kill(self, why: str) -> None:
+        self._why = self._why or why
+        transport: Any = self.transport
+        with suppress(ProcessExitedAlready):
+            transport.signalProcess("KILL")
+        transport.loseConnection()  # what it has started may have its pipes
+
+    def processEnded(self, reason: Failure) -> None:
+        if self._limit.active():
+            self._limit.cancel()
+        ended: Any = reason.value
+        if not self._why and (ended.exitCode or ended.signal):
+            how = f"signal {ended.signal}" if ended.signal else f"status {ended.exitCode}"
+            lines = self._written[2].decode("utf-8", "replace").split("\n")
+            said = next((line.strip() for line in reversed(lines) if line.strip()), "")
+            self._why = f"ended with {how}{said and ': '}{said[:200]}"
+        self._ended(self._written[1], self._why)
