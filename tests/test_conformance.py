@@ -15,6 +15,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from txresumable import identifiers
+from txresumable._protocol.dialect import DIALECTS
 
 from .conformance import differences, scenario, table
 from .conformance.derived import Case, Instead, cases
@@ -74,7 +75,8 @@ def _translated(which: Scenario) -> dict[str, Any]:
 
 
 def _script(which: Scenario) -> Script:
-    return Script(zip(which.requests, which.replies, strict=True))
+    recorded = zip(which.requests, which.replies, strict=True)
+    return Script(recorded, DIALECTS[which.client].absent)
 
 
 def _play(
@@ -370,6 +372,8 @@ class SensitivityTests(ComparingTestCase):
         ("flow/query-overrides", {"dialect": "simple"}),
         ("flow/post-202", {"success_statuses": [200, 201]}),
         ("flow/post-413", {"permanent_errors": [404, 415, 500, 501]}),
+        ("simple/post-413", {"permanent_errors": [404, 413, 415, 500, 501]}),
+        ("simple/query-both", {"query": {"a b": "é"}}),
         ("flow/get-500", {"permanent_errors": [404, 415, 501]}),
         ("flow/target-function", {"target": lambda pairs: ORIGIN + "/fn?only=that"}),
     )

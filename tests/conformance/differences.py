@@ -8,6 +8,7 @@ from typing import Any
 
 from txresumable import identifiers
 
+from .exchange import chunk_of
 from .expectation import Expectation, recorded
 from .scenario import Scenario
 from .table import Difference
@@ -113,23 +114,27 @@ def _tested_again(expected: Expectation, row: Difference) -> None:
     """
     An upload whose last attempt was given up, or lost its connection, is preceded by a test.
     """
-    tests = {each["target"]: each for each in expected.requests if each["body"] is None}
-    unknown: set[str] = set()
+    tests = {_chunk_of(each): each for each in expected.requests if each["body"] is None}
+    unknown: set[tuple[str, str]] = set()
     requests: list[dict[str, Any]] = []
     for request in expected.requests:
-        target = request["target"]
+        chunk = _chunk_of(request)
         if request["body"] is not None:
-            if target in unknown:
+            if chunk in unknown:
                 # Those of several slots are all asked for before the first of them is sent.
                 at = len(requests)
                 while at and _is_plain_upload(requests[at - 1]):
                     at -= 1
-                requests.insert(at, {**tests[target], "aborted": False})
-                unknown.discard(target)
+                requests.insert(at, {**tests[chunk], "aborted": False})
+                unknown.discard(chunk)
             if request["aborted"] or request["dropped"]:
-                unknown.add(target)
+                unknown.add(chunk)
         requests.append(request)
     expected.requests = requests
+
+
+def _chunk_of(request: dict[str, Any]) -> tuple[str, str]:
+    return chunk_of(request["target"], (request["body"] or {}).get("parts", ()))
 
 
 def _is_plain_upload(request: dict[str, Any]) -> bool:
@@ -206,6 +211,47 @@ def _paused(expected: Expectation, row: Difference) -> None:
     expected.events.insert(expected.events.index(("call pause",)) + 1, ("pause",))
 
 
+def _min_file_size(expected: Expectation, row: Difference) -> None:
+    expected.options["min_file_size"] = 0
+
+
+def _head_tests(expected: Expectation, row: Difference) -> None:
+    """
+    Tests have the parameters that others have.
+    """
+    tests = [each for each in expected.requests if each["body"] is None]
+    others = [each for each in expected.siblings["sequential"].requests if each["body"] is None]
+    for test, other in zip(tests, others, strict=True):
+        assert test["target"] == "/u"
+        test["target"] = other["target"]
+
+
+def _octet_type(expected: Expectation, row: Difference) -> None:
+    _, upload = expected.requests
+    assert upload["headers"] in ([], [("Content-Type", "multipart/form-data")])
+    upload["headers"] = [("Content-Type", "application/octet-stream")]
+
+
+def _failure_events(expected: Expectation, row: Difference) -> None:
+    """
+    ``error`` follows ``file_error``, and ``completed`` the last file, whatever became of it.
+    """
+    at = next(at for at, event in enumerate(expected.events) if event[0] == "fileError")
+    _, *details = expected.events[at]
+    after = [("error", *details)]
+    others = {event[0] for event in expected.events[at + 1 :]}
+    if "fileSuccess" not in others or ("call retry",) in expected.events:
+        after.append(("complete",))
+    elif "complete" not in others:
+        expected.events.append(("complete",))
+    expected.events[at + 1 : at + 1] = after
+
+
+def _completed_once(expected: Expectation, row: Difference) -> None:
+    events = expected.events
+    expected.events = [each for at, each in enumerate(events) if each not in events[:at]]
+
+
 KINDS: dict[str, Change] = {
     "constant-headers": _constant_headers,
     "header-order": _header_order,
@@ -228,6 +274,11 @@ KINDS: dict[str, Change] = {
     "files-added": _files_added,
     "upload-start": _start,
     "paused": _paused,
+    "min-file-size": _min_file_size,
+    "head-tests": _head_tests,
+    "octet-type": _octet_type,
+    "failure-events": _failure_events,
+    "completed-once": _completed_once,
     "target-arguments": _target_arguments,
     "same-identifier": _same_identifier,
 }

@@ -7,7 +7,9 @@ of framing cannot hide behind a parser that forgives it.
 
 import hashlib
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from attrs import define
 
@@ -113,6 +115,20 @@ def key_of(described: dict[str, Any]) -> tuple[Any, ...]:
     short = (part["value"] for part in parts if "filename" not in part and "value" in part)
     values = tuple(value for value in short if len(value) < LONGEST_VALUE)
     return described["method"], described["target"], values
+
+
+def chunk_of(url: str, parts: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
+    """
+    Which chunk a request is about: its number, and the name of its file.
+
+    :param url: the target of the request.
+    :param parts: of its body, as described.
+    """
+    pairs = parse_qsl(url.partition("?")[2])
+    pairs += [(part["name"], part.get("value", "")) for part in parts]
+    number = (value for name, value in pairs if name.lower().endswith("chunknumber"))
+    file = (value for name, value in pairs if name.lower().endswith("filename"))
+    return next(number, ""), next(file, "")
 
 
 def _describe_multipart(body: bytes, boundary: str, sample: bytes) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from attrs import frozen
 
 DATA = Path(__file__).parent.parent / "data"
 
-RECORDINGS = {"resumable": "wire.json", "flow": "wire-flow.json"}
+RECORDINGS = {"resumable": "wire.json", "flow": "wire-flow.json", "simple": "wire-simple.json"}
 """By the name of a dialect, the recording of the library that speaks it."""
 
 #: The length of ``----WebKitFormBoundary`` and its sixteen characters.
@@ -35,12 +35,14 @@ class Response:
     :ivar headers: the answer's own headers.
     :ivar delay: seconds before it is sent.
     :ivar text: the body.
+    :ivar type: its media type.
     """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     delay: float = 0.0
     text: str = "ok"
+    type: str = "text/plain; charset=utf-8"
 
 
 @frozen

@@ -63,9 +63,11 @@ class Script:
     method and never used; failing that, what the recording server answered by default.
 
     :param recorded: each recorded request, as described, and its reply.
+    :param absent: the status of a test by default.
     """
 
-    def __init__(self, recorded: Iterable[tuple[dict[str, Any], Response]]) -> None:
+    def __init__(self, recorded: Iterable[tuple[dict[str, Any], Response]], absent: int) -> None:
+        self._absent = absent
         self._replies: dict[tuple[Any, ...], deque[Response]] = defaultdict(deque)
         self._order: list[tuple[Any, ...]] = []
         for request, reply in recorded:
@@ -86,7 +88,8 @@ class Script:
                 other for other in self._order if other[0] == key[0] and other not in self._used
             ]
             if not unused:
-                return Response(404 if request.header("Content-Length") is None else 200)
+                is_test = request.header("Content-Length") is None
+                return Response(self._absent if is_test else 200)
             key = unused[0]
         self._used.add(key)
         replies = self._replies[key]
@@ -144,7 +147,7 @@ class ScriptedServer(Protocol):
         body = b"" if reply.status in (204, 304) else reply.text.encode("utf-8")
         headers = "".join(f"{name}: {value}\r\n" for name, value in reply.headers)
         if reply.status not in (204, 304):
-            headers += f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
+            headers += f"Content-Type: {reply.type}\r\nContent-Length: {len(body)}\r\n"
         self.transport.write(f"HTTP/1.1 {reply.status} Scripted\r\n{headers}\r\n".encode("latin-1"))
         if request.method != "HEAD":
             self.transport.write(body)

@@ -40,6 +40,8 @@ class Page:
         self.observed.setdefault(name, []).append(value)
 
 
+_ORDER = ("in_order", "last_chunk_alone")
+
 Options = dict[str, Any]
 Translation = Callable[[Page], Options]
 
@@ -130,6 +132,15 @@ def _target_query_octet(page: Page) -> Options:
     return _plain(target=page.origin + "/u?a=1", method="octet")(page)
 
 
+def _target_function_octet(page: Page) -> Options:
+    return _plain(target=lambda pairs: page.origin + "/fn?only=this", method="octet")(page)
+
+
+def _first_and_last(page: Page) -> Options:
+    options = _plain(prioritize_first_and_last_chunk=True)(page)
+    return {name: value for name, value in options.items() if name not in _ORDER}
+
+
 def _upload_on_added(page: Page) -> Options:
     return _plain(chunk_size=100)(page)
 
@@ -156,6 +167,8 @@ _AWKWARD_QUERY = {
     "arr": [1, 2],
     "empty": "",
 }
+
+_BOTH_QUERIES = {"a b": "é", "totalSize": "77", "flowTotalSize": "78", "chunkNumber": "79"}
 
 _TABLE: dict[str, Translation] = {
     "default": _default,
@@ -213,6 +226,20 @@ _TABLE: dict[str, Translation] = {
     "pause-during-test": _three_at_once,
     "file-retry": _plain(),
     "complete-already": _plain(),
+    "success-statuses": _plain(success_statuses=[200, 206], max_chunk_retries=2),
+    "permanent-errors": _plain(permanent_errors=[413, 500]),
+    "permanent-errors-test": _plain(permanent_errors=[403]),
+    "query-both": _plain(query=_BOTH_QUERIES),
+    "query-both-octet": _plain(query=_BOTH_QUERIES, method="octet"),
+    **{
+        f"type-{kind}{octet}": _plain(method="octet" if octet else "multipart")
+        for kind in ("none", "text-plain", "multipart-form-data", "text-plain-charset-utf-8")
+        for octet in ("", "-octet")
+    },
+    "target-function-octet": _target_function_octet,
+    "empty": _plain(),
+    "simultaneous": _plain(simultaneous_uploads=2),
+    "first-and-last": _first_and_last,
     "throttle-simultaneous": _five_at_once,
     **{
         f"sizes-{rule}-{size}": _plain(test_chunks=False, force_chunk_size=rule == "force")
@@ -258,6 +285,15 @@ _TABLE: dict[str, Translation] = {
 }
 
 
+_SPECIAL: dict[str, Translation] = {
+    # What is undefined simple-uploader.js leaves out.
+    "simple/query-object": _plain(
+        query={name: value for name, value in _AWKWARD_QUERY.items() if value != "undefined"}
+    ),
+}
+"""What one of the libraries understands otherwise."""
+
+
 def translate(scenario: Scenario, page: Page) -> Options:
     """
     The options of one scenario.
@@ -265,7 +301,8 @@ def translate(scenario: Scenario, page: Page) -> Options:
     :param scenario: which.
     :param page: what the page offers to them.
     """
-    return {"dialect": scenario.client, **_TABLE[scenario.id](page)}
+    translation = _SPECIAL.get(scenario.name, _TABLE[scenario.id])
+    return {"dialect": scenario.client, **translation(page)}
 
 
 def translated() -> set[str]:

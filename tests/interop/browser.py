@@ -27,10 +27,10 @@ from txresumable.receiver import ReceiverSite
 
 from .install import BROWSER, NODE_MODULES, program
 
-__all__ = ["Browser", "Job"]
+__all__ = ["LIBRARIES", "PAGES", "Browser", "Chromium", "Job"]
 
-_PAGES: Final = Path(__file__).parent / "clients"
-_LIBRARIES: Final = {
+PAGES: Final = Path(__file__).parent / "clients"
+LIBRARIES: Final = {
     "resumable": "resumablejs/resumable.js",
     "flow": "@flowjs/flow.js/dist/flow.js",
     "simple": "simple-uploader.js/dist/uploader.js",
@@ -106,12 +106,12 @@ class _Said(Resource):
         return b""
 
 
-class _Chromium:
+class Chromium:
     """
     A browser that runs until this process ends, with a profile of its own.
     """
 
-    _last: ClassVar[_Chromium | None] = None
+    _last: ClassVar[Chromium | None] = None
 
     def __init__(self) -> None:
         chromium = program(BROWSER)
@@ -132,7 +132,7 @@ class _Chromium:
         atexit.register(self._end)
 
     @classmethod
-    def running(cls) -> _Chromium:
+    def running(cls) -> Chromium:
         """The one that runs, or a new one."""
         if cls._last is None or cls._last._process.poll() is not None:
             cls._last = cls()
@@ -208,17 +208,17 @@ class Browser:
         :returns: what the page said: its ``event`` is ``completed``, ``failed`` or ``stopped``.
         """
         said = _Said()
-        library = NODE_MODULES / _LIBRARIES[job.library]
+        library = NODE_MODULES / LIBRARIES[job.library]
         for name, type, body in (
-            (b"", "text/html", (_PAGES / "page.html").read_bytes()),
-            (b"page.js", "text/javascript", (_PAGES / "page.js").read_bytes()),
+            (b"", "text/html", (PAGES / "page.html").read_bytes()),
+            (b"page.js", "text/javascript", (PAGES / "page.js").read_bytes()),
             (b"library.js", "text/javascript", library.read_bytes()),
             (b"job", "application/json", json.dumps(asdict(job)).encode()),
             (b"content", "application/octet-stream", content),
         ):
             self._root.putChild(name, _Answer(type, body))
         self._root.putChild(b"said", said)
-        chromium = _Chromium.running()
+        chromium = Chromium.running()
         page = await chromium.open(f"{self.origin}/")
         try:
             answer = await said.first
