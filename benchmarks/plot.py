@@ -14,7 +14,9 @@ import matplotlib.pyplot as plt  # noqa: E402
 from results import OURS, Results  # noqa: E402
 
 if TYPE_CHECKING:
+    from far import Line
     from growth import Watched
+    from line import Run as LineRun
 
 OURS_COLOUR, THEIRS_COLOUR = "#1f6f8b", "#b8c4cc"
 
@@ -72,6 +74,36 @@ def growth(watched: Sequence[Watched], path: Path) -> None:
         panel.spines[["top", "right"]].set_visible(False)
         panel.tick_params(labelsize=8)
     costs.legend(fontsize=8, ncols=2, frameon=False)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def lines(runs: Sequence[LineRun], over: Sequence[Line], path: Path) -> None:
+    """A panel for each line: how much of it each client's large file used, over time."""
+    shown = [line for line in over if any(run.line == line.name for run in runs)]
+    figure, panels = plt.subplots(len(shown), 1, figsize=(10, 1.9 * len(shown) + 0.4))
+    for panel, line in zip([panels] if len(shown) == 1 else panels, shown, strict=True):
+        for run in runs:
+            if run.round or (run.line, run.work) != (line.name, "file"):
+                continue
+            ours = run.client.startswith(OURS)
+            seconds = range(len(run.tenths) // 10)
+            full = line.rate * 1e6 / 8
+            panel.plot(
+                seconds,
+                [sum(run.tenths[10 * at : 10 * at + 10]) / full * 100 for at in seconds],
+                label=run.client,
+                linewidth=2.0 if run.client.endswith("auto") else 1.0,
+                linestyle="-" if ours else ":",
+            )
+        panel.set_title(line.name, loc="left", fontsize=10, fontweight="bold")
+        panel.set_ylim(0, 105)
+        panel.tick_params(labelsize=8)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.legend(fontsize=7, ncols=2, frameon=False, loc="lower right")
+    figure.supxlabel("seconds", fontsize=9)
+    figure.suptitle("Share of the line in each second, per cent: more is better", fontsize=11)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)

@@ -4,11 +4,13 @@
  * body to its end (Content-Length and chunked), keeps connections alive, and counts what arrived, so that a client
  * that sends too little is found out.  One thread, epoll, and OpenSSL for the second port.
  *
- *   sink [CERTIFICATE KEY]    prints "PORT" or "PORT TLS-PORT", serves until its standard input ends
+ *   sink [CERTIFICATE KEY [ADDRESS]]    listens on ADDRESS (127.0.0.1), prints "PORT" or "PORT TLS-PORT", serves until
+ *                             its standard input ends, and prints the counters
  *
  *   GET /stats                the counters, as JSON         (not counted itself)
  *   GET /reset                the same, and starts anew     (not counted itself)
  *   /fresh...                 a test is answered 404, anything else 200
+ *   /half...                  a test of about every second chunk is answered 404, by its number
  *   (a test of a file that cannot exist is answered 404 anywhere)
  *   /tus...                   enough of tus 1.0: POST creates (201), PATCH appends (204), HEAD tells the offset
  *   anything else             200
@@ -79,17 +81,22 @@ static const char *header(const char *head, const char *name) {
     return NULL;
 }
 
-static int statistics(struct connection *c, int reset) {
-    char text[512], reply[1024];
+/* The counters, as a line of JSON; its length. */
+static int counters(char *text, size_t size) {
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
     double cpu = use.ru_utime.tv_sec + use.ru_stime.tv_sec + (use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
-    int length = snprintf(text, sizeof text,
-                          "{\"connections\": %lld, \"requests\": %lld, \"tests\": %lld, \"uploads\": %lld, "
-                          "\"creations\": %lld, \"heads\": %lld, \"body_bytes\": %lld, \"hits\": %lld, "
-                          "\"misses\": %lld, \"errors\": %lld, \"cpu\": %.6f}\n",
-                          count.connections, count.requests, count.tests, count.uploads, count.creations, count.heads,
-                          count.body_bytes, count.hits, count.misses, count.errors, cpu);
+    return snprintf(text, size,
+                    "{\"connections\": %lld, \"requests\": %lld, \"tests\": %lld, \"uploads\": %lld, "
+                    "\"creations\": %lld, \"heads\": %lld, \"body_bytes\": %lld, \"hits\": %lld, "
+                    "\"misses\": %lld, \"errors\": %lld, \"cpu\": %.6f}\n",
+                    count.connections, count.requests, count.tests, count.uploads, count.creations, count.heads,
+                    count.body_bytes, count.hits, count.misses, count.errors, cpu);
+}
+
+static int statistics(struct connection *c, int reset) {
+    char text[512], reply[1024];
+    int length = counters(text, sizeof text);
     if (reset) memset(&count, 0, sizeof count);
     length = snprintf(reply, sizeof reply,
                       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", length,
@@ -120,6 +127,13 @@ static int tus(struct connection *c, const char *method) {
     return send_all(c, reply, (size_t)length);
 }
 
+/* Whether a chunk is one of the half that is not there. */
+static int is_absent(const char *head) {
+    const char *number = strstr(head, "ChunkNumber=");
+    unsigned mixed = number ? (unsigned)strtoul(number + 12, NULL, 10) * 2654435761u : 0;
+    return number != NULL && ((mixed ^ mixed >> 15) * 739982445u) >> 31;
+}
+
 /* Answer the request whose body has just ended; 0 ends the connection. */
 static int answer(struct connection *c) {
     static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok";
@@ -142,7 +156,8 @@ static int answer(struct connection *c) {
     if (strncmp(path, "/tus", 4) == 0) {
         sent = tus(c, c->head);
     } else if (strncmp(c->head, "GET ", 4) == 0) {
-        int fresh = strncmp(path, "/fresh", 6) == 0 || strstr(c->head, "=no-such-file-") != NULL;
+        int fresh = strncmp(path, "/fresh", 6) == 0 || strstr(c->head, "=no-such-file-") != NULL ||
+                    (strncmp(path, "/half", 5) == 0 && is_absent(c->head));
         count.tests++;
         if (fresh) {
             count.misses++;
@@ -288,9 +303,9 @@ static int readable(struct connection *c) {
     return 1;
 }
 
-static int listen_on_loopback(int *port) {
+static int listen_on(const char *at, int *port) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = inet_addr(at)};
     socklen_t length = sizeof address;
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, 1024) < 0) die("listen");
     getsockname(fd, (struct sockaddr *)&address, &length);
@@ -334,17 +349,19 @@ static SSL_CTX *tls_context(const char *certificate, const char *key) {
 
 int main(int argc, char **argv) {
     static int plain, secure;
-    SSL_CTX *tls = argc == 3 ? tls_context(argv[1], argv[2]) : NULL;
+    SSL_CTX *tls = argc >= 3 ? tls_context(argv[1], argv[2]) : NULL;
     struct epoll_event events[EVENTS];
+    const char *address = argc > 3 ? argv[3] : "127.0.0.1";
+    char text[512];
     int port, secure_port;
     signal(SIGPIPE, SIG_IGN);
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    plain = listen_on_loopback(&port);
+    plain = listen_on(address, &port);
     watch(plain, &plain);
     watch(STDIN_FILENO, NULL);
     printf("%d", port);
     if (tls != NULL) {
-        secure = listen_on_loopback(&secure_port);
+        secure = listen_on(address, &secure_port);
         watch(secure, &secure);
         printf(" %d", secure_port);
     }
@@ -354,7 +371,11 @@ int main(int argc, char **argv) {
         int ready = epoll_wait(epoll_fd, events, EVENTS, -1);
         for (int i = 0; i < ready; i++) {
             void *what = events[i].data.ptr;
-            if (what == NULL) return 0; /* whoever started this is gone */
+            if (what == NULL) { /* whoever started this wants no more of it, or is gone */
+                counters(text, sizeof text);
+                fputs(text, stdout);
+                return 0;
+            }
             if (what == &plain) {
                 accept_all(plain, NULL);
             } else if (what == &secure) {

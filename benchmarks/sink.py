@@ -46,9 +46,9 @@ def build(folder: Path) -> Path:
     return program
 
 
-def make_certificate(folder: Path) -> tuple[Path, Path]:
+def make_certificate(folder: Path, address: str = "127.0.0.1") -> tuple[Path, Path]:
     """
-    A certificate for 127.0.0.1 that is its own authority, and its key.
+    A certificate for an address that is its own authority, and its key.
 
     :param folder: where ``certificate.pem`` and ``key.pem`` go.
     """
@@ -61,7 +61,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "The sink of the benchmarks")])
     now = datetime.datetime.now(datetime.timezone.utc)
     names = x509.SubjectAlternativeName(
-        [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+        [x509.IPAddress(ipaddress.ip_address(address)), x509.DNSName("localhost")]
     )
     usage = x509.KeyUsage(True, False, False, False, False, True, False, False, False)
     certificate = (

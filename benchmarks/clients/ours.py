@@ -1,5 +1,10 @@
-"""txresumable, by its public API and with its defaults."""
+"""
+txresumable, by its public API and with its defaults.
 
+An argument is the value of ``simultaneous_uploads``, where that is not the number of the job.
+"""
+
+import sys
 from typing import Any
 
 from job import Job, Meter
@@ -14,16 +19,15 @@ from txresumable import Resumable
 async def main(reactor: IReactorCore) -> None:
     """Send everything."""
     options: dict[str, Any] = {"chunk_size": job.chunk_size, "test_chunks": job.test_chunks}
-    if job.test_chunks and "/fresh" in job.url:
+    if job.test_chunks and not job.url.endswith("/scan"):
         options["test_chunks"] = "adaptive"
     if job.secure:
         with open(job.certificate) as file:
             options["trust_root"] = trustRootFromCertificates([Certificate.loadPEM(file.read())])
     meter = Meter()
     meter.start()
-    async with Resumable(
-        job.url, reactor=reactor, simultaneous_uploads=job.at_once, **options
-    ) as uploader:
+    options["simultaneous_uploads"] = sys.argv[1] if sys.argv[1:] else job.at_once
+    async with Resumable(job.url, reactor=reactor, **options) as uploader:
         for path in job.files:
             uploader.add_file(path)
     meter.stop()
