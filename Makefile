@@ -13,7 +13,8 @@
 #   make docs       the documentation, into docs/_build
 #   make packaging  four ways to install, and uninstalling
 #   make lowest     the suite with the lowest supported versions; make newest: with the newest
-#   make interop    uploads to and from what others wrote (fetches it first)
+#   make interop    uploads to and from what others wrote (fetches it first); RUNS=20 times several
+#                   files at once to each receiver, and the figures
 #   make bench      the benchmarks
 #   make check      all that a change has to pass but interop
 
@@ -26,6 +27,7 @@ SCHEDULES ?= 10000
 RECEIVER ?= 20000
 KILLS ?= 100
 SOAK ?= 1800
+RUNS ?= 20
 SEED ?=
 
 BIN = $(VENV)/bin
@@ -79,7 +81,10 @@ packaging: $(VENV)/ready-dev
 	$(BIN)/python .ci/packaging.py
 
 interop: $(VENV)/ready
-	$(BIN)/python -m tests.interop
+	mkdir -p build && rm -f build/interop.jsonl
+	TXRESUMABLE_FIGURES=$(CURDIR)/build/interop.jsonl INTEROP_RUNS=$(RUNS) $(BIN)/python -m tests.interop; \
+	status=$$?; \
+	$(BIN)/python -m tests.figures build/interop.jsonl && exit $$status
 
 # With these in place the suite uploads to them, too.
 receivers: $(VENV)/ready

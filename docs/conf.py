@@ -45,7 +45,11 @@ class KnownServers(Directive):
     def run(self) -> list[nodes.Node]:
         lines = []
         for name, server in SERVERS.items():
-            options = ", ".join(f"{key}={value!r}" for key, value in server.options.items())
+            values = {
+                key: sorted(value) if isinstance(value, frozenset) else value
+                for key, value in server.options.items()
+            }
+            options = ", ".join(f"{key}={value!r}" for key, value in values.items())
             tried = "Tried." if server.tried else "From its source only."
             lines += [
                 f"``{name}``",

@@ -13,10 +13,10 @@ from txresumable._policy.order import ChunkOrder
 from txresumable.errors import InvalidOption
 from txresumable.options import Options
 
-from .interop import test_django, test_flow, test_node
+from .interop import test_django, test_flask, test_flow, test_node, test_php
 
 TARGET = "http://receiver.example/upload"
-INTEROP = (test_django, test_flow, test_node)
+INTEROP = (test_django, test_flask, test_flow, test_node, test_php)
 
 
 def refused(**options: Any) -> InvalidOption:
@@ -38,7 +38,8 @@ class OptionTests(SynchronousTestCase):
             self.assertEqual(options.server, name)
             for option, value in server.options.items():
                 self.assertIn(option, names)
-                self.assertEqual(getattr(options, option), value, name)
+                given = Options(target=TARGET, **{option: value})
+                self.assertEqual(getattr(options, option), getattr(given, option), name)
 
     def test_given_goes_first(self) -> None:
         """What is given goes before what the server needs, also where it is the default."""

@@ -29,6 +29,7 @@ __all__ = [
     "HOME",
     "NODE_MODULES",
     "NODE_PACKAGES",
+    "PHP",
     "PROGRAMS",
     "is_installed",
     "main",
@@ -50,10 +51,11 @@ NODE_PACKAGES: Final = (
 )
 
 BROWSER: Final = "browser"
+PHP: Final = "php"
 PROGRAMS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     BROWSER: ("chromium", ("chromium", "chromium-browser", "google-chrome")),
     "nginx": ("nginx-light", ("nginx",)),
-    "php": ("php-cli", ("php",)),
+    PHP: ("php-cli", ("php",)),
     "squid": ("squid", ("squid",)),
     "tinyproxy": ("tinyproxy-bin", ("tinyproxy",)),
 }
@@ -64,6 +66,8 @@ ENVIRONMENTS: Final[dict[str, tuple[str, ...]]] = {
     "django-resumable": ("Django==5.2.*", "django-resumable==0.2.0"),
     "flowjs": ("tornado==6.*", "flowjs==0.1.1"),
     "dash": ("dash-uploader-ng==1.3.2",),
+    "dash-uploader": ("dash-uploader==0.6.1", "gunicorn==23.*", "setuptools<80"),
+    "flask": ("Flask==3.*", "gunicorn==23.*"),
     "resumable": ("resumable==0.1.1",),
 }
 """What each virtual environment holds; the names are also the names of their folders."""

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
@@ -22,15 +23,19 @@ from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from .install import NODE, NODE_MODULES, python_of
+from .install import NODE, NODE_MODULES, PHP, python_of
 
 __all__ = [
+    "DASH_RESUMABLE",
     "DASH_UPLOADER",
     "DJANGO_ASYNC",
     "DJANGO_RESUMABLE",
+    "FLASK_ALL",
+    "FLASK_LAST",
     "FLOWJS_NODE",
     "FLOWJS_TORNADO",
     "RESUMABLEJS_NODE",
+    "RESUMABLEJS_PHP",
     "SIMPLE_UPLOADER",
     "Receiver",
     "RunningReceiver",
@@ -53,12 +58,14 @@ class Receiver:
     :ivar script: the host's file.
     :ivar path: where it takes uploads.
     :ivar flags: what the host is told besides the folder to work in.
+    :ivar also: what else has to be installed.
     """
 
     part: str
     script: str
     path: str
     flags: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     def command(self, root: Path) -> list[str]:
         """
@@ -66,16 +73,23 @@ class Receiver:
 
         :param root: the folder that is the receiver's own.
         """
-        program = shutil.which("node") or "node" if self.part == NODE else str(python_of(self.part))
+        own = {NODE: shutil.which("node") or "node", PHP: sys.executable}
+        program = own.get(self.part) or str(python_of(self.part))
         return [program, str(HOSTS / self.script), str(root), *self.flags]
 
 
+RESUMABLEJS_PHP: Final = Receiver(
+    PHP, "php_server.py", "/upload", ("resumablejs/samples/Backend on PHP.md",), (NODE,)
+)
 RESUMABLEJS_NODE: Final = Receiver(NODE, "node_samples.js", "/upload", ("resumable",))
 FLOWJS_NODE: Final = Receiver(NODE, "node_samples.js", "/upload", ("flow",))
 DJANGO_ASYNC: Final = Receiver("django-async", "django_async.py", "/upload/")
 DJANGO_RESUMABLE: Final = Receiver("django-resumable", "django_resumable.py", "/upload/")
 FLOWJS_TORNADO: Final = Receiver("flowjs", "flowjs_tornado.py", "/upload")
-DASH_UPLOADER: Final = Receiver("dash", "dash_uploader.py", "/upload")
+FLASK_ALL: Final = Receiver("flask", "flask_sample.py", "/upload", ("all",))
+FLASK_LAST: Final = Receiver("flask", "flask_sample.py", "/upload", ("last",))
+DASH_RESUMABLE: Final = Receiver("dash-uploader", "dash_resumable.py", "/upload")
+DASH_UPLOADER: Final = Receiver("dash", "dash_ng.py", "/upload")
 SIMPLE_UPLOADER: Final = Receiver("flowjs", "simple_uploader.py", "/upload")
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, DeferredList
 from twisted.trial.unittest import SkipTest, TestCase
 
-from txresumable import Resumable, ResumableChunk, ResumableFile
+from tests.figures import note
+from txresumable import ChunkRejected, Resumable, ResumableChunk, ResumableFile
 from txresumable.doctor import examine
 
 from .install import why_not_installed
@@ -34,6 +36,11 @@ __all__ = [
 
 KIB = 1024
 MIB = 1024 * KIB
+
+RUNS = int(os.environ.get("INTEROP_RUNS", "2"))
+FILES = 8
+CHUNKS = 6
+CHUNK = 20_000
 
 AWKWARD_NAME = 'naïve "q" — 文件 №1; ü%20&+=.bin'
 
@@ -81,7 +88,7 @@ class ReceiverTestCase(TestCase):
     server: RunningReceiver
 
     async def setUp(self) -> None:
-        require(self, why_not_installed(self.receiver.part))
+        require(self, why_not_installed(self.receiver.part, *self.receiver.also))
         self.folder = folder_for(self)
         await self.start_server()
 
@@ -277,3 +284,42 @@ class Examined(ReceiverTestCase):
         path, digest = self.random_file(45_000)
         await self.upload(path, chunk_size=10_000, **diagnosis.options)
         self.assertIn(digest, self.server.stored().values())
+
+
+class ManyFiles(ReceiverTestCase):
+    """
+    Eight files of six chunks, six chunks at once.
+
+    :cvar fails: whether the receiver may refuse a chunk that another one met.
+    """
+
+    slots = 6
+    fails: ClassVar[bool] = False
+    timeout = 60.0 + 15 * RUNS
+
+    async def test_many_files(self) -> None:
+        """Each file arrives as it is, or, where that may be, ends with an error that says why."""
+        equal = failed = 0
+        for run in range(RUNS):
+            sent = dict(
+                self.random_file(CHUNK * CHUNKS + random.randrange(1, CHUNK), f"{run}-{each}.bin")
+                for each in range(FILES)
+            )
+            uploader = self.uploader(chunk_size=CHUNK)
+            ended = await DeferredList(
+                [uploader.add_file(path) for path in sent], consumeErrors=True
+            )
+            stored = set(self.server.stored().values())
+            for digest, (succeeded, end) in zip(sent.values(), ended, strict=True):
+                if succeeded:
+                    self.assertEqual(len(end.chunks), CHUNKS)
+                    self.assertIn(digest, stored, "a file is said to be there, and is not")
+                    equal += 1
+                else:
+                    self.assertTrue(self.fails, end)
+                    end.trap(ChunkRejected)
+                    self.assertEqual(end.value.status, 500)
+                    failed += 1
+            await uploader.close()
+        name = type(self).__name__.removesuffix("Tests")
+        note(f"several files to {name}", runs=RUNS, equal=equal, refused=failed)

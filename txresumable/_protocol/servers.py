@@ -15,6 +15,9 @@ _PRIME = 1048573
 """The largest prime below 1 MiB: hardly any file is a multiple of it."""
 
 
+_TRY_500_AGAIN = frozenset((400, 401, 403, 404, 409, 415, 501))
+
+
 def _fixed(options: Mapping[str, object]) -> Mapping[str, object]:
     return MappingProxyType(dict(options))
 
@@ -52,20 +55,29 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
         ),
         "flask-sample": Server(
             title="samples/python-flask of resumable.js",
-            options={"last_chunk_alone": True},
-            note="It appends to a file of the same name that is there already.",
+            options={"last_chunk_alone": True, "permanent_errors": _TRY_500_AGAIN},
+            tried=True,
+            note="With several workers it responds with 500 where two of them make one folder. It "
+            "appends to a file of the same name that is there already.",
         ),
         "flask-page": Server(
             title="samples/Backend on Flask.md of resumable.js",
             options={"force_chunk_size": False, "in_order": True, "chunk_size": _PRIME},
+            tried=True,
             note="A file of two or more chunks whose size is a multiple of chunk_size fails. It "
             "appends to a file of the same name that is there already.",
         ),
         "php-sample": Server(
             title="samples/Backend on PHP.md of resumable.js",
-            options={"force_chunk_size": False, "last_chunk_alone": True},
+            options={
+                "force_chunk_size": False,
+                "last_chunk_alone": True,
+                "expect_reply": "writing chunk",
+            },
+            tried=True,
             note="It sums up sizes, those of its folders included, so that a small last chunk "
-            "would be missed. It responds with 200 also to what it could not store.",
+            "would be missed. It responds with 200 also to what it could not store, such as chunks "
+            "that are larger than upload_max_filesize (2 MiB).",
         ),
         "java-sample": Server(
             title="samples/java of resumable.js",
@@ -144,8 +156,10 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
         ),
         "dash-uploader": Server(
             title="dash-uploader 0.6",
-            options={"last_chunk_alone": True},
-            note="It needs upload_id in query if it is configured with use_upload_id.",
+            options={"last_chunk_alone": True, "permanent_errors": _TRY_500_AGAIN},
+            tried=True,
+            note="With several workers it responds with 500 where two of them make one folder. It "
+            "needs upload_id in query if it is configured with use_upload_id.",
         ),
         "dash-uploader-0.7": Server(
             title="dash-uploader 0.7",
