@@ -84,6 +84,11 @@ class ArgumentTests(SynchronousTestCase):
         self.refuses(self.resource, "dialect", None, "Flow", 5, ParameterNames())
         self.refuses(self.resource, "names", False, {}, "flow")
         self.refuses(self.resource, "namespace", None, b"x", 5)
+        self.refuses(self.resource, "parameters", None, 5, "", "resumableFilename", "file")
+        error = self.assertRaises(InvalidOption, self.resource, parameters=["a", b"b"])
+        self.assertEqual(error.value, b"b")
+        for given in ("album", ["album", "tag"], ()):
+            self.resource(parameters=given)
         self.resource(owner=len, names=ParameterNames(), namespace="x")
         self.assertIsInstance(self.resource(dialect="flow"), ReceiverResource)
 

@@ -30,6 +30,7 @@ RECORD = Record(
     relative_path="",
     path="file.dat",
     type="",
+    parameters={},
     size=35,
     chunk_size=10,
     force=False,

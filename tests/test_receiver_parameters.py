@@ -47,6 +47,10 @@ class ReadTests(SynchronousTestCase):
 
     def test_read(self) -> None:
         """Good parameters are understood."""
+        self.assertEqual(read_chunk(GIVEN, NAMES, ["album"]).parameters, {})
+        given = GIVEN | {"album": "summer", "tag": "x"}
+        self.assertEqual(read_chunk(given, NAMES, ["album"]).parameters, {"album": "summer"})
+        self.assertRaises(Refused, read_chunk, GIVEN | {"album": "x" * 4097}, NAMES, ["album"])
         found = read_chunk(GIVEN, NAMES)
         self.assertEqual(
             found,

@@ -70,6 +70,7 @@ class RecordTests(SynchronousTestCase):
             relative_path=text,
             path="a/b",
             type=text,
+            parameters={text: text},
             size=size,
             chunk_size=max(chunk_size, size // 9 + 1),
             force=force,
@@ -110,7 +111,9 @@ class RecordTests(SynchronousTestCase):
         lines += [{name: value for name, value in good.items() if name != each} for each in good]
         for name in good:
             for value in (None, [], {}, -1, 1.5, "" if name.endswith("size") else 0):
-                lines.append({**good, name: value})
+                if value != good[name]:
+                    lines.append({**good, name: value})
+        lines += [{**good, "parameters": each} for each in ({"a": 1}, {"a": None}, [["a", "b"]])]
         lines += [{**good, "chunk_size": 0}, {**good, "size": 35.0}]
         written = [json.dumps(line).encode() for line in lines]
         written += [b"", b"\xff", b"{", b"[" * 10**5, b"1" * 10**5]

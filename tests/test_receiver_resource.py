@@ -129,6 +129,17 @@ class UploadTests(ReceiverTestCase):
             ],
         )
 
+    def test_parameters(self) -> None:
+        """Parameters of the application's are kept if it names them, from the URL and the body."""
+        begun: list[AnnouncedFile] = []
+        self.start(on_started=begun.append, site={"parameters": ["album", "tag", "other"]})
+        file = ClientFile(CONTENT)
+        for number in (1, 2):
+            data = file.upload(number).replace(b"/?", b"/?album=s%C3%A9&secret=x&tag=&", 1)
+            self.assertEqual(self.ask(data).status, 200)
+        kept = {"album": "s\u00e9", "tag": ""}
+        self.assertEqual([each.parameters for each in (begun[0], self.received[0])], [kept] * 2)
+
     def test_waits_for_the_observer(self) -> None:
         """The client hears of the end once who is told of the file is done with it."""
         done: Deferred[None] = Deferred()

@@ -59,6 +59,8 @@ class OptionsTests(SynchronousTestCase):
         )
         self.assertEqual(parse("--listen", "unix:x")["listen"], "unix:x")
         self.assertEqual([parse("--mode", mode)["mode"] for mode in ("640", "0640")], [0o640] * 2)
+        given = parse("--parameter", "album", "--parameter", "tag")
+        self.assertEqual(given["parameters"], ["album", "tag"])
         self.assertEqual(parse("--existing", "replace")["existing"], "replace")
         self.assertEqual(parse("--expire", "0")["expire"], None)
 
@@ -78,6 +80,7 @@ class OptionsTests(SynchronousTestCase):
             ("--mode", "rw"),
             ("--mode", "0440"),
             ("--mode", "9999"),
+            ("--parameter", "resumableFilename"),
             ("--nonsense",),
             ("argument",),
         ):

@@ -132,6 +132,7 @@ class MemoryEntry:
                 relative_path="" if self.store.has("path") else self.first.relative_path,
                 owner=self.owner,
                 type=self.first.type,
+                parameters=self.first.parameters,
             )
         return succeed(self.file)
 

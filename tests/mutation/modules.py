@@ -201,6 +201,13 @@ TESTS: dict[str, tuple[str, ...]] = {
     "receiver/login": ("tests.test_receiver_login",),
     "receiver/passwords": ("tests.test_receiver_passwords",),
     "receiver/permission": ("tests.test_receiver_resource", "tests.test_receiver_login"),
+    "receiver/store/rejection": ("tests.test_receiver_rejection",),
+    "receiver/store/starting": ("tests.test_receiver_starting",),
+    "receiver/store/ending": (
+        "tests.test_receiver_rejection",
+        "tests.test_receiver_completion",
+        "tests.test_receiver_unfinished",
+    ),
     "receiver/store/tree": ("tests.test_receiver_tree", "tests.test_receiver_places"),
     "receiver/store/naming": ("tests.test_receiver_naming",),
     "receiver/store/announced": ("tests.test_receiver_naming",),

@@ -312,6 +312,11 @@ async def owner_later(request: Request) -> str:
     return owner(request)
 
 
+async def begun(file: AnnouncedFile) -> None:
+    if file.parameters.get("album") == "closed":
+        raise Refused(403, "this album is closed")
+
+
 def allowed(request: Request, file: AnnouncedFile) -> bool:
     return file.size < 2**30 or file.owner == "ada"
 
@@ -324,6 +329,7 @@ def services() -> MultiService:
     service.setServiceParent(services)
     service.when_done().addCallback(reported)
     make_site(Store("uploads"), origins=["https://example.com"], owner=owner, dialect="flow")
+    make_site(Store("uploads", on_started=begun, on_complete=received), parameters=["album"])
     make_site(OwnStore(), owner=owner_later, authorize=allowed)
     make_site(Store("uploads", choose_name=lambda file: file.identifier), owner=Login())
     return services

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from attrs import asdict
+
 from .._protocol.dialect import DIALECTS, Dialect, ParameterNames
 from ..errors import InvalidOption
 
@@ -20,6 +22,7 @@ __all__ = [
     "as_mode",
     "as_names",
     "as_origins",
+    "as_parameters",
     "check_callable",
     "check_flag",
     "check_number",
@@ -94,6 +97,19 @@ def as_names(value: Any, dialect: Dialect, namespace: Any) -> ParameterNames:
     if isinstance(value, ParameterNames):
         return value
     raise InvalidOption("names", value, "must be ParameterNames")
+
+
+def as_parameters(value: Any, names: ParameterNames) -> tuple[str, ...]:
+    """The names of parameters of the application's, one or several."""
+    given = [value] if isinstance(value, str) else value
+    if isinstance(given, Iterable):
+        found = tuple(given)
+        taken = set(asdict(names).values())
+        wrong = [each for each in found if not isinstance(each, str) or not each or each in taken]
+        if not wrong:
+            return found
+        value = wrong[0]
+    raise InvalidOption("parameters", value, "must be a name that the protocol does not have")
 
 
 def as_origins(value: Any) -> frozenset[str]:

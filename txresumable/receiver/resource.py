@@ -17,7 +17,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
 
 from .._protocol.dialect import Dialect, ParameterNames
-from .arguments import as_dialect, as_names, as_origins
+from .arguments import as_dialect, as_names, as_origins, as_parameters
 from .permission import Authorize, Owner, Permission, one_owner
 from .store import UploadStore
 from .store.chunk import Chunk
@@ -26,7 +26,7 @@ from .store.refused import Refused
 from .web.arrival import Arrival
 from .web.form import OctetBody, body_parser
 from .web.origin import METHODS, Origins
-from .web.parameters import merged, read_chunk, standard_names
+from .web.parameters import ChunkReader, merged
 from .web.request import IBodyTaker
 from .web.response import Response, complete, refusal, refused_by_disk, stored
 from .web.throttle import LogThrottle
@@ -66,6 +66,9 @@ class ReceiverResource(Resource):
         :class:`~txresumable._protocol.dialect.Dialect`.
     :param names: what the parameters are called, if not as the dialect says.
     :param namespace: what stands before every name.
+    :param parameters: the names of parameters of the application's, one or several, which are kept
+        with an upload as its first request has them; see
+        :class:`~txresumable.receiver.AnnouncedFile`.
     :raises TypeError: if there is no store, but its path for instance.
     :raises InvalidOption: if one of the others is something else.
     """
@@ -83,6 +86,7 @@ class ReceiverResource(Resource):
         dialect: str | Dialect = "resumable",
         names: ParameterNames | None = None,
         namespace: str = "",
+        parameters: str | Iterable[str] = (),
     ) -> None:
         if not isinstance(store, UploadStore):
             raise TypeError(f"a receiver is given a Store, not {store!r}")
@@ -91,8 +95,8 @@ class ReceiverResource(Resource):
         self._origins = Origins(as_origins(origins))
         self._permission = Permission(owner, authorize)
         self._dialect = as_dialect(dialect)
-        self._names = _prefixed(as_names(names, self._dialect, namespace), namespace)
-        self._known = standard_names(self._names)
+        prefixed = _prefixed(as_names(names, self._dialect, namespace), namespace)
+        self._reader = ChunkReader(prefixed, as_parameters(parameters, prefixed))
         self._absent = self._dialect.absent
         self._disk_errors = LogThrottle()
         self._failures = LogThrottle()
@@ -102,7 +106,7 @@ class ReceiverResource(Resource):
         try:
             return self._taker(request)
         except Refused as error:
-            arrival = Arrival(OctetBody(), {}, self._names, _never)
+            arrival = Arrival(OctetBody(), {}, self._reader, _never)
             arrival.refuse(error)
             return arrival
 
@@ -116,9 +120,9 @@ class ReceiverResource(Resource):
             raise Refused(415, "send a chunk without an encoding")
         kind = _header(request, "content-type") or ""
         arrival = Arrival(
-            body_parser(kind, self._names.file),
+            body_parser(kind, self._reader.names.file),
             self._url_parameters(request, repeated=False),
-            self._names,
+            self._reader,
             lambda chunk: self._begin(request, owner, chunk),
         )
 
@@ -222,8 +226,7 @@ class ReceiverResource(Resource):
 
     def _chunk_of(self, request: Request) -> Chunk:
         """The chunk that the parameters of the URL describe."""
-        given = merged(self._url_parameters(request, repeated=True), (), self._known)
-        return read_chunk(given, self._names)
+        return self._reader.read(self._url_parameters(request, repeated=True))
 
     def _url_parameters(self, request: Request, *, repeated: bool) -> dict[str, str]:
         """
@@ -233,7 +236,7 @@ class ReceiverResource(Resource):
             counts: so it is in tests, where one of the user's with the same name comes first.
         """
         pairs = _url_parameters(request)
-        return dict(pairs) if repeated else merged({}, pairs, self._known)
+        return dict(pairs) if repeated else merged({}, pairs, self._reader.known)
 
     async def _upload(self, request: Request) -> Response:
         arrival = getattr(request, "arrival", None)

@@ -105,6 +105,7 @@ def make_site(
     dialect: str | Dialect = "resumable",
     names: ParameterNames | None = None,
     namespace: str = "",
+    parameters: str | Iterable[str] = (),
     max_connections: int = 256,
     min_rate: float = 256,
     reactor: Reactor | None = None,
@@ -113,7 +114,7 @@ def make_site(
     A site that is a receiver and nothing else.
 
     :param store: where files go.
-    :param origins: see :class:`ReceiverResource`, as for the next five.
+    :param origins: see :class:`ReceiverResource`, as for the next six.
     :param max_connections: see :class:`ReceiverSite`, as for the next two.
     :raises InvalidOption: if one of these is something else.
     """
@@ -125,6 +126,7 @@ def make_site(
         dialect=dialect,
         names=names,
         namespace=namespace,
+        parameters=parameters,
     )
     return ReceiverSite(
         resource, max_connections=max_connections, min_rate=min_rate, reactor=reactor

@@ -20,7 +20,7 @@ from .._protocol.dialect import DIALECTS
 from .._runtime.reactor import Reactor
 from .._runtime.shutdown import end_anyway, end_once_stopped
 from ..errors import InvalidOption
-from .arguments import EXISTING, as_existing, as_mode, as_origins
+from .arguments import EXISTING, as_existing, as_mode, as_origins, as_parameters
 from .login import Login
 from .passwords import PasswordFile, TokenFile
 from .permission import one_owner
@@ -126,6 +126,7 @@ class Options(UsageOptions):
         super().__init__()  # type: ignore[no-untyped-call]
         self["origins"] = []
         self["checkers"] = []
+        self["parameters"] = []
 
     def opt_origin(self, origin: str) -> None:
         """
@@ -137,6 +138,13 @@ class Options(UsageOptions):
         except InvalidOption as error:
             raise UsageError(f"--origin {origin}: {error.reason}")
         self["origins"].append(origin)
+
+    def opt_parameter(self, name: str) -> None:
+        """
+        A parameter of a client's that is kept with its file, for --on-complete.  May be given
+        again.
+        """
+        self["parameters"].append(name)
 
     def postOptions(self) -> None:
         """
@@ -151,6 +159,11 @@ class Options(UsageOptions):
         if self["dialect"] not in DIALECTS:
             raise UsageError(f"--dialect: must be one of {', '.join(sorted(DIALECTS))}")
         self._check(as_existing, "existing")
+        for name in self["parameters"]:
+            try:
+                as_parameters(name, DIALECTS[self["dialect"]].names)
+            except InvalidOption as error:
+                raise UsageError(f"--parameter {name}: {error.reason}")
         if self["mode"] is not None:
             self._check(lambda text: as_mode(octal(text)), "mode")
         if self["listen"] is not None and self["port"] is not None:
@@ -262,6 +275,7 @@ def makeService(options: Options) -> IService:
         store,
         reactor=reactor,
         origins=options["origins"],
+        parameters=options["parameters"],
         owner=Login(*options["checkers"]) if options["checkers"] else one_owner,
         dialect=options["dialect"],
         max_connections=options["max-connections"],

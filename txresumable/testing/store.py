@@ -8,8 +8,9 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from hashlib import sha256
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, gatherResults
 
 from .._protocol.layout import ChunkLayout
@@ -66,8 +67,15 @@ class UploadStoreTests(_TestCase):
 
     def chunk(self, number: int = 1, content: bytes = _CONTENT, **other: str) -> Chunk:
         """A chunk of a file in chunks of ten bytes."""
-        given = {"identifier": "id", "file_name": "file.dat", **other}
-        return Chunk(offset=number - 1, layout=ChunkLayout(len(content), 10), **given)
+        chunk = Chunk(
+            identifier="id",
+            offset=number - 1,
+            layout=ChunkLayout(len(content), 10),
+            file_name="file.dat",
+            parameters={"album": "summer"},
+        )
+        changes: dict[str, Any] = {**other}
+        return evolve(chunk, **changes)
 
     async def send(
         self, number: int, content: bytes = _CONTENT, *, owner: str = "", **other: str
@@ -172,6 +180,7 @@ class UploadStoreTests(_TestCase):
         file = await self.receive(_CONTENT, owner="alice", identifier="id", **given)
         await self.check(file, _CONTENT)
         self.assertEqual((file.owner, file.identifier), ("alice", "id"))
+        self.assertEqual(file.parameters, {"album": "summer"})
         facts = (file.file_name, file.relative_path, file.type)
         self.assertEqual(facts, tuple(given.values()))
 

@@ -4,7 +4,9 @@ A file that a client begins to send.
 
 from __future__ import annotations
 
-from attrs import frozen
+from collections.abc import Mapping
+
+from attrs import field, frozen
 
 from .chunk import Chunk
 
@@ -22,6 +24,7 @@ class AnnouncedFile:
     :ivar size: bytes.
     :ivar owner: whose it is, as the resource's ``owner`` said.
     :ivar type: its media type, or nothing.
+    :ivar parameters: those of the application's that are kept, by name.
     """
 
     identifier: str
@@ -30,6 +33,7 @@ class AnnouncedFile:
     relative_path: str = ""
     owner: str = ""
     type: str = ""
+    parameters: Mapping[str, str] = field(factory=dict, hash=False)
 
     @classmethod
     def of(cls, owner: str, chunk: Chunk) -> AnnouncedFile:
@@ -41,4 +45,5 @@ class AnnouncedFile:
             relative_path=chunk.relative_path,
             owner=owner,
             type=chunk.type,
+            parameters=chunk.parameters,
         )

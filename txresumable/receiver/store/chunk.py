@@ -4,7 +4,9 @@ A chunk of an upload, as a request describes it.
 
 from __future__ import annotations
 
-from attrs import frozen
+from collections.abc import Mapping
+
+from attrs import field, frozen
 
 from ..._protocol.layout import ChunkLayout
 
@@ -22,6 +24,7 @@ class Chunk:
     :ivar file_name: the file's name, as the client has it.
     :ivar relative_path: its path below what was added; metadata, like the name.
     :ivar type: its media type, or nothing.
+    :ivar parameters: those of the application's that are kept, by name.
     :ivar checksum: the SHA-256 of the chunk as hexadecimal, or nothing.
     """
 
@@ -31,6 +34,7 @@ class Chunk:
     file_name: str = ""
     relative_path: str = ""
     type: str = ""
+    parameters: Mapping[str, str] = field(factory=dict, hash=False)
     checksum: str = ""
 
     @property

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from ..._runtime.clock import steady
 from .received import ReceivedFile
+from .refused import Refused
 
 __all__ = ["Completion", "OnComplete"]
 
@@ -47,12 +48,13 @@ class Completion:
         Call it.
 
         :returns: a Deferred that fires when it is done, has failed (which is logged), or has
-            taken too long, and continues in the background.  Cancelling cancels what it does.
+            taken too long, and continues in the background; fails with :exc:`Refused` if the file
+            is refused in time.  Cancelling cancels what it does.
         """
         result: Deferred[object] = Deferred.fromCoroutine(self._call(file))
         notified: Deferred[None] = Deferred(lambda _: result.cancel())
-        result.addErrback(self._failed, file)
-        result.addCallback(lambda _: None if notified.called else notified.callback(None))
+        result.addErrback(self._failed, file, notified)
+        result.addBoth(self._end, notified)
         if not notified.called:
             self._set_limit(notified, file)
         return notified
@@ -62,11 +64,22 @@ class Completion:
         result = None if observer is None else observer(file)
         return None if result is None else await result
 
-    def _failed(self, failure: Failure, file: ReceivedFile) -> None:
+    def _end(self, result: object, notified: Deferred[None]) -> None:
+        if isinstance(result, Failure):
+            notified.errback(result)
+        elif not notified.called:
+            notified.callback(None)
+
+    def _failed(
+        self, failure: Failure, file: ReceivedFile, notified: Deferred[None]
+    ) -> Failure | None:
         if failure.check(CancelledError):
             self._log.info("on_complete was cancelled for {path}", path=file.path)
-            return
-        self._log.failure("on_complete failed for {path}", failure=failure, path=file.path)
+        elif failure.check(Refused) and not notified.called:
+            return failure
+        else:
+            self._log.failure("on_complete failed for {path}", failure=failure, path=file.path)
+        return None
 
     def _set_limit(self, notified: Deferred[None], file: ReceivedFile) -> None:
         reactor = self._reactor

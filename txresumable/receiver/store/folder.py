@@ -23,13 +23,15 @@ from .files import UploadFiles
 from .names import is_key
 from .places import Places, Placing
 from .present import Present
-from .private import CHUNKS, DATA, DONE, NEW, PrivateFolder, look
+from .private import CHUNKS, DATA, DONE, NEW, REJECTED, PrivateFolder, look
 from .record import Done, Record
 from .refused import Refused
+from .rejection import Rejection
 
 __all__ = ["Folder", "Found"]
 
 PRIVATE = ".resumable"
+_TIMED = (CHUNKS, DONE, REJECTED)
 
 
 @frozen
@@ -101,14 +103,14 @@ class Folder:
             self._log.critical("{path} was removed or moved", path=self._path)
             raise Refused(503, "the receiver's folder was removed or moved", retry_after=60)
 
-    def load(self, key: str) -> UploadFiles | Done | None:
+    def load(self, key: str) -> UploadFiles | Done | Rejection | None:
         """What is known about an upload."""
         done = self._private.done(key)
         if done is not None:
             return done
         chunks = self._private.open(key + CHUNKS)
         if chunks is None:
-            return None
+            return self._private.rejection(key)
         data: Descriptor | None = None
         try:
             data = self._private.open(key + DATA)
@@ -136,7 +138,7 @@ class Folder:
             self._private.set_aside(key, CHUNKS, DATA)
         return None
 
-    def resume(self, key: str) -> UploadFiles | Done | None:
+    def resume(self, key: str) -> UploadFiles | Done | Rejection | None:
         """What is known about an upload that somebody comes back to: from now on it is not old."""
         found = self.load(key)
         if isinstance(found, UploadFiles):
@@ -189,7 +191,7 @@ class Folder:
 
         :returns: whether it was.
         """
-        if not any(self._private.older(key + ending, before) for ending in (CHUNKS, DONE)):
+        if not any(self._private.older(key + ending, before) for ending in _TIMED):
             return False
         found = self.load(key)
         if isinstance(found, UploadFiles):
@@ -222,7 +224,7 @@ class Folder:
         found = set()
         for name in self._private.names():
             key, dot, ending = name.partition(".")
-            if is_key(key) and dot + ending in (CHUNKS, DONE) and self._private.older(name, before):
+            if is_key(key) and dot + ending in _TIMED and self._private.older(name, before):
                 found.add(key)
         return sorted(found)
 
@@ -234,6 +236,10 @@ class Folder:
     def _found(self, key: str, names: set[str]) -> Found | None:
         if key + DONE in names and self._private.done(key) is not None:
             self._private.remove(key, CHUNKS, DATA, NEW)
+        elif key + REJECTED in names and self._private.rejection(key) is not None:
+            if key + CHUNKS in names or key + DATA in names:
+                self._private.set_aside(key, CHUNKS, DATA)
+            self._private.remove(key, NEW)
         elif key + CHUNKS not in names:
             self._private.discard(key)
         else:

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from .admission import Admission
 from .folder import Folder
+from .rejection import Rejected
 from .state import State
 from .uploads import OpenUploads
 from .usage import Usage
@@ -62,7 +63,8 @@ class Housekeeping:
     async def recover(self) -> None:
         """Finish the uploads that are full."""
         with self._work.usage, self._recovery:
-            keys, self._full = deque(self._full), {}
+            full = {**self._full, **dict.fromkeys(self._uploads.take_not_finished())}
+            keys, self._full = deque(full), {}
             # One whose on_complete takes its time does not hold the others up.
             finishing = [
                 Deferred.fromCoroutine(self._finish_each(keys)) for _ in range(_RECOVERED_AT_ONCE)
@@ -79,6 +81,8 @@ class Housekeeping:
                     with entry:
                         if entry.full:
                             await entry.finish()
+            except Rejected:
+                pass  # which is its end
             except Exception:
                 if not self._work.closed:
                     self._full[key] = None

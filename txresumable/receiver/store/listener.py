@@ -22,6 +22,9 @@ class UploadListener(Protocol[_T]):
     def finished(self, upload: _T, done: Done) -> None:
         """It is in its place, and that is written down."""
 
+    def not_finished(self, upload: _T) -> None:
+        """It is full, and could not be finished now."""
+
     def lost(self, upload: _T) -> None:
         """Somebody has removed its files."""
 

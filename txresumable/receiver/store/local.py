@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
 from ..._runtime.clock import steady
 from ..._runtime.reactor import Reactor
@@ -26,6 +26,7 @@ from .naming import ChooseName, Naming
 from .places import Placing
 from .quota import Quota
 from .room import Room
+from .starting import OnStarted, Starting
 from .thread import Run, in_threads
 from .uploads import OpenUploads
 from .work import Work
@@ -65,10 +66,19 @@ class Store:
         ``refuse`` it is refused with 409.
     :param mode: the permissions of finished files, ``0o640`` for instance, and of folders, which
         who may read can enter.  By default those that umask leaves.
+    :param on_started: called with the :class:`AnnouncedFile` when an upload begins; may return a
+        Deferred, for which the client waits, and which is cancelled if the store closes.  May fail
+        with :class:`Refused`; if it fails otherwise that is logged, and the response is 500.
     :param on_complete: called with each :class:`ReceivedFile` once it is durable and in its
         place; may return a Deferred, and the client gets its response after that.  It may change,
         move or remove the file.  Called once, but again after the next start if the receiver
         stopped, or crashed, before the end was written down.
+
+        If it fails with a :class:`Refused` of a status below 500, with 422 for instance, the file
+        is rejected: it is set aside in the private folder, and each request for it is refused with
+        the same until it is expired, or comes with ``again``.  With 503, it is called again when
+        the client asks again, or the store is swept.  What it fails with otherwise is logged, and
+        the file is received.
     :param on_complete_timeout: for how many seconds that Deferred is waited for; a connection of
         our site waits for a quarter of an hour at most, and is aborted then.
     :param max_open: how many idle uploads are kept open.
@@ -91,6 +101,7 @@ class Store:
         choose_name: ChooseName | None = None,
         existing: str = "suffix",
         mode: int | None = None,
+        on_started: OnStarted | None = None,
         on_complete: OnComplete | None = None,
         on_complete_timeout: float = 300.0,
         max_open: int = 64,
@@ -126,6 +137,7 @@ class Store:
             admission,
             self._work,
             Completion(lambda: self.on_complete, on_complete_timeout, reactor),
+            Starting(check_callable("on_started", on_started, none=True)),
             received_once=received_once,
             max_open=max_open,
             now=_now,
@@ -173,7 +185,7 @@ class Store:
             What fails of one upload is logged.
         """
         if self.expire is None:
-            return succeed(0)
+            return Deferred.fromCoroutine(self._housekeeping.recover()).addCallback(lambda _: 0)
         return Deferred.fromCoroutine(self._housekeeping.sweep(self.expire))
 
     def close(self) -> Deferred[None]:

@@ -17,9 +17,10 @@ from .descriptor import Descriptor
 from .disk import Disk
 from .files import UploadFiles
 from .names import names_for
-from .private import CHUNKS, DATA, DONE, NEW, PrivateFolder, look
+from .private import CHUNKS, DATA, DONE, NEW, REJECTED, PrivateFolder, look
 from .record import Done
 from .refused import FilesRemoved, Refused
+from .rejection import Rejection
 from .tree import Tree
 
 __all__ = ["Place", "Places", "Placing"]
@@ -181,6 +182,25 @@ class Places:
             return done
         finally:
             file.close()
+
+    def reject(self, files: UploadFiles, name: str, rejection: Rejection) -> None:
+        """
+        Write down that an upload is rejected, take its file from its place, and set it aside.
+
+        :param name: the path of the file, if it is still there.
+        """
+        key, inode = files.key, files.data.status().st_ino
+        try:
+            with self._tree.entered(name) as (folder, last):
+                if self._inode(last, folder) == inode:
+                    self._disk.remove(last, folder)
+                    self._disk.sync(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        written = rejection.encode()
+        self._private.remove(key, NEW)
+        self._private.write_new(key, written, len(written), REJECTED).close()
+        self._private.set_aside(key, CHUNKS, DATA)
 
     def adopt(self, key: str, done: Done, found: os.stat_result) -> Done | None:
         """

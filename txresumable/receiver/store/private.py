@@ -3,7 +3,8 @@ The private folder of a receiver: blocking, for use in a thread.
 
 All that is not a finished file is in it, under the hash of owner and identifier: ``.data`` the
 bytes, ``.chunks`` the record (see :mod:`~txresumable.receiver.store.record`), ``.done`` what is
-kept at the end, ``.new`` what is being written.
+kept at the end, ``.rejected`` what is kept if the application rejected the file, ``.new`` what is
+being written.
 
 What cannot be read back is set aside under another name, ``.aside-1`` and so on before the ending,
 for somebody to look at: the chunks of its data were acknowledged.
@@ -12,17 +13,22 @@ for somebody to look at: the chunks of its data were acknowledged.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from twisted.logger import Logger
 
 from .descriptor import Descriptor
 from .disk import Disk
 from .record import Done
+from .rejection import Rejection
 
-__all__ = ["CHUNKS", "DATA", "DONE", "NEW", "PrivateFolder", "look"]
+__all__ = ["CHUNKS", "DATA", "DONE", "NEW", "REJECTED", "PrivateFolder", "look"]
 
-DATA, CHUNKS, DONE, NEW = ".data", ".chunks", ".done", ".new"
+DATA, CHUNKS, DONE, REJECTED, NEW = ".data", ".chunks", ".done", ".rejected", ".new"
+
+_T = TypeVar("_T")
 
 
 class PrivateFolder:
@@ -77,13 +83,20 @@ class PrivateFolder:
 
     def done(self, key: str) -> Done | None:
         """What is kept about a finished upload; set aside if it cannot be read back."""
-        file = self.open(key + DONE)
+        return self._read(key, DONE, Done.decode)
+
+    def rejection(self, key: str) -> Rejection | None:
+        """What is kept about an upload that was rejected; set aside if it cannot be read back."""
+        return self._read(key, REJECTED, Rejection.decode)
+
+    def _read(self, key: str, ending: str, decode: Callable[[bytes], _T]) -> _T | None:
+        file = self.open(key + ending)
         if file is None:
             return None
         try:
-            return Done.decode(file.read_all())
+            return decode(file.read_all())
         except ValueError:
-            self.set_aside(key, DONE)
+            self.set_aside(key, ending)
             return None
         finally:
             file.close()
@@ -106,7 +119,7 @@ class PrivateFolder:
 
     def discard(self, key: str) -> None:
         """Forget an upload, finished or not; a finished file stays."""
-        self.remove(key, DONE, CHUNKS, DATA, NEW)
+        self.remove(key, DONE, REJECTED, CHUNKS, DATA, NEW)
 
     def remove(self, key: str, *endings: str) -> None:
         """Remove files of an upload, in this order."""

@@ -4,7 +4,9 @@ A file that was received.
 
 from __future__ import annotations
 
-from attrs import frozen
+from collections.abc import Mapping
+
+from attrs import field, frozen
 
 __all__ = ["ReceivedFile"]
 
@@ -22,6 +24,7 @@ class ReceivedFile:
     :ivar relative_path: the path that the client gave; the same holds.
     :ivar owner: whose it is, as the resource's ``owner`` said.
     :ivar type: the media type that the client gave, or nothing.
+    :ivar parameters: those of the application's that are kept, by name.
     """
 
     path: str
@@ -32,3 +35,4 @@ class ReceivedFile:
     relative_path: str = ""
     owner: str = ""
     type: str = ""
+    parameters: Mapping[str, str] = field(factory=dict, hash=False)

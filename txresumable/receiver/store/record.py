@@ -18,9 +18,10 @@ from struct import Struct
 from typing import Any, TypeVar
 
 from attrs import define, field, fields, frozen
-from attrs.validators import ge, instance_of, matches_re
+from attrs.validators import deep_mapping, ge, instance_of, matches_re
 
 from ..._protocol.layout import ChunkLayout
+from .announced import AnnouncedFile
 from .chunk import Chunk
 from .present import Present
 from .received import ReceivedFile
@@ -33,6 +34,7 @@ _TIME = Struct(">q")
 _IDENTITY = Struct(">Qq")
 # Downwards from the root, whatever a damaged record says.
 _COMPONENT = r"(?!\.{1,2}(?:/|\Z))[^/\0\ud800-\udfff]+"
+_TEXT, _OBJECT = instance_of(str), instance_of(dict)
 _PATH = matches_re(f"{_COMPONENT}(?:/{_COMPONENT})*")
 
 
@@ -47,6 +49,7 @@ class Record:
     :ivar relative_path: the client's path for it.
     :ivar path: where it will lie below the root, if nothing else lies there.
     :ivar type: its media type, or nothing.
+    :ivar parameters: those of the application's that are kept.
     :ivar size: bytes.
     :ivar chunk_size: bytes.
     :ivar force: whether the number of chunks is rounded up.
@@ -58,6 +61,7 @@ class Record:
     relative_path: str = field(validator=instance_of(str))
     path: str = field(validator=_PATH)
     type: str = field(validator=instance_of(str))
+    parameters: Mapping[str, str] = field(validator=deep_mapping(_TEXT, _TEXT, _OBJECT), hash=False)
     size: int = field(validator=[instance_of(int), ge(0)])
     chunk_size: int = field(validator=[instance_of(int), ge(1)])
     force: bool = field(validator=instance_of(bool))
@@ -72,6 +76,7 @@ class Record:
             relative_path=chunk.relative_path,
             path=path,
             type=chunk.type,
+            parameters=chunk.parameters,
             size=chunk.layout.size,
             chunk_size=chunk.layout.chunk_size,
             force=chunk.layout.force,
@@ -103,6 +108,19 @@ class Record:
             relative_path=self.relative_path,
             owner=self.owner,
             type=self.type,
+            parameters=self.parameters,
+        )
+
+    def announced(self) -> AnnouncedFile:
+        """The file as its client announced it."""
+        return AnnouncedFile(
+            identifier=self.identifier,
+            file_name=self.file_name,
+            size=self.size,
+            relative_path=self.relative_path,
+            owner=self.owner,
+            type=self.type,
+            parameters=self.parameters,
         )
 
     def encode(self) -> bytes:

@@ -18,12 +18,14 @@ from .claims import Claims
 from .commits import GroupCommit
 from .completion import Completion
 from .digest import FollowingDigest
+from .ending import Ending
 from .files import UploadFiles
 from .finished import FinishedUpload, Shelf
 from .listener import UploadListener
 from .received import ReceivedFile
 from .record import Done
 from .refused import FilesRemoved, Refused
+from .rejection import Rejected
 from .state import State, advance, check
 from .thread import Run
 from .unwritten import Unwritten
@@ -52,7 +54,6 @@ class UnfinishedUpload:
     :ivar record: what it is.
     :ivar state: what it is at.
     :ivar last_used: when a request came for it last, by the wall clock.
-    :ivar handed_over: the name of the file, once ``on_complete`` has had it.
     """
 
     _log = Logger()
@@ -68,13 +69,11 @@ class UnfinishedUpload:
     ) -> None:
         self.state = State.RECEIVING
         self.last_used = float("-inf")
-        self.handed_over: str | None = None
         self.key = files.key
         self.record = files.record
         self._files = files
         self._shelf = shelf
         self._run = run
-        self._completion = completion
         self._listener = listener
         # A use that was forgotten must not keep the upload open.
         self._uses: set[ref[Use]] = set()
@@ -83,7 +82,7 @@ class UnfinishedUpload:
         self._claims = Claims(clock)
         self._commits = GroupCommit(lambda each: run(files.commit, each), self._work, self)
         self._finishing: list[Deferred[ReceivedFile]] = []
-        self._notifying: Deferred[None] | None = None
+        self._ending = Ending(files, shelf, run, completion, self._check)
         self._finished: FinishedUpload | None = None
         self._digest = FollowingDigest(self._run, files.data, files.durable_size)
 
@@ -93,6 +92,11 @@ class UnfinishedUpload:
         return self._files.full
 
     @property
+    def handed_over(self) -> bool:
+        """Whether ``on_complete`` has had the file."""
+        return self._ending.handed_over is not None
+
+    @property
     def in_use(self) -> bool:
         """Whether somebody is sending, asking, writing or finishing."""
         return bool(self._uses) or self._work.count > 0
@@ -100,7 +104,7 @@ class UnfinishedUpload:
     @property
     def idle(self) -> bool:
         """Whether it may be closed: others who open it anew do not know who was notified."""
-        return self.state is State.RECEIVING and not self.in_use and self.handed_over is None
+        return self.state is State.RECEIVING and not self.in_use and not self.handed_over
 
     @property
     def changed(self) -> bool:
@@ -213,8 +217,7 @@ class UnfinishedUpload:
         :param state: or :attr:`State.DISCARDED`, if they will be removed.
         """
         self._become(state)
-        if self._notifying is not None:
-            self._notifying.cancel()
+        self._ending.cancel()
         await self._digest.stop()
         await self._work.idle()
         self._files.close()
@@ -237,6 +240,9 @@ class UnfinishedUpload:
 
     def _removed(self) -> None:
         self._log.error("the files of an upload were removed: {key}", key=self.key)
+        self._discarded()
+
+    def _discarded(self) -> None:
         self._become(State.DISCARDED)
         self._listener.lost(self)
 
@@ -261,28 +267,7 @@ class UnfinishedUpload:
     async def _finish(self) -> Done:
         with self._work:
             digest = await self._digest.result(self.record.size)
-            name = await self._place(digest)
-            self._check()
-            return await self._run(self._shelf.places.settle, self._files, name, digest)
-
-    async def _place(self, digest: str) -> str:
-        """Bring the file to its place, or to whoever wants it; the name that it got."""
-        if self.handed_over is not None:
-            return self.handed_over
-        place, wanted = self._shelf.places.place, self._completion.has_observer
-        name = await self._run(place, self._files, wanted)
-        if wanted:
-            self._check()
-            await self._notify(name, digest)
-        return name
-
-    async def _notify(self, name: str, digest: str) -> None:
-        file = self.record.received_as(self._shelf.path_of(name), digest)
-        self._notifying = self._completion.notify(file)
-        await self._notifying
-        # If it was cut short by closing, it is called again after the next start.
-        if self.state is State.FINISHING:
-            self.handed_over = name
+            return await self._ending.reach(digest)
 
     def _finish_ended(self, result: Done | Failure) -> None:
         outcome: ReceivedFile | Failure
@@ -296,8 +281,12 @@ class UnfinishedUpload:
             outcome = self._failure(result)
             if self.state is State.FINISHING:
                 self._become(State.RECEIVING)
-                if result.check(FilesRemoved):
+                if result.check(Rejected):
+                    self._discarded()
+                elif result.check(FilesRemoved):
                     self._removed()
+                else:
+                    self._listener.not_finished(self)
         waiting, self._finishing = self._finishing, []
         for waiter in waiting:
             waiter.callback(outcome)

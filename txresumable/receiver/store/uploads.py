@@ -22,6 +22,8 @@ from .folder import Folder
 from .keylock import KeyLocks
 from .record import Done, Record
 from .refused import Refused
+from .rejection import Rejection
+from .starting import Starting
 from .state import State
 from .unfinished import UnfinishedUpload
 from .work import Work, closing
@@ -43,6 +45,7 @@ class OpenUploads:
     :param admission: says whether one more may begin.
     :param work: what is under way in the store.
     :param completion: is notified of files that were received.
+    :param starting: is asked whether files may begin.
     :param received_once: refuse what was received before, and is not in its place any more.
     :param max_open: how many idle ones are kept open.
     :param now: the wall clock.
@@ -58,6 +61,7 @@ class OpenUploads:
         admission: Admission,
         work: Work,
         completion: Completion,
+        starting: Starting,
         *,
         received_once: bool,
         max_open: int,
@@ -73,6 +77,8 @@ class OpenUploads:
         self._max_open = max_open
         self._now = now
         self._clock = clock
+        self._starting = starting
+        self._not_finished: dict[str, None] = {}
         self._locks = KeyLocks()
         self._open: OrderedDict[str, UnfinishedUpload] = OrderedDict()
         # Of those that are open, the ones that were released and not used since.
@@ -97,6 +103,7 @@ class OpenUploads:
 
     async def close(self) -> None:
         """Close all, and return when all that was under way has ended."""
+        self._starting.cancel()
         await gatherResults([Deferred.fromCoroutine(each.close()) for each in self._all])
         await self._work.usage.idle()
         self._open.clear()
@@ -135,7 +142,7 @@ class OpenUploads:
         found = await self._work.run(self._folder.load, key)
         if isinstance(found, UploadFiles):
             found.close()
-        if isinstance(found, Done) or (found is not None and found.full):
+        if isinstance(found, Done) or (isinstance(found, UploadFiles) and found.full):
             raise _complete()
         return found is not None
 
@@ -189,6 +196,10 @@ class OpenUploads:
             if self._received_once and not again:
                 raise Refused(410, "received before, taken since")
             found = None
+        if isinstance(found, Rejection):
+            if not again:
+                raise found.refusal()
+            found = None
         if found is None:
             self.forget(key)
             if wanted is None:
@@ -198,7 +209,7 @@ class OpenUploads:
 
     async def _leave(self, upload: UnfinishedUpload) -> None:
         """Let go of an upload that was changed in its place, and will be received anew."""
-        if upload.handed_over is not None:
+        if upload.handed_over:
             await upload.finish()
         else:
             self.take_out(upload)
@@ -207,6 +218,7 @@ class OpenUploads:
     async def _create(self, key: str, wanted: Record) -> UploadFiles:
         promised = self._admission.accept(key, wanted)
         try:
+            await self._starting.ask(wanted.announced())
             return await self._work.run(self._folder.create, key, wanted, promised)
         except Exception:
             # It counts for as long as what was made of it cannot be removed.
@@ -280,6 +292,15 @@ class OpenUploads:
         """See the protocol."""
         self.lost(upload)
         self._log.info("received {name} ({size} bytes)", name=done.name, size=done.record.size)
+
+    def not_finished(self, upload: UnfinishedUpload) -> None:
+        """See the protocol."""
+        self._not_finished[upload.key] = None
+
+    def take_not_finished(self) -> list[str]:
+        """Those that were full and could not be finished, each once."""
+        keys, self._not_finished = list(self._not_finished), {}
+        return keys
 
     def lost(self, upload: UnfinishedUpload) -> None:
         """See the protocol."""

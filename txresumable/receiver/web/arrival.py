@@ -10,13 +10,12 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from ..._protocol.dialect import ParameterNames
 from ..store.chunk import Chunk
 from ..store.interface import Entry
 from ..store.refused import Refused
 from ..store.writer import ChunkSink
 from .form import BodyParser, Event, Field, Mark
-from .parameters import merged, read_chunk, standard_names
+from .parameters import ChunkReader
 
 __all__ = ["Arrival"]
 
@@ -31,7 +30,7 @@ class Arrival:
 
     :param parser: parses the body.
     :param url: the parameters of the URL.
-    :param names: what the parameters are called.
+    :param reader: reads parameters.
     :param begin: gives the upload that a chunk belongs to.
     :ivar done: fires with the upload, to be released, when the chunk is durable; fails with
         :class:`Refused` or :exc:`OSError`, perhaps before the body ends.
@@ -41,13 +40,12 @@ class Arrival:
     """
 
     def __init__(
-        self, parser: BodyParser, url: Mapping[str, str], names: ParameterNames, begin: Begin
+        self, parser: BodyParser, url: Mapping[str, str], reader: ChunkReader, begin: Begin
     ) -> None:
         self._parser = parser
         self._url = url
-        self._names = names
+        self._reader = reader
         self._begin = begin
-        self._known = standard_names(names)
         self._fields: list[tuple[str, str]] = []
         self._events: deque[Event | Refused] = deque()
         self._awaited: Deferred[None] | None = None
@@ -177,4 +175,4 @@ class Arrival:
         return whole
 
     def _read(self) -> Chunk:
-        return read_chunk(merged(self._url, self._fields, self._known), self._names)
+        return self._reader.read(self._url, self._fields)

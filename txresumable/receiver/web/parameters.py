@@ -16,7 +16,7 @@ from ..._protocol.layout import ChunkLayout, chunk_count
 from ..store.chunk import Chunk
 from ..store.refused import Refused
 
-__all__ = ["LONGEST_NAME", "merged", "read_chunk", "standard_names"]
+__all__ = ["LONGEST_NAME", "ChunkReader", "merged", "read_chunk", "standard_names"]
 
 LONGEST_NAME = 4096
 """The most bytes of an identifier, a name or a type, which are kept; no path is longer."""
@@ -26,12 +26,39 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _CHECKSUM = re.compile(r"sha256:([0-9a-f]{64})\Z", re.ASCII | re.IGNORECASE)
 
 
-def read_chunk(given: Mapping[str, str], names: ParameterNames) -> Chunk:
+class ChunkReader:
+    """
+    Reads chunks from parameters.
+
+    :param names: what the parameters are called.
+    :param kept: the names of those of the application's that are kept.
+    :ivar names: the same as the first.
+    :ivar known: the names that matter.
+    """
+
+    def __init__(self, names: ParameterNames, kept: Iterable[str] = ()) -> None:
+        self.names = names
+        self._kept = tuple(kept)
+        self.known = standard_names(names).union(self._kept)
+
+    def read(self, url: Mapping[str, str], body: Iterable[tuple[str, str]] = ()) -> Chunk:
+        """
+        The chunk that a request describes.
+
+        :param url: the parameters of its URL.
+        :param body: those of its body.
+        :raises Refused: with 400, saying what is wrong.
+        """
+        return read_chunk(merged(url, body, self.known), self.names, self._kept)
+
+
+def read_chunk(given: Mapping[str, str], names: ParameterNames, kept: Iterable[str] = ()) -> Chunk:
     """
     The chunk that the parameters of a request describe.
 
     :param given: their values by name.
     :param names: what they are called.
+    :param kept: the names of those of the application's that are kept.
     :raises Refused: with 400, saying what is wrong.
     """
     size = _number(given, names.total_size)
@@ -52,6 +79,7 @@ def read_chunk(given: Mapping[str, str], names: ParameterNames) -> Chunk:
         file_name=_text(given, names.file_name),
         relative_path=_text(given, names.relative_path),
         type=_text(given, names.type),
+        parameters={name: _text(given, name) for name in kept if name in given},
         checksum=_checksum(given.get(names.checksum, ""), names),
     )
     current = _optional(given, names.current_chunk_size)
