@@ -7,9 +7,10 @@ from __future__ import annotations
 import os
 
 from twisted.internet.defer import CancelledError
+from twisted.logger import Logger, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable._source.directory import walk
+from txresumable._source.directory import Listing, walk
 
 DEEP = 1200
 
@@ -146,16 +147,17 @@ class LinkTests(FolderTestCase):
         expected = ["a/file", "a/to-b/deep/file", "b/deep/file", "b/deep/to-a/file"]
         self.assertEqual(self.found(follow=True), (expected, 2 + 1 + 2 + 1))
 
+    def warned(self, listing: Listing, path: str, follow: bool) -> list[str | None]:
+        with capturedLogs() as logged:
+            listing.warn(Logger(), path, follow)
+        return [formatEvent(event) for event in logged]
+
     def test_warning(self) -> None:
         """A sentence says how many were left out and why, or nothing if there are none."""
-        self.assertEqual(walk(self.top).warning(self.top, False), "")
+        self.assertEqual(self.warned(walk(self.top), self.top, False), [])
         self.link("a", "missing")
-        listing = walk(self.top)
-        self.assertIn(
-            f"1 symbolic link was left out below {self.top}; links=",
-            listing.warning(self.top, False),
-        )
+        [sentence] = self.warned(walk(self.top), self.top, False)
+        self.assertIn(f"1 symbolic link was left out below {self.top}; links=", sentence)
         self.link("b", "missing")
-        self.assertRegex(
-            walk(self.top).warning("x\n", True), r"^2 .*were left out below x\\n; what"
-        )
+        [sentence] = self.warned(walk(self.top), "x\n", True)
+        self.assertRegex(sentence, r"^2 .*were left out below x\\n; what")

@@ -8,14 +8,12 @@ file cannot be opened or read).  The first line of a class's docstring is shown 
 
 from __future__ import annotations
 
-import re
-from html import unescape
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from ._runtime.printable import printable
+from ._runtime.printable import printable, text_of
 
 if TYPE_CHECKING:
     from .file import ResumableFile
@@ -226,7 +224,7 @@ class ChunkRejected(ResumableError):
     advice: str = ""
 
     def __str__(self) -> str:
-        text = _text_of(self.body)[:200]
+        text = text_of(self.body)[:200]
         shown = f": {text}" if text else ""
         advice = f" ({self.advice})" if self.advice else ""
         which = _chunk_of(self.chunk_number, self.file_name)
@@ -329,12 +327,6 @@ class RetriesExhausted(ResumableError):
         what = str(self.last) or first_line(type(self.last))
         which = _chunk_of(self.chunk_number, self.file_name)
         return f"{which} failed {self.attempts} times, the last time: {what}"
-
-
-def _text_of(body: str) -> str:
-    """A response for people, on one line: of a page, its title."""
-    title = re.search(r"(?is)<title[^>]*>(.*?)</title", body)
-    return printable(" ".join((unescape(title[1]) if title else body).split()))
 
 
 def _chunk_of(number: int, file_name: str) -> str:

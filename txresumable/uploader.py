@@ -189,8 +189,7 @@ class Resumable(Events):
         path, follow = source.path, self.options.links == "follow"
 
         def walked(listing: Listing) -> list[Upload]:
-            if warning := listing.warning(path, follow):
-                _log.warn("{what}", what=warning)
+            listing.warn(_log, path, follow)
             given = [each.arguments for each in listing.found]
             return self.add_files(given) if given else []
 

@@ -5,8 +5,9 @@ Text that others chose, such as names of files and responses, for terminals and 
 from __future__ import annotations
 
 import re
+from html import unescape
 
-__all__ = ["printable"]
+__all__ = ["printable", "text_of"]
 
 _UNSAFE = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """
@@ -31,3 +32,13 @@ def _escaped(found: re.Match[str]) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # PEP 383
         return f"\\x{code - 0xDC00:02x}"
     return found[0].encode("unicode_escape").decode("ascii")
+
+
+def text_of(body: str) -> str:
+    """
+    The body of a response for people, on one line: of a page, its title.
+
+    :param body: decoded.
+    """
+    title = re.search(r"(?is)<title[^>]*>(.*?)</title", body)
+    return printable(" ".join((unescape(title[1]) if title else body).split()))

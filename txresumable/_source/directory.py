@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from attrs import evolve, frozen
 from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
 
 from .._runtime.printable import printable
 from .given import FileArguments
@@ -56,23 +57,23 @@ class Listing:
     found: list[Found]
     links_left_out: int
 
-    def warning(self, path: str, follow: bool) -> str:
+    def warn(self, log: Logger, path: str, follow: bool) -> None:
         """
-        What to warn of.
+        Warn of links that were left out, if any were.
 
+        :param log: where.
         :param path: the folder.
         :param follow: whether links were followed.
-        :returns: a sentence; nothing if no link was left out.
         """
         count = self.links_left_out
         if not count:
-            return ""
+            return
         what = "1 symbolic link was" if count == 1 else f"{count} symbolic links were"
         if follow:
             why = "; what it points to is missing, outside of the folder, or a folder that it is in"
         else:
             why = '; links="follow" (--links follow) includes those that stay in the folder'
-        return f"{what} left out below {printable(path)}{why}"
+        log.warn("{what} left out below {path}{why}", what=what, path=printable(path), why=why)
 
 
 @frozen

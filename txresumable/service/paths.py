@@ -124,8 +124,7 @@ class Paths:
     async def _listed(self, path: str, listing: Listing | Failure) -> None:
         if isinstance(listing, Failure):
             listing.raiseException()
-        if warning := listing.warning(path, self._uploader.options.links == "follow"):
-            _shown.warn("{what}", what=warning)
+        listing.warn(_shown, path, self._uploader.options.links == "follow")
         if not listing.found:
             _shown.warn("There is no file in {path}", path=printable(path))
             return

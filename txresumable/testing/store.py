@@ -8,26 +8,17 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from hashlib import sha256
 from random import Random
-from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
 from twisted.internet.defer import Deferred, gatherResults
 
 from .._protocol.layout import ChunkLayout
-from ..receiver import Chunk, ChunkSink, Entry, ReceivedFile, Refused, UploadStore
+from ..receiver import ChunkSink, Refused, UploadStore
+from .store_rig import CONTENT, StoreTestCase
 
 __all__ = ["UploadStoreTests"]
 
-if TYPE_CHECKING:
-    # Trial's assertions have no types.
-    from unittest import TestCase as _TestCase
-else:
-    _TestCase = object
 
-_CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
-
-
-class UploadStoreTests(_TestCase):
+class UploadStoreTests(StoreTestCase):
     """
     Tests that a :class:`~txresumable.receiver.UploadStore` has to pass, to be mixed into a
     ``TestCase`` of trial's with a :meth:`make_store`:
@@ -37,112 +28,7 @@ class UploadStoreTests(_TestCase):
         class MyStoreTests(UploadStoreTests, TestCase):
             async def make_store(self):
                 return MyStore("a-place")
-
-    :ivar store: the store that is open.
     """
-
-    store: UploadStore
-
-    def make_store(self) -> Awaitable[UploadStore]:
-        """
-        A store over the test's own place; called again, after the one before was closed, to see
-        what is still there.
-        """
-        raise NotImplementedError
-
-    async def content_of(self, file: ReceivedFile) -> bytes:
-        """The content of a finished file; here it is read from its path."""
-        with open(file.path, "rb") as opened:
-            return opened.read()
-
-    async def setUp(self) -> None:  # type: ignore[override]
-        """Open the store."""
-        self.store = await self.make_store()
-        self.addCleanup(lambda: self.store.close())
-
-    async def reopen(self) -> None:
-        """Close the store, and open it anew."""
-        await self.store.close()
-        self.store = await self.make_store()
-
-    def chunk(self, number: int = 1, content: bytes = _CONTENT, **other: str) -> Chunk:
-        """A chunk of a file in chunks of ten bytes."""
-        chunk = Chunk(
-            identifier="id",
-            offset=number - 1,
-            layout=ChunkLayout(len(content), 10),
-            file_name="file.dat",
-            parameters={"album": "summer"},
-        )
-        changes: dict[str, Any] = {**other}
-        return evolve(chunk, **changes)
-
-    async def send(
-        self, number: int, content: bytes = _CONTENT, *, owner: str = "", **other: str
-    ) -> None:
-        """Send a chunk, as a request does."""
-        chunk = self.chunk(number, content, **other)
-        with await self.store.begin(owner, chunk) as entry:
-            start, end = chunk.layout.range(chunk.offset)
-            await self.write(entry, chunk, content[start:end])
-
-    async def write(self, entry: Entry, chunk: Chunk, data: bytes) -> None:
-        """Write a chunk in two pieces."""
-        sink = await entry.claim(chunk)
-        try:
-            for piece in (data[:3], data[3:]):
-                await self.write_piece(sink, piece)
-            await sink.commit()
-        finally:
-            sink.abandon()
-
-    async def write_piece(self, sink: ChunkSink, data: bytes) -> None:
-        """Write some bytes, and wait until more can be taken."""
-        held = sink.write(data)
-        if held is not None:
-            await held
-
-    async def receive(self, content: bytes = _CONTENT, **given: str) -> ReceivedFile:
-        """Send a whole file, and finish it."""
-        for number in range(1, ChunkLayout(len(content), 10).count + 1):
-            await self.send(number, content, **given)
-        return await self.finish(content, **given)
-
-    async def finish(
-        self, content: bytes = _CONTENT, *, owner: str = "", **other: str
-    ) -> ReceivedFile:
-        """Finish a file that was sent."""
-        entry = await self.store.find(owner, self.chunk(1, content, **other))
-        assert entry is not None
-        with entry:
-            return await entry.finish()
-
-    async def held(self, *, owner: str = "", **other: str) -> list[int]:
-        """The chunks that a test finds."""
-        found = []
-        for number in (1, 2, 3):
-            chunk = self.chunk(number, _CONTENT, **other)
-            entry = await self.store.find(owner, chunk)
-            if entry is not None:
-                with entry:
-                    if await entry.holds(chunk):
-                        found.append(number)
-        return found
-
-    async def refused(self, *statuses: int, waiting: Awaitable[object]) -> None:
-        """Assert that something is refused."""
-        try:
-            await waiting
-        except Refused as error:
-            self.assertIn(error.status, statuses)
-        else:
-            self.fail("it was not refused")
-
-    async def check(self, file: ReceivedFile, content: bytes) -> None:
-        """Assert what a file has in it, and that its facts say so."""
-        self.assertEqual(await self.content_of(file), content)
-        facts = (len(content), sha256(content).hexdigest())
-        self.assertEqual((file.size, file.sha256), facts)
 
     async def test_is_a_store(self) -> None:
         """It has the methods of a store."""
@@ -177,8 +63,8 @@ class UploadStoreTests(_TestCase):
             "relative_path": "a/file.dat",
             "type": "text/plain",
         }
-        file = await self.receive(_CONTENT, owner="alice", identifier="id", **given)
-        await self.check(file, _CONTENT)
+        file = await self.receive(CONTENT, owner="alice", identifier="id", **given)
+        await self.check(file, CONTENT)
         self.assertEqual((file.owner, file.identifier), ("alice", "id"))
         self.assertEqual(file.parameters, {"album": "summer"})
         facts = (file.file_name, file.relative_path, file.type)
@@ -223,15 +109,15 @@ class UploadStoreTests(_TestCase):
             {"owner": "ab", "identifier": "c"},
             {"owner": "a", "identifier": "BC"},
         ]
-        await self.send(1, _CONTENT, **mine)
+        await self.send(1, CONTENT, **mine)
         for other in others:
             self.assertEqual(await self.held(**other), [])
         for number, other in enumerate(others):
             content = bytes([number]) * 35
             await self.check(await self.receive(content, **other), content)
         for number in (2, 3):
-            await self.send(number, _CONTENT, **mine)
-        await self.check(await self.finish(_CONTENT, **mine), _CONTENT)
+            await self.send(number, CONTENT, **mine)
+        await self.check(await self.finish(CONTENT, **mine), CONTENT)
 
     async def test_names(self) -> None:
         """Files of one name do not overwrite each other."""
@@ -248,7 +134,7 @@ class UploadStoreTests(_TestCase):
         with suppress(Refused):
             await self.send(2, b"-" * 36)
         self.assertEqual(await self.held(), [1])
-        await self.check(await self.receive(), _CONTENT)
+        await self.check(await self.receive(), CONTENT)
 
     async def test_length(self) -> None:
         """A chunk that is too long, or too short, is refused and not stored."""
@@ -256,11 +142,11 @@ class UploadStoreTests(_TestCase):
             with await self.store.begin("", self.chunk()) as entry:
                 await self.refused(400, waiting=self.write(entry, self.chunk(), data))
         self.assertEqual(await self.held(), [])
-        await self.check(await self.receive(), _CONTENT)
+        await self.check(await self.receive(), CONTENT)
 
     async def test_checksum(self) -> None:
         """A chunk with another digest than it was announced with is refused and not stored."""
-        right = sha256(_CONTENT[:10]).hexdigest()
+        right = sha256(CONTENT[:10]).hexdigest()
         await self.refused(422, waiting=self.send(1, checksum="0" * 64))
         self.assertEqual(await self.held(), [])
         await self.send(1, checksum=right)
@@ -271,7 +157,7 @@ class UploadStoreTests(_TestCase):
         """So is one whose digest is only known at its end."""
         with await self.store.begin("", self.chunk()) as entry:
             sink = await entry.claim(self.chunk())
-            await self.write_piece(sink, _CONTENT[:10])
+            await self.write_piece(sink, CONTENT[:10])
             await self.refused(422, waiting=sink.commit("0" * 64))
             sink.abandon()
         self.assertEqual(await self.held(), [])
@@ -282,10 +168,10 @@ class UploadStoreTests(_TestCase):
         await self.send(1)
         await self.send(1)
         await self.refused(409, waiting=self.send(1, content))
-        await self.check(await self.receive(), _CONTENT)
+        await self.check(await self.receive(), CONTENT)
         await self.send(1)
         await self.refused(409, waiting=self.send(1, content))
-        await self.check(await self.finish(), _CONTENT)
+        await self.check(await self.finish(), CONTENT)
 
     async def test_abandoned(self) -> None:
         """A chunk that was abandoned is not stored, and can be sent again."""
@@ -295,7 +181,7 @@ class UploadStoreTests(_TestCase):
             sink.abandon()
             sink.abandon()
         self.assertEqual(await self.held(), [])
-        await self.check(await self.receive(), _CONTENT)
+        await self.check(await self.receive(), CONTENT)
 
     async def test_forgotten(self) -> None:
         """An upload that its client abandons is gone, and no other is; it can begin anew."""
@@ -311,7 +197,7 @@ class UploadStoreTests(_TestCase):
         file = await self.receive()
         await self.refused(409, waiting=self.store.abandon("", self.chunk()))
         self.assertEqual(await self.held(), [1, 2, 3])
-        await self.check(file, _CONTENT)
+        await self.check(file, CONTENT)
 
     async def test_two_senders(self) -> None:
         """The bytes of two requests with one chunk are not mixed, and one of them is stored."""
@@ -329,7 +215,7 @@ class UploadStoreTests(_TestCase):
         for letter in (b"a", b"b"):
             digest = sha256(letter * 10).hexdigest()
             if await self.held(checksum=digest) == [1]:
-                content = letter * 10 + _CONTENT[10:]
+                content = letter * 10 + CONTENT[10:]
         self.assertNotEqual(content, b"")
         await self.check(await self.receive(content), content)
 
@@ -351,13 +237,13 @@ class UploadStoreTests(_TestCase):
         with await self.store.begin("", self.chunk()) as entry:
             sink = await entry.claim(self.chunk())
             await self.write_piece(sink, b"a" * 5)
-            other = Deferred.fromCoroutine(self.write(entry, self.chunk(), _CONTENT[:10]))
+            other = Deferred.fromCoroutine(self.write(entry, self.chunk(), CONTENT[:10]))
             sink.abandon()
             try:
                 await other
             except Refused:
-                await self.write(entry, self.chunk(), _CONTENT[:10])
-        self.assertEqual(await self.held(checksum=sha256(_CONTENT[:10]).hexdigest()), [1])
+                await self.write(entry, self.chunk(), CONTENT[:10])
+        self.assertEqual(await self.held(checksum=sha256(CONTENT[:10]).hexdigest()), [1])
 
     async def test_durable(self) -> None:
         """What was stored is there when the store is opened anew."""
@@ -367,9 +253,9 @@ class UploadStoreTests(_TestCase):
         self.assertEqual(await self.held(), [1, 3])
         await self.send(2)
         file = await self.finish()
-        await self.check(file, _CONTENT)
+        await self.check(file, CONTENT)
         await self.reopen()
-        await self.check(await self.finish(), _CONTENT)
+        await self.check(await self.finish(), CONTENT)
         self.assertEqual(await self.held(), [1, 2, 3])
 
     async def test_recovers(self) -> None:
@@ -378,7 +264,7 @@ class UploadStoreTests(_TestCase):
             await self.send(number)
         await self.reopen()
         await self.store.recover()
-        await self.check(await self.finish(), _CONTENT)
+        await self.check(await self.finish(), CONTENT)
 
     async def test_sweeps(self) -> None:
         """What is under way is not forgotten."""

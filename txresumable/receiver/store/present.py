@@ -7,7 +7,8 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from ..._protocol.layout import ChunkLayout
 from ..._protocol.ranges import MORE
@@ -25,23 +26,20 @@ class Present:
     chunks there are.
 
     :param count: how many chunks there may be.
+    :param bounds: where runs of them begin and end, in turn.
     :ivar count: the same.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, bounds: Iterable[int] = ()) -> None:
         self.count = count
-        # Where runs begin and end, in turn: the chunks from an even one up to the next.
-        self._bounds = array("Q")
-        self._told: str | None = ""
+        # The chunks from an even one up to the next.
+        self._bounds = array("Q", bounds)
+        self._told: str | None = None
 
     @classmethod
     def decode(cls, written: bytes) -> Present:
         """Those of a record: a byte for each chunk, 1 if it is there."""
-        present = cls(len(written))
-        for run in _RUNS.finditer(written):
-            present._bounds.extend(run.span())
-        present._told = None
-        return present
+        return cls(len(written), chain.from_iterable(run.span() for run in _RUNS.finditer(written)))
 
     def encode(self) -> bytes:
         """The bytes of a record."""
