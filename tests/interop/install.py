@@ -6,8 +6,8 @@ folder beside the package: one folder of Node modules, and one virtual environme
 receiver or client.  A part that is already there as it should be is left alone, so a second run
 takes no time.
 
-Programs (a browser, nginx, squid, tinyproxy, PHP) are the system's.  With ``--system``, and in CI,
-where ``CI`` is set, those that are missing are fetched from Debian.
+Programs (a browser, nginx, squid, tinyproxy, PHP, Java) are the system's.  With ``--system``, and
+in CI, where ``CI`` is set, those that are missing are fetched from Debian.
 """
 
 from __future__ import annotations
@@ -55,11 +55,16 @@ PHP: Final = "php"
 PROGRAMS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     BROWSER: ("chromium", ("chromium", "chromium-browser", "google-chrome")),
     "nginx": ("nginx-light", ("nginx",)),
+    "java": ("default-jdk-headless", ("javac",)),
+    "jetty": ("libjetty9-java", ("/usr/share/java/jetty9-servlet.jar",)),
     PHP: ("php-cli", ("php",)),
     "squid": ("squid", ("squid",)),
     "tinyproxy": ("tinyproxy-bin", ("tinyproxy",)),
 }
-"""The system's: the package of Debian's, and what the program may be called."""
+"""
+The system's: the package of Debian's, and what the program may be called; or where what is no
+program is.
+"""
 
 ENVIRONMENTS: Final[dict[str, tuple[str, ...]]] = {
     "django-async": ("Django==5.2.*", "django-resumable-async-upload==0.1.5"),
@@ -103,6 +108,8 @@ def program(part: str) -> str | None:
     # Where servers are, and where only root looks.
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
     _, names = PROGRAMS[part]
+    if Path(names[0]).is_absolute():
+        return names[0] if Path(names[0]).exists() else None
     return next(filter(None, (shutil.which(name, path=path) for name in names)), None)
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "FLASK_LAST",
     "FLOWJS_NODE",
     "FLOWJS_TORNADO",
+    "RESUMABLEJS_JAVA",
     "RESUMABLEJS_NODE",
     "RESUMABLEJS_PHP",
     "SIMPLE_UPLOADER",
@@ -73,14 +74,19 @@ class Receiver:
 
         :param root: the folder that is the receiver's own.
         """
-        own = {NODE: shutil.which("node") or "node", PHP: sys.executable}
-        program = own.get(self.part) or str(python_of(self.part))
+        interpreter = {
+            NODE: shutil.which("node") or "node",
+            PHP: sys.executable,
+            "java": sys.executable,
+        }
+        program = interpreter.get(self.part) or str(python_of(self.part))
         return [program, str(HOSTS / self.script), str(root), *self.flags]
 
 
 RESUMABLEJS_PHP: Final = Receiver(
     PHP, "php_server.py", "/upload", ("resumablejs/samples/Backend on PHP.md",), (NODE,)
 )
+RESUMABLEJS_JAVA: Final = Receiver("java", "java_sample.py", "/upload", also=("jetty", NODE))
 RESUMABLEJS_NODE: Final = Receiver(NODE, "node_samples.js", "/upload", ("resumable",))
 FLOWJS_NODE: Final = Receiver(NODE, "node_samples.js", "/upload", ("flow",))
 DJANGO_ASYNC: Final = Receiver("django-async", "django_async.py", "/upload/")

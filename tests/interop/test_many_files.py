@@ -18,6 +18,7 @@ from .receivers import (
     FLASK_LAST,
     FLOWJS_NODE,
     FLOWJS_TORNADO,
+    RESUMABLEJS_JAVA,
     RESUMABLEJS_NODE,
     RESUMABLEJS_PHP,
     SIMPLE_UPLOADER,
@@ -99,6 +100,13 @@ class FlowJsTornadoTests(scenarios.ManyFiles):
 
     receiver = FLOWJS_TORNADO
     options = {"server": "flowjs"}
+
+
+class ResumableJsJavaTests(scenarios.ManyFiles):
+    """The servlet that comes with npm's ``resumablejs``."""
+
+    receiver = RESUMABLEJS_JAVA
+    options = {"server": "java-sample-1.1"}
 
 
 class ResumableJsNodeTests(scenarios.ManyFiles):

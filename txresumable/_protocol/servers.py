@@ -79,9 +79,26 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
             "would be missed. It responds with 200 also to what it could not store, such as chunks "
             "that are larger than upload_max_filesize (2 MiB).",
         ),
+        "java-sample-1.1": Server(
+            title="samples/java of resumable.js 1.1.0, as npm has it",
+            options={
+                "method": "octet",
+                "force_chunk_size": False,
+                "chunk_size": _PRIME,
+                "expect_reply": "All finished",
+            },
+            tried=True,
+            note="A file of two or more chunks whose size is a multiple of chunk_size is cut short "
+            "without an error. It knows what it has in memory only.",
+        ),
         "java-sample": Server(
-            title="samples/java of resumable.js",
-            options={"method": "octet", "force_chunk_size": True, "last_chunk_alone": True},
+            title="samples/java of resumable.js, the newest",
+            options={
+                "method": "octet",
+                "force_chunk_size": True,
+                "last_chunk_alone": True,
+                "expect_reply": "All finished",
+            },
             note="It knows what it has in memory only. A file whose name is there already counts "
             "as uploaded.",
         ),
