@@ -118,7 +118,9 @@ class ExampleSite:
         root.putChild(b"django", self._upload("django", _wants_csrf))
         root.putChild(b"django-page", _Answer(_csrf_cookie))
         root.putChild(b"session", self._upload("session", _wants_session))
-        root.putChild(b"flow", self._upload("flow", _wants("upload_id"), dialect="flow"))
+        root.putChild(b"dash-0.6", self._upload("dash-0.6", _wants("upload_id")))
+        root.putChild(b"dash-0.7", self._upload("dash-0.7", _no_tests, dialect="flow"))
+        root.putChild(b"dash-ng", self._upload("dash-ng", _wants("upload_id"), dialect="flow"))
         root.putChild(b"datasets", self._upload("datasets", self._wants_dataset))
         root.putChild(b"finish", _Answer(lambda request: {"ok": True}))
         return root
@@ -230,6 +232,11 @@ def _wants_session(request: Request) -> None:
         request.addCookie(b"session", b"the-session", path=b"/")
     elif request.getCookie(b"session") != b"the-session":
         raise Refused(403, "no session")
+
+
+def _no_tests(request: Request) -> None:
+    if request.method == b"GET":
+        raise Refused(500, "no test is understood")
 
 
 def _wants(*names: str) -> Callable[[Request], None]:

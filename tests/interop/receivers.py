@@ -28,6 +28,8 @@ from .install import NODE, NODE_MODULES, PHP, python_of
 __all__ = [
     "DASH_RESUMABLE",
     "DASH_UPLOADER",
+    "DASH_UPLOADER_06",
+    "DASH_UPLOADER_07",
     "DJANGO_ASYNC",
     "DJANGO_RESUMABLE",
     "FLASK_ALL",
@@ -96,6 +98,8 @@ FLASK_ALL: Final = Receiver("flask", "flask_sample.py", "/upload", ("all",))
 FLASK_LAST: Final = Receiver("flask", "flask_sample.py", "/upload", ("last",))
 DASH_RESUMABLE: Final = Receiver("dash-uploader", "dash_resumable.py", "/upload")
 DASH_UPLOADER: Final = Receiver("dash", "dash_ng.py", "/upload")
+DASH_UPLOADER_06: Final = Receiver("dash-uploader", "dash_original.py", "/upload")
+DASH_UPLOADER_07: Final = Receiver("dash-uploader-0.7", "dash_original.py", "/upload")
 SIMPLE_UPLOADER: Final = Receiver("flowjs", "simple_uploader.py", "/upload")
 
 

@@ -6,6 +6,7 @@ from attrs import evolve
 
 from . import scenarios
 from .receivers import DJANGO_ASYNC, DJANGO_RESUMABLE
+from .scenarios import KIB
 
 
 class DjangoAsyncTests(scenarios.Uploads):
@@ -59,6 +60,19 @@ class DjangoResumableTests(scenarios.RememberedUploads):
     def stored_name(self, name: str, size: int) -> str:
         """The name as it was sent."""
         return f"{size}_{name}"
+
+    async def test_other_bytes_under_one_name(self) -> None:
+        """A file that changed, but not its size, is mixed with what is there of the old one."""
+        for name, tests in (("a.bin", True), ("b.bin", False)):
+            path, old = self.random_file(20 * 16 * KIB, name)
+            await self.interrupted_upload(path, after=5)
+            path, new = self.random_file(20 * 16 * KIB, name)
+            await self.start_server()
+            file = await self.upload(path, chunk_size=16 * KIB, test_chunks=tests)
+            self.assertEqual(file.chunks_found, 5 if tests else 0)
+            stored = self.server.stored()[self.stored_name(name, file.size)]
+            self.assertNotIn(stored, (old, new))
+            await self.start_server()
 
 
 class DjangoResumableKeptConnectionTests(scenarios.RememberedUploads):

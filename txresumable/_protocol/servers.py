@@ -181,6 +181,7 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
         "dash-uploader-0.7": Server(
             title="dash-uploader 0.7",
             options={"dialect": "flow", "test_chunks": False, "simultaneous_uploads": 1},
+            tried=True,
             note="It needs upload_id in query if it is configured with use_upload_id. It does not "
             "resume.",
         ),
@@ -198,7 +199,7 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
             title="flowjs/flow-php-server",
             options={"dialect": "flow", "last_chunk_alone": True},
             note="Programs after its older page respond with 404 to a test of what is absent: "
-            "these need test_chunks=False.",
+            "these need permanent_errors without 404.",
         ),
         "flowjs": Server(
             title="flowjs 0.1, a package for Python",

@@ -1,0 +1,47 @@
+"""
+PyPI's ``dash-uploader``, as its page shows: 0.6 speaks resumable.js, and 0.7 flow.js.
+
+It has a folder for each upload component, from which files are moved when they are whole. Each
+request is answered in a thread of its own.
+"""
+
+# mypy: ignore-errors
+from __future__ import annotations
+
+import logging
+
+import dash
+import dash_uploader
+from flask import request
+from report import folders, say
+from werkzeug.serving import make_server
+
+stored, uploads = folders("stored", "uploads")
+prefix = "resumable" if dash_uploader.__version__.startswith("0.6") else "flow"
+app = dash.Dash()
+app.layout = dash.html.Div()
+dash_uploader.configure_upload(app, str(uploads), upload_api="/upload")
+
+
+@app.server.after_request
+def report(response):
+    """Tell about each request, and move what is whole, before its reply is sent."""
+    for path in uploads.glob("*/*"):
+        if path.is_file():
+            path.rename(stored / path.name)
+    fields = request.args if request.method == "GET" else request.form
+    say(
+        method=request.method,
+        chunk=fields.get(f"{prefix}ChunkNumber", 0, int),
+        status=response.status_code,
+        file_name=fields.get(f"{prefix}Filename"),
+    )
+    return response
+
+
+if __name__ == "__main__":
+    for name in ("werkzeug", "dash_uploader", "dash_uploader.httprequesthandler"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    server = make_server("127.0.0.1", 0, app.server, threaded=True)
+    say(port=server.server_port)
+    server.serve_forever()

@@ -1,0 +1,105 @@
+"""The recipes about a server, as they stand, against that server."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator
+from inspect import CO_COROUTINE
+from typing import Any
+
+from twisted.internet.defer import ensureDeferred
+
+from tests.examples import ROOT, Example, examples
+from txresumable import ChunkRejected
+
+from . import scenarios
+from .receivers import DASH_UPLOADER, DASH_UPLOADER_06, DASH_UPLOADER_07
+
+
+def recipes(url: str) -> Iterator[Example]:
+    """The examples in ``docs/recipes.rst`` that upload to a URL."""
+    return (each for each in examples(ROOT / "docs" / "recipes.rst") if url in each.code)
+
+
+class RecipeTestCase(scenarios.ReceiverTestCase):
+    """
+    A recipe.
+
+    :cvar url: what stands in it for the server.
+    """
+
+    url: str
+
+    async def run_recipe(self) -> None:
+        """Run it in the test's folder, and close its uploader."""
+        (example,) = recipes(self.url)
+        text = example.padded.replace(self.url, self.server.url)
+        code = compile(text, str(example.page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        self.assertTrue(code.co_flags & CO_COROUTINE)
+        before = os.getcwd()
+        os.chdir(self.folder)
+        self.addCleanup(os.chdir, before)
+        names: dict[str, Any] = {}
+        try:
+            await ensureDeferred(eval(code, names))
+        finally:
+            await names["uploader"].close()
+
+
+class _Dash:
+    """
+    The same recipe for each of several receivers.
+
+    :cvar tests: whether chunks are tested.
+    """
+
+    tests = True
+
+    async def test_recipe(self: Any) -> None:
+        """A file of eleven chunks arrives as it is, each chunk once."""
+        path, digest = self.random_file(11 * scenarios.MIB + 1, "a.dat")
+        await self.run_recipe()
+        await self.server.stop()
+        self.assertEqual(self.server.stored(), {path.name: digest})
+        each = dict.fromkeys(range(1, 12), 1)
+        self.assertEqual(dict(self.server.requests("POST")), each)
+        self.assertEqual(dict(self.server.requests("GET")), each if self.tests else {})
+
+
+class Dash06Tests(_Dash, RecipeTestCase):
+    """dash-uploader 0.6, which speaks resumable.js; absent is 500."""
+
+    receiver = DASH_UPLOADER_06
+    url = "https://example.com/dash-0.6"
+
+    async def test_absent(self) -> None:
+        """What it says of a chunk that it does not have."""
+        self.random_file(1000, "a.dat")
+        await self.run_recipe()
+        await self.server.stop()
+        self.assertEqual(self.server.statuses("GET"), {500})
+
+
+class Dash07Tests(_Dash, RecipeTestCase):
+    """dash-uploader 0.7, which speaks flow.js and fails at a test."""
+
+    receiver = DASH_UPLOADER_07
+    url = "https://example.com/dash-0.7"
+    tests = False
+
+    async def test_tests_fail(self) -> None:
+        """With tests the upload would fail, by the first."""
+        path, _ = self.random_file(1000)
+        uploader = self.uploader(
+            server="dash-uploader-0.7", test_chunks=True, query={"upload_id": "1"}
+        )
+        error = await self.assertFailure(uploader.add_file(path), ChunkRejected)
+        self.assertEqual((error.status, error.of_test), (500, True))
+
+
+class DashNGTests(_Dash, RecipeTestCase):
+    """dash-uploader-ng, which speaks flow.js."""
+
+    receiver = DASH_UPLOADER
+    url = "https://example.com/dash-ng"
