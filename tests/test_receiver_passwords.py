@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import os
-from base64 import b64encode
-from hashlib import sha1
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel
 from zope.interface.verify import verifyObject
 
 from tests.receiver_rig import ReceiverTestCase
-from txresumable.receiver import PasswordFile, Refused, Token, TokenFile
+from txresumable.receiver import PasswordFile, Refused, Token, TokenFile, passwords
+from txresumable.receiver.store.thread import at_once
 
 A, B, C = (letter * 16 for letter in "abc")
-# As openssl passwd -apr1 -salt abcdefgh makes them.
+# As bcrypt makes them, and htpasswd -B, which is the same with $2y$.
+SALT = "$2b$04$abcdefghijklmnopqrstuu"
 HASHES = {
-    "": "$apr1$abcdefgh$L.PT565ESX4Tp2bqNs7Ie.",
-    "a": "$apr1$abcdefgh$G8IsPsylW5ROvIKsQMRG61",
-    "hunter2": "$apr1$abcdefgh$ckT15POyCRlen.h6XtGAZ1",
-    "x" * 40: "$apr1$abcdefgh$7h4098paklNpzdB9KwCdh/",
-    "\u00fc": "$apr1$abcdefgh$JNY9bj4hb5VHXHQxpSV.41",
-    "secret": "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=",
+    "a": "$2y$04$abcdefghijklmnopqrstuuMFdJu9yVgmagVAIC24fOZkaFqd3s9JC",
+    "hunter2": f"{SALT}V3duMsC0HpUex6N9qapiuOHHWkwRXVm",
+    "x" * 72: f"{SALT}bzadhGtS2zEF.gu0yd0opP6cVzb.e0i",
+    "\u00fc": f"{SALT}NApmOdvkVS7XnXfe1bhSIfa1wRFHkp.",
 }
 
 
@@ -115,7 +115,7 @@ class PasswordFileTests(FileTestCase):
         """A password is compared with its hash, and with that of its name only."""
         names = {f"user-{number}": each for number, each in enumerate(HASHES)}
         path = self.write(*(f"{name}:{HASHES[each]}" for name, each in names.items()))
-        checker = PasswordFile(path)
+        checker = PasswordFile(path, _run=at_once)
         verifyObject(ICredentialsChecker, checker)
         for _ in range(2):
             for name, password in names.items():
@@ -132,14 +132,14 @@ class PasswordFileTests(FileTestCase):
     def test_others(self, password: bytes, other: bytes) -> None:
         """Other passwords are wrong."""
         self.path = self.mktemp()
-        checker = PasswordFile(self.write(f"ada:{HASHES['hunter2']}"))
+        checker = PasswordFile(self.write(f"ada:{HASHES['hunter2']}"), _run=at_once)
         for each in (password, other):
             if each != b"hunter2":
                 self.refuses(checker, UsernamePassword(b"ada", each))
 
     def test_changed(self) -> None:
         """It is read again when it has changed, and what was right before need not be any more."""
-        checker = PasswordFile(self.write(f"ada:{HASHES['a']}"))
+        checker = PasswordFile(self.write(f"ada:{HASHES['a']}"), _run=at_once)
         given = UsernamePassword(b"ada", b"a")
         self.assertEqual(self.successResultOf(checker.requestAvatarId(given)), b"ada")
         self.check_changes(checker, given, f"ada:{HASHES['a']}")
@@ -148,22 +148,48 @@ class PasswordFileTests(FileTestCase):
 
     def test_few_are_remembered(self) -> None:
         """How many right passwords are remembered has a limit."""
-        names = [f"user-{number}" for number in range(1002)]
-        hashes = [b64encode(sha1(name.encode()).digest()).decode() for name in names]
-        lines = (f"{name}:{{SHA}}{each}" for name, each in zip(names, hashes, strict=True))
-        checker = PasswordFile(self.write(*lines))
-        for name in (*names, *names):
-            given = UsernamePassword(name.encode(), name.encode())
-            self.successResultOf(checker.requestAvatarId(given))
+        checker = PasswordFile(
+            self.write(*(f"user-{number}:{HASHES['a']}" for number in range(1002))), _run=at_once
+        )
+        with patch.object(passwords, "checkpw", lambda password, stored: True):
+            for number in range(1002):
+                given = UsernamePassword(b"user-%d" % number, b"%d" % number)
+                self.successResultOf(checker.requestAvatarId(given))
         self.assertEqual(len(checker._known), 1000)
+
+    def test_long(self) -> None:
+        """Of a long password its first 72 bytes count, as they do for htpasswd."""
+        checker = PasswordFile(self.write(f"ada:{HASHES['x' * 72]}"), _run=at_once)
+        given = UsernamePassword(b"ada", b"x" * 100)
+        self.assertEqual(self.successResultOf(checker.requestAvatarId(given)), b"ada")
+
+    def test_two_at_once(self) -> None:
+        """Passwords are checked in threads, two at once, and a right one only once."""
+        waiting: list[Deferred[bool]] = []
+
+        def later(work: Any, *args: Any) -> Deferred[Any]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+        checker = PasswordFile(self.write(f"ada:{HASHES['a']}"), _run=later)
+        asked = [checker.requestAvatarId(UsernamePassword(b"ada", b"a")) for _ in range(3)]
+        self.assertEqual(len(waiting), 2)
+        waiting[0].callback(True)
+        waiting[1].callback(False)
+        waiting[2].callback(True)
+        self.assertEqual(self.successResultOf(asked[0]), b"ada")
+        self.failureResultOf(asked[1], UnauthorizedLogin)
+        self.assertEqual(self.successResultOf(asked[2]), b"ada")
+        self.assertEqual(
+            self.successResultOf(checker.requestAvatarId(UsernamePassword(b"ada", b"a"))), b"ada"
+        )
 
     def test_bad(self) -> None:
         """What is no such hash is an error, and so is a name that is there twice."""
-        for line in ("ada:$2y$05$abc", "ada:secret", "ada:", "ada", "ada:$apr1$abcdefghi$x"):
+        apr1 = "$apr1$abcdefgh$G8IsPsylW5ROvIKsQMRG61"
+        for line in ("ada:$2y$05$abc", "ada:secret", "ada:", "ada", f"ada:{apr1}"):
             error = self.assertRaises(ValueError, PasswordFile, self.write("", line))
-            self.assertEqual(
-                str(error), "line 2 must be as htpasswd -m or htpasswd -s writes it", line
-            )
-        lines = (f"ada:{HASHES['a']}", f"ada:{HASHES['']}")
+            self.assertEqual(str(error), "line 2 must be as htpasswd -B writes it", line)
+        lines = (f"ada:{HASHES['a']}", f"ada:{HASHES['hunter2']}")
         error = self.assertRaises(ValueError, PasswordFile, self.write(*lines))
         self.assertEqual(str(error), "line 2 has a name once more")

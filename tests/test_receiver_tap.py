@@ -134,12 +134,12 @@ class MakeServiceTests(SynchronousTestCase):
         error = self.assertRaises(UsageError, parse, *given)
         self.assertTrue(str(error).startswith(f"--htpasswd {passwords}: line 1 must be"), error)
         with open(passwords, "w") as file:
-            file.write("ben:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=")
+            file.write("ben:$2y$04$abcdefghijklmnopqrstuuMFdJu9yVgmagVAIC24fOZkaFqd3s9JC")
         service = cast(ReceiverProcess, makeService(parse(*given)))
         for authorization, status in (
             ("Bearer x", 401),
             ("Bearer a-token-of-hers-that-is-long", 400),
-            ("Basic YmVuOnNlY3JldA==", 400),
+            ("Basic YWRhOmEtdG9rZW4tb2YtaGVycy10aGF0LWlzLWxvbmc=", 400),
         ):
             # Who may come in hears that the rest is wrong.
             wire = Connection(service._site)

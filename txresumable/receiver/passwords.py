@@ -6,29 +6,32 @@ from __future__ import annotations
 
 import os
 import re
-from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Callable
-from hashlib import md5, sha1, sha256
-from hmac import compare_digest
+from hashlib import sha256
 from typing import Any
 
+from bcrypt import checkpw
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword, UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import Deferred, DeferredSemaphore, execute
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from .login import IToken, Token
 from .store.refused import Refused
+from .store.thread import Run, in_threads
 
 __all__ = ["PasswordFile", "TokenFile"]
 
 _MOST_REMEMBERED = 1000
 _SHORTEST = 16
-_ALPHABET = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_ORDER = ((0, 6, 12), (1, 7, 13), (2, 8, 14), (3, 9, 15), (4, 10, 5))
+_BCRYPT = re.compile(rb"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./0-9A-Za-z]{53}")
+_LONGEST = 72
+"""Bytes of a password that bcrypt looks at."""
+_AT_ONCE = 2
+"""Passwords that are checked at once: more would only keep threads from disks."""
 
 
 Table = dict[bytes, bytes]
@@ -132,8 +135,8 @@ class TokenFile:
 @implementer(ICredentialsChecker)
 class PasswordFile:
     """
-    Knows clients by names and passwords: a file as Apache's ``htpasswd`` writes it with ``-m``,
-    which is its default (``$apr1$``), or ``-s`` (``{SHA}``).  It is read again when it has changed.
+    Knows clients by names and passwords: a file as Apache's ``htpasswd -B`` writes it, with a
+    bcrypt hash for each name.  It is read again when it has changed.
 
     :param path: where the file is.
     :raises OSError: if it cannot be read.
@@ -142,8 +145,14 @@ class PasswordFile:
 
     credentialInterfaces = (IUsernamePassword,)
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, _run: Run | None = None) -> None:
+        if _run is None:
+            from twisted.internet import reactor
+
+            _run = in_threads(reactor)
+        self._run = _run
         self._lines = _Lines(path, _add_hash)
+        self._turns = DeferredSemaphore(_AT_ONCE)
         # Each chunk brings its password, which is meant to take long to check.
         self._known: OrderedDict[bytes, None] = OrderedDict()
 
@@ -152,20 +161,22 @@ class PasswordFile:
         The name of who has a password.
 
         :param credentials: a ``UsernamePassword``.
-        :returns: a Deferred that has fired; fails with ``UnauthorizedLogin`` if the password is not
-            theirs, and with :exc:`Refused` if the file is not right any more.
+        :returns: a Deferred; fails with ``UnauthorizedLogin`` if the password is not theirs, and
+            with :exc:`Refused` if the file is not right any more.
         """
         # Any, as the interface has it.
-        return execute(self._name_of, credentials)
+        return Deferred.fromCoroutine(self._name_of(credentials))
 
-    def _name_of(self, credentials: UsernamePassword) -> bytes:
+    async def _name_of(self, credentials: UsernamePassword) -> bytes | tuple[()]:
         name, password = credentials.username, credentials.password
         stored = self._lines.read().get(name)
         if stored is None:
             raise UnauthorizedLogin
         known = sha256(b"%d:%b%b" % (len(stored), stored, password)).digest()
         if known not in self._known:
-            if not compare_digest(_hashed(password, stored), stored):
+            # No more of a password counts, neither for htpasswd.
+            right = await self._turns.run(self._run, checkpw, password[:_LONGEST], stored)
+            if not right:
                 raise UnauthorizedLogin
             self._known[known] = None
             if len(self._known) > _MOST_REMEMBERED:
@@ -181,38 +192,7 @@ def _add_token(table: Table, name: bytes, token: bytes) -> None:
 
 
 def _add_hash(table: Table, name: bytes, stored: bytes) -> None:
-    if re.match(rb"\{SHA\}|\$apr1\$[^$]{1,8}\$", stored) is None:
-        raise ValueError("must be as htpasswd -m or htpasswd -s writes it")
+    if _BCRYPT.fullmatch(stored) is None:
+        raise ValueError("must be as htpasswd -B writes it")
     if table.setdefault(name, stored) != stored:
         raise ValueError("has a name once more")
-
-
-def _hashed(password: bytes, stored: bytes) -> bytes:
-    if stored.startswith(b"{SHA}"):
-        return b"{SHA}" + b64encode(sha1(password).digest())
-    salt = stored.split(b"$")[2]
-    return b"$apr1$" + salt + b"$" + _apr1(password, salt)
-
-
-def _apr1(password: bytes, salt: bytes) -> bytes:
-    """Apache's variant of MD5-crypt."""
-    inner = md5(password + salt + password).digest()
-    mixed = md5(password + b"$apr1$" + salt)
-    mixed.update((inner * (len(password) // 16 + 1))[: len(password)])
-    length = len(password)
-    while length:
-        mixed.update(b"\0" if length & 1 else password[:1])
-        length >>= 1
-    digest = mixed.digest()
-    for turn in range(1000):
-        first, last = (password, digest) if turn & 1 else (digest, password)
-        middle = (salt if turn % 3 else b"") + (password if turn % 7 else b"")
-        digest = md5(first + middle + last).digest()
-    found = b""
-    for high, middle_at, low in _ORDER:
-        found += _digits(digest[high] << 16 | digest[middle_at] << 8 | digest[low], 4)
-    return found + _digits(digest[11], 2)
-
-
-def _digits(number: int, count: int) -> bytes:
-    return bytes(_ALPHABET[number >> 6 * place & 63] for place in range(count))

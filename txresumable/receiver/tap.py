@@ -109,7 +109,7 @@ class Options(UsageOptions):
         ["existing", None, "suffix", "If a name is taken: " + ", ".join(EXISTING) + "."],
         ["mode", None, None, "The permissions of files, such as 0640.  [default: as umask says]"],
         ["tokens", None, None, "Who may upload: a file with NAME:TOKEN in each line."],
-        ["htpasswd", None, None, "Who may upload: a file as Apache's htpasswd -m writes it."],
+        ["htpasswd", None, None, "Who may upload: a file as Apache's htpasswd -B writes it."],
         ["expire", None, "7d", "Forget uploads idle for so long: 15m, 12h, 7d; 0: never.", span],
     ]
     optFlags = [
