@@ -13,10 +13,18 @@ from txresumable._policy.order import ChunkOrder
 from txresumable.errors import InvalidOption
 from txresumable.options import Options
 
-from .interop import test_django, test_flask, test_flow, test_java, test_node, test_php
+from .interop import (
+    test_django,
+    test_flask,
+    test_flow,
+    test_java,
+    test_node,
+    test_php,
+    test_recipes,
+)
 
 TARGET = "http://receiver.example/upload"
-INTEROP = (test_django, test_flask, test_flow, test_java, test_node, test_php)
+INTEROP = (test_django, test_flask, test_flow, test_java, test_node, test_php, test_recipes)
 
 
 def refused(**options: Any) -> InvalidOption:

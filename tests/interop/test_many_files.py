@@ -12,6 +12,7 @@ from . import scenarios
 from .receivers import (
     DASH_RESUMABLE,
     DASH_UPLOADER,
+    DASH_UPLOADER_07,
     DJANGO_ASYNC,
     DJANGO_RESUMABLE,
     FLASK_ALL,
@@ -65,6 +66,14 @@ class DashUploaderByDefaultTests(scenarios.ManyFiles):
 
     receiver = DASH_RESUMABLE
     fails = True
+
+
+class DashUploader07Tests(scenarios.ManyFiles):
+    """PyPI's ``dash-uploader`` 0.7, each connection in a thread."""
+
+    receiver = DASH_UPLOADER_07
+    options = {"server": "dash-uploader-0.7", "query": {"upload_id": "1"}}
+    slots = 1
 
 
 class DashUploaderNgTests(scenarios.ManyFiles):

@@ -85,15 +85,15 @@ class Dash07Tests(_Dash, RecipeTestCase):
     """dash-uploader 0.7, which speaks flow.js and fails at a test."""
 
     receiver = DASH_UPLOADER_07
+    options = {"server": "dash-uploader-0.7", "query": {"upload_id": "1"}}
+    slots = 1
     url = "https://example.com/dash-0.7"
     tests = False
 
     async def test_tests_fail(self) -> None:
         """With tests the upload would fail, by the first."""
         path, _ = self.random_file(1000)
-        uploader = self.uploader(
-            server="dash-uploader-0.7", test_chunks=True, query={"upload_id": "1"}
-        )
+        uploader = self.uploader(test_chunks=True)
         error = await self.assertFailure(uploader.add_file(path), ChunkRejected)
         self.assertEqual((error.status, error.of_test), (500, True))
 
