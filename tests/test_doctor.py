@@ -6,11 +6,11 @@ import json
 import signal
 from collections.abc import Callable
 from io import StringIO
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import fields
 from click.testing import CliRunner
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock
 
@@ -19,6 +19,8 @@ from tests.processes import ProcessTestCase
 from txresumable._cli import doctor
 from txresumable._cli import main as command
 from txresumable._cli.doctor import OF_REQUESTS, Consultation
+from txresumable._cli.headers import HeaderFile, RenewedHeaders
+from txresumable.errors import ResumableError
 from txresumable.options import Options
 from txresumable.testing import FakeClient
 
@@ -145,6 +147,27 @@ class ConsultationTests(DoctorTestCase):
         """What cannot be examined is an error of usage."""
         self.assertEqual(self.status(self.consult(FakeClient(), headers=lambda *_: {})), 2)
         self.assertIn("headers cannot be a function here", self.errors.getvalue())
+
+    def test_headers(self) -> None:
+        """Headers from a file or a command are those that there are; without them it ends."""
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write("X-Token: a-token")
+        pretender = Pretender(self.clock)
+        headers = RenewedHeaders((HeaderFile(path),), {"X-Two": "2"})
+        self.assertEqual(self.status(self.consult(pretender, headers=headers)), 0)
+        for request in pretender.sent:
+            self.assertEqual((request.header("X-Token"), request.header("X-Two")), ("a-token", "2"))
+
+        class Broken:
+            headers: ClassVar[dict[str, str]] = {}
+
+            def renew(self, _: object) -> Deferred[None]:
+                return fail(ResumableError("no token"))
+
+        headers = RenewedHeaders((Broken(),), {})
+        self.assertEqual(self.status(self.consult(FakeClient(), headers=headers)), 1)
+        self.assertEqual(self.errors.getvalue(), "no token\n")
 
     def test_signal(self) -> None:
         """A signal ends it, with its status."""

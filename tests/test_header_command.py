@@ -140,6 +140,14 @@ class CommandTests(SynchronousTestCase):
         self.successResultOf(again)
         self.assertEqual(self.command.headers, {"X-Token": "three"})
 
+    def test_without_a_chunk(self) -> None:
+        """What is no chunk has the headers that there are, or waits for the first ones."""
+        waiting: Any = self.command.renew(None)
+        self.print(b"X-Token: one")
+        self.successResultOf(waiting)
+        self.assertIsNone(self.command.renew(None))
+        self.assertEqual(len(self.reactor.commands), 1)
+
     def test_chunks_of_several_files(self) -> None:
         """Which headers a chunk was given is remembered by file, and not for ever."""
         self.run_once()

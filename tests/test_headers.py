@@ -47,7 +47,7 @@ class Source:
         self.headers: Mapping[str, str] = {}
         self.waiting: list[Deferred[None]] = []
 
-    def renew(self, chunk: ResumableChunk) -> Deferred[None]:
+    def renew(self, chunk: ResumableChunk | None) -> Deferred[None]:
         self.waiting.append(Deferred())
         return self.waiting[-1]
 
@@ -59,10 +59,9 @@ class RenewedTests(SynchronousTestCase):
 
     def test_all(self) -> None:
         """Every source is up to date before any headers are used, and the fixed ones win."""
-        chunk: Any = None
         one, two = Source(), Source()
         headers = RenewedHeaders((one, two), {"c": "fixed"})
-        asked = ensureDeferred(headers(chunk, chunk))
+        asked = ensureDeferred(headers(None, None))
         one.headers = {"A": "one", "B": "one"}
         one.waiting[0].callback(None)
         self.assertNoResult(asked)
@@ -132,6 +131,21 @@ class FileTests(SynchronousTestCase):
             self.write("X-Token: one")
             self.renewed()
             del said[:]
+
+    def test_emptied(self) -> None:
+        """A file that is empty is one that is being written."""
+        self.write("")
+        self.assertEqual(self.renewed(401), {"X-Token": "one"})
+
+    def test_pipe(self) -> None:
+        """What another command writes into a pipe is read once."""
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        os.write(writing, b"X-Token: piped")
+        os.close(writing)
+        self.file = HeaderFile(f"/dev/fd/{reading}")
+        for refused in (0, 401):
+            self.assertEqual(self.renewed(refused), {"X-Token": "piped"})
 
     def test_other_folder(self) -> None:
         """It is found where it was, also when the working directory changes."""

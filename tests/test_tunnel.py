@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txresumable._http.tunnel import ProxyEndpoint, TunnelEndpoint, credentials_refused
+from txresumable._http.tunnel import ProxyEndpoint, TunnelEndpoint
 from txresumable._protocol.proxy import Proxy
 from txresumable.errors import ConnectFailed, ProxyRefused
 
@@ -169,9 +169,14 @@ class TunnelTests(SynchronousTestCase):
             str(error),
             "the proxy http://proxy.example:3128 does not accept this user and password (407)",
         )
-        self.assertEqual(str(credentials_refused(NAMED)), str(error))
         said = self.refused(response.replace(b"407", b"401"), ProxyRefused)
         self.assertIn("requires a user and a password (401)", said)
+        self.begin(NAMED)
+        self.pending.succeed()
+        offers = b"Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM abc\r\n"
+        self.pending.reply(b"HTTP/1.1 407 No\r\n" + offers + b"\r\n")
+        error = self.failureResultOf(self.through, ProxyRefused).value
+        self.assertIn("requires Negotiate, NTLM, and only Basic is supported (407)", str(error))
 
     def test_refused(self) -> None:
         """What the proxy does not allow is permanent; what it cannot do may pass."""

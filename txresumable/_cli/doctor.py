@@ -17,6 +17,7 @@ from ..errors import InvalidOption, ResumableError
 from ..service.report import explain
 from .arguments import ARGUMENTS
 from .exit_status import signal_status
+from .headers import RenewedHeaders
 from .output import Output
 
 __all__ = ["OF_REQUESTS", "Consultation"]
@@ -87,11 +88,17 @@ class Consultation:
         return Deferred.fromCoroutine(self._run(reactor))
 
     async def _run(self, reactor: Any) -> None:
+        options = dict(self._options)
         try:
-            examining = examine(reactor=reactor, **self._options)
+            if isinstance(options.get("headers"), RenewedHeaders):
+                options["headers"] = await options["headers"](None, None)
+            examining = examine(reactor=reactor, **options)
         except InvalidOption as error:
             print(explain(error), file=self._errors)
             raise SystemExit(2) from None
+        except ResumableError as error:
+            print(explain(error), file=self._errors)
+            raise SystemExit(1) from None
         reactor.callWhenRunning(self._on_signals, reactor, self._signalled(examining))
         try:
             diagnosis = await examining

@@ -49,16 +49,19 @@ class HeaderCommand:
         self._running: OneShotObserver[None] | None = None
         self._given: OrderedDict[tuple[str, int], int] = OrderedDict()
 
-    def renew(self, chunk: ResumableChunk) -> Deferred[None] | None:
+    def renew(self, chunk: ResumableChunk | None) -> Deferred[None] | None:
         """
         Run it, if need be.
 
+        :param chunk: what is to be sent, if it is one.
         :returns: a Deferred that fires when it has printed headers, and fails if it fails, or does
             not end; :data:`None` if there is nothing to wait for.  Cancelling that detaches this
             chunk alone.
         """
-        key = chunk.file.unique_identifier, chunk.offset
-        is_refused = bool(chunk.refused) and self._given.get(key) == self._runs
+        key, is_refused = ("", 0), False
+        if chunk is not None:
+            key = chunk.file.unique_identifier, chunk.offset
+            is_refused = chunk.refused > 0 and self._given.get(key) == self._runs
         if self._running is None and self._runs and not is_refused:
             self._note(key)
             return None

@@ -5,6 +5,7 @@ Headers that may change while an upload runs: from files, and from commands.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -29,10 +30,11 @@ class HeaderSource(Protocol):
 
     @property
     def headers(self) -> Headers: ...
-    def renew(self, chunk: ResumableChunk) -> Deferred[None] | None:
+    def renew(self, chunk: ResumableChunk | None) -> Deferred[None] | None:
         """
-        Bring the headers up to date before a request for a chunk.
+        Bring the headers up to date before a request.
 
+        :param chunk: that of the request, if it is for one.
         :returns: :data:`None` if they are; or a Deferred that fires when they are.
         """
 
@@ -69,7 +71,8 @@ class HeaderFile:
     Headers in a file, which is read again when it has changed, and when a request was refused.
 
     While it cannot be read, or has something else in it, as when it is just being written, the
-    headers are those that it had before.
+    headers are those that it had before.  What is no regular file, as the pipe of another command
+    (``<(...)``), is read once.
 
     :ivar headers: those that it had when it was last read.
     """
@@ -83,12 +86,15 @@ class HeaderFile:
         self._seen: tuple[int, ...] = ()
         self.headers: Headers = {}
         self._is_readable = True
+        self._is_read_once = False
         self._read(False)
 
-    def renew(self, chunk: ResumableChunk) -> None:
+    def renew(self, chunk: ResumableChunk | None) -> None:
         """Read it again, if need be."""
+        if self._is_read_once:
+            return
         try:
-            self._read(bool(chunk.refused))
+            self._read(chunk is not None and chunk.refused > 0)
             self._is_readable = True
         except ValueError as error:
             if self._is_readable:
@@ -109,8 +115,12 @@ class HeaderFile:
                 text = file.read()
         except OSError as error:
             raise ValueError(f"cannot be read: {error.strerror}") from None
-        self.headers = headers_in(text)
+        headers = headers_in(text)
+        if self.headers and not headers:
+            raise ValueError("has no headers")
+        self.headers = headers
         self._seen = seen
+        self._is_read_once = not stat.S_ISREG(status.st_mode)
 
 
 @frozen
@@ -130,7 +140,7 @@ class RenewedHeaders:
         """All headers that are known."""
         return joined(*(source.headers for source in self.sources), self.fixed)
 
-    async def __call__(self, file: ResumableFile, chunk: ResumableChunk) -> Headers:
+    async def __call__(self, file: ResumableFile | None, chunk: ResumableChunk | None) -> Headers:
         for source in self.sources:
             renewing = source.renew(chunk)
             if renewing is not None:

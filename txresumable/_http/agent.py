@@ -213,5 +213,5 @@ class PersistentAgent:
 def _let_through(response: Response, proxy: Proxy) -> Response:
     """:raises ProxyRefused: if it is the proxy's own, for want of a password."""
     if response.code == 407:
-        raise credentials_refused(proxy)
+        raise credentials_refused(proxy, response)
     return response

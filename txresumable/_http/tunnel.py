@@ -24,11 +24,17 @@ _PASSING = frozenset((408, 425, 429))
 """Statuses below 500 that a later try may change; from 500 on, each may be about the host."""
 
 
-def credentials_refused(proxy: Proxy, status: int = 407) -> ProxyRefused:
+def credentials_refused(proxy: Proxy, response: Response) -> ProxyRefused:
     """What a 407 of a proxy means (RFC 9110, section 15.5.8)."""
-    if proxy.credentials:
-        return ProxyRefused(f"the proxy {proxy} does not accept this user and password ({status})")
-    return ProxyRefused(f"the proxy {proxy} requires a user and a password ({status})")
+    offers = response.headers.getRawHeaders(b"proxy-authenticate") or []
+    schemes = [offer.decode("latin-1").partition(" ")[0][:40] for offer in offers]
+    if schemes and "basic" not in ", ".join(schemes).lower():
+        what = f"requires {', '.join(schemes)}, and only Basic is supported"
+    elif proxy.credentials:
+        what = "does not accept this user and password"
+    else:
+        what = "requires a user and a password"
+    return ProxyRefused(f"the proxy {proxy} {what} ({response.code})")
 
 
 @implementer(IStreamClientEndpoint)
@@ -134,7 +140,7 @@ class _Tunnel(Protocol):
     def _responded(self, response: Response) -> None:
         code, phrase = response.code, response.phrase.decode("latin-1")[:80]
         if code in (401, 407):  # Tinyproxy says 401 to a wrong password
-            raise credentials_refused(self._proxy, code)
+            raise credentials_refused(self._proxy, response)
         if not 200 <= code < 300:
             kind = ProxyRefused if code < 500 and code not in _PASSING else ConnectFailed
             raise kind(f"the proxy {self._proxy} responds to CONNECT with {code} {phrase}".rstrip())
