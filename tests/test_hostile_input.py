@@ -26,7 +26,7 @@ from txresumable._cli.arguments import ARGUMENTS
 from txresumable._protocol.ranges import parse_ranges
 from txresumable._protocol.url import without_query
 from txresumable.receiver.store.record import Done, Record
-from txresumable.receiver.tap import number, size, span
+from txresumable.receiver.values import number, size, span
 from txresumable.retry import retry_after
 from txresumable.testing import ScriptedReceiver
 

@@ -24,6 +24,7 @@ from txresumable.receiver.store.unwritten import Unwritten
 
 KEY, OTHER = sorted(key_of("", name, ChunkLayout(35, 10)) for name in "ab")
 RECORD = Record(
+    id="1",
     owner="",
     identifier="a",
     file_name="file.dat",

@@ -64,6 +64,7 @@ class RecordTests(SynchronousTestCase):
     ) -> None:
         """It is read back as it was, if there is a byte for each chunk."""
         record = Record(
+            id=text,
             owner=text,
             identifier=text,
             file_name=text,

@@ -129,6 +129,29 @@ class UploadTests(ReceiverTestCase):
             ],
         )
 
+    def test_ids(self) -> None:
+        """Each upload has an id of its own, which is the same when its end is notified again."""
+        seen: list[ReceivedFile] = []
+
+        def later(file: ReceivedFile) -> None:
+            seen.append(file)
+            if len(seen) == 1:
+                raise Refused(503, "not now")
+
+        self.start(on_complete=later)
+        file = ClientFile(CONTENT, chunk_size=100)
+        self.ask(file.upload(1))
+        self.successResultOf(self.store.close())
+        self.start(on_complete=later)
+        self.assertEqual(self.ask(file.upload(1)).status, 200)
+        self.assertEqual(len(seen), 2)
+        os.remove(seen[1].path)
+        self.assertEqual(self.ask(file.upload(1)).status, 200)
+        first, second, third = (each.id for each in seen)
+        self.assertEqual(first, second)
+        self.assertNotEqual(first, third)
+        self.assertRegex(first, "[0-9a-f]{32}")
+
     def test_parameters(self) -> None:
         """Parameters of the application's are kept if it names them, from the URL and the body."""
         begun: list[AnnouncedFile] = []

@@ -20,10 +20,11 @@ from zope.interface.verify import verifyObject
 
 from tests.authority import Authority
 from tests.receiver_rig import Connection, QuickDisk, fail_once, request
+from tests.test_receiver_command import FILE, Processes
 from txresumable._runtime.clock import steady
 from txresumable.receiver import ReceiverService, Store, make_site
 from txresumable.receiver.store import at_once
-from txresumable.receiver.tap import Options, ReceiverProcess, makeService
+from txresumable.receiver.tap import Options, ReceiverProcess, _on_complete, makeService
 
 
 def parse(*arguments: str) -> Options:
@@ -120,6 +121,54 @@ class MakeServiceTests(SynchronousTestCase):
         ):
             error = self.assertRaises(UsageError, parse, *arguments)
             self.assertTrue(str(error).startswith(why), error)
+
+    def test_hooks(self) -> None:
+        """What is to be done with each file is checked at the start."""
+        secret = self.mktemp()
+        with open(secret, "w") as file:
+            file.write("short")
+        url = ("--on-complete-url", "http://localhost:1/")
+        for given, why in (
+            (("--on-complete", "no-such-command -x"), "no-such-command -x: there is no such"),
+            (("--on-complete", " "), " : there is no such command"),
+            (("--on-complete", "a 'b"), "a 'b: No closing quotation"),
+            (("--on-complete-url", "example.com"), "example.com: must be like https://"),
+            (("--on-complete-url", "https:// x"), "https:// x: must be like https://"),
+            (("--on-complete-secret", secret), "is for --on-complete-url"),
+            ((*url, "--on-complete-secret", secret), f"{secret}: has a secret of less than"),
+            ((*url, "--on-complete-secret", secret + "x"), f"{secret}x: No such file"),
+            (("--on-complete-timeout", "0"), "0: must be at least a second"),
+            (("--on-complete-timeout", "soon"), "must be a time"),
+        ):
+            error = self.assertRaises(UsageError, parse, "--directory", self.mktemp(), *given)
+            self.assertIn(why, str(error))
+
+    def test_notified(self) -> None:
+        """A command and a URL are notified one after the other, if there are any."""
+        secret = self.mktemp()
+        with open(secret, "w") as file:
+            file.write("a-secret-that-is-long-enough")
+        directory = ("--directory", self.mktemp())
+        options = parse(*directory)
+        self.assertIsNone(_on_complete(options, None))
+        options = parse(
+            *(*directory, "--on-complete", "true -x", "--on-complete-secret", secret),
+            *("--on-complete-url", "http://127.0.0.1:1/x", "--on-complete-timeout", "10s"),
+        )
+        self.assertEqual(options["on-complete-timeout"], 10)
+        self.assertEqual(options["secret"], b"a-secret-that-is-long-enough")
+        reactor: Any = MemoryReactorClock()
+        processes = Processes()
+        reactor.spawnProcess = processes.spawnProcess
+        notify = _on_complete(options, reactor)
+        assert notify is not None
+        result = Deferred.fromCoroutine(notify(FILE))  # type: ignore[arg-type]
+        self.assertEqual(processes.started, [("true", ["true", "-x", FILE.path])])
+        self.assertEqual(reactor.tcpClients, [])
+        processes.end(0)
+        self.assertEqual(reactor.tcpClients[0][:2], ("127.0.0.1", 1))
+        result.cancel()
+        self.failureResultOf(result)
 
     def test_logging_in(self) -> None:
         """Who may upload stands in files; a mistake in one is a usage error that says where."""

@@ -10,6 +10,7 @@ A receiver for the resumable.js protocol.
     reactor.run()
 """
 
+from .command import Command
 from .login import IToken, Login, Token
 from .passwords import PasswordFile, TokenFile
 from .resource import ReceiverResource
@@ -17,11 +18,13 @@ from .service import ReceiverService
 from .site import ReceiverSite, make_site
 from .store import AnnouncedFile, Chunk, ChunkSink, Entry, ReceivedFile, Refused, Store, UploadStore
 from .web.request import IBodyTaker
+from .webhook import Webhook
 
 __all__ = [
     "AnnouncedFile",
     "Chunk",
     "ChunkSink",
+    "Command",
     "Entry",
     "IBodyTaker",
     "IToken",
@@ -36,5 +39,6 @@ __all__ = [
     "Token",
     "TokenFile",
     "UploadStore",
+    "Webhook",
     "make_site",
 ]

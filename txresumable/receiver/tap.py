@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -21,67 +23,21 @@ from .._runtime.reactor import Reactor
 from .._runtime.shutdown import end_anyway, end_once_stopped
 from ..errors import InvalidOption
 from .arguments import EXISTING, as_existing, as_mode, as_origins, as_parameters
+from .command import Command
 from .login import Login
 from .passwords import PasswordFile, TokenFile
 from .permission import one_owner
 from .service import ReceiverService
 from .site import ReceiverSite, make_site
-from .store import Disk, Store
+from .store import Disk, ReceivedFile, Store
+from .store.completion import OnComplete
 from .store.folder import Folder
+from .values import number, octal, size, span
+from .webhook import Webhook, secret_of
 
 __all__ = ["Options", "ReceiverProcess", "makeService"]
 
 _SECURE = ("ssl", "tls", "le", "txsni")
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-_SIZE = re.compile(r"([0-9]{1,15})([kmgt]?)(i?b)?\Z", re.IGNORECASE | re.ASCII)
-_SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
-_SPAN = re.compile(r"([0-9]{1,9})([smhd]?)\Z", re.ASCII)
-
-
-def size(text: str) -> int | None:
-    """
-    Read a size: ``0`` for none, else bytes, or with one of the units K, M, G, T of 1024.
-
-    :raises ValueError: if it is something else.
-    """
-    found = _SIZE.match(text)
-    if found is None:
-        raise ValueError("must be a size such as 1000, 20M or 4G")
-    return int(found[1]) * _UNITS[found[2].lower()] or None
-
-
-def span(text: str) -> float | None:
-    """
-    Read a time: ``0`` for none, else seconds, or with one of the units s, m, h, d.
-
-    :raises ValueError: if it is something else.
-    """
-    found = _SPAN.match(text)
-    if found is None:
-        raise ValueError("must be a time such as 90, 15m, 12h or 7d")
-    return float(found[1]) * _SPANS[found[2]] or None
-
-
-def number(text: str) -> int:
-    """
-    Read a whole number.
-
-    :raises ValueError: if it is something else.
-    """
-    if re.match(r"[0-9]{1,9}\Z", text, re.ASCII) is None:
-        raise ValueError("must be a whole number")
-    return int(text)
-
-
-def octal(text: str) -> int:
-    """
-    Read permissions.
-
-    :raises ValueError: if they are something else.
-    """
-    if re.match(r"(0o)?[0-7]{3,4}\Z", text, re.ASCII) is None:
-        raise ValueError("must be octal permissions such as 0640")
-    return int(text, 8)
 
 
 class Options(UsageOptions):
@@ -110,6 +66,10 @@ class Options(UsageOptions):
         ["mode", None, None, "The permissions of files, such as 0640.  [default: as umask says]"],
         ["tokens", None, None, "Who may upload: a file with NAME:TOKEN in each line."],
         ["htpasswd", None, None, "Who may upload: a file as Apache's htpasswd -B writes it."],
+        ["on-complete", None, None, "A command to run for each file, with its path as argument."],
+        ["on-complete-url", None, None, "Where to send a POST request for each file."],
+        ["on-complete-secret", None, None, "A file with the secret that these are signed with."],
+        ["on-complete-timeout", None, "5m", "How long a client waits for that.", span],
         ["expire", None, "7d", "Forget uploads idle for so long: 15m, 12h, 7d; 0: never.", span],
     ]
     optFlags = [
@@ -127,6 +87,7 @@ class Options(UsageOptions):
         self["origins"] = []
         self["checkers"] = []
         self["parameters"] = []
+        self["secret"] = None
 
     def opt_origin(self, origin: str) -> None:
         """
@@ -153,9 +114,9 @@ class Options(UsageOptions):
         :raises UsageError: naming the option; also if the directory cannot be used, or is used
             by another receiver, or the endpoint is none.
         """
-        for name in ("max-file-size", "max-unfinished-size", "expire"):
+        for name in ("on-complete-timeout", "max-file-size", "max-unfinished-size", "expire"):
             if isinstance(self[name], str):
-                self[name] = span(self[name]) if name == "expire" else size(self[name])
+                self[name] = (size if name.endswith("size") else span)(self[name])
         if self["dialect"] not in DIALECTS:
             raise UsageError(f"--dialect: must be one of {', '.join(sorted(DIALECTS))}")
         self._check(as_existing, "existing")
@@ -179,6 +140,7 @@ class Options(UsageOptions):
         for name, checker in (("tokens", TokenFile), ("htpasswd", PasswordFile)):
             if self[name] is not None:
                 self._add_checker(name, checker)
+        self._check_hooks()
         self["endpoint"] = self._endpoint()
         try:
             Folder(os.path.abspath(self["directory"]), Disk()).close()
@@ -192,6 +154,31 @@ class Options(UsageOptions):
             raise UsageError(f"--{name} {self[name]}: {error.reason}")
         except ValueError as error:
             raise UsageError(f"--{name} {self[name]}: {error}")
+
+    def _check_hooks(self) -> None:
+        """What is to be done with each file."""
+        if self["on-complete-timeout"] is None:
+            raise UsageError("--on-complete-timeout 0: must be at least a second")
+        if self["on-complete"] is not None:
+            try:
+                program = shlex.split(self["on-complete"])[:1]
+            except ValueError as error:
+                raise UsageError(f"--on-complete {self['on-complete']}: {error}")
+            if not program or shutil.which(program[0]) is None:
+                raise UsageError(f"--on-complete {self['on-complete']}: there is no such command")
+        url, secret = self["on-complete-url"], self["on-complete-secret"]
+        if url is not None and re.match(r"https?://[^/\s]+(/\S*)?\Z", url) is None:
+            raise UsageError(f"--on-complete-url {url}: must be like https://example.com/received")
+        if secret is not None:
+            if url is None:
+                raise UsageError("--on-complete-secret is for --on-complete-url")
+            try:
+                with open(secret, "rb") as file:
+                    self["secret"] = secret_of(file.read())
+            except OSError as error:
+                raise UsageError(f"--on-complete-secret {secret}: {error.strerror}")
+            except ValueError as error:
+                raise UsageError(f"--on-complete-secret {secret}: {error}")
 
     def _add_checker(self, name: str, checker: Callable[[str], ICredentialsChecker]) -> None:
         try:
@@ -247,6 +234,22 @@ class ReceiverProcess(ReceiverService):
         super().startService()
 
 
+def _on_complete(options: Options, reactor: Any) -> OnComplete | None:
+    hooks: list[OnComplete] = []
+    if options["on-complete"] is not None:
+        hooks.append(Command(options["on-complete"], reactor=reactor))
+    if options["on-complete-url"] is not None:
+        hooks.append(Webhook(options["on-complete-url"], secret=options["secret"], reactor=reactor))
+
+    async def each(file: ReceivedFile) -> None:
+        for hook in hooks:
+            result = hook(file)
+            assert result is not None
+            await result
+
+    return each if hooks else None
+
+
 def makeService(options: Options) -> IService:
     """
     The service that the options ask for.
@@ -268,6 +271,8 @@ def makeService(options: Options) -> IService:
             keep_folders=not options["flat"],
             existing=options["existing"],
             mode=options["mode"],
+            on_complete=_on_complete(options, reactor),
+            on_complete_timeout=options["on-complete-timeout"],
         )
     except OSError as error:
         raise _unusable(options["directory"], error)

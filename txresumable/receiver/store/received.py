@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 __all__ = ["ReceivedFile"]
 
@@ -25,6 +25,7 @@ class ReceivedFile:
     :ivar owner: whose it is, as the resource's ``owner`` said.
     :ivar type: the media type that the client gave, or nothing.
     :ivar parameters: those of the application's that are kept, by name.
+    :ivar id: of this upload: the same if the same end is notified again, and no other's.
     """
 
     path: str
@@ -36,3 +37,8 @@ class ReceivedFile:
     owner: str = ""
     type: str = ""
     parameters: Mapping[str, str] = field(factory=dict, hash=False)
+    id: str = field(default="", eq=False)
+
+    def facts(self) -> dict[str, object]:
+        """All of it by name, as JSON has it."""
+        return {**asdict(self, recurse=False), "parameters": dict(self.parameters)}

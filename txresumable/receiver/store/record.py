@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from secrets import token_hex
 from struct import Struct
 from typing import Any, TypeVar
 
@@ -43,6 +44,7 @@ class Record:
     """
     What is fixed about an upload from its first chunk on.
 
+    :ivar id: its own.
     :ivar owner: whose it is.
     :ivar identifier: what the client calls it.
     :ivar file_name: the client's name for the file.
@@ -55,6 +57,7 @@ class Record:
     :ivar force: whether the number of chunks is rounded up.
     """
 
+    id: str = field(validator=_TEXT, eq=False)
     owner: str = field(validator=instance_of(str))
     identifier: str = field(validator=instance_of(str))
     file_name: str = field(validator=instance_of(str))
@@ -70,6 +73,7 @@ class Record:
     def of(cls, owner: str, chunk: Chunk, path: str) -> Record:
         """The record of an upload whose first request says this, and that will lie there."""
         return cls(
+            id=token_hex(16),
             owner=owner,
             identifier=chunk.identifier,
             file_name=chunk.file_name,
@@ -109,6 +113,7 @@ class Record:
             owner=self.owner,
             type=self.type,
             parameters=self.parameters,
+            id=self.id,
         )
 
     def announced(self) -> AnnouncedFile:

@@ -1,0 +1,205 @@
+"""Tests for commands that are run for each file."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
+from twisted.logger import LogLevel
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from tests.receiver_rig import ReceiverTestCase
+from txresumable.receiver import Command, ReceivedFile, Refused
+
+FILE = ReceivedFile(
+    path="/there/a b.txt",
+    size=3,
+    sha256="ab" * 32,
+    identifier="i",
+    file_name="../a b.txt",
+    relative_path="x/a b.txt",
+    owner="ada",
+    type="text/plain",
+    parameters={"album": "summer"},
+    id="1f",
+)
+
+
+class Transport:
+    """A process's end."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.signals: list[str] = []
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def closeStdin(self) -> None:
+        self.written += b"<end>"
+
+    def signalProcess(self, signal: str) -> None:
+        self.signals.append(signal)
+
+
+class Processes:
+    """A reactor that starts processes which do nothing by themselves."""
+
+    def __init__(self) -> None:
+        self.running: list[Any] = []
+        self.started: list[tuple[str, list[str]]] = []
+
+    def spawnProcess(self, protocol: Any, program: str, arguments: list[str], env: Any) -> None:
+        assert env is None
+        self.started.append((program, arguments))
+        self.running.append(protocol)
+        protocol.makeConnection(Transport())
+
+    def end(self, status: int | None, output: bytes = b"", errors: bytes = b"") -> None:
+        """The oldest one ends."""
+        process = self.running.pop(0)
+        process.childDataReceived(1, output)
+        process.childDataReceived(2, errors)
+        error = ProcessTerminated(status, signal=9) if status != 0 else ProcessDone(0)
+        process.processEnded(Failure(error))
+
+
+class CommandTests(ReceiverTestCase):
+    """A command."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.processes: Any = Processes()
+        self.command = Command("scan --quick 'a b'", reactor=self.processes)
+
+    def refused(self, result: Deferred[None]) -> Refused:
+        """How a file is refused."""
+        error = self.failureResultOf(result, Refused).value
+        assert isinstance(error, Refused)
+        return error
+
+    def test_given(self) -> None:
+        """It gets the file's path as an argument, and all that is known at its standard input."""
+        result = self.command(FILE)
+        arguments = ["scan", "--quick", "a b", "/there/a b.txt"]
+        self.assertEqual(self.processes.started, [("scan", arguments)])
+        written, _, end = self.processes.running[0].transport.written.rpartition(b"<")
+        self.assertEqual((json.loads(written), end), (FILE.facts(), b"end>"))
+        self.assertEqual(FILE.facts()["parameters"], {"album": "summer"})
+        self.assertEqual((FILE.facts()["id"], FILE.facts()["owner"]), ("1f", "ada"))
+        self.assertNoResult(result)
+        self.processes.end(0, b"fine\n")
+        self.assertIsNone(self.successResultOf(result))
+
+    def test_rejects(self) -> None:
+        """A status that is not 0, or a signal, rejects; the first line of output is why."""
+        for status, output, why in (
+            (1, b" a virus \nmore\n", "a virus"),
+            (255, b"", "this file is rejected"),
+            (1, b"\nmore", "this file is rejected"),
+            (None, b"\xff" + b"x" * 10_000, "\ufffd" + "x" * 4095),
+        ):
+            result = self.command(FILE)
+            self.processes.end(status, output)
+            error = self.refused(result)
+            self.assertEqual((error.status, error.reason), (422, why))
+
+    def test_not_now(self) -> None:
+        """75 is the status of what may work later."""
+        result = self.command(FILE)
+        self.processes.end(75, b"no signatures")
+        error = self.refused(result)
+        self.assertEqual((error.status, error.retry_after), (503, 30))
+
+    def test_errors(self) -> None:
+        """What it writes to its standard error is logged, up to a limit."""
+        logged = self.log()
+        for errors in (b"", b" old signatures\n", b"y" * 10_000):
+            self.command(FILE)
+            self.processes.end(0, b"", errors)
+        self.assertEqual(
+            logged(),
+            [
+                (LogLevel.warn, "scan: old signatures"),
+                (LogLevel.warn, "scan: " + "y" * 4096),
+            ],
+        )
+
+    def test_few_at_once(self) -> None:
+        """Not more than a few run at once; the others wait."""
+        command = Command(["scan"], reactor=self.processes, at_once=2)
+        results = [command(FILE) for _ in range(4)]
+        self.assertEqual(len(self.processes.running), 2)
+        self.processes.end(0)
+        self.processes.end(1)
+        self.assertEqual(len(self.processes.running), 2)
+        self.refused(results[1])
+        results[2].cancel()
+        self.processes.end(None)
+        self.processes.end(0)
+        self.failureResultOf(results[2], CancelledError)
+        self.successResultOf(results[3])
+
+    def test_cancelled(self) -> None:
+        """Cancelling ends the process."""
+        result = self.command(FILE)
+        result.cancel()
+        self.assertEqual(self.processes.running[0].transport.signals, ["TERM"])
+        self.failureResultOf(result, CancelledError)
+        self.processes.end(None)
+
+    def test_cancelled_as_it_ends(self) -> None:
+        """A process that has just ended takes no signal, and that matters to nobody."""
+
+        def gone(signal: str) -> None:
+            raise ProcessExitedAlready
+
+        result = self.command(FILE)
+        self.processes.running[0].transport.signalProcess = gone
+        result.cancel()
+        self.failureResultOf(result, CancelledError)
+
+    def test_no_command(self) -> None:
+        """It needs one."""
+        for given in ("", "  ", []):
+            self.assertRaises(ValueError, Command, given)
+        self.assertRaises(ValueError, Command, "a 'b")
+
+
+class ProcessTests(TestCase):
+    """Real commands."""
+
+    async def test_run(self) -> None:
+        """They run with the reactor's processes, and find what is known of the file."""
+        program = (
+            "import json, sys\n"
+            "file = json.load(sys.stdin)\n"
+            "assert file['path'] == sys.argv[1], file\n"
+            "print(file['owner'], len(open(file['path']).read()))\n"
+            "sys.exit(int(file['parameters']['status']))\n"
+        )
+        path = self.mktemp()
+        with open(path, "w") as opened:
+            opened.write("abc")
+        for status, why in ((0, None), (3, "ada 3"), (75, "this file cannot be checked now")):
+            file = ReceivedFile(
+                path=os.path.abspath(path),
+                size=3,
+                sha256="",
+                identifier="i",
+                file_name="f",
+                owner="ada",
+                parameters={"status": str(status)},
+            )
+            found = None
+            try:
+                await Command([sys.executable, "-c", program], reactor=reactor)(file)
+            except Refused as error:
+                found = error.reason
+            self.assertEqual(found, why)

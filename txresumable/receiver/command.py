@@ -1,0 +1,118 @@
+"""
+An ``on_complete`` that runs a command.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
+from twisted.internet.interfaces import IReactorProcess
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .store.received import ReceivedFile
+from .store.refused import Refused
+
+__all__ = ["Command"]
+
+_KEPT = 4096
+_LATER = 75  # EX_TEMPFAIL of sysexits.h
+_AGAIN_AFTER = 30
+
+
+class Command:
+    """
+    Runs a command for each file, with the file's path as its last argument, and what else is known
+    as JSON at its standard input.
+
+    Exit status 0 accepts the file.  75 (``EX_TEMPFAIL``) is not now: it is run again later.  With
+    any other, or if a signal ends it, the file is rejected with 422, and the first line that it
+    wrote to its standard output is the reason.
+
+    :param command: the command; a :class:`str` is split as a shell does, and no shell runs it.
+    :param reactor: starts processes; the installed one by default.
+    :param at_once: how many run at once.
+    :raises ValueError: if there is no command in it.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        command: str | Sequence[str],
+        *,
+        reactor: IReactorProcess | None = None,
+        at_once: int = 8,
+    ) -> None:
+        self.arguments = shlex.split(command) if isinstance(command, str) else list(command)
+        if not self.arguments:
+            raise ValueError("must be a command")
+        self._reactor = reactor
+        self._running = DeferredSemaphore(at_once)
+
+    def __call__(self, file: ReceivedFile) -> Deferred[None]:
+        """
+        Run it.
+
+        :returns: a Deferred that fires if the file is accepted, and fails with :class:`Refused` if
+            not.  Cancelling ends the process with ``SIGTERM``.
+        """
+        return self._running.run(self._run, file)
+
+    def _run(self, file: ReceivedFile) -> Deferred[None]:
+        reactor: Any = self._reactor
+        if reactor is None:
+            from twisted.internet import reactor
+        process = _Process(json.dumps(file.facts()).encode())
+        reactor.spawnProcess(process, self.arguments[0], [*self.arguments, file.path], env=None)
+        return process.ended.addCallback(self._judge, process)
+
+    def _judge(self, status: int | None, process: _Process) -> None:
+        errors = process.kept[2].decode("utf-8", "replace").strip()
+        if errors:
+            self._log.warn("{command}: {errors}", command=self.arguments[0], errors=errors)
+        if status == _LATER:
+            raise Refused(503, "this file cannot be checked now", retry_after=_AGAIN_AFTER)
+        if status != 0:
+            lines = process.kept[1].decode("utf-8", "replace").split("\n")
+            raise Refused(422, lines[0].strip() or "this file is rejected")
+
+
+class _Process(ProcessProtocol):
+    """
+    A command while it runs.
+
+    :ivar ended: fires with its exit status, or nothing if a signal ended it.
+    :ivar kept: the beginning of what it wrote, by descriptor.
+    """
+
+    def __init__(self, given: bytes) -> None:
+        self._given = given
+        self.kept = {1: b"", 2: b""}
+        self.ended: Deferred[int | None] = Deferred(self._cancel)
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(self._given)
+        self.transport.closeStdin()
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        self.kept[childFD] = (self.kept[childFD] + data)[:_KEPT]
+
+    def processEnded(self, reason: Failure) -> None:
+        if not self.ended.called:
+            error = reason.value
+            assert isinstance(error, (ProcessDone, ProcessTerminated))
+            self.ended.callback(error.exitCode)
+
+    def _cancel(self, _: object) -> None:
+        assert self.transport is not None
+        with suppress(ProcessExitedAlready):
+            self.transport.signalProcess("TERM")
