@@ -407,10 +407,10 @@ class IntakeTests(UploaderTestCase):
         path, starved = self.file(b"x"), [True]
         original = PathSource._open
 
-        def open_or_not(source: PathSource) -> Any:
+        def open_or_not(source: PathSource, *seen: Any) -> Any:
             if starved:
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-            return original(source)
+            return original(source, *seen)
 
         self.patch(PathSource, "_open", open_or_not)
         logged = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
@@ -425,7 +425,7 @@ class IntakeTests(UploaderTestCase):
     def test_closed_while_starved(self) -> None:
         """An uploader that waits for descriptors can be closed."""
 
-        def open_not(source: PathSource) -> None:
+        def open_not(source: PathSource, *seen: Any) -> None:
             raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
 
         path = self.file(b"x")

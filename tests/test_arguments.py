@@ -59,6 +59,9 @@ class CompletenessTests(SynchronousTestCase):
             ("generate-unique-identifier", "safe"),
             ("connect-timeout", "30"),
             ("test-method", "GET"),
+            ("min-file-size", "0"),
+            ("when-changed", "wait"),
+            ("links", "skip"),
         ):
             self.assertTrue(_BY_NAME[name].text.endswith(f" [default: {default}]"), name)
 

@@ -91,7 +91,7 @@ class CheckTests(SourceTestCase):
             os.utime(self.path, (at, at))
             if check != "size":
                 error = self.assertRaises(SourceChanged, source.open)
-                self.assertIn("it is not the file that was added (if neither", str(error))
+                self.assertIn("it is not the file that was added; or its file", str(error))
                 os.truncate(self.path, 5)
                 error = self.assertRaises(SourceChanged, source.open)
                 self.assertTrue(str(error).endswith("it is not the file that was added"), error)

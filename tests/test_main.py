@@ -61,6 +61,7 @@ class ArgumentTests(SynchronousTestCase):
             options,
             {
                 "min_file_size": 0,
+                "when_changed": "wait",
                 "target": TARGET,
                 "chunk_size": 2 << 20,
                 "headers": {"A": "b", "C": "d"},

@@ -74,6 +74,8 @@ class OptionsTests(SynchronousTestCase):
                 "test_chunks": True,
                 "generate_unique_identifier": safe,
                 "source_check": "strict",
+                "when_changed": "fail",
+                "min_age": 0.0,
                 "links": "skip",
                 "keep_completed": True,
                 "min_file_size": 1,

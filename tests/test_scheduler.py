@@ -314,11 +314,11 @@ class TellingTests(UploaderTestCase):
         """A file that cannot be opened for want of descriptors waits a second, and for free."""
         path, original, tries = self.file(b"x" * 10), PathSource._open, []
 
-        def open_or_not(source: PathSource) -> Any:
+        def open_or_not(source: PathSource, *seen: Any) -> Any:
             tries.append(self.clock.seconds())
             if len(tries) in (2, 3):
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-            return original(source)
+            return original(source, *seen)
 
         uploader = self.uploader(test_chunks=False)
         uploader.file_added.register(lambda file: transfer_of(file).source.close())

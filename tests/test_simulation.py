@@ -148,10 +148,12 @@ class SimulatorTests(SynchronousTestCase):
         self.assertEqual(self.run_schedule(self.schedule(*kills)), ("equal",))
 
     def test_each_change(self) -> None:
-        """A file that is changed in any way while it is uploaded is said to be."""
+        """A file that is changed in any way while it is uploaded is said to be, or sent anew."""
         for change in ("rewritten", "lengthened", "shortened", "touched", "replaced"):
-            ends = self.run_schedule(self.schedule(Act(1.0, change)))
-            self.assertEqual(ends, ("SourceChanged",), change)
+            for when_changed, end in (("fail", "SourceChanged"), ("wait", "equal")):
+                schedule = self.schedule(Act(1.0, change))
+                schedule.options["when_changed"] = when_changed
+                self.assertEqual(self.run_schedule(schedule), (end,), change)
 
     def test_finds_a_lost_chunk(self) -> None:
         """A receiver that forgets what it confirmed is found out."""

@@ -49,6 +49,7 @@ class OptionsTests(SynchronousTestCase):
             options["client"],
             {
                 "min_file_size": 0,
+                "when_changed": "wait",
                 "target": TARGET,
                 "chunk_size": 2 << 20,
                 "headers": {"A": "b", "C": "d"},

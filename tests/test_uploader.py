@@ -995,7 +995,12 @@ class ChecksumTests(UploaderTestCase):
         """A file is not read once more for a digest that nobody will compare."""
         opened: list[PathSource] = []
         original = PathSource._open
-        self.patch(PathSource, "_open", lambda source: opened.append(source) or original(source))
+
+        def counted(source: PathSource, *seen: Any) -> Any:
+            opened.append(source)
+            return original(source, *seen)
+
+        self.patch(PathSource, "_open", counted)
         upload = self.uploader(self.receiver).add_file(self.file(b"x" * 20))
         self.successResultOf(upload)
         self.assertEqual(len(opened), 2)  # to look at it, and to send it

@@ -14,7 +14,7 @@ from attrs import asdict, evolve, field, frozen
 
 from . import _validators as validators
 from ._policy.limiter import RateLimiter, check_rate
-from ._policy.order import ChunkOrder
+from ._policy.order import ChunkOrder, check_order
 from ._protocol.dialect import DIALECTS, Dialect, ParameterNames
 from ._protocol.request import RequestEncoder
 from ._protocol.servers import SERVERS, needed_by
@@ -59,6 +59,7 @@ Method = Literal["multipart", "octet"]
 ChunkFormat = Literal["blob", "base64"]
 Check = Literal["strict", "mtime", "size"]
 Links = Literal["skip", "follow"]
+WhenChanged = Literal["fail", "wait"]
 
 
 @frozen(kw_only=True)
@@ -129,8 +130,9 @@ class Options:
     expect_reply: Expected | None = field(default=None, converter=validators.to_expected)
     verify: FileHook | None = field(default=None, validator=validators.hook)
     generate_unique_identifier: Identify = field(default=safe, validator=validators.hook)
-
     source_check: Check = field(default="strict", validator=validators.one_of(*CHECKS))
+    when_changed: WhenChanged = field(default="fail", validator=validators.one_of("fail", "wait"))
+    min_age: float = field(default=0.0, validator=validators.seconds())
 
     # Which files
     links: Links = field(default="skip", validator=validators.one_of("skip", "follow"))
@@ -175,7 +177,7 @@ class Options:
             raise
 
     def __attrs_post_init__(self) -> None:
-        self._check_order()
+        check_order(self.prioritize_first_and_last_chunk, self.in_order, self.last_chunk_alone)
         if self.method == "octet" and self.chunk_format == "base64":
             raise InvalidOption("chunk_format", "base64", "must be 'blob' when method is 'octet'")
         if self.retry_policy is not None and self.chunk_retry_interval is not None:
@@ -195,16 +197,6 @@ class Options:
             raise InvalidOption("file_parameter_name", "", "cannot be empty")
         if self.max_rate is not None and not isinstance(self.max_rate, RateLimiter):
             check_rate(self.max_rate)
-
-    def _check_order(self) -> None:
-        if self.prioritize_first_and_last_chunk:
-            for name in ("in_order", "last_chunk_alone"):
-                if getattr(self, name):
-                    reason = "must be left out where prioritize_first_and_last_chunk is True"
-                    raise InvalidOption(name, True, reason)
-        elif self.in_order and self.last_chunk_alone is False:
-            reason = "must be left out where in_order is True"
-            raise InvalidOption("last_chunk_alone", False, reason)
 
     def _renamed(self) -> dict[str, str | None]:
         names = [name for name in asdict(ParameterNames()) if name != "checksum"]
@@ -327,6 +319,8 @@ class ResumableOptions(TypedDict, total=False):
     verify: FileHook | None
     generate_unique_identifier: Identify
     source_check: Check
+    when_changed: WhenChanged
+    min_age: float
     links: Links
     keep_completed: bool
     max_files: int | None

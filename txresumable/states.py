@@ -35,8 +35,9 @@ BEGINNINGS = frozenset((ADDED, PREPARING, READY))
 ENDS = frozenset((COMPLETED, FAILED, CANCELLED))
 NEXT_FILE_STATES: dict[FileState, frozenset[FileState]] = {
     ADDED: ENDS | {PREPARING, READY},
-    PREPARING: ENDS | {READY},
-    READY: ENDS,
+    # A file that has changed may wait, and is looked at anew.
+    PREPARING: ENDS | {ADDED, READY},
+    READY: ENDS | {ADDED},
     # A retry begins with admission or after it, and never skips preprocess_file.
     COMPLETED: BEGINNINGS,
     FAILED: BEGINNINGS,

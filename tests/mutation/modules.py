@@ -129,6 +129,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "_engine/plan": _CHUNK,
     "_engine/admission": ("tests.test_admission", "tests.test_engine", "tests.test_uploader"),
     "_engine/groups": ("tests.test_admission", "tests.test_engine", "tests.test_uploader"),
+    "_engine/quiet": ("tests.test_quiet",),
     "_engine/twins": ("tests.test_twins",),
     "_engine/again": ("tests.test_file", "tests.test_twins", *_ENGINE),
     "_engine/naming": ("tests.test_admission", "tests.test_engine", "tests.test_uploader"),

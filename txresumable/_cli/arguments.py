@@ -35,6 +35,7 @@ _KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "FileHook | None": ("FUNCTION", values.function),
     "Identify": ("NAME", values.identify),
     "Links": ("WORD", values.text),
+    "WhenChanged": ("WORD", values.text),
     "Insecure": ("WORD", values.text),
     "Literal['sha256'] | None": ("NAME", values.word),
     "ManyRefused | None": ("FUNCTION", values.function),
@@ -120,6 +121,9 @@ _TEXTS = {
     "with what a browser began), content, or a function of the file.",
     "source_check": "What tells that a file changed: strict, mtime (its size and time of "
     "writing), or size, for file systems without constant file numbers and times.",
+    "when_changed": "What to do with a file that changes while it is uploaded: fail it, or wait "
+    "until nobody writes to it and upload it as it is then.",
+    "min_age": "How long nobody must have written to a file before it is uploaded; it waits.",
     "links": "What to do with symbolic links in folders: skip, or follow those that lead to "
     "something in the same folder.",
     "keep_completed": "",
@@ -159,7 +163,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     },
 }
 
-_DEFAULTS: dict[str, Any] = {"min_file_size": 0}
+_DEFAULTS: dict[str, Any] = {"min_file_size": 0, "when_changed": "wait"}
 """Options that have another default here: who names a folder wants all that is in it."""
 
 _ADDED = (

@@ -38,6 +38,7 @@ __all__ = ["Session"]
 _SHOWN = (
     "txresumable._engine.admission",
     "txresumable._engine.prefetch",
+    "txresumable._engine.quiet",
     "txresumable._engine.shortage",
     "txresumable._cli.headers",
     "txresumable.service.paths.shown",

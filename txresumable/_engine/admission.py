@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from .._protocol.layout import chunk_count
 from .._runtime.observers import Observers
 from .._source.fingerprint import UNSEEN, Fingerprint
-from ..errors import FileRejected, InvalidOption
+from ..errors import FileRejected, InvalidOption, SourceChanged
 from ..file import ResumableFile, transfer_of
 from ..identifiers import safe
 from ..options import Options
@@ -28,6 +28,7 @@ from .groups import Group, Groups
 from .handle import Upload
 from .naming import Naming
 from .prefetch import Prefetcher
+from .quiet import Quiet
 from .reasons import as_error
 from .shortage import PAUSE, Shortage, out_of_descriptors
 from .transfer import Transfer
@@ -64,6 +65,7 @@ class Admission:
     :param prefetcher: looks at files.
     :param shortage: to know when descriptors are short.
     :param twins: sees to files that another one is uploaded for.
+    :param quiet: sees to files that are being written to.
     """
 
     def __init__(
@@ -74,12 +76,14 @@ class Admission:
         prefetcher: Prefetcher,
         shortage: Shortage,
         twins: Twins,
+        quiet: Quiet,
     ) -> None:
         self._clock = clock
         self._turn = turn
         self._prefetcher = prefetcher
         self._shortage = shortage
         self._twins = twins
+        self._quiet = quiet
         self._listener = listener
         self._queue: deque[Upload] = deque()
         self._groups_of: deque[Group | None] = deque()  # as long; nothing for who came alone
@@ -131,6 +135,7 @@ class Admission:
         """
         if self._aside.pop(transfer, None) is not None:
             self._twins.stop(transfer)
+        self._quiet.stop(transfer)
         if self._naming:
             naming = self._naming.pop(transfer, None)
             if naming is not None:
@@ -178,6 +183,11 @@ class Admission:
                 if isinstance(look, Deferred):
                     self._set_aside(handle, group, "Looking at")
                     look.addBoth(self._returned, handle)
+                elif isinstance(look, Fingerprint) and self._quiet.is_young(
+                    transfer_of(handle), look
+                ):
+                    self._groups.leave(group)
+                    self._wait(handle, self._quiet.grow_old(transfer_of(handle)))
                 else:
                     looked.append((handle, group, self._name(handle, look)))
             starved = late = False
@@ -213,6 +223,18 @@ class Admission:
         """A file has the identifier of one that is being uploaded, and waits for that."""
         self._aside[transfer_of(handle)] = handle
         self._twins.share(handle, twin, self._look_again)
+
+    def wait_after_change(self, handle: Upload, error: SourceChanged) -> None:
+        """A file has changed, and waits until nobody writes to it."""
+        self._wait(handle, self._quiet.after_change(transfer_of(handle), error))
+
+    def _wait(self, handle: Upload, until: Deferred[None]) -> None:
+        self._aside[transfer_of(handle)] = handle
+        until.addCallbacks(self._returned, self._in_vain, (handle,), {}, (handle,))
+
+    def _in_vain(self, failure: Failure, handle: Upload) -> None:
+        transfer_of(handle).end(FAILED, as_error(failure.value))
+        self._turn.run()
 
     def _look_again(self, handle: Upload) -> None:
         if self._is_back(handle):
@@ -282,6 +304,9 @@ class Admission:
         if isinstance(name, CancelledError):
             transfer.end(CANCELLED, None)
             self._groups.through(group)
+        elif isinstance(name, SourceChanged) and self._quiet.may_wait(transfer):
+            self._groups.leave(group)
+            self.wait_after_change(handle, name)
         elif isinstance(name, BaseException):
             if out_of_descriptors(name):
                 self._shortage.begin()

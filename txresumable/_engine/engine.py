@@ -17,7 +17,7 @@ from .._runtime.clock import steady
 from .._source.directory import Unreadable
 from .._source.factory import make_source
 from .._source.mediatype import type_of
-from ..errors import RetriesExhausted, UploaderClosed
+from ..errors import RetriesExhausted, SourceChanged, UploaderClosed
 from ..events import Events
 from ..file import ResumableChunk
 from ..options import Options, Query
@@ -33,6 +33,7 @@ from .lending import Lending
 from .prefetch import Prefetcher
 from .preparation import Preparation
 from .queue import ChunkQueue
+from .quiet import Quiet
 from .reasons import as_error
 from .room import Room
 from .roster import Roster
@@ -97,11 +98,12 @@ class Engine:
             self, clock, turn, self._sender, self._queue, slots, lending, shortage, adaptive
         )
         twins = Twins(turn, self._prefetcher, options, self.fail)
-        self.admission = Admission(self, clock, turn, self._prefetcher, shortage, twins)
+        quiet = Quiet(self._prefetcher, clock, options)
+        self.admission = Admission(self, clock, turn, self._prefetcher, shortage, twins, quiet)
         self.room = Room(options.max_files, self.roster, self.admission)
         self.preparation = Preparation(turn, options.preprocess_file, self._ready, self.fail)
         self._again = Again(
-            self.completion, self.roster, self.room, self.admission, self.preparation
+            self.completion, self.roster, self.room, self.admission, self.preparation, quiet
         )
         self._verification = Verification(turn, options, self.fail)
         self._order = 0
@@ -208,8 +210,16 @@ class Engine:
         self._verification.begin(transfer)
 
     def fail(self, transfer: Transfer, error: BaseException | None) -> None:
-        """A file cannot be uploaded."""
-        transfer.end(FAILED, as_error(error))
+        """A file cannot be uploaded; not yet, if it waits because it has changed."""
+        if not (isinstance(error, SourceChanged) and self._again.may_wait(transfer)):
+            transfer.end(FAILED, as_error(error))
+            return
+        if transfer.state is not ADDED:
+            transfer.become(ADDED)
+        self._verification.stop(transfer)
+        self.preparation.stop(transfer)
+        self.scheduler.stop(transfer)
+        self._again.begin_when_quiet(transfer, error)
 
     def fail_all(self, error: RetriesExhausted, found_by: Transfer) -> None:
         """No file can: a chunk of one has found that out for all."""

@@ -217,6 +217,12 @@ class Prefetcher:
         """
         return self._relay.run({transfer: transfer.source.look for transfer in files})
 
+    def status(self, files: Iterable[Transfer]) -> Deferred[list[Any]]:
+        """
+        The status of the regular file of each source; likewise.
+        """
+        return self._relay.run({transfer: transfer.source.status for transfer in files})
+
     @property
     def is_at_work(self) -> bool:
         """Whether any file is being opened or looked at."""

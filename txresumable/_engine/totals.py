@@ -42,9 +42,14 @@ class ProgressTotals:
         uploader.file_error.register(self._failed)
 
     def _added(self, file: ResumableFile) -> None:
-        self._counted[file] = _Counted()
+        before = self._counted.get(file)
+        if before is None:
+            self.files += 1
+        else:  # it has changed, and begins again
+            self.total -= before.size
+            self.done -= before.done
+        self._counted[file] = _Counted(file.size)
         self.total += file.size
-        self.files += 1
         self._observers.notify()
 
     def _moved(self, file: ResumableFile) -> None:
@@ -85,9 +90,10 @@ class ProgressTotals:
 
 
 class _Counted:
-    """What is counted of one file so far: bytes, chunks that are stored, and those found so."""
+    """What is counted of one file: its size, bytes so far, chunks stored, and those found so."""
 
-    __slots__ = ("done", "found", "stored")
+    __slots__ = ("done", "found", "size", "stored")
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
+        self.size = size
         self.done = self.found = self.stored = 0

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-__all__ = ["ChunkOrder"]
+from ..errors import InvalidOption
+
+__all__ = ["ChunkOrder", "check_order"]
 
 
 class ChunkOrder(Enum):
@@ -25,3 +27,22 @@ class ChunkOrder(Enum):
 
     IN_ORDER = auto()
     """Each when all before it are stored."""
+
+
+def check_order(ends_first: bool, in_order: bool | None, last_alone: bool | None) -> None:
+    """
+    Check the options that say in which order the chunks of a file begin.
+
+    :param ends_first: ``prioritize_first_and_last_chunk``.
+    :param in_order: the option.
+    :param last_alone: ``last_chunk_alone``.
+    :raises InvalidOption: if they exclude each other.
+    """
+    if ends_first:
+        for name, value in (("in_order", in_order), ("last_chunk_alone", last_alone)):
+            if value:
+                reason = "must be left out where prioritize_first_and_last_chunk is True"
+                raise InvalidOption(name, True, reason)
+    elif in_order and last_alone is False:
+        reason = "must be left out where in_order is True"
+        raise InvalidOption("last_chunk_alone", False, reason)

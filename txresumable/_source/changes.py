@@ -10,7 +10,7 @@ import time
 
 from ..errors import SourceChanged
 
-__all__ = ["CHECKS", "identity", "not_the_same", "require_unchanged", "settled"]
+__all__ = ["CHECKS", "identity", "not_the_same", "require_unchanged", "settled", "written"]
 
 CHECKS = ("strict", "mtime", "size")
 """
@@ -35,6 +35,17 @@ def identity(now: os.stat_result, check: str) -> int:
     if check == "mtime":
         return hash((now.st_size, now.st_mtime_ns))
     return now.st_size
+
+
+def written(now: os.stat_result, check: str) -> int:
+    """
+    A number that identifies the state of a file, whichever file it is.
+
+    :param now: the file's status.
+    :param check: one of :data:`CHECKS`.
+    """
+    times = (now.st_mtime_ns, now.st_ctime_ns) if check == "strict" else (now.st_mtime_ns,)
+    return now.st_size if check == "size" else hash((now.st_size, *times))
 
 
 def not_the_same(path: str, now: os.stat_result, check: str, *, size: int) -> SourceChanged:
@@ -78,8 +89,8 @@ def _hint(now: os.stat_result, check: str, size: int) -> str:
     if now.st_size != size or check == "size":
         return ""
     return (
-        " (if neither is so, its file system keeps no constant file numbers or times, "
-        'for which there is source_check="size")'
+        "; or its file system has no stable inode numbers or times, for which there is "
+        'source_check="size" (--source-check size)'
     )
 
 

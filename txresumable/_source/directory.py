@@ -188,5 +188,5 @@ class Unreadable(PathSource):
         super().__init__(path)
         self._error = error
 
-    def _open(self) -> NoReturn:
+    def _open(self, seen: int | None = None) -> NoReturn:
         raise self._error

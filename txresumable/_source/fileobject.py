@@ -105,6 +105,13 @@ class FileObjectSource(Source):
         if now is not None and self._seen not in (None, identity(now, self._check)):
             raise self._changed("the file beneath it was written to")
 
+    @property
+    def is_file(self) -> bool:
+        return self._beneath is not None
+
+    def status(self) -> os.stat_result | None:
+        return self._now()
+
     def _now(self) -> os.stat_result | None:
         return None if self._beneath is None else os.fstat(self._beneath.fileno())
 

@@ -55,9 +55,18 @@ class Source(ABC):
         """Give back what :meth:`open` took.  Safe to call twice."""
         self.is_open = False
 
+    @property
+    def is_file(self) -> bool:
+        """Whether there is a regular file of which :meth:`status` tells when it changes."""
+        return False
+
+    def status(self) -> os.stat_result | None:
+        """The status of that file at this moment, which may be another one by now.  Blocks."""
+        return None
+
     @abstractmethod
     def look(self) -> Fingerprint:
-        """Size, times and samples, for later checks; whether it is open or not.  Blocks."""
+        """Size, times and samples, for later checks, as it is now; open or not.  Blocks."""
 
     @abstractmethod
     def check(self) -> None:
@@ -117,7 +126,11 @@ class _DescriptorSource(Source):
     def _new_descriptor(self) -> int:
         """A descriptor of the file, for the caller to close."""
 
-    def _open(self) -> tuple[int, os.stat_result]:
+    @property
+    def is_file(self) -> bool:
+        return True
+
+    def _open(self, seen: int | None = None) -> tuple[int, os.stat_result]:
         fd = self._new_descriptor()
         try:
             now = os.fstat(fd)
@@ -125,7 +138,7 @@ class _DescriptorSource(Source):
                 if stat.S_ISDIR(now.st_mode):
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
                 raise FileRejected(self.path, "regular_file", "it is not a regular file")
-            if self._seen is not None and identity(now, self._check) != self._seen:
+            if seen is not None and identity(now, self._check) != seen:
                 raise not_the_same(self.path, now, self._check, size=self._size)
         except BaseException:
             os.close(fd)
@@ -133,7 +146,7 @@ class _DescriptorSource(Source):
         return fd, now
 
     def open(self) -> None:
-        descriptor = Descriptor(self._open()[0])
+        descriptor = Descriptor(self._open(self._seen)[0])
         if self.is_open:  # by another thread meanwhile
             descriptor.close()
         else:
@@ -199,7 +212,7 @@ class _DescriptorSource(Source):
     ) -> str:
         descriptor = self._descriptor
         if not descriptor.hold():
-            descriptor = Descriptor(self._open()[0])
+            descriptor = Descriptor(self._open(self._seen)[0])
             descriptor.hold()
             descriptor.close()  # with release()
         try:
@@ -236,6 +249,9 @@ class PathSource(_DescriptorSource):
     def _new_descriptor(self) -> int:
         return os.open(self.path, _OPEN)
 
+    def status(self) -> os.stat_result:
+        return os.stat(self.path)
+
 
 class OpenFileSource(_DescriptorSource):
     """
@@ -253,6 +269,9 @@ class OpenFileSource(_DescriptorSource):
         if self._file.writable():
             self._file.flush()
         return os.dup(self._file.fileno())
+
+    def status(self) -> os.stat_result:
+        return os.fstat(self._file.fileno())
 
 
 class BytesSource(Source):

@@ -166,10 +166,11 @@ class Process:
     # What it does ------------------------------------------------------------------------------
 
     def _admitted(self, file: ResumableFile) -> None:
-        """What it holds at this moment is what is uploaded."""
+        """What it holds at this moment is what is uploaded, from the first chunk on."""
         for index, each in enumerate(self._files):
             if each.plan.name == file.file_name:
                 self.expected[index] = each.versions[-1]
+                self._heard[index].clear()
 
     def _stored(self, index: int, chunk: ResumableChunk) -> None:
         self._heard[index].append(chunk.number)

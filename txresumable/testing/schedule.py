@@ -91,6 +91,7 @@ class Schedule:
         hook_delay = random.choice((None, None, None, 0.0, random.random()))
         disk_delay = random.choice((None, 0.0, 0.01, 1.0))
         options.update(_order(random, options))
+        options["when_changed"] = random.choice(("fail", "wait"))
         return cls(seed, options, files, acts, forecast, disk_delay, hook_delay)
 
     @property
