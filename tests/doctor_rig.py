@@ -15,7 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._protocol.dialect import DIALECTS
 from txresumable._protocol.layout import chunk_count
-from txresumable.doctor import Diagnosis, Finding, examine
+from txresumable.doctor import Diagnosis, Finding, examine, limit
+from txresumable.doctor.specimen import CHUNK
 from txresumable.testing import FakeClient, FakeResponse, Response, SentRequest
 
 TARGET = "http://server.example/upload"
@@ -59,6 +60,8 @@ class Pretender(FakeClient):
     """Which values of ``force_chunk_size`` it takes."""
     remainders = True
     """Whether it takes files that are no multiple of a chunk."""
+    multiples = True
+    """Whether it takes the last chunk of a file that is a multiple of a chunk."""
     counts: bool | None = None
     """By which of them it counts the chunks of a complete file; ``None``: as it is told."""
     needs_order = ""
@@ -71,6 +74,8 @@ class Pretender(FakeClient):
     """Whether it removes what it has after the second chunk."""
     races = ""
     """What comes of two chunks at once: ``refused``, ``broken``, or ``nothing``: no file."""
+    at = "last"
+    """Which two: the ``first`` or the ``last``."""
     twice = True
     """Whether it takes a chunk twice."""
     most: int | None = None
@@ -188,6 +193,8 @@ class Pretender(FakeClient):
             return Response(400, b"the wrong number of chunks")
         if size % chunk_size and not self.remainders:
             return Response(400, b"a remainder")
+        if number == total and not size % chunk_size and not self.multiples:
+            return Response(500, b"a multiple")
         stated = given.get(names.checksum)
         if self.digests and stated not in (None, f"sha256:{sha256(content).hexdigest()}"):
             return Response(422, b"damaged")
@@ -197,9 +204,10 @@ class Pretender(FakeClient):
         if self.loses:
             return Response(200, b"taken")
         file = self.files.setdefault(given[names.identifier], Stored())
-        if together and self.races == "refused" and number == total:
+        together = together and number == (2 if self.at == "first" else total)
+        if together and self.races == "refused":
             return Response(500, b"it broke")
-        if together and self.races == "broken" and number == total:
+        if together and self.races == "broken":
             return None
         if number in file.chunks and not self.twice:
             return Response(409, b"it is there")
@@ -253,10 +261,17 @@ class Gone(Pretender):
 
 
 class DoctorTestCase(SynchronousTestCase):
-    """Examinations of servers in memory."""
+    """
+    Examinations of servers in memory.
+
+    :cvar most: the largest chunk that is tried; few tests are about that.
+    """
+
+    most = 4 * CHUNK
 
     def setUp(self) -> None:
         self.clock = Clock()
+        self.patch(limit, "MOST", self.most)
 
     def start(self, server: FakeClient, **options: Any) -> Deferred[Diagnosis]:
         """Begin to examine a server."""

@@ -95,6 +95,7 @@ class ConsultationTests(DoctorTestCase):
     """What a person sees."""
 
     def setUp(self) -> None:
+        super().setUp()
         self.reactor = self.clock = Reactor()
         self.output, self.errors = StringIO(), StringIO()
         self.signalled: list[Callable[[int], object]] = []

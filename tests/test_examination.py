@@ -13,6 +13,7 @@ from twisted.web.server import Request
 
 from txresumable import ConnectionBroken, InvalidOption, TransportError
 from txresumable.doctor import examine
+from txresumable.doctor.limit import MOST
 from txresumable.receiver import Store, make_site
 from txresumable.testing import Response
 
@@ -170,6 +171,8 @@ class TestTests(DoctorTestCase):
         self.assertEqual(finding.options, {"permanent_errors": [413, 415, 500, 501]})
         finding = self.found("absent", dialect="flow", absent=204)
         self.assertEqual(finding.options, {})
+        finding = self.found("absent", dialect="flow", tests=500)
+        self.assertEqual((finding.value, finding.options), ("500", {}))
 
     def test_says_yes(self) -> None:
         """One that says that everything is there is not to be asked."""
@@ -302,15 +305,35 @@ class OrderTests(DoctorTestCase):
         self.assertEqual((finding.value, finding.options), (None, {}))
 
 
-class RaceTests(DoctorTestCase):
-    """What comes of the last two chunks at once."""
+class MultipleTests(DoctorTestCase):
+    """Files that are multiples of a chunk."""
 
-    def test_fails(self) -> None:
-        """It fails if one is refused, or if the file is not complete then."""
+    def test_fail(self) -> None:
+        """If they are refused, a size of chunks follows of which hardly any file is a multiple."""
+        finding = self.found("multiples", multiples=False)
+        self.assertEqual((finding.value, finding.options), ("fail", {"chunk_size": 1048573}))
+        self.assertIn("chunk 3 was refused with 500 'a multiple'", finding.how)
+
+    def test_others(self) -> None:
+        """If others are refused as well, it is not for that."""
+        finding = self.found("multiples", multiples=False, remainders=False)
+        self.assertEqual((finding.value, finding.options), (None, {}))
+
+    def test_accepted(self) -> None:
+        """If they are accepted, nothing follows."""
+        finding = self.found("multiples")
+        self.assertEqual((finding.value, finding.options), ("accepted", {}))
+
+
+class RaceTests(DoctorTestCase):
+    """What comes of two chunks at once."""
+
+    def test_last(self) -> None:
+        """With the last two it fails if one is refused, or if the file is not complete then."""
         for races, shows, part in (
-            ("refused", "word", "chunk 3 was refused with 500 'it broke'"),
-            ("refused", "", "chunk 3 was refused with 500 'it broke'"),
-            ("broken", "word", "there was no response to chunk 3 ("),
+            ("refused", "word", "chunk 4 was refused with 500 'it broke'"),
+            ("refused", "", "chunk 4 was refused with 500 'it broke'"),
+            ("broken", "word", "there was no response to chunk 4 ("),
             ("nothing", "word", "nothing shows that the file is complete"),
             ("nothing", "digest", "nothing shows that the file is complete"),
             ("nothing", "gone", "nothing shows that the file is complete"),
@@ -319,6 +342,17 @@ class RaceTests(DoctorTestCase):
             self.assertEqual(finding.value, "fails")
             self.assertEqual(finding.options, {"last_chunk_alone": True})
             self.assertIn(part, finding.how)
+
+    def test_first(self) -> None:
+        """With the first two it fails if one is refused, also if the last chunk comes alone."""
+        for needs in ("", "last"):
+            for races, part in (
+                ("refused", "chunk 2 was refused with 500 'it broke'"),
+                ("broken", "there was no response to chunk 2 ("),
+            ):
+                finding = self.found("race", races=races, at="first", needs_order=needs)
+                self.assertEqual((finding.value, finding.options), ("fails", {"in_order": True}))
+                self.assertIn(part, finding.how)
 
     def test_no_proof(self) -> None:
         """If it goes well, nothing is claimed."""
@@ -330,16 +364,26 @@ class RaceTests(DoctorTestCase):
         ):
             finding = self.found("race", shows=shows)
             self.assertEqual((finding.value, finding.options), (None, {}))
-            self.assertIn(part, finding.how)
+            self.assertEqual(
+                finding.how,
+                f"the first two and the last two of four chunks at once, 3 times: {part}",
+            )
+
+    def test_last_alone(self) -> None:
+        """Where the last chunk comes alone, the last two are not tried."""
+        finding = self.found("race", needs_order="last")
+        self.assertEqual((finding.value, finding.options), (None, {}))
+        self.assertIn("the first two of four chunks at once, 3 times: accepted", finding.how)
 
     def test_not_tried(self) -> None:
-        """Where the order is known to matter, it is not tried."""
-        finding = self.found("race", needs_order="last")
-        self.assertIn("not tried", finding.how)
+        """Where chunks come in order, it is not tried."""
+        self.assertIn("not tried", self.found("race", needs_order="all").how)
 
 
 class LimitTests(DoctorTestCase):
     """How large a request may be."""
+
+    most = MOST
 
     def limit(self, **habits: object) -> tuple[int, dict[str, object]]:
         finding = self.found("limit", **habits)

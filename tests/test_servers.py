@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from attrs import fields
@@ -96,13 +97,15 @@ class DataTests(SynchronousTestCase):
             self.assertRegex(server.note, r"\A([A-Z][^\n]+\.)?\Z", name)
 
     def test_tried(self) -> None:
-        """A server that is said to be tried has tests here that are given its name."""
+        """A server that is said to be tried has tests, or a recipe, that are given its name."""
         given = {
             test.options["server"]
             for module in INTEROP
             for test in vars(module).values()
             if isinstance(test, type) and "server" in getattr(test, "options", {})
         }
+        recipes = (ROOT / "docs" / "recipes.rst").read_text(encoding="utf-8")
+        given.update(re.findall(r'server="([^"]+)"', recipes))
         tried = {name for name, server in SERVERS.items() if server.tried}
         self.assertEqual(tried - given, {"txresumable"})
 

@@ -43,3 +43,11 @@ class SpecimenTests(SynchronousTestCase):
         self.assertEqual(facts.type, "application/octet-stream")
         flat = Specimens("abc").make(25).facts
         self.assertEqual(flat.relative_path, flat.file_name)
+
+    def test_with_rest(self) -> None:
+        """One that is no multiple of a chunk has as many chunks by its rule."""
+        for force in (False, True):
+            for chunks in (2, 3, 4):
+                layout = Specimens().make_with_rest(chunks, force).layout
+                self.assertEqual(layout.count, chunks)
+                self.assertNotEqual(layout.size % layout.chunk_size, 0)

@@ -43,10 +43,11 @@ class WireTests(SynchronousTestCase):
         self.assertEqual(reply.text, r"two lines \x1b[1m")
 
     def test_said(self) -> None:
-        """A response in a few words: its status, and how its body begins."""
+        """A response in a few words: its status, and how its body, or a page's title, begins."""
         for body, said in (
             (b"", "200"),
             (b"done", "200 'done'"),
+            (b"<html><title>Not &amp; here</title><p>more", "200 'Not & here'"),
             (b"x" * 50, f"200 '{'x' * 40}...'"),
         ):
             asked = self.ask()

@@ -271,6 +271,7 @@ class Examined(ReceiverTestCase):
                 "receiver": "yes",
                 "format": "multipart",
                 "resumes": "yes",
+                "multiples": "accepted",
                 "race": None,
                 "limit": "8 MiB or more",
                 "checksum": "no",

@@ -84,6 +84,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "doctor/verdict": ("tests.test_examination",),
     "doctor/checks": ("tests.test_examination",),
     "doctor/order": ("tests.test_examination",),
+    "doctor/race": ("tests.test_examination",),
     "doctor/limit": ("tests.test_examination",),
     "doctor/cleanup": ("tests.test_examination",),
     "doctor/examination": ("tests.test_examination",),

@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 from attrs import field, frozen
 
-__all__ = ["SERVERS", "Server", "needed_by"]
+__all__ = ["PRIME", "SERVERS", "Server", "needed_by"]
 
-_PRIME = 1048573
+PRIME = 1048573
 """The largest prime below 1 MiB: hardly any file is a multiple of it."""
 
 
@@ -62,7 +62,7 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
         ),
         "flask-page": Server(
             title="samples/Backend on Flask.md of resumable.js",
-            options={"force_chunk_size": False, "in_order": True, "chunk_size": _PRIME},
+            options={"force_chunk_size": False, "in_order": True, "chunk_size": PRIME},
             tried=True,
             note="A file of two or more chunks whose size is a multiple of chunk_size fails. It "
             "appends to a file of the same name that is there already.",
@@ -84,7 +84,7 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
             options={
                 "method": "octet",
                 "force_chunk_size": False,
-                "chunk_size": _PRIME,
+                "chunk_size": PRIME,
                 "expect_reply": "All finished",
             },
             tried=True,
@@ -104,7 +104,7 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
         ),
         "rails-sample": Server(
             title="samples/Backend on Ruby On Rails.md of resumable.js",
-            options={"force_chunk_size": False, "in_order": True, "chunk_size": _PRIME},
+            options={"force_chunk_size": False, "in_order": True, "chunk_size": PRIME},
             note="A file of two or more chunks whose size is a multiple of chunk_size fails. It "
             "needs X-CSRF-Token and a cookie in headers.",
         ),
@@ -136,7 +136,7 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
         ),
         "qiita": Server(
             title="Qiita",
-            options={"test_chunks": False, "last_chunk_alone": True},
+            options={"test_chunks": False, "in_order": True},
             note="It needs study_id in query, and the cookie of a session in headers. It looks for "
             "chunks where it does not put them, so that it does not resume.",
         ),

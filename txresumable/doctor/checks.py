@@ -59,9 +59,11 @@ def find_absent(patient: Patient) -> Finding:
     how = f"a test of a file that does not exist was responded to with {trial.before.said}"
     if code not in options.test_permanent:
         return Finding("absent", str(code), how)
-    fatal = sorted(options.test_permanent - {code})
-    how += f", which would fail the file in the dialect {options.dialect}"
-    return Finding("absent", str(code), how, {"permanent_errors": fatal})
+    how += f", which fails a file in the dialect {options.dialect}"
+    others = sorted(options.test_permanent - {code})
+    return Finding(
+        "absent", str(code), how, {"permanent_errors": others} if patient.can_ask else {}
+    )
 
 
 async def find_resuming(patient: Patient) -> Finding:

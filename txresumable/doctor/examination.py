@@ -23,7 +23,8 @@ from .cleanup import clean_up
 from .diagnosis import Diagnosis, Finding
 from .kind import Outcome, Trial, find_kind
 from .limit import find_limit
-from .order import find_order, find_race, find_rule
+from .order import find_multiples, find_order, find_rule
+from .race import find_race
 from .specimen import Specimens
 from .verdict import judge
 from .visit import Visit
@@ -154,6 +155,7 @@ class _Examination:
         order = await _looked("order", find_order(patient, bool(force)))
         return [
             *findings,
+            await _looked("multiples", find_multiples(patient, bool(force))),
             order,
             await _looked("race", find_race(patient, bool(force), order)),
             await _looked("limit", find_limit(patient, bool(force))),

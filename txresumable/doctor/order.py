@@ -1,28 +1,21 @@
 """
-How chunks are numbered, in which order they may come, and what happens if two come at once.
+How chunks are numbered, and in which order they may come.
 """
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.python.failure import Failure
-
-from ..errors import TransportError
+from .._protocol.servers import PRIME
 from .checks import Patient
 from .diagnosis import Finding
 from .run import Run, run
-from .specimen import CHUNK, Specimen
-from .wire import Reply
+from .specimen import CHUNK, REST
 
-__all__ = ["find_order", "find_race", "find_rule"]
-
-_REST = CHUNK // 2
-_ROUNDS = 3
+__all__ = ["find_multiples", "find_order", "find_rule"]
 
 
 async def find_rule(patient: Patient) -> Finding:
     """Whether the last chunk takes the remainder, or the remainder is a chunk of its own."""
-    floor, ceil = [await _whole(patient, 2 * CHUNK + _REST, force) for force in (False, True)]
+    floor, ceil = [await _whole(patient, 2 * CHUNK + REST, force) for force in (False, True)]
     shown = f"remainder with the last chunk: {_shown(floor)}; by itself: {_shown(ceil)}"
     for this, other, value, force in (
         (floor, ceil, "floor", False),
@@ -64,50 +57,21 @@ async def find_order(patient: Patient, force: bool) -> Finding:
     return Finding("order", "in order", shown, {"in_order": True})
 
 
-async def find_race(patient: Patient, force: bool, order: Finding) -> Finding:
+async def find_multiples(patient: Patient, force: bool) -> Finding:
     """
-    What happens if the last two chunks come at once.
+    Whether it takes a file that is a multiple of a chunk.
 
-    :param order: what was found about their order.
+    :param force: whether the remainder of others is a chunk of its own.
     """
-    if order.options:
-        return Finding("race", None, "not tried, as the last chunk has to come last")
-    like = await _ordered(patient, force, (1, 2, 3))
-    visible, wrong = bool(like.evidence()), []
-    for _ in range(_ROUNDS):
-        specimen = _three(patient, force)
-        await patient.visit.upload(specimen, 1)
-        sending = [Deferred.fromCoroutine(patient.visit.upload(specimen, n)) for n in (2, 3)]
-        sent = await DeferredList(sending, consumeErrors=True)
-        wrong += await _wrong(patient, specimen, [result for _, result in sent], like)
-    if wrong:
-        how = f"chunks 2 and 3 of 3 at once, {_ROUNDS} times: {'; '.join(wrong)}"
-        return Finding("race", "fails", how, {"last_chunk_alone": True})
-    done = "complete each time" if visible else "accepted each time"
-    how = f"chunks 2 and 3 of 3 at once, {_ROUNDS} times: {done}, which is no proof"
-    return Finding("race", None, how)
-
-
-async def _wrong(
-    patient: Patient, specimen: Specimen, results: list[Reply | Failure], like: Run
-) -> list[str]:
-    wrong, replies = [], []
-    for number, result in zip((2, 3), results, strict=True):
-        if isinstance(result, Failure):
-            result.trap(TransportError)
-            wrong.append(f"there was no response to chunk {number} ({result.value})")
-        elif not patient.visit.holds(result):
-            wrong.append(f"chunk {number} was refused with {result.said}")
-        else:
-            replies.append(result)
-    if wrong or not like.evidence():
-        return wrong
-    for reply in replies:
-        if Run(specimen, [like.replies[0], reply]).evidence(like):
-            return []
-    if like.gone and not patient.visit.holds(await patient.visit.test(specimen, 1)):
-        return []
-    return ["both were accepted, and nothing shows that the file is complete"]
+    whole = await _whole(patient, 3 * CHUNK, force)
+    shown = f"chunks 1, 2, 3 of a file of three whole chunks: {_shown(whole)}"
+    if not whole.refusal:
+        return Finding("multiples", "accepted", shown)
+    other = await _ordered(patient, force, (1, 2, 3))
+    shown = f"{shown}; of one with a remainder: {_shown(other)}"
+    if other.refusal:
+        return Finding("multiples", None, shown)
+    return Finding("multiples", "fail", shown, {"chunk_size": PRIME})
 
 
 async def _whole(patient: Patient, size: int, force: bool) -> Run:
@@ -117,12 +81,8 @@ async def _whole(patient: Patient, size: int, force: bool) -> Run:
 
 
 async def _ordered(patient: Patient, force: bool, order: tuple[int, ...]) -> Run:
-    return await run(patient.visit, _three(patient, force), order, can_ask=patient.can_ask)
-
-
-def _three(patient: Patient, force: bool) -> Specimen:
-    """A file of three chunks that is no multiple of a chunk."""
-    return patient.specimens.make((2 if force else 3) * CHUNK + _REST, force=force)
+    specimen = patient.specimens.make_with_rest(3, force)
+    return await run(patient.visit, specimen, order, can_ask=patient.can_ask)
 
 
 def _went_wrong(this: Run, like: Run, visible: bool) -> bool:

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from .._protocol.layout import ChunkLayout
 from .._protocol.request import FileFacts
 
-__all__ = ["CHUNK", "PREFIX", "Specimen", "Specimens"]
+__all__ = ["CHUNK", "PREFIX", "REST", "Specimen", "Specimens"]
 
 PREFIX = "txresumable-doctor-"
 CHUNK = 16 * 1024
@@ -20,6 +20,9 @@ CHUNK = 16 * 1024
 Bytes of a chunk.  To see whether a file is complete, there are servers that sum up the sizes of a
 folder's entries, the folder's own of some KiB included.
 """
+
+REST = CHUNK // 2
+"""Bytes of what is left when a file is divided into chunks."""
 
 
 @frozen
@@ -85,3 +88,12 @@ class Specimens:
         made = Specimen(name, ChunkLayout(size, chunk_size, force), folder)
         self.made.append(made)
         return made
+
+    def make_with_rest(self, chunks: int, force: bool) -> Specimen:
+        """
+        Make a file that is no multiple of a chunk.
+
+        :param chunks: how many it has.
+        :param force: whether the remainder is a chunk of its own.
+        """
+        return self.make((chunks - force) * CHUNK + REST, force=force)

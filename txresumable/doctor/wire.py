@@ -16,7 +16,7 @@ from .._engine.refusal import requested_delay
 from .._http.client import RequestClient
 from .._http.response import Response
 from .._protocol.url import without_query
-from .._runtime.printable import printable
+from .._runtime.printable import printable, text_of
 from .._source.source import BytesSource, Source
 
 __all__ = ["Reply", "Wire"]
@@ -43,8 +43,8 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """Its body, on one line."""
-        return printable(" ".join(self.response.text.split()))
+        """Its body, or the title of a page, on one line."""
+        return text_of(self.response.text)
 
     @property
     def said(self) -> str:
