@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -71,6 +72,7 @@ class FaultyDisk(QuickDisk):
         "enter_folder",
         "set_mode",
         "overwrite",
+        "rename_new",
         "status_of",
         "status_at",
         "free",
@@ -130,6 +132,13 @@ class FaultyDisk(QuickDisk):
         for fd in self.descriptors:
             os.close(fd)
         self.descriptors = set()
+
+
+class LinklessDisk(FaultyDisk):
+    """A disk that knows no hard links."""
+
+    def link(self, name: str, folder: int, new_name: str, new_folder: int) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM), name)
 
 
 @frozen

@@ -7,9 +7,17 @@ import errno
 import os
 from typing import Any
 
-from tests.receiver_rig import ClientFile, Connection, FaultyDisk, Killed, ReceiverTestCase
+from tests.receiver_rig import (
+    ClientFile,
+    Connection,
+    FaultyDisk,
+    Killed,
+    LinklessDisk,
+    ReceiverTestCase,
+    fail_once,
+)
 from txresumable._protocol.layout import ChunkLayout
-from txresumable.receiver import AnnouncedFile, Refused
+from txresumable.receiver import AnnouncedFile, ReceiverSite, Refused
 from txresumable.receiver.store.names import key_of
 
 CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
@@ -157,8 +165,8 @@ class FolderTests(PlacesTestCase):
             os.rmdir(f"{self.root}/a")
             link(*arguments)
 
-        disk.link = remove  # type: ignore[method-assign]
         self.start(disk=disk)
+        disk.link = remove  # type: ignore[method-assign]
         file = ClientFile(CONTENT, "f.txt", "i", relative_path="a/f.txt")
         self.assertEqual(self.send(path="a/f.txt"), [200, 200, 503])
         self.assertEqual(self.ask(file.upload(3)).content["status"], "complete")
@@ -217,6 +225,12 @@ class ModeTests(PlacesTestCase):
 class ExistingTests(PlacesTestCase):
     """Names that are taken."""
 
+    make_disk: type[FaultyDisk] = FaultyDisk
+
+    def start(self, **options: Any) -> ReceiverSite:
+        """A receiver with such a disk."""
+        return super().start(disk=self.make_disk(), **options)
+
     def test_suffix(self) -> None:
         """By default nothing is overwritten."""
         self.start()
@@ -270,7 +284,7 @@ class ExistingTests(PlacesTestCase):
             self.start(existing="replace")
             self.send()
             self.successResultOf(self.store.close())
-            disk = FaultyDisk()
+            disk = self.make_disk()
             disk.fail_at, disk.error = step, Killed()
             with contextlib.suppress(Killed):
                 store = self.make_store(disk=disk, existing="replace")
@@ -310,3 +324,115 @@ class ExistingTests(PlacesTestCase):
         os.remove(f"{self.root}/f.txt")
         self.assertEqual(self.ask(file.upload(3)).content["status"], "complete")
         self.assertEqual(self.finished(), {"f.txt": OTHER})
+
+
+class LinklessExistingTests(ExistingTests):
+    """Names that are taken, on a file system without hard links."""
+
+    make_disk = LinklessDisk
+
+
+class LinklessTests(PlacesTestCase):
+    """Files that can only be moved."""
+
+    def full(self, **options: Any) -> None:
+        """A file that has its name, and of which the end could not be written down."""
+        disk = LinklessDisk()
+        self.start(disk=disk, **options)
+        replace = disk.replace
+
+        def fail(name: str, new_name: str, folder: int) -> None:
+            if new_name.endswith(".done"):
+                raise OSError(errno.ENOSPC, "full")
+            replace(name, new_name, folder)
+
+        disk.replace = fail  # type: ignore[method-assign]
+        self.assertEqual(self.send(path="a/f.txt"), [200, 200, 507])
+        self.assertEqual(self.finished(), {"a/f.txt": CONTENT})
+        self.disk, self.replace = disk, replace
+
+    def restart(self, **options: Any) -> None:
+        """Start anew, on a disk that works; what is full is finished."""
+        self.successResultOf(self.store.close())
+        self.start(disk=LinklessDisk(), **options)
+        self.successResultOf(self.store.recover())
+
+    def test_tried_again(self) -> None:
+        """The end is written down at the next try, and the file keeps its name."""
+        self.full(expire=100)
+        self.clock.advance(1000)
+        self.successResultOf(self.store.sweep())  # does not take it for one that was removed
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        self.disk.replace = self.replace  # type: ignore[method-assign]
+        self.assertEqual(self.send(path="a/f.txt"), [200] * 3)
+        self.assertEqual((self.finished(), self.private()), ({"a/f.txt": CONTENT}, ["done"]))
+        self.assertEqual(len(self.received), 1)
+
+    def test_found_after_a_start(self) -> None:
+        """After a start it is found where it is, notified of again, and finished."""
+        self.full()
+        self.restart()
+        self.assertEqual((self.finished(), self.private()), ({"a/f.txt": CONTENT}, ["done"]))
+        self.assertEqual([file.path for file in self.received], [f"{self.store.root}/a/f.txt"] * 2)
+        self.assertEqual(self.received[0], self.received[1])
+
+    def test_other_files_are_left_alone(self) -> None:
+        """What has its name meanwhile is neither taken for it nor written to."""
+        for other in (OTHER, b"", CONTENT + b"x"):
+            self.root, self.received = self.mktemp(), []
+            self.full()
+            path = os.path.join(self.root, "a/f.txt")
+            os.rename(path, path + ".away")
+            with open(path, "wb") as file:
+                file.write(other)
+            os.utime(path, (1, 1))
+            self.restart()
+            self.assertEqual(self.ask(ClientFile(CONTENT, "f.txt", "i").test(1)).status, 404)
+            self.assertEqual(self.send(path="a/f.txt"), [200] * 3)
+            finished = self.finished()
+            self.assertEqual(finished.pop("a/f.txt"), other)
+            self.assertEqual(sorted(finished.values()), [CONTENT, CONTENT])
+
+    def test_sync_fails(self) -> None:
+        """A name that cannot be made durable is taken back, and given anew."""
+        disk = LinklessDisk()
+        self.start(disk=disk)
+        rename, sync = disk.rename_new, disk.sync
+
+        def renamed(*arguments: Any) -> None:
+            rename(*arguments)
+            disk.sync = fail_once(sync, OSError(errno.EIO, "broken"))  # type: ignore[method-assign]
+            disk.rename_new = rename  # type: ignore[method-assign]
+
+        disk.rename_new = renamed  # type: ignore[method-assign]
+        self.assertEqual(self.send(), [200, 200, 500])
+        self.assertEqual(self.finished(), {})
+        self.assertEqual(self.send(), [200] * 3)
+        self.assertEqual((self.finished(), self.private()), ({"f.txt": CONTENT}, ["done"]))
+
+    def test_name_is_taken_just_now(self) -> None:
+        """One that somebody takes at the last moment is not overwritten."""
+        disk = LinklessDisk()
+        self.start(disk=disk)
+        rename = disk.rename_new
+
+        def taken(name: str, folder: int, new_name: str, new_folder: int) -> None:
+            disk.rename_new = rename  # type: ignore[method-assign]
+            with open(os.path.join(self.root, new_name), "wb") as file:
+                file.write(OTHER)
+            rename(name, folder, new_name, new_folder)
+
+        disk.rename_new = taken  # type: ignore[method-assign]
+        self.assertEqual(self.send(), [200] * 3)
+        finished = self.finished()
+        self.assertEqual(finished.pop("f.txt"), OTHER)
+        self.assertEqual(list(finished.values()), [CONTENT])
+
+    def test_removed(self) -> None:
+        """A file that somebody removes before its end is written down is received anew."""
+        self.full()
+        os.unlink(os.path.join(self.root, "a/f.txt"))
+        self.assertEqual(self.ask(ClientFile(CONTENT, "f.txt", "i").test(1)).status, 500)
+        self.disk.replace = self.replace  # type: ignore[method-assign]
+        self.assertEqual(self.send(path="a/f.txt"), [200] * 3)
+        self.assertEqual((self.finished(), self.private()), ({"a/f.txt": CONTENT}, ["done"]))

@@ -5,13 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import LogLevel
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.receiver_rig import ClientFile, Connection, FaultyDisk, Killed, ReceiverTestCase
-from txresumable.receiver import ReceivedFile, Refused
+from tests.receiver_rig import (
+    ClientFile,
+    Connection,
+    FaultyDisk,
+    Killed,
+    LinklessDisk,
+    ReceiverTestCase,
+)
+from txresumable.receiver import ReceivedFile, ReceiverSite, Refused
 from txresumable.receiver.store.rejection import Rejected, Rejection
 
 CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
@@ -39,6 +47,8 @@ class RecordTests(SynchronousTestCase):
 
 class RejectedTests(ReceiverTestCase):
     """on_complete rejects a file."""
+
+    make_disk: type[FaultyDisk] = FaultyDisk
 
     def setUp(self) -> None:
         super().setUp()
@@ -155,7 +165,7 @@ class RejectedTests(ReceiverTestCase):
         while killed:
             step += 1
             self.root, self.received = self.mktemp(), []
-            disk = FaultyDisk()
+            disk = self.make_disk()
             disk.fail_at, disk.error = step, Killed()
             with contextlib.suppress(Killed):
                 store = self.make_store(disk=disk, on_complete=self.judge)
@@ -178,14 +188,14 @@ class RejectedTests(ReceiverTestCase):
 
     def test_disk_fails(self) -> None:
         """If that cannot be written down now, it is asked about again."""
-        disk = FaultyDisk()
+        disk = self.make_disk()
         self.start(disk=disk, on_complete=self.judge)
         for number in (1, 2):
             self.ask(self.file.upload(number))
         write_new, errors = self.store._folder._private.write_new, [OSError("broken")]
 
         def fail_once(*arguments: object) -> object:
-            if errors:
+            if errors and arguments[-1] == ".rejected":
                 raise errors.pop()
             return write_new(*arguments)  # type: ignore[arg-type]
 
@@ -194,6 +204,29 @@ class RejectedTests(ReceiverTestCase):
         self.assertEqual(self.ask(self.file.upload(3)).status, 422)
         self.assertEqual(len(self.received), 2)
         self.assertEqual(self.aside(), [CONTENT])
+
+
+class LinklessTests(RejectedTests):
+    """The same on a file system without hard links."""
+
+    make_disk = LinklessDisk
+
+    def start(self, **options: Any) -> ReceiverSite:
+        """A receiver with such a disk."""
+        return super().start(**{"disk": LinklessDisk(), **options})
+
+    def test_folder_removed(self) -> None:
+        """If on_complete removes the folder that the file is in, nothing can be set aside."""
+
+        def judge(file: ReceivedFile) -> None:
+            os.unlink(file.path)
+            os.rmdir(os.path.dirname(file.path))
+            raise Refused(422, "a virus")
+
+        self.start(on_complete=judge)
+        self.assertEqual(self.send(), [200, 200, 422])
+        self.assertEqual((self.finished(), self.aside()), ({}, []))
+        self.assertEqual(self.private(), ["aside-1.chunks", "rejected"])
 
 
 class NotNowTests(ReceiverTestCase):

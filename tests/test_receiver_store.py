@@ -25,6 +25,7 @@ from tests.receiver_rig import (
     Connection,
     FaultyDisk,
     Killed,
+    LinklessDisk,
     QuickDisk,
     Response,
     Thread,
@@ -68,6 +69,8 @@ class CrashTests(ReceiverTestCase):
         super().setUp()
         self.addCleanup(self.forget_killed, Killed, ModelKilled)
 
+    make_disk: type[FaultyDisk] = FaultyDisk
+
     def crash(self, at: int, disk: FaultyDisk) -> tuple[bool, list[int]]:
         """Be killed at a step while a file arrives; whether it was, and what was acknowledged."""
         disk.fail_at, disk.error = at, Killed()
@@ -90,7 +93,7 @@ class CrashTests(ReceiverTestCase):
         while killed:
             step += 1
             self.root, self.received = self.mktemp(), []
-            killed, stored = self.crash(step, FaultyDisk())
+            killed, stored = self.crash(step, self.make_disk())
             self.check_after(stored, f"killed at step {step}")
             events.add(len(self.received))
         self.assertGreater(step, 40)
@@ -102,8 +105,8 @@ class CrashTests(ReceiverTestCase):
         for first in range(40, 75, 3):
             for second in range(1, 40, 3):
                 self.root, self.received = self.mktemp(), []
-                _, stored = self.crash(first, FaultyDisk())
-                disk = FaultyDisk()
+                _, stored = self.crash(first, self.make_disk())
+                disk = self.make_disk()
                 disk.fail_at, disk.error = second, Killed()
                 try:
                     store = self.make_store(disk=disk)
@@ -224,6 +227,8 @@ class ForgetfulDisk(FaultyDisk):
 class FailureTests(ReceiverTestCase):
     """The disk fails."""
 
+    make_disk: type[FaultyDisk] = FaultyDisk
+
     def fail_at_each_step(self, number: int, statuses: set[int]) -> None:
         """Fail each step once with an error number, and see the file arrive all the same."""
         file = ClientFile(CONTENT)
@@ -231,7 +236,7 @@ class FailureTests(ReceiverTestCase):
         while True:
             step += 1
             self.root, self.received = self.mktemp(), []
-            disk = FaultyDisk()
+            disk = self.make_disk()
             self.start(disk=disk)
             begun = len(disk.calls)
             disk.fail_at, disk.error = begun + step, OSError(number, os.strerror(number))
@@ -259,8 +264,8 @@ class FailureTests(ReceiverTestCase):
 
     def test_start_fails(self) -> None:
         """A store that cannot be opened leaves no descriptor behind."""
-        for step in range(1, 5):
-            disk = FaultyDisk()
+        for step in range(1, 11):
+            disk = self.make_disk()
             disk.fail_at, disk.error = step, OSError(errno.EIO, "broken")
             with self.assertRaises(OSError):
                 self.make_store(disk=disk)
@@ -287,7 +292,7 @@ class FailureTests(ReceiverTestCase):
 
     def test_others_fail_with_it(self) -> None:
         """After a failed sync, chunks that were half written then are not taken for durable."""
-        disk = FaultyDisk()
+        disk = self.make_disk()
         self.start(disk=disk)
         file = ClientFile(CONTENT)
         self.assertEqual(self.ask(file.upload(3)).status, 200)
@@ -303,7 +308,7 @@ class FailureTests(ReceiverTestCase):
 
     def test_digest_after_a_failure(self) -> None:
         """A chunk whose bytes went with a failed sync has no wrong digest: the disk failed."""
-        disk = FaultyDisk()
+        disk = self.make_disk()
         self.start(disk=disk)
         file = ClientFile(CONTENT, checksum=True)
         data = file.upload(1, checksum=sha256(file.chunk(1)).hexdigest())
@@ -317,6 +322,18 @@ class FailureTests(ReceiverTestCase):
         with open(os.path.join(private, name), "r+b") as lost:
             lost.write(bytes(len(CONTENT)))
         self.assertEqual(wire.send(data[-60:]).response().status, 500)
+
+
+class LinklessCrashTests(CrashTests):
+    """The receiver is killed, on a file system without hard links."""
+
+    make_disk = LinklessDisk
+
+
+class LinklessFailureTests(FailureTests):
+    """The disk fails, on a file system without hard links."""
+
+    make_disk = LinklessDisk
 
 
 class FullDisk(FaultyDisk):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.application.service import IService
@@ -386,19 +387,39 @@ class ServiceTests(SynchronousTestCase):
 class ProcessTests(SynchronousTestCase):
     """The end of the service is the end of the process."""
 
-    def test_threads_that_hang(self) -> None:
-        """Once it has stopped, or has given up, the process ends whatever hangs."""
-        reactor = MemoryReactorClock()
+    def make(self, reactor: Any, end_anyway: Callable[[int], object]) -> ReceiverProcess:
+        """A service of a process."""
         store = Store(self.mktemp(), _run=at_once, _disk=QuickDisk())
-        ending: list[int] = []
-        service = ReceiverProcess(
+        return ReceiverProcess(
             TCP4ServerEndpoint(reactor, 0),
             make_site(store, reactor=reactor),
             store=store,
             reactor=reactor,
             scheme="http",
-            end_anyway=ending.append,
+            end_anyway=end_anyway,
         )
+
+    def test_cannot_listen(self) -> None:
+        """If it cannot listen the process ends with one sentence that says why."""
+        for error in (
+            CannotListenError("127.0.0.1", 80, PermissionError(13, "Permission denied")),
+            FileNotFoundError(2, "No such file or directory"),
+        ):
+            for start in ("privilegedStartService", "startService"):
+                reactor = RaisingMemoryReactor(listenException=error)
+                reactor.addSystemEventTrigger = lambda *_: None  # type: ignore
+                clock = Clock()
+                reactor.seconds, reactor.callLater = clock.seconds, clock.callLater  # type: ignore
+                service = self.make(reactor, self.fail)
+                ended = self.assertRaises(SystemExit, getattr(service, start))
+                self.assertRegex(str(ended), r"Couldn't listen.*: \[Errno [0-9]+\] [A-Z]")
+                self.successResultOf(service.stopService())
+
+    def test_threads_that_hang(self) -> None:
+        """Once it has stopped, or has given up, the process ends whatever hangs."""
+        reactor = MemoryReactorClock()
+        ending: list[int] = []
+        service = self.make(reactor, ending.append)
         service.startService()
         service.startService()
         [(stopping, args, named)] = reactor.triggers["before"]["shutdown"]

@@ -228,9 +228,9 @@ class AbandonTests(UploadsTestCase):
         self.assertEqual(self.finished(), {"a": CONTENT})
         for is_open in (True, False):
             self.root, self.disk = self.mktemp(), FaultyDisk()
-            link = self.disk.link
-            self.disk.link = fail_once(link, BROKEN)  # type: ignore[method-assign]
-            file = self.start_with(1, 2, 3)
+            file = self.start_with(1, 2)
+            self.disk.link = fail_once(self.disk.link, BROKEN)  # type: ignore[method-assign]
+            self.assertEqual(self.ask(file.upload(3)).status, 500)
             if not is_open:
                 self.successResultOf(self.store.close())
                 self.start()

@@ -14,6 +14,7 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
@@ -226,6 +227,19 @@ class ReceiverProcess(ReceiverService):
         super().__init__(endpoint, site, store=store, reactor=reactor, scheme=scheme)
         self._process_reactor = reactor
         self._end_anyway = end_anyway
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+
+        :raises SystemExit: with a sentence, if that cannot be.
+        """
+        try:
+            super().privilegedStartService()
+        except CannotListenError as error:
+            raise SystemExit(f"{error}") from None
+        except OSError as error:
+            raise SystemExit(f"Couldn't listen: {error}") from None
 
     def startService(self) -> None:
         """Start, and see to the end of the process."""

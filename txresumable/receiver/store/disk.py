@@ -16,6 +16,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from .rename import rename_new
+
 __all__ = ["Disk"]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -111,6 +113,10 @@ class Disk:
     def link(self, name: str, folder: int, new_name: str, new_folder: int) -> None:
         """Give a file a second name; :exc:`FileExistsError` if anything has it."""
         os.link(name, new_name, src_dir_fd=folder, dst_dir_fd=new_folder, follow_symlinks=False)
+
+    def rename_new(self, name: str, folder: int, new_name: str, new_folder: int) -> None:
+        """Rename, in one step; :exc:`FileExistsError` if anything has the name."""
+        rename_new(name, folder, new_name, new_folder)
 
     def overwrite(self, name: str, folder: int, new_name: str, new_folder: int) -> None:
         """Rename, in one step, to a name that may be that of another file, which is gone then."""

@@ -23,7 +23,7 @@ from .files import UploadFiles
 from .names import is_key
 from .places import Places, Placing
 from .present import Present
-from .private import CHUNKS, DATA, DONE, NEW, REJECTED, PrivateFolder, look
+from .private import CHUNKS, DATA, DONE, NEW, PLACE, REJECTED, PrivateFolder, look
 from .record import Done, Record
 from .refused import Refused
 from .rejection import Rejection
@@ -83,7 +83,11 @@ class Folder:
             self._root.close()
             raise
         self._private = PrivateFolder(disk, private)
-        self.places = Places(disk, self._root, self._private, self.check, placing or Placing())
+        try:
+            self.places = Places(disk, self._root, self._private, self.check, placing or Placing())
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Give the folder up."""
@@ -113,7 +117,7 @@ class Folder:
             return self._private.rejection(key)
         data: Descriptor | None = None
         try:
-            data = self._private.open(key + DATA)
+            data = self._private.open(key + DATA) or self.places.open_moved(key)
             record, present, mtime = Record.decode(chunks.read_all())
             # The length of a file is durable with its first chunk.
             is_worthless = not present
@@ -132,7 +136,8 @@ class Folder:
             _close(chunks, data)
             raise
         _close(chunks, data)
-        if is_worthless:
+        # What was moved to its place is there, or was taken from there.
+        if is_worthless or self._private.noted_place(key) is not None:
             self._private.discard(key)
         else:
             self._private.set_aside(key, CHUNKS, DATA)
@@ -231,15 +236,19 @@ class Folder:
     def removed(self, keys: Iterable[str]) -> list[str]:
         """Those of some unfinished uploads whose files are there no more."""
         names = set(self._private.names())
-        return [key for key in keys if not names.issuperset((key + CHUNKS, key + DATA))]
+        return [
+            key
+            for key in keys
+            if key + CHUNKS not in names or names.isdisjoint((key + DATA, key + PLACE))
+        ]
 
     def _found(self, key: str, names: set[str]) -> Found | None:
         if key + DONE in names and self._private.done(key) is not None:
-            self._private.remove(key, CHUNKS, DATA, NEW)
+            self._private.remove(key, CHUNKS, DATA, PLACE, NEW)
         elif key + REJECTED in names and self._private.rejection(key) is not None:
             if key + CHUNKS in names or key + DATA in names:
                 self._private.set_aside(key, CHUNKS, DATA)
-            self._private.remove(key, NEW)
+            self._private.remove(key, PLACE, NEW)
         elif key + CHUNKS not in names:
             self._private.discard(key)
         else:

@@ -4,7 +4,6 @@ The places of finished files: blocking, for use in a thread.
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Callable
@@ -16,10 +15,9 @@ from attrs import evolve, frozen
 from .descriptor import Descriptor
 from .disk import Disk
 from .files import UploadFiles
-from .names import names_for
-from .private import CHUNKS, DATA, DONE, NEW, REJECTED, PrivateFolder, look
+from .namer import choose_namer, take_back, taken
+from .private import CHUNKS, DATA, DONE, NEW, PLACE, REJECTED, PrivateFolder, look
 from .record import Done
-from .refused import FilesRemoved, Refused
 from .rejection import Rejection
 from .tree import Tree
 
@@ -60,6 +58,7 @@ class Places:
     :param private: the private folder in it.
     :param check: raises if the folders are not where they were found.
     :param placing: how files get their places.
+    :raises OSError: if nothing can be written there.
     """
 
     def __init__(
@@ -74,6 +73,7 @@ class Places:
         self._tree = Tree(disk, root, placing.mode)
         self._private = private
         self._check = check
+        self._namer = choose_namer(disk, private, placing.existing)
         self._placing = placing
 
     def check_free(self, path: str) -> None:
@@ -83,7 +83,7 @@ class Places:
         :raises Refused: with 409 if there is something, and that is to be refused.
         """
         if self._placing.existing == "refuse" and self._look(path) is not None:
-            raise _taken()
+            raise taken()
 
     def place(self, files: UploadFiles, may_change: bool) -> str:
         """
@@ -103,54 +103,46 @@ class Places:
         files.note_time(may_change)
         if self._placing.mode is not None:
             files.data.set_mode(self._placing.mode)
+        moved = self._moved(files)
+        if moved is not None:
+            return moved
         *folders, wanted = files.record.path.split("/")
         with self._tree.made(folders) as (folder, above):
-            name = self._name(files, wanted, folder)
+            name = self._namer.name(files, folder, above, wanted)
             try:
                 self._disk.sync(folder)
             except BaseException:
-                # The next try must write it anew: see take_back().
+                # The next try must write it anew: see UploadFiles.take_back().
                 with suppress(OSError):
-                    self._disk.remove(name, folder)
+                    take_back(self._disk, self._private, files.key, name, folder)
                 raise
         return above + name
 
-    def _name(self, files: UploadFiles, wanted: str, folder: int) -> str:
-        """Give a file a name in a folder, and return it."""
-        inode = files.data.status().st_ino
-        with self._private.descriptor as private:
-            for name in names_for(wanted, files.key):
-                try:
-                    self._disk.link(files.key + DATA, private, name, folder)
-                except FileExistsError:
-                    # A crash may have come after this very step.
-                    if self._inode(name, folder) == inode:
-                        return name
-                    if self._placing.existing == "refuse":
-                        raise _taken() from None
-                    if self._placing.existing == "replace":
-                        self._overwrite(files.key, private, name, folder)
-                        return name
-                    continue
-                except FileNotFoundError as error:
-                    if self._inode(name, folder) == inode:
-                        return name
-                    if look(self._disk, files.key + DATA, private) is None:
-                        raise FilesRemoved.by_somebody() from error
-                    raise Refused(503, "a folder was removed", 1, about="upload") from error
-                return name
-        raise AssertionError
+    def open_moved(self, key: str) -> Descriptor | None:
+        """The file of an upload that was moved to its place, before its end was written down."""
+        noted = self._private.noted_place(key)
+        if noted is None:
+            return None
+        path, mtime = noted
+        file = self.open_finished(path, writable=True)
+        if file is not None and file.status().st_mtime_ns != mtime:
+            file.close()
+            return None
+        return file
 
-    def _overwrite(self, key: str, private: int, name: str, folder: int) -> None:
-        self._disk.remove(key + NEW, private)
-        self._disk.link(key + DATA, private, key + NEW, private)
-        try:
-            self._disk.overwrite(key + NEW, private, name, folder)
-        except OSError as error:
-            self._disk.remove(key + NEW, private)
-            if error.errno in (errno.EISDIR, errno.ENOTEMPTY):
-                raise _taken() from error
-            raise
+    def _moved(self, files: UploadFiles) -> str | None:
+        """Where a file was moved to before, if it was."""
+        noted = self._private.noted_place(files.key)
+        if noted is None:
+            return None
+        path, _ = noted
+        with suppress(FileNotFoundError, NotADirectoryError), self._tree.entered(path) as found:
+            folder, name = found
+            status = look(self._disk, name, folder)
+            if status is not None and status.st_ino == files.data.status().st_ino:
+                self._disk.sync(folder)
+                return path
+        return None
 
     def settle(self, files: UploadFiles, name: str, sha256: str) -> Done:
         """
@@ -176,7 +168,7 @@ class Places:
         self._private.remove(key, NEW)
         file = self._private.write_new(key, written, len(written), DONE)
         try:
-            self._private.remove(key, CHUNKS, DATA)
+            self._private.remove(key, CHUNKS, DATA, PLACE)
             done.ctime = files.data.status().st_ctime_ns
             _write_identity(file, done, len(written))
             return done
@@ -192,8 +184,9 @@ class Places:
         key, inode = files.key, files.data.status().st_ino
         try:
             with self._tree.entered(name) as (folder, last):
-                if self._inode(last, folder) == inode:
-                    self._disk.remove(last, folder)
+                found = look(self._disk, last, folder)
+                if found is not None and found.st_ino == inode:
+                    take_back(self._disk, self._private, key, last, folder)
                     self._disk.sync(folder)
         except (FileNotFoundError, NotADirectoryError):
             pass
@@ -201,6 +194,7 @@ class Places:
         self._private.remove(key, NEW)
         self._private.write_new(key, written, len(written), REJECTED).close()
         self._private.set_aside(key, CHUNKS, DATA)
+        self._private.remove(key, PLACE)
 
     def adopt(self, key: str, done: Done, found: os.stat_result) -> Done | None:
         """
@@ -235,11 +229,11 @@ class Places:
         same = (found.st_ino, found.st_ctime_ns) == (done.inode, done.ctime)
         return Place.SAME if same else Place.SIMILAR
 
-    def open_finished(self, name: str) -> Descriptor | None:
+    def open_finished(self, name: str, *, writable: bool = False) -> Descriptor | None:
         """A finished file, or whatever has its name."""
         try:
             with self._tree.entered(name) as (folder, last):
-                return Descriptor(self._disk, self._disk.open(last, folder, writable=False))
+                return Descriptor(self._disk, self._disk.open(last, folder, writable=writable))
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -250,18 +244,10 @@ class Places:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def _inode(self, name: str, folder: int) -> int | None:
-        found = look(self._disk, name, folder)
-        return None if found is None else found.st_ino
-
 
 def _write_identity(file: Descriptor, done: Done, size: int) -> None:
     identity = done.encode_identity()
     file.write(identity, size - len(identity))
-
-
-def _taken() -> Refused:
-    return Refused(409, "there is a file of this name")
 
 
 def _identity(found: os.stat_result) -> tuple[int, int, int, int]:

@@ -4,7 +4,7 @@ The private folder of a receiver: blocking, for use in a thread.
 All that is not a finished file is in it, under the hash of owner and identifier: ``.data`` the
 bytes, ``.chunks`` the record (see :mod:`~txresumable.receiver.store.record`), ``.done`` what is
 kept at the end, ``.rejected`` what is kept if the application rejected the file, ``.new`` what is
-being written.
+being written, ``.place`` where the bytes were moved to.
 
 What cannot be read back is set aside under another name, ``.aside-1`` and so on before the ending,
 for somebody to look at: the chunks of its data were acknowledged.
@@ -24,9 +24,10 @@ from .disk import Disk
 from .record import Done
 from .rejection import Rejection
 
-__all__ = ["CHUNKS", "DATA", "DONE", "NEW", "REJECTED", "PrivateFolder", "look"]
+__all__ = ["CHUNKS", "DATA", "DONE", "NEW", "PLACE", "REJECTED", "PrivateFolder", "look"]
 
 DATA, CHUNKS, DONE, REJECTED, NEW = ".data", ".chunks", ".done", ".rejected", ".new"
+PLACE = ".place"
 
 _T = TypeVar("_T")
 
@@ -101,6 +102,21 @@ class PrivateFolder:
         finally:
             file.close()
 
+    def noted_place(self, key: str) -> tuple[str, int] | None:
+        """What was noted about the place of an upload, if that was."""
+        return self._read(key, PLACE, _decode_place)
+
+    def note_place(self, key: str, path: str, mtime: int) -> None:
+        """
+        Note, durably, where the bytes of an upload will be.
+
+        :param path: from the root.
+        :param mtime: when they were last written to, in nanoseconds.
+        """
+        self.remove(key, NEW)
+        written = f"{mtime} {path}".encode()
+        self.write_new(key, written, len(written), PLACE).close()
+
     def write_new(self, key: str, data: bytes, size: int, ending: str) -> Descriptor:
         """Write a file, and give it its name once it is durable."""
         file = self.create(key + NEW)
@@ -119,7 +135,7 @@ class PrivateFolder:
 
     def discard(self, key: str) -> None:
         """Forget an upload, finished or not; a finished file stays."""
-        self.remove(key, DONE, REJECTED, CHUNKS, DATA, NEW)
+        self.remove(key, DONE, REJECTED, CHUNKS, DATA, PLACE, NEW)
 
     def remove(self, key: str, *endings: str) -> None:
         """Remove files of an upload, in this order."""
@@ -159,3 +175,8 @@ def look(disk: Disk, name: str, folder: int) -> os.stat_result | None:
 
 def _aside(key: str, number: int, ending: str) -> str:
     return f"{key}.aside-{number}{ending}"
+
+
+def _decode_place(written: bytes) -> tuple[str, int]:
+    mtime, _, path = written.decode().partition(" ")
+    return path, int(mtime)
