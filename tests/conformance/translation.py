@@ -132,6 +132,14 @@ def _target_query_octet(page: Page) -> Options:
     return _plain(target=page.origin + "/u?a=1", method="octet")(page)
 
 
+def _target_open(page: Page) -> Options:
+    return _plain(target=page.origin + "/u?")(page)
+
+
+def _target_escaping(page: Page) -> Options:
+    return _plain(target=page.origin + "/p q/é?sig=it's&%2B=")(page)
+
+
 def _target_function_octet(page: Page) -> Options:
     return _plain(target=lambda pairs: page.origin + "/fn?only=this", method="octet")(page)
 
@@ -169,6 +177,9 @@ _AWKWARD_QUERY = {
 }
 
 _BOTH_QUERIES = {"a b": "é", "totalSize": "77", "flowTotalSize": "78", "chunkNumber": "79"}
+
+_LINES_QUERY = {"k\n": "a\nb\rc\r\nd"}
+_NUMBERS_QUERY = {"b": "1", "10": "2", "2": "3", "01": "4", "f": 1.5e30, "t": -0.25}
 
 _TABLE: dict[str, Translation] = {
     "default": _default,
@@ -240,6 +251,23 @@ _TABLE: dict[str, Translation] = {
     "empty": _plain(),
     "simultaneous": _plain(simultaneous_uploads=2),
     "first-and-last": _first_and_last,
+    "file-parameter-name": _plain(file_parameter_name='a "b"'),
+    **{
+        f"query-{kind}{octet}": _plain(query=query, method="octet" if octet else "multipart")
+        for kind, query in (("lines", _LINES_QUERY), ("numbers", _NUMBERS_QUERY))
+        for octet in ("", "-octet")
+    },
+    "put-octet": _plain(upload_method="PUT", method="octet"),
+    "headers-type-octet": _plain(
+        headers={"Content-Type": "text/x-own", "X-Tok": "a"}, method="octet"
+    ),
+    "target-open": _target_open,
+    "target-escaping": _target_escaping,
+    **{
+        f"names-{kind}{octet}": _plain(method="octet" if octet else "multipart")
+        for kind in ("lines", "control", "spaces", "emoji")
+        for octet in ("", "-octet")
+    },
     "throttle-simultaneous": _five_at_once,
     **{
         f"sizes-{rule}-{size}": _plain(test_chunks=False, force_chunk_size=rule == "force")

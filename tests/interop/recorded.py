@@ -148,3 +148,24 @@ def _own() -> Iterator[Specification]:
         "prioritizeFirstAndLastChunk:true",
         files=[{**file, "size": 5017}, {**file, "name": "other.bin", "size": 4017}],
     )
+    yield one("file-parameter-name", "fileParameterName", "fileParameterName:'a \"b\"'")
+    lines = "query:{'k\\n':'a\\nb\\rc\\r\\nd'}"
+    yield one("query-lines", "query with the ends of lines", lines)
+    yield one("query-lines-octet", "the same, octet", f"method:'octet',{lines}")
+    numbers = "query:{b:'1',10:'2',2:'3','01':'4',f:1.5e30,t:-0.25}"
+    yield one("query-numbers", "query with numbers as names and values", numbers)
+    yield one("query-numbers-octet", "the same, octet", f"method:'octet',{numbers}")
+    yield one("put-octet", "PUT, octet", "uploadMethod:'PUT',method:'octet'")
+    typed = "method:'octet',headers:{'Content-Type':'text/x-own','X-Tok':'a'}"
+    yield one("headers-type-octet", "headers with a Content-Type, octet", typed)
+    yield one("target-open", "target with an empty query", "target:'/u?'")
+    yield one("target-escaping", "target that is not encoded", "target:'/p q/é?sig=it\\'s&%2B='")
+    for name, text in (
+        ("lines", "a\r\nb\nc\rd.bin"),
+        ("control", "a\tb\x01c\x7fd.bin"),
+        ("spaces", " a  b .bin "),
+        ("emoji", "📄 ﬁle é e\u0301.bin"),
+    ):
+        files = [{**file, "name": text}]
+        yield one(f"names-{name}", f"name with {name}", files=files)
+        yield one(f"names-{name}-octet", "the same, octet", "method:'octet'", files=files)
