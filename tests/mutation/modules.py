@@ -203,6 +203,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "receiver/command": ("tests.test_receiver_command",),
     "receiver/webhook": ("tests.test_receiver_webhook",),
     "receiver/values": ("tests.test_receiver_values", "tests.test_receiver_tap"),
+    "receiver/web/digest": ("tests.test_receiver_digest",),
     "receiver/login": ("tests.test_receiver_login",),
     "receiver/passwords": ("tests.test_receiver_passwords",),
     "receiver/permission": ("tests.test_receiver_resource", "tests.test_receiver_login"),

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable
 from typing import Any, NoReturn
-from urllib.parse import parse_qsl
 
 from attrs import asdict
 from twisted.internet.defer import Deferred
@@ -24,16 +23,16 @@ from .store.chunk import Chunk
 from .store.interface import Entry
 from .store.refused import Refused
 from .web.arrival import Arrival
+from .web.digest import digested
 from .web.form import OctetBody, body_parser
 from .web.origin import METHODS, Origins
-from .web.parameters import ChunkReader, merged
+from .web.parameters import ChunkReader, merged, url_parameters
 from .web.request import IBodyTaker
 from .web.response import Response, complete, refusal, refused_by_disk, stored
 from .web.throttle import LogThrottle
 
 __all__ = ["ReceiverResource"]
 
-_MOST_PARAMETERS = 256
 _BLOCK = 64 * 1024
 _TESTS = (b"GET", b"HEAD")
 _UPLOADS = (b"POST", b"PUT")
@@ -120,7 +119,9 @@ class ReceiverResource(Resource):
             raise Refused(415, "send a chunk without an encoding")
         kind = _header(request, "content-type") or ""
         arrival = Arrival(
-            body_parser(kind, self._reader.names.file),
+            digested(
+                body_parser(kind, self._reader.names.file), _header(request, "content-digest")
+            ),
             self._url_parameters(request, repeated=False),
             self._reader,
             lambda chunk: self._begin(request, owner, chunk),
@@ -235,7 +236,7 @@ class ReceiverResource(Resource):
         :param repeated: whether one of the protocol's may be there twice, of which the last
             counts: so it is in tests, where one of the user's with the same name comes first.
         """
-        pairs = _url_parameters(request)
+        pairs = url_parameters(request.uri)
         return dict(pairs) if repeated else merged({}, pairs, self._reader.known)
 
     async def _upload(self, request: Request) -> Response:
@@ -326,19 +327,6 @@ async def _feed(arrival: Arrival, request: Request) -> None:
 
 def _refuse_method() -> NoReturn:
     raise Refused(405, "use GET, HEAD, POST, PUT or DELETE")
-
-
-def _url_parameters(request: Request) -> list[tuple[str, str]]:
-    query = request.uri.partition(b"?")[2].decode("utf-8", "surrogateescape")
-    try:
-        return parse_qsl(
-            query,
-            keep_blank_values=True,
-            errors="surrogateescape",
-            max_num_fields=_MOST_PARAMETERS,
-        )
-    except ValueError as error:
-        raise Refused(400, "the URL has too many parameters") from error
 
 
 async def _never(chunk: Chunk) -> Entry:

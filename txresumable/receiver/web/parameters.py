@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from urllib.parse import parse_qsl
 
 from ..._protocol.dialect import ParameterNames
 from ..._protocol.encoding import fold_newlines
@@ -16,11 +17,19 @@ from ..._protocol.layout import ChunkLayout, chunk_count
 from ..store.chunk import Chunk
 from ..store.refused import Refused
 
-__all__ = ["LONGEST_NAME", "ChunkReader", "merged", "read_chunk", "standard_names"]
+__all__ = [
+    "LONGEST_NAME",
+    "ChunkReader",
+    "merged",
+    "read_chunk",
+    "standard_names",
+    "url_parameters",
+]
 
 LONGEST_NAME = 4096
 """The most bytes of an identifier, a name or a type, which are kept; no path is longer."""
 
+_MOST_PARAMETERS = 256
 _NUMBER = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CHECKSUM = re.compile(r"sha256:([0-9a-f]{64})\Z", re.ASCII | re.IGNORECASE)
@@ -103,6 +112,24 @@ def standard_names(names: ParameterNames) -> frozenset[str]:
         names.checksum,
     )
     return frozenset(name for name in found if name)
+
+
+def url_parameters(url: bytes) -> list[tuple[str, str]]:
+    """
+    The parameters of a URL, in their order; bytes that are not UTF-8 are surrogates.
+
+    :raises Refused: with 400 if there are too many.
+    """
+    query = url.partition(b"?")[2].decode("utf-8", "surrogateescape")
+    try:
+        return parse_qsl(
+            query,
+            keep_blank_values=True,
+            errors="surrogateescape",
+            max_num_fields=_MOST_PARAMETERS,
+        )
+    except ValueError as error:
+        raise Refused(400, "the URL has too many parameters") from error
 
 
 def merged(
