@@ -78,6 +78,7 @@ class ProxiesTests(SynchronousTestCase):
             ("10.0.0.1:444", "https://10.0.0.1", False),
             ("10.0.0.1:443", "https://10.0.0.1", True),
             ("10.0.0.0/8", "https://10.9.9.9:1", True),
+            ("10.9.9.0/8", "https://10.0.0.1", True),
             ("10.0.0.0/8", "https://11.0.0.1", False),
             ("0.1", "https://10.0.0.1", False),
             ("::1", "https://[::1]:8443", True),

@@ -108,6 +108,7 @@ class CommandTests(SynchronousTestCase):
 
     def test_first(self) -> None:
         """It is run once before the first request, for all that wait."""
+        self.assertEqual(self.command.headers, {})
         waiting: list[Any] = [self.command.renew(chunk(offset)) for offset in range(3)]
         self.assertEqual(self.reactor.commands, [("/bin/sh", "sh", "-c", "print a token")])
         self.assertEqual(self.reactor.said, ["no input"])
@@ -152,9 +153,13 @@ class CommandTests(SynchronousTestCase):
         """Which headers a chunk was given is remembered by file, and not for ever."""
         self.run_once()
         self.assertIsNone(self.command.renew(chunk(0, 401, "b")))
-        for offset in range(1, 300):
+        for offset in (*range(1, 200), 1, *range(200, 400)):
             self.command.renew(chunk(offset))
         self.assertIsNone(self.command.renew(chunk(0, 401)))
+        self.assertIsNone(self.command.renew(chunk(2, 401)))
+        again: Any = self.command.renew(chunk(1, 401))
+        self.print(b"X-Token: two")
+        self.successResultOf(again)
 
     def test_cancelled(self) -> None:
         """A chunk that does not wait any more leaves the others waiting."""

@@ -115,12 +115,17 @@ class FileTests(SynchronousTestCase):
         os.replace(other, self.path)
         self.assertEqual(self.renewed(), {"X-Token": "others"})
 
-    def test_unreadable(self) -> None:
-        """What it had before counts while it cannot be read, which is said once."""
+    def heard(self) -> list[Any]:
+        """What is logged from now on."""
         said: list[Any] = []
         observer: Any = said.append
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
+        return said
+
+    def test_unreadable(self) -> None:
+        """What it had before counts while it cannot be read, which is said once."""
+        said = self.heard()
         for _ in range(2):
             for spoil in (lambda: os.remove(self.path), lambda: self.write("s3cret")):
                 spoil()
@@ -143,9 +148,10 @@ class FileTests(SynchronousTestCase):
         self.addCleanup(os.close, reading)
         os.write(writing, b"X-Token: piped")
         os.close(writing)
-        self.file = HeaderFile(f"/dev/fd/{reading}")
+        self.file, said = HeaderFile(f"/dev/fd/{reading}"), self.heard()
         for refused in (0, 401):
             self.assertEqual(self.renewed(refused), {"X-Token": "piped"})
+        self.assertEqual(said, [])
 
     def test_other_folder(self) -> None:
         """It is found where it was, also when the working directory changes."""

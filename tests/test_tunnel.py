@@ -146,11 +146,13 @@ class TunnelTests(SynchronousTestCase):
 
     def test_success_that_announces_a_body(self) -> None:
         """A success has no body, whatever it says (RFC 9110, section 9.3.6)."""
-        self.pending.succeed()
-        self.pending.reply(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
-        inner: Any = self.successResultOf(self.through)
-        self.pending.reply(b"bytes")
-        self.assertEqual(inner.data, b"bytes")
+        for status in (b"200 OK", b"299 Whatever"):
+            self.begin()
+            self.pending.succeed()
+            self.pending.reply(b"HTTP/1.1 %b\r\nContent-Length: 5\r\n\r\n" % status)
+            inner: Any = self.successResultOf(self.through)
+            self.pending.reply(b"bytes")
+            self.assertEqual(inner.data, b"bytes")
 
     def test_password(self) -> None:
         """A proxy that wants a password, or another one, is named; the password is not."""
@@ -183,6 +185,7 @@ class TunnelTests(SynchronousTestCase):
         for status, kind in (
             (b"403 Forbidden", ProxyRefused),
             (b"405 No", ProxyRefused),
+            (b"300 Choose", ProxyRefused),
             (b"302 Found", ProxyRefused),
             (b"408 Slow", ConnectFailed),
             (b"429 Later", ConnectFailed),

@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
+from twisted.logger import formatEvent, globalLogPublisher
 
 from tests.authority import Authority
 from tests.proxies import ProxyFactory
@@ -29,9 +30,20 @@ class ProxyTests(FaultCase):
         # With its first port, Twisted keeps a descriptor back for when there is none.
         port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
         super().setUp()
+        self.logged: list[str] = []
+        observer: Any = lambda event: self.logged.append(f"{event} {formatEvent(event)}")  # noqa: E731
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
         self._closing += [self.factory.close, port.stopListening]
         self.address = f"127.0.0.1:{port.getHost().port}"
         self.proxy = f"http://anna:s3cret@{self.address}"
+
+    async def tearDown(self) -> None:  # type: ignore[override]
+        """Nothing that was logged has the password."""
+        await super().tearDown()
+        for said in self.logged:
+            self.assertNotIn("s3cret", said)
+            self.assertNotIn("YW5uYTpzM2NyZXQ", said)
 
     def secure(self, name: str = "receiver.example") -> tuple[RawServer, str]:
         """A server with a certificate, and its URL by a name that only the proxy knows."""
@@ -149,6 +161,7 @@ class ProxyTests(FaultCase):
             self.assertIn(f"no connection to the proxy http://{place}: ", str(error))
             self.assert_unsaid(error)
         unused.close()
+        self.assertTrue(any("connection to the proxy" in said for said in self.logged))
 
     async def test_mute(self) -> None:
         """C10: a proxy that says nothing is given up within connect_timeout, and let go."""

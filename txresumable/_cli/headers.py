@@ -61,7 +61,6 @@ def joined(*several: Headers) -> dict[str, str]:
     found: dict[str, tuple[str, str]] = {}
     for headers in several:
         for name, value in headers.items():
-            found.pop(name.lower(), None)
             found[name.lower()] = (name, value)
     return dict(found.values())
 
@@ -77,6 +76,8 @@ class HeaderFile:
     :ivar headers: those that it had when it was last read.
     """
 
+    _is_read_once: bool
+
     def __init__(self, path: str) -> None:
         """
         :param path: the file.
@@ -86,7 +87,6 @@ class HeaderFile:
         self._seen: tuple[int, ...] = ()
         self.headers: Headers = {}
         self._is_readable = True
-        self._is_read_once = False
         self._read(False)
 
     def renew(self, chunk: ResumableChunk | None) -> None:
@@ -94,7 +94,7 @@ class HeaderFile:
         if self._is_read_once:
             return
         try:
-            self._read(chunk is not None and chunk.refused > 0)
+            self._read(chunk is not None and bool(chunk.refused))
             self._is_readable = True
         except ValueError as error:
             if self._is_readable:
