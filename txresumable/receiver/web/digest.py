@@ -45,7 +45,7 @@ class DigestedBody:
         for found, digest in self._digests:
             if found.digest() != digest:
                 raise Refused(422, "the body arrived with another digest")
-        return self._parser.end()
+        yield from self._parser.end()
 
 
 def digested(parser: BodyParser, header: str | None) -> BodyParser:
