@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from attrs import fields
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.examples import ROOT
 from txresumable import SERVERS
@@ -102,7 +102,8 @@ class DataTests(SynchronousTestCase):
             test.options["server"]
             for module in INTEROP
             for test in vars(module).values()
-            if isinstance(test, type) and "server" in getattr(test, "options", {})
+            if isinstance(test, type) and issubclass(test, TestCase)
+            if "server" in getattr(test, "options", {})
         }
         recipes = (ROOT / "docs" / "recipes.rst").read_text(encoding="utf-8")
         given.update(re.findall(r'server="([^"]+)"', recipes))

@@ -73,7 +73,7 @@ ENVIRONMENTS: Final[dict[str, tuple[str, ...]]] = {
     "dash": ("dash-uploader-ng==1.3.2",),
     "dash-uploader": ("dash-uploader==0.6.1", "gunicorn==23.*", "setuptools<80"),
     "flask": ("Flask==3.*", "gunicorn==23.*"),
-    "dash-uploader-0.7": ("dash-uploader==0.7.0a2", "dash==2.*"),
+    "dash-uploader-0.7": ("dash-uploader==0.7.0a2", "dash==2.*", "gunicorn==23.*"),
     "resumable": ("resumable==0.1.1",),
 }
 """What each virtual environment holds; the names are also the names of their folders."""

@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 from .install import NODE, NODE_MODULES, PHP, python_of
 
 __all__ = [
+    "DASH_FLOW",
     "DASH_RESUMABLE",
     "DASH_UPLOADER",
     "DASH_UPLOADER_06",
@@ -96,7 +97,8 @@ DJANGO_RESUMABLE: Final = Receiver("django-resumable", "django_resumable.py", "/
 FLOWJS_TORNADO: Final = Receiver("flowjs", "flowjs_tornado.py", "/upload")
 FLASK_ALL: Final = Receiver("flask", "flask_sample.py", "/upload", ("all",))
 FLASK_LAST: Final = Receiver("flask", "flask_sample.py", "/upload", ("last",))
-DASH_RESUMABLE: Final = Receiver("dash-uploader", "dash_resumable.py", "/upload")
+DASH_RESUMABLE: Final = Receiver("dash-uploader", "dash_gunicorn.py", "/upload", ("resumable",))
+DASH_FLOW: Final = Receiver("dash-uploader-0.7", "dash_gunicorn.py", "/upload", ("flow",))
 DASH_UPLOADER: Final = Receiver("dash", "dash_ng.py", "/upload")
 DASH_UPLOADER_06: Final = Receiver("dash-uploader", "dash_original.py", "/upload")
 DASH_UPLOADER_07: Final = Receiver("dash-uploader-0.7", "dash_original.py", "/upload")

@@ -10,9 +10,9 @@ from attrs import evolve
 
 from . import scenarios
 from .receivers import (
+    DASH_FLOW,
     DASH_RESUMABLE,
     DASH_UPLOADER,
-    DASH_UPLOADER_07,
     DJANGO_ASYNC,
     DJANGO_RESUMABLE,
     FLASK_ALL,
@@ -68,12 +68,11 @@ class DashUploaderByDefaultTests(scenarios.ManyFiles):
     fails = True
 
 
-class DashUploader07Tests(scenarios.ManyFiles):
-    """PyPI's ``dash-uploader`` 0.7, each connection in a thread."""
+class DashUploaderFlowTests(scenarios.ManyFiles):
+    """PyPI's ``dash-uploader`` 0.7.0a2, which speaks flow.js, in four processes."""
 
-    receiver = DASH_UPLOADER_07
-    options = {"server": "dash-uploader-0.7", "query": {"upload_id": "1"}}
-    slots = 1
+    receiver = DASH_FLOW
+    options = {"server": "dash-uploader-0.7"}
 
 
 class DashUploaderNgTests(scenarios.ManyFiles):
