@@ -55,7 +55,10 @@ class Pretender(FakeClient):
     places = ("url", "body")
     """Where it reads parameters; ``("both",)``: it wants them twice."""
     formats = ("form",)
-    """What it takes: ``form``, ``bare``, ``base64``; ``body``: whatever it is, as it is."""
+    """
+    What it takes: ``form``, ``loose`` (a form whose part may have any name), ``bare``, ``base64``;
+    ``body``: whatever it is, as it is.
+    """
     rules = (False, True)
     """Which values of ``force_chunk_size`` it takes."""
     remainders = True
@@ -127,7 +130,7 @@ class Pretender(FakeClient):
             return Response(fixed)
         try:
             return self._upload(request, together) if request.is_upload else self._test(request)
-        except (KeyError, ValueError) as error:
+        except (IndexError, KeyError, ValueError) as error:
             return Response(400, f"{type(error).__name__}".encode())
 
     def _names(self, given: dict[str, str]) -> Any:
@@ -170,6 +173,9 @@ class Pretender(FakeClient):
             if "multipart" in (request.header("Content-Type") or ""):
                 raise ValueError("no part")
             return request.body
+        if "loose" in self.formats:
+            files = [part.content for part in parts if part.file_name is not None]
+            return files[0]
         named = [part for part in parts if part.name == "file"]
         if not named:
             raise ValueError("no part")

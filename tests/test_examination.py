@@ -39,6 +39,12 @@ class ReceiverTests(DoctorTestCase):
         for status, part in (
             (401, "it wants credentials"),
             (403, "it wants credentials"),
+            (407, "it wants credentials"),
+            (402, "in each dialect and format, with 402"),
+            (400, "in each dialect and format, with 400"),
+            (299, "in each dialect and format, with 299"),
+            (300, "was redirected with 300 to nowhere"),
+            (399, "was redirected with 399 to nowhere"),
             (404, "with 404: see target"),
             (405, "see target and upload_method"),
             (500, "in each dialect and format, with 500"),
@@ -100,6 +106,17 @@ class DialectTests(DoctorTestCase):
             finding = self.found("dialect", dialect=dialect, absent=absent)
             self.assertEqual((finding.value, finding.options), (dialect, {"dialect": dialect}))
             self.assertIn("is there then", finding.how)
+            first = self.server.uploads[0].parameters
+            self.assertEqual(first["resumableTotalChunks"], "3")
+            self.assertEqual(first["resumableTotalSize"], str(3 * 16 * 1024))
+
+    def test_no_more(self) -> None:
+        """Once a chunk is there, nothing else is tried."""
+        self.assertTrue(self.examine().is_receiver)
+        for each in self.server.sent:
+            self.assertNotIn("flowChunkNumber", each.parameters)
+            self.assertNotIn("chunkNumber", each.parameters)
+            self.assertTrue(all(part.content[:5] != b"data:" for part in each.parts))
 
     def test_by_acceptance(self) -> None:
         """If chunks cannot be asked for, the only one that is accepted."""
@@ -127,12 +144,18 @@ class FormatTests(DoctorTestCase):
 
     def test_form(self) -> None:
         """A form, if one without the part is refused, also where a bare chunk is taken."""
-        for formats in (("form",), ("form", "bare")):
+        for formats in (("form",), ("form", "bare"), ("form", "base64")):
             finding = self.found("format", formats=formats)
             self.assertEqual(
                 (finding.value, finding.options), ("multipart", {"method": "multipart"})
             )
             self.assertIn("one whose part has another name is not (400", finding.how)
+
+    def test_loose(self) -> None:
+        """A form, if the name of its part makes no difference, but a bare chunk is refused."""
+        finding = self.found("format", formats=("loose",))
+        self.assertEqual((finding.value, finding.options), ("multipart", {"method": "multipart"}))
+        self.assertIn("whatever the name of its part is; a bare chunk is not", finding.how)
 
     def test_bare(self) -> None:
         """A bare chunk, if forms are refused."""
@@ -250,6 +273,14 @@ class RuleTests(DoctorTestCase):
         for shows in ("word", "digest", "gone"):
             finding = self.found("rule", shows=shows)
             self.assertEqual((finding.value, finding.options), ("either", {}))
+
+    def test_cannot_be_asked(self) -> None:
+        """Responses show it also where tests are refused."""
+        for force, value in ((False, "floor"), (True, "ceil")):
+            for shows in ("word", "digest"):
+                diagnosis = self.examine(counts=force, shows=shows, tests=405)
+                self.assertEqual(diagnosis.finding("rule").value, value)
+                self.assertEqual(diagnosis.finding("order").value, "any")
 
     def test_unknown(self) -> None:
         """If nothing is refused and nothing shows that a file is complete, it cannot be seen."""

@@ -9,7 +9,9 @@ from .receivers import (
     DJANGO_RESUMABLE,
     FLOWJS_NODE,
     FLOWJS_TORNADO,
+    RESUMABLEJS_JAVA,
     RESUMABLEJS_NODE,
+    RESUMABLEJS_PHP,
     SIMPLE_UPLOADER,
 )
 
@@ -68,3 +70,31 @@ class SimpleUploaderTests(scenarios.Examined):
     receiver = SIMPLE_UPLOADER
     expected = ("simple", "204", "body", None, None)
     prescribed = {"dialect": "simple", "method": "multipart"}
+
+
+class ResumableJsPhpTests(scenarios.Examined):
+    """By the ceil rule it is complete too early, and PHP throws larger chunks away, with 200."""
+
+    receiver = RESUMABLEJS_PHP
+    expected = ("resumable", "404", "body", "floor", "any")
+    besides = {"limit": "2093088 bytes"}
+    prescribed = {
+        "dialect": "resumable",
+        "method": "multipart",
+        "force_chunk_size": False,
+        "chunk_size": 1_000_000,
+    }
+
+
+class ResumableJsJavaTests(scenarios.Examined):
+    """It stores forms as they are, and files of whole chunks without the last of them."""
+
+    receiver = RESUMABLEJS_JAVA
+    expected = ("resumable", "404", "URL", "floor", "any")
+    besides = {"format": "octet", "multiples": "fail"}
+    prescribed = {
+        "dialect": "resumable",
+        "method": "octet",
+        "force_chunk_size": False,
+        "chunk_size": 1048573,
+    }

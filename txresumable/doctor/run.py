@@ -81,14 +81,14 @@ async def run(visit: Visit, specimen: Specimen, order: Sequence[int], *, can_ask
     """
     Upload a file.
 
-    :param order: the numbers of its chunks.
+    :param order: the numbers of its chunks, two or more.
     :param can_ask: whether the server can be asked which chunks it has.
     """
     done = Run(specimen)
     first = order[0]
     for number in order:
         there = False
-        if can_ask and number == order[-1] and len(order) > 1:
+        if can_ask and number == order[-1]:
             there = visit.holds(await visit.test(specimen, first))
             done.early = not there
         reply = await visit.upload(specimen, number)
