@@ -41,6 +41,7 @@ _SHOWN = (
     "txresumable._engine.quiet",
     "txresumable._engine.shortage",
     "txresumable._cli.headers",
+    "txresumable.service.names",
     "txresumable.service.paths.shown",
 )
 """Who warns of what is not uploaded, or not yet: that is shown, as nothing else would say so."""

@@ -204,12 +204,12 @@ class Outcomes:
             then what was stored after it is found there.
         :returns: whether there are any.
         """
-        said = answer.header("Resumable-Stored")
-        if said is None or answer.header("Resumable-File-Checksum") is not None:
-            return False
         transfer, plan = attempt.transfer, attempt.ledger.plan
-        lost = gaps(said, len(attempt.ledger.states))
-        if not lost:
+        said, digest = map(answer.header, ("Resumable-Stored", "Resumable-File-Checksum"))
+        transfer.is_like_ours = (said or digest) is not None
+        if said is None or digest is not None:
+            return False
+        if not (lost := gaps(said, len(attempt.ledger.states))):
             return False
         plan.losses += 1
         if plan.losses > self._listener.options.max_chunk_retries + 1:

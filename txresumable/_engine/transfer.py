@@ -38,7 +38,7 @@ from .record import FileRecord
 
 __all__ = ["Transfer"]
 
-_HELD, _HANGS, _CROWDED, _BARRED, _PREPARED, _SHARES = 1, 2, 4, 8, 16, 32
+_HELD, _HANGS, _CROWDED, _BARRED, _PREPARED, _SHARES, _LIKE_OURS = 1, 2, 4, 8, 16, 32, 64
 _HOLDS = _HELD | _HANGS | _CROWDED | _BARRED
 
 
@@ -48,13 +48,14 @@ class Transfer(FileRecord):
 
     :ivar handle: the :class:`~txresumable.Upload` of this try; :data:`None` after its end.
     :ivar is_queued: whether it is in the queue.
-    :ivar flags: the next six.
+    :ivar flags: the next seven.
     :ivar is_held: whether it is suspended.
     :ivar is_prepared: whether ``preprocess_file`` has done its work.
     :ivar hangs: whether opening it does.
     :ivar is_barred: whether its server cannot be reached, which one of its chunks probes.
     :ivar is_crowded: whether as many of its chunks wait as may be under way.
     :ivar shares: whether it ended as the file that was uploaded for it, and no event is about it.
+    :ivar is_like_ours: whether the server has responded last as our receiver does.
     :ivar observers: those who observe it or wait for it, if there are any.
     """
 
@@ -73,6 +74,7 @@ class Transfer(FileRecord):
     is_barred = Flag(_BARRED)
     is_prepared = Flag(_PREPARED)
     shares = Flag(_SHARES)
+    is_like_ours = Flag(_LIKE_OURS)
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ from .._source.given import Directory
 from ..errors import InvalidOption, UploaderClosed
 from ..file import ResumableFile
 from ..uploader import Resumable
+from .names import SharedNames
 from .paths import Paths
 from .report import Report
 
@@ -85,6 +86,7 @@ class UploadService(Service):
             raise InvalidOption("patience", patience, "must be a number of seconds of at least 0")
         self.uploader = uploader
         self.tally = ProgressTotals(uploader)
+        SharedNames(uploader)
         self._reactor: Any = reactor  # what else it provides is up to who gives it
         self._clock = steady(reactor)
         self._patience = patience
