@@ -802,12 +802,56 @@ class OriginTests(ReceiverTestCase):
 
     def test_allowed(self) -> None:
         """A page on the list may upload and read the response, and so may one of our own host."""
-        self.start(site={"origins": "https://good.example"})
+        self.start(site={"origins": "https://good.example", "hosts": "receiver.example"})
         for origin in ("https://good.example", "http://receiver.example"):
             response = self.ask(ClientFile(CONTENT).upload(1, origin=origin))
             self.assertEqual(response.status, 200)
             self.assertEqual(response.headers["access-control-allow-origin"], origin)
             self.assertIn("Resumable-Stored", response.headers["access-control-expose-headers"])
+
+    def named(self, host: str, **headers: str) -> int:
+        """Ask under another name; the status of the response."""
+        data = ClientFile(CONTENT).upload(1, **headers)
+        return self.ask(data.replace(b"Host: receiver.example", f"Host: {host}".encode())).status
+
+    def test_rebound_name(self) -> None:
+        """
+        A page of a name that leads here only now (DNS rebinding) may not upload; one from an
+        address, or from ``localhost``, may, and a client that is no browser as well.
+        """
+        self.start()
+        for host, status in (
+            ("rebound.evil.example:8080", 403),
+            ("localhost.evil.example", 403),
+            ("127.0.0.1.evil.example", 403),
+            ("localhost:8080", 200),
+            ("a.localhost", 200),
+            ("127.0.0.1:8080", 200),
+            ("[::1]:8080", 200),
+        ):
+            self.assertEqual(self.named(host, origin=f"http://{host}"), status, host)
+            self.assertEqual(self.named(host), 200)
+        self.assertEqual(self.named("127.0.0.1", origin="ftp://127.0.0.1"), 403)
+        self.assertEqual(self.named("127.0.0.1:8080", origin="http://127.0.0.1"), 403)
+
+    def test_hosts(self) -> None:
+        """If the receiver's names are known, all requests to others are refused."""
+        self.start(site={"hosts": ["Files.Example", "[::1]"], "origins": ["https://good.example"]})
+        for host, status in (
+            ("files.example", 200),
+            ("FILES.example:443", 200),
+            ("[::1]:8080", 200),
+            ("files.example.evil.example", 421),
+            ("localhost", 421),
+            ("127.0.0.1", 421),
+            ("", 421),
+        ):
+            self.assertEqual(self.named(host), status, host)
+            self.assertEqual(self.named(host, origin=f"https://{host}"), status, host)
+            self.assertEqual(self.named(host, origin="https://good.example"), status, host)
+        response = self.ask(ClientFile(CONTENT).test(1, origin="https://good.example"))
+        self.assertEqual(response.status, 421)
+        self.assertNotIn("access-control-allow-origin", response.headers)
 
     def test_credentials(self) -> None:
         """A page on the list may send cookies; one that is there as all are may not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -18,6 +19,7 @@ from twisted.web.server import Request, Site
 from tests.authority import Authority
 from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, request
 from txresumable.receiver import ReceiverSite, Store, make_site
+from txresumable.receiver.descriptors import most_connections
 
 CONTENT = bytes(range(65, 90))
 
@@ -196,6 +198,40 @@ class LimitTests(ReceiverTestCase):
         self.connections.remove(first)
         first.lose()
         self.assertFalse(self.connect().closed)
+
+    def test_all_connections(self) -> None:
+        """
+        All together may have so many; for one more the oldest goes that waits for a request, and
+        if all are busy the new one.
+        """
+        self.start(site={"max_total_connections": 3})
+        hosts = [self.connect(f"192.0.2.{number}") for number in range(3)]
+        hosts[0].send(b"GET / HT")
+        newest = self.connect("192.0.2.9")
+        aborted = [wire.aborted for wire in [*hosts, newest]]
+        self.assertEqual(aborted, [False, True, False, False])
+        for wire in (hosts[2], newest):
+            wire.send(b"GET / HT")
+        logged = self.log()
+        self.assertTrue(all(self.connect("192.0.2.9").aborted for _ in range(3)))
+        self.assertEqual(
+            [text for _, text in logged() if "too many connections" in text],
+            ["too many connections (0 more were refused)"],
+        )
+        hosts[0].send(b"TP/1.1\r\nHost: h\r\n\r\n")
+        self.assertEqual(hosts[0].response().status, 400)
+        self.assertFalse(self.connect("192.0.2.9").aborted)
+        self.assertTrue(hosts[0].aborted)
+
+    def test_as_many_as_descriptors(self) -> None:
+        """By default there are as many as the process has descriptors for."""
+        for limit, most in ((1024, 277), (256, 21), (64, 1), (resource.RLIM_INFINITY, 349461)):
+            self.patch(resource, "getrlimit", lambda kind, limit=limit: (limit, limit))
+            self.assertEqual(most_connections(), most)
+        self.patch(resource, "getrlimit", lambda kind: (198, 4096))
+        self.start()
+        first, second, third = (self.connect() for _ in range(3))
+        self.assertEqual([w.aborted for w in (first, second, third)], [True, False, False])
 
     def test_any_number(self) -> None:
         """There need be no limit."""

@@ -49,6 +49,7 @@ class OptionsTests(SynchronousTestCase):
         """Options say otherwise."""
         options = parse(
             *("--port", "0", "--max-file-size", "20M", "--expire", "12h", "-d", "x"),
+            *("--host", "a.example", "--host", "b.example", "--max-total-connections", "9"),
             *("--origin", "https://a.example", "--origin", "*", "--max-unfinished-size", "1GiB"),
         )
         self.assertEqual(options["listen"], "tcp:0:interface=127.0.0.1")
@@ -56,6 +57,8 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(options["max-unfinished-size"], 1 << 30)
         self.assertEqual(options["expire"], 43200)
         self.assertEqual(options["origins"], ["https://a.example", "*"])
+        self.assertEqual(options["hosts"], ["a.example", "b.example"])
+        self.assertEqual((options["max-total-connections"], options["max-chunks"]), (9, 1048576))
         self.assertEqual(
             [parse()["received-once"], parse("--received-once")["received-once"]], [0, 1]
         )
@@ -77,6 +80,9 @@ class OptionsTests(SynchronousTestCase):
             ("--expire", "soon"),
             ("--max-connections", "1.5"),
             ("--origin", "example.com"),
+            ("--host", "https://example.com"),
+            ("--host", "example.com:80"),
+            ("--max-total-connections", "some"),
             ("--dialect", "tus"),
             ("--existing", "overwrite"),
             ("--mode", "rw"),

@@ -214,6 +214,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "receiver/webhook": ("tests.test_receiver_webhook",),
     "receiver/values": ("tests.test_receiver_values", "tests.test_receiver_tap"),
     "receiver/web/digest": ("tests.test_receiver_digest",),
+    "receiver/descriptors": ("tests.test_receiver_site",),
     "receiver/login": ("tests.test_receiver_login",),
     "receiver/passwords": ("tests.test_receiver_passwords",),
     "receiver/permission": ("tests.test_receiver_resource", "tests.test_receiver_login"),

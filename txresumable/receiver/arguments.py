@@ -19,6 +19,7 @@ __all__ = [
     "EXISTING",
     "as_dialect",
     "as_existing",
+    "as_hosts",
     "as_mode",
     "as_names",
     "as_origins",
@@ -31,6 +32,7 @@ __all__ = [
 
 EXISTING = ("suffix", "replace", "refuse")
 
+_HOST = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])\Z", re.ASCII | re.IGNORECASE)
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+\Z")
 
 
@@ -110,6 +112,18 @@ def as_parameters(value: Any, names: ParameterNames) -> tuple[str, ...]:
             return found
         value = wrong[0]
     raise InvalidOption("parameters", value, "must be a name that the protocol does not have")
+
+
+def as_hosts(value: Any) -> frozenset[str]:
+    """The names of the receiver, one or several, in lower case."""
+    given = [value] if isinstance(value, str) else value
+    if isinstance(given, Iterable):
+        hosts = list(given)
+        wrong = [each for each in hosts if not isinstance(each, str) or not _HOST.match(each)]
+        if not wrong:
+            return frozenset(each.lower() for each in hosts)
+        value = wrong[0]
+    raise InvalidOption("hosts", value, "must be like files.example.com, without a port")
 
 
 def as_origins(value: Any) -> frozenset[str]:

@@ -16,7 +16,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
 
 from .._protocol.dialect import Dialect, ParameterNames
-from .arguments import as_dialect, as_names, as_origins, as_parameters
+from .arguments import as_dialect, as_hosts, as_names, as_origins, as_parameters
 from .permission import Authorize, Owner, Permission, one_owner
 from .store import UploadStore
 from .store.chunk import Chunk
@@ -53,6 +53,9 @@ class ReceiverResource(Resource):
         :class:`~txresumable.receiver.UploadStore`.
     :param origins: the origins of web pages that may upload, besides the receiver's own host; one
         as a :class:`str`, or several.  ``*`` for all.
+    :param hosts: the names of the receiver, one or several: requests with another ``Host`` are
+        refused, and pages from these hosts may upload.  By default only those from an address or
+        ``localhost`` may.
     :param owner: says whose a request is, as a :class:`str` or a Deferred of one; uploads of
         different owners never meet.  By default all belong to one.  Called when a request's head is
         there.  May fail with :class:`~txresumable.receiver.Refused`; anything else that it raises
@@ -80,6 +83,7 @@ class ReceiverResource(Resource):
         store: UploadStore,
         *,
         origins: str | Iterable[str] = (),
+        hosts: str | Iterable[str] = (),
         owner: Owner = one_owner,
         authorize: Authorize | None = None,
         dialect: str | Dialect = "resumable",
@@ -91,7 +95,7 @@ class ReceiverResource(Resource):
             raise TypeError(f"a receiver is given a Store, not {store!r}")
         super().__init__()  # type: ignore[no-untyped-call]
         self.store = store
-        self._origins = Origins(as_origins(origins))
+        self._origins = Origins(as_origins(origins), as_hosts(hosts))
         self._permission = Permission(owner, authorize)
         self._dialect = as_dialect(dialect)
         prefixed = _prefixed(as_names(names, self._dialect, namespace), namespace)
@@ -266,8 +270,7 @@ class ReceiverResource(Resource):
         return stored(entry.ranges())
 
     def _check_origin(self, request: Request) -> None:
-        if not self._origin_admitted(request, _header(request, "origin")):
-            raise Refused(403, "pages from this origin may not upload here")
+        self._origins.check(_header(request, "origin"), _header(request, "host"))
 
     def _origin_admitted(self, request: Request, origin: str | None) -> bool:
         return origin is None or self._origins.admits(origin, _header(request, "host"))

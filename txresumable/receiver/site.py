@@ -19,11 +19,13 @@ from .._protocol.dialect import Dialect, ParameterNames
 from .._runtime.clock import steady
 from .._runtime.reactor import Reactor
 from .arguments import check_number, check_whole
+from .descriptors import most_connections
 from .permission import Authorize, Owner, one_owner
 from .resource import ReceiverResource
 from .store import UploadStore
 from .web.channel import ReceiverChannel
 from .web.request import StreamedRequest
+from .web.throttle import LogThrottle
 
 __all__ = ["ReceiverSite", "make_site"]
 
@@ -35,6 +37,9 @@ class ReceiverSite(Site):
     :param resource: its root.
     :param max_connections: the most connections that one address may have at a time; 0 for any
         number.  Behind a proxy all come from one.
+    :param max_total_connections: the most that all addresses may have; by default as many as the
+        process has descriptors for.  For one more, the oldest that is idle is aborted,
+        and it is itself if none is.
     :param min_rate: the fewest bytes a second that a request may arrive with, once it has begun;
         slower ones are cut off.
     :param max_body: the most bytes of a body that a resource gets which takes none as it arrives;
@@ -54,6 +59,7 @@ class ReceiverSite(Site):
         resource: IResource,
         *,
         max_connections: int = 256,
+        max_total_connections: int | None = None,
         min_rate: float = 256,
         max_body: int = 1024 * 1024,
         reactor: Reactor | None = None,
@@ -66,7 +72,11 @@ class ReceiverSite(Site):
         self.clock = steady(self.reactor)
         self.min_rate = check_number("min_rate", min_rate)
         self.max_body = check_whole("max_body", max_body)
+        self._too_many = LogThrottle(self.clock.seconds)
         self._max_connections = check_whole("max_connections", max_connections)
+        if max_total_connections is None:
+            max_total_connections = most_connections()
+        self._max_total = check_whole("max_total_connections", max_total_connections)
         self.connections: dict[ReceiverChannel, str] = {}
 
     def acceptableProtocols(self) -> list[bytes]:
@@ -83,8 +93,24 @@ class ReceiverSite(Site):
         if limit and list(self.connections.values()).count(host) >= limit:
             self._log.warn("too many connections from {host}", host=host)
             return False
+        if len(self.connections) >= self._max_total and not self._drop_idle():
+            if self._too_many.passes():
+                self._log.warn(
+                    "too many connections ({more} more were refused)",
+                    more=self._too_many.held_back(),
+                )
+            return False
         self.connections[channel] = host
         return True
+
+    def _drop_idle(self) -> bool:
+        """Abort the connection that came first of those that wait for a request."""
+        for channel in self.connections:
+            if channel.is_idle:
+                del self.connections[channel]
+                channel.transport.abortConnection()
+                return True
+        return False
 
     def forget(self, channel: ReceiverChannel) -> None:
         """A connection has ended."""
@@ -100,6 +126,7 @@ def make_site(
     store: UploadStore,
     *,
     origins: str | Iterable[str] = (),
+    hosts: str | Iterable[str] = (),
     owner: Owner = one_owner,
     authorize: Authorize | None = None,
     dialect: str | Dialect = "resumable",
@@ -107,6 +134,7 @@ def make_site(
     namespace: str = "",
     parameters: str | Iterable[str] = (),
     max_connections: int = 256,
+    max_total_connections: int | None = None,
     min_rate: float = 256,
     reactor: Reactor | None = None,
 ) -> ReceiverSite:
@@ -114,13 +142,14 @@ def make_site(
     A site that is a receiver and nothing else.
 
     :param store: where files go.
-    :param origins: see :class:`ReceiverResource`, as for the next six.
-    :param max_connections: see :class:`ReceiverSite`, as for the next two.
+    :param origins: see :class:`ReceiverResource`, as for the next seven.
+    :param max_connections: see :class:`ReceiverSite`, as for the next three.
     :raises InvalidOption: if one of these is something else.
     """
     resource = ReceiverResource(
         store,
         origins=origins,
+        hosts=hosts,
         owner=owner,
         authorize=authorize,
         dialect=dialect,
@@ -129,5 +158,9 @@ def make_site(
         parameters=parameters,
     )
     return ReceiverSite(
-        resource, max_connections=max_connections, min_rate=min_rate, reactor=reactor
+        resource,
+        max_connections=max_connections,
+        max_total_connections=max_total_connections,
+        min_rate=min_rate,
+        reactor=reactor,
     )

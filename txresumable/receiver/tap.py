@@ -23,7 +23,7 @@ from .._protocol.dialect import DIALECTS
 from .._runtime.reactor import Reactor
 from .._runtime.shutdown import end_anyway, end_once_stopped
 from ..errors import InvalidOption
-from .arguments import EXISTING, as_existing, as_mode, as_origins, as_parameters
+from .arguments import EXISTING, as_existing, as_hosts, as_mode, as_origins, as_parameters
 from .command import Command
 from .login import Login
 from .passwords import PasswordFile, TokenFile
@@ -62,6 +62,13 @@ class Options(UsageOptions):
             "How many connections one address may have; 0 for any.",
             number,
         ],
+        [
+            "max-total-connections",
+            None,
+            None,
+            "How many connections there may be.  [default: as open files allow]",
+            number,
+        ],
         ["min-rate", None, 256, "End connections that send fewer bytes a second.", number],
         ["existing", None, "suffix", "If a name is taken: " + ", ".join(EXISTING) + "."],
         ["mode", None, None, "The permissions of files, such as 0640.  [default: as umask says]"],
@@ -86,6 +93,7 @@ class Options(UsageOptions):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self["origins"] = []
+        self["hosts"] = []
         self["checkers"] = []
         self["parameters"] = []
         self["secret"] = None
@@ -100,6 +108,17 @@ class Options(UsageOptions):
         except InvalidOption as error:
             raise UsageError(f"--origin {origin}: {error.reason}")
         self["origins"].append(origin)
+
+    def opt_host(self, host: str) -> None:
+        """
+        A name of the receiver, such as files.example.com: requests to others are refused, and web
+        pages from there may upload.  May be given again.
+        """
+        try:
+            as_hosts(host)
+        except InvalidOption as error:
+            raise UsageError(f"--host {host}: {error.reason}")
+        self["hosts"].append(host)
 
     def opt_parameter(self, name: str) -> None:
         """
@@ -294,10 +313,12 @@ def makeService(options: Options) -> IService:
         store,
         reactor=reactor,
         origins=options["origins"],
+        hosts=options["hosts"],
         parameters=options["parameters"],
         owner=Login(*options["checkers"]) if options["checkers"] else one_owner,
         dialect=options["dialect"],
         max_connections=options["max-connections"],
+        max_total_connections=options["max-total-connections"],
         min_rate=options["min-rate"],
     )
     secure = options["listen"].partition(":")[0] in _SECURE

@@ -93,6 +93,11 @@ class ReceiverChannel(HTTPChannel):
         else:
             self._end_with_the_peer()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a request."""
+        return self._pace.phase is Phase.IDLE
+
     def writeConnectionLost(self) -> None:
         """What was written is sent; what the peer still sends is awaited."""
 

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from attrs import frozen
+
+from ..store.refused import Refused
 
 __all__ = ["METHODS", "Origins"]
 
@@ -26,6 +29,7 @@ _EXPOSED = "Resumable-Stored, Resumable-File-Checksum, Resumable-Refused, Retry-
 _A_DAY = "86400"
 # RFC 6454, 6.2: an origin is ASCII.  RFC 9110, 5.6: a list of tokens.
 _ORIGIN = re.compile(r"[!-~]+\Z", re.ASCII)
+_PORT = re.compile(r":[0-9]*\Z", re.ASCII)
 _TOKENS = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z, \t-]+\Z", re.ASCII)
 
 
@@ -34,28 +38,52 @@ class Origins:
     """
     An allow-list of origins.
 
+    A page whose site's name leads to the receiver's address only now (DNS rebinding) has the same
+    name in ``Origin`` and ``Host``.  So unless the receiver's own names are known, pages from its
+    own host may upload only if that is an address or ``localhost``, which no page can choose.
+
     :ivar allowed: such as ``https://example.com``; ``*`` for all.
+    :ivar hosts: the names of the receiver, in lower case; none if they are not known.
     """
 
     allowed: frozenset[str] = frozenset()
+    hosts: frozenset[str] = frozenset()
 
-    def admits(self, origin: str, host: str | None) -> bool:
+    def check(self, origin: str | None, host: str | None) -> None:
         """
-        Whether a request is accepted.
+        Look whether a request is accepted.
 
         :param origin: its ``Origin`` header.
         :param host: its ``Host`` header.
+        :raises Refused: with 421 if the receiver does not have this name, 403 if the page may not
+            upload.
         """
+        if not self._serves(host):
+            raise Refused(421, "the receiver does not have this name")
+        if origin is not None and not self.admits(origin, host):
+            raise Refused(403, "pages from this origin may not upload here")
+
+    def admits(self, origin: str, host: str | None) -> bool:
+        """Whether pages of an origin may use the receiver under a name."""
+        if not self._serves(host):
+            return False
         if origin in self.allowed:
             return True
         if _ORIGIN.match(origin) is None:
             return False
-        if "*" in self.allowed:
-            return True
+        return "*" in self.allowed or self._is_own(origin, host)
+
+    def _serves(self, host: str | None) -> bool:
+        return not self.hosts or _name_of(host) in self.hosts
+
+    def _is_own(self, origin: str, host: str | None) -> bool:
         try:
-            return bool(host) and urlsplit(origin).netloc == host
+            found = urlsplit(origin)
         except ValueError:
             return False
+        if not host or found.scheme not in ("http", "https") or found.netloc != host:
+            return False
+        return bool(self.hosts) or _is_beyond_doubt(_name_of(host))
 
     def headers(self, origin: str | None) -> Mapping[str, str]:
         """The headers of a response to the page at an origin that is admitted."""
@@ -85,3 +113,19 @@ class Origins:
         if wanted and _TOKENS.match(wanted):
             headers["Access-Control-Allow-Headers"] = wanted
         return headers
+
+
+def _name_of(host: str | None) -> str:
+    """The name in a ``Host`` header, without the port."""
+    return _PORT.sub("", host or "").lower()
+
+
+def _is_beyond_doubt(name: str) -> bool:
+    """Whether no name server can say where a name leads to."""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
