@@ -10,7 +10,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 
 from tests.authority import Authority
 from tests.proxies import ProxyFactory
-from txresumable import ProxyRefused, RetriesExhausted, TLSRejected
+from txresumable import ChunkRejected, ProxyRefused, RetriesExhausted, TLSRejected
 from txresumable.errors import ConnectFailed, InsecureCredentials, ResumableError
 
 from .case import FaultCase, certified, reactor
@@ -148,6 +148,28 @@ class ProxyTests(FaultCase):
         self.assertIn("502 Bad Gateway", str(error))
         self.assertEqual((error.attempts, len(self.factory.heads)), (4, 4))
         self.assert_unsaid(error)
+
+    async def test_nobody_behind_what_is_forwarded(self) -> None:
+        """C10: so it is where the proxy says of itself that it cannot forward."""
+        for status, server, is_own in (
+            ("500 Unable to connect", "tinyproxy/1.11.1", True),
+            ("503 Service Unavailable", "squid/5.7", True),
+            ("504 Gateway Timeout", "Squid", True),
+            ("500 Of the server", "squidward/1.0", False),
+            ("500 Of the server", "", False),
+            ("403 Forbidden", "squid/5.7", False),
+        ):
+            head = f"HTTP/1.1 {status}\r\nServer: {server}\r\nContent-Length: 0\r\n\r\n"
+            self.factory.refusal = head.encode()
+            uploader = self.uploader("http://receiver.example/", proxy=self.proxy)
+            upload = uploader.add_file(self.file(SECRET))
+            error = await self.failure(upload, RetriesExhausted, ChunkRejected)
+            self.assertIs(isinstance(error, RetriesExhausted), is_own, status)
+            if is_own:
+                self.assertIsInstance(error.last, ConnectFailed)
+                said = f"the proxy http://{self.address} responds with {status}"
+                self.assertIn(said, str(error))
+                self.assert_unsaid(error)
 
     async def test_no_proxy(self) -> None:
         """C10: a proxy that is not there is tried again, and is what the error is about."""

@@ -154,16 +154,47 @@ class ThroughProxy(ProcessTestCase):
 
     async def test_nobody_behind(self) -> None:
         """A server that the proxy cannot reach is tried again."""
-        with self.assertRaises(RetriesExhausted) as caught:
-            await self.upload(
-                f"https://127.0.0.1:{unused_port()}/",
-                b"x",
-                proxy=self.proxy,
-                max_chunk_retries=2,
-                chunk_retry_interval=0.01,
-            )
-        self.assertIsInstance(caught.exception.last, ConnectFailed)
-        self.assertIn("responds to CONNECT with 50", str(caught.exception))
+        for scheme, words in (
+            ("https", "responds to CONNECT with 50"),
+            ("http", "responds with 50"),
+        ):
+            with self.assertRaises(RetriesExhausted) as caught:
+                await self.upload(
+                    f"{scheme}://127.0.0.1:{unused_port()}/",
+                    b"x",
+                    proxy=self.proxy,
+                    max_chunk_retries=2,
+                    chunk_retry_interval=0.01,
+                )
+            self.assertIsInstance(caught.exception.last, ConnectFailed)
+            self.assertIn(words, str(caught.exception))
+
+    async def test_server_that_restarts(self) -> None:
+        """An upload goes on when a server that was away behind the proxy is there again."""
+        content = self.file("a.bin", 95_000)
+        place = unused_port()
+        uploader = Resumable(
+            f"http://127.0.0.1:{place}/",
+            reactor=reactor,
+            proxy=self.proxy,
+            chunk_size=10_000,
+            simultaneous_uploads=1,
+            chunk_retry_interval=0.05,
+            max_chunk_retries=3,
+        )
+        self.addCleanup(uploader.close)
+        port = reactor.listenTCP(place, self.site, interface="127.0.0.1")
+        upload = uploader.add_file(content, file_name="a.bin")
+        await until(lambda: upload.file.fraction_completed > 0.1)
+        await port.stopListening()
+        self.site.drop_connections()
+        failures: list[Any] = []
+        uploader.chunk_retry.register(lambda *args: failures.append(args))
+        await until(lambda: len(failures) > 5)
+        port = reactor.listenTCP(place, self.site, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        await upload
+        self.assertEqual(self.received("a.bin"), content)
 
     async def test_command(self) -> None:
         """The command goes by the environment, and shows no password."""

@@ -26,7 +26,7 @@ from .origin import first_fields, parse_origin, split_url
 from .pool import ConnectionPool
 from .prepared import OriginURL
 from .response import Response
-from .tunnel import credentials_refused
+from .tunnel import let_through
 
 __all__ = ["PersistentAgent"]
 
@@ -162,7 +162,7 @@ class PersistentAgent:
         sent = connection.send(head, body, bodiless=bodiless)
         sent.addBoth(origin.pool.put_back, connection)
         if origin.forwards is not None:
-            sent.addCallback(_let_through, origin.forwards)
+            sent.addCallback(let_through, origin.forwards)
         return sent
 
     # Watching ----------------------------------------------------------------------------------
@@ -208,10 +208,3 @@ class PersistentAgent:
         self._ticker.stop()
         self._batch.clear()
         return self._connector.close()
-
-
-def _let_through(response: Response, proxy: Proxy) -> Response:
-    """:raises ProxyRefused: if it is the proxy's own, for want of a password."""
-    if response.code == 407:
-        raise credentials_refused(proxy, response)
-    return response

@@ -4,6 +4,7 @@ Connecting by way of a proxy: to the proxy itself, and through it (RFC 9110, sec
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -18,13 +19,33 @@ from ..errors import ConnectFailed, MalformedResponse, ProxyRefused
 from ..version import __version__
 from .response import Response, ResponseParser
 
-__all__ = ["ProxyEndpoint", "TunnelEndpoint", "credentials_refused"]
+__all__ = ["ProxyEndpoint", "TunnelEndpoint", "let_through"]
 
 _PASSING = frozenset((408, 425, 429))
 """Statuses below 500 that a later try may change; from 500 on, each may be about the host."""
 
 
-def credentials_refused(proxy: Proxy, response: Response) -> ProxyRefused:
+_OWN = re.compile("(squid|tinyproxy)([/ ]|$)", re.IGNORECASE)
+"""What these call themselves where a response is their own; one of a server has the server's."""
+
+
+def let_through(response: Response, proxy: Proxy) -> Response:
+    """
+    A response to what a proxy has forwarded, if it is the server's.
+
+    :raises ProxyRefused: if the proxy wants a password.
+    :raises ConnectFailed: if the proxy could not reach the server, as far as it can be told: to
+        that, Tinyproxy responds with 500, which would be permanent.
+    """
+    if response.code == 407:
+        raise _credentials_refused(proxy, response)
+    if response.code >= 500 and _OWN.match(response.header("Server") or ""):
+        shown = f"{response.code} {response.phrase.decode('latin-1')[:80]}"
+        raise ConnectFailed(f"the proxy {proxy} responds with {shown}")
+    return response
+
+
+def _credentials_refused(proxy: Proxy, response: Response) -> ProxyRefused:
     """What a 407 of a proxy means (RFC 9110, section 15.5.8)."""
     offers = response.headers.getRawHeaders(b"proxy-authenticate") or []
     schemes = [offer.decode("latin-1").partition(" ")[0][:40] for offer in offers]
@@ -140,7 +161,7 @@ class _Tunnel(Protocol):
     def _responded(self, response: Response) -> None:
         code, phrase = response.code, response.phrase.decode("latin-1")[:80]
         if code in (401, 407):  # Tinyproxy says 401 to a wrong password
-            raise credentials_refused(self._proxy, response)
+            raise _credentials_refused(self._proxy, response)
         if not 200 <= code < 300:
             kind = ProxyRefused if code < 500 and code not in _PASSING else ConnectFailed
             raise kind(f"the proxy {self._proxy} responds to CONNECT with {code} {phrase}".rstrip())
