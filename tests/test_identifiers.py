@@ -39,7 +39,7 @@ def a_file(
 class SafeTests(SynchronousTestCase):
     def test_is_the_same_again(self) -> None:
         """A restarted process finds its chunks: this very text, in any process."""
-        self.assertEqual(safe(a_file()), "10-abin-cc19a63db3906460f8b26d12dd1b36d4")
+        self.assertEqual(safe(a_file()), "10-cc19a63db3906460f8b26d12dd1b36d4-abin")
 
     def test_differs_with_all_that_matters(self) -> None:
         """Path, size, times, how it is cut and content each make another identifier."""
@@ -70,7 +70,13 @@ class SafeTests(SynchronousTestCase):
 
     def test_name_is_short(self) -> None:
         """No more than 48 characters of a name are kept."""
-        self.assertEqual(safe(a_file("n" * 49)).split("-")[1], "n" * 48)
+        self.assertEqual(safe(a_file("n" * 49)).split("-")[2], "n" * 48)
+
+    def test_cut_off(self) -> None:
+        """Files are still told apart by a server that keeps 40 characters."""
+        names = [f"{'n' * 60}{number}" for number in range(3)]
+        kept = {safe(a_file(name, size=1 << 40))[:40] for name in names}
+        self.assertEqual(len(kept), 3)
 
 
 class ContentTests(SynchronousTestCase):

@@ -23,9 +23,9 @@ _UNSAFE = re.compile(r"[^0-9A-Za-z_-]")
 
 def safe(file: ResumableFile) -> str:
     """
-    The default: size, a short cleaned name, and 128 bits of SHA-256 over relative path, size,
-    times of the last write and of the last change of any kind, how it is divided into chunks
-    (``chunk_size`` and ``force_chunk_size``), and samples of the content.
+    The default: size, 128 bits of SHA-256 over relative path, size, times of the last write and
+    of the last change of any kind, how it is divided into chunks (``chunk_size`` and
+    ``force_chunk_size``), and samples of the content; and a short cleaned name.
 
     :returns: at most 128 characters of ``[0-9A-Za-z_-]``; the same in every process as long as
         the file is not written to, nor its name, links, owner or mode changed.
@@ -34,7 +34,8 @@ def safe(file: ResumableFile) -> str:
     path = file.relative_path.encode("utf-8", "surrogatepass")
     facts = f"{look.size} {look.mtime_ns} {look.ctime_ns} {_cut(file)} ".encode()
     digest = hashlib.sha256(facts + look.sample + path)
-    return f"{look.size}-{_short(file.file_name)}-{digest.hexdigest()[:32]}"
+    # Some servers cut identifiers off.
+    return f"{look.size}-{digest.hexdigest()[:32]}-{_short(file.file_name)}"
 
 
 def resumable_js(file: ResumableFile) -> str:

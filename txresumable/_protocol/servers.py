@@ -144,7 +144,8 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
             title="pionl/laravel-chunk-upload",
             options={"test_chunks": False, "simultaneous_uploads": 1, "with_credentials": True},
             note="A session's chunks are found by the same session only. With the cookie of a "
-            "session in headers, several chunks at once do no harm.",
+            "session in headers, several chunks at once do no harm. It keeps 40 characters of an "
+            "identifier.",
         ),
         "laravel-upload-handler": Server(
             title="coding-socks/laravel-upload-handler, handler resumable-js",
