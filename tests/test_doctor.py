@@ -183,6 +183,22 @@ class ConsultationTests(DoctorTestCase):
         )
         self.assertEqual(client.waiting, [])
 
+    def test_signal_before(self) -> None:
+        """So it does while the headers are awaited."""
+
+        class Slow:
+            headers: ClassVar[dict[str, str]] = {}
+
+            def renew(self, _: object) -> Deferred[None]:
+                return Deferred()
+
+        client = FakeClient()
+        running = self.consult(client, headers=RenewedHeaders((Slow(),), {}))
+        self.signalled[0](signal.SIGTERM)
+        self.assertEqual(self.status(running), 143)
+        self.assertEqual(self.errors.getvalue(), "SIGTERM: stopped\n")
+        self.assertEqual(client.sent, [])
+
 
 class CommandTests(ProcessTestCase):
     """The real thing."""

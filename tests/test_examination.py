@@ -284,9 +284,10 @@ class RuleTests(DoctorTestCase):
 
     def test_unknown(self) -> None:
         """If nothing is refused and nothing shows that a file is complete, it cannot be seen."""
-        finding = self.found("rule", shows="")
-        self.assertEqual((finding.value, finding.options), (None, {}))
-        self.assertIn("nothing shows that it is complete", finding.how)
+        for tests in (None, 405):
+            finding = self.found("rule", shows="", tests=tests)
+            self.assertEqual((finding.value, finding.options), (None, {}))
+            self.assertIn("nothing shows that it is complete", finding.how)
 
     def test_neither(self) -> None:
         """If no whole file is accepted, it cannot be seen, and why is said."""
@@ -307,6 +308,12 @@ class OrderTests(DoctorTestCase):
         for shows in ("word", "digest", "gone"):
             finding = self.found("order", shows=shows)
             self.assertEqual((finding.value, finding.options), ("any", {}))
+        self.assertEqual(
+            self.found("order", shows="gone").how,
+            "chunks 1, 2, 3: chunk 1 was there before it, and is not after it; "
+            "chunks 3, 1, 2: chunk 3 was there before it, and is not after it; "
+            "chunks 2, 1, 3: chunk 2 was there before it, and is not after it",
+        )
 
     def test_last(self) -> None:
         """The last one last, if it is refused before, or the file is never complete."""
@@ -341,8 +348,9 @@ class MultipleTests(DoctorTestCase):
 
     def test_fail(self) -> None:
         """If they are refused, a size of chunks follows of which hardly any file is a multiple."""
-        finding = self.found("multiples", multiples=False)
-        self.assertEqual((finding.value, finding.options), ("fail", {"chunk_size": 1048573}))
+        for needs in ("", "all"):
+            finding = self.found("multiples", multiples=False, needs_order=needs)
+            self.assertEqual((finding.value, finding.options), ("fail", {"chunk_size": 1048573}))
         self.assertIn("chunk 3 was refused with 500 'a multiple'", finding.how)
 
     def test_others(self) -> None:

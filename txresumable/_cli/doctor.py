@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from twisted.internet.defer import CancelledError, Deferred
 
 from .._runtime.shutdown import on_signals
-from ..doctor import examine, prescription
+from ..doctor import Diagnosis, examine, prescription
 from ..errors import InvalidOption, ResumableError
 from ..service.report import explain
 from .arguments import ARGUMENTS
@@ -88,17 +88,7 @@ class Consultation:
         return Deferred.fromCoroutine(self._run(reactor))
 
     async def _run(self, reactor: Any) -> None:
-        options = dict(self._options)
-        try:
-            if isinstance(options.get("headers"), RenewedHeaders):
-                options["headers"] = await options["headers"](None, None)
-            examining = examine(reactor=reactor, **options)
-        except InvalidOption as error:
-            print(explain(error), file=self._errors)
-            raise SystemExit(2) from None
-        except ResumableError as error:
-            print(explain(error), file=self._errors)
-            raise SystemExit(1) from None
+        examining = Deferred.fromCoroutine(self._examine(reactor))
         reactor.callWhenRunning(self._on_signals, reactor, self._signalled(examining))
         try:
             diagnosis = await examining
@@ -107,9 +97,15 @@ class Consultation:
             raise SystemExit(signal_status(self._signal)) from None
         except ResumableError as error:
             print(explain(error), file=self._errors)
-            raise SystemExit(1) from None
+            raise SystemExit(2 if isinstance(error, InvalidOption) else 1) from None
         print(prescription(diagnosis, self._format), file=self._output, flush=True)
         raise SystemExit(0 if diagnosis.is_receiver else 1)
+
+    async def _examine(self, reactor: Any) -> Diagnosis:
+        options = dict(self._options)
+        if isinstance(options.get("headers"), RenewedHeaders):
+            options["headers"] = await options["headers"](None, None)
+        return await examine(reactor=reactor, **options)
 
     def _signalled(self, examining: Deferred[Any]) -> Callable[[int], None]:
         def stop(number: int) -> None:
