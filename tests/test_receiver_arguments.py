@@ -74,6 +74,7 @@ class ArgumentTests(SynchronousTestCase):
         self.refuses(self.site, "max_body", *NO_NUMBER, 1.5, None)
         self.refuses(self.site, "min_rate", *NO_NUMBER, None)
         self.refuses(self.site, "timeout", *NO_NUMBER)
+        self.refuses(self.site, "on_response", 5, "log")
         site = self.site(max_connections=0, max_body=0, min_rate=0.5, timeout=None)
         self.assertEqual((site.max_body, site.min_rate), (0, 0.5))
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable
 from typing import Any, cast
+from unittest.mock import patch
 
-from twisted.application.service import IService
+from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError
@@ -24,8 +26,9 @@ from tests.receiver_rig import Connection, QuickDisk, fail_once, request
 from tests.test_receiver_command import FILE, Processes
 from txresumable._runtime.clock import steady
 from txresumable.receiver import ReceiverService, Store, make_site
+from txresumable.receiver.process import ReceiverProcess
 from txresumable.receiver.store import at_once
-from txresumable.receiver.tap import Options, ReceiverProcess, _on_complete, makeService
+from txresumable.receiver.tap import Options, _on_complete, makeService
 
 
 def parse(*arguments: str) -> Options:
@@ -176,6 +179,57 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertEqual(reactor.tcpClients[0][:2], ("127.0.0.1", 1))
         result.cancel()
         self.failureResultOf(result)
+
+    def test_status(self) -> None:
+        """Health, metrics and a log of requests are there if they are asked for."""
+        log, root = self.mktemp(), self.mktemp()
+        for given, why in (
+            (("--status", "nonsense"), "--status nonsense: "),
+            (("--access-log", f"{root}/x/y"), f"--access-log {root}/x/y: No such file"),
+        ):
+            error = self.assertRaises(UsageError, parse, "--directory", root, *given)
+            self.assertTrue(str(error).startswith(why), error)
+        options = parse(
+            *("--directory", root, "--port", "0", "--access-log", log),
+            *("--status", "tcp:0:interface=127.0.0.1", "--on-complete", "true"),
+        )
+        services = cast(MultiService, makeService(options))
+        process, status = cast("tuple[ReceiverProcess, Any]", tuple(services))
+        wire = Connection(process._site)
+        wire.send(request("POST", "/x?secret=1", {"user-agent": "me"}))
+        self.assertEqual(wire.response().status, 400)
+        with open(log) as file:
+            self.assertIn('"POST /x HTTP/1.1" 400', file.read())
+        wire.lose()
+        asking = Connection(status.factory)
+        asking.send(request("GET", "/metrics", {}))
+        body = asking.response().body.decode()
+        for line in (
+            'resumable_receiver_requests_total{method="POST",status="400"} 1.0',
+            "resumable_receiver_files_total 0.0",
+            "resumable_receiver_unfinished 0.0",
+            "resumable_receiver_connections 0.0",
+        ):
+            self.assertIn(line, body)
+        asking.lose()
+        self.successResultOf(process.stopService())
+
+    def test_no_metrics(self) -> None:
+        """Without the package that they need there is health alone, and the log says why."""
+        missing = patch.dict(sys.modules, {"txresumable.receiver.metrics": None})
+        missing.start()
+        self.addCleanup(missing.stop)
+        directory = ("--directory", self.mktemp(), "--port", "0")
+        options = parse(*directory, "--status", "tcp:0:interface=127.0.0.1")
+        observer = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        services = cast(MultiService, makeService(options))
+        self.assertIn("install txresumable[metrics]", str(observer[0]["log_format"]))
+        process, status = cast("tuple[ReceiverProcess, Any]", tuple(services))
+        asking = Connection(status.factory)
+        asking.send(request("GET", "/metrics", {}))
+        self.assertEqual(asking.response().status, 404)
+        asking.lose()
+        self.successResultOf(process.stopService())
 
     def test_logging_in(self) -> None:
         """Who may upload stands in files; a mistake in one is a usage error that says where."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import define, field
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.reporter import TestResult
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -182,6 +182,11 @@ class MemoryStore:
         if found is not None and not self.has("keeps"):
             del self.uploads[self._key(owner, chunk)]
         return found is not None
+
+    def check(self) -> Deferred[None]:
+        return (
+            fail(Refused(503, "closed")) if self.closed and not self.has("open") else succeed(None)
+        )
 
     def recover(self) -> Deferred[None]:
         return succeed(None)

@@ -298,6 +298,9 @@ class OwnStore:
     async def abandon(self, owner: str, chunk: Chunk) -> bool:
         return False
 
+    def check(self) -> Deferred[None]:
+        return succeed(None)
+
     def recover(self) -> Deferred[None]:
         return succeed(None)
 

@@ -8,7 +8,7 @@ comes from the network, and make the network wait when the disk has to be waited
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from twisted.logger import Logger
 from twisted.web import http
@@ -18,7 +18,7 @@ from twisted.web.server import Site
 from .._protocol.dialect import Dialect, ParameterNames
 from .._runtime.clock import steady
 from .._runtime.reactor import Reactor
-from .arguments import check_number, check_whole
+from .arguments import check_callable, check_number, check_whole
 from .descriptors import most_connections
 from .permission import Authorize, Owner, one_owner
 from .resource import ReceiverResource
@@ -28,6 +28,8 @@ from .web.request import StreamedRequest
 from .web.throttle import LogThrottle
 
 __all__ = ["ReceiverSite", "make_site"]
+
+OnResponse = Callable[[http.Request], object]
 
 
 class ReceiverSite(Site):
@@ -46,7 +48,9 @@ class ReceiverSite(Site):
         they are kept in memory, and what is longer is refused with 413.
     :param reactor: whose clock to use; the installed one by default.
     :param timeout: for how many seconds a connection may be idle; :data:`None` for ever.
-    :raises InvalidOption: if one of these is no such number.
+    :param on_response: called with each :class:`twisted.web.server.Request` that has its response;
+        what it raises is logged.
+    :raises InvalidOption: if one of these is no such number, or cannot be called.
     :ivar clock: what connections wait by.
     :ivar connections: the connections that there are, with the addresses of their peers.
     """
@@ -64,6 +68,7 @@ class ReceiverSite(Site):
         max_body: int = 1024 * 1024,
         reactor: Reactor | None = None,
         timeout: float | None = 60,
+        on_response: OnResponse | None = None,
     ) -> None:
         check_number("timeout", timeout, none=True)
         super().__init__(  # type: ignore[no-untyped-call]
@@ -77,6 +82,7 @@ class ReceiverSite(Site):
         if max_total_connections is None:
             max_total_connections = most_connections()
         self._max_total = check_whole("max_total_connections", max_total_connections)
+        self._on_response = check_callable("on_response", on_response, none=True)
         self.connections: dict[ReceiverChannel, str] = {}
 
     def acceptableProtocols(self) -> list[bytes]:
@@ -84,7 +90,16 @@ class ReceiverSite(Site):
         return [b"http/1.1"]
 
     def log(self, request: http.Request) -> None:
-        """Log nothing for each request: there are thousands, and their URLs are private."""
+        """
+        Called by Twisted for each request that has its response.
+
+        Nothing is logged of itself: there are thousands, and their URLs are private.
+        """
+        if self._on_response is not None:
+            try:
+                self._on_response(request)
+            except Exception:
+                self._log.failure("on_response failed")
 
     def admit(self, channel: ReceiverChannel) -> bool:
         """Whether a new connection is accepted, given the others from its address."""
@@ -137,13 +152,14 @@ def make_site(
     max_total_connections: int | None = None,
     min_rate: float = 256,
     reactor: Reactor | None = None,
+    on_response: OnResponse | None = None,
 ) -> ReceiverSite:
     """
     A site that is a receiver and nothing else.
 
     :param store: where files go.
     :param origins: see :class:`ReceiverResource`, as for the next seven.
-    :param max_connections: see :class:`ReceiverSite`, as for the next three.
+    :param max_connections: see :class:`ReceiverSite`, as for the next four.
     :raises InvalidOption: if one of these is something else.
     """
     resource = ReceiverResource(
@@ -163,4 +179,5 @@ def make_site(
         max_total_connections=max_total_connections,
         min_rate=min_rate,
         reactor=reactor,
+        on_response=on_response,
     )

@@ -9,34 +9,39 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from twisted.application.service import IService
+from twisted.application.internet import StreamServerEndpointService
+from twisted.application.service import IService, MultiService
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
+from twisted.web.http import Request
 
 from .._protocol.dialect import DIALECTS
-from .._runtime.reactor import Reactor
-from .._runtime.shutdown import end_anyway, end_once_stopped
 from ..errors import InvalidOption
+from .access_log import AccessLog
 from .arguments import EXISTING, as_existing, as_hosts, as_mode, as_origins, as_parameters
 from .command import Command
 from .login import Login
 from .passwords import PasswordFile, TokenFile
 from .permission import one_owner
-from .service import ReceiverService
-from .site import ReceiverSite, make_site
+from .process import ReceiverProcess
+from .site import OnResponse, make_site
+from .status import make_status_site
 from .store import Disk, ReceivedFile, Store
 from .store.completion import OnComplete
 from .store.folder import Folder
 from .values import number, octal, size, span
 from .webhook import Webhook, secret_of
 
-__all__ = ["Options", "ReceiverProcess", "makeService"]
+__all__ = ["Options", "makeService"]
+
+if TYPE_CHECKING:
+    from .metrics import Metrics
 
 _SECURE = ("ssl", "tls", "le", "txsni")
 
@@ -78,6 +83,8 @@ class Options(UsageOptions):
         ["on-complete-url", None, None, "Where to send a POST request for each file."],
         ["on-complete-secret", None, None, "A file with the secret that these are signed with."],
         ["on-complete-timeout", None, "5m", "How long a client waits for that.", span],
+        ["status", None, None, "Where /healthz and /metrics are, as an endpoint string."],
+        ["access-log", None, None, "A file for a line for each request."],
         ["expire", None, "7d", "Forget uploads idle for so long: 15m, 12h, 7d; 0: never.", span],
     ]
     optFlags = [
@@ -161,7 +168,14 @@ class Options(UsageOptions):
             if self[name] is not None:
                 self._add_checker(name, checker)
         self._check_hooks()
-        self["endpoint"] = self._endpoint()
+        self["endpoint"] = self._endpoint("listen")
+        if self["status"] is not None:
+            self["status-endpoint"] = self._endpoint("status")
+        if self["access-log"] is not None:
+            try:
+                AccessLog(self["access-log"]).close()
+            except OSError as error:
+                raise UsageError(f"--access-log {self['access-log']}: {error.strerror}")
         try:
             Folder(os.path.abspath(self["directory"]), Disk()).close()
         except OSError as error:
@@ -208,13 +222,13 @@ class Options(UsageOptions):
         except ValueError as error:
             raise UsageError(f"--{name} {self[name]}: {error}")
 
-    def _endpoint(self) -> IStreamServerEndpoint:
+    def _endpoint(self, name: str) -> IStreamServerEndpoint:
         from twisted.internet import reactor
 
         try:
-            endpoint: IStreamServerEndpoint = serverFromString(reactor, self["listen"])
+            endpoint: IStreamServerEndpoint = serverFromString(reactor, self[name])
         except (ValueError, TypeError, KeyError, LookupError, OSError) as error:
-            raise UsageError(f"--listen {self['listen']}: {error}")
+            raise UsageError(f"--{name} {self[name]}: {error}")
         return endpoint
 
 
@@ -227,60 +241,48 @@ def _unusable(directory: str, error: OSError) -> UsageError:
     return UsageError(f"--directory {directory}: {why}")
 
 
-class ReceiverProcess(ReceiverService):
-    """
-    A receiver that a process is for: once it has stopped, the process ends, even if a thread hangs
-    at the disk.
-    """
-
-    def __init__(
-        self,
-        endpoint: IStreamServerEndpoint,
-        site: ReceiverSite,
-        *,
-        store: Store,
-        reactor: Reactor,
-        scheme: str,
-        end_anyway: Callable[[int], object] = end_anyway,
-    ) -> None:
-        super().__init__(endpoint, site, store=store, reactor=reactor, scheme=scheme)
-        self._process_reactor = reactor
-        self._end_anyway = end_anyway
-
-    def privilegedStartService(self) -> None:
-        """
-        Listen.
-
-        :raises SystemExit: with a sentence, if that cannot be.
-        """
-        try:
-            super().privilegedStartService()
-        except CannotListenError as error:
-            raise SystemExit(f"{error}") from None
-        except OSError as error:
-            raise SystemExit(f"Couldn't listen: {error}") from None
-
-    def startService(self) -> None:
-        """Start, and see to the end of the process."""
-        if not self.running:
-            end_once_stopped(self._process_reactor, self.stopService, lambda: self._end_anyway(1))
-        super().startService()
+def _metrics() -> Metrics | None:
+    try:
+        from .metrics import Metrics
+    except ImportError:
+        Logger().info("install txresumable[metrics] for /metrics")
+        return None
+    return Metrics()
 
 
-def _on_complete(options: Options, reactor: Any) -> OnComplete | None:
+def _on_complete(
+    options: Options, reactor: Any, metrics: Metrics | None = None
+) -> OnComplete | None:
     hooks: list[OnComplete] = []
     if options["on-complete"] is not None:
         hooks.append(Command(options["on-complete"], reactor=reactor))
     if options["on-complete-url"] is not None:
         hooks.append(Webhook(options["on-complete-url"], secret=options["secret"], reactor=reactor))
 
+    if metrics is not None:
+        hooks.append(metrics.completed)
+
     async def each(file: ReceivedFile) -> None:
         for hook in hooks:
             result = hook(file)
-            assert result is not None
-            await result
+            if result is not None:
+                await result
 
     return each if hooks else None
+
+
+def _on_response(options: Options, metrics: Metrics | None) -> OnResponse | None:
+    observers: list[OnResponse] = []
+    if options["access-log"] is not None:
+        observers.append(AccessLog(options["access-log"]))
+    if metrics is not None:
+        observers.append(metrics.responded)
+
+    def each(request: Request) -> None:
+        for observe in observers:
+            observe(request)
+
+    return each if observers else None
 
 
 def makeService(options: Options) -> IService:
@@ -291,6 +293,7 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
+    metrics = None if options["status"] is None else _metrics()
     try:
         store = Store(
             options["directory"],
@@ -304,7 +307,7 @@ def makeService(options: Options) -> IService:
             keep_folders=not options["flat"],
             existing=options["existing"],
             mode=options["mode"],
-            on_complete=_on_complete(options, reactor),
+            on_complete=_on_complete(options, reactor, metrics),
             on_complete_timeout=options["on-complete-timeout"],
         )
     except OSError as error:
@@ -320,7 +323,20 @@ def makeService(options: Options) -> IService:
         max_connections=options["max-connections"],
         max_total_connections=options["max-total-connections"],
         min_rate=options["min-rate"],
+        on_response=_on_response(options, metrics),
     )
     secure = options["listen"].partition(":")[0] in _SECURE
     scheme = "https" if secure else "http"
-    return ReceiverProcess(options["endpoint"], site, store=store, reactor=reactor, scheme=scheme)
+    endpoint = options["endpoint"]
+    process = ReceiverProcess(endpoint, site, store=store, reactor=reactor, scheme=scheme)
+    if options["status"] is None:
+        return process
+    if metrics is not None:
+        metrics.watch(store, site)
+    shown = None if metrics is None else metrics.resource()
+    status = make_status_site(store, metrics=shown, reactor=reactor)
+    services: Any = MultiService()
+    services.addService(process)
+    services.addService(StreamServerEndpointService(options["status-endpoint"], status))
+    made: IService = services
+    return made

@@ -33,6 +33,7 @@ class UploadStoreTests(StoreTestCase):
     async def test_is_a_store(self) -> None:
         """It has the methods of a store."""
         self.assertIsInstance(self.store, UploadStore)
+        await self.store.check()
 
     async def test_absent(self) -> None:
         """What was not begun is not found, and looking for it makes nothing."""
@@ -276,5 +277,6 @@ class UploadStoreTests(StoreTestCase):
         """A store that is closed refuses requests."""
         await self.send(1)
         await self.store.close()
+        await self.refused(503, waiting=self.store.check())
         await self.refused(503, waiting=self.store.begin("", self.chunk()))
         await self.refused(503, waiting=self.store.find("", self.chunk(identifier="other")))

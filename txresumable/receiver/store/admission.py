@@ -45,6 +45,9 @@ class Admission:
     def __iter__(self) -> Iterator[str]:
         return iter(self._unfinished)
 
+    def __len__(self) -> int:
+        return len(self._unfinished)
+
     def accept(self, key: str, wanted: Record) -> int:
         """
         Accept a new upload, which counts for others from now on.

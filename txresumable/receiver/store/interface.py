@@ -115,6 +115,13 @@ class UploadStore(Protocol):
         :raises OSError: if the disk fails.
         """
 
+    def check(self) -> Deferred[None]:
+        """
+        Look whether uploads can be taken.
+
+        :returns: a Deferred that fires if so; fails with :exc:`Refused` or :exc:`OSError` if not.
+        """
+
     def recover(self) -> Deferred[None]:
         """
         Finish the uploads that a crash left with every chunk there; called once at the start.

@@ -130,7 +130,7 @@ class Store:
         )
         self._work = Work(_run)
         self._folder = Folder(self.root, _disk or Disk(), placing)
-        admission = Admission(quota, Room(_now))
+        self._admission = admission = Admission(quota, Room(_now))
         self._uploads = OpenUploads(
             self._folder,
             Shelf(self.root, self._folder.places, self._work.run),
@@ -165,6 +165,15 @@ class Store:
     def abandon(self, owner: str, chunk: Chunk) -> Awaitable[bool]:
         """See :class:`~txresumable.receiver.UploadStore`."""
         return self._entries.abandon(owner, chunk)
+
+    def check(self) -> Deferred[None]:
+        """See :class:`~txresumable.receiver.UploadStore`: the folder is where it was."""
+        return self._work.run(self._folder.check)
+
+    @property
+    def unfinished(self) -> int:
+        """How many uploads have begun and are not finished."""
+        return len(self._admission)
 
     def recover(self) -> Deferred[None]:
         """

@@ -1,0 +1,58 @@
+"""
+A process that is a receiver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from .._runtime.reactor import Reactor
+from .._runtime.shutdown import end_anyway, end_once_stopped
+from .service import ReceiverService
+from .site import ReceiverSite
+from .store import Store
+
+__all__ = ["ReceiverProcess"]
+
+
+class ReceiverProcess(ReceiverService):
+    """
+    A receiver that a process is for: once it has stopped, the process ends, even if a thread hangs
+    at the disk.
+    """
+
+    def __init__(
+        self,
+        endpoint: IStreamServerEndpoint,
+        site: ReceiverSite,
+        *,
+        store: Store,
+        reactor: Reactor,
+        scheme: str,
+        end_anyway: Callable[[int], object] = end_anyway,
+    ) -> None:
+        super().__init__(endpoint, site, store=store, reactor=reactor, scheme=scheme)
+        self._process_reactor = reactor
+        self._end_anyway = end_anyway
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+
+        :raises SystemExit: with a sentence, if that cannot be.
+        """
+        try:
+            super().privilegedStartService()
+        except CannotListenError as error:
+            raise SystemExit(f"{error}") from None
+        except OSError as error:
+            raise SystemExit(f"Couldn't listen: {error}") from None
+
+    def startService(self) -> None:
+        """Start, and see to the end of the process."""
+        if not self.running:
+            end_once_stopped(self._process_reactor, self.stopService, lambda: self._end_anyway(1))
+        super().startService()
