@@ -101,11 +101,12 @@ class ChunkBody:
         self._at = 0
         self._direct = self._pausing = self._pumping = False
 
-    def whole(self) -> bytes | None:
+    def whole(self, head: bytes) -> bytes | None:
         """
-        All of it, if it is small and at hand; otherwise, or to anyone who does not ask, it is
-        given by :meth:`startProducing`.
+        All of the request, if its body is small and at hand; otherwise, or to anyone who does not
+        ask, that is given by :meth:`startProducing`.
 
+        :param head: what comes before the body.
         :raises Exception: as the source cannot be read; :attr:`failure` says so, too.
         """
         size = self._end - self._start
@@ -119,7 +120,7 @@ class ChunkBody:
         except BaseException:  # a file object of the user's may raise anything
             self.failure = Failure()
             raise
-        return b"".join((self._head, piece, self._tail))
+        return b"".join((head, self._head, piece, self._tail))
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         """

@@ -159,8 +159,7 @@ class PersistentAgent:
         self._active.add(connection)
         if not self._ticker.is_running:
             self._ticker.start()
-        sent = connection.send(head, body, bodiless=bodiless)
-        sent.addBoth(origin.pool.put_back, connection)
+        sent = connection.send(head, body, bodiless=bodiless, over=origin.pool.put_back)
         if origin.forwards is not None:
             sent.addCallback(let_through, origin.forwards)
         return sent

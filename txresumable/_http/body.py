@@ -37,11 +37,12 @@ class IRequestBody(IBodyProducer):
     def stopProducing() -> None:
         """Send nothing more.  Safe to call at any time, and more than once."""
 
-    def whole() -> bytes | None:
+    def whole(head: bytes) -> bytes | None:  # noqa: N805
         """
-        All of it, if it is small and at hand.
+        All of the request, if its body is small and at hand.
 
-        :returns: the body, or :data:`None` if ``startProducing()`` has to be used.
+        :param head: what comes before the body.
+        :returns: both, or :data:`None` if ``startProducing()`` has to be used.
         :raises Exception: if it cannot be read; :attr:`failure` then says why, too.
         """
 

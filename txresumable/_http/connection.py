@@ -87,6 +87,7 @@ class HTTPConnection(protocol.Protocol):
         self._parser = ResponseParser()
         self._waiting: Deferred[Response] | None = None
         self._refusal: Response | None = None
+        self._over: Callable[[HTTPConnection, bool], object] | None = None
 
     # Connecting --------------------------------------------------------------------------------
 
@@ -118,7 +119,12 @@ class HTTPConnection(protocol.Protocol):
     # Sending -----------------------------------------------------------------------------------
 
     def send(
-        self, head: bytes, body: IRequestBody | None, *, bodiless: bool = False
+        self,
+        head: bytes,
+        body: IRequestBody | None,
+        *,
+        bodiless: bool = False,
+        over: Callable[[HTTPConnection, bool], object] | None = None,
     ) -> Deferred[Response]:
         """
         Send a request.
@@ -126,6 +132,8 @@ class HTTPConnection(protocol.Protocol):
         :param head: request line and header fields, including the empty line.
         :param body: of known length; it is sent as it is.
         :param bodiless: whether the response has no body (``HEAD``).
+        :param over: called when the request has ended, before the Deferred fires, with this
+            connection, and whether the server had closed it before the request.
         :returns: a Deferred that fires with the complete
             :class:`~txresumable._http.response.Response`.  It fails with a
             :class:`~txresumable.errors.TransportError`, or as the body failed; the connection is
@@ -136,6 +144,7 @@ class HTTPConnection(protocol.Protocol):
         self._responding_since = None
         self._parser.begin(bodiless)
         self._has_body = body is not None
+        self._over = over
         waiting: Deferred[Response] = Deferred(self._cancelled)
         self._waiting = waiting
         self._sender.start(head, body)
@@ -191,21 +200,24 @@ class HTTPConnection(protocol.Protocol):
     # Ending ------------------------------------------------------------------------------------
 
     def _complete(self) -> None:
-        waiting, self._waiting = self._waiting, None
         parser = self._parser
         if not parser.over:
             parser.finish()
         response = parser.response
-        assert waiting is not None and response is not None
+        assert response is not None
         if response.code >= 400 and self._repeats(response):
-            self._end()
-            waiting.errback(Failure(StaleConnection("the server repeats its response to a test")))
+            error = StaleConnection("the server repeats its response to a test")
+            self._fail(Failure(error))
             return
+        waiting, self._waiting = self._waiting, None
+        assert waiting is not None
         self.idle_since = self._seconds()
         if parser.keep and not parser.buffer and self.state is ACTIVE:
             self.state = change(self.state, IDLE)
         else:
             self._end()
+        if self._over is not None:
+            self._over(self, False)
         waiting.callback(response)
 
     def _repeats(self, response: Response) -> bool:
@@ -269,11 +281,15 @@ class HTTPConnection(protocol.Protocol):
         waiting, self._waiting = self._waiting, None
         self._end()
         if waiting is not None:
+            if self._over is not None:
+                self._over(self, failure.check(StaleConnection) is not None)
             waiting.errback(failure)
 
     def _cancelled(self, _: Deferred[Response]) -> None:
         self._waiting = None
         self._end()
+        if self._over is not None:
+            self._over(self, False)
 
     def _end(self) -> None:
         """End the request and the connection."""

@@ -5,11 +5,7 @@ Idle connections: which are kept, which the next request takes, and when they ar
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from twisted.python.failure import Failure
-
-from ..errors import StaleConnection
 from .connection import HTTPConnection
 from .state import IDLE
 
@@ -57,15 +53,12 @@ class ConnectionPool:
                 connection.abort()  # it is closed, or there is data that belongs to no request
         return None
 
-    def put_back(self, result: Any, connection: HTTPConnection) -> Any:
+    def put_back(self, connection: HTTPConnection, is_stale: bool) -> None:
         """
         Keep a connection whose request has ended, or close it if there are enough.
 
-        If the server had closed it before the request, the idle ones are closed, too: they are as
-        old.
-
-        :param result: of the request.
-        :returns: the result.
+        :param is_stale: whether the server had closed it before the request; then the idle ones are
+            closed, too: they are as old.
         """
         self._active.discard(connection)
         if connection.state is IDLE:
@@ -73,9 +66,8 @@ class ConnectionPool:
                 self._idle.append(connection)
             else:
                 connection.abort()
-        elif isinstance(result, Failure) and result.check(StaleConnection):
+        elif is_stale:
             self.close_all()
-        return result
 
     def close_expired(self) -> bool:
         """

@@ -125,15 +125,15 @@ class RequestSender:
         if body is not None:
             self.body, self._head = body, head
             try:
-                content = body.whole()
+                request = body.whole(head)
             except BaseException:  # as a Deferred does: a user's file object raises anything
                 self._unsendable(Failure())
                 return
-            if content is None:
+            if request is None:
                 self._stream(body)
                 return
             self.body, self._head = None, b""
-            head += content
+            head = request
         if self._batch.hold(self):
             self._held = head
         else:

@@ -83,11 +83,29 @@ class Response:
         self.previousResponse = response
 
 
+class ResponseHeaders(Headers):
+    """
+    The fields of a response, which stay as they are: of what the agents around ours say that they
+    have decoded, nothing was encoded.
+    """
+
+    def setRawHeaders(self, name: Any, values: Any) -> None:
+        pass
+
+
 @define(eq=False)
 class _Known:
-    """A head that was parsed before: a server sends nearly the same one for each chunk."""
+    """
+    A head that was parsed before: a server sends nearly the same one for each chunk.
+
+    :ivar head: without the empty line.
+    :ivar start: with it.
+    :ivar size: bytes of the whole response, if all of its body is kept.
+    """
 
     head: bytes
+    start: bytes
+    size: int | None
     version: tuple[bytes, int, int]
     code: int
     phrase: bytes
@@ -112,6 +130,7 @@ class ResponseParser:
         "_bodiless",
         "_chunk",
         "_content",
+        "_expected",
         "_known",
         "_left",
         "_taken",
@@ -133,6 +152,7 @@ class ResponseParser:
         :param bodiless: whether it has no body, as one to ``HEAD``.
         """
         self._bodiless = bodiless
+        self._expected = None if bodiless else self._known
         self.buffer = b""
         self.response: Response | None = None
         self.over = self.informed = self.keep = False
@@ -152,6 +172,19 @@ class ResponseParser:
 
         :raises MalformedResponse: if they are not a valid response.
         """
+        expected, self._expected = self._expected, None
+        if (
+            expected is not None
+            and len(data) == expected.size
+            and data.startswith(expected.start)
+        ):
+            body = data[len(expected.start) :]
+            self.response = Response(
+                expected.version, expected.code, expected.phrase, expected.headers, body
+            )
+            self.keep, self._left = expected.keep, 0
+            self.over = True
+            return
         self.buffer = self.buffer + data if self.buffer else data
         if self.response is not None or self._read_head():
             self._read_body()
@@ -169,7 +202,8 @@ class ResponseParser:
                 raise MalformedResponse(f"its head has more than {LIMIT} bytes")
             if end is None:
                 return False
-            head, self.buffer = self.buffer[: end.start()], self.buffer[end.end() :]
+            start, head = self.buffer[: end.end()], self.buffer[: end.start()]
+            self.buffer = self.buffer[end.end() :]
             self._taken += end.end()
             known = self._known
             if known is not None and known.head == head and not self._bodiless:
@@ -194,8 +228,17 @@ class ResponseParser:
             if coding.strip().lower() not in (b"", b"identity"):  # nobody asked for it
                 raise MalformedResponse(f"its body is encoded as {coding[:40]!r}")
         if not self._chunk and not self._bodiless:
+            left = self._left
             self._known = _Known(
-                head, response.version, code, response.phrase, headers, self.keep, self._left
+                head,
+                start,
+                len(start) + left if left is not None and left <= LIMIT else None,
+                response.version,
+                code,
+                response.phrase,
+                headers,
+                self.keep,
+                left,
             )
         self.response = response
         return True
@@ -296,7 +339,7 @@ class ResponseParser:
 def _fields(lines: list[bytes]) -> Headers:
     if len(lines) > FIELDS:
         raise MalformedResponse(f"its head has more than {FIELDS} fields")
-    headers = Headers()
+    headers = ResponseHeaders()
     for line in lines:
         # No pattern over the whole line: one that trims spaces takes cubic time on some.
         name, colon, value = line.partition(b":")

@@ -89,15 +89,18 @@ class SendQueue:
     @property
     def unsent(self) -> int:
         """Bytes that the peer has not acknowledged, as far as the kernel says."""
-        if self._bottom is None:
+        bottom = self._bottom
+        if bottom is None:
             return 0
-        queued = self._queued
+        queued: array[int] = self._queued
         try:
             if _OUTQ:
                 fcntl.ioctl(self.socket, _OUTQ, queued)
         except (OSError, ValueError, TypeError):  # it is closed, or is not a kernel socket
             queued[0] = 0
-        return self.buffered + queued[0]
+        if self._tls is None:  # as below, for each response
+            return queued[0] + len(bottom.dataBuffer) - bottom.offset + int(written_last(bottom))
+        return queued[0] + self.buffered
 
     def is_quiet(self) -> bool:
         """Whether there is nothing to read: no bytes, no end of file, nothing buffered by TLS."""
