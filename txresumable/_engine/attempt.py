@@ -4,20 +4,17 @@ One attempt at one chunk, and how it ended.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from .._http.response import Response
 from .._protocol.dialect import Verdict
-from ..errors import (
-    ChunkRejected,
-)
+from ..errors import ChunkRejected
 from .ledger import ChunkLedger
 from .transfer import Transfer
-
-if TYPE_CHECKING:
-    pass
+from .turn import Turn
 
 __all__ = ["Attempt", "Result"]
 
@@ -74,8 +71,27 @@ class Attempt:
         self.began = began
         self.cancelled = self.has_lent = False
         self.refused: int | None = None
-        self.asking: Deferred[Response] | None = None
+        self.asking: Deferred[Any] | None = None
         self.sending: Deferred[Result] | None = None
+
+    def ask(
+        self, turn: Turn, exchange: Callable[..., Deferred[Any]], *args: Any, **named: Any
+    ) -> Deferred[Any]:
+        """
+        Send a request, which ends before any other begins if its first bytes led to that.
+
+        :param exchange: sends it, given the rest.
+        :returns: what that returned.
+        """
+        self.refused = self.refused and 0  # its hooks have been called
+        asking = self.asking = turn.alone(exchange, *args, **named)
+        if self.cancelled:
+            asking.cancel()
+        if turn.missed:
+            turn.run()
+            if self.cancelled:
+                asking.cancel()
+        return asking
 
     def progress(self, loaded: int) -> None:
         """

@@ -15,7 +15,10 @@ from ..options import Options
 from .attempt import Attempt
 from .refusal import checked_url
 
-__all__ = ["RequestHooks"]
+__all__ = ["UNAUTHORIZED", "RequestHooks"]
+
+UNAUTHORIZED = frozenset((401, 403))
+"""What a token that ran out leads to; with signed URLs, it is 403."""
 
 _AGAIN: dict[str, str] = {"Resumable-Again": "1"}
 
@@ -26,6 +29,7 @@ class RequestHooks:
 
     :ivar fixed_query: the query, if no function is asked for it.
     :ivar fixed_headers: the headers, if no function is asked for them.
+    :ivar is_any: whether a function is asked for anything of an upload.
     :param wait: waits for what hooks return (``Lending.wait``).
     """
 
@@ -35,12 +39,20 @@ class RequestHooks:
     def use(self, options: Options) -> None:
         """Go by these options from now on."""
         self._options = options
+        self.is_any = any(map(callable, (options.target, options.query, options.headers)))
         query: Any = options.query
         headers: Any = options.headers
         self.fixed_query = None if callable(query) else query_pairs(query)
         self.fixed_headers: Mapping[str, str] | None = (
             None if callable(headers) else self._with_again(headers)
         )
+
+    def renew(self, attempt: Attempt, status: int) -> bool:
+        """Whether to call them again, once for a request: a token may have run out."""
+        if not self.is_any or attempt.refused is not None:
+            return False
+        attempt.refused = status
+        return True
 
     async def query(self, attempt: Attempt) -> tuple[tuple[str, str], ...]:
         """Ask for the query of a chunk's request."""

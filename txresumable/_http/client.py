@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.cookiejar import CookieJar
-from operator import attrgetter
 from typing import Any, NoReturn
 
 from treq.client import HTTPClient
@@ -35,13 +34,22 @@ from .tls import tls_error
 
 __all__ = ["RequestClient"]
 
-_original = attrgetter("original")
-"""What treq has wrapped: the response, which is whole."""
+Then = Callable[[Response], Any]
+
 _STANDARD = {
     "user-agent": f"User-Agent: txresumable/{__version__}\r\n",
     "accept": "Accept: */*\r\n",
 }
 _ENCODING = "accept-encoding"
+
+
+def _unchanged(response: Response) -> Response:
+    return response
+
+
+def _with_original(wrapped: Any, then: Then) -> Any:
+    """What comes of what treq has wrapped: the response, which is whole."""
+    return then(wrapped.original)
 
 
 class _Cookies(CookieJar):
@@ -109,9 +117,10 @@ class RequestClient:
         content_type: str | None = None,
         body: IRequestBody | None = None,
         *,
+        then: Then = _unchanged,
         again: bool = True,
         fresh: bool = False,
-    ) -> Deferred[Response]:
+    ) -> Deferred[Any]:
         """
         Send a request.
 
@@ -120,11 +129,12 @@ class RequestClient:
         :param headers: the user's.
         :param content_type: of the body; a ``Content-Type`` of the user's wins.
         :param body: what to send.
+        :param then: makes of the response what the Deferred fires with.
         :param again: whether to send it once more, immediately, if an idle connection turns out to
             be closed; else this fails with :class:`~txresumable.errors.StaleConnection`.
         :param fresh: whether to open a new connection for it.
-        :returns: a Deferred that fires with the :class:`Response`.  It fails with a
-            :class:`~txresumable.errors.TransportError` or
+        :returns: a Deferred that fires with the :class:`Response`, or with what was made of it.
+            It fails with a :class:`~txresumable.errors.TransportError` or
             :class:`~txresumable.errors.TLSRejected` if there is none, and as the source failed if
             that could not be read.  Cancelling it aborts the request and fails it with
             ``CancelledError``.
@@ -139,14 +149,20 @@ class RequestClient:
         if fresh and self._agent is not None:
             self._agent.drop_idle(url.encode("ascii"))
         written = self._written(headers, content_type)
-        responded = self._request(method, url, written, body, again)
+        responded = self._request(method, url, written, body, then, again)
         if self.chunk_timeout is not None:
             responded.addTimeout(self.chunk_timeout, self.clock, _overdue)
         return responded
 
     def _request(
-        self, method: str, url: str, headers: Headers, body: IRequestBody | None, again: bool
-    ) -> Deferred[Response]:
+        self,
+        method: str,
+        url: str,
+        headers: Headers,
+        body: IRequestBody | None,
+        then: Then,
+        again: bool,
+    ) -> Deferred[Any]:
         responding: Deferred[Any]
         if not self.own:
             exchange = ForeignExchange(self.client, self.clock, self.stall_timeout, body)
@@ -158,7 +174,9 @@ class RequestClient:
                 unbuffered=True,
                 reactor=self.reactor,
             )
-            return responding.addErrback(self._failed, method, url, headers, body, again)
+            return responding.addCallbacks(
+                then, self._failed, errbackArgs=(method, url, headers, body, then, again)
+            )
         try:
             responding = self.client.request(
                 method,
@@ -173,7 +191,10 @@ class RequestClient:
         except BaseException:  # as a Deferred does
             responding = fail()
         return responding.addCallbacks(
-            _original, self._failed, errbackArgs=(method, url, headers, body, again)
+            _with_original,
+            self._failed,
+            callbackArgs=(then,),
+            errbackArgs=(method, url, headers, body, then, again),
         )
 
     def _failed(
@@ -183,6 +204,7 @@ class RequestClient:
         url: str,
         headers: Headers,
         body: IRequestBody | None,
+        then: Then,
         again: bool,
     ) -> Any:
         if failure.check(CancelledError):
@@ -190,7 +212,7 @@ class RequestClient:
         if body is not None and body.failure is not None:
             return body.failure
         if again and failure.check(StaleConnection):
-            return self._request(method, url, headers, body, False)
+            return self._request(method, url, headers, body, then, False)
         return Failure(_transport_error(failure))
 
     def _written(self, headers: Mapping[str, str], content_type: str | None) -> Headers:

@@ -173,11 +173,7 @@ class ResponseParser:
         :raises MalformedResponse: if they are not a valid response.
         """
         expected, self._expected = self._expected, None
-        if (
-            expected is not None
-            and len(data) == expected.size
-            and data.startswith(expected.start)
-        ):
+        if expected is not None and len(data) == expected.size and data.startswith(expected.start):
             body = data[len(expected.start) :]
             self.response = Response(
                 expected.version, expected.code, expected.phrase, expected.headers, body

@@ -99,7 +99,8 @@ class SendQueue:
         except (OSError, ValueError, TypeError):  # it is closed, or is not a kernel socket
             queued[0] = 0
         if self._tls is None:  # as below, for each response
-            return queued[0] + len(bottom.dataBuffer) - bottom.offset + int(written_last(bottom))
+            unsent: int = queued[0] + len(bottom.dataBuffer) - bottom.offset + written_last(bottom)
+            return unsent
         return queued[0] + self.buffered
 
     def is_quiet(self) -> bool:

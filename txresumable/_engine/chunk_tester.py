@@ -1,0 +1,216 @@
+"""
+Whether chunks are on the server already: which are asked for, and what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from .._http.client import RequestClient
+from .._http.response import Response
+from .._protocol.dialect import ABSENT, REJECTED, RETRY, STORED, Verdict, classify
+from .._protocol.request import ChunkFacts
+from .._protocol.template import Template
+from ..errors import ConnectFailed, TransportError
+from ..options import Options
+from .attempt import Attempt, Result
+from .control import Control
+from .lending import Lending
+from .listed import take_list
+from .plan import Plan
+from .refusal import is_busy, received_before, refusal
+from .request_hooks import UNAUTHORIZED, RequestHooks
+from .turn import Turn
+
+__all__ = ["ChunkTester"]
+
+Send = Callable[[Attempt, Plan, ChunkFacts], "Coroutine[Deferred[Any], Any, Result]"]
+
+
+def _says_nothing(error: BaseException | None) -> bool:
+    """
+    Whether a test has failed in a way that leaves open whether the chunk is there: then it is sent,
+    as resumable.js does.
+    """
+    return isinstance(error, TransportError) and not isinstance(error, ConnectFailed)
+
+
+class ChunkTester:
+    """
+    Tests chunks as the options say.
+
+    A server is first asked for a chunk that it cannot have; once it is believed, and unless a
+    function of the user's has to be asked for the request, there is nothing to wait for but the
+    response.
+
+    :param turn: runs when the state is settled.
+    :param client: sends the requests.
+    :param hooks: what functions of the user's say about them.
+    :param lending: lends the slots of those that wait.
+    """
+
+    def __init__(
+        self, turn: Turn, client: RequestClient, hooks: RequestHooks, lending: Lending
+    ) -> None:
+        self._turn = turn
+        self._client = client
+        self._hooks = hooks
+        self._control = Control(turn, lending.wait)
+        lending.when_lent = self._control.lent
+
+    def use(self, options: Options) -> None:
+        """Go by these options, and by what the hooks were told of them, from now on."""
+        self._options = options
+        self._query, self._headers = self._hooks.fixed_query, self._hooks.fixed_headers
+        self._stored = options.stored
+        self._permanent = options.test_permanent
+        slots = options.simultaneous_uploads
+        self._enough_misses = max(16, 2 * slots if isinstance(slots, int) else 0)
+        self._one_server = not (callable(options.target) or callable(options.test_target))
+        target = options.test_target
+        own = target is not None and target != "/"
+        self._option = "test_target" if own else "target"
+        self._target: Any = target if own else options.target
+
+    def needs_test(self, plan: Plan, offset: int) -> bool:
+        """Whether a chunk is to be tested before it is sent."""
+        mode = self._options.test_chunks
+        if not mode or offset in plan.tested:
+            return False
+        if mode == "adaptive" and offset not in plan.preprocessed:
+            return not plan.whole and plan.misses < self._enough_misses
+        return True
+
+    def is_plain(self, plan: Plan) -> bool:
+        """Whether there is nothing to wait for but the response: see :meth:`ask`."""
+        return plan.is_believed and self._query is not None and self._headers is not None
+
+    def ask(self, attempt: Attempt, plan: Plan, facts: ChunkFacts, send: Send) -> Deferred[Result]:
+        """
+        Test a chunk for which that :meth:`is_plain`, and have it sent unless the server has it.
+
+        :param send: sends it, given the other three.
+        :returns: a Deferred that fires with the result of either.
+        """
+        query, headers, target = self._query, self._headers, self._target
+        assert query is not None and headers is not None
+        url = plan.template.test_url(target, facts, query)
+        asking = self._client.exchange(self._options.test_method, url, headers)
+        return asking.addCallbacks(
+            self._heard_or_send,
+            self._unheard,
+            callbackArgs=(attempt, plan, facts, url, send),
+            errbackArgs=(attempt, plan, facts, send),
+        )
+
+    def _heard_or_send(
+        self,
+        answer: Response,
+        attempt: Attempt,
+        plan: Plan,
+        facts: ChunkFacts,
+        url: str,
+        send: Send,
+    ) -> Result | Deferred[Result]:
+        result = self._heard(answer, attempt, plan, url)
+        if result is None:
+            return Deferred.fromCoroutine(send(attempt, plan, facts))
+        return result
+
+    def _unheard(
+        self, failure: Failure, attempt: Attempt, plan: Plan, facts: ChunkFacts, send: Send
+    ) -> Failure | Deferred[Result]:
+        if not _says_nothing(failure.value):
+            return failure
+        attempt.check()
+        plan.tested.add(attempt.offset)
+        return Deferred.fromCoroutine(send(attempt, plan, facts))
+
+    async def test(self, attempt: Attempt, plan: Plan, facts: ChunkFacts) -> Result | None:
+        """
+        Ask the server whether it has a chunk.
+
+        :returns: a result if the chunk is there, or the server has had enough of the file.
+        """
+        options, offset = self._options, attempt.offset
+        while True:
+            url = await self._url(attempt, plan.template, facts)
+            try:
+                answer = await self._exchange(attempt, url)
+            except TransportError as error:
+                if not _says_nothing(error):
+                    raise
+                attempt.check()
+                plan.tested.add(offset)
+                return None
+            attempt.check()
+            if answer.code not in UNAUTHORIZED:
+                break
+            if not (plan.renews_tests and self._hooks.renew(attempt, answer.code)):
+                plan.renews_tests = False  # it is not for want of a token
+                break
+        if not plan.is_believed and self._verdict(answer) is STORED:
+            ask = partial(self._ask_for, attempt, facts)
+            passing = self._control.passes(attempt, plan.template, url, options.dialect, ask)
+            later = await passing
+            if later is not None:
+                return Result(RETRY, later, refusal(later, url, offset, True))
+            plan.is_believed = self._one_server
+        return self._heard(answer, attempt, plan, url)
+
+    def _heard(self, answer: Response, attempt: Attempt, plan: Plan, url: str) -> Result | None:
+        """What is known of the chunk, now that there is a response."""
+        attempt.check()
+        verdict, offset = self._verdict(answer), attempt.offset
+        if verdict is STORED:
+            plan.digests.pop(offset, None)
+            plan.misses = 0
+            take_list(self._options, attempt, plan, answer)
+            return Result(verdict, answer, found=True)
+        if verdict is ABSENT and is_busy(answer):
+            return Result(RETRY, answer, refusal(answer, url, offset, True))
+        plan.tested.add(offset)
+        if verdict is REJECTED or received_before(answer):
+            return Result(REJECTED, answer, refusal(answer, url, offset, True))
+        plan.misses += 1
+        take_list(self._options, attempt, plan, answer)
+        return None
+
+    async def _ask_for(
+        self, attempt: Attempt, facts: ChunkFacts, template: Template, other_than: str
+    ) -> tuple[Verdict, Response] | None:
+        """Test a chunk of another file, if there is another URL for it."""
+        try:
+            url = await self._url(attempt, template, facts)
+        except Exception:
+            attempt.check()
+            return None  # a function of the user's that knows its own files only
+        if url == other_than:
+            return None
+        answer = await self._exchange(attempt, url)
+        return self._verdict(answer), answer
+
+    async def _url(self, attempt: Attempt, template: Template, facts: ChunkFacts) -> str:
+        query = self._query
+        if query is None:
+            query = await self._hooks.query(attempt)
+        if not callable(self._target):
+            return template.test_url(self._target, facts, query)
+        pairs = template.test_pairs(facts, query)
+        return await self._hooks.test_url(attempt, self._option, self._target, pairs)
+
+    async def _exchange(self, attempt: Attempt, url: str) -> Response:
+        headers = self._headers
+        if headers is None:
+            headers = await self._hooks.headers(attempt)
+        exchange, method = self._client.exchange, self._options.test_method
+        answer: Response = await attempt.ask(self._turn, exchange, method, url, headers)
+        return answer
+
+    def _verdict(self, answer: Response) -> Verdict:
+        return classify(answer.code, stored=self._stored, permanent=self._permanent, test=True)
