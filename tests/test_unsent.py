@@ -46,21 +46,23 @@ class SendQueueTests(SynchronousTestCase):
     def test_waits_here(self) -> None:
         """What was written is counted until the kernel has it, and then until the peer has."""
         queue = SendQueue(self.transport)
-        self.assertEqual((queue.write(b"x" * 100), queue.buffered, queue.unsent), (100, 100, 100))
+        self.assertEqual(
+            (queue.write(b"x" * 100), queue.buffered(), queue.unsent()), (100, 100, 100)
+        )
         self.reactor.turn()
-        self.assertEqual(queue.buffered, 0)
+        self.assertEqual(queue.buffered(), 0)
         self.assertEqual(len(self.peer.recv(200)), 100)
-        self.assertEqual(queue.unsent, 0)
+        self.assertEqual(queue.unsent(), 0)
 
     def test_waits_in_the_kernel(self) -> None:
         """What a peer has no room for is counted."""
         self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         queue = SendQueue(self.transport)
         taken = self.ours.send(bytes(1 << 22))
-        self.assertTrue(0 < queue.unsent <= taken)
-        self.assertEqual(queue.buffered, 0)
+        self.assertTrue(0 < queue.unsent() <= taken)
+        self.assertEqual(queue.buffered(), 0)
         self.ours.close()
-        self.assertEqual(queue.unsent, 0)
+        self.assertEqual(queue.unsent(), 0)
 
     def test_quiet(self) -> None:
         """Bytes are noticed, and so is the end, without being read."""
@@ -82,10 +84,10 @@ class SendQueueTests(SynchronousTestCase):
         self.transport.protocol = tls
         tls.makeConnection(self.transport)
         queue = SendQueue(tls)
-        hello = queue.buffered
+        hello = queue.buffered()
         self.assertGreater(hello, 0)
         tls.write(b"x" * 100)
-        self.assertEqual(queue.buffered, hello + 100)
+        self.assertEqual(queue.buffered(), hello + 100)
         self.reactor.advance(0)
 
     def secure(self, protocol: type[Protocol]) -> tuple[Any, Any]:
@@ -117,11 +119,11 @@ class SendQueueTests(SynchronousTestCase):
         """A request over TLS waits in the transport at once, with what TLS adds to it."""
         client, _ = self.secure(Protocol)
         queue = SendQueue(client)
-        self.assertEqual(queue.buffered, 0)
+        self.assertEqual(queue.buffered(), 0)
         added = queue.write(b"x" * 100)
         self.assertGreater(added, 100)
         self.assertEqual(queue.write(b"y" * 100), added)
-        self.assertEqual(queue.buffered, 2 * added)
+        self.assertEqual(queue.buffered(), 2 * added)
 
     def test_tls_quiet(self) -> None:
         """What TLS has received with the last record, and not yet given, is there to read."""
@@ -148,7 +150,7 @@ class SendQueueTests(SynchronousTestCase):
         queue = SendQueue(transport)
         queue.write(b"x" * 100)
         self.reactor.turn()
-        self.assertEqual(queue.buffered, 90)
+        self.assertEqual(queue.buffered(), 90)
 
     def test_wrapped(self) -> None:
         """The socket is found below what else is around it; where there is none, nothing waits."""
@@ -159,10 +161,10 @@ class SendQueueTests(SynchronousTestCase):
 
         queue = SendQueue(Enforcing(self.transport))
         self.transport.write(b"xyz")
-        self.assertEqual(queue.unsent, 3)
+        self.assertEqual(queue.unsent(), 3)
         nowhere = SendQueue(Enforcing(None))
-        self.assertEqual((nowhere.unsent, nowhere.is_quiet(), nowhere.abort()), (0, True, False))
-        self.assertEqual((nowhere.buffered, nowhere.is_closing), (0, False))
+        self.assertEqual((nowhere.unsent(), nowhere.is_quiet(), nowhere.abort()), (0, True, False))
+        self.assertEqual((nowhere.buffered(), nowhere.is_closing), (0, False))
         self.assertEqual(SendQueue(StringTransport()).write(b"x" * 100), 100)
 
     def test_endless(self) -> None:

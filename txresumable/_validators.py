@@ -264,3 +264,14 @@ def to_expected(value: object) -> Any:
     if value is None or callable(value):
         return value
     raise InvalidOption("expect_reply", value, "must be a regular expression or a function")
+
+
+def check_text(*given: object) -> None:
+    """
+    Check what a file is called, and its type.
+
+    :raises TypeError: if any of it is neither text nor :data:`None`.
+    """
+    for each in given:
+        if each is not None and not isinstance(each, str):
+            raise TypeError(f"a file's names and its type are text, not {each!r}")

@@ -14,6 +14,7 @@ _ENGINE = (
     "tests.test_admission",
     "tests.test_outages",
     "tests.test_chunk_sender",
+    "tests.test_chunk_tester",
     "tests.test_file",
     "tests.test_feed",
 )
@@ -23,16 +24,23 @@ _SCHEDULER = (
     "tests.test_uploader",
     "tests.test_outages",
     "tests.test_chunk_sender",
+    "tests.test_chunk_tester",
 )
 _TRANSFER = (
     "tests.test_file",
     "tests.test_handle",
     "tests.test_outages",
     "tests.test_chunk_sender",
+    "tests.test_chunk_tester",
     "tests.test_scheduler",
     "tests.test_uploader",
 )
-_CHUNK = ("tests.test_chunk_sender", "tests.test_uploader", "tests.test_admission")
+_CHUNK = (
+    "tests.test_chunk_sender",
+    "tests.test_chunk_tester",
+    "tests.test_uploader",
+    "tests.test_admission",
+)
 # Without those that kill a receiver, which take longer than the others together.
 _STORE = tuple(
     f"tests.test_receiver_store.{tests}"
@@ -125,6 +133,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "file": ("tests.test_file", "tests.test_uploader"),
     "_engine/observation": ("tests.test_file", "tests.test_uploader"),
     "_engine/chunk_sender": _CHUNK,
+    "_engine/chunk_tester": _CHUNK,
     "_engine/request_hooks": _CHUNK,
     "_engine/refusal": _CHUNK,
     "_engine/attempt": _CHUNK,

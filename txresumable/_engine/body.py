@@ -41,26 +41,13 @@ class ChunkBody:
     :ivar failure: why the source could not be sent, or :data:`None`.
     """
 
-    __slots__ = (
-        "_at",
-        "_consumer",
-        "_direct",
-        "_done",
-        "_end",
-        "_head",
-        "_limiter",
-        "_limiting",
-        "_pausing",
-        "_progress",
-        "_pumping",
-        "_read_later",
-        "_reading",
-        "_source",
-        "_start",
-        "_tail",
-        "failure",
-        "length",
-    )
+    failure: Failure | None = None
+    _consumer: Any = None
+    _done: Deferred[None] | None = None
+    _reading: Deferred[Any] | None = None
+    _limiting: Deferred[Any] | None = None
+    _at = 0
+    _direct = _pausing = _pumping = False
 
     def __init__(
         self,
@@ -93,13 +80,6 @@ class ChunkBody:
         self._progress = progress
         self._limiter = limiter
         self.length = len(head) + end - start + len(tail)
-        self.failure: Failure | None = None
-        self._consumer: Any = None
-        self._done: Deferred[None] | None = None
-        self._reading: Deferred[Any] | None = None
-        self._limiting: Deferred[Any] | None = None
-        self._at = 0
-        self._direct = self._pausing = self._pumping = False
 
     def whole(self, head: bytes) -> bytes | None:
         """

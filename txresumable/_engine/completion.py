@@ -123,17 +123,17 @@ class Completion:
         handle, transfer.handle = transfer.handle, None
         assert isinstance(handle, Upload)
         self._roster.release(transfer)
-        result: ResumableFile | Failure | None
+        waiters = transfer.take_waiters() if transfer.observers is not None else None
         if transfer.state is COMPLETED:
             self._any_stored = True
-            result = transfer.file
+            self._turn.post(self._settle_completed, handle, transfer.file, waiters)
+            return
+        if transfer.state is CANCELLED:
+            self._roster.remove(transfer)
         else:
-            if transfer.state is CANCELLED:
-                self._roster.remove(transfer)
-            else:
-                self._report(transfer)
-            result = transfer.result()
-        waiters = transfer.take_waiters() if transfer.observers is not None else None
+            self._report(transfer)
+        result = transfer.result()
+        assert isinstance(result, Failure)
         self._turn.post(self._settle, handle, result, waiters, self.join.observer.is_awaited)
 
     def _report(self, transfer: Transfer) -> None:
@@ -144,27 +144,38 @@ class Completion:
             self._failed.append(transfer)
             self._emitter.post("file_error", transfer.file, Failure(error))
 
+    def _settle_completed(
+        self, handle: Upload, file: ResumableFile, waiters: Callable[[Any], None] | None
+    ) -> None:
+        self._unnotified -= 1
+        if not transfer_of(file).shares:
+            self._emitter.emit("file_completed", file)
+        if not self.unfinished:
+            self._check_end()
+        if waiters is not None:
+            waiters(file)
+        handle.settle(file, reported=False)
+        if not self._listener.options.keep_completed:
+            self._drop(transfer_of(file))
+        if not self.unfinished:
+            self.join.check()
+
     def _settle(
         self,
         handle: Upload,
-        result: ResumableFile | Failure | None,
+        failure: Failure,
         waiters: Callable[[Any], None] | None,
         reported: bool,
     ) -> None:
         self._unnotified -= 1
-        if isinstance(result, ResumableFile) and not transfer_of(result).shares:
-            self._emitter.emit("file_completed", result)
         if not self.unfinished:
             self._check_end()
         if waiters is not None:
-            waiters(result)
-        failed = False
-        if isinstance(result, Failure) and not result.check(CancelledError):
-            failed = True
-            self.join.failed(transfer_of(handle), result, handle)
-        handle.settle(result, reported=reported and not self.join.is_postponed)
-        if isinstance(result, ResumableFile) and not self._listener.options.keep_completed:
-            self._drop(transfer_of(result))
+            waiters(failure)
+        failed = not failure.check(CancelledError)
+        if failed:
+            self.join.failed(transfer_of(handle), failure, handle)
+        handle.settle(failure, reported=reported and not self.join.is_postponed)
         if failed or not self.unfinished:
             self.join.check()
 

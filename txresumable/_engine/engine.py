@@ -17,6 +17,7 @@ from .._runtime.clock import steady
 from .._source.directory import Unreadable
 from .._source.factory import make_source
 from .._source.mediatype import type_of
+from .._validators import check_text
 from ..errors import RetriesExhausted, SourceChanged, UploaderClosed
 from ..events import Events
 from ..file import ResumableChunk
@@ -129,11 +130,9 @@ class Engine:
         type: str | None = None,
     ) -> Transfer:
         """A file that may be added; see ``Resumable.add_file``."""
-        if self.is_closed:
-            self.check_open()
-        for what in (file_name, relative_path, type):
-            if what is not None and not isinstance(what, str):
-                raise TypeError(f"a file's names and its type are text, not {what!r}")
+        self.check_open()
+        if not (file_name is relative_path is type is None):
+            check_text(file_name, relative_path, type)
         if isinstance(source, Unreadable):
             name: str = file_name or source.path
         else:
@@ -299,7 +298,7 @@ class Engine:
 
     def ended(self, transfer: Transfer) -> None:
         """A file has come to its end."""
-        if self._prefetcher.is_at_work:
+        if self._prefetcher.is_at_work_for(transfer):
             self.turn.post(self._prefetcher.forget, transfer)
         self.completion.ended(transfer)
 

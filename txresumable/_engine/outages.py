@@ -141,8 +141,11 @@ class Outages:
         :returns: whether that ends an outage.  Where the server refused, only the probe's response
             does: others may have been under way before.
         """
-        shared, place, ended = self.shared, (transfer, offset), False
+        shared = self.shared
         shared.reached = True
+        if not (shared.failures or self.own or self._refused or self._suspects):
+            return False
+        place, ended = (transfer, offset), False
         if verdict is STORED and (self._refused or self._suspects):
             self._refused.clear()
             self._suspects -= {transfer, place}

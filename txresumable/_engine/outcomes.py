@@ -175,12 +175,12 @@ class Outcomes:
 
     def _stored(self, attempt: Attempt, result: Result) -> None:
         self._attempts.over(attempt)
-        transfer, offset = attempt.transfer, attempt.offset
+        transfer, offset, options = attempt.transfer, attempt.offset, self._listener.options
         transfer.reply = result.answer.text
-        expected = self._listener.options.expect_reply
+        expected = options.expect_reply
         if isinstance(expected, re.Pattern) and expected.search(transfer.reply):
             attempt.ledger.plan.is_expected = True
-        if self._listener.options.checksum is not None:
+        if options.checksum is not None:
             # Not always the last answer to arrive is the last one that was given.
             said = result.answer.header("Resumable-File-Checksum")
             attempt.ledger.plan.checksum = said or attempt.ledger.plan.checksum

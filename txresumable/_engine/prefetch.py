@@ -70,7 +70,7 @@ class Prefetcher:
             self._opening[transfer].append(waiting)
         else:
             self._opening[transfer] = [waiting]
-            self._open([transfer, *self._closed(following)])
+            self._open([transfer, *self._closed(following)[: AHEAD - 1]])
         return waiting
 
     def open_ahead(self, following: Iterable[Transfer]) -> None:
@@ -223,10 +223,9 @@ class Prefetcher:
         """
         return self._relay.run({transfer: transfer.source.status for transfer in files})
 
-    @property
-    def is_at_work(self) -> bool:
-        """Whether any file is being opened or looked at."""
-        return self._relay.is_at_work
+    def is_at_work_for(self, transfer: Transfer) -> bool:
+        """Whether a file may be about to be opened or looked at."""
+        return self._relay.is_working_for(transfer)
 
     def forget(self, transfer: Transfer) -> None:
         """A file is at its end: unless it was begun anew, nobody waits until it is open."""

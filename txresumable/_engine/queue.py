@@ -77,6 +77,12 @@ class ChunkQueue:
             transfer.is_queued = False
         return None
 
+    def begun(self, transfer: Transfer) -> None:
+        """The only chunk of a file has begun: it leaves the queue, if it is the next in it."""
+        if self._files and self._files[0] is transfer:
+            self._files.popleft()
+            transfer.is_queued = False
+
     def next_of_others(self, files: Collection[Transfer]) -> tuple[Transfer, int] | None:
         """
         The next chunk of any file but these, which looks at all files.

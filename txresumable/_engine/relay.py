@@ -28,6 +28,10 @@ class _Stage(Enum):
     RUNS = auto()
 
 
+# Before Python 3.12, looking a member up in its class costs as much as calling a function.
+_WAITS, _RUNS = _Stage
+
+
 class Relay:
     """
     Has work done in threads.
@@ -43,10 +47,9 @@ class Relay:
         self.hung = 0
         self._rounds: set[_Round] = set()
 
-    @property
-    def is_at_work(self) -> bool:
-        """Whether any work is under way, and does not hang."""
-        return bool(self._rounds)
+    def is_working_for(self, whom: Any) -> bool:
+        """Whether work for somebody is under way, or was begun together with some that is."""
+        return any(each.has(whom) for each in self._rounds) if self._rounds else False
 
     def run(self, works: Mapping[Any, Callable[[], Any]]) -> Deferred[list[Any]]:
         """
@@ -85,7 +88,7 @@ class _Round:
         self._rounds = rounds
         self._wanted = set(works)
         self._left = deque(enumerate(works.values()))  # shared by the threads, as are the results
-        self._results: list[Any] = [_Stage.WAITS] * len(works)
+        self._results: list[Any] = [_WAITS] * len(works)
         self._hanging: dict[int, Deferred[Any]] = {}
         self._seen: set[int] = set()
         self._ticker = Ticker(relay.clock, TICK, self._tick)
@@ -106,6 +109,9 @@ class _Round:
         self._rounds.discard(self)
         self._ticker.stop()
 
+    def has(self, whom: Any) -> bool:
+        return whom in self._wanted
+
     def forget(self, whom: Any) -> None:
         self._wanted.discard(whom)
         if not self._wanted:
@@ -118,13 +124,17 @@ class _Round:
 
     def _work(self) -> None:
         """In a thread."""
-        while (work := self._take()) is not None:
-            at, do = work
-            self._results[at] = _Stage.RUNS
+        take, results = self._left.popleft, self._results
+        while True:
             try:
-                self._results[at] = do()
+                at, do = take()
+            except IndexError:
+                return
+            results[at] = _RUNS
+            try:
+                results[at] = do()
             except BaseException:  # a file object of the user's may raise anything
-                self._results[at] = Failure()
+                results[at] = Failure()
 
     def _take(self) -> tuple[int, Callable[[], Any]] | None:
         try:
@@ -161,7 +171,7 @@ class _Round:
 
     def _tick(self) -> bool:
         """:returns: whether to look again."""
-        running = {at for at in self._unfinished() if self._results[at] is _Stage.RUNS}
+        running = {at for at in self._unfinished() if self._results[at] is _RUNS}
         self._set_aside(running & self._seen)
         self._seen = running
         self._check()
@@ -169,9 +179,14 @@ class _Round:
 
     def _check(self) -> None:
         """Whether all is done but for what hangs."""
-        if self._done.called or self._unfinished():
+        if self._done.called:
+            return
+        results = self._results
+        if self._hanging:
+            if self._unfinished():
+                return
+            results = [self._hanging.get(at, result) for at, result in enumerate(results)]
+        elif _WAITS in results or _RUNS in results:
             return
         self.stop()
-        self._done.callback(
-            [self._hanging.get(at, result) for at, result in enumerate(self._results)]
-        )
+        self._done.callback(results)

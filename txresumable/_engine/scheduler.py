@@ -105,8 +105,10 @@ class Scheduler:
 
         :param transfer: the file.
         """
-        if transfer in self._jobs:
+        if self._jobs.get(transfer):
             self._stop_jobs(transfer)
+        else:
+            self._jobs.pop(transfer, None)
         if self._timers:
             for place in [place for place in self._timers if place[0] is transfer]:
                 self._timers.pop(place).cancel()
@@ -147,6 +149,8 @@ class Scheduler:
     def _start(self, transfer: Transfer, offset: int) -> None:
         ledger = transfer.ledger  # made by who chose the chunk
         ledger.begin(offset)
+        if len(ledger.states) == 1:
+            self._queue.begun(transfer)
         attempt = Attempt(
             transfer, offset, ledger, self._clock.seconds() if self._adaptive else 0.0
         )

@@ -60,9 +60,10 @@ class Verification:
     def begin(self, transfer: Transfer) -> None:
         """Complete a file, at once if there is nothing to verify."""
         ledger = transfer.ledger
-        if transfer in self._running and self._running[transfer].ledger is ledger:
-            return
-        self.stop(transfer)
+        if transfer in self._running:
+            if self._running[transfer].ledger is ledger:
+                return
+            self.stop(transfer)
         if self._expected is None and self._hook is None and not _digest(ledger):
             transfer.end(COMPLETED, None)
             return
@@ -71,7 +72,7 @@ class Verification:
 
     def stop(self, transfer: Transfer) -> None:
         """A file is at its end, or starts over: nobody waits for its hook."""
-        check = self._running.pop(transfer, None)
+        check = self._running.pop(transfer, None) if self._running else None
         if check is not None and check.waiting is not None:
             self._turn.abandon(check.waiting)
 
@@ -122,4 +123,4 @@ class Verification:
 def _digest(ledger: ChunkLedger) -> str:
     """What the server calls the digest of the whole file, as hexadecimal, or nothing."""
     said = ledger.plan.checksum if ledger.plan is not None else ""
-    return str(said).rpartition(":")[2].strip().lower()
+    return said and str(said).rpartition(":")[2].strip().lower()

@@ -162,7 +162,7 @@ class HTTPConnection(protocol.Protocol):
         parser = self._parser
         begins = parser.response is None
         if begins:
-            unsent = self._sender.queue.unsent
+            unsent = self._sender.queue.unsent()
             if self._responding_since is None:
                 if unsent >= self._sender.given:
                     self._unrequested()

@@ -62,7 +62,7 @@ class GivenBody:
         """Whether the peer has all of it, as far as can be seen."""
         # A close_notify may have been queued behind it before the client reports the response.
         behind = _GOODBYE if self._queue.is_closing else 0
-        return self.is_handed_over and self._queue.unsent <= behind
+        return self.is_handed_over and self._queue.unsent() <= behind
 
     @property
     def is_held_back(self) -> bool:
@@ -77,7 +77,7 @@ class GivenBody:
     @property
     def position(self) -> tuple[int, int]:
         """A value that changes whenever a byte moves: bytes handed over, and bytes queued."""
-        return self._body.position, self._queue.unsent
+        return self._body.position, self._queue.unsent()
 
     # The client's side -------------------------------------------------------------------------
 

@@ -25,10 +25,11 @@ def split_url(url: bytes) -> tuple[bytes, bytes]:
 
     :param url: encoded.
     """
-    slash = url.find(b"/", 8)
-    question = url.find(b"?", 8)
-    cut = slash if slash >= 0 else len(url)
-    if 0 <= question < cut:
+    cut = url.find(b"/", 8)
+    if cut < 0:
+        cut = len(url)
+    question = url.find(b"?", 8, cut)
+    if question >= 0:
         cut = question
     return url[:cut], url[cut:]
 

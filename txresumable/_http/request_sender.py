@@ -156,7 +156,7 @@ class RequestSender:
 
     def look(self) -> None:
         """Check whether the kernel has sent anything.  To be called twice a second or so."""
-        unsent = self.queue.unsent
+        unsent = self.queue.unsent()
         # A body that a rate limit holds back says nothing about the peer.
         if unsent != self._unsent or (self.body is not None and self.body.is_held_back):
             self._unsent = unsent
@@ -197,12 +197,12 @@ class RequestSender:
         whole = taken == sum(map(len, parts))
         if not whole or self._turn_bytes > self._room:
             self._room = self._turn_bytes
-        if whole and self._turn_budget:
+        if whole and self._turn_budget > 0:
             self.read_size = self._next_read()
         else:
             self.read_size = 0
             # What the transport has buffered it is sending already; it resumes us after that.
-            if not self._closed and not self.queue.buffered:
+            if not self._closed and not self.queue.buffered():
                 self._transport.startWriting()
         return taken
 
@@ -212,18 +212,18 @@ class RequestSender:
 
     def _give(self, parts: Sequence[bytes | memoryview], flags: int = 0) -> int:
         """:returns: how many bytes the kernel took; 0 if other connections get their turn."""
-        if self._closed or not self._direct or not self._turn_budget:
+        if self._closed or not self._direct or self._turn_budget <= 0:
             return 0
-        if self.queue.buffered:  # those come first
+        queue = self.queue
+        if queue.buffered():  # those come first
             return 0
         try:
-            taken = self.queue.socket.sendmsg(parts, (), flags)
+            taken: int = queue.socket.sendmsg(parts, (), flags)
         except OSError:  # it is full, or the connection is broken: the transport will notice
             return 0
-        if taken:
-            self.given += taken
-            self._turn_budget = max(0, self._turn_budget - taken)
-        return int(taken)
+        self.given += taken
+        self._turn_budget -= taken
+        return taken
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Nothing to do: the body is known already."""

@@ -68,16 +68,15 @@ class SendQueue:
         :param data: the bytes.
         :returns: how many bytes that adds to the queue; over TLS it is more than ``len(data)``.
         """
-        before = self.buffered
+        before = self.buffered()
         if self._tls is self._transport:
             # Its own method keeps small writes for the reactor's next turn, uncounted; a request is
             # one write, so that there is nothing to aggregate.
             TLSMemoryBIOProtocol.write(self._tls, data)
         else:
             self._transport.write(data)
-        return (self.buffered - before) or len(data)
+        return (self.buffered() - before) or len(data)
 
-    @property
     def buffered(self) -> int:
         """Bytes that were not given to the kernel yet."""
         bottom = self._bottom
@@ -86,22 +85,17 @@ class SendQueue:
         waiting: int = len(bottom.dataBuffer) - bottom.offset + written_last(bottom)
         return waiting if self._tls is None else waiting + tls_gathered(self._tls)
 
-    @property
     def unsent(self) -> int:
         """Bytes that the peer has not acknowledged, as far as the kernel says."""
-        bottom = self._bottom
-        if bottom is None:
+        if self._bottom is None:
             return 0
-        queued: array[int] = self._queued
+        queued = self._queued
         try:
             if _OUTQ:
                 fcntl.ioctl(self.socket, _OUTQ, queued)
         except (OSError, ValueError, TypeError):  # it is closed, or is not a kernel socket
             queued[0] = 0
-        if self._tls is None:  # as below, for each response
-            unsent: int = queued[0] + len(bottom.dataBuffer) - bottom.offset + written_last(bottom)
-            return unsent
-        return queued[0] + self.buffered
+        return self.buffered() + queued[0]
 
     def is_quiet(self) -> bool:
         """Whether there is nothing to read: no bytes, no end of file, nothing buffered by TLS."""

@@ -58,9 +58,9 @@ class ChunkLayout:
         :returns: the first byte and the one after the last, counted from 0.
         :raises IndexError: if there is no such chunk.
         """
-        if not 0 <= offset < self.count:
-            raise IndexError(f"chunk {offset} of {self.count}")
-        start = offset * self.chunk_size
-        if offset == self.count - 1:
+        start, last = offset * self.chunk_size, self.count - 1
+        if offset == last:
             return start, self.size
+        if not 0 <= offset < last:
+            raise IndexError(f"chunk {offset} of {self.count}")
         return start, start + self.chunk_size

@@ -23,7 +23,7 @@ class Template:
     :ivar boundary: that of its multipart bodies.
     """
 
-    __slots__ = ("_content_type", "_filled", "_known", "boundary", "encoder", "file")
+    __slots__ = ("_closing", "_content_type", "_filled", "_known", "boundary", "encoder", "file")
 
     def __init__(self, encoder: RequestEncoder, file: FileFacts) -> None:
         self.encoder = encoder
@@ -34,7 +34,8 @@ class Template:
             if encoder.octet
             else f"multipart/form-data; boundary={self.boundary}"
         )
-        self._filled: dict[str, tuple[Outline, Outline]] = {}
+        self._closing = closing(self.boundary)
+        self._filled: dict[str, tuple[str, Pairs, Outline, Outline]] = {}
         self._known = self._values()
 
     def test_pairs(self, chunk: ChunkFacts, query: Pairs) -> list[str]:
@@ -76,20 +77,21 @@ class Template:
     def _around(self, url: str, body: str) -> RequestHead:
         if self.encoder.octet:
             return RequestHead(url, self._content_type)
-        return RequestHead(url, self._content_type, body.encode("latin-1"), closing(self.boundary))
+        return RequestHead(url, self._content_type, body.encode("latin-1"), self._closing)
 
     def _text(self, what: str, target: str, query: Pairs, chunk: ChunkFacts) -> str:
-        outline = self.encoder.outline(what, target, query)
         values = (str(chunk.number), str(chunk.size), chunk.checksum)
         if self.file.total_chunks == 1:
-            return outline.fill(values + self._known)
+            return self.encoder.outline(what, target, query).fill(values + self._known)
         filled = self._filled.get(what)
-        if filled is None or filled[0] is not outline:
-            filled = self._filled[what] = (
-                outline,
-                Outline(outline.fill(CHUNK_MARKS + self._known)),
-            )
-        return filled[1].fill(values)
+        if filled is None or filled[0] is not target or filled[1] is not query:
+            outline = self.encoder.outline(what, target, query)
+            if filled is not None and filled[2] is outline:  # an equal query, of a function's
+                mine = filled[3]
+            else:
+                mine = Outline(outline.fill(CHUNK_MARKS + self._known))
+            filled = self._filled[what] = (target, query, outline, mine)
+        return filled[3].fill(values)
 
     def _values(self) -> tuple[str, ...]:
         """The file's values by placeholder: encoded for URLs, then for forms, as Latin-1."""
