@@ -224,13 +224,13 @@ class HangingTests(FaultCase):
         """Let opening a file hang."""
         original = PathSource._open
 
-        def opening(source: Any) -> Any:
+        def opening(source: Any, *seen: Any) -> Any:
             name = os.path.basename(source.path)
             if when(name):
                 reactor.callFromThread(self.hangs.put, name)
                 self.goes_on.wait(20)
             self.opened.add(name)
-            return original(source)
+            return original(source, *seen)
 
         self.patch(PathSource, "_open", opening)
 
