@@ -59,6 +59,21 @@ class ChunkQueueTests(SynchronousTestCase):
         self.assertLessEqual({files[1], files[3]}, set(following))
         self.assertEqual(self.drain(queue), ["1.0", "3.0", "5.0", "7.0", "9.0"])
 
+    def test_begun(self) -> None:
+        """A file whose only chunk has begun leaves the queue, if it is next, and may come back."""
+        queue, first, second = ChunkQueue(), self.file(1, 1), self.file(2, 1)
+        queue.add(first)
+        queue.add(second)
+        queue.begun(second)
+        self.assertEqual(queue.following(2), [first, second])
+        self.assertEqual(queue.next(), (first, 0))
+        first.ledger.begin(0)
+        queue.begun(first)
+        self.assertEqual((queue.following(2), first.is_queued), ([second], False))
+        first.ledger.put_back(0)
+        queue.add(first)
+        self.assertEqual(self.drain(queue), ["1.0", "2.0"])
+
     def test_put_back(self) -> None:
         """A chunk that is to be tried again goes before those that come after it."""
         queue, file = ChunkQueue(), self.file(1, 4)

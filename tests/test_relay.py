@@ -211,6 +211,15 @@ class RelayTests(SynchronousTestCase):
         self.threads.work()
         self.assertEqual((self.done, self.relay.hung), ([], 0))
 
+    def test_for_whom(self) -> None:
+        """It knows for whom it works: until all that came together is done."""
+        self.assertFalse(self.relay.is_working_for("a"))
+        running = self.relay.run(self.works("ab"))
+        self.assertEqual([self.relay.is_working_for(each) for each in "abc"], [True, True, False])
+        self.threads.work()
+        self.successResultOf(running)
+        self.assertFalse(self.relay.is_working_for("a"))
+
     def test_nothing_to_do(self) -> None:
         """That takes no thread."""
         self.assertEqual(self.successResultOf(self.relay.run({})), [])

@@ -14,7 +14,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 from zope.interface.verify import verifyObject
 
-from txresumable._http.response import FIELDS, LIMIT, Response, ResponseParser
+from txresumable._http.fields import FIELDS
+from txresumable._http.response import LIMIT, Response, ResponseParser
 from txresumable.errors import MalformedResponse
 
 
@@ -202,6 +203,33 @@ class HeadTests(ParserTestCase):
         assert responses[0] is not None and responses[1] is not None
         self.assertIsNot(responses[0], responses[1])
         self.assertIs(responses[0].headers, responses[1].headers)
+
+    def test_same_again_in_pieces(self) -> None:
+        """Neither more than one response nor less is taken for one, though its head is known."""
+        data = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab"
+        known = self.parse(data).response
+        assert known is not None
+        for at in range(1, len(data)):
+            self.parser.begin()
+            self.parser.feed(data[:at])
+            self.assertFalse(self.parser.over)
+            self.parser.feed(data[at:])
+            response = self.parser.response
+            assert response is not None
+            self.assertTrue(self.parser.over)
+            self.assertEqual((response.body, self.parser.buffer), (b"ab", b""))
+            self.assertIs(response.headers, known.headers)
+        self.assertEqual(self.parse(data + b"c").buffer, b"c")
+        informed = self.parse(b"HTTP/1.1 100 Continue\r\n\r\n" + data)
+        self.assertEqual((informed.over, informed.informed), (True, True))
+        self.assertFalse(self.parse(data).informed)
+
+    def test_fields_stay(self) -> None:
+        """What an agent says that it has decoded changes nothing for the next response."""
+        response = self.parse(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").response
+        assert response is not None
+        response.headers.setRawHeaders(b"content-encoding", [b""])
+        self.assertIsNone(response.headers.getRawHeaders(b"content-encoding"))
 
     def test_one_after_the_other(self) -> None:
         """A response is read for itself, whatever came before it, and whatever was asked."""

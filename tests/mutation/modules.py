@@ -158,6 +158,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_batch",
     ),
     "_http/response": ("tests.test_response",),
+    "_http/fields": ("tests.test_response",),
     "_http/connection": (
         "tests.test_connection",
         "tests.test_agent",

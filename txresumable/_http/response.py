@@ -16,6 +16,7 @@ from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from ..errors import MalformedResponse
+from .fields import lengths_of, parse_fields, shown, tokens_of
 
 __all__ = ["LIMIT", "Response", "ResponseParser"]
 
@@ -24,13 +25,8 @@ LIMIT = 64 * 1024
 Bytes of a response's head, including all informational responses before it, of its body, and of the
 framing between the chunks of that body.  Python's :mod:`http.client` allows as much for one line.
 """
-FIELDS = 256
-"""Header fields of a response; Python's :mod:`http.client` and most others allow 100."""
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([^\r\n]*))?\Z")
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-_NO_VALUE = re.compile(rb"[\0\r\n]")
-_LENGTH = re.compile(rb"[0-9]{1,18}\Z")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\Z")
 _LINE_END = re.compile(rb"\r?\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -81,16 +77,6 @@ class Response:
 
     def setPreviousResponse(self, response: Any) -> None:
         self.previousResponse = response
-
-
-class ResponseHeaders(Headers):
-    """
-    The fields of a response, which stay as they are: of what the agents around ours say that they
-    have decoded, nothing was encoded.
-    """
-
-    def setRawHeaders(self, name: Any, values: Any) -> None:
-        pass
 
 
 @define(eq=False)
@@ -210,14 +196,14 @@ class ResponseParser:
             lines = _LINE_END.split(head)
             status = _STATUS.match(lines[0])
             if status is None:
-                raise MalformedResponse(f"its first line is {_shown(lines[0])}")
+                raise MalformedResponse(f"its first line is {shown(lines[0])}")
             code = int(status[2])
             if code >= 200:
                 break
             if code == 101:
                 raise MalformedResponse("it switches protocols")
         self.informed = self._taken > end.end()
-        headers = _fields(lines[1:])
+        headers = parse_fields(lines[1:])
         response = Response((b"HTTP", 1, int(status[1])), code, status[3] or b"", headers)
         self._frame(response, headers)
         for coding in headers.getRawHeaders(b"content-encoding") or ():
@@ -241,11 +227,11 @@ class ResponseParser:
 
     def _frame(self, response: Response, headers: Headers) -> None:
         """Where the body ends, and whether another request may follow."""
-        tokens = _tokens(headers, b"connection")
+        tokens = tokens_of(headers, b"connection")
         recent = response.version[2] == 1
         self.keep = b"close" not in tokens and (recent or b"keep-alive" in tokens)
-        codings = _tokens(headers, b"transfer-encoding")
-        lengths = _lengths(headers)
+        codings = tokens_of(headers, b"transfer-encoding")
+        lengths = lengths_of(headers)
         if self._bodiless or response.code in (204, 304):
             self._left = 0
             if response.code == 204 and (codings or lengths - {0}):
@@ -315,7 +301,7 @@ class ResponseParser:
             return False
         match = _CHUNK.match(line)
         if match is None:
-            raise MalformedResponse(f"a chunk of its body has the size {_shown(line)}")
+            raise MalformedResponse(f"a chunk of its body has the size {shown(line)}")
         self._left = int(match[1], 16)
         self._chunk = "data" if self._left else "trailers"
         return False
@@ -330,38 +316,3 @@ class ResponseParser:
         self.response.truncated = True
         self.keep = False
         return True
-
-
-def _fields(lines: list[bytes]) -> Headers:
-    if len(lines) > FIELDS:
-        raise MalformedResponse(f"its head has more than {FIELDS} fields")
-    headers = ResponseHeaders()
-    for line in lines:
-        # No pattern over the whole line: one that trims spaces takes cubic time on some.
-        name, colon, value = line.partition(b":")
-        if not colon or not _NAME.match(name) or _NO_VALUE.search(value):
-            raise MalformedResponse(f"a line of its head is {_shown(line)}")
-        headers.addRawHeader(name, value.strip(b" \t"))
-    return headers
-
-
-def _tokens(headers: Headers, name: bytes) -> list[bytes]:
-    lines = headers.getRawHeaders(name)
-    if not lines:
-        return []
-    return [token.strip().lower() for token in b",".join(lines).split(b",") if token.strip()]
-
-
-def _lengths(headers: Headers) -> set[int]:
-    """The one length that Content-Length says, however often (RFC 9110, section 8.6)."""
-    lines = headers.getRawHeaders(b"content-length")
-    if not lines:
-        return set()
-    values = {value.strip() for value in b",".join(lines).split(b",")}
-    if len(values) > 1 or not _LENGTH.match(min(values)):
-        raise MalformedResponse("its Content-Length is no single number")
-    return {int(min(values))}
-
-
-def _shown(line: bytes) -> str:
-    return repr(line[:80].decode("latin-1"))
