@@ -13,7 +13,7 @@ from twisted.internet.error import ConnectBindError, ConnectionLost, ConnectionR
 from twisted.internet.interfaces import IReactorPluggableNameResolver, IStreamClientEndpoint
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -23,6 +23,7 @@ from txresumable import InvalidOption
 from txresumable._http.batch import WriteBatch
 from txresumable._http.connector import Connector
 from txresumable._http.state import CLOSING, IDLE
+from txresumable._protocol.proxy import Proxy
 from txresumable.errors import ConnectFailed, ConnectTimeout, TLSRejected
 
 from .http_rig import Endpoint, Reactor, make_agent
@@ -81,6 +82,37 @@ class AddressTests(SynchronousTestCase):
             self.assertEqual((host, port), ("127.0.0.1", 443 if secure else 80))
             wrapped = factory._wrappedFactory  # the endpoint's
             self.assertEqual(isinstance(wrapped, TLSMemoryBIOFactory), secure)
+            asked.cancel()
+
+    def test_proxy(self) -> None:
+        """With a proxy, its address is connected to, and it is asked for the host as it is."""
+        asked_for: list[str] = []
+
+        def choose(origin: str) -> Proxy:
+            asked_for.append(origin)
+            return Proxy.of("http://anna:b@127.0.0.2:3128")
+
+        for url, origin, first in (
+            (b"https://[::1]:8443/x?y", "https://[::1]:8443", b"CONNECT [::1]:8443 HTTP/1.1\r\n"),
+            (b"https://a.example/", "https://a.example:443", b"CONNECT a.example:443 HTTP/1.1\r\n"),
+            (
+                b"http://[::1]?y",
+                "http://[::1]:80",
+                b"GET http://[::1]/?y HTTP/1.1\r\nHost: [::1]\r\n",
+            ),
+        ):
+            reactor: Any = MemoryReactorClock()
+            asked = make_agent(reactor, reactor, proxy=choose).request(b"GET", url)
+            asked.addErrback(lambda _: None)
+            host, port, factory, timeout, _ = reactor.tcpClients[0]
+            self.assertEqual((host, port, timeout), ("127.0.0.2", 3128, None))
+            self.assertEqual(asked_for.pop(), origin)
+            transport: Any = StringTransportWithDisconnection()
+            transport.protocol = factory.buildProtocol(None)
+            transport.protocol.makeConnection(transport)
+            reactor.advance(0)
+            self.assertTrue(transport.value().startswith(first), transport.value())
+            self.assertIn(b"\r\nProxy-Authorization: Basic YW5uYTpi\r\n", transport.value())
             asked.cancel()
 
     def test_no_name(self) -> None:

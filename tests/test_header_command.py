@@ -150,16 +150,32 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(len(self.reactor.commands), 1)
 
     def test_chunks_of_several_files(self) -> None:
-        """Which headers a chunk was given is remembered by file, and not for ever."""
+        """Which headers a chunk was given is remembered by file."""
         self.run_once()
-        self.assertIsNone(self.command.renew(chunk(0, 401, "b")))
-        for offset in (*range(1, 200), 1, *range(200, 400)):
-            self.command.renew(chunk(offset))
-        self.assertIsNone(self.command.renew(chunk(0, 401)))
-        self.assertIsNone(self.command.renew(chunk(2, 401)))
-        again: Any = self.command.renew(chunk(1, 401))
+        self.assertIsNone(self.command.renew(chunk(0, 0, "b")))
+        again: Any = self.command.renew(chunk(0, 401))
         self.print(b"X-Token: two")
         self.successResultOf(again)
+        self.assertIsNone(self.command.renew(chunk(0, 401, "b")))
+        self.assertEqual(len(self.reactor.commands), 2)
+
+    def test_forgotten(self) -> None:
+        """For a chunk that took longer than hundreds of others it is run, to be safe."""
+        self.run_once()
+        for offset in (1, 2):
+            self.command.renew(chunk(offset))
+        again: Any = self.command.renew(chunk(0, 401))
+        self.print(b"X-Token: two")
+        self.successResultOf(again)
+        for offset in (*range(3, 200), 1, *range(200, 400)):
+            self.command.renew(chunk(offset))
+        self.assertIsNone(self.command.renew(chunk(399)))
+        again = self.command.renew(chunk(2, 401))
+        self.assertEqual(len(self.reactor.commands), 3)
+        self.print(b"X-Token: three")
+        self.successResultOf(again)
+        self.assertIsNone(self.command.renew(chunk(1, 401)), "it had those before")
+        self.assertEqual(len(self.reactor.commands), 3)
 
     def test_cancelled(self) -> None:
         """A chunk that does not wait any more leaves the others waiting."""

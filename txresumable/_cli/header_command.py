@@ -61,7 +61,7 @@ class HeaderCommand:
         key, is_refused = ("", 0), False
         if chunk is not None:
             key = chunk.file.unique_identifier, chunk.offset
-            is_refused = bool(chunk.refused) and self._given.get(key) == self._runs
+            is_refused = bool(chunk.refused) and self._given.get(key, self._runs) == self._runs
         if self._running is None and self._runs and not is_refused:
             self._note(key)
             return None
