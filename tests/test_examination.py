@@ -46,7 +46,8 @@ class ReceiverTests(DoctorTestCase):
             (300, "was redirected with 300 to nowhere"),
             (399, "was redirected with 399 to nowhere"),
             (404, "with 404: see target"),
-            (405, "see target and upload_method"),
+            (405, "with 405: see target and upload_method"),
+            (501, "with 501: see target and upload_method"),
             (500, "in each dialect and format, with 500"),
         ):
             diagnosis = self.examine(uploads_all=status)
@@ -525,7 +526,7 @@ class OtherTests(DoctorTestCase):
 
 
 class SessionTests(TestCase):
-    """Real connections, and a server with sessions."""
+    """Real connections, and our receiver, also with sessions."""
 
     timeout = 60
 
@@ -542,8 +543,12 @@ class SessionTests(TestCase):
             request.addCookie(b"session", session)
             return session.decode() if needed else ""
 
+        return self.listen(owner=owner)
+
+    def listen(self, **options: Any) -> str:
+        """A receiver."""
         store = Store(self.mktemp(), reactor=reactor)
-        site = make_site(store, reactor=reactor, owner=owner)
+        site = make_site(store, reactor=reactor, **options)
         port = reactor.listenTCP(0, site, interface="127.0.0.1")
         self.addCleanup(store.close)
         self.addCleanup(site.drop_connections)
@@ -569,6 +574,23 @@ class SessionTests(TestCase):
         target = self.serve(needed=True)
         finding = (await examine(target, with_credentials=True)).finding("cookies")
         self.assertEqual((finding.value, finding.options), (None, {}))
+
+    async def test_receivers(self) -> None:
+        """Our receiver is one in each dialect."""
+        for dialect, absent in (("resumable", "404"), ("flow", "204"), ("simple", "204")):
+            diagnosis = await examine(self.listen(dialect=dialect))
+            self.assertEqual(
+                diagnosis.options,
+                {
+                    "dialect": dialect,
+                    "method": "multipart",
+                    "checksum": "sha256",
+                    "test_chunks": "adaptive",
+                },
+            )
+            self.assertEqual(diagnosis.finding("absent").value, absent)
+            self.assertEqual(diagnosis.finding("rule").value, "either")
+            self.assertEqual(diagnosis.finding("order").value, "any")
 
     async def test_no_difference(self) -> None:
         """They are not said to be needed by what cannot be asked with them either."""

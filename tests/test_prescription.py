@@ -7,6 +7,7 @@ import json
 from typing import Any
 from unittest import SkipTest
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable.doctor import FORMATS, Diagnosis, Finding, prescription
@@ -89,7 +90,7 @@ class FormatTests(SynchronousTestCase):
         self.assertEqual(lines[1], " " * 13 + "it was")
         self.assertIn("    Resumable(", lines)
         self.assertIn("        dialect='flow',", lines)
-        self.assertIn("3 files, whole or in parts, are left there: a-0 to a-2", lines)
+        self.assertIn("3 files, whole or in parts, may be left there: a-0 to a-2", lines)
 
     def test_no_receiver(self) -> None:
         """Of what is no receiver there are no options."""
@@ -97,6 +98,7 @@ class FormatTests(SynchronousTestCase):
         self.assertIn("receiver:    no\n             it refused\n", text)
         self.assertTrue(text.endswith(f"{TARGET} is no receiver, as far as can be seen."))
         self.assertNotIn("Resumable(", text)
+        self.assertIn("3 files", prescription(evolve(NONE, left=SICK.left)))
         self.assertEqual(json.loads(prescription(NONE, "json"))["receiver"], False)
         for name in ("toml", "python"):
             lines = prescription(NONE, name).splitlines()

@@ -54,29 +54,37 @@ class WireTests(SynchronousTestCase):
             self.client.answer(200, body)
             self.assertEqual(self.successResultOf(asked).said, said)
 
+    def assert_tries(self, status: int, headers: dict[str, str], *delays: float) -> None:
+        """A request is sent once more after each of these seconds, and then no more."""
+        asked = self.ask()
+        for delay in delays:
+            self.client.answer(status, headers=headers)
+            self.clock.advance(delay - 0.1)
+            self.assertEqual(self.client.waiting, [])
+            self.assertNoResult(asked)
+            self.clock.advance(0.1)
+        self.client.answer(status, headers=headers)
+        self.assertEqual(self.successResultOf(asked).code, status)
+
     def test_waits(self) -> None:
-        """A server that is busy is asked again when it says so, four times in all."""
-        for status in (429, 503):
-            asked = self.ask()
-            for _ in range(3):
-                self.client.answer(status, headers={"Retry-After": "5"})
-                self.clock.advance(4.9)
-                self.assertEqual(self.client.waiting, [])
-                self.assertNoResult(asked)
-                self.clock.advance(0.1)
-            self.client.answer(status, headers={"Retry-After": "5"})
-            self.assertEqual(self.successResultOf(asked).code, status)
+        """A server that is busy is asked four times, when it says, or after 1, 2 and 4 seconds."""
+        for status in (429, 502, 503, 504):
+            self.assert_tries(status, {"Retry-After": "5"}, 5, 5, 5)
+            self.assert_tries(status, {}, 1, 2, 4)
+        self.assert_tries(503, {"Retry-After": "60"}, 60, 60, 60)
+
+    def test_gets_through(self) -> None:
+        """What comes of it in the end is what counts."""
+        asked = self.ask()
+        self.client.answer(503)
+        self.clock.advance(1)
+        self.client.answer(200)
+        self.assertEqual(self.successResultOf(asked).code, 200)
 
     def test_does_not_wait(self) -> None:
-        """It is not waited for longer than a minute, nor for what does not say how long."""
-        for status, headers in (
-            (503, {"Retry-After": "61"}),
-            (503, {}),
-            (500, {"Retry-After": "5"}),
-        ):
-            asked = self.ask()
-            self.client.answer(status, headers=headers)
-            self.assertEqual(self.successResultOf(asked).code, status)
+        """It is not waited for longer than a minute, nor because of other statuses."""
+        self.assert_tries(503, {"Retry-After": "61"})
+        self.assert_tries(500, {"Retry-After": "5"})
 
     def test_fails(self) -> None:
         """No response is an error."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from txresumable.doctor import examine
+
 from . import scenarios
 from .receivers import (
     DASH_UPLOADER,
@@ -14,6 +16,7 @@ from .receivers import (
     RESUMABLEJS_PHP,
     SIMPLE_UPLOADER,
 )
+from .web_servers import CommandTestCase, file_server, nginx
 
 
 class ResumableJsNodeTests(scenarios.Examined):
@@ -98,3 +101,58 @@ class ResumableJsJavaTests(scenarios.Examined):
         "force_chunk_size": False,
         "chunk_size": 1048573,
     }
+
+
+class NoReceiverTests(CommandTestCase):
+    """Servers of files, and of a page for whatever is asked."""
+
+    parts = ("nginx",)
+
+    async def assert_none(self, url: str, how: str) -> None:
+        """It is found to be no receiver, and why."""
+        diagnosis = await examine(url)
+        self.assertFalse(diagnosis.is_receiver)
+        self.assertEqual(diagnosis.options, {})
+        self.assertEqual(diagnosis.finding("receiver").how, how)
+
+    async def test_files(self) -> None:
+        """What serves files takes no uploads, be the file there or not."""
+        pages = self.folder / "pages"
+        pages.mkdir()
+        (pages / "index.html").write_text("<title>Welcome</title>\n")
+        see = "uploads were refused with {}: see target and upload_method"
+        python = await file_server(self, pages)
+        one_page = await nginx(self, f"root {pages}; try_files $uri /index.html;")
+        for path in ("/", "/upload"):
+            await self.assert_none(python.url + path, see.format(501))
+            await self.assert_none(one_page.url + path, see.format(405))
+
+    async def test_accepts_anything(self) -> None:
+        """What responds with 200 to all that comes is none."""
+        server = await nginx(self, "location / { return 200 welcome; }")
+        how = "it accepted also a form with nothing in it, with 200 'welcome'"
+        await self.assert_none(f"{server.url}/upload", how)
+
+    async def test_redirects(self) -> None:
+        """What redirects is none, and where to is told."""
+        server = await nginx(self, "location / { return 301 https://example.com$request_uri; }")
+        how = "an upload was redirected with 301 to https://example.com/upload: see target"
+        await self.assert_none(f"{server.url}/upload", how)
+
+
+class BehindNginxTests(CommandTestCase):
+    """Our receiver behind nginx."""
+
+    parts = ("nginx",)
+
+    async def test_limit(self) -> None:
+        """The default limit is found, and a size of chunks with which a file arrives."""
+        server = await nginx(self, f"location / {{ proxy_pass {self.target}; }}")
+        diagnosis = await examine(f"{server.url}/upload")
+        finding = diagnosis.finding("limit")
+        self.assertIn(": 413 '413 Request Entity Too Large'", finding.how)
+        self.assertEqual(finding.options, {"chunk_size": 510_000})
+        content = self.file("some.bin", 2 * 510_000 - 1)
+        ended = await self.upload(f"{server.url}/", "some.bin", "--chunk-size", "510000").ended
+        self.assertEqual(ended.status, 0, ended.errors)
+        self.assertEqual(self.received("some.bin"), content)

@@ -41,7 +41,8 @@ class Diagnosis:
     :ivar findings: what was found, in that order.
     :ivar given: the names of the options that were given, and that it needs as well, as far as is
         known.
-    :ivar left: the names of the files that were made there, whole or not, and could not be removed.
+    :ivar left: the names of the files that may be there, whole or in parts: it accepted a part of
+        them, and they could not be removed.
     """
 
     target: str

@@ -35,7 +35,8 @@ def _as_text(diagnosis: Diagnosis) -> str:
         lines += [f"{finding.name + ':':<{_INDENT}} {value}", *_wrapped(finding.how, " " * 13)]
     lines.append("")
     if not diagnosis.is_receiver:
-        return "\n".join([*lines, f"{diagnosis.target} is no receiver, as far as can be seen."])
+        lines.append(f"{diagnosis.target} is no receiver, as far as can be seen.")
+        return "\n".join([*lines, *_left(diagnosis, "")])
     lines += ["Options:", "", textwrap.indent(_call(diagnosis), "    ")]
     return "\n".join([*lines, *_left(diagnosis, "")])
 
@@ -100,7 +101,7 @@ def _left(diagnosis: Diagnosis, mark: str) -> list[str]:
     if not diagnosis.left:
         return []
     first, last = diagnosis.left[0], diagnosis.left[-1]
-    how = f"{len(diagnosis.left)} files, whole or in parts, are left there: {first} to {last}"
+    how = f"{len(diagnosis.left)} files, whole or in parts, may be left there: {first} to {last}"
     return ["", *_wrapped(how, mark)]
 
 

@@ -16,6 +16,7 @@ from .specimen import Specimens
 __all__ = ["Verdict", "judge"]
 
 _DENIED = (401, 403, 407)
+_NO_SUCH_METHOD = (405, 501)
 
 
 @frozen
@@ -63,8 +64,8 @@ def _refused(trials: Sequence[Trial]) -> Finding:
         how = f"uploads were refused with {shown}: it wants credentials, see headers"
     elif codes == [404]:
         how = "uploads were refused with 404: see target"
-    elif codes == [405]:
-        how = "uploads were refused with 405: see target and upload_method"
+    elif all(code in _NO_SUCH_METHOD for code in codes):
+        how = f"uploads were refused with {shown}: see target and upload_method"
     else:
         how = f"uploads were refused in each dialect and format, with {shown}"
     return Finding("receiver", "no", how)

@@ -21,7 +21,7 @@ from .._source.source import BytesSource, Source
 
 __all__ = ["Reply", "Wire"]
 
-_BUSY = (429, 503)
+_BUSY = (429, 502, 503, 504)
 _LONGEST_WAIT = 60.0
 _TRIES = 4
 
@@ -60,7 +60,8 @@ class Reply:
 
 class Wire:
     """
-    Sends requests with the client's own HTTP, and waits if the server asks for that.
+    Sends requests with the client's own HTTP, and sends one again that was refused because the
+    server is busy.
 
     :ivar cookies: the names of the cookies that the server set.
     :ivar redirects: its redirects: statuses, and where to, without queries.
@@ -88,12 +89,15 @@ class Wire:
         :param body: what stands before the chunk, the chunk, and what stands after it.
         :raises ResumableError: if there is no response.
         """
-        for more in reversed(range(_TRIES)):
+        for tried in range(_TRIES):
             sent = None if body is None else _as_body(*body)
             response = await self._client.exchange(method, url, self._headers, content_type, sent)
             self._note(response)
-            delay = requested_delay(response) if response.code in _BUSY else None
-            if not more or delay is None or delay > _LONGEST_WAIT:
+            if response.code not in _BUSY or tried == _TRIES - 1:
+                break
+            requested = requested_delay(response)
+            delay = 2.0**tried if requested is None else requested
+            if delay > _LONGEST_WAIT:
                 break
             await deferLater(self._clock, delay)
         return Reply(response)
