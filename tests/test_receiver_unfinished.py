@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 from collections.abc import Callable
+from hashlib import sha256
 
 from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel
@@ -559,6 +560,81 @@ class SecondRequestTests(ReceiverTestCase):
         self.connections.remove(first)
         first.lose()
         self.assertEqual(second.response().status, 503)
+
+
+class DigestOfAChunkTests(ReceiverTestCase):
+    """A test with a digest reads the chunk."""
+
+    SIZE = 20 * 1024 * 1024
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.thread = Thread()
+        self.start(run=self.thread.run)
+        # Of two chunks one is there, so that the upload is not finished.
+        content = bytes(2 * self.SIZE)
+        self.file = ClientFile(content, chunk_size=self.SIZE)
+        self.asking = ClientFile(content, chunk_size=self.SIZE, checksum=True)
+        self.wire = self.connect().send(self.file.upload(1))
+        self.thread.work()
+        self.assertEqual(self.wire.response().status, 200)
+        self.right = sha256(bytes(self.SIZE)).hexdigest()
+
+    def ask_for(self, digest: str) -> Connection:
+        """Ask whether the chunk has a digest."""
+        return self.connect().send(self.asking.test(1, digest))
+
+    def work(self) -> int:
+        """Let the disk do all that waits; how many things that was."""
+        steps = 0
+        while self.thread.waiting:
+            self.thread.work(1)
+            steps += 1
+        return steps
+
+    def test_others_come_in_between(self) -> None:
+        """It is read in stretches of 4 MiB, so that others get their turn."""
+        right, wrong = self.ask_for(self.right), self.ask_for("ab" * 32)
+        self.assertEqual(self.work(), 10)
+        self.assertEqual([right.response().status, wrong.response().status], [200, 404])
+        self.ask_for(self.right)
+        small = self.connect().send(ClientFile(CONTENT, "small", "small").upload(1))
+        for _ in range(8):
+            self.thread.work(1)
+        self.assertEqual(small.response().status, 200)
+        self.assertGreater(self.work(), 0)
+
+    def test_client_gone(self) -> None:
+        """It is read no further for a client that has gone."""
+        wires = [self.ask_for(self.right) for _ in range(10)]
+        for wire in wires:
+            self.connections.remove(wire)
+            wire.lose()
+        self.assertEqual(self.work(), 10)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_client_gone_after_the_end(self) -> None:
+        """Nor of a file that is complete."""
+        self.connect().send(self.file.upload(2))
+        self.work()
+        for steps in range(4):
+            wire = self.ask_for(self.right)
+            self.thread.work(steps)
+            self.connections.remove(wire)
+            wire.lose()
+            self.assertLessEqual(self.work(), 3)
+        wire = self.ask_for(self.right)
+        self.assertEqual(self.work(), 9)
+        self.assertEqual(wire.response().content["status"], "complete")
+
+    def test_closed_meanwhile(self) -> None:
+        """A store that closes waits for one stretch, and says that it closes."""
+        wire = self.ask_for(self.right)
+        closed = self.store.close()
+        self.assertNoResult(closed)
+        self.work()
+        self.successResultOf(closed)
+        self.assertEqual(wire.response().status, 503)
 
 
 class UseTests(ReceiverTestCase):

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, NoReturn
 
 from attrs import asdict
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
@@ -183,6 +183,8 @@ class ReceiverResource(Resource):
             return self._refusal(request, refused_by_disk(error))
         except GeneratorExit:
             raise
+        except CancelledError:
+            return self._refusal(request, Refused(503, "the client has gone"))
         except BaseException:
             # What a hook, or asyncio, raises need not be an Exception.
             self._log_failure("a request failed")
@@ -217,6 +219,7 @@ class ReceiverResource(Resource):
         return refusal(error)
 
     async def _test(self, request: Request) -> Response:
+        gone = request.notifyFinish().addCallbacks(lambda _: False, lambda _: True)
         self._check_origin(request)
         chunk = self._chunk_of(request)
         owner = await self._permission.admit(request, chunk)
@@ -224,7 +227,10 @@ class ReceiverResource(Resource):
         if entry is None:
             return Response(self._absent, {"status": "absent"})
         with entry:
-            if await entry.holds(chunk):
+            asking = Deferred.fromCoroutine(entry.holds(chunk))
+            # Nobody reads a big chunk for a client that has gone.
+            gone.addCallback(lambda is_gone: asking.cancel() if is_gone else None)
+            if await asking:
                 return await self._result(entry)
             absent = stored(entry.ranges())
             return Response(self._absent, {"status": "absent"}, absent.headers)

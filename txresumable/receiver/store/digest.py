@@ -11,9 +11,11 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from hashlib import sha256
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from .descriptor import Descriptor
 from .thread import Run
@@ -110,17 +112,37 @@ class FollowingDigest:
             self._done += len(block)
 
 
-def hash_range(file: Descriptor, start: int, end: int) -> str:
+def hash_range(run: Run, file: Descriptor, start: int, end: int) -> Deferred[str]:
     """
-    The SHA-256 of some bytes of a file, as hexadecimal.
+    The SHA-256 of some bytes of a file.  They are read in stretches, so that a big chunk does not
+    keep a thread to itself.
 
-    :raises OSError: if it cannot be read, or ends before.
+    :param run: runs a function in a thread.
+    :returns: a Deferred that fires with hexadecimal; fails with :exc:`OSError` if the file cannot
+        be read, or ends before.  Cancelling it ends the reading with the stretch that is under way.
     """
-    digest = sha256()
+    result: Deferred[str] = Deferred()
+
+    async def read() -> str:
+        digest, at = sha256(), start
+        while at < end and not result.called:
+            stop = min(end, at + _STRETCH)
+            await run(_update, digest, file, at, stop)
+            at = stop
+        return digest.hexdigest()
+
+    def ended(outcome: str | Failure) -> None:
+        if not result.called:
+            result.callback(outcome)
+
+    Deferred.fromCoroutine(read()).addBoth(ended)
+    return result
+
+
+def _update(digest: Any, file: Descriptor, start: int, end: int) -> None:
     while start < end:
         block = file.read(min(_BLOCK, end - start), start)
         if not block:
             raise OSError(errno.EIO, "the file is shorter than it was")
         digest.update(block)
         start += len(block)
-    return digest.hexdigest()

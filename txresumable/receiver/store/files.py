@@ -11,7 +11,6 @@ from attrs import define, field
 
 from ..._protocol.layout import ChunkLayout
 from .descriptor import Descriptor
-from .digest import hash_range
 from .present import Present
 from .record import ABSENT, DURABLE, Record, encode_time
 from .refused import FilesRemoved, Refused
@@ -117,20 +116,6 @@ class UploadFiles:
         """
         if self.changed:
             raise Refused(503, "the file was changed in its place", 1, about="upload")
-
-    def digest(self, start: int, end: int) -> str:
-        """
-        The SHA-256 of some bytes, as hexadecimal; nothing if ``on_complete`` has cut them off.
-
-        :raises Refused: with 503 if somebody has changed the file in its place.
-        :raises OSError: if it cannot be read.
-        """
-        if end > self.size:
-            return ""
-        try:
-            return hash_range(self.data, start, end)
-        finally:
-            self.check_unchanged()
 
     def write(self, unwritten: Unwritten) -> None:
         """

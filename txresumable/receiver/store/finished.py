@@ -11,13 +11,12 @@ from attrs import define, frozen
 from twisted.internet.defer import Deferred
 
 from .chunk import Chunk
-from .descriptor import Descriptor
 from .digest import FollowingDigest, hash_range
 from .places import Place, Places
 from .received import ReceivedFile
 from .record import Done, Record
 from .refused import Refused
-from .thread import Run
+from .thread import Run, let_go
 from .writer import ChunkComparison, ChunkSink
 
 __all__ = ["FinishedUpload", "Shelf"]
@@ -143,18 +142,16 @@ class FinishedUpload:
         return self.file
 
     async def _digest(self, chunk: Chunk) -> str:
-        return await self._shelf.run(self._read, chunk)
-
-    def _read(self, chunk: Chunk) -> str:
         start, end = chunk.layout.range(chunk.offset)
         if end > self.done.size:
             # on_complete has cut it off.
             return ""
-        file: Descriptor | None = self._shelf.places.open_finished(self.done.name)
+        run = self._shelf.run
+        file = await let_go(run(self._shelf.places.open_finished, self.done.name))
         if file is None:
             raise _gone()
         try:
-            return hash_range(file, start, end)
+            return await hash_range(run, file, start, end)
         finally:
             file.close()
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar, cast
 from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.threads import deferToThreadPool
 
-__all__ = ["Run", "at_once", "in_threads", "to_the_end"]
+__all__ = ["Run", "at_once", "in_threads", "let_go", "to_the_end"]
 
 _T = TypeVar("_T")
 
@@ -57,6 +57,22 @@ def to_the_end(run: Run) -> Run:
 
 def _ignored() -> None:
     """Cancelling does nothing."""
+
+
+def let_go(running: Deferred[_T]) -> Deferred[_T]:
+    """
+    Wait for something until that is cancelled.
+
+    :param running: a Deferred that is not cancelled, of what goes on for nobody then.
+    """
+    result: Deferred[_T] = Deferred()
+
+    def ended(outcome: Any) -> None:
+        if not result.called:
+            result.callback(outcome)
+
+    running.addBoth(ended)
+    return result
 
 
 def at_once(work: Callable[..., _T], *args: Any) -> Deferred[_T]:

@@ -17,7 +17,7 @@ from .chunk import Chunk
 from .claims import Claims
 from .commits import GroupCommit
 from .completion import Completion
-from .digest import FollowingDigest
+from .digest import FollowingDigest, hash_range
 from .ending import Ending
 from .files import UploadFiles
 from .finished import FinishedUpload, Shelf
@@ -29,7 +29,7 @@ from .rejection import Rejected
 from .state import State, advance, check
 from .thread import Run
 from .unwritten import Unwritten
-from .usage import Usage
+from .usage import Usage, counted
 from .use import Use
 from .writer import ChunkComparison, ChunkSink, ChunkWriter
 
@@ -78,6 +78,7 @@ class UnfinishedUpload:
         # A use that was forgotten must not keep the upload open.
         self._uses: set[ref[Use]] = set()
         self._work = Usage(self._at_rest)
+        self._read = counted(run, self._work)
         self._failed = False
         self._claims = Claims(clock)
         self._commits = GroupCommit(lambda each: run(files.commit, each), self._work, self)
@@ -332,5 +333,11 @@ class UnfinishedUpload:
 
     async def _range_digest(self, start: int, end: int) -> str:
         self._check()
-        with self._work:
-            return await self._run(self._files.digest, start, end)
+        if end > self._files.size:
+            # on_complete has cut it off.
+            return ""
+        try:
+            return await hash_range(self._read, self._files.data, start, end)
+        finally:
+            self._check()
+            self._files.check_unchanged()

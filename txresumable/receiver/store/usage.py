@@ -6,10 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
-__all__ = ["Usage"]
+from .thread import Run
+
+__all__ = ["Usage", "counted"]
+
+_T = TypeVar("_T")
 
 
 class Usage:
@@ -50,3 +55,21 @@ class Usage:
         else:
             idle.callback(None)
         return idle
+
+
+def counted(run: Run, usage: Usage) -> Run:
+    """
+    Run functions somewhere, each of which counts.
+
+    :param run: runs them.
+    :param usage: counts them.
+    """
+
+    def run_counted(work: Callable[..., _T], *args: Any) -> Deferred[_T]:
+        async def count() -> _T:
+            with usage:
+                return await run(work, *args)
+
+        return Deferred.fromCoroutine(count())
+
+    return run_counted
