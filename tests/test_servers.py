@@ -19,13 +19,23 @@ from .interop import (
     test_flask,
     test_flow,
     test_java,
+    test_nginx,
     test_node,
     test_php,
     test_recipes,
 )
 
 TARGET = "http://receiver.example/upload"
-INTEROP = (test_django, test_flask, test_flow, test_java, test_node, test_php, test_recipes)
+INTEROP = (
+    test_django,
+    test_flask,
+    test_flow,
+    test_java,
+    test_nginx,
+    test_node,
+    test_php,
+    test_recipes,
+)
 
 
 def refused(**options: Any) -> InvalidOption:
@@ -111,6 +121,19 @@ class DataTests(SynchronousTestCase):
         self.assertEqual(tried - given, {"txresumable"})
 
     def test_documented(self) -> None:
-        """The page on configuration lists them."""
+        """The page on configuration lists them; that on servers says what was tried, and where."""
         page = (ROOT / "docs" / "configuration.rst").read_text(encoding="utf-8")
         self.assertIn("\n.. known-servers::\n", page)
+        page = (ROOT / "docs" / "servers.rst").read_text(encoding="utf-8")
+        tried, rest = page.split("\nFrom their source only\n")
+        read, others = rest.split("\nIn front of a server\n")
+        rows = re.compile(r"^   \* - ``([^`=]+)``$", re.M)
+        named = re.compile(r'server="([^"]+)"')
+        self.assertEqual(
+            {*rows.findall(tried), *named.findall(others)},
+            {name for name, server in SERVERS.items() if server.tried} - {"txresumable"},
+        )
+        self.assertEqual(
+            set(rows.findall(read)),
+            {name for name, server in SERVERS.items() if not server.tried},
+        )

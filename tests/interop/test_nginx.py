@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from typing import ClassVar
 
 from tests.processes import Ended, reactor, until
 
@@ -30,6 +31,8 @@ class BehindNginx(CommandTestCase):
 
 class LimitTests(BehindNginx):
     """``client_max_body_size``, which is 1 MiB unless nginx is told otherwise."""
+
+    options: ClassVar[dict[str, str]] = {"server": "nginx"}
 
     async def test_default_chunks(self) -> None:
         """Chunks of the default size are too large; that is said after three tries, with advice."""
@@ -65,7 +68,8 @@ class LimitTests(BehindNginx):
         """Chunks of less than half the limit fit, and so do whole ones of equal size."""
         content = self.file("some.bin", 2_399_999)
         server = await self.before()
-        ended = await self.upload(f"{server.url}/", "some.bin", "--chunk-size", "500000").ended
+        known = ("--server", self.options["server"])
+        ended = await self.upload(f"{server.url}/", "some.bin", *known).ended
         self.assert_complete(ended, content, "4 chunks sent")
         content = self.file("some.bin", 2_399_999)
         (self.folder / "received" / "some.bin").unlink()

@@ -96,11 +96,12 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
             options={
                 "method": "octet",
                 "force_chunk_size": True,
+                "test_chunks": False,
                 "last_chunk_alone": True,
                 "expect_reply": "All finished",
             },
-            note="It knows what it has in memory only. A file whose name is there already counts "
-            "as uploaded.",
+            note="With tests a file whose name is there already would count as uploaded. It does "
+            "not resume.",
         ),
         "rails-sample": Server(
             title="samples/Backend on Ruby On Rails.md of resumable.js",
@@ -125,14 +126,23 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
         ),
         "filegator": Server(
             title="FileGator",
-            options={"query": {"resumableRelativePath": "/"}, "last_chunk_alone": True},
+            options={
+                "query": {"resumableRelativePath": "/"},
+                "last_chunk_alone": True,
+                "expect_reply": "Stored",
+            },
             note="The folder that files go to is resumableRelativePath: give it in query. It needs "
             "X-CSRF-Token and the cookie of a session in headers.",
         ),
         "openrelik": Server(
             title="OpenRelik",
-            options={"test_chunks": False, "last_chunk_alone": True},
-            note="It needs folder_id in query, and a token in headers. It does not resume.",
+            options={
+                "test_chunks": False,
+                "last_chunk_alone": True,
+                "relative_path_parameter_name": "",
+            },
+            note="It needs folder_id in query, and a token in headers. It does not resume, and "
+            "takes a relative path for a number.",
         ),
         "qiita": Server(
             title="Qiita",
@@ -169,8 +179,8 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
         "django-admin-resumable": Server(
             title="django-admin-resumable-js",
             options={"last_chunk_alone": True},
-            note="It needs X-CSRFToken and the cookies of a member of the staff in headers. It "
-            "knows a file by its size and name alone.",
+            note="It needs content_type_id and field_name in query, X-CSRFToken and the cookies of "
+            "a member of the staff in headers. It knows a file by its size and name alone.",
         ),
         "dash-uploader": Server(
             title="dash-uploader 0.6",
@@ -221,6 +231,7 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
         "nginx": Server(
             title="any server behind nginx with its default limits",
             options={"chunk_size": 500_000},
+            tried=True,
             note="It refuses bodies of more than 1 MiB, and the last chunk may be twice as large "
             "as chunk_size. Beside another name, give chunk_size itself.",
         ),
