@@ -60,6 +60,7 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_places(self) -> None:
         """So are the names and permissions of files."""
+        self.refuses(self.store, "fsync", None, 0, "no")
         self.refuses(self.store, "keep_folders", None, 1, "yes")
         self.refuses(self.store, "choose_name", "name", 5)
         self.refuses(self.store, "existing", None, "overwrite", 1)

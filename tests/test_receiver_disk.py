@@ -5,10 +5,46 @@ from __future__ import annotations
 import errno
 import os
 import resource
+from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.receiver.store import Disk
+from txresumable.receiver.store import Disk, Store
+from txresumable.receiver.store import disk as disk_module
+from txresumable.receiver.store.disk import UnsyncedDisk
+
+
+class UnsyncedDiskTests(SynchronousTestCase):
+    """A disk that is not waited for."""
+
+    def test_not_waited_for(self) -> None:
+        """Nothing is synced, and all else is as it is."""
+        synced: list[int] = []
+        for name in ("fsync", "fdatasync"):
+            self.patch(os, name, synced.append)
+        self.patch(disk_module, "_fdatasync", synced.append)
+        folder, counts = os.path.abspath(self.mktemp()), []
+        os.makedirs(folder)
+        for disk in (Disk(), UnsyncedDisk()):
+            root = disk.open_root(folder)
+            file = disk.create(type(disk).__name__, root)
+            disk.write(file, b"x", 0)
+            disk.sync_data(file)
+            disk.sync(root)
+            counts.append(len(synced))
+            disk.close(file)
+            disk.close(root)
+        self.assertEqual(counts, [2, 2])
+        self.assertEqual(len(os.listdir(folder)), 2)
+
+    def test_store(self) -> None:
+        """A store has one if that is wanted."""
+        clock: Any = Clock()
+        for fsync, kind in ((True, Disk), (False, UnsyncedDisk)):
+            store = Store(self.mktemp(), reactor=clock, fsync=fsync)
+            self.assertIs(type(store._folder._disk), kind)
+            self.successResultOf(store.close())
 
 
 class DiskTests(SynchronousTestCase):

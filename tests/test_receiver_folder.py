@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.receiver_rig import FaultyDisk, fail_once
 from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import Refused
+from txresumable.receiver.store.ages import Expiry
 from txresumable.receiver.store.files import UploadFiles
 from txresumable.receiver.store.folder import Folder, Found
 from txresumable.receiver.store.names import key_of
@@ -355,13 +356,13 @@ class LoadTests(FolderTestCase):
         self.begin(1)
         os.utime(self.path("chunks"), (1, 1))
         self.unfinished()
-        self.assertEqual(self.folder.expired(2), [KEY])
+        self.assertEqual(self.folder.expired(Expiry(2, 2)), [KEY])
         self.folder_resume()
-        self.assertEqual(self.folder.expired(2), [])
+        self.assertEqual(self.folder.expired(Expiry(2, 2)), [])
         self.finish(OTHER)
         os.utime(self.path("done", OTHER), (1, 1))
         self.assertIsInstance(self.folder.resume(OTHER), Done)
-        self.assertEqual(self.folder.expired(2), [OTHER])
+        self.assertEqual(self.folder.expired(Expiry(2, 2)), [OTHER])
 
     def test_cannot_be_touched(self) -> None:
         """One whose time cannot be set is not handed out, and is closed."""
@@ -430,7 +431,7 @@ class ScanTests(FolderTestCase):
         self.assertEqual(self.restart(), [])
         self.assertEqual(self.endings("note"), ["data"])
         os.utime(self.path("data", "note"), (1, 1))
-        self.assertEqual(self.folder.expired(2), [])
+        self.assertEqual(self.folder.expired(Expiry(2, 2)), [])
 
     def test_cannot_be_read(self) -> None:
         """One that cannot be read now is logged, left for later, and made certain then."""
@@ -458,21 +459,21 @@ class ExpiryTests(FolderTestCase):
         for key, ending in ((KEY, "chunks"), (OTHER, "done")):
             os.utime(self.path(ending, key), (100, 100))
         os.utime(self.path("data"), (1, 1))
-        self.assertEqual(self.folder.expired(100), [])
-        self.assertEqual(self.folder.expired(100.5), [KEY, OTHER])
+        self.assertEqual(self.folder.expired(Expiry(100, 100)), [])
+        self.assertEqual(self.folder.expired(Expiry(100.5, 100.5)), [KEY, OTHER])
         for key in (KEY, OTHER):
-            self.assertIs(self.folder.discard_expired(key, 100), False)
+            self.assertIs(self.folder.discard_expired(key, Expiry(100, 100)), False)
             self.assertNotEqual(self.endings(key), [])
-            self.assertIs(self.folder.discard_expired(key, 100.5), True)
+            self.assertIs(self.folder.discard_expired(key, Expiry(100.5, 100.5)), True)
             self.assertEqual(self.endings(key), [])
-            self.assertIs(self.folder.discard_expired(key, 100.5), False)
+            self.assertIs(self.folder.discard_expired(key, Expiry(100.5, 100.5)), False)
         self.check_descriptors()
         self.assertTrue(os.path.exists(os.path.join(self.root, "file.dat")))
 
     def test_full(self) -> None:
         """One that is full is not forgotten, however old."""
         self.begin(0, 1, 2)
-        self.assertIs(self.folder.discard_expired(KEY, 1e11), False)
+        self.assertIs(self.folder.discard_expired(KEY, Expiry(1e11, 1e11)), False)
         self.check_descriptors()
         self.assertEqual(self.endings(), ["chunks", "data"])
 

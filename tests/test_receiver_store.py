@@ -945,7 +945,9 @@ class InterleavingTests(ReceiverTestCase):
         self.assertEqual(repr(self.store), f"<Store {self.store.root!r}>")
         public = {name for name in dir(self.store) if not name.startswith("_")}
         methods = {"find", "begin", "abandon", "check", "recover", "sweep", "close"}
-        self.assertEqual(public, {"root", "expire", "on_complete", "unfinished"} | methods)
+        self.assertEqual(
+            public, {"root", "expire", "remember", "on_complete", "unfinished"} | methods
+        )
 
     def test_limits_at_once(self) -> None:
         """Uploads that begin at once are held against limits together."""

@@ -26,9 +26,10 @@ from tests.receiver_rig import Connection, QuickDisk, fail_once, request
 from tests.test_receiver_command import FILE, Processes
 from txresumable._runtime.clock import steady
 from txresumable.receiver import ReceiverService, Store, make_site
+from txresumable.receiver.observers import on_complete
 from txresumable.receiver.process import ReceiverProcess
 from txresumable.receiver.store import at_once
-from txresumable.receiver.tap import Options, _on_complete, makeService
+from txresumable.receiver.tap import Options, makeService
 
 
 def parse(*arguments: str) -> Options:
@@ -67,6 +68,11 @@ class OptionsTests(SynchronousTestCase):
         )
         self.assertEqual(parse("--listen", "unix:x")["listen"], "unix:x")
         self.assertEqual([parse("--mode", mode)["mode"] for mode in ("640", "0640")], [0o640] * 2)
+        given = parse("--quota", "2G", "--remember", "30d", "--no-fsync")
+        self.assertEqual((given["quota"], given["remember"]), (2 << 30, 2592000))
+        self.assertEqual(
+            (given["no-fsync"], parse()["quota"], parse()["remember"]), (1, None, None)
+        )
         given = parse("--parameter", "album", "--parameter", "tag")
         self.assertEqual(given["parameters"], ["album", "tag"])
         self.assertEqual(parse("--existing", "replace")["existing"], "replace")
@@ -88,6 +94,9 @@ class OptionsTests(SynchronousTestCase):
             ("--max-total-connections", "some"),
             ("--dialect", "tus"),
             ("--existing", "overwrite"),
+            ("--quota", "much"),
+            ("--remember", "0"),
+            ("--remember", "long"),
             ("--mode", "rw"),
             ("--mode", "0440"),
             ("--mode", "9999"),
@@ -160,7 +169,7 @@ class MakeServiceTests(SynchronousTestCase):
             file.write("a-secret-that-is-long-enough")
         directory = ("--directory", self.mktemp())
         options = parse(*directory)
-        self.assertIsNone(_on_complete(options, None))
+        self.assertIsNone(on_complete(options, None))
         options = parse(
             *(*directory, "--on-complete", "true -x", "--on-complete-secret", secret),
             *("--on-complete-url", "http://127.0.0.1:1/x", "--on-complete-timeout", "10s"),
@@ -170,7 +179,7 @@ class MakeServiceTests(SynchronousTestCase):
         reactor: Any = MemoryReactorClock()
         processes = Processes()
         reactor.spawnProcess = processes.spawnProcess
-        notify = _on_complete(options, reactor)
+        notify = on_complete(options, reactor)
         assert notify is not None
         result = Deferred.fromCoroutine(notify(FILE))  # type: ignore[arg-type]
         self.assertEqual(processes.started, [("true", ["true", "-x", FILE.path])])

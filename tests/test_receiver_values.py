@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.receiver.values import number, octal, size, span
+from txresumable.receiver.values import lasting, number, octal, size, span
 
 
 class ValueTests(SynchronousTestCase):
@@ -20,6 +20,8 @@ class ValueTests(SynchronousTestCase):
         )
         self.assertEqual([number(text) for text in ("0", "12")], [0, 12])
         self.assertEqual([octal(text) for text in ("640", "0640", "0o640")], [0o640] * 3)
+        self.assertEqual(lasting("2m"), 120)
+        self.assertRaises(ValueError, lasting, "0")
         self.assertEqual([size("0"), span("0")], [None, None])
 
     def test_bad(self) -> None:

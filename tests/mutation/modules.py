@@ -229,6 +229,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "receiver/metrics": ("tests.test_receiver_status",),
     "receiver/access_log": ("tests.test_receiver_access_log",),
     "receiver/process": ("tests.test_receiver_tap",),
+    "receiver/observers": ("tests.test_receiver_tap",),
+    "receiver/store/ages": ("tests.test_receiver_ages",),
     "receiver/login": ("tests.test_receiver_login",),
     "receiver/passwords": ("tests.test_receiver_passwords",),
     "receiver/permission": ("tests.test_receiver_resource", "tests.test_receiver_login"),

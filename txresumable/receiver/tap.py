@@ -9,40 +9,41 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import IService, MultiService
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
-from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
-from twisted.web.http import Request
 
 from .._protocol.dialect import DIALECTS
 from ..errors import InvalidOption
 from .access_log import AccessLog
 from .arguments import EXISTING, as_existing, as_hosts, as_mode, as_origins, as_parameters
-from .command import Command
 from .login import Login
+from .observers import make_metrics, on_complete, on_response
 from .passwords import PasswordFile, TokenFile
 from .permission import one_owner
 from .process import ReceiverProcess
-from .site import OnResponse, make_site
+from .site import make_site
 from .status import make_status_site
-from .store import Disk, ReceivedFile, Store
-from .store.completion import OnComplete
+from .store import Disk, Store
 from .store.folder import Folder
-from .values import number, octal, size, span
-from .webhook import Webhook, secret_of
+from .values import lasting, number, octal, size, span
+from .webhook import secret_of
 
 __all__ = ["Options", "makeService"]
 
-if TYPE_CHECKING:
-    from .metrics import Metrics
-
+_READ = {
+    "quota": size,
+    "max-file-size": size,
+    "max-unfinished-size": size,
+    "on-complete-timeout": span,
+    "expire": span,
+}
 _SECURE = ("ssl", "tls", "le", "txsni")
 
 
@@ -85,9 +86,12 @@ class Options(UsageOptions):
         ["on-complete-timeout", None, "5m", "How long a client waits for that.", span],
         ["status", None, None, "Where /healthz and /metrics are, as an endpoint string."],
         ["access-log", None, None, "A file for a line for each request."],
+        ["quota", None, "0", "How big all files of an owner may be together; 0 for any.", size],
+        ["remember", None, None, "Forget what was received after so long.  [default: --expire]"],
         ["expire", None, "7d", "Forget uploads idle for so long: 15m, 12h, 7d; 0: never.", span],
     ]
     optFlags = [
+        ["no-fsync", None, "Do not wait for the disk: a power cut may lose what was stored."],
         ["flat", None, "Put all files into the directory itself, whatever folders they come from."],
         [
             "received-once",
@@ -141,9 +145,17 @@ class Options(UsageOptions):
         :raises UsageError: naming the option; also if the directory cannot be used, or is used
             by another receiver, or the endpoint is none.
         """
-        for name in ("on-complete-timeout", "max-file-size", "max-unfinished-size", "expire"):
+        if self["remember"] is not None:
+            self._check(lasting, "remember")
+        for name in (
+            "quota",
+            "on-complete-timeout",
+            "max-file-size",
+            "max-unfinished-size",
+            "expire",
+        ):
             if isinstance(self[name], str):
-                self[name] = (size if name.endswith("size") else span)(self[name])
+                self[name] = (size if name.endswith(("size", "quota")) else span)(self[name])
         if self["dialect"] not in DIALECTS:
             raise UsageError(f"--dialect: must be one of {', '.join(sorted(DIALECTS))}")
         self._check(as_existing, "existing")
@@ -241,50 +253,6 @@ def _unusable(directory: str, error: OSError) -> UsageError:
     return UsageError(f"--directory {directory}: {why}")
 
 
-def _metrics() -> Metrics | None:
-    try:
-        from .metrics import Metrics
-    except ImportError:
-        Logger().info("install txresumable[metrics] for /metrics")
-        return None
-    return Metrics()
-
-
-def _on_complete(
-    options: Options, reactor: Any, metrics: Metrics | None = None
-) -> OnComplete | None:
-    hooks: list[OnComplete] = []
-    if options["on-complete"] is not None:
-        hooks.append(Command(options["on-complete"], reactor=reactor))
-    if options["on-complete-url"] is not None:
-        hooks.append(Webhook(options["on-complete-url"], secret=options["secret"], reactor=reactor))
-
-    if metrics is not None:
-        hooks.append(metrics.completed)
-
-    async def each(file: ReceivedFile) -> None:
-        for hook in hooks:
-            result = hook(file)
-            if result is not None:
-                await result
-
-    return each if hooks else None
-
-
-def _on_response(options: Options, metrics: Metrics | None) -> OnResponse | None:
-    observers: list[OnResponse] = []
-    if options["access-log"] is not None:
-        observers.append(AccessLog(options["access-log"]))
-    if metrics is not None:
-        observers.append(metrics.responded)
-
-    def each(request: Request) -> None:
-        for observe in observers:
-            observe(request)
-
-    return each if observers else None
-
-
 def makeService(options: Options) -> IService:
     """
     The service that the options ask for.
@@ -293,7 +261,7 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    metrics = None if options["status"] is None else _metrics()
+    metrics = None if options["status"] is None else make_metrics()
     try:
         store = Store(
             options["directory"],
@@ -302,12 +270,15 @@ def makeService(options: Options) -> IService:
             max_chunks=options["max-chunks"],
             max_unfinished=options["max-unfinished"],
             max_unfinished_size=options["max-unfinished-size"],
+            quota=options["quota"],
             expire=options["expire"],
+            remember=options["remember"],
+            fsync=not options["no-fsync"],
             received_once=bool(options["received-once"]),
             keep_folders=not options["flat"],
             existing=options["existing"],
             mode=options["mode"],
-            on_complete=_on_complete(options, reactor, metrics),
+            on_complete=on_complete(options, reactor, metrics),
             on_complete_timeout=options["on-complete-timeout"],
         )
     except OSError as error:
@@ -323,7 +294,7 @@ def makeService(options: Options) -> IService:
         max_connections=options["max-connections"],
         max_total_connections=options["max-total-connections"],
         min_rate=options["min-rate"],
-        on_response=_on_response(options, metrics),
+        on_response=on_response(options, metrics),
     )
     secure = options["listen"].partition(":")[0] in _SECURE
     scheme = "https" if secure else "http"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["number", "octal", "size", "span"]
+__all__ = ["lasting", "number", "octal", "size", "span"]
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE = re.compile(r"([0-9]{1,15})([kmgt]?)(i?b)?\Z", re.IGNORECASE | re.ASCII)
@@ -36,6 +36,18 @@ def span(text: str) -> float | None:
     if found is None:
         raise ValueError("must be a time such as 90, 15m, 12h or 7d")
     return float(found[1]) * _SPANS[found[2]] or None
+
+
+def lasting(text: str) -> float:
+    """
+    Read a time that is at least a second.
+
+    :raises ValueError: if it is something else.
+    """
+    found = span(text)
+    if found is None:
+        raise ValueError("must be at least a second")
+    return found
 
 
 def number(text: str) -> int:

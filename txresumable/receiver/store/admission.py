@@ -4,6 +4,7 @@ Which uploads may begin.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from attrs import define
@@ -38,6 +39,9 @@ class Admission:
         self._room = room
         self._unfinished: dict[str, tuple[str, int]] = {}
         self._totals: dict[str, _Total] = {}
+        # The bytes of finished files by owner; and of those that were finished during a recount.
+        self._received: Counter[str] = Counter()
+        self._since: Counter[str] = Counter()
 
     def __contains__(self, key: str) -> bool:
         return key in self._unfinished
@@ -56,7 +60,8 @@ class Admission:
         :raises Refused: with 400, 413 or 507 if that would break a limit.
         """
         total = self._totals.get(wanted.owner, _Total())
-        self._quota.admit(wanted, total.count, total.size)
+        received = self._received[wanted.owner]
+        self._quota.admit(wanted, total.count, total.size, received)
         promised = self._room.promised()
         self.add(key, wanted, wanted.size)
         return promised
@@ -73,6 +78,25 @@ class Admission:
     def stored(self, key: str, size: int) -> None:
         """So many more bytes of an upload are durable."""
         self._room.written(key, size)
+
+    @property
+    def counts_received(self) -> bool:
+        """Whether it matters what finished files come to."""
+        return self._quota.total is not None
+
+    def received(self, owner: str, size: int) -> None:
+        """A file is finished."""
+        if self.counts_received:
+            self._received[owner] += size
+            self._since[owner] += size
+
+    def begin_recount(self) -> None:
+        """What finished files come to will be found out anew."""
+        self._since.clear()
+
+    def recount(self, found: Counter[str]) -> None:
+        """So many bytes of finished files were found by owner, since :meth:`begin_recount`."""
+        self._received = found + self._since
 
     def forget(self, key: str) -> None:
         """An upload is finished, or discarded."""

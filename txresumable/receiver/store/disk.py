@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 
 from .rename import rename_new
 
-__all__ = ["Disk"]
+__all__ = ["Disk", "UnsyncedDisk"]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -166,6 +166,16 @@ class Disk:
             yield fd
         finally:
             self.close(fd)
+
+
+class UnsyncedDisk(Disk):
+    """A disk that is not waited for: what it was given is lost if the power is cut."""
+
+    def sync_data(self, fd: int) -> None:
+        pass
+
+    def sync(self, fd: int) -> None:
+        pass
 
 
 def _make_folders(path: str) -> None:

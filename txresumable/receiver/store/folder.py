@@ -11,17 +11,19 @@ finished name is, and removal goes the other way.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from attrs import frozen
 from twisted.logger import Logger
 
+from .ages import Expiry
 from .descriptor import Descriptor
 from .disk import Disk
 from .files import UploadFiles
 from .names import is_key
-from .places import Places, Placing
+from .places import Place, Places, Placing
 from .present import Present
 from .private import CHUNKS, DATA, DONE, NEW, PLACE, REJECTED, PrivateFolder, look
 from .record import Done, Record
@@ -190,13 +192,13 @@ class Folder:
         """Forget an upload, finished or not; a finished file stays."""
         self._private.discard(key)
 
-    def discard_expired(self, key: str, before: float) -> bool:
+    def discard_expired(self, key: str, expiry: Expiry) -> bool:
         """
-        Forget an upload if nothing was written to it since then and it is not full.
+        Forget an upload if it has expired and is not full.
 
         :returns: whether it was.
         """
-        if not any(self._private.older(key + ending, before) for ending in _TIMED):
+        if not any(self._private.older(key + each, expiry.of(each)) for each in _TIMED):
             return False
         found = self.load(key)
         if isinstance(found, UploadFiles):
@@ -224,14 +226,25 @@ class Folder:
             if found is not None:
                 yield found
 
-    def expired(self, before: float) -> list[str]:
-        """The uploads that nothing was written to since then, finished or not."""
+    def expired(self, expiry: Expiry) -> list[str]:
+        """The uploads that have expired, finished or not."""
         found = set()
         for name in self._private.names():
             key, dot, ending = name.partition(".")
-            if is_key(key) and dot + ending in _TIMED and self._private.older(name, before):
+            if is_key(key) and self._private.older(name, expiry.of(dot + ending)):
                 found.add(key)
         return sorted(found)
+
+    def received(self) -> Counter[str]:
+        """How many bytes the finished files that are in their places come to, by owner."""
+        sizes: Counter[str] = Counter()
+        for name in self._private.names():
+            key, dot, ending = name.partition(".")
+            if is_key(key) and dot + ending == DONE:
+                done = self._private.done(key)
+                if done is not None and self.places.place_of(done) is not Place.OTHER:
+                    sizes[done.record.owner] += done.size
+        return sizes
 
     def removed(self, keys: Iterable[str]) -> list[str]:
         """Those of some unfinished uploads whose files are there no more."""

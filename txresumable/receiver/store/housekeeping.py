@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from .admission import Admission
+from .ages import Ages
 from .folder import Folder
 from .rejection import Rejected
 from .state import State
@@ -59,6 +60,8 @@ class Housekeeping:
             self._admission.add(found.key, found.record, found.missing)
             if found.full:
                 self._full[found.key] = None
+        if self._admission.counts_received:
+            self._admission.recount(self._folder.received())
 
     async def recover(self) -> None:
         """Finish the uploads that are full."""
@@ -88,10 +91,11 @@ class Housekeeping:
                     self._full[key] = None
                     self._log.failure("an upload that is complete cannot be finished")
 
-    async def sweep(self, expire: float) -> int:
+    async def sweep(self, ages: Ages) -> int:
         """
-        Forget what nothing was written to for so many seconds, and recover.
+        Forget what has expired, and recover.
 
+        :param ages: how long what is kept.
         :returns: how many were forgotten.
         :raises OSError: if the disk cannot say what there is.
         """
@@ -99,16 +103,23 @@ class Housekeeping:
             await self._recovery.idle()
             forgotten, keys = 0, list[str]()
             if not self._work.closed:
-                keys = await self._work.run(self._folder.expired, self._now() - expire)
+                keys = await self._work.run(self._folder.expired, ages.at(self._now()))
             for key in keys:
                 try:
-                    forgotten += await self._forget_expired(key, expire)
+                    forgotten += await self._forget_expired(key, ages)
                 except Exception:
                     if not self._work.closed:
                         self._log.failure("an upload that has expired cannot be removed")
             await self._forget_removed()
+            await self._recount()
             await self.recover()
             return forgotten
+
+    async def _recount(self) -> None:
+        """Find out anew what finished files come to, since some may have been taken away."""
+        if self._admission.counts_received and not self._work.closed:
+            self._admission.begin_recount()
+            self._admission.recount(await self._work.run(self._folder.received))
 
     async def _forget_removed(self) -> None:
         """Count uploads no longer whose files somebody has removed."""
@@ -127,10 +138,10 @@ class Housekeeping:
                     await upload.close(State.DISCARDED)
                     self._uploads.forget(key)
 
-    async def _forget_expired(self, key: str, expire: float) -> bool:
+    async def _forget_expired(self, key: str, ages: Ages) -> bool:
         async with self._uploads.holding(key):
             # The clock may have been set back since the upload was found.
-            before = self._now() - expire
+            expiry = ages.at(self._now())
             upload = self._uploads.get(key)
             if upload is not None and upload.full:
                 self._full[key] = None
@@ -138,12 +149,12 @@ class Housekeeping:
             if upload is not None:
                 if upload.state is State.UNSURE:
                     await upload.put_right()
-                if not upload.idle or upload.last_used >= before:
+                if not upload.idle or upload.last_used >= expiry.unfinished:
                     return False
                 self._uploads.take_out(upload)
                 await upload.close()
             # Whoever comes back now waits for the lock; who was here before has written to it.
-            if not await self._work.run(self._folder.discard_expired, key, before):
+            if not await self._work.run(self._folder.discard_expired, key, expiry):
                 if key in self._admission:
                     self._full[key] = None
                 return False

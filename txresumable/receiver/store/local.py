@@ -14,9 +14,10 @@ from ..._runtime.clock import steady
 from ..._runtime.reactor import Reactor
 from ..arguments import as_existing, as_mode, check_callable, check_flag, check_number, check_whole
 from .admission import Admission
+from .ages import Ages
 from .chunk import Chunk
 from .completion import Completion, OnComplete
-from .disk import Disk
+from .disk import Disk, UnsyncedDisk
 from .entries import Entries
 from .finished import Shelf
 from .folder import Folder
@@ -53,7 +54,12 @@ class Store:
     :param max_unfinished: refuse to begin a file when its owner has this many unfinished ones.
     :param max_unfinished_size: refuse to begin a file when its owner's unfinished ones would
         come to more bytes than this.
+    :param quota: refuse to begin a file when all that is its owner's would come to more bytes than
+        this: unfinished uploads, and files that were received, are in their places and not
+        forgotten.  That files were taken away is noticed by :meth:`sweep`.
     :param expire: forget uploads that got nothing for this many seconds (see :meth:`sweep`).
+    :param remember: forget that a file was received, or rejected, after this many seconds, if that
+        differs from ``expire``; it is received again then if its client comes back.
     :param received_once: refuse with 410 what was received before and is not in its place any
         more, for as long as it is not expired: for folders that somebody empties.
     :param keep_folders: whether files lie in the folders of ``relative_path``, which are made; else
@@ -66,6 +72,8 @@ class Store:
         ``refuse`` it is refused with 409.
     :param mode: the permissions of finished files, ``0o640`` for instance, and of folders, which
         who may read can enter.  By default those that umask leaves.
+    :param fsync: whether the disk is waited for.  Without, what clients were told is stored may be
+        lost if the power is cut; a crash of the process does no harm.
     :param on_started: called with the :class:`AnnouncedFile` when an upload begins; may return a
         Deferred, for which the client waits, and which is cancelled if the store closes.  May fail
         with :class:`Refused`; if it fails otherwise that is logged, and the response is 500.
@@ -95,12 +103,15 @@ class Store:
         max_chunks: int = 1024 * 1024,
         max_unfinished: int | None = None,
         max_unfinished_size: int | None = None,
+        quota: int | None = None,
         expire: float | None = None,
+        remember: float | None = None,
         received_once: bool = False,
         keep_folders: bool = True,
         choose_name: ChooseName | None = None,
         existing: str = "suffix",
         mode: int | None = None,
+        fsync: bool = True,
         on_started: OnStarted | None = None,
         on_complete: OnComplete | None = None,
         on_complete_timeout: float = 300.0,
@@ -115,22 +126,25 @@ class Store:
             _run = in_threads(reactor)
         check_flag("received_once", received_once)
         check_flag("keep_folders", keep_folders)
+        disk = Disk() if check_flag("fsync", fsync) else UnsyncedDisk()
         naming = Naming(keep_folders, check_callable("choose_name", choose_name, none=True))
         placing = Placing(as_mode(mode), as_existing(existing))
         check_whole("max_open", max_open)
         check_number("on_complete_timeout", on_complete_timeout)
         self.root = os.path.abspath(root)
         self.expire = check_number("expire", expire, none=True)
+        self.remember = check_number("remember", remember, none=True)
         self.on_complete = check_callable("on_complete", on_complete, none=True)
-        quota = Quota(
+        limits = Quota(
             file_size=check_whole("max_file_size", max_file_size, none=True),
             chunks=check_whole("max_chunks", max_chunks),
             unfinished=check_whole("max_unfinished", max_unfinished, none=True),
             unfinished_size=check_whole("max_unfinished_size", max_unfinished_size, none=True),
+            total=check_whole("quota", quota, none=True),
         )
         self._work = Work(_run)
-        self._folder = Folder(self.root, _disk or Disk(), placing)
-        self._admission = admission = Admission(quota, Room(_now))
+        self._folder = Folder(self.root, _disk or disk, placing)
+        self._admission = admission = Admission(limits, Room(_now))
         self._uploads = OpenUploads(
             self._folder,
             Shelf(self.root, self._folder.places, self._work.run),
@@ -193,9 +207,8 @@ class Store:
             under way has ended; fails with :exc:`OSError` if the disk cannot say what there is.
             What fails of one upload is logged.
         """
-        if self.expire is None:
-            return Deferred.fromCoroutine(self._housekeeping.recover()).addCallback(lambda _: 0)
-        return Deferred.fromCoroutine(self._housekeeping.sweep(self.expire))
+        ages = Ages(self.expire, self.expire if self.remember is None else self.remember)
+        return Deferred.fromCoroutine(self._housekeeping.sweep(ages))
 
     def close(self) -> Deferred[None]:
         """

@@ -157,6 +157,8 @@ class PrivateFolder:
 
     def older(self, name: str, before: float) -> bool:
         """Whether there is such a file, and nothing was written to it since then."""
+        if before == float("-inf"):
+            return False
         with self.descriptor as private:
             try:
                 found = look(self._disk, name, private)

@@ -1,5 +1,5 @@
 """
-Limits on unfinished uploads.
+Limits on uploads.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from .refused import Refused
 
 __all__ = ["Quota"]
 
+# That files were taken away is noticed by the next sweep.
+_RECOUNTED = 600
+
 
 @frozen(kw_only=True)
 class Quota:
@@ -21,20 +24,23 @@ class Quota:
     :ivar file_size: the most bytes that a file may have.
     :ivar unfinished: the most unfinished uploads that an owner may have.
     :ivar unfinished_size: the most bytes that they may come to.
+    :ivar total: the most bytes that all that is an owner's may come to, finished or not.
     """
 
     chunks: int
     file_size: int | None = None
     unfinished: int | None = None
     unfinished_size: int | None = None
+    total: int | None = None
 
-    def admit(self, wanted: Record, count: int, size: int) -> None:
+    def admit(self, wanted: Record, count: int, size: int, received: int) -> None:
         """
         Check a new upload against the limits.
 
         :param wanted: what it is.
         :param count: how many unfinished uploads its owner has.
         :param size: how many bytes they come to.
+        :param received: how many bytes its owner's finished files come to.
         :raises Refused: with 400, 413 or 507 if that would break a limit.
         """
         if self.file_size is not None and wanted.size > self.file_size:
@@ -45,3 +51,5 @@ class Quota:
             raise Refused(507, "there are too many unfinished uploads", 60, about="upload")
         if self.unfinished_size is not None and size + wanted.size > self.unfinished_size:
             raise Refused(507, "the unfinished uploads take too much room", 60, about="upload")
+        if self.total is not None and received + size + wanted.size > self.total:
+            raise Refused(507, "the quota is used up", _RECOUNTED, about="upload")

@@ -291,6 +291,7 @@ class OpenUploads:
     def finished(self, upload: UnfinishedUpload, done: Done) -> None:
         """See the protocol."""
         self.lost(upload)
+        self._admission.received(done.record.owner, done.size)
         self._log.info("received {name} ({size} bytes)", name=done.name, size=done.record.size)
 
     def not_finished(self, upload: UnfinishedUpload) -> None:
