@@ -7,11 +7,13 @@ from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import CancelledError
+from twisted.internet.ssl import Certificate, PrivateCertificate
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 from twisted.web.server import Request
 
-from txresumable import ConnectionBroken, InvalidOption, TransportError
+from tests.authority import Authority
+from txresumable import ConnectionBroken, InvalidOption, TLSRejected, TransportError
 from txresumable.doctor import examine
 from txresumable.doctor.limit import MOST
 from txresumable.receiver import Store, make_site
@@ -521,8 +523,15 @@ class OtherTests(DoctorTestCase):
         diagnosis = self.diagnosis(server, query={"folder": "SECRET"}, headers={})
         self.assertEqual(diagnosis.given, ("query",))
         self.assertNotIn("SECRET", repr(diagnosis))
+        examining = examine(f"{TARGET}?key=SECRET", reactor=self.clock, client=server)
+        self.finish(examining)
+        diagnosis = self.successResultOf(examining)
+        self.assertEqual(
+            (diagnosis.target, diagnosis.given), (TARGET, ("the query of the target",))
+        )
+        self.assertNotIn("SECRET", repr(diagnosis))
         for each in server.sent:
-            self.assertEqual(each.parameters.get("folder"), "SECRET", each.url)
+            self.assertIn("SECRET", (each.parameters.get("folder"), each.parameters.get("key")))
 
 
 class SessionTests(TestCase):
@@ -545,15 +554,19 @@ class SessionTests(TestCase):
 
         return self.listen(owner=owner)
 
-    def listen(self, **options: Any) -> str:
+    def listen(self, context: Any = None, **options: Any) -> str:
         """A receiver."""
         store = Store(self.mktemp(), reactor=reactor)
         site = make_site(store, reactor=reactor, **options)
-        port = reactor.listenTCP(0, site, interface="127.0.0.1")
+        if context is None:
+            port = reactor.listenTCP(0, site, interface="127.0.0.1")
+        else:
+            port = reactor.listenSSL(0, site, context, interface="127.0.0.1")
         self.addCleanup(store.close)
         self.addCleanup(site.drop_connections)
         self.addCleanup(port.stopListening)
-        return f"http://127.0.0.1:{port.getHost().port}/"
+        scheme = "http" if context is None else "https"
+        return f"{scheme}://localhost:{port.getHost().port}/"
 
     async def test_needed(self) -> None:
         """Cookies are needed if it works with them only."""
@@ -574,6 +587,15 @@ class SessionTests(TestCase):
         target = self.serve(needed=True)
         finding = (await examine(target, with_credentials=True)).finding("cookies")
         self.assertEqual((finding.value, finding.options), (None, {}))
+
+    async def test_tls(self) -> None:
+        """Certificates are verified as they are for uploads."""
+        authority = Authority("localhost")
+        context = PrivateCertificate.loadPEM(authority.issue("localhost")).options()
+        target = self.listen(context)
+        trusted = Certificate.loadPEM(authority.certificate)
+        self.assertTrue((await examine(target, trust_root=trusted)).is_receiver)
+        await self.assertFailure(examine(target), TLSRejected)
 
     async def test_receivers(self) -> None:
         """Our receiver is one in each dialect."""

@@ -39,8 +39,8 @@ class Diagnosis:
     :ivar target: its URL, without the query.
     :ivar is_receiver: whether chunks can be uploaded to it.
     :ivar findings: what was found, in that order.
-    :ivar given: the names of the options that were given, and that it needs as well, as far as is
-        known.
+    :ivar given: what was given, and may be needed besides: names of options, and the query of the
+        target.
     :ivar left: the names of the files that may be there, whole or in parts: it accepted a part of
         them, and they could not be removed.
     """

@@ -4,8 +4,9 @@ One examination: which checks are made, in which order, and what is left after t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -112,9 +113,15 @@ class _Examination:
             target=without_query(str(self._options.target)),
             is_receiver=verdict.trial is not None,
             findings=tuple(findings),
-            given=tuple(name for name, value in self._given.items() if value),
+            given=tuple(self._needed()),
             left=tuple(left),
         )
+
+    def _needed(self) -> Iterator[str]:
+        """What was given and is not among the options that follow."""
+        if urlsplit(str(self._options.target)).query:
+            yield "the query of the target"
+        yield from (name for name, value in self._given.items() if value)
 
     def _visit(self, cookies: bool) -> Visit:
         options = self._options
