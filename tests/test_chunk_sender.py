@@ -120,6 +120,20 @@ class SendingTests(UploaderTestCase):
         self.assert_cancelled(upload)
         self.assertEqual(asked, [])
 
+    def test_cancelled_while_its_url_is_asked_for(self) -> None:
+        """For a chunk that was cancelled before its URL was known, no other hook is asked."""
+        for tests in (True, False):
+            asked: list[Any] = []
+            waiting: Deferred[str] = Deferred(lambda each: each.callback("http://a.example/"))
+            upload = self.uploader(
+                target=lambda pairs, waiting=waiting: waiting,
+                headers=lambda *args, asked=asked: asked.append(args) or {},
+                test_chunks=tests,
+            ).add_file(b"x", file_name="a")
+            upload.cancel()
+            self.assert_cancelled(upload)
+            self.assertEqual((asked, self.client.sent), ([], []))
+
     def test_big_chunks(self) -> None:
         """A chunk of many pieces arrives, and tells how far it is."""
         uploader, heard = self.uploader(self.receiver, chunk_size=10**6), []
