@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from inspect import CO_COROUTINE
 from typing import Any
 
@@ -14,7 +14,12 @@ from tests.examples import ROOT, Example, examples
 from txresumable import ChunkRejected, Resumable
 
 from . import scenarios
-from .receivers import DASH_UPLOADER, DASH_UPLOADER_06, DASH_UPLOADER_07
+from .receivers import (
+    DASH_UPLOADER,
+    DASH_UPLOADER_06,
+    DASH_UPLOADER_07,
+    DJANGO_RESUMABLE,
+)
 
 
 def recipes(url: str) -> Iterator[Example]:
@@ -26,15 +31,20 @@ class RecipeTestCase(scenarios.ReceiverTestCase):
     """
     A recipe.
 
-    :cvar url: what stands in it for the server.
+    :cvar url: what stands in it for where uploads go.
+    :cvar pages: what stands in it for other pages of the server, and their paths below that.
     """
 
     url: str
+    pages: Mapping[str, str] = {}
 
     async def run_recipe(self) -> None:
         """Run it in the test's folder, and close its uploader."""
         (example,) = recipes(self.url)
-        text = example.padded.replace(self.url, self.server.url)
+        text = example.padded
+        for place, path in self.pages.items():
+            text = text.replace(place, self.server.url + path)
+        text = text.replace(self.url, self.server.url)
         code = compile(text, str(example.page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         self.assertTrue(code.co_flags & CO_COROUTINE)
         before = os.getcwd()
@@ -45,6 +55,27 @@ class RecipeTestCase(scenarios.ReceiverTestCase):
             await ensureDeferred(eval(code, names))
         finally:
             await names["uploader"].close()
+
+
+class DjangoTests(RecipeTestCase):
+    """Django's CSRF protection: PyPI's ``django-resumable`` behind it."""
+
+    receiver = DJANGO_RESUMABLE
+    url = "https://example.com/django"
+    pages = {"https://example.com/django-page": "page/"}
+
+    async def test_recipe(self) -> None:
+        """The token is got from a page, and with it a file arrives."""
+        path, digest = self.random_file(1000, "a.dat")
+        await self.run_recipe()
+        self.assertEqual(self.server.stored(), {f"1000_{path.name}": digest})
+
+    async def test_without_the_token(self) -> None:
+        """Without it nothing is accepted."""
+        path, _ = self.random_file(1000)
+        uploader = self.uploader(headers={})
+        error = await self.assertFailure(uploader.add_file(path), ChunkRejected)
+        self.assertEqual(error.status, 403)
 
 
 class _Dash:

@@ -9,10 +9,19 @@ from report import folders
 (stored,) = folders("stored")
 configure(stored.parent, apps=["resumable"], FILE_UPLOAD_TEMP_DIR=str(stored))
 
+from django.http import HttpResponse  # noqa: E402
 from django.urls import path  # noqa: E402
+from django.views.decorators.csrf import ensure_csrf_cookie  # noqa: E402
 from resumable.views import ResumableUploadView  # noqa: E402
 
-urlpatterns = [path("upload/", ResumableUploadView.as_view())]
+
+@ensure_csrf_cookie
+def page(request):
+    """Any page that sets the cookie."""
+    return HttpResponse("a page")
+
+
+urlpatterns = [path("upload/", ResumableUploadView.as_view()), path("upload/page/", page)]
 
 if __name__ == "__main__":
     serve(headers=csrf_headers())
