@@ -4,11 +4,18 @@ What the receiver takes of Twisted that Twisted keeps to itself: still there, an
 
 from __future__ import annotations
 
+from twisted.cred.portal import Portal
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.guard import BasicCredentialFactory, HTTPAuthSessionWrapper
 from twisted.web.http import HTTPChannel
+from twisted.web.test.requesthelper import DummyRequest
 
-from txresumable.receiver.web.private import unparsed, waits_for_transport
+from txresumable.receiver.web.private import (
+    UnauthorizedResource,
+    unparsed,
+    waits_for_transport,
+)
 
 
 class PrivateTests(SynchronousTestCase):
@@ -33,6 +40,15 @@ class PrivateTests(SynchronousTestCase):
         self.assertTrue(waits_for_transport(self.channel))
         self.channel.resumeProducing()  # type: ignore[no-untyped-call]
         self.assertFalse(waits_for_transport(self.channel))
+
+    def test_unauthorized(self) -> None:
+        """It is what a wrapper has in the place of a resource for who is not logged in."""
+        portal = Portal(None, [])  # type: ignore[arg-type]
+        wrapper = HTTPAuthSessionWrapper(portal, [BasicCredentialFactory(b"receiver")])
+        request = DummyRequest([])
+        request.prepath = [b""]
+        found = wrapper.getChildWithDefault(b"", request)  # type: ignore[no-untyped-call]
+        self.assertIsInstance(self.successResultOf(found.d), UnauthorizedResource)
 
     def test_malformed(self) -> None:
         """A malformed request is refused by the method that ours replaces."""

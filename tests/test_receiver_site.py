@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import resource
 from typing import Any
 
+from twisted.cred.checkers import ICredentialsChecker, InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectionDone
@@ -13,8 +17,10 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
-from twisted.web.resource import Resource
+from twisted.web.guard import BasicCredentialFactory, HTTPAuthSessionWrapper
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
+from zope.interface import implementer
 
 from tests.authority import Authority
 from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, request
@@ -270,6 +276,76 @@ class EmbeddingTests(ReceiverTestCase):
         kind = {"content_type": "text/plain"}
         self.assertEqual(self.ask(request("POST", "/echo", kind, b"hello")).body, b"hello")
         self.assertEqual(self.ask(request("GET", "/nothing", {})).status, 404)
+
+    def guarded(self, checker: ICredentialsChecker) -> None:
+        """Have the receiver behind a login of Twisted's."""
+        self.start()
+        resource = self.site.resource
+
+        @implementer(IRealm)
+        class Realm:
+            def requestAvatar(self, avatar: object, mind: object, *interfaces: object) -> object:
+                return IResource, resource, lambda: None
+
+        wrapper = HTTPAuthSessionWrapper(
+            Portal(Realm(), [checker]), [BasicCredentialFactory(b"receiver")]
+        )
+        root = Resource()
+        root.putChild(b"upload", wrapper)
+        self.site = ReceiverSite(root, reactor=self.clock, max_body=10_000)
+        self.file = ClientFile(os.urandom(500_000), chunk_size=250_000)
+
+    def guarded_upload(self, number: int, password: str = "") -> bytes:
+        """A chunk, sent with a password."""
+        login = base64.b64encode(f"alice:{password}".encode()).decode()
+        headers = {"authorization": f"Basic {login}"} if password else {}
+        return self.file.upload(number, **headers).replace(b"POST /?", b"POST /upload?")
+
+    def test_behind_a_login(self) -> None:
+        """Behind a login of Twisted's bodies stream too, for those who have logged in."""
+        self.guarded(InMemoryUsernamePasswordDatabaseDontUse(alice=b"right"))
+        for password in ("", "wrong"):
+            for pieces in (65536, 10**6):
+                wire = self.connect().send(self.guarded_upload(1, password), pieces)
+                response = wire.response()
+                self.assertEqual((response.status, wire.closed), (401, True))
+                self.assertIn("www-authenticate", response.headers)
+        for number in (1, 2):
+            wire = self.connect().send(self.guarded_upload(number, "right"))
+            self.assertEqual(wire.response().status, 200)
+        self.assertEqual(self.finished(), {"file.dat": self.file.content})
+
+    def test_behind_a_slow_login(self) -> None:
+        """What is not known at once takes no long body, and says how long it may be."""
+
+        @implementer(ICredentialsChecker)
+        class Slow:
+            credentialInterfaces = (IUsernamePassword,)
+
+            def requestAvatarId(self, credentials: object) -> Deferred[bytes]:
+                return Deferred()
+
+        self.guarded(Slow())
+        wire = self.connect().send(self.guarded_upload(1, "right"))
+        response = wire.response()
+        self.assertEqual(response.status, 413)
+        self.assertEqual(response.body, b"There is no room here for more than 10000 bytes.\n")
+
+    def test_behind_a_broken_login(self) -> None:
+        """A login that fails is logged as Twisted does it."""
+
+        @implementer(ICredentialsChecker)
+        class Broken:
+            credentialInterfaces = (IUsernamePassword,)
+
+            def requestAvatarId(self, credentials: object) -> Deferred[bytes]:
+                raise ZeroDivisionError
+
+        self.guarded(Broken())
+        self.file = ClientFile(b"short")
+        response = self.ask(self.guarded_upload(1, "right"))
+        self.assertEqual(response.status, 500)
+        self.assertNotEqual(self.flushLoggedErrors(ZeroDivisionError), [])
 
     def test_in_a_plain_site(self) -> None:
         """In a site of Twisted's own, bodies are collected first and then handled the same."""

@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-__all__ = ["unparsed", "waits_for_transport"]
+from twisted.web._auth.wrapper import UnauthorizedResource
+
+__all__ = ["UnauthorizedResource", "unparsed", "waits_for_transport"]
+
+# What a wrapper of twisted.web.guard's has in the place of a resource for those who are not logged
+# in.  Without it a client that only has to log in would be told that its chunk is too long.
 
 unparsed = attrgetter("_buffer")
 """

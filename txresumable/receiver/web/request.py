@@ -9,12 +9,16 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from twisted.python.failure import Failure
+from twisted.web.guard import HTTPAuthSessionWrapper
 from twisted.web.http import REQUEST_ENTITY_TOO_LARGE, parse_qs
+from twisted.web.resource import IResource, getChildForRequest
 from twisted.web.server import Request
+from twisted.web.util import DeferredResource
 from zope.interface import Interface
 
 from .arrival import Arrival
 from .channel import ReceiverChannel
+from .private import UnauthorizedResource
 
 __all__ = ["IBodyTaker", "StreamedRequest"]
 
@@ -46,6 +50,7 @@ class StreamedRequest(Request):
     _left: int | None = None
     _unread = 0
     _early = False
+    _is_refused = False
 
     def gotLength(self, length: int | None) -> None:
         self.method, self.uri, self.clientproto = self.channel.head
@@ -57,7 +62,7 @@ class StreamedRequest(Request):
         self.arrival = self._taker()
         if self.arrival is None:
             if length is not None and length > self.channel.site.max_body:
-                self._refuse_body()
+                self._too_long()
             return
         self.arrival.pause = self.channel.pause_reading
         self.arrival.resume = self.channel.resume_reading
@@ -113,14 +118,21 @@ class StreamedRequest(Request):
         """Keep the body for a resource that knows nothing of this."""
         assert self.content is not None
         if self.content.tell() + len(data) > self.channel.site.max_body:
-            self._refuse_body()
+            self._too_long()
         else:
             self.content.write(data)
 
-    def _refuse_body(self) -> None:
+    def _too_long(self) -> None:
+        """Respond without the body: a resource that takes none as it arrives gets no long one."""
+        if self._is_refused:
+            self._respond_early()
+            return
         self._ignore_the_rest()
         self.setResponseCode(REQUEST_ENTITY_TOO_LARGE)
-        self.responseHeaders.setRawHeaders("Content-Length", ["0"])
+        reason = b"There is no room here for more than %d bytes.\n" % self.channel.site.max_body
+        self.responseHeaders.setRawHeaders("Content-Type", ["text/plain; charset=utf-8"])
+        self.responseHeaders.setRawHeaders("Content-Length", [str(len(reason))])
+        self.write(reason)  # type: ignore[no-untyped-call]
         self.finish()  # type: ignore[no-untyped-call]
 
     def _respond_early(self) -> None:
@@ -140,7 +152,8 @@ class StreamedRequest(Request):
         self.prepath = []
         self.postpath = [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
         try:
-            resource = self.site.getResourceFor(self)
+            resource = self._behind_login(self.site.getResourceFor(self))
+            self._is_refused = isinstance(resource, UnauthorizedResource)
             if not IBodyTaker.providedBy(resource):
                 return None
             arrival: Arrival | None = resource.take_body(self)
@@ -148,3 +161,20 @@ class StreamedRequest(Request):
             # Twisted meets the same once the body is there, logs it, and responds with 500.
             return None
         return arrival
+
+    def _behind_login(self, resource: IResource) -> IResource:
+        """The resource for whoever has logged in, if a wrapper of Twisted's knows it at once."""
+        if isinstance(resource, HTTPAuthSessionWrapper):
+            # It stands for what it wraps.
+            self.prepath = [*(self.prepath or ()), b""]
+            resource = resource.getChildWithDefault(b"", self)
+        if not isinstance(resource, DeferredResource):
+            return resource
+        found: list[IResource] = []
+        resource.d.addCallbacks(found.append, lambda _: None)
+        if not found:
+            return resource
+        behind: IResource = getChildForRequest(found[0], self)
+        # What logs out at the end hides what the resource is.
+        inner: IResource = getattr(behind, "resource", behind)
+        return inner
