@@ -230,6 +230,9 @@ class HeadTests(ParserTestCase):
         assert response is not None
         response.headers.setRawHeaders(b"content-encoding", [b""])
         self.assertIsNone(response.headers.getRawHeaders(b"content-encoding"))
+        for _ in range(2):
+            self.assertIsNone(response.header("content-encoding"))
+            self.assertEqual(response.header("Content-Length"), "0")
 
     def test_one_after_the_other(self) -> None:
         """A response is read for itself, whatever came before it, and whatever was asked."""

@@ -24,8 +24,21 @@ _LENGTH = re.compile(rb"[0-9]{1,18}\Z")
 class ResponseHeaders(Headers):
     """
     The fields of a response, which stay as they are: of what the agents around ours say that they
-    have decoded, nothing was encoded.
+    have decoded, nothing was encoded.  All responses with the same head share them.
     """
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: dict[str, str | None] = {}
+
+    def last(self, name: str) -> str | None:
+        """The last value of a field, or :data:`None`; looked up once."""
+        if name not in self._found:
+            values = self.getRawHeaders(name.encode())
+            self._found[name] = values[-1].decode("latin-1") if values else None
+        return self._found[name]
 
     def setRawHeaders(self, name: Any, values: Any) -> None:
         pass

@@ -16,7 +16,7 @@ from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from ..errors import MalformedResponse
-from .fields import lengths_of, parse_fields, shown, tokens_of
+from .fields import ResponseHeaders, lengths_of, parse_fields, shown, tokens_of
 
 __all__ = ["LIMIT", "Response", "ResponseParser"]
 
@@ -66,6 +66,8 @@ class Response:
 
     def header(self, name: str) -> str | None:
         """The last value of a header field, or :data:`None`."""
+        if type(self.headers) is ResponseHeaders:
+            return self.headers.last(name)
         values = self.headers.getRawHeaders(name.encode())
         return values[-1].decode("latin-1") if values else None
 
