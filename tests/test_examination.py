@@ -614,10 +614,11 @@ class SessionTests(TestCase):
             self.assertEqual(diagnosis.finding("rule").value, "either")
             self.assertEqual(diagnosis.finding("order").value, "any")
 
-    async def test_no_difference(self) -> None:
-        """They are not said to be needed by what cannot be asked with them either."""
+    async def test_unknown(self) -> None:
+        """If it cannot be asked, whether they are needed cannot be seen; browsers send them."""
         diagnosis = await examine(self.serve(needed=True), test_method="PATCH")
-        self.assertEqual(diagnosis.finding("cookies").value, "not needed")
+        finding = diagnosis.finding("cookies")
+        self.assertEqual((finding.value, finding.options), (None, {"with_credentials": True}))
         self.assertIs(diagnosis.options["test_chunks"], False)
 
 

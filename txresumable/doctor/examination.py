@@ -144,11 +144,12 @@ class _Examination:
             how = f"{names} were set, and are not needed: they were not sent back"
             return trials, Finding("cookies", "not needed", how)
         again = await find_kind(self._visit(True), self._specimens, self._given)
-        if _best(again) <= _best(trials):
-            how = f"{names} were set; it makes no difference whether they are sent back"
-            return trials, Finding("cookies", "not needed", how)
-        how = f"{names} were set; without them no chunk was found to be there, with them it was"
-        return again, Finding("cookies", "needed", how, {"with_credentials": True})
+        found = {"with_credentials": True}
+        if _best(again) > _best(trials):
+            how = f"{names} were set; without them no chunk was found to be there, with them it was"
+            return again, Finding("cookies", "needed", how, found)
+        how = f"{names} were set; chunks cannot be asked for, so they are sent back to be sure"
+        return again, Finding("cookies", None, how, found)
 
     async def _check(self, patient: Patient) -> list[Finding]:
         absent = checks.find_absent(patient)
