@@ -335,6 +335,24 @@ class CommandTests(ProcessTestCase):
         )
         self.assertIn("0 chunks sent, 2 were already stored", ended.output)
 
+    async def test_nothing_new(self) -> None:
+        """What was only touched, copied or renamed is not sent again where it can be told."""
+        small, large = self.folder / "small.dat", self.folder / "large.dat"
+        self.file("small.dat", 60_000)
+        self.file("large.dat", 3_000_000)
+        own = ("-m", "txresumable", "upload", self.target)
+        by_content = (*own, "--generate-unique-identifier=content")
+        for upload, path, sent in ((own, small, 1), (by_content, large, 2)):
+            ended = await self.python(*upload, path.name).ended
+            self.assertIn(f": {sent} chunks sent", ended.output)
+            os.utime(path, (1, 1))
+            ended = await self.python(*upload, path.name, path.name).ended
+            self.assertEqual((ended.status, ended.errors), (0, ""))
+            self.assertIn("2 of 2 files uploaded: 0 chunks sent", ended.output)
+        large.rename(self.folder / "renamed.dat")
+        ended = await self.python(*by_content, "renamed.dat").ended
+        self.assertIn("0 chunks sent, 2 were already stored", ended.output)
+
     async def test_interrupt_while_a_thread_hangs(self) -> None:
         """It ends even if a thread does not return, for which Python would wait."""
         with open(os.path.join(self.folder, "hanging.py"), "w") as hook:

@@ -13,7 +13,7 @@ import re
 
 from twisted.internet.defer import Deferred
 
-from ._source.fingerprint import Fingerprint
+from ._source.fingerprint import READ_WHOLE, Fingerprint
 from .file import ResumableFile
 
 __all__ = ["Fingerprint", "content", "resumable_js", "safe"]
@@ -23,16 +23,19 @@ _UNSAFE = re.compile(r"[^0-9A-Za-z_-]")
 
 def safe(file: ResumableFile) -> str:
     """
-    The default: size, 128 bits of SHA-256 over relative path, size, times of the last write and
-    of the last change of any kind, how it is divided into chunks (``chunk_size`` and
-    ``force_chunk_size``), and samples of the content; and a short cleaned name.
+    The default: size, 128 bits of SHA-256 over relative path, size, how it is divided into chunks
+    (``chunk_size`` and ``force_chunk_size``), and content; and a short cleaned name.  Of a file of
+    more than 64 KiB these are samples of the content, and the times of the last write and of the
+    last change of any kind.
 
     :returns: at most 128 characters of ``[0-9A-Za-z_-]``; the same in every process as long as
-        the file is not written to, nor its name, links, owner or mode changed.
+        the file is not written to, nor its name changed, nor, if it is larger than that, its links,
+        owner, mode or times.
     """
     look = file.fingerprint
     path = file.relative_path.encode("utf-8", "surrogatepass")
-    facts = f"{look.size} {look.mtime_ns} {look.ctime_ns} {_cut(file)} ".encode()
+    times = "" if look.size <= READ_WHOLE else f"{look.mtime_ns} {look.ctime_ns}"
+    facts = f"{look.size} {times} {_cut(file)} ".encode()
     digest = hashlib.sha256(facts + look.sample + path)
     # Some servers cut identifiers off.
     return f"{look.size}-{digest.hexdigest()[:32]}-{_short(file.file_name)}"
