@@ -265,6 +265,36 @@ class InPlaceTests(ReceiverTestCase):
         self.assertEqual(self.ask(self.file.test(1)).status, 200)
 
 
+class ClosingTests(ReceiverTestCase):
+    """A store closes while a finished file is read."""
+
+    def test_closed_first(self) -> None:
+        """Whatever step a close comes at, no file is open once it has ended."""
+        content = bytes(35)
+        for change in ("none", "copied"):
+            for steps in range(12):
+                self.root, thread, disk = self.mktemp(), Thread(), FaultyDisk()
+                self.start(run=thread.run, disk=disk)
+                file = ClientFile(content, chunk_size=100)
+                wire = self.connect().send(file.upload(1))
+                thread.work()
+                self.assertEqual(wire.response().content["status"], "complete")
+                if change == "copied":
+                    path = os.path.join(self.root, "file.dat")
+                    shutil.copy2(path, path + ".copy")
+                    os.replace(path + ".copy", path)
+                wire.send(file.upload(1))
+                thread.work(steps)
+                left: list[int] = []
+                open_now = disk.descriptors
+                self.store.close().addCallback(
+                    lambda _, left=left, open_now=open_now: left.append(len(open_now))
+                )
+                thread.work()
+                self.assertEqual(left, [0], f"{change}, {steps} steps")
+                self.hang_up()
+
+
 class OnCompleteTests(ReceiverTestCase):
     """What on_complete does to a file is part of its end."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from inspect import signature
@@ -18,7 +19,7 @@ from .platter import Platter
 
 _HANDLES = ("fd", "folder", "new_folder")
 _OPENING = ("open_root", "open_folder", "enter_folder", "create", "open")
-_GROWING = ("create", "write", "resize", "link", "replace", "sync", "sync_data")
+_GROWING = ("make_folder", "create", "write", "resize", "link", "replace", "sync", "sync_data")
 
 
 class Killed(BaseException):
@@ -196,6 +197,14 @@ class ModelDisk(Disk):
     def _before_link(self, real: dict[str, Any], behind: dict[str, Opened]) -> Callable[[], None]:
         where = behind["new_folder"]
         return lambda: self._journal(where, lambda path: os.unlink(path(real["new_name"])))
+
+    def _before_make_folder(
+        self, real: dict[str, Any], behind: dict[str, Opened]
+    ) -> Callable[[], None]:
+        where = behind["folder"]
+        if os.path.lexists(f"/proc/self/fd/{where.fd}/{real['name']}"):
+            return lambda: None
+        return lambda: self._journal(where, lambda path: shutil.rmtree(path(real["name"])))
 
     def _before_remove(self, real: dict[str, Any], behind: dict[str, Opened]) -> Callable[[], None]:
         kept = self.platter.keep(real["name"], real["folder"])

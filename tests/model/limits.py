@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .platter import names_in
+from .platter import files_in, names_in
 
 if TYPE_CHECKING:
     from .upload import Upload
@@ -45,6 +45,6 @@ def _promised(world: World, unfinished: list[Upload]) -> int:
         os.stat(os.path.join(world.platter.private, name)).st_ino
         for name in names_in(world.platter.private)
     }
-    found = [os.stat(os.path.join(world.platter.root, x)) for x in names_in(world.platter.root)]
+    found = [os.stat(os.path.join(world.platter.root, x)) for x in files_in(world.platter.root)]
     finished = sum(each.st_size for each in found if each.st_ino not in private)
     return finished + sum(upload.plan.size for upload in unfinished)

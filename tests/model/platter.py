@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import define, field
 
-__all__ = ["Change", "Platter", "names_in"]
+__all__ = ["Change", "Platter", "files_in", "names_in"]
 
 Change = tuple[str, int, bytes]
 
@@ -32,6 +32,16 @@ def names_in(folder: str) -> list[str]:
         return sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
     except FileNotFoundError:
         return []
+
+
+def files_in(root: str) -> list[str]:
+    """The paths of the files below a root, from there, in order; the private folder is none."""
+    found = []
+    for folder, folders, _ in os.walk(root):
+        if folder == root and ".resumable" in folders:
+            folders.remove(".resumable")
+        found += [os.path.relpath(os.path.join(folder, name), root) for name in names_in(folder)]
+    return sorted(found)
 
 
 @define
@@ -94,8 +104,8 @@ class Platter:
     def used(self) -> int:
         """How many bytes take room: those that were written, of files that have a name."""
         found = {}
-        for folder in (self.root, self.private):
-            for name in names_in(folder):
+        for folder, names in self._names():
+            for name in names:
                 if not name.endswith((".chunks", ".done", ".new")):
                     status = os.stat(os.path.join(folder, name))
                     found[status.st_ino] = status.st_size
@@ -115,8 +125,8 @@ class Platter:
         return chunks[:count] == b"\1" * count
 
     def finished(self) -> Iterator[tuple[str, bytes]]:
-        """The files in the root, with what they hold."""
-        for name in names_in(self.root):
+        """The files below the root, by their paths, with what they hold."""
+        for name in files_in(self.root):
             with open(os.path.join(self.root, name), "rb") as file:
                 yield name, file.read()
 
@@ -167,6 +177,11 @@ class Platter:
             return None
         return path
 
+    def _names(self) -> Iterator[tuple[str, list[str]]]:
+        """The names of all files, from the folder that they are given for."""
+        yield self.root, files_in(self.root)
+        yield self.private, names_in(self.private)
+
     # The power cut -----------------------------------------------------------------------------
 
     def cut(self, random: Random) -> set[int]:
@@ -206,9 +221,9 @@ class Platter:
 
     def _seen(self) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}
-        for folder in (self.root, self.private):
-            if os.path.isdir(folder):
-                for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-                    if entry.is_file(follow_symlinks=False):
-                        found.setdefault(entry.inode(), []).append(entry.path)
+        for folder, names in self._names():
+            for name in names:
+                path = os.path.join(folder, name)
+                if not os.path.islink(path):
+                    found.setdefault(os.stat(path).st_ino, []).append(path)
         return found

@@ -36,6 +36,9 @@ class Plan:
     method: str
 
 
+_FOLDERS = ("", "a/", "a/b/")
+
+
 @define(eq=False)
 class Request:
     """
@@ -107,6 +110,7 @@ class Upload:
         self.is_too_big = most is not None and plan.size > most
         self.plan = plan
         content = random.randbytes(plan.size)
+        folder = _FOLDERS[plan.size % len(_FOLDERS)]
         self.file, self._summed = (
             ClientFile(
                 content,
@@ -114,6 +118,7 @@ class Upload:
                 plan.identifier,
                 chunk_size=plan.chunk_size,
                 force=plan.force,
+                relative_path=folder + plan.name,
                 octet=plan.method == "octet",
                 checksum=checksum,
             )

@@ -17,6 +17,7 @@ from .received import ReceivedFile
 from .record import Done, Record
 from .refused import Refused
 from .thread import Run, let_go
+from .usage import Usage
 from .writer import ChunkComparison, ChunkSink
 
 __all__ = ["FinishedUpload", "Shelf"]
@@ -30,11 +31,13 @@ class Shelf:
     :ivar path: of the folder.
     :ivar places: the same, on the disk.
     :ivar run: runs blocking work.
+    :ivar usage: is in use while a file is open, so that it is closed before the store is.
     """
 
     path: str
     places: Places
     run: Run
+    usage: Usage
 
     async def find(self, key: str, done: Done) -> FinishedUpload | None:
         """
@@ -63,6 +66,10 @@ class Shelf:
         return FinishedUpload(key, done, file, self)
 
     async def _compare(self, key: str, done: Done) -> Done | None:
+        with self.usage:
+            return await self._compared(key, done)
+
+    async def _compared(self, key: str, done: Done) -> Done | None:
         file = await self.run(self.places.open_finished, done.name)
         if file is None:
             return None
@@ -146,6 +153,10 @@ class FinishedUpload:
         if end > self.done.size:
             # on_complete has cut it off.
             return ""
+        with self._shelf.usage:
+            return await self._digest_of(start, end)
+
+    async def _digest_of(self, start: int, end: int) -> str:
         run = self._shelf.run
         file = await let_go(run(self._shelf.places.open_finished, self.done.name))
         if file is None:

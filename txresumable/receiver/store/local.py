@@ -147,7 +147,7 @@ class Store:
         self._admission = admission = Admission(limits, Room(_now))
         self._uploads = OpenUploads(
             self._folder,
-            Shelf(self.root, self._folder.places, self._work.run),
+            Shelf(self.root, self._folder.places, self._work.run, self._work.usage),
             admission,
             self._work,
             Completion(lambda: self.on_complete, on_complete_timeout, reactor),
