@@ -14,7 +14,7 @@
 #   make packaging  four ways to install, and uninstalling
 #   make lowest     the suite with the lowest supported versions; make newest: with the newest
 #   make interop    uploads to and from what others wrote (fetches it first); RUNS=20 times several
-#                   files at once to each receiver, and the figures
+#                   files at once to each receiver, and the figures  (INTEROP=tests.interop.test_php)
 #   make bench      the benchmarks
 #   make check      all that a change has to pass but interop
 
@@ -28,6 +28,7 @@ RECEIVER ?= 20000
 KILLS ?= 100
 SOAK ?= 1800
 RUNS ?= 20
+INTEROP ?= tests.interop
 SEED ?=
 
 BIN = $(VENV)/bin
@@ -82,7 +83,7 @@ packaging: $(VENV)/ready-dev
 
 interop: $(VENV)/ready
 	mkdir -p build && rm -f build/interop.jsonl
-	TXRESUMABLE_FIGURES=$(CURDIR)/build/interop.jsonl INTEROP_RUNS=$(RUNS) $(BIN)/python -m tests.interop; \
+	TXRESUMABLE_FIGURES=$(CURDIR)/build/interop.jsonl INTEROP_RUNS=$(RUNS) $(BIN)/python -m tests.interop $(INTEROP); \
 	status=$$?; \
 	$(BIN)/python -m tests.figures build/interop.jsonl && exit $$status
 

@@ -1,4 +1,7 @@
-"""Fetch what others wrote, then run the tests that need it; none of them may be skipped."""
+"""
+Fetch what others wrote, then run the tests that need it, or those that are named; none of them may
+be skipped.
+"""
 
 import os
 import subprocess
@@ -11,6 +14,6 @@ if main(["--system"]) != 0:
 trial = [sys.executable, "-m", "twisted.trial", "--temp-directory=_trial_temp_interop"]
 sys.exit(
     subprocess.run(
-        [*trial, *sys.argv[1:], "tests.interop"], env=dict(os.environ, INTEROP_REQUIRED="1")
+        [*trial, *(sys.argv[1:] or ["tests.interop"])], env=dict(os.environ, INTEROP_REQUIRED="1")
     ).returncode
 )
