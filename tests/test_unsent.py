@@ -5,6 +5,7 @@ What has still to leave a socket, and what came to it.
 from __future__ import annotations
 
 import socket
+import struct
 from typing import Any
 
 from twisted.internet.protocol import Factory, Protocol
@@ -14,6 +15,7 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
+from txresumable._http import unsent
 from txresumable._http.unsent import SendQueue
 
 from .authority import Authority
@@ -64,8 +66,7 @@ class SendQueueTests(SynchronousTestCase):
         self.ours.close()
         self.assertEqual(queue.unsent(), 0)
 
-    def test_quiet(self) -> None:
-        """Bytes are noticed, and so is the end, without being read."""
+    def check_quiet(self) -> None:
         queue = SendQueue(self.transport)
         self.assertTrue(queue.is_quiet())
         self.peer.send(b"x")
@@ -73,6 +74,43 @@ class SendQueueTests(SynchronousTestCase):
         self.assertEqual(self.ours.recv(2), b"x")
         self.assertTrue(queue.is_quiet())
         self.peer.close()
+        self.until(queue, False)
+        self.assertEqual(self.ours.recv(1), b"")
+        self.assertFalse(queue.is_quiet())
+        self.ours.close()
+        self.assertFalse(queue.is_quiet())
+
+    def test_quiet(self) -> None:
+        """Bytes are noticed, and so is the end, without being read."""
+        self.check_quiet()
+
+    def test_quiet_without_a_state(self) -> None:
+        """So they are where the state of a connection cannot be asked for."""
+        self.patch(unsent, "_INQ", 0)
+        self.check_quiet()
+
+    def test_reset(self) -> None:
+        """That a connection was reset is noticed in both ways."""
+        queue = SendQueue(self.transport)
+        patched = self.patch(unsent, "_INQ", 0)
+        other = SendQueue(self.transport)
+        patched.restore()
+        self.assertEqual((queue.is_quiet(), other.is_quiet()), (True, True))
+        self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.peer.close()
+        self.until(queue, False)
+        self.assertEqual((queue.is_quiet(), other.is_quiet()), (False, False))
+
+    def test_quiet_without_tcp(self) -> None:
+        """Of what is no TCP the state is not asked for."""
+        ours, peer = socket.socketpair()
+        self.addCleanup(ours.close)
+        self.addCleanup(peer.close)
+        ours.setblocking(False)
+        transport = Connection(ours, Protocol(), self.reactor)  # type: ignore[arg-type]
+        queue = SendQueue(transport)
+        self.assertTrue(queue.is_quiet())
+        peer.close()
         self.until(queue, False)
 
     def test_tls(self) -> None:

@@ -9,6 +9,7 @@ a dead one; a response that arrives while the queue is not empty is not one to t
 from __future__ import annotations
 
 import socket
+import sys
 from array import array
 from collections.abc import Iterator
 from typing import Any
@@ -23,12 +24,18 @@ try:
     import fcntl
     import termios
 
-    _OUTQ = termios.TIOCOUTQ
+    _OUTQ, _INQ = termios.TIOCOUTQ, termios.FIONREAD
 except (ImportError, AttributeError):  # pragma: no cover
-    _OUTQ = 0
+    _OUTQ = _INQ = 0
 
 __all__ = ["SendQueue"]
 
+_NUMBERS = 300
+"""
+So many integers, or more than 1024 bytes, the kernel writes into as they are, and CPython holds on
+to its lock for that.  Otherwise it lets go of it, and a thread that opens files may have it first.
+"""
+_ESTABLISHED = b"\1"
 _LAYERS = 8
 """At most this many wrappers are searched for a socket: they might contain each other."""
 
@@ -40,7 +47,7 @@ class SendQueue:
     :ivar socket: the socket, or :data:`None` if none was found.
     """
 
-    __slots__ = ("_bottom", "_outer", "_queued", "_tls", "_transport", "socket")
+    __slots__ = ("_bottom", "_numbers", "_outer", "_says_state", "_tls", "_transport", "socket")
 
     def __init__(self, transport: Any) -> None:
         """
@@ -58,8 +65,9 @@ class SendQueue:
                 self._tls = layer
             elif isinstance(layer, Connection):
                 self._bottom = layer
-        self._queued = array("i", (0,))  # one that the kernel writes into costs half as much
+        self._numbers = array("i", (0,)) * _NUMBERS
         self.socket: Any = None if self._bottom is None else self._bottom.getHandle()
+        self._says_state = _says_state(self.socket)
 
     def write(self, data: bytes) -> int:
         """
@@ -89,25 +97,40 @@ class SendQueue:
         """Bytes that the peer has not acknowledged, as far as the kernel says."""
         if self._bottom is None:
             return 0
-        queued = self._queued
+        numbers = self._numbers
         try:
             if _OUTQ:
-                fcntl.ioctl(self.socket, _OUTQ, queued)
+                fcntl.ioctl(self.socket, _OUTQ, numbers)
         except (OSError, ValueError, TypeError):  # it is closed, or is not a kernel socket
-            queued[0] = 0
-        return self.buffered() + queued[0]
+            numbers[0] = 0
+        return self.buffered() + numbers[0]
 
     def is_quiet(self) -> bool:
         """Whether there is nothing to read: no bytes, no end of file, nothing buffered by TLS."""
         if self._bottom is None:
             return True
+        quiet = self._is_calm() if self._says_state else self._is_empty()
+        return quiet and (self._tls is None or self._tls_is_quiet())
+
+    def _is_empty(self) -> bool:
         try:
             self.socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
-            return self._tls is None or self._tls_is_quiet()
+            return True
         except OSError:  # the connection is broken
             pass
         return False
+
+    def _is_calm(self) -> bool:
+        """The same, without an exception, and without letting go of the interpreter's lock."""
+        try:
+            fcntl.ioctl(self.socket, _INQ, self._numbers)
+            if self._numbers[0]:
+                return False
+            state = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+        except (OSError, ValueError):  # it is closed
+            return False
+        return bool(state == _ESTABLISHED)
 
     def abort(self) -> bool:
         """
@@ -134,6 +157,21 @@ class SendQueue:
         except Exception:  # its end, or something that is not TLS
             pass
         return False
+
+
+def _says_state(connected: Any) -> bool:
+    """
+    Whether the state of a connection, which changes when the peer closes it, can be asked for: of
+    TCP on Linux, and not of what only looks like it.
+    """
+    if not (_INQ and sys.platform == "linux"):
+        return False
+    try:
+        protocol = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL)
+        state = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+    except (OSError, AttributeError):
+        return False
+    return bool(protocol == socket.IPPROTO_TCP and state == _ESTABLISHED)
 
 
 def _layers(transport: Any) -> Iterator[Any]:
