@@ -40,9 +40,9 @@ class Events:
     """
     The signals of an uploader: the events of resumable.js in Python's style.
 
-    :ivar file_added: a file was accepted; ``(file)``.
-    :ivar files_added: all files that were added together were accepted or refused;
-        ``(added, skipped)``, two lists.
+    :ivar file_added: a file was accepted, or accepted again after it had changed; ``(file)``.
+    :ivar files_added: all files that were added together were accepted, or refused or uploaded as
+        another one; ``(added, skipped)``, two lists.
     :ivar file_progress: a chunk of a file was begun, made progress or is stored; ``(file)``.
     :ivar file_completed: every chunk of a file is on the server; ``(file)``.
     :ivar chunk_retry: a chunk failed, and is retried after a delay in seconds;

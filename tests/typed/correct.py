@@ -125,6 +125,7 @@ def options() -> list[Resumable]:
             retry_policy=full_jitter(),
         ),
         Resumable(URL, retry_policy=patient, again=True),
+        Resumable(URL, links="follow", source_check="size", when_changed="wait", min_age=60),
         Resumable(URL, proxy="http://proxy.example.com:3128"),
         Resumable(URL, proxy=by_origin),
     ]

@@ -51,6 +51,8 @@ def options() -> None:
     Resumable(URL, chunk_size="1 MiB")  # fault: a size is a number of bytes
     Resumable(URL, in_order="yes")  # fault: True, False or None
     Resumable(URL, last_chunk_alone="no")  # fault: True, False or None
+    Resumable(URL, links=True)  # fault: "skip" or "follow"
+    Resumable(URL, when_changed="retry")  # fault: "fail" or "wait"
     Resumable(URL, server=SERVERS["dilab"])  # fault: the name of a server
     Resumable(URL, method="PUT")  # fault: how a chunk is sent, not the HTTP method
     Resumable(URL, headers={"X-Version": 1})  # fault: a header's value is text
