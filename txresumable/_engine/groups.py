@@ -57,7 +57,11 @@ class Groups:
         skipped: Transfer | None = None,
     ) -> None:
         """One of a group is in, or was refused; or neither: then it is not announced with it."""
-        group = group or Group(1)
+        if group is None:  # it came alone
+            self.count -= 1
+            into, out = [] if added is None else [added], [] if skipped is None else [skipped]
+            self._turn.post(self._announce, into, out)
+            return
         if added is not None:
             group.added.append(added)
         if skipped is not None:
