@@ -15,7 +15,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from .descriptor import Descriptor
 from .thread import Run
@@ -112,31 +111,24 @@ class FollowingDigest:
             self._done += len(block)
 
 
-def hash_range(run: Run, file: Descriptor, start: int, end: int) -> Deferred[str]:
+async def hash_range(
+    run: Run, file: Descriptor, start: int, end: int, is_wanted: Callable[[], bool]
+) -> str:
     """
     The SHA-256 of some bytes of a file.  They are read in stretches, so that a big chunk does not
     keep a thread to itself.
 
     :param run: runs a function in a thread.
-    :returns: a Deferred that fires with hexadecimal; fails with :exc:`OSError` if the file cannot
-        be read, or ends before.  Cancelling it ends the reading with the stretch that is under way.
+    :param is_wanted: whether somebody still wants it; else they are read no further.
+    :returns: hexadecimal.
+    :raises OSError: if the file cannot be read, or ends before.
     """
-    result: Deferred[str] = Deferred()
-
-    async def read() -> str:
-        digest, at = sha256(), start
-        while at < end and not result.called:
-            stop = min(end, at + _STRETCH)
-            await run(_update, digest, file, at, stop)
-            at = stop
-        return digest.hexdigest()
-
-    def ended(outcome: str | Failure) -> None:
-        if not result.called:
-            result.callback(outcome)
-
-    Deferred.fromCoroutine(read()).addBoth(ended)
-    return result
+    digest = sha256()
+    while start < end and is_wanted():
+        stop = min(end, start + _STRETCH)
+        await run(_update, digest, file, start, stop)
+        start = stop
+    return digest.hexdigest()
 
 
 def _update(digest: Any, file: Descriptor, start: int, end: int) -> None:

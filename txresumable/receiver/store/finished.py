@@ -5,6 +5,8 @@ An upload that has been received.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 
 from attrs import define, frozen
@@ -16,7 +18,7 @@ from .places import Place, Places
 from .received import ReceivedFile
 from .record import Done, Record
 from .refused import Refused
-from .thread import Run, let_go
+from .thread import Run, while_wanted
 from .usage import Usage
 from .writer import ChunkComparison, ChunkSink
 
@@ -148,23 +150,22 @@ class FinishedUpload:
             raise _gone()
         return self.file
 
-    async def _digest(self, chunk: Chunk) -> str:
-        start, end = chunk.layout.range(chunk.offset)
+    def _digest(self, chunk: Chunk) -> Deferred[str]:
+        return while_wanted(partial(self._read, *chunk.layout.range(chunk.offset)))
+
+    async def _read(self, start: int, end: int, is_wanted: Callable[[], bool]) -> str:
         if end > self.done.size:
             # on_complete has cut it off.
             return ""
-        with self._shelf.usage:
-            return await self._digest_of(start, end)
-
-    async def _digest_of(self, start: int, end: int) -> str:
         run = self._shelf.run
-        file = await let_go(run(self._shelf.places.open_finished, self.done.name))
-        if file is None:
-            raise _gone()
-        try:
-            return await hash_range(run, file, start, end)
-        finally:
-            file.close()
+        with self._shelf.usage:
+            file = await run(self._shelf.places.open_finished, self.done.name)
+            if file is None:
+                raise _gone()
+            try:
+                return await hash_range(run, file, start, end, is_wanted)
+            finally:
+                file.close()
 
 
 def _gone() -> Refused:

@@ -5,13 +5,13 @@ Running blocking work.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar, cast
 
 from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.threads import deferToThreadPool
 
-__all__ = ["Run", "at_once", "in_threads", "let_go", "to_the_end"]
+__all__ = ["Run", "at_once", "in_threads", "to_the_end", "while_wanted"]
 
 _T = TypeVar("_T")
 
@@ -59,11 +59,12 @@ def _ignored() -> None:
     """Cancelling does nothing."""
 
 
-def let_go(running: Deferred[_T]) -> Deferred[_T]:
+def while_wanted(work: Callable[[Callable[[], bool]], Coroutine[Any, Any, _T]]) -> Deferred[_T]:
     """
-    Wait for something until that is cancelled.
+    Begin something that ends of itself when nobody wants it any more.
 
-    :param running: a Deferred that is not cancelled, of what goes on for nobody then.
+    :param work: called with what says whether it is wanted.
+    :returns: a Deferred of its result; cancelling it does not cancel what is under way.
     """
     result: Deferred[_T] = Deferred()
 
@@ -71,7 +72,7 @@ def let_go(running: Deferred[_T]) -> Deferred[_T]:
         if not result.called:
             result.callback(outcome)
 
-    running.addBoth(ended)
+    Deferred.fromCoroutine(work(lambda: not result.called)).addBoth(ended)
     return result
 
 

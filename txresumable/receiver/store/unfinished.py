@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from weakref import ref
 
@@ -27,7 +28,7 @@ from .record import Done
 from .refused import FilesRemoved, Refused
 from .rejection import Rejected
 from .state import State, advance, check
-from .thread import Run
+from .thread import Run, while_wanted
 from .unwritten import Unwritten
 from .usage import Usage, counted
 from .use import Use
@@ -336,8 +337,9 @@ class UnfinishedUpload:
         if end > self._files.size:
             # on_complete has cut it off.
             return ""
+        data = self._files.data
         try:
-            return await hash_range(self._read, self._files.data, start, end)
+            return await while_wanted(partial(hash_range, self._read, data, start, end))
         finally:
             self._check()
             self._files.check_unchanged()
