@@ -182,6 +182,20 @@ class ChangedTests(QuietTestCase):
                 self.answer_all()
                 self.assertEqual(self.successResultOf(upload).size, 20)
 
+    def test_copy(self) -> None:
+        """A copy that shares an upload and changes meanwhile waits, and is uploaded by itself."""
+        one, other = self.path(), self.path()
+        uploader = self.waiting(generate_unique_identifier=lambda _: "a")
+        first, second = uploader.add_files([one, other])
+        self.write(other, b"y" * 10)
+        self.answer_all()
+        self.successResultOf(first)
+        self.assertIs(second.file.state, FileState.ADDED)
+        self.pass_time(6)
+        self.assertEqual(uploader.files, [first.file, second.file])
+        self.answer_all()
+        self.assertEqual(self.successResultOf(second).size, 10)
+
     def test_deleted(self) -> None:
         """A file that is deleted meanwhile fails, and says so."""
         path = self.path()
