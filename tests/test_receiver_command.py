@@ -133,6 +133,12 @@ class CommandTests(ReceiverTestCase):
 
     def test_few_at_once(self) -> None:
         """Not more than a few run at once; the others wait."""
+        others = [self.command(FILE) for _ in range(9)]
+        self.assertEqual(len(self.processes.running), 8)
+        while self.processes.running:
+            self.processes.end(0)
+        for each in others:
+            self.successResultOf(each)
         command = Command(["scan"], reactor=self.processes, at_once=2)
         results = [command(FILE) for _ in range(4)]
         self.assertEqual(len(self.processes.running), 2)

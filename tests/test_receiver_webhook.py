@@ -15,7 +15,7 @@ from tests.receiver_rig import ReceiverTestCase
 from tests.test_receiver_command import FILE
 from txresumable.receiver import Refused, Webhook
 from txresumable.receiver.webhook import secret_of
-from txresumable.testing import FakeClient
+from txresumable.testing import FakeClient, FakeResponse
 
 URL = "https://example.com/received"
 
@@ -69,6 +69,46 @@ class WebhookTests(ReceiverTestCase):
             error = self.failureResultOf(result, Refused).value
             self.assertEqual((error.status, error.reason), (422, why))
 
+    def test_statuses(self) -> None:
+        """2xx accepts the file, and nothing beside it; each wait has its time."""
+        for status in (200, 299):
+            result = self.hook(FILE)
+            self.client.answer(status)
+            self.assertIsNone(self.successResultOf(result))
+        for status in (199, 300):
+            before = len(self.client.sent)
+            result = self.hook(FILE)
+            self.client.answer(status)
+            for count, delay in enumerate((1, 5, 20), 1):
+                self.clock.advance(delay - 0.5)
+                self.assertEqual(len(self.client.sent), before + count)
+                self.clock.advance(0.5)
+                self.client.answer(status)
+            self.failureResultOf(result, Refused)
+
+    def test_whole_response(self) -> None:
+        """A response counts when it has arrived, and one that does not end is given up."""
+        result = self.hook(FILE)
+        response = FakeResponse(422)
+        response.hold()
+        self.client.sent[0].respond(response)
+        self.assertNoResult(result)
+        response.give(b"a vir")
+        response.give(b"us\nmore")
+        response.end()
+        error = self.failureResultOf(result, Refused).value
+        self.assertEqual(error.reason, "a virus")
+        result = self.hook(FILE)
+        response = FakeResponse(200)
+        response.hold()
+        self.client.sent[1].respond(response)
+        self.clock.advance(14.5)
+        self.clock.advance(0.5)
+        self.clock.advance(1)
+        self.assertEqual(len(self.client.sent), 3)
+        self.client.answer(200)
+        self.assertIsNone(self.successResultOf(result))
+
     def test_sent_again(self) -> None:
         """After any other response, or none, it is sent again, with the same id."""
         result = self.hook(FILE)
@@ -98,7 +138,9 @@ class WebhookTests(ReceiverTestCase):
         """One that is not responded to in time is given up and sent again."""
         result = self.hook(FILE)
         logged = self.log()
-        self.clock.advance(15)
+        self.clock.advance(14.5)
+        self.assertFalse(self.client.sent[0].given_up)
+        self.clock.advance(0.5)
         self.assertTrue(self.client.sent[0].given_up)
         self.clock.advance(1)
         self.assertEqual(len(self.client.sent), 2)
@@ -129,5 +171,9 @@ class WebhookTests(ReceiverTestCase):
         """A secret is text, or base64 as others give it out; one that can be guessed is refused."""
         self.assertEqual(secret_of(b" " + b"x" * 16 + b"\n"), b"x" * 16)
         self.assertEqual(secret_of(b"whsec_" + b64encode(b"\xff" * 24)), b"\xff" * 24)
-        for text in (b"", b"x" * 15, b"whsec_!", b"whsec_" + b64encode(b"x" * 15)):
-            self.assertRaises(ValueError, secret_of, text)
+        for text in (b"", b"x" * 15, b"whsec_" + b64encode(b"x" * 15)):
+            error = self.assertRaises(ValueError, secret_of, text)
+            self.assertIn("less than 16 bytes", str(error))
+        for text in (b"whsec_!", b"whsec_" + b"!" + b64encode(b"x" * 24)):
+            error = self.assertRaises(ValueError, secret_of, text)
+            self.assertEqual(str(error), "has no base64 after whsec_")

@@ -237,6 +237,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "receiver/process": ("tests.test_receiver_tap",),
     "receiver/observers": ("tests.test_receiver_tap",),
     "receiver/store/ages": ("tests.test_receiver_ages",),
+    "receiver/store/quota": ("tests.test_receiver_quota", "tests.test_receiver_store"),
     "receiver/login": ("tests.test_receiver_login",),
     "receiver/passwords": ("tests.test_receiver_passwords",),
     "receiver/permission": ("tests.test_receiver_resource", "tests.test_receiver_login"),
