@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Awaitable
+from gc import collect
 from hashlib import sha256
 
 from attrs import evolve
@@ -215,6 +216,17 @@ class WriterTests(SinkTestCase):
             self.assertRaises((OSError, FailTest), next_one, sink)
             sink.abandon()
             self.assertEqual((self.done.pop(), self.disk), ("released", []))
+
+    def test_collected(self) -> None:
+        """What was collected while it was written, with its process, was not written."""
+        sink = self.big_writer()
+        sink.write(bytes(300_000))
+        sink.write(bytes(MIB - 300_000))
+        committing = Deferred.fromCoroutine(_commit(sink, ""))
+        self.disk.clear()
+        collect()
+        self.assertEqual(self.failureResultOf(committing, Refused).value.status, 503)
+        self.assertEqual(self.done, ["released"])
 
     def test_released_once_nothing_is_written(self) -> None:
         """One that is abandoned is released when the disk has done what it was given."""

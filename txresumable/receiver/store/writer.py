@@ -16,6 +16,7 @@ from .claims import Claim
 from .refused import Refused
 from .unwritten import Unwritten
 from .usage import Usage
+from .work import closing
 
 __all__ = ["ChunkComparison", "ChunkSink", "ChunkWriter"]
 
@@ -157,6 +158,10 @@ class ChunkWriter(_Sink):
         with self._writing:
             try:
                 await self._write(unwritten)
+            except GeneratorExit:
+                # It is collected half-way, and was not written.
+                self._failure = Failure(closing())
+                raise
             except BaseException:
                 self._failure = Failure()
 
