@@ -97,6 +97,23 @@ class RejectedTests(ReceiverTestCase):
             self.assertEqual(len(self.received), 1)
             self.successResultOf(self.store.close())
 
+    def test_later(self) -> None:
+        """It may be rejected, or put off, after a while."""
+        pending: list[Deferred[None]] = []
+
+        def judge(file: ReceivedFile) -> Deferred[None]:
+            pending.append(Deferred())
+            return pending[-1]
+
+        self.start(on_complete=judge)
+        for error, status in ((Refused(503, "the scanner is busy"), 503), (self.error, 422)):
+            wires = [self.connect().send(self.file.upload(number)) for number in (1, 2, 3)]
+            self.clock.advance(30)
+            pending.pop().errback(error)
+            self.assertEqual(wires[2].response().status, status)
+        self.assertEqual((self.finished(), self.aside()), ({}, [CONTENT]))
+        self.assertEqual(self.ask(self.file.upload(1)).status, 422)
+
     def test_again(self) -> None:
         """It is received anew if the client wants that, and may be accepted then."""
         self.start(on_complete=self.judge)

@@ -87,9 +87,10 @@ class Completion:
             from twisted.internet import reactor
         limit = steady(reactor).callLater(self._limit, self._late, notified, file)
 
-        def end(_: object) -> None:
+        def end(result: Any) -> Any:
             if limit.active():
                 limit.cancel()
+            return result
 
         notified.addBoth(end)
 
