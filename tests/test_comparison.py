@@ -31,6 +31,23 @@ class ComparisonTests(SourceTestCase):
         comparison = compare(self.source(self.path), self.source(self.path))
         self.assertIs(comparison, Comparison.SAME_FILE)
 
+    def test_replaced(self) -> None:
+        """A path that another file was given between two looks is not the same file."""
+        for check, content in (("strict", CONTENT), ("mtime", CONTENT[::-1])):
+            before, after = self.source(self.path, check), self.source(self.path, check)
+            before.look()
+            before.open()
+            self.addCleanup(before.close)
+            os.rename(self.path, self.mktemp())
+            with open(self.path, "wb") as file:
+                file.write(content)
+            os.utime(self.path, (0, len(check)))
+            after.look()
+            if check == "strict":  # whose time of change is another one, as it was renamed
+                self.assertRaises(SourceChanged, compare, before, after)
+            else:
+                self.assertIs(compare(before, after), Comparison.DIFFERENT)
+
     def test_content(self) -> None:
         """Other files, and what is no file, are equal if all of their bytes are."""
         copy = self.mktemp()

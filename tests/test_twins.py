@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred
 from txresumable import (
     ChunkRejected,
     FileRejected,
-    Resumable,
     ResumableFile,
     RetriesExhausted,
     SourceChanged,
@@ -32,15 +31,15 @@ class TwinTests(UploaderTestCase):
         super().setUp()
         self.events: list[tuple[str, Any]] = []
 
-    def pair(self, *sources: Any, **options: Any) -> tuple[Resumable, Any, Any]:
-        """Two files that are added to an uploader that knows them by one identifier."""
+    def pair(self, *sources: Any, **options: Any) -> tuple[Any, ...]:
+        """Files that are added to an uploader that knows them by one identifier."""
         options = {"generate_unique_identifier": lambda _: "a", "test_chunks": False, **options}
         uploader = self.uploader(**options)
         uploader.catch_all.register(lambda name, *args: self.events.append((name, args)))
-        first, second = uploader.add_files(
+        uploads = uploader.add_files(
             [{"source": each, "file_name": f"{at}"} for at, each in enumerate(sources)]
         )
-        return uploader, first, second
+        return uploader, *uploads
 
     def test_shared(self) -> None:
         """It is sent once, and both are complete then; only the first is on the list."""
@@ -162,6 +161,48 @@ class TwinTests(UploaderTestCase):
         self.successResultOf(first)
         self.successResultOf(second)
         self.assertEqual(read, [])
+
+    def test_path_of_another_file(self) -> None:
+        """A path that another file was given is sent once more, with what it has now."""
+        verified: Deferred[None] = Deferred()
+        path = self.file(b"x" * 20)
+        uploader, first = self.pair(path, verify=lambda _: verified)
+        self.answer_all()
+        self.assertNoResult(first)
+        os.rename(path, self.mktemp())
+        with open(path, "wb") as file:
+            file.write(b"y" * 20)
+        second = uploader.add_file(path)
+        verified.callback(None)
+        self.successResultOf(first)
+        self.assertIn(b"y" * 10, self.client.waiting[0].body)
+        self.answer_all()
+        self.successResultOf(second)
+
+    def test_first_changed(self) -> None:
+        """
+        If the first changes and waits, the copy is uploaded by itself, compared or not: what is on
+        the server in the end is not what the copy has.
+        """
+        for comparing in (False, True):
+            one, other = self.file(b"x" * 20), self.file(b"x" * 20)
+            if comparing:
+                self.patch(Prefetcher, "compare", lambda *_: Deferred())
+            uploader, first, second = self.pair(
+                one, other, when_changed="wait", simultaneous_uploads=1
+            )
+            self.client.answer(200)
+            with open(one, "wb") as file:
+                file.write(b"y" * 20)
+            self.client.answer(200)
+            self.assertEqual(uploader.files, [second.file])
+            sent = len(self.client.sent)
+            self.answer_all()
+            self.successResultOf(second)
+            self.assertIn(b"x" * 10, self.client.sent[sent - 1].body)
+            self.assertEqual(len(self.client.sent), sent + 1)
+            first.cancel()
+            self.assert_cancelled(first)
 
     def test_identifiers_of_content(self) -> None:
         """Identifiers of the content are proof enough: it is not read once more."""

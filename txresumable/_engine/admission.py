@@ -226,6 +226,7 @@ class Admission:
 
     def wait_after_change(self, handle: Upload, error: SourceChanged) -> None:
         """A file has changed, and waits until nobody writes to it."""
+        self._twins.part(transfer_of(handle))
         self._wait(handle, self._quiet.after_change(transfer_of(handle), error))
 
     def _wait(self, handle: Upload, until: Deferred[None]) -> None:

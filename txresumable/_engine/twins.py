@@ -53,7 +53,7 @@ class Twins:
         self._are_equal = options.generate_unique_identifier is content
         self._fail = fail
         self._reading = DeferredLock()
-        self.running: dict[Transfer, Deferred[None]] = {}
+        self._running: dict[Transfer, tuple[Transfer, Deferred[None]]] = {}
 
     def share(
         self, handle: Upload, twin: Transfer, upload_alone: Callable[[Upload], object]
@@ -63,23 +63,29 @@ class Twins:
 
         :param handle: the handle of the file, which is neither in nor out.
         :param twin: the other one, which is being uploaded.
-        :param upload_alone: called with the handle if the other one was cancelled, or if one of
-            them can no longer be read.
+        :param upload_alone: called with the handle if the other one was cancelled or has changed,
+            or if one of them can no longer be read.
         """
         transfer = transfer_of(handle)
         running = Deferred.fromCoroutine(self._share(transfer, twin))
         if transfer.handle is not handle:  # a source of the application's has seen to that
             self._turn.abandon(running)
         elif not running.called:
-            self.running[transfer] = running
+            self._running[transfer] = twin, running
         whom = (handle, upload_alone)
         running.addCallbacks(self._shared, self._unshared, whom, {}, whom)
 
     def stop(self, transfer: Transfer) -> None:
         """A file is at its end: it shares nothing any more."""
-        running = self.running.pop(transfer, None)
+        _, running = self._running.pop(transfer, (None, None))
         if running is not None:
             self._turn.abandon(running)
+
+    def part(self, twin: Transfer) -> None:
+        """A file has changed: those that share its upload are uploaded by themselves."""
+        for other, running in self._running.values():
+            if other is twin:
+                self._turn.abandon(running)
 
     async def _share(self, transfer: Transfer, twin: Transfer) -> None:
         ends: list[Any] = []
@@ -117,7 +123,7 @@ class Twins:
         transfer = transfer_of(handle)
         if transfer.handle is not handle:
             return False
-        self.running.pop(transfer, None)
+        self._running.pop(transfer, None)
         return True
 
     def _shared(self, _: None, handle: Upload, upload_alone: Callable[[Upload], object]) -> None:
@@ -132,7 +138,7 @@ class Twins:
         self, failure: Failure, handle: Upload, upload_alone: Callable[[Upload], object]
     ) -> None:
         if self._is_over(handle):
-            if failure.check(_Alone):
+            if failure.check(_Alone, CancelledError):  # the latter by part()
                 upload_alone(handle)
             else:
                 transfer = transfer_of(handle)

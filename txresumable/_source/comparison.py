@@ -38,5 +38,7 @@ def compare(one: Source, other: Source, is_wanted: Callable[[], bool] = lambda: 
 
 
 def _is_one(one: PathSource, other: PathSource) -> bool:
+    if one.seen != other.seen:  # the path may have been given to another file meanwhile
+        return False
     # One path is one file also where file numbers are not constant.
     return one.path == other.path or os.path.samefile(one.path, other.path)

@@ -130,6 +130,11 @@ class _DescriptorSource(Source):
     def is_file(self) -> bool:
         return True
 
+    @property
+    def seen(self) -> int | None:
+        """What identifies the file and the state that :meth:`look` saw."""
+        return self._seen
+
     def _open(self, seen: int | None = None) -> tuple[int, os.stat_result]:
         fd = self._new_descriptor()
         try:
