@@ -5,6 +5,7 @@ Tests for a command that prints headers.
 from __future__ import annotations
 
 import sys
+from errno import EAGAIN, EMFILE
 from typing import Any
 
 from twisted.internet import reactor as installed
@@ -42,9 +43,11 @@ class Reactor(Clock):
 
     :ivar commands: what was started.
     :ivar said: what was done with the last one.
+    :ivar fault: what starting one raises.
     """
 
     has_exited = False
+    fault: OSError | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,6 +56,8 @@ class Reactor(Clock):
         self.process: Any
 
     def spawnProcess(self, protocol: Any, program: str, arguments: Any, env: Any) -> None:
+        if self.fault is not None:
+            raise self.fault
         self.commands.append((program, *arguments))
         self.process = protocol
         protocol.makeConnection(Transport(self))
@@ -140,6 +145,21 @@ class CommandTests(SynchronousTestCase):
         self.print(b"X-Token: three")
         self.successResultOf(again)
         self.assertEqual(self.command.headers, {"X-Token": "three"})
+
+    def test_cannot_be_started(self) -> None:
+        """
+        If no process can be started, this chunk hears of it, and the next one starts it.  That
+        there are no descriptors passes, and is no failure of the command.
+        """
+        for number, expected in ((EAGAIN, ResumableError), (EMFILE, OSError)):
+            self.reactor.fault = OSError(number, "fault")
+            error = self.assertRaises(expected, self.command.renew, chunk(0))
+            self.assertEqual(self.reactor.getDelayedCalls(), [])
+            if number == EAGAIN:
+                words = "the command of --header-command cannot be started: fault"
+                self.assertEqual(str(error), words)
+        self.reactor.fault = None
+        self.run_once()
 
     def test_without_a_chunk(self) -> None:
         """What is no chunk has the headers that there are, or waits for the first ones."""

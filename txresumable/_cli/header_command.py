@@ -14,6 +14,7 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from .._engine.shortage import out_of_descriptors
 from .._runtime.observers import OneShotObserver
 from ..errors import ResumableError
 from ..file import ResumableChunk
@@ -23,6 +24,7 @@ __all__ = ["LIMIT", "HeaderCommand"]
 
 LIMIT = 60.0
 """Seconds after which a command that has not ended is killed."""
+_WHAT = "the command of --header-command"
 _ENOUGH = 64 * 1024
 """Bytes that it may write."""
 _REMEMBERED = 256
@@ -57,6 +59,8 @@ class HeaderCommand:
         :returns: a Deferred that fires when it has printed headers, and fails if it fails, or does
             not end; :data:`None` if there is nothing to wait for.  Cancelling that detaches this
             chunk alone.
+        :raises OSError: if there are no descriptors left for a process.
+        :raises ResumableError: if it cannot be started for another reason.
         """
         key, is_refused = ("", 0), False
         if chunk is not None:
@@ -79,9 +83,15 @@ class HeaderCommand:
         if reactor is None:
             from twisted.internet import reactor
         running: OneShotObserver[None] = OneShotObserver()
-        self._running = running
         process = _Process(reactor, self._ended)
-        reactor.spawnProcess(process, "/bin/sh", ("sh", "-c", self._command), env=None)
+        try:
+            reactor.spawnProcess(process, "/bin/sh", ("sh", "-c", self._command), env=None)
+        except OSError as error:
+            process.is_over()
+            if out_of_descriptors(error):  # which passes: the chunk is tried again
+                raise
+            raise ResumableError(f"{_WHAT} cannot be started: {error.strerror}") from error
+        self._running = running
         return running
 
     def _ended(self, output: bytes, why: str) -> None:
@@ -94,7 +104,7 @@ class HeaderCommand:
             if not headers:
                 raise ValueError("printed nothing")
         except ValueError as error:
-            running.settle(Failure(ResumableError(f"the command of --header-command {error}")))
+            running.settle(Failure(ResumableError(f"{_WHAT} {error}")))
             return
         self.headers = headers
         self._runs += 1
@@ -131,9 +141,13 @@ class _Process(ProcessProtocol):
             transport.signalProcess("KILL")
         transport.loseConnection()  # what it has started may have its pipes
 
-    def processEnded(self, reason: Failure) -> None:
+    def is_over(self) -> None:
+        """It has ended, or does not even begin."""
         if self._limit.active():
             self._limit.cancel()
+
+    def processEnded(self, reason: Failure) -> None:
+        self.is_over()
         ended: Any = reason.value
         if not self._why and (ended.exitCode or ended.signal):
             how = f"signal {ended.signal}" if ended.signal else f"status {ended.exitCode}"
