@@ -221,6 +221,91 @@ class ControlTests(UploaderTestCase):
         self.client.answer(200)
         self.assertEqual(self.successResultOf(upload).chunks_found, 1)
 
+    def test_function_that_fails_once(self) -> None:
+        """
+        A function that fails for a name that no file has proves nothing to other files; and where
+        the query cannot be had, the file fails as always.
+        """
+        faults = [ValueError(), None]
+
+        def target(pairs: list[str]) -> str:
+            said = "&".join(pairs)
+            if is_impossible(said.partition("resumableFilename=")[2]):
+                fault = faults.pop(0)
+                if fault is not None:
+                    raise fault
+            return f"http://a.example/?{said}"
+
+        uploader = self.uploader(target=target, simultaneous_uploads=1)
+        first, second = (uploader.add_file(b"x" * 20, file_name=name) for name in "ab")
+        self.answer_all()
+        self.assertEqual(self.successResultOf(first).chunks_found, 2)
+        self.failureResultOf(second, NotAReceiver)
+        self.assertEqual((self.names(), faults), (["a", "a", "b", "?"], []))
+
+        asked: list[Any] = []
+
+        def query(*_: Any) -> dict[str, str]:
+            asked.append(1)
+            if len(asked) == 2:
+                raise ValueError("no token")
+            return {"token": "t"}
+
+        upload = self.uploader(query=query).add_file(b"x" * 10, file_name="a")
+        self.answer_all()
+        self.failureResultOf(upload, ValueError)
+
+    def test_other_paths(self) -> None:
+        """
+        A receiver does not vouch for what else its host has, nor another host for it; numbers and
+        names make no other place.
+        """
+        places = {
+            "a": "http://a.example/good",
+            "b": "http://a.example/bad",
+            "c": "http://a.example/1/{}",
+            "d": "http://a.example/2/{}",
+            "e": "http://a.example/x/{}",
+            "f": "http://{}.example/x",
+            "g": "http://g.example/",
+            "h": "http://g.example/h",
+            "i": "http://i.example",
+            "j": "http://i.example/{}",
+            "k": "http://i.example/x/y",
+        }
+        now = "a"
+
+        def target(pairs: list[str]) -> str:
+            said = "&".join(pairs)
+            name = said.partition("resumableFilename=")[2].partition("&")[0]
+            return f"{places[now].format(name)}?{said}"
+
+        uploader = self.uploader(target=target, simultaneous_uploads=1)
+        for now, statuses in (
+            ("a", (200, 404)),
+            ("a", (200,)),
+            ("b", (200, 200)),
+            ("c", (200, 404)),
+            ("d", (200,)),
+            ("e", (200, 404)),
+            ("e", (200,)),
+            ("f", (200, 404)),
+            ("f", (200, 404)),
+            ("g", (200, 404)),
+            ("h", (200, 404)),
+            ("i", (200, 404)),
+            ("j", (200, 404)),
+            ("k", (200,)),
+        ):
+            upload = uploader.add_file(b"x" * 10, file_name=now)
+            for status in statuses:
+                self.client.answer(status)
+            if now == "b":
+                self.failureResultOf(upload, NotAReceiver)
+            else:
+                self.successResultOf(upload)
+        self.assertEqual("".join(self.names()), "a?ab?c?de?ef?f?g?h?i?j?k")
+
     def test_simulated_receiver(self) -> None:
         """A client that stands in for a receiver responds as one, and counts no such request."""
         receiver = ScriptedReceiver()

@@ -29,6 +29,7 @@ from .turn import Turn
 
 __all__ = ["ChunkTester"]
 
+Pairs = tuple[tuple[str, str], ...]
 Send = Callable[[Attempt, Plan, ChunkFacts], "Coroutine[Deferred[Any], Any, Result]"]
 
 
@@ -139,7 +140,7 @@ class ChunkTester:
         """
         options, offset = self._options, attempt.offset
         while True:
-            url = await self._url(attempt, plan.template, facts)
+            url = await self._url(attempt, plan.template, facts, await self._custom(attempt))
             try:
                 answer = await self._exchange(attempt, url)
             except TransportError as error:
@@ -154,8 +155,8 @@ class ChunkTester:
             if not (plan.renews_tests and self._hooks.renew(attempt, answer.code)):
                 plan.renews_tests = False  # it is not for want of a token
                 break
-        if not plan.is_believed and self._verdict(answer) is STORED:
-            ask = partial(self._ask_for, attempt, facts)
+        if not (plan.is_believed or plan.asks_in_vain) and self._verdict(answer) is STORED:
+            ask = partial(self._ask_for, attempt, plan, facts)
             passing = self._control.passes(attempt, plan.template, url, options.dialect, ask)
             later = await passing
             if later is not None:
@@ -182,23 +183,27 @@ class ChunkTester:
         return None
 
     async def _ask_for(
-        self, attempt: Attempt, facts: ChunkFacts, template: Template, other_than: str
-    ) -> tuple[Verdict, Response] | None:
+        self, attempt: Attempt, plan: Plan, facts: ChunkFacts, template: Template, other_than: str
+    ) -> tuple[str, Verdict, Response] | None:
         """Test a chunk of another file, if there is another URL for it."""
+        query = await self._custom(attempt)
         try:
-            url = await self._url(attempt, template, facts)
-        except Exception:
+            url = await self._url(attempt, template, facts, query)
+        except Exception:  # of a function of the user's that knows its own files only
             attempt.check()
-            return None  # a function of the user's that knows its own files only
+            url = other_than
         if url == other_than:
+            plan.asks_in_vain = True
             return None
         answer = await self._exchange(attempt, url)
-        return self._verdict(answer), answer
+        return url, self._verdict(answer), answer
 
-    async def _url(self, attempt: Attempt, template: Template, facts: ChunkFacts) -> str:
-        query = self._query
-        if query is None:
-            query = await self._hooks.query(attempt)
+    async def _custom(self, attempt: Attempt) -> Pairs:
+        return await self._hooks.query(attempt) if self._query is None else self._query
+
+    async def _url(
+        self, attempt: Attempt, template: Template, facts: ChunkFacts, query: Pairs
+    ) -> str:
         if not callable(self._target):
             return template.test_url(self._target, facts, query)
         pairs = template.test_pairs(facts, query)

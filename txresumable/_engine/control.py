@@ -5,8 +5,10 @@ is asked for one that cannot exist.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable
+from itertools import takewhile
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,11 +26,12 @@ from .turn import Turn
 
 __all__ = ["Control"]
 
+_NUMBER = re.compile("[0-9]+")
 _LATER = (429, 502, 503, 504)
 """Statuses that say nothing of a chunk, but of the server or of what is before it."""
 
 Wait = Callable[[Attempt, Any], Awaitable[Any]]
-Ask = Callable[[Template, str], Awaitable["tuple[Verdict, Response] | None"]]
+Ask = Callable[[Template, str], Awaitable["tuple[str, Verdict, Response] | None"]]
 
 
 @define(eq=False)
@@ -46,7 +49,8 @@ class _Question:
 
 class Control:
     """
-    Knows which servers can tell what they have from what they have not.
+    Knows at which URLs servers can tell what they have from what they have not: below one path
+    there may be a receiver, and a page for everything else.
 
     :param turn: notifies those who wait for the same server.
     :param wait: waits for them (``Lending.wait``).
@@ -55,33 +59,32 @@ class Control:
     def __init__(self, turn: Turn, wait: Wait) -> None:
         self._turn = turn
         self._wait = wait
-        self._passed: set[str] = set()
+        self._passed: dict[str, set[str]] = {}  # of each origin: paths, and folders of names
         self._asking: dict[str, _Question] = {}
 
     async def passes(
         self, attempt: Attempt, template: Template, url: str, dialect: str, ask: Ask
     ) -> Response | None:
         """
-        Ask a server, once, for a chunk that it cannot have.
+        Ask a server, once at each URL, for a chunk that it cannot have.
 
         :param attempt: what was tested.
         :param template: writes the requests of its file.
         :param url: where the test went to.
         :param dialect: the option.
-        :param ask: makes the same test with another template; awaited, what the response means, and
-            the response; or nothing if the URL would be the same.
+        :param ask: makes the same test with another template; awaited, the URL, what the response
+            means, and the response; or nothing if the URL would be the same.
         :returns: :data:`None` if the server can be believed; its response if it has to be asked
             again later.
         :raises NotAReceiver: if it claims to have that chunk.
         """
-        scheme, server = urlsplit(url)[:2]
-        origin = f"{scheme}://{server}"
+        origin, path = _place(url)
         while origin in self._asking:
             waiting: Deferred[None] = Deferred()
             self._asking[origin].waiting.append(waiting)
             await self._wait(attempt, waiting)
             attempt.check()
-        if origin in self._passed:
+        if self._has_passed(origin, path):
             return None
         question = self._asking[origin] = _Question(attempt)
         try:
@@ -89,15 +92,24 @@ class Control:
             file = template.file._replace(file_name=name, relative_path=name, identifier=name)
             asked = await ask(Template(template.encoder, file), url)
             attempt.check()
-            if asked is not None and asked[1].code in _LATER:
-                return asked[1]
-            if asked is not None and asked[0] is STORED:
+            if asked is None:  # which says nothing of other files
+                return None
+            there, verdict, answer = asked
+            if answer.code in _LATER:
+                return answer
+            if verdict is STORED:
                 name = attempt.transfer.file_name
-                raise NotAReceiver(without_query(url), dialect, asked[1].code, name)
-            self._passed.add(origin)
+                raise NotAReceiver(without_query(url), dialect, answer.code, name)
+            asked_origin, asked_path = _place(there)
+            if asked_origin == origin:
+                self._passed.setdefault(origin, set()).add(_in_common(path, asked_path))
             return None
         finally:
             self._over(origin, question)
+
+    def _has_passed(self, origin: str, path: str) -> bool:
+        """Whether the server was asked at a path, or below the same folder."""
+        return any(map(path.startswith, self._passed.get(origin, ())))
 
     def lent(self, attempt: Attempt) -> None:
         """
@@ -123,3 +135,18 @@ class Control:
             first.callback(None)
         if waiting:
             self._turn.post(self._let_go, waiting)
+
+
+def _place(url: str) -> tuple[str, str]:
+    """The origin of a URL; and its whole path, without numbers: chunks have some, and users."""
+    scheme, server, path, _, _ = urlsplit(without_query(url))
+    return f"{scheme}://{server}", _NUMBER.sub("#", path) + "?"
+
+
+def _in_common(path: str, other: str) -> str:
+    """A path; or the folder that it has in common with another, where names are in them."""
+    if path == other:
+        return path
+    pairs = zip(path.split("/"), other.split("/"), strict=False)
+    shared = [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    return "/".join((*shared, "")) or path

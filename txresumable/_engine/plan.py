@@ -24,6 +24,7 @@ class Plan:
     :ivar hopeless: how often chunks were refused for what does not change, if any was.
     :ivar misses: how many tests in a row were answered "absent".
     :ivar is_believed: whether the one server of its chunks knows what it has.
+    :ivar asks_in_vain: whether there is no other URL at which a server could show that.
     :ivar losses: how often the server turned out to lack what it had confirmed.
     :ivar tested: the chunks that need no test before the next attempt.
     :ivar preprocessed: the chunks that were preprocessed.
@@ -33,6 +34,7 @@ class Plan:
     """
 
     __slots__ = (
+        "asks_in_vain",
         "checksum",
         "digests",
         "hopeless",
@@ -50,7 +52,7 @@ class Plan:
     def __init__(self, template: Template) -> None:
         self.template = template
         self.misses = self.losses = 0
-        self.whole = self.is_believed = self.is_expected = False
+        self.whole = self.is_believed = self.is_expected = self.asks_in_vain = False
         self.renews_tests = True
         self.checksum = ""
         self.tested: set[int] = set()
