@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
+from signal import SIGHUP, SIGINT, SIGSEGV, SIGTERM
 from typing import Any
 
 from twisted.internet import reactor
@@ -61,12 +63,14 @@ class Processes:
         self.running.append(protocol)
         protocol.makeConnection(Transport())
 
-    def end(self, status: int | None, output: bytes = b"", errors: bytes = b"") -> None:
+    def end(
+        self, status: int | None, output: bytes = b"", errors: bytes = b"", signal: int = 9
+    ) -> None:
         """The oldest one ends."""
         process = self.running.pop(0)
         process.childDataReceived(1, output)
         process.childDataReceived(2, errors)
-        error = ProcessTerminated(status, signal=9) if status != 0 else ProcessDone(0)
+        error = ProcessTerminated(status, signal=signal) if status != 0 else ProcessDone(0)
         process.processEnded(Failure(error))
 
 
@@ -116,6 +120,34 @@ class CommandTests(ReceiverTestCase):
         self.processes.end(75, b"no signatures")
         error = self.refused(result)
         self.assertEqual((error.status, error.retry_after), (503, 30))
+
+    def test_stopped(self) -> None:
+        """One that is stopped has said nothing of the file; one that crashes may have."""
+        for signal, status in ((SIGTERM, 503), (SIGINT, 503), (SIGHUP, 503), (SIGSEGV, 422)):
+            result = self.command(FILE)
+            self.processes.end(None, signal=signal)
+            self.assertEqual(self.refused(result).status, status)
+
+    def test_cannot_be_run(self) -> None:
+        """One that cannot be started has said nothing either, and others have their turn."""
+
+        def fails(*arguments: Any, **options: Any) -> None:
+            raise OSError(errno.EMFILE, "too many open files")
+
+        command, spawn = (
+            Command(["scan"], reactor=self.processes, at_once=1),
+            self.processes.spawnProcess,
+        )
+        logged = self.log()
+        self.processes.spawnProcess = fails
+        error = self.refused(command(FILE))
+        self.assertEqual((error.status, error.retry_after), (503, 30))
+        message = "scan cannot be run: [Errno 24] too many open files"
+        self.assertEqual(logged(), [(LogLevel.error, message)])
+        self.processes.spawnProcess = spawn
+        result = command(FILE)
+        self.processes.end(0)
+        self.successResultOf(result)
 
     def test_errors(self) -> None:
         """What it writes to its standard error is logged, up to a limit."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -25,6 +26,8 @@ __all__ = ["Command"]
 _KEPT = 4096
 _LATER = 75  # EX_TEMPFAIL of sysexits.h
 _AGAIN_AFTER = 30
+# Who stops the receiver often stops all that it has started, and before it.
+_STOPPED_BY = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Command:
@@ -32,8 +35,9 @@ class Command:
     Runs a command for each file, with the file's path as its last argument, and what else is known
     as JSON at its standard input.
 
-    Exit status 0 accepts the file.  75 (``EX_TEMPFAIL``) is not now: it is run again later.  With
-    any other, or if a signal ends it, the file is rejected with 422, and the first line that it
+    Exit status 0 accepts the file.  75 (``EX_TEMPFAIL``) is not now: it is run again later, as it
+    is if it cannot be started, or is stopped by ``SIGTERM``, ``SIGINT`` or ``SIGHUP``.  With any
+    other, or if another signal ends it, the file is rejected with 422, and the first line that it
     wrote to its standard output is the reason.
 
     :param command: the command; a :class:`str` is split as a shell does, and no shell runs it.
@@ -71,18 +75,27 @@ class Command:
         if reactor is None:
             from twisted.internet import reactor
         process = _Process(json.dumps(file.facts()).encode())
-        reactor.spawnProcess(process, self.arguments[0], [*self.arguments, file.path], env=None)
+        program = self.arguments[0]
+        try:
+            reactor.spawnProcess(process, program, [*self.arguments, file.path], env=None)
+        except OSError as error:
+            self._log.error("{command} cannot be run: {error}", command=program, error=error)
+            raise _not_now() from error
         return process.ended.addCallback(self._judge, process)
 
     def _judge(self, status: int | None, process: _Process) -> None:
         errors = process.kept[2].decode("utf-8", "replace").strip()
         if errors:
             self._log.warn("{command}: {errors}", command=self.arguments[0], errors=errors)
-        if status == _LATER:
-            raise Refused(503, "this file cannot be checked now", retry_after=_AGAIN_AFTER)
+        if status == _LATER or process.signal in _STOPPED_BY:
+            raise _not_now()
         if status != 0:
             lines = process.kept[1].decode("utf-8", "replace").split("\n")
             raise Refused(422, lines[0].strip() or "this file is rejected")
+
+
+def _not_now() -> Refused:
+    return Refused(503, "this file cannot be checked now", retry_after=_AGAIN_AFTER)
 
 
 class _Process(ProcessProtocol):
@@ -90,11 +103,13 @@ class _Process(ProcessProtocol):
     A command while it runs.
 
     :ivar ended: fires with its exit status, or nothing if a signal ended it.
+    :ivar signal: that signal.
     :ivar kept: the beginning of what it wrote, by descriptor.
     """
 
     def __init__(self, given: bytes) -> None:
         self._given = given
+        self.signal: int | None = None
         self.kept = {1: b"", 2: b""}
         self.ended: Deferred[int | None] = Deferred(self._cancel)
 
@@ -110,6 +125,7 @@ class _Process(ProcessProtocol):
         if not self.ended.called:
             error = reason.value
             assert isinstance(error, (ProcessDone, ProcessTerminated))
+            self.signal = error.signal
             self.ended.callback(error.exitCode)
 
     def _cancel(self, _: object) -> None:
