@@ -11,8 +11,15 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from tests.receiver_rig import ClientFile, FaultyDisk, ReceiverTestCase, Thread, fail_once
-from txresumable.receiver import ReceivedFile
+from tests.receiver_rig import (
+    ClientFile,
+    FaultyDisk,
+    LinklessDisk,
+    ReceiverTestCase,
+    Thread,
+    fail_once,
+)
+from txresumable.receiver import ReceivedFile, ReceiverSite
 
 CONTENT = bytes(range(65, 100))
 OTHER = bytes(reversed(CONTENT))
@@ -372,6 +379,22 @@ class OnCompleteTests(ReceiverTestCase):
         ):
             self.assertEqual(self.receive(change), "absent")
 
+    def test_removed_meanwhile(self) -> None:
+        """Those who ask wait for on_complete, although it has removed the file."""
+        done: Deferred[None] = Deferred()
+
+        def remove(file: ReceivedFile) -> Deferred[None]:
+            os.unlink(file.path)
+            return done
+
+        self.start(on_complete=remove)
+        file = ClientFile(CONTENT, chunk_size=10)
+        wires = [self.connect().send(file.upload(number)) for number in (1, 2, 3)]
+        wires.append(self.connect().send(file.test(2)))
+        self.assertEqual([wire.transport.value() for wire in wires[2:]], [b""] * 2)
+        done.callback(None)
+        self.assertEqual([wire.response().status for wire in wires], [200] * 4)
+
     def test_name_given_to_another(self) -> None:
         """A file that has got the name of one that on_complete moved is not taken for it."""
 
@@ -381,6 +404,14 @@ class OnCompleteTests(ReceiverTestCase):
                 opened.write(OTHER)
 
         self.assertEqual(self.receive(move), "absent")
+
+
+class LinklessOnCompleteTests(OnCompleteTests):
+    """The same on a file system without hard links."""
+
+    def start(self, **options: Any) -> ReceiverSite:
+        """A receiver with such a disk."""
+        return super().start(disk=LinklessDisk(), **options)
 
 
 class ReceivedOnceTests(ReceiverTestCase):

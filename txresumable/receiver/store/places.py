@@ -153,9 +153,11 @@ class Places:
         :returns: its end.
         :raises FilesRemoved: if there are no such files any more.
         """
-        files.check()
-        files.note_end()
         key = files.key
+        if self._private.noted_place(key) is None:
+            files.check()
+        # Else it was moved to its place, and on_complete may have removed it from there.
+        files.note_end()
         done = Done(
             record=files.record,
             name=name,

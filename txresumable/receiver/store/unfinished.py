@@ -231,13 +231,14 @@ class UnfinishedUpload:
         check(self.state)
 
     def _check_files(self) -> None:
+        if self.state is not State.RECEIVING:
+            # What on_complete does to the file is part of its end.
+            return
         try:
             self._files.check()
-            if self.state is State.RECEIVING:
-                self._files.check_unchanged()
+            self._files.check_unchanged()
         except FilesRemoved:
-            if self.state is State.RECEIVING:
-                self._removed()
+            self._removed()
             raise
 
     def _removed(self) -> None:
