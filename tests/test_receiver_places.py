@@ -172,6 +172,28 @@ class FolderTests(PlacesTestCase):
         self.assertEqual(self.ask(file.upload(3)).content["status"], "complete")
         self.assertEqual(self.finished(), {"a/f.txt": CONTENT})
 
+    def test_folder_removed_as_it_is_made(self) -> None:
+        """So it is if one goes before the next is made in it, or before it is entered."""
+        for name in ("make_folder", "sync", "enter_folder"):
+            disk = FaultyDisk()
+            call = getattr(disk, name)
+
+            def remove(
+                *arguments: Any, disk: Any = disk, name: str = name, call: Any = call
+            ) -> Any:
+                if os.path.isdir(f"{self.root}/a"):
+                    setattr(disk, name, call)
+                    os.rmdir(f"{self.root}/a")
+                return call(*arguments)
+
+            self.root = self.mktemp()
+            self.start(disk=disk)
+            setattr(disk, name, remove)
+            self.assertEqual(self.send(path="a/b/f.txt"), [200, 200, 503])
+            file = ClientFile(CONTENT, "f.txt", "i", relative_path="a/b/f.txt")
+            self.assertEqual(self.ask(file.upload(3)).content["status"], "complete")
+            self.assertEqual(self.finished(), {"a/b/f.txt": CONTENT})
+
 
 class ModeTests(PlacesTestCase):
     """Permissions."""

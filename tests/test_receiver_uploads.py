@@ -263,6 +263,20 @@ class AbandonTests(UploadsTestCase):
         thread.work()
         self.successResultOf(closed)
 
+    def test_while_the_store_closes(self) -> None:
+        """None is abandoned while the store closes."""
+        thread = Thread()
+        file = self.file()
+        self.start(run=thread.run)
+        wires = [self.connect().send(file.upload(1))]
+        thread.work()
+        wires.append(self.connect().send(file.upload(2)))
+        closing = self.store.close()
+        self.abandon(file, 503)
+        thread.work()
+        self.successResultOf(closing)
+        self.assertEqual(self.private(), ["chunks", "data"])
+
     def test_after_a_failure(self) -> None:
         """One whose record cannot be corrected is abandoned once it can be."""
         file = self.start_with(2)

@@ -19,6 +19,7 @@ from .files import UploadFiles
 from .names import names_for
 from .private import DATA, NEW, PrivateFolder, look
 from .refused import FilesRemoved, Refused
+from .tree import folder_removed
 
 __all__ = ["LinkNamer", "MoveNamer", "Namer", "choose_namer", "take_back", "taken"]
 
@@ -181,7 +182,7 @@ def _inode(disk: Disk, name: str, folder: int) -> int | None:
 def _gone(disk: Disk, key: str, private: int) -> Refused:
     if look(disk, key + DATA, private) is None:
         return FilesRemoved.by_somebody()
-    return Refused(503, "a folder was removed", 1, about="upload")
+    return folder_removed()
 
 
 def _check_taken(error: OSError) -> None:

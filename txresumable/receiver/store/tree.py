@@ -11,8 +11,9 @@ from itertools import chain, count
 
 from .descriptor import Descriptor
 from .disk import Disk
+from .refused import Refused
 
-__all__ = ["Tree"]
+__all__ = ["Tree", "folder_removed"]
 
 
 class Tree:
@@ -52,25 +53,32 @@ class Tree:
         :param folders: their names, each inside the one before.
         :returns: a context manager that gives the folder, and what stands before the name of a
             file in it to make the file's path.
+        :raises Refused: with 503 if somebody removes one of them at the same time.
         """
         made: list[str] = []
 
         def make(name: str, above: int) -> int:
             for ending in chain(("",), (f"-{number}" for number in count(2))):
-                if self._disk.make_folder(name + ending, above) and self._mode is not None:
-                    self._set_mode(name + ending, above)
-                # It may be there since a moment before a crash.
-                self._disk.sync(above)
                 try:
-                    found = self._enter(name + ending, above)
+                    found = self._made(name + ending, above)
                 except NotADirectoryError:
                     continue
+                except FileNotFoundError as error:
+                    # Somebody tidies up what is empty.
+                    raise folder_removed() from error
                 made.append(name + ending + "/")
                 return found
             raise AssertionError
 
         with self._walked(folders, make) as folder:
             yield folder, "".join(made)
+
+    def _made(self, name: str, above: int) -> int:
+        if self._disk.make_folder(name, above) and self._mode is not None:
+            self._set_mode(name, above)
+        # It may be there since a moment before a crash.
+        self._disk.sync(above)
+        return self._enter(name, above)
 
     @contextmanager
     def _walked(self, folders: Sequence[str], step: Callable[[str, int], int]) -> Iterator[int]:
@@ -104,3 +112,8 @@ class Tree:
             self._disk.set_mode(fd, self._mode | (self._mode & 0o444) >> 2)
         finally:
             self._disk.close(fd)
+
+
+def folder_removed() -> Refused:
+    """The refusal of a file whose folder was removed just now."""
+    return Refused(503, "a folder was removed", 1, about="upload")

@@ -120,6 +120,8 @@ class OpenUploads:
         """Forget an unfinished upload, with its bytes."""
         with self._work.usage:
             async with self._locks.holding(key):
+                if self._work.closed:
+                    raise closing()
                 self._found.pop(key, None)
                 upload = self._open.get(key)
                 is_there = await self._abandon(upload) if upload else await self._is_there(key)
