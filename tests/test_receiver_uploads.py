@@ -266,7 +266,7 @@ class AbandonTests(UploadsTestCase):
     def test_while_the_store_closes(self) -> None:
         """None is abandoned while the store closes."""
         thread = Thread()
-        file = self.file()
+        file = self.file("a")
         self.start(run=thread.run)
         wires = [self.connect().send(file.upload(1))]
         thread.work()
