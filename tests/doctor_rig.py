@@ -90,7 +90,7 @@ class Pretender(FakeClient):
     folders = ""
     """``named``: the response names them; ``refused``."""
     location = ""
-    """Where a file can be deleted."""
+    """Where a file can be deleted; ``*`` is its number."""
     deletes = 204
     """The response to DELETE; 0: it depends on whether the file is complete."""
 
@@ -237,7 +237,8 @@ class Pretender(FakeClient):
         return self.needs_order == "last" and number == total != len(file.chunks) + 1
 
     def _respond(self, file: Stored, path: str, full: bool) -> Response:
-        headers = {"Location": self.location} if self.location else {}
+        location = self.location.replace("*", str([*self.files.values()].index(file)))
+        headers = {"Location": location} if location else {}
         status = 201 if self.location else 200
         if not full:
             return Response(status, b"partly", headers)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from itertools import count
 from typing import Any
+from urllib.parse import urljoin
 
 from twisted.internet import reactor as installed
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.ssl import Certificate, PrivateCertificate
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
@@ -14,10 +15,16 @@ from twisted.web.server import Request
 
 from tests.authority import Authority
 from txresumable import ConnectionBroken, InvalidOption, TLSRejected, TransportError
+from txresumable._engine.client import make_client
 from txresumable.doctor import examine
+from txresumable.doctor.cleanup import clean_up
 from txresumable.doctor.limit import MOST
+from txresumable.doctor.specimen import Specimens
+from txresumable.doctor.visit import Visit
+from txresumable.doctor.wire import Wire
+from txresumable.options import Options
 from txresumable.receiver import Store, make_site
-from txresumable.testing import Response
+from txresumable.testing import FakeClient, Response
 
 from .doctor_rig import TARGET, DoctorTestCase, Gone, Pretender
 
@@ -496,17 +503,47 @@ class OtherTests(DoctorTestCase):
         self.assertEqual(self.server.deleted, [])
 
     def test_removed(self) -> None:
-        """What has a URL is deleted there, if that is on the same server."""
-        diagnosis = self.examine(location="/files/1")
-        self.assertEqual(diagnosis.left, ())
-        self.assertEqual(set(self.server.deleted), {"http://server.example/files/1"})
+        """What has a URL of its own is deleted there, if that is on the same server."""
+        for location in ("/files/*", "?id=*"):
+            diagnosis = self.examine(location=location)
+            self.assertEqual(diagnosis.left, ())
+            urls = [
+                urljoin(TARGET, location.replace("*", str(number)))
+                for number in range(len(self.server.files))
+            ]
+            self.assertEqual(sorted(self.server.deleted), sorted(urls))
         for habits in (
-            {"location": "/files/1", "deletes": 405},
-            {"location": "http://other.example/files/1"},
+            {"location": "/files/*", "deletes": 405},
+            {"location": "http://other.example/files/*"},
+            {"location": "/files#*"},
         ):
             diagnosis = self.examine(**habits)
             self.assertEqual(sorted(diagnosis.left), sorted(self.server.files))
         self.assertEqual(self.server.deleted, [])
+
+    def test_target_is_not_deleted(self) -> None:
+        """A URL of the target, or of a folder that it is in, is not that of a file."""
+        target = "http://server.example/a/upload"
+        for location, is_deleted in (
+            (target, False),
+            ("/a/upload/", False),
+            ("/a", False),
+            ("/", False),
+            ("http://server.example", False),
+            ("/a/up", True),
+            ("/a/upload/1", True),
+            ("?id=1", True),
+        ):
+            specimens, client = Specimens(), FakeClient()
+            options = Options(target=target)
+            wire = Wire(make_client(self.clock, self.clock, client, options, 1), self.clock, {})
+            wire.stored[specimens.make(1).name] = location
+            cleaning = clean_up(Visit(wire, options), specimens, forgets=False)
+            cleaned = Deferred.fromCoroutine(cleaning)
+            if is_deleted:
+                self.assertEqual(client.waiting[0].method, "DELETE")
+                client.answer(204)
+            self.assertEqual(len(self.successResultOf(cleaned)), not is_deleted, location)
 
     def test_forgotten(self) -> None:
         """A receiver like ours, and no other, is told to forget what is unfinished."""

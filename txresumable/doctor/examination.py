@@ -51,8 +51,8 @@ def examine(
     Find out how a server wants to be uploaded to.
 
     Files of some KiB are uploaded to it, and chunks of up to 8 MiB; their names begin with
-    ``txresumable-doctor-``.  What the server gives a URL (201 with ``Location``) is deleted there,
-    and our receiver is told to forget what is unfinished; all else is left.
+    ``txresumable-doctor-``.  What the server gives a URL of its own (201 with ``Location``) is
+    deleted there, and our receiver is told to forget what is unfinished; all else is left.
 
     :param target: the URL that files would be uploaded to.
     :param reactor: the installed one by default.
