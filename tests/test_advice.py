@@ -30,6 +30,16 @@ class HopelessTests(UploaderTestCase):
             error = self.refused(status)
             self.assertEqual((error.attempts, error.last.status), (3, status))
 
+    def test_what_a_server_needs(self) -> None:
+        """Statuses that a server needs, or that are advised for tests, are no choice against it."""
+        for options in (
+            {"server": "flask-sample"},
+            {"server": "dash-uploader-0.7", "dialect": "resumable"},
+            {"dialect": "simple", "permanent_errors": [415, 500, 501]},
+        ):
+            status = 405 if "dash" in str(options) else 413
+            self.assertEqual(self.refused(status, **options).attempts, 3)
+
     def test_too_large(self) -> None:
         """413 names the size, and what makes it smaller."""
         self.assertIn("with 10 bytes of the file: lower chunk_size", str(self.refused(413)))

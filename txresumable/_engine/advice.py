@@ -4,6 +4,7 @@ What a person can do about a refusal, and whether trying again is any use.
 
 from __future__ import annotations
 
+from .._protocol.servers import needed_by
 from ..errors import ChunkRejected
 from ..options import Options
 from .refusal import BUSY
@@ -67,9 +68,15 @@ def is_hopeless(error: BaseException, options: Options) -> bool:
     Whether a refusal would be the same each time.
 
     :param error: why an attempt failed.
-    :param options: ``permanent_errors`` goes before what is usual, and only with ``checksum`` may
-        422 be about bytes that arrived damaged.
+    :param options: ``permanent_errors`` of one's own goes before what is usual, and only with
+        ``checksum`` may 422 be about bytes that arrived damaged.
     """
-    if not isinstance(error, ChunkRejected) or options.permanent_errors is not None:
+    if not isinstance(error, ChunkRejected) or _has_chosen(options):
         return False
     return error.status in HOPELESS and (error.status != 422 or options.checksum is None)
+
+
+def _has_chosen(options: Options) -> bool:
+    """Whether ``permanent_errors`` is neither what a server needs nor what is advised here."""
+    needed = needed_by(options.server).get("permanent_errors")
+    return options.permanent_errors not in (None, needed, options.spoken.permanent - {404})
