@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from txresumable import ChunkRejected, RetriesExhausted
 from txresumable._engine.advice import HOPELESS
+from txresumable._protocol.dialect import DIALECTS
 
 from .uploader_rig import UploaderTestCase
 
@@ -26,9 +27,10 @@ class HopelessTests(UploaderTestCase):
 
     def test_few(self) -> None:
         """The third time is the last, with each status of that kind."""
-        for status in sorted(HOPELESS):
-            error = self.refused(status)
-            self.assertEqual((error.attempts, error.last.status), (3, status))
+        for dialect in DIALECTS:
+            for status in sorted(HOPELESS - DIALECTS[dialect].permanent):
+                error = self.refused(status, dialect=dialect)
+                self.assertEqual((error.attempts, error.last.status), (3, status))
 
     def test_what_a_server_needs(self) -> None:
         """Statuses that a server needs, or that are advised for tests, are no choice against it."""

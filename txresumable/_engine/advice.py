@@ -14,8 +14,8 @@ __all__ = ["FEW", "HOPELESS", "advice", "is_hopeless"]
 FEW = 3
 """A chunk that is refused so often for what does not change is not tried again."""
 
-HOPELESS = frozenset((405, 407, 411, 413, 414, 416, 422, 431, 451))
-"""Statuses that are not permanent for resumable.js, but that no retry changes."""
+HOPELESS = frozenset((400, 401, 402, 403, 405, 406, 407, 410, 411, 413, 414, 416, 422, 431, 451))
+"""Statuses that no retry changes, of which few are permanent for resumable.js or for flow.js."""
 
 _NO_SUCH_METHOD = "the server takes no {method} there: see target and upload_method"
 
