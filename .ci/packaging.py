@@ -71,7 +71,8 @@ def check_names(wheel: Path, sdist: Path) -> None:
         require(name in sources, f"the sdist has no {name}")
     for name in shipped | sources:
         require(not name.endswith(("dropin.cache", ".pyc")), f"{name} is shipped")
-    for module in (ROOT / "txresumable").rglob("*.py"):
+    package = ROOT / "txresumable"
+    for module in (*package.rglob("*.py"), *package.rglob("static/*")):
         name = module.relative_to(ROOT).as_posix()
         require(name in shipped and name in sources, f"{name} is not shipped")
     print("archives: ok", flush=True)

@@ -124,6 +124,17 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertTrue(os.path.isdir(root))
         self.successResultOf(cast(ReceiverService, service).stopService())
 
+    def test_page(self) -> None:
+        """With --page a browser gets a page to drop files on, without it none."""
+        for flags, status in (((), 400), (("--page",), 200)):
+            given = ("--directory", self.mktemp(), "--port", "0", *flags)
+            service = cast(ReceiverProcess, makeService(parse(*given)))
+            wire = Connection(service._site)
+            wire.send(request("GET", "/", {"accept": "text/html"}))
+            self.assertEqual(wire.response().status, status)
+            wire.lose()
+            self.successResultOf(service.stopService())
+
     def test_unusable(self) -> None:
         """A directory or an endpoint that cannot be used is a usage error, in one line."""
         path = self.mktemp()

@@ -27,7 +27,7 @@ from txresumable.receiver import ReceiverSite
 
 from .install import BROWSER, NODE_MODULES, program
 
-__all__ = ["LIBRARIES", "PAGES", "Browser", "Chromium", "Job"]
+__all__ = ["FLAGS", "LIBRARIES", "PAGES", "Browser", "Chromium", "Job"]
 
 PAGES: Final = Path(__file__).parent / "clients"
 LIBRARIES: Final = {
@@ -35,7 +35,7 @@ LIBRARIES: Final = {
     "flow": "@flowjs/flow.js/dist/flow.js",
     "simple": "simple-uploader.js/dist/uploader.js",
 }
-_FLAGS: Final = (
+FLAGS: Final = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -48,8 +48,8 @@ _FLAGS: Final = (
     "--disable-sync",
     "--disable-background-timer-throttling",
     "--disable-renderer-backgrounding",
-    "--remote-debugging-port=0",
 )
+_DEVTOOLS: Final = "--remote-debugging-port=0"
 
 
 @frozen(kw_only=True)
@@ -123,7 +123,7 @@ class Chromium:
         own = dict.fromkeys(("HOME", "TMPDIR"), str(self._private))
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
-                [chromium, *_FLAGS, f"--user-data-dir={self._profile}", "about:blank"],
+                [chromium, *FLAGS, _DEVTOOLS, f"--user-data-dir={self._profile}", "about:blank"],
                 env={**os.environ, **own},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

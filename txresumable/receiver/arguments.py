@@ -91,14 +91,17 @@ def as_dialect(value: Any) -> Dialect:
 
 
 def as_names(value: Any, dialect: Dialect, namespace: Any) -> ParameterNames:
-    """The names of the parameters; :data:`None` for those of the dialect."""
+    """
+    The names of the parameters, :data:`None` for those of the dialect, with a namespace before each
+    that is not empty.
+    """
     if not isinstance(namespace, str):
         raise InvalidOption("namespace", namespace, "must be text")
-    if value is None:
-        return dialect.names
-    if isinstance(value, ParameterNames):
-        return value
-    raise InvalidOption("names", value, "must be ParameterNames")
+    names = dialect.names if value is None else value
+    if not isinstance(names, ParameterNames):
+        raise InvalidOption("names", value, "must be ParameterNames")
+    every = asdict(names).items()
+    return ParameterNames(**{key: name and namespace + name for key, name in every})
 
 
 def as_parameters(value: Any, names: ParameterNames) -> tuple[str, ...]:

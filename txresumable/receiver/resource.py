@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterable
 from typing import Any, NoReturn
 
-from attrs import asdict
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -16,7 +15,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
 
 from .._protocol.dialect import Dialect, ParameterNames
-from .arguments import as_dialect, as_hosts, as_names, as_origins, as_parameters
+from .arguments import as_dialect, as_hosts, as_names, as_origins, as_parameters, check_flag
 from .permission import Authorize, Owner, Permission, one_owner
 from .store import UploadStore
 from .store.chunk import Chunk
@@ -26,6 +25,7 @@ from .web.arrival import Arrival
 from .web.digest import digested
 from .web.form import OctetBody, body_parser
 from .web.origin import METHODS, Origins
+from .web.page import Page
 from .web.parameters import ChunkReader, merged, url_parameters
 from .web.request import IBodyTaker
 from .web.response import Response, complete, refusal, refused_by_disk, stored
@@ -71,6 +71,7 @@ class ReceiverResource(Resource):
     :param parameters: the names of parameters of the application's, one or several, which are kept
         with an upload as its first request has them; see
         :class:`~txresumable.receiver.AnnouncedFile`.
+    :param page: whether browsers get a page to drop files on at the URL of the receiver.
     :raises TypeError: if there is no store, but its path for instance.
     :raises InvalidOption: if one of the others is something else.
     """
@@ -90,6 +91,7 @@ class ReceiverResource(Resource):
         names: ParameterNames | None = None,
         namespace: str = "",
         parameters: str | Iterable[str] = (),
+        page: bool = False,
     ) -> None:
         if not isinstance(store, UploadStore):
             raise TypeError(f"a receiver is given a Store, not {store!r}")
@@ -98,8 +100,10 @@ class ReceiverResource(Resource):
         self._origins = Origins(as_origins(origins), as_hosts(hosts))
         self._permission = Permission(owner, authorize)
         self._dialect = as_dialect(dialect)
-        prefixed = _prefixed(as_names(names, self._dialect, namespace), namespace)
-        self._reader = ChunkReader(prefixed, as_parameters(parameters, prefixed))
+        prefixed = as_names(names, self._dialect, namespace)
+        kept = as_parameters(parameters, prefixed)
+        self._reader = ChunkReader(prefixed, kept)
+        self._page = Page(prefixed, kept) if check_flag("page", page) else None
         self._absent = self._dialect.absent
         self._disk_errors = LogThrottle()
         self._failures = LogThrottle()
@@ -221,6 +225,10 @@ class ReceiverResource(Resource):
     async def _test(self, request: Request) -> Response:
         gone = request.notifyFinish().addCallbacks(lambda _: False, lambda _: True)
         self._check_origin(request)
+        page = self._page.asked(request.uri, _header(request, "accept")) if self._page else None
+        if page is not None:
+            await self._permission.owner_of(request)
+            return page
         chunk = self._chunk_of(request)
         owner = await self._permission.admit(request, chunk)
         entry = await self.store.find(owner, chunk, again=_wanted_again(request))
@@ -289,7 +297,7 @@ class ReceiverResource(Resource):
             headers.update(self._origins.headers(origin))
         body = response.body
         if response.status != 204:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = response.type
             headers["Content-Length"] = str(len(body))
         if response.status == 405:
             headers["Allow"] = METHODS
@@ -298,12 +306,6 @@ class ReceiverResource(Resource):
         writer: Any = request
         writer.write(b"" if request.method == b"HEAD" else body)
         writer.finish()
-
-
-def _prefixed(names: ParameterNames, namespace: str) -> ParameterNames:
-    """The names with a namespace before each that is not empty."""
-    every = asdict(names).items()
-    return ParameterNames(**{key: name and namespace + name for key, name in every})
 
 
 def _header(request: Request, name: str) -> str | None:

@@ -148,6 +148,7 @@ def make_site(
     names: ParameterNames | None = None,
     namespace: str = "",
     parameters: str | Iterable[str] = (),
+    page: bool = False,
     max_connections: int = 256,
     max_total_connections: int | None = None,
     min_rate: float = 256,
@@ -158,7 +159,7 @@ def make_site(
     A site that is a receiver and nothing else.
 
     :param store: where files go.
-    :param origins: see :class:`ReceiverResource`, as for the next seven.
+    :param origins: see :class:`ReceiverResource`, as for the next eight.
     :param max_connections: see :class:`ReceiverSite`, as for the next four.
     :raises InvalidOption: if one of these is something else.
     """
@@ -172,6 +173,7 @@ def make_site(
         names=names,
         namespace=namespace,
         parameters=parameters,
+        page=page,
     )
     return ReceiverSite(
         resource,

@@ -91,6 +91,7 @@ class Options(UsageOptions):
         ["expire", None, "7d", "Forget uploads idle for so long: 15m, 12h, 7d; 0: never.", span],
     ]
     optFlags = [
+        ["page", None, "Show browsers a page to drop files on."],
         ["no-fsync", None, "Do not wait for the disk: a power cut may lose what was stored."],
         ["flat", None, "Put all files into the directory itself, whatever folders they come from."],
         [
@@ -291,6 +292,7 @@ def makeService(options: Options) -> IService:
         parameters=options["parameters"],
         owner=Login(*options["checkers"]) if options["checkers"] else one_owner,
         dialect=options["dialect"],
+        page=bool(options["page"]),
         max_connections=options["max-connections"],
         max_total_connections=options["max-total-connections"],
         min_rate=options["min-rate"],

@@ -41,17 +41,21 @@ class Response:
     A response.
 
     :ivar status: the HTTP status.
-    :ivar content: what the body says, as JSON.
+    :ivar content: what the body says, as JSON; or its bytes.
     :ivar headers: more headers.
+    :ivar type: the body's media type.
     """
 
     status: int
-    content: Mapping[str, object] = field(factory=dict)
+    content: Mapping[str, object] | bytes = field(factory=dict)
     headers: Mapping[str, str] = field(factory=dict)
+    type: str = "application/json"
 
     @property
     def body(self) -> bytes:
         """The body's bytes; 204 has none."""
+        if isinstance(self.content, bytes):
+            return self.content
         return b"" if self.status == 204 else json.dumps(self.content).encode()
 
 
