@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
+from twisted.internet.task import Clock
 from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
@@ -50,10 +51,11 @@ class Transport:
         self.signals.append(signal)
 
 
-class Processes:
+class Processes(Clock):
     """A reactor that starts processes which do nothing by themselves."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.running: list[Any] = []
         self.started: list[tuple[str, list[str]]] = []
 
@@ -64,14 +66,22 @@ class Processes:
         protocol.makeConnection(Transport())
 
     def end(
-        self, status: int | None, output: bytes = b"", errors: bytes = b"", signal: int = 9
+        self,
+        status: int | None,
+        output: bytes = b"",
+        errors: bytes = b"",
+        *,
+        signal: int | None = 9,
+        closed: bool = True,
     ) -> None:
-        """The oldest one ends."""
+        """The oldest one ends; nobody else has its output, unless that is not closed."""
         process = self.running.pop(0)
+        error = ProcessTerminated(status, signal=signal) if status != 0 else ProcessDone(0)
+        process.processExited(Failure(error))
         process.childDataReceived(1, output)
         process.childDataReceived(2, errors)
-        error = ProcessTerminated(status, signal=signal) if status != 0 else ProcessDone(0)
-        process.processEnded(Failure(error))
+        if closed:
+            process.processEnded(Failure(error))
 
 
 class CommandTests(ReceiverTestCase):
@@ -81,6 +91,7 @@ class CommandTests(ReceiverTestCase):
         super().setUp()
         self.processes: Any = Processes()
         self.command = Command("scan --quick 'a b'", reactor=self.processes)
+        self.addCleanup(lambda: self.assertEqual(self.processes.getDelayedCalls(), []))
 
     def refused(self, result: Deferred[None]) -> Refused:
         """How a file is refused."""
@@ -183,6 +194,35 @@ class CommandTests(ReceiverTestCase):
         self.processes.end(0)
         self.failureResultOf(results[2], CancelledError)
         self.successResultOf(results[3])
+
+    def test_others_hang(self) -> None:
+        """One whose turn does not come in time has said nothing of the file either."""
+        command = Command(["scan"], reactor=self.processes, at_once=1, patience=5)
+        logged = self.log()
+        hanging, late, gone = (command(FILE) for _ in range(3))
+        gone.cancel()
+        self.failureResultOf(gone, CancelledError)
+        self.processes.advance(4.9)
+        self.assertNoResult(late)
+        self.processes.advance(0.1)
+        self.assertEqual(self.refused(late).status, 503)
+        self.assertEqual(logged(), [(LogLevel.error, "scan: too many are running")])
+        self.processes.advance(1000)
+        self.assertNoResult(hanging)
+        in_time = command(FILE)
+        self.processes.end(0)
+        self.processes.end(0)
+        for result in (hanging, in_time):
+            self.successResultOf(result)
+
+    def test_leaves_another(self) -> None:
+        """One that has ended is not waited for because of another that has its output."""
+        result = self.command(FILE)
+        self.processes.end(1, b"a virus", closed=False)
+        self.processes.advance(0.9)
+        self.assertNoResult(result)
+        self.processes.advance(0.1)
+        self.assertEqual(self.refused(result).reason, "a virus")
 
     def test_cancelled(self) -> None:
         """Cancelling ends the process."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 from unittest.mock import patch
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
@@ -25,7 +25,7 @@ from tests.authority import Authority
 from tests.receiver_rig import Connection, QuickDisk, fail_once, request
 from tests.test_receiver_command import FILE, Processes
 from txresumable._runtime.clock import steady
-from txresumable.receiver import ReceiverService, Store, make_site
+from txresumable.receiver import ReceiverService, Refused, Store, make_site
 from txresumable.receiver.observers import on_complete
 from txresumable.receiver.process import ReceiverProcess
 from txresumable.receiver.store import at_once
@@ -192,13 +192,25 @@ class MakeServiceTests(SynchronousTestCase):
         reactor.spawnProcess = processes.spawnProcess
         notify = on_complete(options, reactor)
         assert notify is not None
-        result = Deferred.fromCoroutine(notify(FILE))  # type: ignore[arg-type]
+
+        def begin() -> Deferred[object]:
+            return Deferred.fromCoroutine(notify(FILE))  # type: ignore[arg-type]
+
+        result = begin()
         self.assertEqual(processes.started, [("true", ["true", "-x", FILE.path])])
         self.assertEqual(reactor.tcpClients, [])
         processes.end(0)
         self.assertEqual(reactor.tcpClients[0][:2], ("127.0.0.1", 1))
         result.cancel()
         self.failureResultOf(result)
+        *others, last = (begin() for _ in range(9))
+        reactor.advance(4.9)
+        self.assertNoResult(last)
+        reactor.advance(0.1)
+        self.failureResultOf(last, Refused)
+        for each in others:
+            each.cancel()
+            self.failureResultOf(each, CancelledError)
 
     def test_status(self) -> None:
         """Health, metrics and a log of requests are there if they are asked for."""

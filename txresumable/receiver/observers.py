@@ -39,7 +39,9 @@ def on_complete(
     """What is to be done with each file."""
     hooks: list[OnComplete] = []
     if options["on-complete"] is not None:
-        hooks.append(Command(options["on-complete"], reactor=reactor))
+        # Whoever has not had its turn by then would be received unchecked.
+        patience = min(60, options["on-complete-timeout"] / 2)
+        hooks.append(Command(options["on-complete"], reactor=reactor, patience=patience))
     if options["on-complete-url"] is not None:
         hooks.append(Webhook(options["on-complete-url"], secret=options["secret"], reactor=reactor))
 
