@@ -58,7 +58,7 @@ class ArgumentTests(DoctorTestCase):
             "with_credentials": True,
         }
         ((options, format),) = self.made
-        self.assertEqual({**options, **expected}, options)
+        self.assertEqual(options, expected)
         self.assertEqual(format, "text")
         self.assertEqual(self.run_command("doctor", TARGET, "--format", "toml")[0], 0)
         self.assertEqual([format for _, format in self.made], ["toml"])

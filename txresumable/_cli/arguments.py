@@ -9,7 +9,7 @@ its value, unless that may be a secret.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from attrs import NOTHING, Attribute, fields
@@ -252,16 +252,18 @@ TARGET = next(argument for argument in ARGUMENTS if argument.option == "target")
 """The one that is always needed."""
 
 
-def read_options(given: Iterable[tuple[Argument, Any]]) -> dict[str, Any]:
+def read_options(
+    given: Iterable[tuple[Argument, Any]], defaults: Mapping[str, Any] = _DEFAULTS
+) -> dict[str, Any]:
     """
     What was typed, as options.
 
     :param given: arguments, each with its text, or whether a switch was turned on.
-    :returns: keyword arguments for :class:`~txresumable.options.Options`, checked, with what is
-        the default here and not there.
+    :param defaults: what is the default here and not there.
+    :returns: keyword arguments for :class:`~txresumable.options.Options`, checked.
     :raises BadArgument: if one cannot be, or if there is no target.
     """
-    options: dict[str, Any] = dict(_DEFAULTS)
+    options: dict[str, Any] = dict(defaults)
     order = {argument.name: number for number, argument in enumerate(ARGUMENTS)}
     for argument, typed in sorted(given, key=lambda each: order[each[0].name]):
         value = typed if argument.is_switch else argument.value_of(typed)

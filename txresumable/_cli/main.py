@@ -124,7 +124,7 @@ def _examine(target: str, format: str, **typed: Any) -> NoReturn:
     from .doctor import Consultation
 
     try:
-        options = read_options([(TARGET, target), *_given(typed)])
+        options = read_options([(TARGET, target), *_given(typed)], {})
     except BadArgument as error:
         raise click.UsageError(str(error))
     react(Consultation(options, format).run)
