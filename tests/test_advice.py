@@ -38,6 +38,7 @@ class HopelessTests(UploaderTestCase):
             {"server": "flask-sample"},
             {"server": "dash-uploader-0.7", "dialect": "resumable"},
             {"dialect": "simple", "permanent_errors": [415, 500, 501]},
+            {"dialect": "simple", "permanent_errors": [404, 415, 501]},
         ):
             status = 405 if "dash" in str(options) else 413
             self.assertEqual(self.refused(status, **options).attempts, 3)
@@ -72,7 +73,13 @@ class HopelessTests(UploaderTestCase):
 
     def test_by_choice(self) -> None:
         """With permanent_errors of one's own nothing else ends a file so; nor 422 with digests."""
-        for status, options in ((413, {"permanent_errors": [404]}), (422, {"checksum": "sha256"})):
+        usual = DIALECTS["resumable"].permanent
+        for status, options in (
+            (413, {"permanent_errors": [404]}),
+            (413, {"permanent_errors": {*usual, 418}}),
+            (401, {"permanent_errors": usual - {401}}),
+            (422, {"checksum": "sha256"}),
+        ):
             uploader = self.uploader(test_chunks=False, **options)
             upload = uploader.add_file(b"x", file_name="a")
             for _ in range(10):

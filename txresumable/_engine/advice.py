@@ -71,12 +71,19 @@ def is_hopeless(error: BaseException, options: Options) -> bool:
     :param options: ``permanent_errors`` of one's own goes before what is usual, and only with
         ``checksum`` may 422 be about bytes that arrived damaged.
     """
-    if not isinstance(error, ChunkRejected) or _has_chosen(options):
+    if not isinstance(error, ChunkRejected) or error.status not in HOPELESS:
         return False
-    return error.status in HOPELESS and (error.status != 422 or options.checksum is None)
+    if _is_by_choice(error.status, options):
+        return False
+    return error.status != 422 or options.checksum is None
 
 
-def _has_chosen(options: Options) -> bool:
-    """Whether ``permanent_errors`` is neither what a server needs nor what is advised here."""
-    needed = needed_by(options.server).get("permanent_errors")
-    return options.permanent_errors not in (None, needed, options.spoken.permanent - {404})
+def _is_by_choice(status: int, options: Options) -> bool:
+    """
+    Whether a status is tried again because ``permanent_errors`` says so: which is neither what the
+    server needs, nor the usual ones without the one with which it says that a chunk is absent.
+    """
+    chosen, usual = options.permanent_errors, options.spoken.permanent
+    if chosen in (None, needed_by(options.server).get("permanent_errors")):
+        return False
+    return status in usual or not chosen <= usual or len(usual - chosen) > 1
