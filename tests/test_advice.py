@@ -4,7 +4,7 @@ What no retry changes, and what may help.
 
 from __future__ import annotations
 
-from txresumable import ChunkRejected, RetriesExhausted
+from txresumable import ChunkRejected, MalformedResponse, RetriesExhausted
 from txresumable._engine.advice import HOPELESS
 from txresumable._protocol.dialect import DIALECTS
 
@@ -70,6 +70,27 @@ class HopelessTests(UploaderTestCase):
             self.clock.advance(0 if len(self.client.waiting) else 1)
         self.answer_all()
         self.successResultOf(upload)
+
+    def test_another_protocol(self) -> None:
+        """What has never sent a response that is HTTP is no web server; what has may yet again."""
+        for first in (None, 200, 404):
+            tests = first == 404
+            uploader = self.uploader(test_chunks=tests, simultaneous_uploads=1)
+            upload = uploader.add_file(b"x" * 20, file_name="a")
+            if first:
+                self.client.answer(first)
+            for _ in range(3):
+                self.assertNoResult(upload)
+                self.client.fail(MalformedResponse("SSH-2.0"))
+                self.clock.advance(1)
+                if tests:
+                    self.client.answer(404)
+            if first:
+                self.answer_all()
+                self.successResultOf(upload)
+            else:
+                error = self.failureResultOf(upload, RetriesExhausted).value
+                self.assertIsInstance(error.last, MalformedResponse)
 
     def test_by_choice(self) -> None:
         """With permanent_errors of one's own nothing else ends a file so; nor 422 with digests."""

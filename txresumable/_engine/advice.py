@@ -5,7 +5,7 @@ What a person can do about a refusal, and whether trying again is any use.
 from __future__ import annotations
 
 from .._protocol.servers import needed_by
-from ..errors import ChunkRejected
+from ..errors import ChunkRejected, MalformedResponse
 from ..options import Options
 from .refusal import BUSY
 
@@ -63,14 +63,18 @@ def _of_test(status: int, options: Options) -> str:
     )
 
 
-def is_hopeless(error: BaseException, options: Options) -> bool:
+def is_hopeless(error: BaseException, options: Options, is_http: bool) -> bool:
     """
-    Whether a refusal would be the same each time.
+    Whether a failure would be the same each time.
 
     :param error: why an attempt failed.
     :param options: ``permanent_errors`` of one's own goes before what is usual, and only with
         ``checksum`` may 422 be about bytes that arrived damaged.
+    :param is_http: whether there was any response that is HTTP; else what is there speaks another
+        protocol.
     """
+    if isinstance(error, MalformedResponse):
+        return not is_http
     if not isinstance(error, ChunkRejected) or error.status not in HOPELESS:
         return False
     if _is_by_choice(error.status, options):

@@ -233,20 +233,20 @@ class Outcomes:
             self._give_up(attempt, result.error)
 
     def _retry(self, attempt: Attempt, error: Exception, requested: float | None) -> None:
-        transfer, number = attempt.transfer, attempt.offset + 1
-        retries = attempt.ledger.count_retry(attempt.offset)
-        options, delay = self._listener.options, None
-        enough = is_hopeless(error, options) and attempt.ledger.plan.is_enough(attempt.offset, FEW)
-        if retries <= options.max_chunk_retries and not enough:
+        transfer, plan, offset = attempt.transfer, attempt.ledger.plan, attempt.offset
+        retries, options, delay = attempt.ledger.count_retry(offset), self._listener.options, None
+        is_http = self._outages.shared.reached or plan.misses > 0
+        hopeless = is_hopeless(error, options, is_http) and plan.is_enough(offset, FEW)
+        if retries <= options.max_chunk_retries and not hopeless:
             delay = self._delay(attempt, error, retries, requested)
         if attempt.cancelled:  # by the policy
             return
         if delay is None:
-            self._give_up(attempt, RetriesExhausted(error, retries, number))
+            self._give_up(attempt, RetriesExhausted(error, retries, offset + 1))
             return
         _log.info(
             "Chunk {chunk} of {name!r} is tried again in {delay:.1f} s: {error}",
-            chunk=number,
+            chunk=offset + 1,
             name=transfer.file_name,
             delay=delay,
             error=error,
