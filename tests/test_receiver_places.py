@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import Any
+from typing import Any, ClassVar
+
+from twisted.internet.defer import Deferred, fail
 
 from tests.receiver_rig import (
     ClientFile,
@@ -17,7 +19,7 @@ from tests.receiver_rig import (
     fail_once,
 )
 from txresumable._protocol.layout import ChunkLayout
-from txresumable.receiver import AnnouncedFile, ReceiverSite, Refused
+from txresumable.receiver import AnnouncedFile, ReceivedFile, ReceiverSite, Refused
 from txresumable.receiver.store.names import key_of
 
 CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
@@ -248,6 +250,8 @@ class ExistingTests(PlacesTestCase):
     """Names that are taken."""
 
     make_disk: type[FaultyDisk] = FaultyDisk
+    kept: ClassVar[dict[str, bytes]] = {"f.txt": CONTENT}
+    judged: dict[str, Deferred[None]]
 
     def start(self, **options: Any) -> ReceiverSite:
         """A receiver with such a disk."""
@@ -326,6 +330,80 @@ class ExistingTests(PlacesTestCase):
             self.successResultOf(self.store.close())
         self.assertGreater(step, 40)
 
+    def begin(self, identifier: str) -> None:
+        """Send another file of the same name, and do not wait for it."""
+        for number in (1, 2, 3):
+            self.connect().send(ClientFile(OTHER, "f.txt", identifier).upload(number))
+
+    def judge(self, file: ReceivedFile) -> Deferred[None] | None:
+        """Reject some files, after a while, and accept others."""
+        if file.identifier in self.judged:
+            return self.judged[file.identifier]
+        return fail(Refused(422, "a virus")) if file.identifier == "bad" else None
+
+    def test_replace_rejected(self) -> None:
+        """If a file is rejected, what it has replaced is in its place again, and counts."""
+        for change in (None, os.unlink):
+            self.root = self.mktemp()
+            self.judged = {"bad": Deferred()}
+            self.start(existing="replace", on_complete=self.judge)
+            self.send()
+            self.begin("bad")
+            self.assertEqual(self.finished(), {"f.txt": OTHER})
+            if change is not None:
+                change(f"{self.root}/f.txt")
+            self.judged["bad"].errback(Refused(422, "a virus"))
+            self.check_kept()
+            self.hang_up()
+            self.successResultOf(self.store.close())
+
+    def check_kept(self) -> None:
+        """The file that was replaced is there again."""
+        self.assertEqual(self.finished(), {"f.txt": CONTENT})
+        self.assertEqual(self.ask(ClientFile(CONTENT, "f.txt", "i").test(1)).status, 200)
+        self.assertEqual(self.private(), ["aside-1.chunks", "aside-1.data", "done", "rejected"])
+
+    def test_replace_rejected_one_after_the_other(self) -> None:
+        """It is so if the one that was replaced last is rejected first."""
+        self.judged = {"bad": Deferred(), "worse": Deferred()}
+        self.start(existing="replace", on_complete=self.judge)
+        self.send()
+        for identifier in self.judged:
+            self.begin(identifier)
+        for judged in self.judged.values():
+            judged.errback(Refused(422, "a virus"))
+        self.assertEqual(self.finished(), self.kept)
+        self.assertNotIn("old", self.private())
+
+    def test_replace_rejected_killed(self) -> None:
+        """Whatever step a crash comes at, what was replaced is there at last."""
+        step, killed, self.judged = 0, True, {}
+        while killed:
+            step += 1
+            self.root = self.mktemp()
+            self.start(existing="replace", on_complete=self.judge)
+            self.send()
+            self.successResultOf(self.store.close())
+            disk = self.make_disk()
+            disk.fail_at, disk.error = step, Killed()
+            with contextlib.suppress(Killed):
+                store = self.make_store(disk=disk, existing="replace", on_complete=self.judge)
+                self.site = self.site_over(store)
+                for number in (1, 2, 3):
+                    wire = Connection(self.site)
+                    wire.send(ClientFile(OTHER, "f.txt", "bad").upload(number)).responses()
+                    wire.lose()
+                if not disk.dead:
+                    self.successResultOf(store.close())
+            killed = disk.dead
+            self.start(existing="replace", on_complete=self.judge)
+            self.successResultOf(self.store.recover())
+            self.assertIn(422, self.send(OTHER, identifier="bad"))
+            self.assertEqual(self.finished(), self.kept, step)
+            self.assertNotIn("old", self.private())
+            self.successResultOf(self.store.close())
+        self.assertGreater(step, 40)
+
     def test_refuse(self) -> None:
         """A file whose name is taken is refused at once, and that it was received still counts."""
         self.start(existing="refuse")
@@ -352,6 +430,11 @@ class LinklessExistingTests(ExistingTests):
     """Names that are taken, on a file system without hard links."""
 
     make_disk = LinklessDisk
+    kept: ClassVar[dict[str, bytes]] = {}
+
+    def check_kept(self) -> None:
+        """What was replaced is gone."""
+        self.assertEqual(self.finished(), {})
 
 
 class LinklessTests(PlacesTestCase):

@@ -25,7 +25,7 @@ from .files import UploadFiles
 from .names import is_key
 from .places import Place, Places, Placing
 from .present import Present
-from .private import CHUNKS, DATA, DONE, NEW, PLACE, REJECTED, PrivateFolder, look
+from .private import CHUNKS, DATA, DONE, NEW, OLD, PLACE, REJECTED, PrivateFolder, look
 from .record import Done, Record
 from .refused import Refused
 from .rejection import Rejection
@@ -257,11 +257,11 @@ class Folder:
 
     def _found(self, key: str, names: set[str]) -> Found | None:
         if key + DONE in names and self._private.done(key) is not None:
-            self._private.remove(key, CHUNKS, DATA, PLACE, NEW)
+            self._private.remove(key, CHUNKS, DATA, PLACE, OLD, NEW)
         elif key + REJECTED in names and self._private.rejection(key) is not None:
             if key + CHUNKS in names or key + DATA in names:
                 self._private.set_aside(key, CHUNKS, DATA)
-            self._private.remove(key, PLACE, NEW)
+            self._private.remove(key, PLACE, OLD, NEW)
         elif key + CHUNKS not in names:
             self._private.discard(key)
         else:

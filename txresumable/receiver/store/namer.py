@@ -17,11 +17,20 @@ from .descriptor import Descriptor
 from .disk import Disk
 from .files import UploadFiles
 from .names import names_for
-from .private import DATA, NEW, PrivateFolder, look
+from .private import DATA, NEW, OLD, PrivateFolder, look
 from .refused import FilesRemoved, Refused
 from .tree import folder_removed
 
-__all__ = ["LinkNamer", "MoveNamer", "Namer", "choose_namer", "take_back", "taken"]
+__all__ = [
+    "LinkNamer",
+    "MoveNamer",
+    "Namer",
+    "choose_namer",
+    "pass_down",
+    "put_back",
+    "take_back",
+    "taken",
+]
 
 _PROBES = ("probe", "probe-2")
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK)
@@ -80,6 +89,10 @@ class LinkNamer:
         raise AssertionError
 
     def _overwrite(self, key: str, private: int, name: str, folder: int) -> None:
+        self._disk.remove(key + OLD, private)
+        # What is not ours may not be linked to.
+        with suppress(OSError):
+            self._disk.link(name, folder, key + OLD, private)
         self._disk.remove(key + NEW, private)
         self._disk.link(key + DATA, private, key + NEW, private)
         try:
@@ -143,12 +156,40 @@ def choose_namer(disk: Disk, private: PrivateFolder, existing: str) -> Namer:
 
 
 def take_back(disk: Disk, private: PrivateFolder, key: str, name: str, folder: int) -> None:
-    """Take the name from a file again, which is in the private folder after that."""
+    """
+    Take the name from a file again, which is in the private folder after that; what it replaced has
+    the name then, if it was kept.
+    """
     with private.descriptor as inside:
         if look(disk, key + DATA, inside) is None:
             disk.rename_new(name, folder, key + DATA, inside)
-        else:
+        elif not put_back(disk, private, key, name, folder):
             disk.remove(name, folder)
+
+
+def put_back(disk: Disk, private: PrivateFolder, key: str, name: str, folder: int) -> bool:
+    """Give its name back to what a file has replaced; whether it was kept."""
+    with private.descriptor as inside:
+        if look(disk, key + OLD, inside) is None:
+            return False
+        disk.overwrite(key + OLD, inside, name, folder)
+        return True
+
+
+def pass_down(disk: Disk, private: PrivateFolder, key: str, inode: int) -> None:
+    """
+    Let those who have replaced a file give its name back, if need be, to what that had replaced.
+
+    :param key: of the file.
+    :param inode: its number.
+    """
+    replaced = [name for name in private.names() if name.endswith(OLD)]
+    with private.descriptor as inside:
+        for name in replaced:
+            if _inode(disk, name, inside) == inode:
+                disk.remove(name, inside)
+                with suppress(FileNotFoundError):
+                    disk.link(key + OLD, inside, name, inside)
 
 
 def taken() -> Refused:

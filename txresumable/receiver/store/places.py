@@ -9,14 +9,15 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum, auto
+from threading import Lock
 
 from attrs import evolve, frozen
 
 from .descriptor import Descriptor
 from .disk import Disk
 from .files import UploadFiles
-from .namer import choose_namer, take_back, taken
-from .private import CHUNKS, DATA, DONE, NEW, PLACE, REJECTED, PrivateFolder, look
+from .namer import choose_namer, pass_down, put_back, take_back, taken
+from .private import CHUNKS, DATA, DONE, NEW, OLD, PLACE, REJECTED, PrivateFolder, look
 from .record import Done
 from .rejection import Rejection
 from .tree import Tree
@@ -75,6 +76,8 @@ class Places:
         self._check = check
         self._namer = choose_namer(disk, private, placing.existing)
         self._placing = placing
+        # Two that want the same name come one after the other.
+        self._naming = Lock()
 
     def check_free(self, path: str) -> None:
         """
@@ -108,7 +111,8 @@ class Places:
             return moved
         *folders, wanted = files.record.path.split("/")
         with self._tree.made(folders) as (folder, above):
-            name = self._namer.name(files, folder, above, wanted)
+            with self._naming:
+                name = self._namer.name(files, folder, above, wanted)
             try:
                 self._disk.sync(folder)
             except BaseException:
@@ -170,7 +174,7 @@ class Places:
         self._private.remove(key, NEW)
         file = self._private.write_new(key, written, len(written), DONE)
         try:
-            self._private.remove(key, CHUNKS, DATA, PLACE)
+            self._private.remove(key, CHUNKS, DATA, PLACE, OLD)
             done.ctime = files.data.status().st_ctime_ns
             _write_identity(file, done, len(written))
             return done
@@ -179,24 +183,29 @@ class Places:
 
     def reject(self, files: UploadFiles, name: str, rejection: Rejection) -> None:
         """
-        Write down that an upload is rejected, take its file from its place, and set it aside.
+        Write down that an upload is rejected, take its file from its place, where what it replaced
+        is put back, and set it aside.
 
         :param name: the path of the file, if it is still there.
         """
         key, inode = files.key, files.data.status().st_ino
         try:
-            with self._tree.entered(name) as (folder, last):
+            with self._naming, self._tree.entered(name) as (folder, last):
                 found = look(self._disk, last, folder)
-                if found is not None and found.st_ino == inode:
+                if found is None:
+                    put_back(self._disk, self._private, key, last, folder)
+                elif found.st_ino == inode:
                     take_back(self._disk, self._private, key, last, folder)
-                    self._disk.sync(folder)
+                else:
+                    pass_down(self._disk, self._private, key, inode)
+                self._disk.sync(folder)
         except (FileNotFoundError, NotADirectoryError):
             pass
         written = rejection.encode()
         self._private.remove(key, NEW)
         self._private.write_new(key, written, len(written), REJECTED).close()
         self._private.set_aside(key, CHUNKS, DATA)
-        self._private.remove(key, PLACE)
+        self._private.remove(key, PLACE, OLD)
 
     def adopt(self, key: str, done: Done, found: os.stat_result) -> Done | None:
         """

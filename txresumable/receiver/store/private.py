@@ -4,7 +4,7 @@ The private folder of a receiver: blocking, for use in a thread.
 All that is not a finished file is in it, under the hash of owner and identifier: ``.data`` the
 bytes, ``.chunks`` the record (see :mod:`~txresumable.receiver.store.record`), ``.done`` what is
 kept at the end, ``.rejected`` what is kept if the application rejected the file, ``.new`` what is
-being written, ``.place`` where the bytes were moved to.
+being written, ``.place`` where the bytes were moved to, ``.old`` the file that they replaced.
 
 What cannot be read back is set aside under another name, ``.aside-1`` and so on before the ending,
 for somebody to look at: the chunks of its data were acknowledged.
@@ -24,10 +24,10 @@ from .disk import Disk
 from .record import Done
 from .rejection import Rejection
 
-__all__ = ["CHUNKS", "DATA", "DONE", "NEW", "PLACE", "REJECTED", "PrivateFolder", "look"]
+__all__ = ["CHUNKS", "DATA", "DONE", "NEW", "OLD", "PLACE", "REJECTED", "PrivateFolder", "look"]
 
 DATA, CHUNKS, DONE, REJECTED, NEW = ".data", ".chunks", ".done", ".rejected", ".new"
-PLACE = ".place"
+PLACE, OLD = ".place", ".old"
 
 _T = TypeVar("_T")
 
@@ -135,7 +135,7 @@ class PrivateFolder:
 
     def discard(self, key: str) -> None:
         """Forget an upload, finished or not; a finished file stays."""
-        self.remove(key, DONE, REJECTED, CHUNKS, DATA, PLACE, NEW)
+        self.remove(key, DONE, REJECTED, CHUNKS, DATA, PLACE, OLD, NEW)
 
     def remove(self, key: str, *endings: str) -> None:
         """Remove files of an upload, in this order."""
