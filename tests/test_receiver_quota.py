@@ -9,7 +9,7 @@ from attrs import evolve
 
 from tests.receiver_rig import ClientFile, ReceiverTestCase
 from txresumable._protocol.layout import ChunkLayout
-from txresumable.receiver import Chunk, Refused
+from txresumable.receiver import Chunk, ReceivedFile, Refused
 from txresumable.receiver.store.admission import Admission
 from txresumable.receiver.store.quota import Quota
 from txresumable.receiver.store.record import Record
@@ -66,6 +66,36 @@ class QuotaTests(ReceiverTestCase):
         self.clock.advance(200)
         self.successResultOf(self.store.sweep())
         self.assertEqual([self.send(each) for each in "def"], [200, 200, 507])
+
+    def test_rejected(self) -> None:
+        """What is rejected, and set aside, counts until somebody takes it away."""
+
+        def reject(file: ReceivedFile) -> None:
+            raise Refused(422, "a virus")
+
+        self.begin(on_complete=reject)
+        self.assertEqual([self.send(each) for each in "abc"], [422, 422, 507])
+        self.successResultOf(self.store.sweep())
+        self.assertEqual(self.send("c"), 507)
+        self.successResultOf(self.store.close())
+        self.begin(on_complete=reject)
+        self.assertEqual(self.send("c"), 507)
+        chunks, _, _, data = self.aside()
+        for path in (chunks, data):
+            # What cannot be read back is nobody's.
+            with open(path, "wb"):
+                pass
+            self.successResultOf(self.store.sweep())
+            self.assertEqual([self.send(path), self.send("x")], [422, 507])
+        for path in self.aside():
+            os.remove(path)
+        self.successResultOf(self.store.sweep())
+        self.assertEqual([self.send(each) for each in "xyz"], [422, 422, 507])
+
+    def aside(self) -> list[str]:
+        """What is set aside."""
+        folder = os.path.join(self.root, ".resumable")
+        return [f"{folder}/{name}" for name in sorted(os.listdir(folder)) if ".aside-" in name]
 
     def test_finished_during_a_sweep(self) -> None:
         """What is finished while all is counted anew counts."""

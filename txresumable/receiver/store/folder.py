@@ -236,7 +236,10 @@ class Folder:
         return sorted(found)
 
     def received(self) -> Counter[str]:
-        """How many bytes the finished files that are in their places come to, by owner."""
+        """
+        How many bytes the finished files that are in their places, and what is set aside, come to,
+        by owner.
+        """
         sizes: Counter[str] = Counter()
         for name in self._private.names():
             key, dot, ending = name.partition(".")
@@ -244,6 +247,8 @@ class Folder:
                 done = self._private.done(key)
                 if done is not None and self.places.place_of(done) is not Place.OTHER:
                     sizes[done.record.owner] += done.size
+        for record, size in self._private.aside():
+            sizes[record.owner] += size
         return sizes
 
     def removed(self, keys: Iterable[str]) -> list[str]:

@@ -25,6 +25,9 @@ class UploadListener(Protocol[_T]):
     def not_finished(self, upload: _T) -> None:
         """It is full, and could not be finished now."""
 
+    def rejected(self, upload: _T) -> None:
+        """The application rejected it, and its files are set aside."""
+
     def lost(self, upload: _T) -> None:
         """Somebody has removed its files."""
 

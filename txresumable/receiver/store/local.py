@@ -55,8 +55,8 @@ class Store:
     :param max_unfinished_size: refuse to begin a file when its owner's unfinished ones would
         come to more bytes than this.
     :param quota: refuse to begin a file when all that is its owner's would come to more bytes than
-        this: unfinished uploads, and files that were received, are in their places and not
-        forgotten.  That files were taken away is noticed by :meth:`sweep`.
+        this: unfinished uploads, files that were received, are in their places and not forgotten,
+        and what is set aside.  That files were taken away is noticed by :meth:`sweep`.
     :param expire: forget uploads that got nothing for this many seconds (see :meth:`sweep`).
     :param remember: forget that a file was received, or rejected, after this many seconds, if that
         differs from ``expire``; it is received again then if its client comes back.

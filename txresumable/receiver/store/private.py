@@ -13,7 +13,8 @@ for somebody to look at: the chunks of its data were acknowledged.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
@@ -21,7 +22,7 @@ from twisted.logger import Logger
 
 from .descriptor import Descriptor
 from .disk import Disk
-from .record import Done
+from .record import Done, Record
 from .rejection import Rejection
 
 __all__ = ["CHUNKS", "DATA", "DONE", "NEW", "OLD", "PLACE", "REJECTED", "PrivateFolder", "look"]
@@ -30,6 +31,7 @@ DATA, CHUNKS, DONE, REJECTED, NEW = ".data", ".chunks", ".done", ".rejected", ".
 PLACE, OLD = ".place", ".old"
 
 _T = TypeVar("_T")
+_ASIDE = re.compile(r"[0-9a-f]{64}\.aside-[0-9]+\.data")
 
 
 class PrivateFolder:
@@ -154,6 +156,19 @@ class PrivateFolder:
                 with suppress(FileNotFoundError):
                     self._disk.replace(key + ending, name, private)
                     self._log.error("cannot be read back, and was set aside: {name}", name=name)
+
+    def aside(self) -> Iterator[tuple[Record, int]]:
+        """The uploads that are set aside and can be read back, and how many bytes they have."""
+        for name in self.names():
+            if not _ASIDE.fullmatch(name):
+                continue
+            data, chunks = self.open(name), self.open(name.removesuffix(DATA) + CHUNKS)
+            try:
+                if data is not None and chunks is not None:
+                    record, _, _ = Record.decode(chunks.read_all())
+                    yield record, data.status().st_size
+            except ValueError:
+                continue
 
     def older(self, name: str, before: float) -> bool:
         """Whether there is such a file, and nothing was written to it since then."""

@@ -243,9 +243,6 @@ class UnfinishedUpload:
 
     def _removed(self) -> None:
         self._log.error("the files of an upload were removed: {key}", key=self.key)
-        self._discarded()
-
-    def _discarded(self) -> None:
         self._become(State.DISCARDED)
         self._listener.lost(self)
 
@@ -285,7 +282,8 @@ class UnfinishedUpload:
             if self.state is State.FINISHING:
                 self._become(State.RECEIVING)
                 if result.check(Rejected):
-                    self._discarded()
+                    self._become(State.DISCARDED)
+                    self._listener.rejected(self)
                 elif result.check(FilesRemoved):
                     self._removed()
                 else:

@@ -296,6 +296,11 @@ class OpenUploads:
         self._admission.received(done.record.owner, done.size)
         self._log.info("received {name} ({size} bytes)", name=done.name, size=done.record.size)
 
+    def rejected(self, upload: UnfinishedUpload) -> None:
+        """See the protocol."""
+        self.lost(upload)
+        self._admission.received(upload.record.owner, upload.record.size)
+
     def not_finished(self, upload: UnfinishedUpload) -> None:
         """See the protocol."""
         self._not_finished[upload.key] = None
