@@ -10,7 +10,8 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,11 @@ import txresumable
 from tests.example_site import ExampleSite
 from tests.examples import ROOT, Example, examples, pages
 from txresumable import Resumable, Signal
+from txresumable._protocol.dialect import DIALECTS
 from txresumable.events import Events
 from txresumable.options import Options
+from txresumable.receiver import Store, make_site
+from txresumable.receiver.tap import Options as ReceiverOptions
 
 _FILES = {
     "my_file.dat": 2_500_000,
@@ -37,6 +41,7 @@ _FILES = {
     "photos/2026/sunset.jpg": 60_000,
 }
 _OURS = ("python", "twistd", "txresumable")
+_CAPTIONS = ("outbox.py", "receiver.tac", "test_pictures.py", "upload.tac")
 _SHOWN_ONLY = ("git", "make", "pip")
 
 
@@ -130,7 +135,7 @@ class PageTests(TestCase):
             if program in _SHOWN_ONLY or (program == "python" and arguments[0] != "-m"):
                 continue
             path = str(Path(sys.executable).with_name(program))
-            if "resumable-receive" in arguments and "--help" not in arguments:
+            if _serves(arguments):
                 server = await Server.start(path, arguments, self.folder)
                 self.addCleanup(server.stop)
             else:
@@ -227,7 +232,7 @@ class ExampleTests(SynchronousTestCase):
     def test_files(self) -> None:
         """A block with a caption is a file, and no other is."""
         named = {each.file: each for page in pages() for each in examples(page)}
-        self.assertEqual(set(named), {None, "outbox.py", "upload.tac"})
+        self.assertEqual(set(named), set(_CAPTIONS) | {None})
         self.assertIn("application = ", named["upload.tac"].code)
 
     def test_commands(self) -> None:
@@ -279,10 +284,56 @@ class TableTests(SynchronousTestCase):
         documented = set(re.findall(r"^   \* - ``(\w+)\(", _text("callbacks"), re.M))
         self.assertEqual(signals - documented, set())
 
+    def test_limits_have_their_defaults(self) -> None:
+        """The page on security has each limit of the receiver with its defaults."""
+        rows = re.findall(
+            r"^     - (.*)\n     - ``--([\w-]+)``, ``(\w+)=(.*)``$",
+            _text("receiver-security"),
+            re.M,
+        )
+        parameters = {**signature(Store).parameters, **signature(make_site).parameters}
+        command_line = {name: value for name, _, value, *_ in ReceiverOptions.optParameters}
+        limits = ("max-", "min-", "quota", "expire", "on-complete-timeout")
+        for shown, option, argument, default in rows:
+            self.assertEqual(default, repr(parameters[argument].default), argument)
+            written = re.findall("``(.*)``", shown)
+            real = command_line[option]
+            self.assertEqual(written, [] if real is None else [str(real)], option)
+        self.assertEqual(
+            sorted(option for _, option, _, _ in rows),
+            sorted(name for name in command_line if name.startswith(limits)),
+        )
+
+    def test_every_status_is_listed(self) -> None:
+        """The page on responses has each status that the receiver has, and no other."""
+        listed = set(re.findall(r"^   \* - (\d+)(?: \((\d+))?", _text("receiver-responses"), re.M))
+        documented = {int(status) for pair in listed for status in pair if status}
+        self.assertEqual(documented, set(_statuses()) | {each.absent for each in DIALECTS.values()})
+
+
+def _serves(arguments: list[str]) -> bool:
+    return "receiver.tac" in arguments or (
+        "resumable-receive" in arguments and "--help" not in arguments
+    )
+
 
 def _environment() -> dict[str, str]:
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     return {**os.environ, "PYTHONPATH": paths}
+
+
+def _statuses() -> Iterator[int]:
+    """The statuses that the source of the receiver has."""
+    for path in (ROOT / "txresumable" / "receiver").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in ("Refused", "Response")
+                and node.args
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                yield node.args[0].value
 
 
 def _text(page: str) -> str:

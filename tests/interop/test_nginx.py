@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from base64 import b64encode
 from typing import ClassVar
+from urllib.parse import urlsplit
 
+import treq
+
+from tests.examples import ROOT, examples
 from tests.processes import Ended, reactor, until
+from txresumable.receiver import ReceiverResource, Store, make_site
 
 from .web_servers import CommandTestCase, WebServer, nginx
+
+_BEGINNING = (
+    b"POST /upload?resumableChunkNumber=1&resumableChunkSize=1000&resumableTotalSize=1000"
+    b"&resumableIdentifier=begun&resumableFilename=begun HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: application/octet-stream\r\nContent-Length: 1000\r\n\r\nthe beginning"
+)
+"""A request whose body does not come."""
 
 
 class BehindNginx(CommandTestCase):
@@ -150,6 +164,47 @@ class BufferTests(BehindNginx):
         )
         await self.assert_arrives(server)
         self.assertEqual([path for path in cache.rglob("*") if path.is_file()], [])
+
+
+class DocumentedTests(BehindNginx):
+    """What the page on security has nginx do."""
+
+    async def test_documented(self) -> None:
+        """
+        Chunks of the default size arrive, and are passed on before they are whole; the receiver
+        knows its name, so that pages from there may upload and others may not.
+        """
+        resource = self.site.resource
+        assert isinstance(resource, ReceiverResource)
+        store = resource.store
+        assert isinstance(store, Store)
+        site = make_site(store, hosts="localhost", max_connections=0)
+        port = reactor.listenTCP(0, site, interface="127.0.0.1")
+        self.addCleanup(site.drop_connections)
+        self.addCleanup(port.stopListening)
+        page = ROOT / "docs" / "receiver-security.rst"
+        (shown,) = (each.code for each in examples(page) if each.language == "nginx")
+        shown = shown.replace("127.0.0.1:8080", f"127.0.0.1:{port.getHost().port}")
+        http, _, directives = shown.rpartition("}")[0].partition("server {")
+        own = re.sub(r"^ *(listen|ssl_\w+) .*\n", "", directives, flags=re.M)
+        server = await nginx(self, own, http)
+        named = server.url.replace("127.0.0.1", "localhost")
+
+        content = self.file("some.bin", 3_000_000)
+        ended = await self.upload(f"{named}/upload", "some.bin").ended
+        self.assert_complete(ended, content, "2 chunks sent")
+        with socket.create_connection(("127.0.0.1", urlsplit(server.url).port)) as connection:
+            connection.sendall(_BEGINNING)
+            await until(lambda: store.unfinished == 1)
+        for url, origin, status in (
+            (named, named, 204),
+            (named, "http://pages.example", 403),
+            (server.url, server.url, 421),
+        ):
+            response = await treq.request(
+                "OPTIONS", f"{url}/upload", headers={"Origin": origin}, persistent=False
+            )
+            self.assertEqual(response.code, status, (url, origin))
 
 
 class AwayTests(BehindNginx):
