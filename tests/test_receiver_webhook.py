@@ -134,6 +134,19 @@ class WebhookTests(ReceiverTestCase):
         error = self.failureResultOf(result, Refused).value
         self.assertEqual((error.status, error.retry_after), (503, 30))
 
+    def test_patience(self) -> None:
+        """It is not sent again for longer than that, wherever it is."""
+        for elapsed in (0, 2):
+            result = self.make(patience=10)(FILE)
+            if elapsed:
+                self.client.answer(500)
+            self.clock.advance(elapsed)
+            self.clock.advance(9.9 - elapsed)
+            self.assertNoResult(result)
+            self.clock.advance(0.1)
+            self.assertEqual(self.failureResultOf(result, Refused).value.status, 503)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_silence(self) -> None:
         """One that is not responded to in time is given up and sent again."""
         result = self.hook(FILE)

@@ -38,13 +38,15 @@ def on_complete(
 ) -> OnComplete | None:
     """What is to be done with each file."""
     hooks: list[OnComplete] = []
+    # What has not had its turn, or was not announced, by then would be received all the same.
+    patience = min(60, options["on-complete-timeout"] / 2)
     if options["on-complete"] is not None:
-        # Whoever has not had its turn by then would be received unchecked.
-        patience = min(60, options["on-complete-timeout"] / 2)
         hooks.append(Command(options["on-complete"], reactor=reactor, patience=patience))
     if options["on-complete-url"] is not None:
-        hooks.append(Webhook(options["on-complete-url"], secret=options["secret"], reactor=reactor))
-
+        secret = options["secret"]
+        hooks.append(
+            Webhook(options["on-complete-url"], secret=secret, reactor=reactor, patience=patience)
+        )
     if metrics is not None:
         hooks.append(metrics.completed)
 

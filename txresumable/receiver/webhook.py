@@ -10,10 +10,10 @@ import json
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from treq.client import HTTPClient
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
@@ -47,6 +47,7 @@ class Webhook:
     :param secret: what it is signed with; without one it is not.
     :param reactor: what it goes by; the installed one by default.
     :param client: makes requests, as treq's ``HTTPClient``.
+    :param patience: for how many seconds a file is sent again; after that it is not now.
     :param now: the wall clock.
     """
 
@@ -59,6 +60,7 @@ class Webhook:
         secret: bytes | None = None,
         reactor: Any = None,  # Any: IReactorTime, and more for a client of its own
         client: HTTPClient | None = None,
+        patience: float = 120.0,
         now: Callable[[], float] = time.time,
     ) -> None:
         if reactor is None:
@@ -67,6 +69,7 @@ class Webhook:
         self._secret = secret
         self._reactor: IReactorTime = reactor
         self._client = client or HTTPClient(Agent(reactor, connectTimeout=_PATIENCE))
+        self._patience = patience
         self._now = now
 
     def __call__(self, file: ReceivedFile) -> Deferred[None]:
@@ -87,7 +90,8 @@ class Webhook:
         delivered: Deferred[None] = Deferred(give_up)
         delivering = Deferred.fromCoroutine(self._deliver(file, delivered))
         delivering.addBoth(lambda result: None if delivered.called else delivered.callback(result))
-        return delivered
+        delivered.addTimeout(self._patience, self._reactor)
+        return delivered.addErrback(_put_off)
 
     async def _deliver(self, file: ReceivedFile, delivered: Deferred[None]) -> None:
         body = json.dumps(file.facts()).encode()
@@ -106,7 +110,7 @@ class Webhook:
             self._log.warn("{url} responds {status}", url=self._url, status=status)
             if delay is not None:
                 await deferLater(self._reactor, delay)
-        raise Refused(503, "this file cannot be announced now", retry_after=_AGAIN_AFTER)
+        raise _not_now()
 
     async def _send(self, number: str, content: bytes) -> int:
         response: Any = await self._client.request(
@@ -136,6 +140,16 @@ class Webhook:
             digest = hmac.digest(self._secret, signed, "sha256")
             headers["webhook-signature"] = "v1," + b64encode(digest).decode()
         return Headers({name: [value] for name, value in headers.items()})
+
+
+def _not_now() -> Refused:
+    return Refused(503, "this file cannot be announced now", retry_after=_AGAIN_AFTER)
+
+
+def _put_off(failure: Failure) -> NoReturn:
+    if failure.check(TimeoutError):
+        raise _not_now()
+    failure.raiseException()
 
 
 class _Body(Protocol):
