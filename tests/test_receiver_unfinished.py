@@ -114,7 +114,7 @@ class ConclusionTests(ReceiverTestCase):
         thread = Thread()
         self.start(disk=self.disk, run=thread.run)
         wires = [self.connect().send(self.file.upload(number)) for number in (1, 2, 3)]
-        thread.work(3)
+        thread.work(2)
         asking = self.connect().send(self.file.test(1, "ab" * 32))
         thread.work()
         self.assertEqual(asking.response().status, 404)
@@ -599,7 +599,7 @@ class DigestOfAChunkTests(ReceiverTestCase):
         self.assertEqual([right.response().status, wrong.response().status], [200, 404])
         self.ask_for(self.right)
         small = self.connect().send(ClientFile(CONTENT, "small", "small").upload(1))
-        for _ in range(8):
+        for _ in range(6):
             self.thread.work(1)
         self.assertEqual(small.response().status, 200)
         self.assertGreater(self.work(), 0)

@@ -90,7 +90,7 @@ class OpenTests(UploadsTestCase):
         thread = Thread()
         self.start(disk=self.disk, max_open=1, run=thread.run)
         self.connect().send(self.file("a").upload(1))
-        thread.work(2)  # looked for, made
+        thread.work(1)  # begun
         self.hang_up()
         durable = thread.waiting.pop()
         wire = self.connect().send(self.file("b").upload(1))

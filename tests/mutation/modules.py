@@ -264,6 +264,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_receiver_unfinished",
         "tests.test_receiver_completion",
     ),
+    "receiver/store/beginning": (
+        "tests.test_receiver_beginning",
+        "tests.test_receiver_uploads",
+        "tests.test_receiver_store",
+    ),
     "receiver/store/uploads": (
         "tests.test_receiver_uploads",
         "tests.test_receiver_housekeeping",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -62,11 +63,27 @@ class FollowingDigest:
         :raises OSError: if the file cannot be read; the next call tries again.
         :raises ValueError: if it was stopped.
         """
+        return await self._run(await self.nearly(size))
+
+    async def nearly(self, size: int) -> Callable[[], str]:
+        """
+        The same but for the last stretch, for who has other work for a thread.
+
+        :returns: to be called in a thread: reads the last stretch and gives the digest, or raises
+            :exc:`OSError` if the file cannot be read.
+        :raises OSError: if the file cannot be read; the next call tries again.
+        :raises ValueError: if it was stopped.
+        """
         await self._rest()
-        while self._done < size:
+        while True:
             if self._stopped:
                 raise ValueError("the digest was stopped")
+            if size - self._done <= _STRETCH:
+                return partial(self._last_stretch, size)
             await self._run(self._stretch, self._done, size)
+
+    def _last_stretch(self, size: int) -> str:
+        self._stretch(self._done, size)
         return self._digest.hexdigest()
 
     def stop(self) -> Deferred[None]:

@@ -28,7 +28,7 @@ class Ending:
     :param run: runs blocking work.
     :param completion: who is notified.
     :param check: raises if the upload is closed.
-    :ivar handed_over: the name of the file, once ``on_complete`` has had it.
+    :ivar handed_over: the name of the file and its digest, once ``on_complete`` has had it.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Ending:
         completion: Completion,
         check: Callable[[], None],
     ) -> None:
-        self.handed_over: str | None = None
+        self.handed_over: tuple[str, str] | None = None
         self._files = files
         self._shelf = shelf
         self._run = run
@@ -47,35 +47,40 @@ class Ending:
         self._check = check
         self._notifying: Deferred[None] | None = None
 
-    async def reach(self, digest: str) -> Done:
+    async def reach(self, digest: Callable[[], str]) -> Done:
         """
         Come to the end; after a failure, again.
 
-        :param digest: the SHA-256 of the whole content.
+        :param digest: gives the SHA-256 of the whole content, in a thread.
         :raises Refused: if it cannot be.
         :raises Rejected: if the application rejected it: its files are set aside.
         :raises OSError: if the disk fails.
         """
-        name = self.handed_over or await self._place(digest)
+        if self.handed_over is None:
+            if not self._completion.has_observer:
+                return await self._run(self._place_and_settle, digest)
+            name, sha256 = await self._run(self._place, digest, True)
+            self._check()
+            await self._notify(name, sha256)
+            # If it was cut short by closing, it is called again after the next start.
+            self._check()
+            self.handed_over = name, sha256
         self._check()
-        return await self._run(self._shelf.places.settle, self._files, name, digest)
+        return await self._run(self._shelf.places.settle, self._files, *self.handed_over)
 
     def cancel(self) -> None:
         """Wait for the application no more."""
         if self._notifying is not None:
             self._notifying.cancel()
 
-    async def _place(self, digest: str) -> str:
-        """Bring the file to its place, or to whoever wants it; the name that it got."""
-        place, wanted = self._shelf.places.place, self._completion.has_observer
-        name = await self._run(place, self._files, wanted)
-        if wanted:
-            self._check()
-            await self._notify(name, digest)
-            # If it was cut short by closing, it is called again after the next start.
-            self._check()
-            self.handed_over = name
-        return name
+    def _place(self, digest: Callable[[], str], may_change: bool) -> tuple[str, str]:
+        """In a thread: bring the file to its place; the name that it got, and its digest."""
+        sha256 = digest()
+        return self._shelf.places.place(self._files, may_change), sha256
+
+    def _place_and_settle(self, digest: Callable[[], str]) -> Done:
+        """In a thread: all at once, since nobody wants to look at the file."""
+        return self._shelf.places.settle(self._files, *self._place(digest, False))
 
     async def _notify(self, name: str, digest: str) -> None:
         file = self._files.record.received_as(self._shelf.path_of(name), digest)

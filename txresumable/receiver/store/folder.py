@@ -25,7 +25,7 @@ from .files import UploadFiles
 from .names import is_key
 from .places import Place, Places, Placing
 from .present import Present
-from .private import CHUNKS, DATA, DONE, NEW, OLD, PLACE, REJECTED, PrivateFolder, look
+from .private import ALL, CHUNKS, DATA, DONE, NEW, OLD, PLACE, REJECTED, PrivateFolder, look
 from .record import Done, Record
 from .refused import Refused
 from .rejection import Rejection
@@ -34,6 +34,8 @@ __all__ = ["Folder", "Found"]
 
 PRIVATE = ".resumable"
 _TIMED = (CHUNKS, DONE, REJECTED)
+# What may be left of an upload of which nothing is known.
+_UNKNOWN = (DATA, PLACE, OLD, NEW)
 
 
 @frozen
@@ -156,6 +158,13 @@ class Folder:
                 raise
         return found
 
+    def resume_or_create(
+        self, key: str, record: Record, promised: int
+    ) -> UploadFiles | Done | Rejection:
+        """The same, or :meth:`create` one if nothing is known."""
+        found = self.resume(key)
+        return self._create(key, record, promised, _UNKNOWN) if found is None else found
+
     def create(self, key: str, record: Record, promised: int) -> UploadFiles:
         """
         Begin an upload: when this returns, its files are durable and empty.
@@ -163,12 +172,17 @@ class Folder:
         :param promised: how many bytes of what is free are promised to others.
         :raises Refused: with 507 if it does not fit, 409 if its place is taken and must not be.
         """
+        return self._create(key, record, promised, ALL)
+
+    def _create(
+        self, key: str, record: Record, promised: int, leftovers: Iterable[str]
+    ) -> UploadFiles:
         self.check()
         self.places.check_free(record.path)
         line, count = record.encode(), record.layout.count
         if self._private.free() < record.size + promised:
             raise Refused(507, "there is no room for this", retry_after=10)
-        self._private.discard(key)
+        self._private.remove(key, *leftovers)
         # It keeps its permissions when it is finished; until then nobody else gets at it.
         data = self._private.create(key + DATA, 0o666)
         try:

@@ -15,6 +15,7 @@ from ..._runtime.reactor import Reactor
 from ..arguments import as_existing, as_mode, check_callable, check_flag, check_number, check_whole
 from .admission import Admission
 from .ages import Ages
+from .beginning import Beginning
 from .chunk import Chunk
 from .completion import Completion, OnComplete
 from .disk import Disk, UnsyncedDisk
@@ -151,7 +152,13 @@ class Store:
             admission,
             self._work,
             Completion(lambda: self.on_complete, on_complete_timeout, reactor),
-            Starting(check_callable("on_started", on_started, none=True)),
+            Beginning(
+                self._folder,
+                admission,
+                self._work,
+                Starting(check_callable("on_started", on_started, none=True)),
+                at_once=choose_name is None and on_started is None,
+            ),
             received_once=received_once,
             max_open=max_open,
             now=_now,

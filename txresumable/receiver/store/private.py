@@ -25,10 +25,23 @@ from .disk import Disk
 from .record import Done, Record
 from .rejection import Rejection
 
-__all__ = ["CHUNKS", "DATA", "DONE", "NEW", "OLD", "PLACE", "REJECTED", "PrivateFolder", "look"]
+__all__ = [
+    "ALL",
+    "CHUNKS",
+    "DATA",
+    "DONE",
+    "NEW",
+    "OLD",
+    "PLACE",
+    "REJECTED",
+    "PrivateFolder",
+    "look",
+]
 
 DATA, CHUNKS, DONE, REJECTED, NEW = ".data", ".chunks", ".done", ".rejected", ".new"
 PLACE, OLD = ".place", ".old"
+ALL = (DONE, REJECTED, CHUNKS, DATA, PLACE, OLD, NEW)
+"""In the order in which they are removed."""
 
 _T = TypeVar("_T")
 _ASIDE = re.compile(r"[0-9a-f]{64}\.aside-[0-9]+\.data")
@@ -137,7 +150,7 @@ class PrivateFolder:
 
     def discard(self, key: str) -> None:
         """Forget an upload, finished or not; a finished file stays."""
-        self.remove(key, DONE, REJECTED, CHUNKS, DATA, PLACE, OLD, NEW)
+        self.remove(key, *ALL)
 
     def remove(self, key: str, *endings: str) -> None:
         """Remove files of an upload, in this order."""

@@ -266,7 +266,7 @@ class UnfinishedUpload:
 
     async def _finish(self) -> Done:
         with self._work:
-            digest = await self._digest.result(self.record.size)
+            digest = await self._digest.nearly(self.record.size)
             return await self._ending.reach(digest)
 
     def _finish_ended(self, result: Done | Failure) -> None:
@@ -304,7 +304,9 @@ class UnfinishedUpload:
     def committed(self, offsets: Sequence[int]) -> None:
         """Notified by the commits: chunks are durable."""
         size = self._files.mark_durable(offsets)
-        self._digest.follow()
+        if not self.full:
+            # The rest is read by the thread that gives the file its place.
+            self._digest.follow()
         self._listener.stored(self, size)
 
     def commit_failed(self, failure: Failure) -> None:

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from .admission import Admission
+from .beginning import Beginning
 from .completion import Completion
 from .entry import RecordedEntry
 from .files import UploadFiles
@@ -23,7 +24,6 @@ from .keylock import KeyLocks
 from .record import Done, Record
 from .refused import Refused
 from .rejection import Rejection
-from .starting import Starting
 from .state import State
 from .unfinished import UnfinishedUpload
 from .work import Work, closing
@@ -45,7 +45,7 @@ class OpenUploads:
     :param admission: says whether one more may begin.
     :param work: what is under way in the store.
     :param completion: is notified of files that were received.
-    :param starting: is asked whether files may begin.
+    :param beginning: begins those that are not there.
     :param received_once: refuse what was received before, and is not in its place any more.
     :param max_open: how many idle ones are kept open.
     :param now: the wall clock.
@@ -61,7 +61,7 @@ class OpenUploads:
         admission: Admission,
         work: Work,
         completion: Completion,
-        starting: Starting,
+        beginning: Beginning,
         *,
         received_once: bool,
         max_open: int,
@@ -77,7 +77,7 @@ class OpenUploads:
         self._max_open = max_open
         self._now = now
         self._clock = clock
-        self._starting = starting
+        self._beginning = beginning
         self._not_finished: dict[str, None] = {}
         self._locks = KeyLocks()
         self._open: OrderedDict[str, UnfinishedUpload] = OrderedDict()
@@ -103,7 +103,7 @@ class OpenUploads:
 
     async def close(self) -> None:
         """Close all, and return when all that was under way has ended."""
-        self._starting.cancel()
+        self._beginning.cancel()
         await gatherResults([Deferred.fromCoroutine(each.close()) for each in self._all])
         await self._work.usage.idle()
         self._open.clear()
@@ -189,7 +189,7 @@ class OpenUploads:
             await upload.put_right()
             return self._use(upload)
         count = self._count
-        found = await self._work.run(self._folder.resume, key)
+        found = await self._beginning.find(key, wanted)
         if isinstance(found, Done):
             finished = await self._shelf.find(key, found)
             if finished is not None:
@@ -203,10 +203,9 @@ class OpenUploads:
                 raise found.refusal()
             found = None
         if found is None:
-            self.forget(key)
             if wanted is None:
                 return None
-            found = await self._create(key, wanted())
+            found = await self._beginning.create(key, wanted())
         return self._keep(found)
 
     async def _leave(self, upload: UnfinishedUpload) -> None:
@@ -216,17 +215,6 @@ class OpenUploads:
         else:
             self.take_out(upload)
             await upload.close()
-
-    async def _create(self, key: str, wanted: Record) -> UploadFiles:
-        promised = self._admission.accept(key, wanted)
-        try:
-            await self._starting.ask(wanted.announced())
-            return await self._work.run(self._folder.create, key, wanted, promised)
-        except Exception:
-            # It counts for as long as what was made of it cannot be removed.
-            if not await self._work.run(self._folder.has_record, key):
-                self.forget(key)
-            raise
 
     def _keep(self, files: UploadFiles) -> RecordedEntry:
         try:
