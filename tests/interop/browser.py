@@ -63,6 +63,10 @@ class Job:
     :ivar type: its media type, or nothing.
     :ivar stop_after: stop when so many chunks are stored; 0 for never.
     :ivar cookie: a cookie of the page's host, or nothing.
+    :ivar files: into how many files the content is divided, equal parts with a number before the
+        name, counted from 0; the page says ``completed`` of the last.
+    :ivar patience: after how many milliseconds without progress a file is paused and resumed; 0
+        for never.
     """
 
     library: str
@@ -71,6 +75,8 @@ class Job:
     type: str = ""
     stop_after: int = 0
     cookie: str = ""
+    files: int = 1
+    patience: int = 0
 
 
 class _Answer(Resource):

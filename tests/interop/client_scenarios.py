@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from tests.processes import Running
@@ -27,6 +27,7 @@ from .browser import Browser, Job
 from .install import BROWSER, NODE, why_not_installed
 from .recording import RecordingReceiver, stored
 from .scenarios import AWKWARD_NAME, KIB, folder_for, require
+from .silent import SilentProxy
 
 __all__ = [
     "EVERY",
@@ -144,9 +145,13 @@ class BrowserUploads(BrowserTestCase):
     What each library can do.
 
     :cvar absent: what a test is answered when a chunk is not there.
+    :cvar patient: what of :class:`Job` notices a connection that is dead, and
+    :cvar patient_options: what of the library's options.
     """
 
     absent: ClassVar[int]
+    patient: ClassVar[Mapping[str, Any]] = {"patience": 2000}
+    patient_options: ClassVar[Mapping[str, Any]] = {}
 
     async def test_arrives(self) -> None:
         """A file arrives, after a preflight; each chunk is tested once and sent once."""
@@ -199,6 +204,40 @@ class BrowserUploads(BrowserTestCase):
         self.assert_completed(await self.upload(receiver.url))
         self.assertEqual(receiver.found(), set(EVERY))
         self.assertEqual(receiver.requests("POST").total(), 0)
+
+    async def test_connection_dies(self) -> None:
+        """
+        A connection that dies in the middle of a chunk, without a FIN, holds nothing up: the chunk
+        comes again over another one, though the receiver still waits for the first.
+        """
+        receiver = self.receiver()
+        proxy = SilentProxy(self, receiver.port, silent_at=5, after=9000)
+        url = receiver.url.replace(str(receiver.port), str(proxy.own_port))
+        said = await self.upload(url, job=self.patient, **self.patient_options)
+        self.assert_completed(said)
+        # Each end still had it open: the receiver until the chunk came again.
+        self.assertEqual(proxy.died, 1)
+        self.assertEqual(proxy.unheard.split(b" ")[1], b"503", proxy.unheard)
+        self.assertEqual(proxy.uploads, 21)
+
+    async def test_two_tabs(self) -> None:
+        """Two tabs that upload the same 60 files at the same time both end, and so do the files."""
+        other = Browser(self)
+        receiver = self.receiver(origins=[self.browser.origin, other.origin])
+        options = {**self.options, "target": receiver.url}
+        job = Job(library=self.dialect, options=options, file_name="some.bin", files=60)
+        self.content = os.urandom(60 * (2 * CHUNK + 123))
+        tabs = [each.upload(job, self.content) for each in (self.browser, other)]
+        said = await gatherResults([Deferred.fromCoroutine(tab) for tab in tabs])
+        self.assertEqual([each["event"] for each in said], ["completed"] * 2, said)
+        size = len(self.content) // 60
+        self.assertEqual(
+            receiver.stored(),
+            {
+                f"{number}-some.bin": sha256(self.content[number * size : (number + 1) * size])
+                for number in range(60)
+            },
+        )
 
     def our_client(self, receiver: RecordingReceiver) -> Resumable:
         """A client that calls a file what the browser does."""

@@ -61,6 +61,7 @@ class RecordingReceiver:
     :param dialect: which protocol of the family.
     :param options: what else :class:`ReceiverResource` takes.
     :ivar url: the target of uploads.
+    :ivar port: its port.
     :ivar asked: the requests that it has answered.
     """
 
@@ -77,7 +78,8 @@ class RecordingReceiver:
         case.addCleanup(store.close)
         case.addCleanup(site.drop_connections)
         case.addCleanup(port.stopListening)
-        self.url = f"http://127.0.0.1:{port.getHost().port}/upload"
+        self.port = port.getHost().port
+        self.url = f"http://127.0.0.1:{self.port}/upload"
         self.asked = site.asked
         self._site = site
 

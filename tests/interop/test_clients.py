@@ -71,6 +71,8 @@ class ResumableJsTests(client_scenarios.MoreBrowserUploads):
 
     dialect = "resumable"
     absent = 404
+    patient = {}
+    patient_options = {"xhrTimeout": 2000}
 
     async def test_base64(self) -> None:
         """Chunks as ``data:`` URLs in a field of a form arrive."""

@@ -16,6 +16,7 @@ from .devtools import Tab, open_tab
 from .install import BROWSER, why_not_installed
 from .recording import RecordingReceiver
 from .scenarios import MIB, folder_for, require
+from .silent import SilentProxy
 
 ALL_RECEIVED = "document.getElementById('summary').textContent === '{0} of {0} received'"
 
@@ -139,6 +140,37 @@ class PageTests(TestCase):
             asked for asked in self.receiver.asked if (asked.method, asked.status) == ("POST", 200)
         ]
         self.assertEqual(len(accepted), 40)
+
+    async def test_connection_dies(self) -> None:
+        """A connection that dies without a FIN in the middle of a chunk is given up in time."""
+        self.receiver = RecordingReceiver(self, self.folder / "received", "resumable", page=True)
+        proxy = SilentProxy(self, self.receiver.port, silent_at=3, after=100_000)
+        tab = await open_tab(self, "about:blank#")
+        # Time goes faster: 30 seconds are two.
+        faster = "(real => { setTimeout = (call, delay) => real(call, delay / 15); })(setTimeout)"
+        await tab.ask("Page.addScriptToEvaluateOnNewDocument", source=faster)
+        await tab.ask("Page.navigate", url=f"http://127.0.0.1:{proxy.own_port}/upload")
+        await tab.until("document.getElementById('files') !== null && !!document.body.dataset")
+        path = self.file("a.bin", 8 * MIB)
+        await tab.choose("#files", path)
+        await tab.until(ALL_RECEIVED.format(1))
+        self.assert_received(path)
+        self.assertEqual(proxy.died, 1)
+        self.assertEqual(proxy.unheard.split(b" ")[1], b"503", proxy.unheard)
+
+    async def test_two_tabs(self) -> None:
+        """Two tabs that upload the same 60 files at the same time both end, with no error."""
+        tab = await self.open()
+        other = await tab.another(self.receiver.url)
+        paths = [self.file(f"many/{number}", number * 50_000) for number in range(60)]
+        for each in (tab, other):
+            # Nothing can be chosen in a tab that is not seen.
+            await each.ask("Page.bringToFront")
+            await each.choose("#folder", self.files / "many")
+            await each.until("uploads.size === 60")
+        for each in (tab, other):
+            await each.until(ALL_RECEIVED.format(60))
+        self.assert_received(*paths)
 
     async def test_name_that_is_html(self) -> None:
         """A name is shown as what it is, and runs nothing."""

@@ -28,8 +28,24 @@ async function main() {
   const on = (event, callback) => uploader.on(event, (...given) => { callback(...given.slice(library.hasFolder ? 1 : 0)); });
   document.cookie = job.cookie;
 
+  // flow.js and simple-uploader.js wait for ever on a connection that is dead, and need somebody to look.
+  const moved = new Map();
+  if (job.patience) {
+    setInterval(() => {
+      for (const [file, since] of moved) {
+        if (performance.now() - since > job.patience) {
+          moved.set(file, performance.now());
+          file.pause();
+          file.resume();
+        }
+      }
+    }, 100);
+  }
+
   let stopped = false;
+  let finished = 0;
   on('fileProgress', (file) => {
+    moved.set(file, performance.now());
     const stored = file.chunks.filter((chunk) => chunk.status() === 'success').length;
     if (!stopped && job.stop_after && stored >= job.stop_after) {
       stopped = true;
@@ -38,12 +54,19 @@ async function main() {
     }
   });
   on('fileSuccess', (file) => {
+    moved.delete(file);
+    if (++finished < job.files) {
+      return;
+    }
     const answers = file.chunks.map((chunk) => chunk.message());
     say('completed', {answers, checksum: headerOf(file, 'Resumable-File-Checksum')});
   });
   on('fileError', (file, message) => say('failed', {message}));
   uploader.on(library.added, () => uploader.upload());
-  uploader.addFile(new File([content], job.file_name, {type: job.type}));
+  const part = (number) => content.slice(content.size * number / job.files, content.size * (number + 1) / job.files);
+  const nameOf = (number) => job.files === 1 ? job.file_name : `${number}-${job.file_name}`;
+  const files = Array.from({length: job.files}, (_, number) => new File([part(number)], nameOf(number), {type: job.type}));
+  uploader.addFiles(files);
 }
 
 window.addEventListener('load', main);
