@@ -275,11 +275,14 @@ class NotNowTests(ReceiverTestCase):
         for expire in (None, 10**6):
             self.root, self.received, self.busy = self.mktemp(), [], 2
             self.start(on_complete=self.judge, expire=expire)
+            logged = self.log()
             self.assertEqual(self.ask(self.file.upload(1)).status, 503)
             for count in (2, 3, 3):
                 self.assertEqual(self.successResultOf(self.store.sweep()), 0)
                 self.assertEqual(len(self.received), count)
-            self.flushLoggedErrors(Refused)
+            warned = [text for level, text in logged() if level is LogLevel.warn]
+            self.assertEqual(len(warned), 1)
+            self.assertIn("cannot be finished now: the scanner is busy", warned[0])
             self.assertEqual(self.private(), ["done"])
 
     def test_too_late(self) -> None:

@@ -209,7 +209,6 @@ class ConclusionTests(ReceiverTestCase):
         self.edit(path)
         self.start(disk=self.disk, on_complete=None)
         self.successResultOf(self.store.recover())
-        self.flushLoggedErrors(Refused)
         self.assertEqual(self.ask(self.file.test(3)).status, 404)
         self.check_received_anew()
 

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from .admission import Admission
 from .ages import Ages
 from .folder import Folder
+from .refused import Refused
 from .rejection import Rejected
 from .state import State
 from .uploads import OpenUploads
@@ -86,6 +87,10 @@ class Housekeeping:
                             await entry.finish()
             except Rejected:
                 pass  # which is its end
+            except Refused as error:
+                if not self._work.closed:
+                    self._full[key] = None
+                    self._log.warn("{key} cannot be finished now: {error}", key=key, error=error)
             except Exception:
                 if not self._work.closed:
                     self._full[key] = None
