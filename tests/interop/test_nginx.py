@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import socket
 from base64 import b64encode
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import treq
+from twisted.web.server import Request
 
 from tests.examples import ROOT, examples
 from tests.processes import Ended, reactor, until
-from txresumable.receiver import ReceiverResource, Store, make_site
+from txresumable.receiver import ReceiverResource, Refused, Store, make_site
 
 from .web_servers import CommandTestCase, WebServer, nginx
 
@@ -169,16 +170,13 @@ class BufferTests(BehindNginx):
 class DocumentedTests(BehindNginx):
     """What the page on security has nginx do."""
 
-    async def test_documented(self) -> None:
-        """
-        Chunks of the default size arrive, and are passed on before they are whole; the receiver
-        knows its name, so that pages from there may upload and others may not.
-        """
+    async def as_documented(self, **options: Any) -> tuple[WebServer, str]:
+        """nginx, and its URL by name."""
         resource = self.site.resource
         assert isinstance(resource, ReceiverResource)
-        store = resource.store
-        assert isinstance(store, Store)
-        site = make_site(store, hosts="localhost", max_connections=0)
+        assert isinstance(resource.store, Store)
+        self.store = resource.store
+        site = make_site(self.store, hosts="localhost", max_connections=0, **options)
         port = reactor.listenTCP(0, site, interface="127.0.0.1")
         self.addCleanup(site.drop_connections)
         self.addCleanup(port.stopListening)
@@ -186,16 +184,24 @@ class DocumentedTests(BehindNginx):
         (shown,) = (each.code for each in examples(page) if each.language == "nginx")
         shown = shown.replace("127.0.0.1:8080", f"127.0.0.1:{port.getHost().port}")
         http, _, directives = shown.rpartition("}")[0].partition("server {")
-        own = re.sub(r"^ *(listen|ssl_\w+) .*\n", "", directives, flags=re.M)
-        server = await nginx(self, own, http)
-        named = server.url.replace("127.0.0.1", "localhost")
+        server = await nginx(
+            self, re.sub(r"^ *(listen|ssl_\w+) .*\n", "", directives, flags=re.M), http
+        )
+        return server, server.url.replace("127.0.0.1", "localhost")
 
+    async def test_chunks(self) -> None:
+        """Chunks of the default size arrive, and are passed on before they are whole."""
+        server, named = await self.as_documented()
         content = self.file("some.bin", 3_000_000)
         ended = await self.upload(f"{named}/upload", "some.bin").ended
         self.assert_complete(ended, content, "2 chunks sent")
         with socket.create_connection(("127.0.0.1", urlsplit(server.url).port)) as connection:
             connection.sendall(_BEGINNING)
-            await until(lambda: store.unfinished == 1)
+            await until(lambda: self.store.unfinished == 1)
+
+    async def test_names(self) -> None:
+        """The receiver knows its name: pages from there may upload, and others may not."""
+        server, named = await self.as_documented()
         for url, origin, status in (
             (named, named, 204),
             (named, "http://pages.example", 403),
@@ -205,6 +211,19 @@ class DocumentedTests(BehindNginx):
                 "OPTIONS", f"{url}/upload", headers={"Origin": origin}, persistent=False
             )
             self.assertEqual(response.code, status, (url, origin))
+
+    async def test_refused(self) -> None:
+        """What the receiver refuses before it has arrived is no 502: the client hears why."""
+
+        def nobody(request: Request) -> str:
+            raise Refused(401, "log in")
+
+        server, named = await self.as_documented(owner=nobody)
+        self.file("some.bin", 20_000_000)
+        options = ("--chunk-size", "8000000", "--test-chunks", "no")
+        ended = await self.upload(f"{named}/upload", "some.bin", *options).ended
+        self.assertIn("was refused with 401", ended.errors)
+        self.assertEqual(set(server.statuses("POST")) - {499}, {401})
 
 
 class AwayTests(BehindNginx):
