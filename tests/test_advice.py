@@ -28,7 +28,8 @@ class HopelessTests(UploaderTestCase):
     def test_few(self) -> None:
         """The third time is the last, with each status of that kind."""
         for dialect in DIALECTS:
-            for status in sorted(HOPELESS - DIALECTS[dialect].permanent):
+            usual = DIALECTS[dialect].permanent | DIALECTS[dialect].stored
+            for status in sorted(HOPELESS - usual):
                 error = self.refused(status, dialect=dialect)
                 self.assertEqual((error.attempts, error.last.status), (3, status))
 
@@ -46,6 +47,15 @@ class HopelessTests(UploaderTestCase):
     def test_too_large(self) -> None:
         """413 names the size, and what makes it smaller."""
         self.assertIn("with 10 bytes of the file: lower chunk_size", str(self.refused(413)))
+
+    def test_other_success(self) -> None:
+        """A success that is none by the options is not tried for long, and says how it would be."""
+        for status in (203, 204, 206):
+            error = self.refused(status)
+            self.assertEqual((error.attempts, error.last.status), (3, status))
+            self.assertIn(
+                f"success_statuses with it (--success-statuses 200,201,{status})", str(error)
+            )
 
     def test_advice(self) -> None:
         """Others name the option that is wrong, permanent ones at once as well."""

@@ -39,6 +39,28 @@ class ExpectTests(UploaderTestCase):
                 "'a' was accepted with an unexpected response: <p>Welcome, you", str(error)
             )
 
+    def test_page(self) -> None:
+        """A page of HTML is no response of a receiver, unless the program says what is."""
+        page = b"\n<!DOCTYPE html>\n<html><body>Please log in</body></html>"
+        for reply in (page, b"<HTML lang=en>", b'\xef\xbb\xbf<?xml version="1.0"?><html>'):
+            for replies in ((b"1", reply), (reply,)):
+                upload = self.send(*replies)
+                error = self.failureResultOf(upload, UnexpectedReply).value
+                self.assertEqual(error.file_name, "a")
+                self.assertIn("as to log in: see headers", str(error))
+                self.client.sent.clear()
+        for reply in (b"<htmlx", b"ok <html>", b"<p>", b"<?xml version='1.0'?><ok/>"):
+            self.assertEqual(self.successResultOf(self.send(b"1", reply)).reply, reply.decode())
+        self.successResultOf(self.send(page, page, expect_reply="log in"))
+
+    def test_page_found(self) -> None:
+        """Nor does a page say that a chunk is stored, although other tests were responded to."""
+        uploader = self.uploader(simultaneous_uploads=1)
+        upload = uploader.add_file(b"x" * 30, file_name="a")
+        self.client.answer(200, b"found")
+        self.client.answer(200, b"<html>")
+        self.failureResultOf(upload, UnexpectedReply)
+
     def test_found(self) -> None:
         """What is said of chunks that were already stored counts as well."""
         for reply, expected in ((b"done", True), (b"", False)):

@@ -289,18 +289,23 @@ class NotAReceiver(ResumableError):
 @define(eq=False, slots=False)
 class UnexpectedReply(ResumableError):
     """
-    The server accepted every chunk, but what it said is not what ``expect_reply`` allows.
+    The server accepted every chunk, but what it said is not what ``expect_reply`` allows; or,
+    without that, it responded to one with a page of HTML, as to log in, which stores nothing.
 
     :ivar file_name: the file.
     :ivar reply: the text of the last response, at most 64 KiB of it.
+    :ivar advice: what may help, or nothing.
     """
 
     file_name: str
     reply: str
+    advice: str = ""
 
     def __str__(self) -> str:
         text = printable(" ".join(self.reply.split())[:200])
-        return f"{self.file_name!r} was accepted with an unexpected response: {text or 'nothing'}"
+        advice = f" ({self.advice})" if self.advice else ""
+        shown = f"{text or 'nothing'}{advice}"
+        return f"{self.file_name!r} was accepted with an unexpected response: {shown}"
 
 
 @define(eq=False, slots=False)

@@ -14,7 +14,12 @@ __all__ = ["FEW", "HOPELESS", "advice", "is_hopeless"]
 FEW = 3
 """A chunk that is refused so often for what does not change is not tried again."""
 
-HOPELESS = frozenset((400, 401, 402, 403, 405, 406, 407, 410, 411, 413, 414, 416, 422, 431, 451))
+_OTHER_SUCCESSES = frozenset(range(200, 300)) - {202}
+"""Unless they are ``success_statuses``; 202 may mean that a chunk is not stored yet."""
+
+HOPELESS = _OTHER_SUCCESSES | {
+    *(400, 401, 402, 403, 405, 406, 407, 410, 411, 413, 414, 416, 422, 431, 451)
+}
 """Statuses that no retry changes, of which few are permanent for resumable.js or for flow.js."""
 
 _NO_SUCH_METHOD = "the server takes no {method} there: see target and upload_method"
@@ -48,6 +53,12 @@ def advice(error: ChunkRejected, options: Options, size: int) -> str:
         return (
             f"the server takes smaller requests than this one with {size} bytes of the file: lower "
             "chunk_size (--chunk-size)"
+        )
+    if error.status in _OTHER_SUCCESSES:
+        accepted = ",".join(map(str, sorted({*options.stored, error.status})))
+        return (
+            "if that is how the server says that a chunk is stored, success_statuses with it "
+            f"(--success-statuses {accepted}) accepts it"
         )
     return _ADVICE.get(error.status, "").format(method=options.upload_method)
 

@@ -35,7 +35,7 @@ from .emitter import Emitter
 from .outages import Outages
 from .prefetch import Hangs
 from .queue import ChunkQueue
-from .refusal import concern, requested_delay
+from .refusal import concern, refuse_page, requested_delay
 from .shortage import PAUSE, Shortage, out_of_descriptors
 from .transfer import Transfer
 from .turn import Turn
@@ -174,11 +174,13 @@ class Outcomes:
             self._attempts.slots.resize(number)
 
     def _stored(self, attempt: Attempt, result: Result) -> None:
-        self._attempts.over(attempt)
         transfer, offset, options = attempt.transfer, attempt.offset, self._listener.options
-        transfer.reply = result.answer.text
+        reply = transfer.reply = result.answer.text
         expected = options.expect_reply
-        if isinstance(expected, re.Pattern) and expected.search(transfer.reply):
+        if "<" in reply and expected is None:
+            refuse_page(reply, transfer.file_name)
+        self._attempts.over(attempt)
+        if isinstance(expected, re.Pattern) and expected.search(reply):
             attempt.ledger.plan.is_expected = True
         if options.checksum is not None:
             # Not always the last answer to arrive is the last one that was given.
@@ -204,19 +206,17 @@ class Outcomes:
             then what was stored after it is found there.
         :returns: whether there are any.
         """
-        transfer, plan = attempt.transfer, attempt.ledger.plan
+        transfer, ledger, plan = attempt.transfer, attempt.ledger, attempt.ledger.plan
         said, digest = map(answer.header, ("Resumable-Stored", "Resumable-File-Checksum"))
         transfer.is_like_ours = (said or digest) is not None
-        if said is None or digest is not None:
-            return False
-        if not (lost := gaps(said, len(attempt.ledger.states))):
+        if said is None or digest is not None or not (lost := gaps(said, len(ledger.states))):
             return False
         plan.losses += 1
         if plan.losses > self._listener.options.max_chunk_retries + 1:
             error = ResumableError("the server confirmed it, and has it no longer")
             raise RetriesExhausted(error, plan.losses, lost[0].start + 1)
         _log.info("The server lacks chunks of {name!r} that it had", name=transfer.file_name)
-        attempt.ledger.put_back_stored(lost)
+        ledger.put_back_stored(lost)
         if is_cut_short(said):  # the others are asked for one by one, if there are tests at all
             plan.whole, plan.misses = False, 0
         self._queue.add(transfer)
@@ -307,8 +307,7 @@ class Outcomes:
             self._moved_back(transfer)
             return
         may_go_on = outage.failures <= self._listener.options.max_chunk_retries
-        requested = requested_delay(result.answer)
-        self._probe_again(attempt, outage, result.error, may_go_on, requested)
+        self._probe_again(attempt, outage, result.error, may_go_on, requested_delay(result.answer))
 
     def _probe_again(
         self,

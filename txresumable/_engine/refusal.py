@@ -4,13 +4,14 @@ What is refused: chunks by the server, for the sake of what, and URLs of a funct
 
 from __future__ import annotations
 
+import re
 import time
 from enum import Enum
 from typing import Any
 
 from .._http.response import Response
 from .._protocol.url import without_query
-from ..errors import ChunkRejected, InvalidOption, ReceivedBefore, Redirected
+from ..errors import ChunkRejected, InvalidOption, ReceivedBefore, Redirected, UnexpectedReply
 from ..retry import retry_after
 
 __all__ = [
@@ -21,8 +22,15 @@ __all__ = [
     "is_busy",
     "received_before",
     "refusal",
+    "refuse_page",
     "requested_delay",
 ]
+
+_OF_PAGE = (
+    "a page for people, as to log in: see headers; expect_reply (--expect-reply) accepts one that "
+    "is the receiver's"
+)
+_PAGE = re.compile(r"\ufeff?\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+)?html\b", re.IGNORECASE)
 
 BUSY = frozenset((429, 502, 503, 504, 507))
 """Statuses that may be others in a moment."""
@@ -59,6 +67,18 @@ def is_busy(response: Response) -> bool:
     """Whether a test was refused for a time, which says nothing of the chunk."""
     busy = response.code in BUSY
     return busy and concern(response) in (Concern.SERVER, Concern.UPLOAD)
+
+
+def refuse_page(text: str, file_name: str) -> None:
+    """
+    A page for people is no response to a chunk.
+
+    :param text: the response.
+    :param file_name: the file.
+    :raises UnexpectedReply: if it is one.
+    """
+    if _PAGE.match(text) is not None:
+        raise UnexpectedReply(file_name, text, _OF_PAGE)
 
 
 def requested_delay(response: Response) -> float | None:
