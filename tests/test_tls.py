@@ -99,3 +99,11 @@ class ErrorTests(SynchronousTestCase):
             assert error is not None
             self.assertTrue(str(error).startswith(words))
             self.assertEqual("does not speak TLS" in str(error), is_plain)
+
+    def test_advice(self) -> None:
+        """What a certificate lacks names the option."""
+        for words, option in (
+            ("certificate verify failed", "trust_root (--trust-root)"),
+            ("tlsv13 alert certificate required", "client_certificate (--client-certificate)"),
+        ):
+            self.assertIn(option, str(tls_error(Error([("SSL routines", "", words)]))))

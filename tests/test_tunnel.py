@@ -190,7 +190,9 @@ class TunnelTests(SynchronousTestCase):
             (b"408 Slow", ConnectFailed),
             (b"429 Later", ConnectFailed),
             (b"500 Unable to connect", ConnectFailed),
+            (b"501 Unsupported method", ProxyRefused),
             (b"503 Busy", ConnectFailed),
+            (b"505 HTTP version", ProxyRefused),
         ):
             said = self.refused(b"HTTP/1.0 %b\r\n\r\n<html>" % status, kind)
             self.assertEqual(

@@ -6,9 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.error import ConnectionRefusedError, DNSLookupError
+from twisted.internet.error import (
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+    DNSLookupError,
+)
 
-from ..errors import ConnectFailed
+from ..errors import ConnectFailed, ConnectTimeout
 from ..events import Events
 from ..options import Options
 from ..retry import FailedAttempt
@@ -16,12 +21,14 @@ from ..retry import FailedAttempt
 __all__ = ["FirstContact"]
 
 _FEW = 5
+_NOBODY = (ConnectionRefusedError, DNSLookupError, ConnectionLost, ConnectionDone)
 
 
 class FirstContact:
     """
-    A retry policy that gives up after five tries where no such host is known or nothing listens on
-    its port, as long as the server has not accepted anything.
+    A retry policy that gives up after five tries where no such host is known, nothing listens on
+    its port, or what does speaks no TLS, or a proxy has no way there, as long as the server has
+    not accepted anything.
 
     :param options: those of the uploader: what else fails is tried again as they say.
     """
@@ -40,7 +47,7 @@ class FirstContact:
         error = failed.error
         if not isinstance(error, ConnectFailed):
             self._is_reached = True
-        elif not self._is_reached and failed.attempts >= _FEW and _is_nobody(error.__cause__):
+        elif not self._is_reached and failed.attempts >= _FEW and _is_nobody(error):
             return None
         return self._policy(failed)
 
@@ -48,5 +55,8 @@ class FirstContact:
         self._is_reached = True
 
 
-def _is_nobody(cause: BaseException | None) -> bool:
-    return isinstance(cause, (ConnectionRefusedError, DNSLookupError))
+def _is_nobody(error: ConnectFailed) -> bool:
+    if isinstance(error, ConnectTimeout):
+        return False
+    cause = error.__cause__  # none, if a proxy says it
+    return cause is None or isinstance(cause, _NOBODY)

@@ -67,5 +67,9 @@ def tls_error(error: BaseException | None) -> TLSRejected | None:
         if not any(passing in words for passing in _PASSING):
             if any(plain in words for plain in _PLAIN):
                 words += ": the server does not speak TLS there; http://, or another port?"
+            elif "verify failed" in words:
+                words += ": it has expired, or trust_root (--trust-root) has not its authority"
+            elif "certificate required" in words:
+                words += ": see client_certificate (--client-certificate)"
             return TLSRejected(words or first_line(TLSRejected))
     return None

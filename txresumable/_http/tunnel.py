@@ -22,8 +22,10 @@ from .response import Response, ResponseParser
 __all__ = ["ProxyEndpoint", "TunnelEndpoint", "let_through"]
 
 _PASSING = frozenset((408, 425, 429))
-"""Statuses below 500 that a later try may change; from 500 on, each may be about the host."""
+"""Statuses below 500 that a later try may change; from 500 on, most may be about the host."""
 
+_NO_PROXY = (501, 505)
+"""What says a server that knows no CONNECT."""
 
 _OWN = re.compile("(squid|tinyproxy)([/ ]|$)", re.IGNORECASE)
 """What these call themselves where a response is their own; one of a server has the server's."""
@@ -163,7 +165,8 @@ class _Tunnel(Protocol):
         if code in (401, 407):  # Tinyproxy says 401 to a wrong password
             raise _credentials_refused(self._proxy, response)
         if not 200 <= code < 300:
-            kind = ProxyRefused if code < 500 and code not in _PASSING else ConnectFailed
+            is_final = code in _NO_PROXY or (code < 500 and code not in _PASSING)
+            kind = ProxyRefused if is_final else ConnectFailed
             raise kind(f"the proxy {self._proxy} responds to CONNECT with {code} {phrase}".rstrip())
         if self._parser.buffer:
             raise MalformedResponse("there is more behind it, before the server was sent anything")
