@@ -157,6 +157,17 @@ class RequestTests(ReceiverTestCase):
                 self.assertTrue(wire.transport.half_closed)
                 self.assertFalse(wire.aborted)
 
+    def test_tls(self) -> None:
+        """Who speaks TLS to it hears at once that it does not, and need not wait."""
+        self.start()
+        wire = self.connect().send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        self.assertEqual(self.statuses(wire), [400])
+        self.assertTrue(wire.transport.half_closed)
+        file = ClientFile(b"\x16" * 10, octet=True)
+        head, _, body = file.upload(1).partition(b"\r\n\r\n")
+        wire = self.connect().send(head + b"\r\n\r\n")
+        self.assertEqual(wire.send(body).response().status, 200)
+
     def test_bad_chunked_body(self) -> None:
         """A body whose framing breaks is refused, and its chunk free at once."""
         self.start()

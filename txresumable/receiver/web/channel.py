@@ -23,6 +23,7 @@ _LONGEST_HEAD = 64 * 1024
 # RFC 9112, 3.2.2: a server has to accept the absolute form.
 _ABSOLUTE = re.compile(rb"([^ ]+ )https?://[^/? ]*([^ ]*)( .*)\Z", re.IGNORECASE)
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_HANDSHAKE = b"\x16"  # how TLS begins, and no method of HTTP
 _DEAF = (Phase.REFUSING, Phase.CLOSING)
 
 
@@ -104,6 +105,9 @@ class ReceiverChannel(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         if self._pace.phase in _DEAF:
             self._pace.received(len(data))
+            return
+        if data[:1] == _HANDSHAKE and self._pace.phase is Phase.IDLE:
+            self._refuse_malformed()  # else both would wait, for the end of a line and for TLS
             return
         super().dataReceived(data)  # type: ignore[no-untyped-call]
         phase = self._pace.phase
