@@ -58,6 +58,7 @@ class ArgumentTests(DoctorTestCase):
             "with_credentials": True,
         }
         ((options, format),) = self.made
+        options.pop("proxy", None)  # of the environment
         self.assertEqual(options, expected)
         self.assertEqual(format, "text")
         self.assertEqual(self.run_command("doctor", TARGET, "--format", "toml")[0], 0)
@@ -71,6 +72,7 @@ class ArgumentTests(DoctorTestCase):
             ((TARGET, "--format", "yaml"), "yaml"),
             ((TARGET, "--chunk-size", "5"), "--chunk-size"),
             ((TARGET, "--dialect", "tus"), "dialect"),
+            (("ftp://x",), "Error: TARGET: must be"),
         ):
             status, said = self.run_command("doctor", *arguments)
             self.assertEqual(status, 2, said)
@@ -128,6 +130,12 @@ class ConsultationTests(DoctorTestCase):
         """It is printed as was asked."""
         self.assertEqual(self.status(self.consult(Pretender(self.clock), "json")), 0)
         self.assertEqual(json.loads(self.output.getvalue())["receiver"], True)
+
+    def test_full(self) -> None:
+        """What cannot be written is told, and the status is 1."""
+        with open("/dev/full", "w") as self.output:
+            self.assertEqual(self.status(self.consult(Pretender(self.clock), "toml")), 1)
+        self.assertIn("could not be written: No space left", self.errors.getvalue())
 
     def test_no_receiver(self) -> None:
         """Of what is none it is printed why, and the status is 1."""
@@ -220,6 +228,7 @@ class CommandTests(ProcessTestCase):
         )
         found = {each["name"]: each["value"] for each in read["findings"]}
         self.assertEqual((found["rule"], found["order"]), ("either", "any"))
+        self.assertEqual(read["given"], [])
         received = self.folder / "received"
         whole = [path.name for path in received.rglob("txresumable-doctor-*.bin")]
         self.assertEqual(sorted(whole), [f"{name}.bin" for name in read["left"]])

@@ -58,3 +58,13 @@ class OutputTests(SynchronousTestCase):
                 self.assertEqual(output.encoding, None)
                 stream.flush()
         os.close(writing)
+
+    def test_lost(self) -> None:
+        """What is lost to an error is known; what nobody was to read is not missed."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        with open("/dev/full", "w") as full, os.fdopen(writing, "w") as unread:
+            for stream, is_lost in ((full, True), (unread, False), (StringIO(), False)):
+                output = Output(stream)
+                print("a line", file=output, flush=True)
+                self.assertEqual(isinstance(output.lost, OSError), is_lost)

@@ -69,9 +69,19 @@ class WireTests(SynchronousTestCase):
     def test_waits(self) -> None:
         """A server that is busy is asked four times, when it says, or after 1, 2 and 4 seconds."""
         for status in (429, 502, 503, 504):
-            self.assert_tries(status, {"Retry-After": "5"}, 5, 5, 5)
-            self.assert_tries(status, {}, 1, 2, 4)
+            for headers, delays in (({"Retry-After": "5"}, (5, 5, 5)), ({}, (1, 2, 4))):
+                self.assert_tries(status, headers, *delays)
+                self.assert_tries(status, headers)
+                self.assert_tries(200, headers)
         self.assert_tries(503, {"Retry-After": "60"}, 60, 60, 60)
+
+    def test_stays_busy(self) -> None:
+        """A server that still was busy in the end is asked once by each request that follows."""
+        self.assert_tries(502, {}, 1, 2, 4)
+        for _ in range(3):
+            self.assert_tries(502, {})
+        self.assert_tries(404, {})
+        self.assert_tries(502, {}, 1, 2, 4)
 
     def test_gets_through(self) -> None:
         """What comes of it in the end is what counts."""

@@ -82,8 +82,9 @@ class Consultation:
         Examine.
 
         :returns: a Deferred that fails with :exc:`SystemExit` that has the exit status: 0 if it is
-            a receiver, 1 if it is none or does not respond, 2 if it cannot be examined with these
-            options, 128 and the signal's number if a signal ended it.
+            a receiver, 1 if it is none, does not respond, or what was found cannot be written, 2
+            if it cannot be examined with these options, 128 and the signal's number if a signal
+            ended it.
         """
         return Deferred.fromCoroutine(self._run(reactor))
 
@@ -99,6 +100,9 @@ class Consultation:
             print(explain(error), file=self._errors)
             raise SystemExit(2 if isinstance(error, InvalidOption) else 1) from None
         print(prescription(diagnosis, self._format), file=self._output, flush=True)
+        if (lost := self._output.lost) is not None:
+            print(f"what was found could not be written: {lost.strerror}", file=self._errors)
+            raise SystemExit(1)
         raise SystemExit(0 if diagnosis.is_receiver else 1)
 
     async def _examine(self, reactor: Any) -> Diagnosis:

@@ -112,7 +112,7 @@ def _upload(
     try:
         options = read_options([(TARGET, target), *_given(typed)])
     except BadArgument as error:
-        raise click.UsageError(str(error))
+        raise click.UsageError(_as_argument(error))
     session = Session(options, files, quiet=quiet, verbose=verbose)
     react(session.run)
 
@@ -126,8 +126,13 @@ def _examine(target: str, format: str, **typed: Any) -> NoReturn:
     try:
         options = read_options([(TARGET, target), *_given(typed)], {})
     except BadArgument as error:
-        raise click.UsageError(str(error))
+        raise click.UsageError(_as_argument(error))
     react(Consultation(options, format).run)
+
+
+def _as_argument(error: BadArgument) -> str:
+    """What is wrong: the target is no option here."""
+    return str(error).replace(f"--{TARGET.name}:", "TARGET:", 1)
 
 
 def _given(typed: dict[str, Any]) -> list[tuple[Argument, Any]]:

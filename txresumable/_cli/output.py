@@ -16,7 +16,11 @@ class Output(io.TextIOBase):
     """
     A text stream that may be absent (``2>&-``), closed, full, or a pipe that nobody reads any more:
     what cannot be written is lost, and no error.
+
+    :ivar lost: why something was, unless nobody was to read it; :data:`None` before.
     """
+
+    lost: OSError | None = None
 
     def __init__(self, stream: TextIO | None) -> None:
         """
@@ -42,8 +46,8 @@ class Output(io.TextIOBase):
         try:
             if self._stream is not None:
                 self._stream.write(self._encodable(text))
-        except (OSError, ValueError):  # of a stream that was closed
-            self._abandon()
+        except (OSError, ValueError) as error:  # of a stream that was closed
+            self._abandon(error)
         return len(text)
 
     def flush(self) -> None:
@@ -51,15 +55,17 @@ class Output(io.TextIOBase):
         try:
             if self._stream is not None:
                 self._stream.flush()
-        except (OSError, ValueError):
-            self._abandon()
+        except (OSError, ValueError) as error:
+            self._abandon(error)
 
     def _encodable(self, text: str) -> str:
         """The text, with escapes for what the stream cannot encode, as on standard error."""
         encoding = self.encoding or "utf-8"
         return text.encode(encoding, "backslashreplace").decode(encoding)
 
-    def _abandon(self) -> None:
+    def _abandon(self, error: Exception) -> None:
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            self.lost = error
         # What the stream still holds would fail again when Python flushes it at the end.
         with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), self.fileno())

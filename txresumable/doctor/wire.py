@@ -61,7 +61,7 @@ class Reply:
 class Wire:
     """
     Sends requests with the client's own HTTP, and sends one again that was refused because the
-    server is busy.
+    server is busy, unless it still was at the end of the one before.
 
     :ivar cookies: the names of the cookies that the server set.
     :ivar redirects: its redirects: statuses, and where to, without queries.
@@ -72,6 +72,7 @@ class Wire:
         self.cookies: list[str] = []
         self.redirects: list[tuple[int, str]] = []
         self.stored: dict[str, str | None] = {}
+        self._is_busy = False
         self._client = client
         self._clock = clock
         self._headers = headers
@@ -89,11 +90,13 @@ class Wire:
         :param body: what stands before the chunk, the chunk, and what stands after it.
         :raises ResumableError: if there is no response.
         """
-        for tried in range(_TRIES):
+        tries = 1 if self._is_busy else _TRIES
+        for tried in range(tries):
             sent = None if body is None else _as_body(*body)
             response = await self._client.exchange(method, url, self._headers, content_type, sent)
             self._note(response)
-            if response.code not in _BUSY or tried == _TRIES - 1:
+            self._is_busy = response.code in _BUSY
+            if not self._is_busy or tried == tries - 1:
                 break
             requested = requested_delay(response)
             delay = 2.0**tried if requested is None else requested
