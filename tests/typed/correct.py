@@ -333,6 +333,7 @@ def services() -> MultiService:
     service.setServiceParent(services)
     service.when_done().addCallback(reported)
     make_site(Store("uploads"), origins=["https://example.com"], owner=owner, dialect="flow")
+    make_site(Store("uploads"), page=True)
     make_site(Store("uploads", on_started=begun, on_complete=received), parameters=["album"])
     make_site(OwnStore(), owner=owner_later, authorize=allowed)
     make_site(Store("uploads", choose_name=lambda file: file.identifier), owner=Login())

@@ -104,6 +104,7 @@ def others(client: HTTPClient) -> None:
     UploadService(URL, ["a.dat"])  # fault: takes an uploader
     RateLimiter("1 MB/s")  # fault: bytes a second
     make_site(Store("uploads"), origin="*")  # fault: the argument is origins
+    make_site(Store("uploads"), page="page.html")  # fault: a flag, and no page of one's own
     make_site(Store("uploads"), authorize=lambda request: True)  # fault: there is a file, too
     FakeClient().answer("200")  # fault: a status is a number
     Resumable(URL, client=client, reactor=Clock)  # fault: the class, not an instance

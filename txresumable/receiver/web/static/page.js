@@ -122,7 +122,7 @@ class Upload {
     }
   }
 
-  async took(method, number, {status, content, ranges, retryAfter}) {
+  async took(method, number, {status, isLate, content, ranges, retryAfter}) {
     if (content.status === 'complete') {
       this.end('completed', 'Received');
       return;
@@ -145,7 +145,8 @@ class Upload {
       const delay = retryAfter || Math.min(MOST_DELAY, DELAY * 2 ** this.failures) * (0.5 + Math.random() / 2);
       this.failures = Math.min(this.failures + 1, 10);
       this.retryAt = Date.now() + delay;
-      this.set('waiting', `${content.error || 'No connection'}; trying again`);
+      const reason = content.error || (status && `The server said ${status}`) || (isLate ? 'No response' : 'No connection');
+      this.set('waiting', `${reason}; trying again`);
     }
     this.progress();
   }
@@ -195,6 +196,7 @@ class Upload {
 class Exchange {
   constructor(method, url, patience) {
     this.loaded = 0;
+    this.isLate = false;
     this.moved = () => {};
     this.patience = Math.min(patience, MOST_PATIENCE);
     this.xhr = new XMLHttpRequest();
@@ -206,7 +208,7 @@ class Exchange {
       const {xhr} = this;
       const wait = () => {
         clearTimeout(this.timer);
-        this.timer = setTimeout(() => xhr.abort(), this.patience);
+        this.timer = setTimeout(() => { this.isLate = true; xhr.abort(); }, this.patience);
       };
       xhr.upload.onprogress = (event) => {
         this.loaded = event.loaded;
@@ -217,6 +219,7 @@ class Exchange {
         clearTimeout(this.timer);
         resolve({
           status: xhr.status,
+          isLate: this.isLate,
           content: contentOf(xhr.responseText),
           ranges: xhr.getResponseHeader('Resumable-Stored') || '',
           retryAfter: 1000 * (Number(xhr.getResponseHeader('Retry-After')) || 0),
