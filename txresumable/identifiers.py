@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from ._source.fingerprint import READ_WHOLE, Fingerprint
 from .file import ResumableFile
 
-__all__ = ["Fingerprint", "content", "resumable_js", "safe"]
+__all__ = ["Fingerprint", "content", "identify", "resumable_js", "safe"]
 
 _UNSAFE = re.compile(r"[^0-9A-Za-z_-]")
 
@@ -32,13 +32,26 @@ def safe(file: ResumableFile) -> str:
         the file is not written to, nor its name changed, nor, if it is larger than that, its links,
         owner, mode or times.
     """
-    look = file.fingerprint
-    path = file.relative_path.encode("utf-8", "surrogatepass")
-    times = "" if look.size <= READ_WHOLE else f"{look.mtime_ns} {look.ctime_ns}"
-    facts = f"{look.size} {times} {_cut(file)} ".encode()
-    digest = hashlib.sha256(facts + look.sample + path)
+    return identify(
+        file.fingerprint,
+        file.file_name,
+        file.relative_path,
+        file.chunk_size,
+        file.force_chunk_size,
+    )
+
+
+def identify(
+    look: Fingerprint, file_name: str, relative_path: str, chunk_size: int, force_chunk_size: bool
+) -> str:
+    """What :func:`safe` returns, from what it depends on."""
+    size, mtime_ns, sample, ctime_ns = look
+    times = "" if size <= READ_WHOLE else f"{mtime_ns} {ctime_ns}"
+    facts = f"{size} {times} {_cut(chunk_size, force_chunk_size)} ".encode()
+    path = relative_path.encode("utf-8", "surrogatepass")
+    digest = hashlib.sha256(facts + sample + path).hexdigest()
     # Some servers cut identifiers off.
-    return f"{look.size}-{digest.hexdigest()[:32]}-{_short(file.file_name)}"
+    return f"{size}-{digest[:32]}-{_UNSAFE.sub('', file_name)[:48]}"
 
 
 def resumable_js(file: ResumableFile) -> str:
@@ -64,16 +77,14 @@ def content(file: ResumableFile) -> Deferred[str]:
     """
 
     def named(hexadecimal: str) -> str:
-        whole = hashlib.sha256(f"{hexadecimal}:{_cut(file)}".encode()).hexdigest()
+        whole = hashlib.sha256(
+            f"{hexadecimal}:{_cut(file.chunk_size, file.force_chunk_size)}".encode()
+        ).hexdigest()
         return f"{file.size}-{whole[:32]}"
 
     return file.content_digest().addCallback(named)
 
 
-def _cut(file: ResumableFile) -> str:
+def _cut(chunk_size: int, force_chunk_size: bool) -> str:
     """What the bounds of a file's chunks follow from, beside its size."""
-    return f"{file.chunk_size}{' forced' * file.force_chunk_size}"
-
-
-def _short(name: str) -> str:
-    return _UNSAFE.sub("", name)[:48]
+    return f"{chunk_size}{' forced' * force_chunk_size}"

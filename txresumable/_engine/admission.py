@@ -15,12 +15,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .._protocol.layout import chunk_count
 from .._runtime.observers import Observers
 from .._source.fingerprint import UNSEEN, Fingerprint
 from ..errors import FileRejected, InvalidOption, SourceChanged
-from ..file import ResumableFile, transfer_of
-from ..identifiers import safe
+from ..file import transfer_of
+from ..identifiers import identify, safe
 from ..options import Options
 from ..states import ADDED, CANCELLED, FAILED
 from .filters import check_file
@@ -30,6 +29,7 @@ from .naming import Naming
 from .prefetch import Prefetcher
 from .quiet import Quiet
 from .reasons import as_error
+from .roster import Roster
 from .shortage import PAUSE, Shortage, out_of_descriptors
 from .transfer import Transfer
 from .turn import Turn
@@ -38,8 +38,6 @@ from .twins import Twins
 __all__ = ["Admission", "AdmissionListener"]
 
 BATCH = 64
-MOST_CHUNKS = 1 << 27
-"""Each costs a byte of memory; more of them is a mistaken chunk_size."""
 
 _log = Logger()
 
@@ -49,7 +47,6 @@ class AdmissionListener(Protocol):
 
     @property
     def options(self) -> Options: ...
-    def twin(self, identifier: str) -> Transfer | None: ...
     def accepted(self, transfer: Transfer) -> None: ...
     def announce(self, added: Sequence[Transfer], skipped: Sequence[Transfer]) -> None: ...
 
@@ -62,6 +59,7 @@ class Admission:
     :param listener: notified of what becomes of them.
     :param clock: an ``IReactorTime``.
     :param turn: runs when a batch is through.
+    :param roster: the files that were accepted.
     :param prefetcher: looks at files.
     :param shortage: to know when descriptors are short.
     :param twins: sees to files that another one is uploaded for.
@@ -73,6 +71,7 @@ class Admission:
         listener: AdmissionListener,
         clock: Any,
         turn: Turn,
+        roster: Roster,
         prefetcher: Prefetcher,
         shortage: Shortage,
         twins: Twins,
@@ -80,6 +79,7 @@ class Admission:
     ) -> None:
         self._clock = clock
         self._turn = turn
+        self._roster = roster
         self._prefetcher = prefetcher
         self._shortage = shortage
         self._twins = twins
@@ -133,7 +133,7 @@ class Admission:
 
         :param transfer: the file.
         """
-        if self._aside.pop(transfer, None) is not None:
+        if self._aside and self._aside.pop(transfer, None) is not None:
             self._twins.stop(transfer)
         self._quiet.stop(transfer)
         if self._naming:
@@ -269,10 +269,15 @@ class Admission:
                 raise CancelledError()
             if isinstance(look, Failure):
                 look.raiseException()
-            self._lay_out(transfer, look)
-            identify = self._listener.options.generate_unique_identifier
-            # The one view that a file has is for who may keep it; many that wait need none.
-            identifier = identify(ResumableFile(transfer) if identify is safe else transfer.file)
+            options = self._listener.options
+            facts, force = (transfer.file_name, transfer.relative_path), options.force_chunk_size
+            check_file(options, *facts, transfer.type, look.size)
+            transfer.lay_out(look.size, force)
+            name_by = options.generate_unique_identifier
+            if name_by is safe:  # needs no view of the file, of which many that wait have none
+                return identify(look, *facts, options.chunk_size, force)
+            transfer.fingerprint = look
+            identifier = name_by(transfer.file)
         except BaseException as error:
             return error
         if isinstance(identifier, str) or not isawaitable(identifier):
@@ -285,24 +290,17 @@ class Admission:
             self._naming[transfer] = naming
         return naming
 
-    def _lay_out(self, transfer: Transfer, look: Fingerprint) -> None:
-        options = self._listener.options
-        check_file(options, transfer.file_name, transfer.relative_path, transfer.type, look.size)
-        count = chunk_count(look.size, options.chunk_size, options.force_chunk_size)
-        if count > MOST_CHUNKS:
-            reason = f"it would have {count} chunks, at most {MOST_CHUNKS} are possible"
-            raise FileRejected(transfer.file_name, "chunk_size", reason)
-        transfer.fingerprint = look
-        transfer.lay_out(look.size, options.force_chunk_size)
-
     def _conclude(self, handle: Upload, group: Group | None, name: Any) -> bool:
         """:returns: whether the file must wait until fewer files are open."""
         transfer = transfer_of(handle)
         if transfer.handle is not handle:
             self._groups.through(group)
             return False
-        self._naming.pop(transfer, None)
-        if isinstance(name, CancelledError):
+        if self._naming:
+            self._naming.pop(transfer, None)
+        if isinstance(name, str) and name and "\0" not in name:
+            self._accept(handle, group, name)
+        elif isinstance(name, CancelledError):
             transfer.end(CANCELLED, None)
             self._groups.through(group)
         elif isinstance(name, SourceChanged) and self._quiet.may_wait(transfer):
@@ -315,18 +313,21 @@ class Admission:
                 self._groups_of.append(group)
                 return True
             self._refuse(transfer, group, name)
-        elif not isinstance(name, str) or not name or "\0" in name:
+        else:
             reason = "must give text that is not empty"
             self._refuse(transfer, group, InvalidOption("generate_unique_identifier", name, reason))
-        elif (twin := self._listener.twin(name)) is not None:
-            transfer.unique_identifier, transfer.fingerprint = name, UNSEEN
-            self._groups.through(group, skipped=transfer)
-            self.share(handle, twin)
-        else:
-            transfer.unique_identifier, transfer.fingerprint = name, UNSEEN
-            self._listener.accepted(transfer)
-            self._groups.through(group, added=transfer)
         return False
+
+    def _accept(self, handle: Upload, group: Group | None, name: str) -> None:
+        transfer = transfer_of(handle)
+        transfer.unique_identifier, transfer.fingerprint = name, UNSEEN
+        twin = self._roster.twin(name)
+        if twin is None:
+            self._listener.accepted(transfer)
+            self._groups.through(group, transfer)
+        else:
+            self._groups.through(group, None, transfer)
+            self.share(handle, twin)
 
     def _refuse(self, transfer: Transfer, group: Group | None, error: BaseException) -> None:
         if isinstance(error, FileRejected):

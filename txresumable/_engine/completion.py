@@ -123,7 +123,7 @@ class Completion:
         handle, transfer.handle = transfer.handle, None
         assert isinstance(handle, Upload)
         self._roster.release(transfer)
-        waiters = transfer.take_waiters() if transfer.observers is not None else None
+        waiters = None if transfer.observers is None else transfer.take_waiters()
         if transfer.state is COMPLETED:
             self._any_stored = True
             self._turn.post(self._settle_completed, handle, transfer.file, waiters)
@@ -148,7 +148,8 @@ class Completion:
         self, handle: Upload, file: ResumableFile, waiters: Callable[[Any], None] | None
     ) -> None:
         self._unnotified -= 1
-        if not transfer_of(file).shares:
+        transfer = transfer_of(file)
+        if not (transfer.flags and transfer.shares):
             self._emitter.emit("file_completed", file)
         if not self.unfinished:
             self._check_end()
@@ -156,7 +157,7 @@ class Completion:
             waiters(file)
         handle.settle(file, reported=False)
         if not self._listener.options.keep_completed:
-            self._drop(transfer_of(file))
+            self._drop(transfer)
         if not self.unfinished:
             self.join.check()
 

@@ -30,6 +30,7 @@ from .client import make_client
 from .completion import Completion
 from .emitter import Emitter
 from .handle import Upload
+from .ledger import NO_CHUNKS
 from .lending import Lending
 from .prefetch import Prefetcher
 from .preparation import Preparation
@@ -59,6 +60,7 @@ class Engine:
     :ivar preparation: the files that ``preprocess_file`` is at work on.
     :ivar scheduler: the chunks under way.
     :ivar admission: the files that are looked at.
+    :ivar finish: called with a file of which every chunk is stored.
     :ivar room: how many more there may be.
     :ivar roster: the files that were accepted.
     :ivar completion: what is not at its end, and who waits for that.
@@ -100,13 +102,16 @@ class Engine:
         )
         twins = Twins(turn, self._prefetcher, options, self.fail)
         quiet = Quiet(self._prefetcher, clock, options)
-        self.admission = Admission(self, clock, turn, self._prefetcher, shortage, twins, quiet)
+        self.admission = Admission(
+            self, clock, turn, self.roster, self._prefetcher, shortage, twins, quiet
+        )
         self.room = Room(options.max_files, self.roster, self.admission)
         self.preparation = Preparation(turn, options.preprocess_file, self._ready, self.fail)
         self._again = Again(
             self.completion, self.roster, self.room, self.admission, self.preparation, quiet
         )
         self._verification = Verification(turn, options, self.fail)
+        self.finish = self._verification.begin
         self._order = 0
         self._next_progress = 0.0
 
@@ -160,10 +165,6 @@ class Engine:
 
     # What admission says (AdmissionListener) ---------------------------------------------------
 
-    def twin(self, identifier: str) -> Transfer | None:
-        """The file that is being uploaded under an identifier."""
-        return self.roster.twin(identifier)
-
     def accepted(self, transfer: Transfer) -> None:
         """A file is accepted: announce it, and then queue its chunks."""
         self.roster.accept(transfer)
@@ -197,16 +198,12 @@ class Engine:
     def _enqueue(self, transfer: Transfer) -> None:
         if transfer.state is not READY:
             return
-        if transfer.all_stored:
+        if transfer.ledger is not NO_CHUNKS and transfer.all_stored:
             self.finish(transfer)
         else:
             self._queue.add(transfer)
 
     # What the scheduler says (OutcomeListener) -----------------------------------------------
-
-    def finish(self, transfer: Transfer) -> None:
-        """Every chunk of a file is stored."""
-        self._verification.begin(transfer)
 
     def fail(self, transfer: Transfer, error: BaseException | None) -> None:
         """A file cannot be uploaded; not yet, if it waits because it has changed."""
@@ -260,7 +257,8 @@ class Engine:
         """Stop what is under way of a file; at its end, of what prepares it as well."""
         if transfer.state in ENDS:
             self.admission.drop(transfer)
-            self._verification.stop(transfer)
+            if self._verification.running:
+                self._verification.stop(transfer)
             if self.preparation.running:
                 self.preparation.stop(transfer)
         self.scheduler.stop(transfer)

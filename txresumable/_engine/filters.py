@@ -4,10 +4,14 @@ Which files are accepted.
 
 from __future__ import annotations
 
+from .._protocol.layout import chunk_count
 from ..errors import FileRejected
 from ..options import Options
 
 __all__ = ["check_file"]
+
+MOST_CHUNKS = 1 << 27
+"""Each costs a byte of memory; more of them is a mistaken chunk_size."""
 
 
 def check_file(options: Options, file_name: str, relative_path: str, type: str, size: int) -> None:
@@ -21,7 +25,7 @@ def check_file(options: Options, file_name: str, relative_path: str, type: str, 
     :param size: bytes.
     :raises FileRejected: naming the option; ``file_name`` for a name that no request can carry.
     """
-    if "\0" in file_name + relative_path:
+    if "\0" in file_name or "\0" in relative_path:
         raise FileRejected(file_name, "file_name", "a name cannot hold NUL")
     if options.file_type and not any(_fits(kind, file_name, type) for kind in options.file_type):
         allowed = ", ".join(options.file_type)
@@ -33,6 +37,11 @@ def check_file(options: Options, file_name: str, relative_path: str, type: str, 
     if options.max_file_size is not None and size > options.max_file_size:
         reason = f"it has {size} bytes, at most {options.max_file_size} are allowed"
         raise FileRejected(file_name, "max_file_size", reason)
+    if size > MOST_CHUNKS * options.chunk_size:
+        count = chunk_count(size, options.chunk_size, options.force_chunk_size)
+        if count > MOST_CHUNKS:
+            reason = f"it would have {count} chunks, at most {MOST_CHUNKS} are possible"
+            raise FileRejected(file_name, "chunk_size", reason)
 
 
 def _fits(kind: str, file_name: str, type: str) -> bool:

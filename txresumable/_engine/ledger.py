@@ -126,11 +126,11 @@ class ChunkLedger:
 
     def next_but_last(self) -> int:
         """As :meth:`next_pending`; the last chunk waits until all others are stored."""
+        if self.stored_count >= len(self.states) - 1:
+            return self.next_pending()
         found = self.states.find(PENDING, self.cursor, -1)
         if found >= 0:
             self.cursor = found
-        elif self.stored_count >= len(self.states) - 1:
-            found = self.next_pending()
         return found
 
     def next_in_order(self) -> int:

@@ -207,7 +207,7 @@ class Outcomes:
         :returns: whether there are any.
         """
         transfer, ledger, plan = attempt.transfer, attempt.ledger, attempt.ledger.plan
-        said, digest = map(answer.header, ("Resumable-Stored", "Resumable-File-Checksum"))
+        said, digest = answer.header("Resumable-Stored"), answer.header("Resumable-File-Checksum")
         transfer.is_like_ours = (said or digest) is not None
         if said is None or digest is not None or not (lost := gaps(said, len(ledger.states))):
             return False

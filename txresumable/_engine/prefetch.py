@@ -4,7 +4,7 @@ Opening files off the reactor thread, several at a time, and never all at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -39,6 +39,7 @@ class Prefetcher:
     are always some left.
 
     :ivar lanes: where whole chunks are read, if that is needed before they are sent.
+    :ivar is_at_work_for: whether a file may be about to be opened or looked at.
     :ivar abandoned: how many threads still read of a source what nobody waits for.
     :ivar is_frugal: whether no file is opened before it is needed.
     :ivar half_way: with the first chunk of this file it is time to open more.
@@ -49,6 +50,7 @@ class Prefetcher:
     def __init__(self, reactor: Any, clock: Any) -> None:
         self._reactor = reactor
         self._relay = Relay(reactor, clock)
+        self.is_at_work_for: Callable[[Transfer], bool] = self._relay.is_working_for
         self.lanes = Lanes(reactor)
         self._opening: dict[Transfer, list[Deferred[None]]] = {}
         self.abandoned: dict[Source, int] = {}
@@ -106,9 +108,7 @@ class Prefetcher:
 
     def _settle(self, transfer: Transfer, result: Any) -> None:
         waiting = self._opening.pop(transfer)
-        # It may be open, and a chunk of it under way, before that is heard of here.
-        is_needed = waiting or UPLOADING in transfer.ledger.states
-        if transfer.state is not READY or (self.is_frugal and not is_needed):
+        if transfer.state is not READY or (self.is_frugal and not (waiting or _is_begun(transfer))):
             transfer.source.close()  # it ended meanwhile, or is opened when it is needed
         elif waiting and result is None and not transfer.source.is_open:
             self._opening[transfer] = waiting  # it ended, was closed, and is tried again
@@ -223,10 +223,6 @@ class Prefetcher:
         """
         return self._relay.run({transfer: transfer.source.status for transfer in files})
 
-    def is_at_work_for(self, transfer: Transfer) -> bool:
-        """Whether a file may be about to be opened or looked at."""
-        return self._relay.is_working_for(transfer)
-
     def forget(self, transfer: Transfer) -> None:
         """A file is at its end: unless it was begun anew, nobody waits until it is open."""
         if not transfer.is_unfinished:
@@ -235,3 +231,8 @@ class Prefetcher:
     def close(self) -> None:
         """Look after nothing that hangs any more."""
         self._relay.close()
+
+
+def _is_begun(transfer: Transfer) -> bool:
+    """Whether a chunk is under way: it may be before it is heard of here that its file is open."""
+    return UPLOADING in transfer.ledger.states

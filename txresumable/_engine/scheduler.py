@@ -105,10 +105,7 @@ class Scheduler:
 
         :param transfer: the file.
         """
-        if self._jobs.get(transfer):
-            self._stop_jobs(transfer)
-        else:
-            self._jobs.pop(transfer, None)
+        self._stop_jobs(transfer)
         if self._timers:
             for place in [place for place in self._timers if place[0] is transfer]:
                 self._timers.pop(place).cancel()

@@ -40,6 +40,8 @@ class Verification:
     """
     Completes files of which every chunk is stored.
 
+    :ivar running: the files that are verified, with what each waits for.
+
     :param turn: hooks run in it.
     :param options: the options.
     :param fail: called with a file that is not as it should be, and why.
@@ -54,35 +56,36 @@ class Verification:
         self._turn = turn
         self._expected = options.expect_reply
         self._hook = options.verify
+        self._verifies = not (self._expected is None and self._hook is None)
         self._fail = fail
-        self._running: dict[Transfer, _Check] = {}
+        self.running: dict[Transfer, _Check] = {}
 
     def begin(self, transfer: Transfer) -> None:
         """Complete a file, at once if there is nothing to verify."""
         ledger = transfer.ledger
-        if transfer in self._running:
-            if self._running[transfer].ledger is ledger:
+        if self.running and transfer in self.running:
+            if self.running[transfer].ledger is ledger:
                 return
             self.stop(transfer)
-        if self._expected is None and self._hook is None and not _digest(ledger):
+        if not (self._verifies or (ledger.plan is not None and ledger.plan.checksum)):
             transfer.end(COMPLETED, None)
             return
-        check = self._running[transfer] = _Check(ledger)
+        check = self.running[transfer] = _Check(ledger)
         self._turn.post(self._start, transfer, check)
 
     def stop(self, transfer: Transfer) -> None:
         """A file is at its end, or starts over: nobody waits for its hook."""
-        check = self._running.pop(transfer, None) if self._running else None
+        check = self.running.pop(transfer, None)
         if check is not None and check.waiting is not None:
             self._turn.abandon(check.waiting)
 
     def _start(self, transfer: Transfer, check: _Check) -> None:
-        if self._running.get(transfer) is not check or transfer.ledger is not check.ledger:
+        if self.running.get(transfer) is not check or transfer.ledger is not check.ledger:
             return
         check.waiting = Deferred.fromCoroutine(self._verify(transfer, check.ledger))
         whom = (transfer, check)
         check.waiting.addCallbacks(self._verified, self._unverified, whom, {}, whom)
-        if self._running.get(transfer) is not check:  # the hook itself has seen to that
+        if self.running.get(transfer) is not check:  # the hook itself has seen to that
             self._turn.abandon(check.waiting)
             self._turn.run()
 
@@ -114,9 +117,9 @@ class Verification:
 
     def _is_over(self, transfer: Transfer, check: _Check) -> bool:
         """:returns: whether what came of it concerns the file as it is now."""
-        if self._running.get(transfer) is not check:
+        if self.running.get(transfer) is not check:
             return False
-        del self._running[transfer]
+        del self.running[transfer]
         return transfer.state is READY and transfer.ledger is check.ledger
 
 

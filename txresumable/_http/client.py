@@ -216,13 +216,17 @@ class RequestClient:
         return Failure(_transport_error(failure))
 
     def _written(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
-        facts = (content_type, *headers.items())
-        if self._last[0] != facts:  # another file's: the boundary is in the Content-Type
-            self._last = facts, self._write(headers, content_type)
+        key = tuple(headers.items())
+        if self._last[0] != (content_type, key):  # another file's: its boundary is in there
+            self._last = (content_type, key), self._write(headers, key, content_type)
         return self._last[1]
 
-    def _write(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
-        key = tuple(headers.items())
+    def _write(
+        self,
+        headers: Mapping[str, str],
+        key: tuple[tuple[str, str], ...],
+        content_type: str | None,
+    ) -> Headers:
         known = self._lines.get(key)
         if known is None:
             self._check_headers(headers)  # the mapping is the user's, and may have changed

@@ -25,20 +25,22 @@ class ResponseHeaders(Headers):
     """
     The fields of a response, which stay as they are: of what the agents around ours say that they
     have decoded, nothing was encoded.  All responses with the same head share them.
+
+    :ivar found: what :meth:`last` has returned, by the name that it was given.
     """
 
-    __slots__ = ("_found",)
+    __slots__ = ("found",)
 
     def __init__(self) -> None:
         super().__init__()
-        self._found: dict[str, str | None] = {}
+        self.found: dict[str, str | None] = {}
 
     def last(self, name: str) -> str | None:
         """The last value of a field, or :data:`None`; looked up once."""
-        if name not in self._found:
+        if name not in self.found:
             values = self.getRawHeaders(name.encode())
-            self._found[name] = values[-1].decode("latin-1") if values else None
-        return self._found[name]
+            self.found[name] = values[-1].decode("latin-1") if values else None
+        return self.found[name]
 
     def setRawHeaders(self, name: Any, values: Any) -> None:
         pass

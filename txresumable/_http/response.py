@@ -66,9 +66,11 @@ class Response:
 
     def header(self, name: str) -> str | None:
         """The last value of a header field, or :data:`None`."""
-        if type(self.headers) is ResponseHeaders:
-            return self.headers.last(name)
-        values = self.headers.getRawHeaders(name.encode())
+        headers = self.headers
+        if type(headers) is ResponseHeaders:
+            found = headers.found
+            return found[name] if name in found else headers.last(name)
+        values = headers.getRawHeaders(name.encode())
         return values[-1].decode("latin-1") if values else None
 
     def deliverBody(self, protocol: IProtocol) -> None:

@@ -4,7 +4,6 @@ Text with placeholders, so that a request is filled in instead of being encoded 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from operator import itemgetter
 from secrets import token_hex
 
@@ -47,20 +46,17 @@ class Outline:
     Text with placeholders, some of which may occur more than once.
     """
 
-    __slots__ = ("_format", "_pick")
+    __slots__ = ("_constants", "_pick")
 
     def __init__(self, text: str) -> None:
         """:param text: with the placeholders that :func:`mark` makes."""
         first, *parts = text.split(_MARK)
-        constants = [first, *[part[2:] for part in parts]]
-        self._format = "%s".join([constant.replace("%", "%%") for constant in constants])
-        self._pick = _picker([int(part[:2]) for part in parts])
+        self._constants = (first, *[part[2:] for part in parts])
+        order = [0]
+        for at, part in enumerate(parts, 1):
+            order += len(self._constants) + int(part[:2]), at
+        self._pick = itemgetter(*order)  # a constant, a value, a constant, ...
 
-    def fill(self, values: Sequence[str]) -> str:
+    def fill(self, values: tuple[str, ...]) -> str:
         """The text with these values, each in the places that have its index."""
-        return self._format % self._pick(values)
-
-
-def _picker(places: list[int]) -> Callable[[Sequence[str]], str | tuple[str, ...]]:
-    """A function that picks the values at these indices: several as a tuple, one as it is."""
-    return itemgetter(*places) if places else lambda values: ()
+        return "".join(self._pick(self._constants + values))

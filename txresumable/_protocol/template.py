@@ -29,14 +29,13 @@ class Template:
         self.encoder = encoder
         self.file = file
         self.boundary = next_boundary()
+        kind = encoder.chunk_type(file)
         self._content_type = (
-            encoder.chunk_type(file)
-            if encoder.octet
-            else f"multipart/form-data; boundary={self.boundary}"
+            kind if encoder.octet else f"multipart/form-data; boundary={self.boundary}"
         )
         self._closing = closing(self.boundary)
         self._filled: dict[str, tuple[str, Pairs, Outline, Outline]] = {}
-        self._known = self._values()
+        self._known = self._values(kind)
 
     def test_pairs(self, chunk: ChunkFacts, query: Pairs) -> list[str]:
         """The encoded parameters of a test, for a ``target`` that is a function."""
@@ -93,8 +92,12 @@ class Template:
             filled = self._filled[what] = (target, query, outline, mine)
         return filled[3].fill(values)
 
-    def _values(self) -> tuple[str, ...]:
-        """The file's values by placeholder: encoded for URLs, then for forms, as Latin-1."""
+    def _values(self, kind: str) -> tuple[str, ...]:
+        """
+        The file's values by placeholder: encoded for URLs, then for forms, as Latin-1.
+
+        :param kind: the media type of its chunks.
+        """
         file = self.file
         name, path = file.file_name, file.relative_path
         url_name, field_name, part_name = _written_name(name)
@@ -115,7 +118,7 @@ class Template:
             field_name,
             field_path,
             part_name,
-            self.encoder.chunk_type(file),
+            kind,
             self.boundary,
         )
 

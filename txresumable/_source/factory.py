@@ -48,10 +48,12 @@ def path_of(what: Any) -> str | None:
     :returns: the path, or :data:`None` if this is something else.
     :raises ValueError: if it holds NUL.
     """
-    if isinstance(what, FilePath):
+    if type(what) is str:
+        path = what
+    elif isinstance(what, FilePath):
         path = os.fsdecode(what.path)
     elif isinstance(what, (str, os.PathLike)):
-        path = what if type(what) is str else os.fsdecode(os.fspath(what))
+        path = os.fsdecode(os.fspath(what))
     else:
         return None
     if "\0" in path:
