@@ -215,6 +215,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_receiver_unfinished",
     ),
     "receiver/store/files": (
+        "tests.test_receiver_files",
         "tests.test_receiver_folder",
         "tests.test_receiver_finished",
         "tests.test_receiver_unfinished",

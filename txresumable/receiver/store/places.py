@@ -102,7 +102,8 @@ class Places:
         self._check()
         files.check()
         files.check_unchanged()
-        files.data.sync()
+        if not files.has_durable_time:
+            files.data.sync()
         files.note_time(may_change)
         if self._placing.mode is not None:
             files.data.set_mode(self._placing.mode)

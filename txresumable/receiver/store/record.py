@@ -7,7 +7,8 @@ byte at a known place.  A single byte cannot be torn, no entry can be half there
 a commit does not grow with the number of chunks, be they a million; reading it back is one read.
 A journal would need checks, replay and compaction for the same.
 
-Just before the file gets its name, eight more bytes say when it was last written to.
+Just before the file gets its name, eight more bytes say when it was last written to; with the only
+chunk of a file they are written at once, unless the application may change the file before its end.
 """
 
 from __future__ import annotations

@@ -82,7 +82,9 @@ class UnfinishedUpload:
         self._read = counted(run, self._work)
         self._failed = False
         self._claims = Claims(clock)
-        self._commits = GroupCommit(lambda each: run(files.commit, each), self._work, self)
+        self._commits = GroupCommit(
+            lambda each: run(files.commit, each, completion.has_observer), self._work, self
+        )
         self._finishing: list[Deferred[ReceivedFile]] = []
         self._ending = Ending(files, shelf, run, completion, self._check)
         self._finished: FinishedUpload | None = None
