@@ -13,12 +13,14 @@ from attrs import frozen
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IReactorPluggableNameResolver
 from twisted.internet.task import Clock
-from twisted.internet.testing import EventLoggingObserver, StringTransport
+from twisted.internet.testing import EventLoggingObserver, MemoryReactorClock, StringTransport
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
+from zope.interface import alsoProvides
 
 from txresumable._protocol.layout import ChunkLayout
 from txresumable._protocol.request import ChunkFacts, FileFacts, RequestEncoder
@@ -421,3 +423,23 @@ class ReceiverTestCase(SynchronousTestCase):
         """The endings of what is in the private folder."""
         names = os.listdir(os.path.join(self.root, ".resumable"))
         return sorted(name.partition(".")[2] for name in names)
+
+
+class Resolver:
+    """What every name means is known at once: this machine."""
+
+    def resolveHostName(
+        self, receiver: Any, name: str, portNumber: int = 0, *_: Any, **__: Any
+    ) -> Any:
+        receiver.resolutionBegan(self)
+        receiver.addressResolved(IPv4Address("TCP", "127.0.0.1", portNumber))
+        receiver.resolutionComplete()
+        return receiver
+
+
+def connecting_reactor() -> Any:
+    """A reactor in memory that clients connect by, also with a Twisted that looks up addresses."""
+    reactor: Any = MemoryReactorClock()
+    alsoProvides(reactor, IReactorPluggableNameResolver)
+    reactor.nameResolver = Resolver()
+    return reactor

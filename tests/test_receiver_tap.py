@@ -22,7 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.authority import Authority
-from tests.receiver_rig import Connection, QuickDisk, fail_once, request
+from tests.receiver_rig import Connection, QuickDisk, connecting_reactor, fail_once, request
 from tests.test_receiver_command import FILE, Processes
 from txresumable._runtime.clock import steady
 from txresumable.receiver import ReceiverService, Refused, Store, make_site
@@ -187,7 +187,7 @@ class MakeServiceTests(SynchronousTestCase):
         )
         self.assertEqual(options["on-complete-timeout"], 10)
         self.assertEqual(options["secret"], b"a-secret-that-is-long-enough")
-        reactor: Any = MemoryReactorClock()
+        reactor = connecting_reactor()
         processes = Processes()
         reactor.spawnProcess = processes.spawnProcess
         notify = on_complete(options, reactor)

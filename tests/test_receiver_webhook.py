@@ -9,9 +9,8 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionRefusedError
-from twisted.internet.testing import MemoryReactorClock
 
-from tests.receiver_rig import ReceiverTestCase
+from tests.receiver_rig import ReceiverTestCase, connecting_reactor
 from tests.test_receiver_command import FILE
 from txresumable.receiver import Refused, Webhook
 from txresumable.receiver.webhook import secret_of
@@ -174,7 +173,7 @@ class WebhookTests(ReceiverTestCase):
 
     def test_own_client(self) -> None:
         """Without a client it connects itself."""
-        memory = MemoryReactorClock()
+        memory = connecting_reactor()
         result = Webhook("http://127.0.0.1:8000/", reactor=memory)(FILE)
         self.assertEqual(memory.tcpClients[0][:2], ("127.0.0.1", 8000))
         result.cancel()
