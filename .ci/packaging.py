@@ -36,6 +36,7 @@ def main() -> None:
         }
         for label, arguments in ways.items():
             check_install(label, arguments, folder)
+        check_core(wheel, folder)
 
 
 def copy_tracked(target: Path) -> Path:
@@ -99,6 +100,15 @@ def check_install(label: str, arguments: list[str], folder: Path) -> None:
         left = [path.name for path in plugins.rglob("*txresumable*")]
         require(not left, f"{label}: uninstalling left {left}")
     print(f"{label}: ok", flush=True)
+
+
+def check_core(wheel: Path, folder: Path) -> None:
+    """What needs no extra can be imported without one."""
+    with environment(folder) as bin:
+        python = str(bin / "python")
+        run([python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", str(wheel)])
+        run([python, "-c", "import txresumable.testing, txresumable.receiver"], cwd=folder)
+    print("without extras: ok", flush=True)
 
 
 FIND_PLUGINS = (

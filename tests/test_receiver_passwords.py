@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 from unittest.mock import patch
 
@@ -16,7 +17,7 @@ from twisted.logger import LogLevel
 from zope.interface.verify import verifyObject
 
 from tests.receiver_rig import ReceiverTestCase
-from txresumable.receiver import PasswordFile, Refused, Token, TokenFile, passwords
+from txresumable.receiver import PasswordFile, Refused, Token, TokenFile
 from txresumable.receiver.store.thread import at_once
 
 A, B, C = (letter * 16 for letter in "abc")
@@ -151,10 +152,10 @@ class PasswordFileTests(FileTestCase):
         checker = PasswordFile(
             self.write(*(f"user-{number}:{HASHES['a']}" for number in range(1002))), _run=at_once
         )
-        with patch.object(passwords, "checkpw", lambda password, stored: True):
-            for number in range(1002):
-                given = UsernamePassword(b"user-%d" % number, b"%d" % number)
-                self.successResultOf(checker.requestAvatarId(given))
+        checker._check = lambda password, stored: True
+        for number in range(1002):
+            given = UsernamePassword(b"user-%d" % number, b"%d" % number)
+            self.successResultOf(checker.requestAvatarId(given))
         self.assertEqual(len(checker._known), 1000)
 
     def test_long(self) -> None:
@@ -162,6 +163,13 @@ class PasswordFileTests(FileTestCase):
         checker = PasswordFile(self.write(f"ada:{HASHES['x' * 72]}"), _run=at_once)
         given = UsernamePassword(b"ada", b"x" * 100)
         self.assertEqual(self.successResultOf(checker.requestAvatarId(given)), b"ada")
+
+    def test_without_bcrypt(self) -> None:
+        """Without bcrypt, which only passwords need, an error says what to install."""
+        path = self.write(f"ada:{HASHES['a']}")
+        with patch.dict(sys.modules, {"bcrypt": None}):
+            error = self.assertRaises(ValueError, PasswordFile, path)
+        self.assertIn("txresumable[receiver]", str(error))
 
     def test_two_at_once(self) -> None:
         """Passwords are checked in threads, two at once, and a right one only once."""

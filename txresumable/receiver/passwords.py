@@ -11,7 +11,6 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from bcrypt import checkpw
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword, UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
@@ -140,12 +139,17 @@ class PasswordFile:
 
     :param path: where the file is.
     :raises OSError: if it cannot be read.
-    :raises ValueError: if a line is something else.
+    :raises ValueError: if a line is something else, or bcrypt is not installed.
     """
 
     credentialInterfaces = (IUsernamePassword,)
 
     def __init__(self, path: str | os.PathLike[str], *, _run: Run | None = None) -> None:
+        try:
+            from bcrypt import checkpw
+        except ImportError:
+            raise ValueError("needs bcrypt: pip install 'txresumable[receiver]'") from None
+        self._check: Callable[[bytes, bytes], bool] = checkpw
         if _run is None:
             from twisted.internet import reactor
 
@@ -175,7 +179,7 @@ class PasswordFile:
         known = sha256(b"%d:%b%b" % (len(stored), stored, password)).digest()
         if known not in self._known:
             # No more of a password counts, neither for htpasswd.
-            right = await self._turns.run(self._run, checkpw, password[:_LONGEST], stored)
+            right = await self._turns.run(self._run, self._check, password[:_LONGEST], stored)
             if not right:
                 raise UnauthorizedLogin
             self._known[known] = None
