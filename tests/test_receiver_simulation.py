@@ -16,12 +16,14 @@ from itertools import chain
 from unittest.mock import patch
 
 from attrs import evolve
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError, ConnectionLost, DNSLookupError
+from twisted.internet.error import AlreadyCancelled, ConnectError, ConnectionLost, DNSLookupError
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseNeverReceived
 
+from txresumable._runtime.clock import steady
 from txresumable.errors import StallTimeout
 from txresumable.receiver import Store
 from txresumable.receiver.store import Disk
@@ -78,6 +80,7 @@ def schedule(*acts: Act, content: bytes = CONTENT, **forecast: object) -> Receiv
 _LEFT_BY_THE_KILLED = (
     Killed,
     RuntimeError,  # "cannot reuse already awaited coroutine"
+    AlreadyCancelled,  # its timers are gone
     Refused,
     StallTimeout,
     ConnectError,
@@ -96,6 +99,8 @@ class KillingTestCase(SynchronousTestCase):
     def tearDown(self) -> None:
         others = [each for each in self.collected() if not each.check(*_LEFT_BY_THE_KILLED)]
         self.assertEqual([each.getTraceback() for each in others], [])
+        # Nothing goes by real time, which is another one in each run.
+        self.assertEqual(steady(reactor).getDelayedCalls(), [])
 
     def collected(self) -> list[Failure]:
         """The failures that were logged, and that nobody handled before they were collected."""

@@ -99,6 +99,7 @@ class ReceiverHost:
         life.disk.wrong = self.wrong
         life.store = Store(
             self._folder,
+            reactor=life.clock,
             _disk=life.disk,
             _run=lambda work, *args: self._run(life, work, args),
             _now=self._timeline.clock.seconds,
