@@ -7,7 +7,7 @@ Each check returns what it was given, or raises :class:`~txresumable.InvalidOpti
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import asdict
@@ -106,39 +106,34 @@ def as_names(value: Any, dialect: Dialect, namespace: Any) -> ParameterNames:
 
 def as_parameters(value: Any, names: ParameterNames) -> tuple[str, ...]:
     """The names of parameters of the application's, one or several."""
-    given = [value] if isinstance(value, str) else value
-    if isinstance(given, Iterable):
-        found = tuple(given)
-        taken = set(asdict(names).values())
-        wrong = [each for each in found if not isinstance(each, str) or not each or each in taken]
-        if not wrong:
-            return found
-        value = wrong[0]
-    raise InvalidOption("parameters", value, "must be a name that the protocol does not have")
+    taken = {"", *asdict(names).values()}
+    must = "must be a name that the protocol does not have"
+    return _several("parameters", value, lambda name: name not in taken, must)
 
 
 def as_hosts(value: Any) -> frozenset[str]:
     """The names of the receiver, one or several, in lower case."""
-    given = [value] if isinstance(value, str) else value
-    if isinstance(given, Iterable):
-        hosts = list(given)
-        wrong = [each for each in hosts if not isinstance(each, str) or not _HOST.match(each)]
-        if not wrong:
-            return frozenset(each.lower() for each in hosts)
-        value = wrong[0]
-    raise InvalidOption("hosts", value, "must be like files.example.com, without a port")
+    must = "must be like files.example.com, without a port"
+    hosts = _several("hosts", value, lambda host: _HOST.match(host) is not None, must)
+    return frozenset(host.lower() for host in hosts)
 
 
 def as_origins(value: Any) -> frozenset[str]:
     """The origins of web pages, one or several."""
+    must = "must be like https://example.com, or *"
+    return frozenset(_several("origins", value, _is_origin, must))
+
+
+def _several(name: str, value: Any, is_right: Callable[[str], bool], must: str) -> tuple[str, ...]:
+    """Texts, of which one may be given by itself."""
     given = [value] if isinstance(value, str) else value
     if isinstance(given, Iterable):
-        origins = list(given)
-        wrong = [each for each in origins if not _is_origin(each)]
+        found = tuple(given)
+        wrong = [each for each in found if not (isinstance(each, str) and is_right(each))]
         if not wrong:
-            return frozenset(origins)
+            return found
         value = wrong[0]
-    raise InvalidOption("origins", value, "must be like https://example.com, or *")
+    raise InvalidOption(name, value, must)
 
 
 def _is_number(value: Any) -> bool:
@@ -146,5 +141,5 @@ def _is_number(value: Any) -> bool:
     return number and 0 <= value < float("inf")
 
 
-def _is_origin(value: Any) -> bool:
-    return isinstance(value, str) and (value == "*" or _ORIGIN.match(value) is not None)
+def _is_origin(value: str) -> bool:
+    return value == "*" or _ORIGIN.match(value) is not None

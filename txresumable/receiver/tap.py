@@ -115,10 +115,7 @@ class Options(UsageOptions):
         An origin whose web pages may upload, such as https://example.com; * for all.  May be
         given again.
         """
-        try:
-            as_origins(origin)
-        except InvalidOption as error:
-            raise UsageError(f"--origin {origin}: {error.reason}")
+        _checked(as_origins, "origin", origin)
         self["origins"].append(origin)
 
     def opt_host(self, host: str) -> None:
@@ -126,10 +123,7 @@ class Options(UsageOptions):
         A name of the receiver, such as files.example.com: requests to others are refused, and web
         pages from there may upload.  May be given again.
         """
-        try:
-            as_hosts(host)
-        except InvalidOption as error:
-            raise UsageError(f"--host {host}: {error.reason}")
+        _checked(as_hosts, "host", host)
         self["hosts"].append(host)
 
     def opt_parameter(self, name: str) -> None:
@@ -148,23 +142,15 @@ class Options(UsageOptions):
         """
         if self["remember"] is not None:
             self._check(lasting, "remember")
-        for name in (
-            "quota",
-            "on-complete-timeout",
-            "max-file-size",
-            "max-unfinished-size",
-            "expire",
-        ):
+        for name, read in _READ.items():
             if isinstance(self[name], str):
-                self[name] = (size if name.endswith(("size", "quota")) else span)(self[name])
+                self[name] = read(self[name])
         if self["dialect"] not in DIALECTS:
             raise UsageError(f"--dialect: must be one of {', '.join(sorted(DIALECTS))}")
         self._check(as_existing, "existing")
+        names = DIALECTS[self["dialect"]].names
         for name in self["parameters"]:
-            try:
-                as_parameters(name, DIALECTS[self["dialect"]].names)
-            except InvalidOption as error:
-                raise UsageError(f"--parameter {name}: {error.reason}")
+            _checked(lambda given: as_parameters(given, names), "parameter", name)
         if self["mode"] is not None:
             self._check(lambda text: as_mode(octal(text)), "mode")
         if self["listen"] is not None and self["port"] is not None:
@@ -195,12 +181,7 @@ class Options(UsageOptions):
             raise _unusable(self["directory"], error)
 
     def _check(self, check: Callable[[str], Any], name: str) -> None:
-        try:
-            self[name] = check(self[name])
-        except InvalidOption as error:
-            raise UsageError(f"--{name} {self[name]}: {error.reason}")
-        except ValueError as error:
-            raise UsageError(f"--{name} {self[name]}: {error}")
+        self[name] = _checked(check, name, self[name])
 
     def _check_hooks(self) -> None:
         """What is to be done with each file."""
@@ -243,6 +224,15 @@ class Options(UsageOptions):
         except (ValueError, TypeError, KeyError, LookupError, OSError) as error:
             raise UsageError(f"--{name} {self[name]}: {error}")
         return endpoint
+
+
+def _checked(check: Callable[[str], Any], name: str, given: str) -> Any:
+    try:
+        return check(given)
+    except InvalidOption as error:
+        raise UsageError(f"--{name} {given}: {error.reason}")
+    except ValueError as error:
+        raise UsageError(f"--{name} {given}: {error}")
 
 
 def _unusable(directory: str, error: OSError) -> UsageError:
