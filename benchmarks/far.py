@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-HERE = Path(__file__).resolve().parent
-NEAR_ADDRESS, FAR_ADDRESS = "10.9.0.1", "10.9.0.2"
+from sink import Program
+
+FAR_ADDRESS = "10.9.0.2"
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,6 @@ def missing() -> str | None:
     return None
 
 
-def build(folder: Path) -> Path:
-    """
-    Compile the line.
-
-    :param folder: where the program goes.
-    """
-    program = folder / "line"
-    compiler = os.environ.get("CC", "gcc")
-    options = ["-O2", "-Wall", "-Wextra", "-std=gnu11"]
-    subprocess.run([compiler, *options, "-o", str(program), str(HERE / "line.c")], check=True)
-    return program
-
-
 @dataclass
 class Passed:
     """
@@ -90,27 +78,24 @@ class Passed:
     lost: int = 0
 
 
-class OpenLine:
+class OpenLine(Program):
     """
     A line that is there: a context manager.
 
-    :param program: what :func:`build` made.
+    :param program: the line, compiled.
     :param line: how long it is.
     :param core: the core that it runs on.
     """
 
     def __init__(self, program: Path, line: Line, core: int) -> None:
         words = (line.rate, line.round_trip, line.loss, 0, line.mtu)
-        self._process = subprocess.Popen(
-            [str(program), *map(str, words)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        os.sched_setaffinity(self._process.pid, {core})
-        assert self._process.stdout is not None
-        self._near, self._far = self._process.stdout.readline().split()
-        self.passed = Passed()
+        super().__init__([str(program), *map(str, words)], core)
+        self._near, self._far = self.first
+
+    @property
+    def passed(self) -> Passed:
+        """What it saw, once it has ended."""
+        return Passed(**json.loads(self.last))
 
     def near(self, *command: str) -> list[str]:
         """A command, to be run at the near end."""
@@ -120,25 +105,12 @@ class OpenLine:
         """A command, to be run at the far end."""
         return ["nsenter", f"--net=/proc/{self._far}/ns/net", *command]
 
-    def __enter__(self) -> OpenLine:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End it, which removes the namespaces."""
-        output, _ = self._process.communicate(timeout=10)
-        self.passed = Passed(**json.loads(output))
-
-
-class FarSink:
+class FarSink(Program):
     """
     The sink at the far end: a context manager.
 
-    :param program: what :func:`sink.build` made.
+    :param program: the sink, compiled.
     :param line: the line.
     :param certificate: paths of a certificate for :data:`FAR_ADDRESS` and of its key.
     :param core: the core that it runs on.
@@ -147,29 +119,16 @@ class FarSink:
     def __init__(
         self, program: Path, line: OpenLine, certificate: tuple[Path, Path], core: int
     ) -> None:
-        command = [str(program), *map(str, certificate), FAR_ADDRESS]
-        self._process = subprocess.Popen(
-            line.far(*command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        os.sched_setaffinity(self._process.pid, {core})
-        assert self._process.stdout is not None
-        plain, secure = self._process.stdout.readline().split()
+        super().__init__(line.far(str(program), *map(str, certificate), FAR_ADDRESS), core)
+        plain, secure = self.first
         self.url = f"http://{FAR_ADDRESS}:{plain}"
         self.secure_url = f"https://{FAR_ADDRESS}:{secure}"
-        self.counted: dict[str, float] = {}
 
-    def __enter__(self) -> FarSink:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End it, and read what it counted."""
-        output, _ = self._process.communicate(timeout=10)
-        self.counted = json.loads(output)
+    @property
+    def counted(self) -> dict[str, float]:
+        """What it counted, once it has ended."""
+        counters: dict[str, float] = json.loads(self.last)
+        return counters
 
 
 class FarFolder:
@@ -182,9 +141,8 @@ class FarFolder:
     """
 
     def __init__(self, line: OpenLine, folder: Path, core: int) -> None:
-        self.folder = folder
-        self.url = f"http://{FAR_ADDRESS}:8080"
         address = f"{FAR_ADDRESS}:8080"
+        self.url = f"http://{address}"
         self._process = subprocess.Popen(
             line.far("rclone", "serve", "webdav", str(folder), "--addr", address),
             stderr=subprocess.PIPE,

@@ -23,7 +23,7 @@ from statistics import median
 
 import sink
 from cases import KIB, MIB, Case
-from far import LINES, FarFolder, FarSink, Line, OpenLine, build, missing
+from far import FAR_ADDRESS, LINES, FarFolder, FarSink, Line, OpenLine, missing
 from results import as_csv, as_text
 
 HERE = Path(__file__).resolve().parent
@@ -119,9 +119,9 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._cores = sink.Cores.available()
-        self._line = build(folder)
+        self._line = sink.build(folder, "line", ())
         self._sink = sink.build(folder)
-        self._certificate = sink.make_certificate(folder, "10.9.0.2")
+        self._certificate = sink.make_certificate(folder, FAR_ADDRESS)
 
     def run(self, line: Line, work: Case, client: str, number: int) -> Run:
         """
@@ -138,6 +138,7 @@ class Bench:
                 with FarSink(self._sink, opened, self._certificate, core) as far:
                     measured = self._client(opened, far, work, name, at_once)
                 requests = self._check(work, far.counted)
+        passed = opened.passed
         payload = work.payload // 2 if work.name == "half" else work.payload
         return Run(
             line=line.name,
@@ -149,8 +150,8 @@ class Bench:
             cpu=measured["cpu"],
             requests=requests,
             share=payload * 8 / (line.rate * 1e6) / measured["wall"],
-            dropped=opened.passed.dropped,
-            tenths=tuple(opened.passed.tenths),
+            dropped=passed.dropped,
+            tenths=tuple(passed.tenths),
         )
 
     def _client(

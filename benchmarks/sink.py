@@ -9,22 +9,28 @@ import os
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 HERE = Path(__file__).resolve().parent
-SOURCE = HERE / "sink.c"
+LIBRARIES = ("-lssl", "-lcrypto")
+
+_P = TypeVar("_P", bound="Program")
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, name: str = "sink", libraries: Sequence[str] = LIBRARIES) -> Path:
     """
-    Compile the sink.
+    Compile one of the programs here.
 
-    :param folder: where the program goes.
+    :param folder: where it goes.
+    :param name: what its source is called.
+    :param libraries: what it is linked with.
     :raises SystemExit: there is no C compiler, or OpenSSL's headers are missing.
     """
-    program = folder / "sink"
+    program = folder / name
     command = [
         os.environ.get("CC", "gcc"),
         "-O2",
@@ -33,16 +39,17 @@ def build(folder: Path) -> Path:
         "-std=gnu11",
         "-o",
         str(program),
-        str(SOURCE),
+        str(HERE / f"{name}.c"),
+        *libraries,
     ]
     try:
-        subprocess.run([*command, "-lssl", "-lcrypto"], check=True, capture_output=True, text=True)
+        subprocess.run(command, check=True, capture_output=True, text=True)
     except FileNotFoundError:
         sys.exit("The benchmarks need a C compiler (gcc, or what CC names).")
     except subprocess.CalledProcessError as error:
         if "openssl/" in error.stderr:
             sys.exit("The benchmarks need OpenSSL's headers (Debian and Ubuntu: libssl-dev).")
-        sys.exit(f"The sink does not compile:\n{error.stderr}")
+        sys.exit(f"{name}.c does not compile:\n{error.stderr}")
     return program
 
 
@@ -108,29 +115,26 @@ class Cores:
         return cls(client=cores[min(1, len(cores) - 1)], sink=cores[0])
 
 
-class Sink:
+class Program:
     """
-    The running sink; a context manager.
+    A program that ends when its standard input does; a context manager.
 
-    :param folder: where the program and the certificate are made.
-    :param core: the core it is pinned to.
+    :param command: what runs it.
+    :param core: the core that it is pinned to.
+    :ivar first: the words of the line that it prints when it is ready.
+    :ivar last: what it printed after that, once it has ended.
     """
 
-    def __init__(self, folder: Path, core: int) -> None:
-        self.certificate, key = make_certificate(folder)
+    def __init__(self, command: Sequence[str], core: int) -> None:
         self._process = subprocess.Popen(
-            [str(build(folder)), str(self.certificate), str(key)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         os.sched_setaffinity(self._process.pid, {core})
         assert self._process.stdout is not None
-        plain, secure = self._process.stdout.readline().split()
-        self.url = f"http://127.0.0.1:{plain}"
-        self.secure_url = f"https://127.0.0.1:{secure}"
+        self.first = self._process.stdout.readline().split()
+        self.last = ""
 
-    def __enter__(self) -> Sink:
+    def __enter__(self: _P) -> _P:
         return self
 
     def __exit__(
@@ -140,10 +144,23 @@ class Sink:
         trace: TracebackType | None,
     ) -> None:
         """End it by closing its standard input."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(10)
-        self._process.stdout.close()
+        self.last, _ = self._process.communicate(timeout=10)
+
+
+class Sink(Program):
+    """
+    The running sink; a context manager.
+
+    :param folder: where the program and the certificate are made.
+    :param core: the core it is pinned to.
+    """
+
+    def __init__(self, folder: Path, core: int) -> None:
+        self.certificate, key = make_certificate(folder)
+        super().__init__([str(build(folder)), str(self.certificate), str(key)], core)
+        plain, secure = self.first
+        self.url = f"http://127.0.0.1:{plain}"
+        self.secure_url = f"https://127.0.0.1:{secure}"
 
     def reset(self) -> dict[str, float]:
         """What was counted since the last time; the counters start anew."""
