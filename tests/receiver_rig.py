@@ -22,6 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 from zope.interface import alsoProvides
 
+from benchmarks.callcount import Resolver
 from txresumable._protocol.layout import ChunkLayout
 from txresumable._protocol.request import ChunkFacts, FileFacts, RequestEncoder
 from txresumable._protocol.template import Template
@@ -423,18 +424,6 @@ class ReceiverTestCase(SynchronousTestCase):
         """The endings of what is in the private folder."""
         names = os.listdir(os.path.join(self.root, ".resumable"))
         return sorted(name.partition(".")[2] for name in names)
-
-
-class Resolver:
-    """What every name means is known at once: this machine."""
-
-    def resolveHostName(
-        self, receiver: Any, name: str, portNumber: int = 0, *_: Any, **__: Any
-    ) -> Any:
-        receiver.resolutionBegan(self)
-        receiver.addressResolved(IPv4Address("TCP", "127.0.0.1", portNumber))
-        receiver.resolutionComplete()
-        return receiver
 
 
 def connecting_reactor() -> Any:

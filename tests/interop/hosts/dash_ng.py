@@ -13,7 +13,7 @@ import sys
 
 import dash_uploader_ng
 from flask import Flask, request
-from report import folders, say
+from report import folders, say, say_request
 from werkzeug.serving import make_server
 
 (stored,) = folders("stored")
@@ -24,13 +24,7 @@ dash_uploader_ng.configure_upload(app, str(stored), use_upload_id=False, upload_
 @app.after_request
 def report(response):
     """Tell about each request before its reply is sent."""
-    fields = request.args if request.method == "GET" else request.form
-    say(
-        method=request.method,
-        chunk=fields.get("flowChunkNumber", 0, int),
-        status=response.status_code,
-        file_name=fields.get("flowFilename"),
-    )
+    say_request(request, response, "flow")
     return response
 
 

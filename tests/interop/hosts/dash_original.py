@@ -13,7 +13,7 @@ import logging
 import dash
 import dash_uploader
 from flask import request
-from report import folders, say
+from report import folders, say, say_request
 from werkzeug.serving import make_server
 
 stored, uploads = folders("stored", "uploads")
@@ -29,13 +29,7 @@ def report(response):
     for path in uploads.glob("*/*"):
         if path.is_file():
             path.rename(stored / path.name)
-    fields = request.args if request.method == "GET" else request.form
-    say(
-        method=request.method,
-        chunk=fields.get(f"{prefix}ChunkNumber", 0, int),
-        status=response.status_code,
-        file_name=fields.get(f"{prefix}Filename"),
-    )
+    say_request(request, response, prefix)
     return response
 
 

@@ -13,7 +13,7 @@ import sys
 
 from flask import Flask, request
 from gunicorn.app.base import BaseApplication
-from report import say
+from report import say, say_request
 
 WORKERS = 4
 
@@ -48,11 +48,5 @@ class Site(BaseApplication):
 
 def report(response, prefix: str):
     """Tell about a request before its reply is sent."""
-    fields = request.args if request.method == "GET" else request.form
-    say(
-        method=request.method,
-        chunk=fields.get(f"{prefix}ChunkNumber", 0, int),
-        status=response.status_code,
-        file_name=fields.get(f"{prefix}Filename"),
-    )
+    say_request(request, response, prefix)
     return response

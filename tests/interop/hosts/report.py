@@ -17,6 +17,17 @@ def say(**fields: object) -> None:
         sys.stdout.flush()
 
 
+def say_request(request, response, prefix: str) -> None:
+    """Print what Flask's request for a chunk was, and what its response is."""
+    fields = request.args if request.method == "GET" else request.form
+    say(
+        method=request.method,
+        chunk=fields.get(f"{prefix}ChunkNumber", 0, int),
+        status=response.status_code,
+        file_name=fields.get(f"{prefix}Filename"),
+    )
+
+
 def folders(*names: str) -> list[Path]:
     """Make folders below the root given on the command line."""
     made = [Path(sys.argv[1]).resolve() / name for name in names]
