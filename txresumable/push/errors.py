@@ -1,0 +1,109 @@
+"""
+What goes wrong with watched folders and their journal.
+"""
+
+from __future__ import annotations
+
+from attrs import define
+
+from ..errors import ResumableError
+from .entry import Entry
+from .state import PushState
+
+__all__ = [
+    "AlreadyRunning",
+    "ImpossibleTransition",
+    "JournalDamaged",
+    "JournalTooNew",
+    "JournalUnavailable",
+    "PushError",
+    "UnknownEntry",
+]
+
+
+class PushError(ResumableError):
+    """Something went wrong with a watched folder."""
+
+
+@define(eq=False, slots=False)
+class AlreadyRunning(PushError):
+    """
+    Another process uses the journal.
+
+    :ivar pid: its process, or 0 if that is not known.
+    """
+
+    pid: int
+
+    def __str__(self) -> str:
+        return f"already running, pid {self.pid or 'unknown'}"
+
+
+@define(eq=False, slots=False)
+class JournalUnavailable(PushError):
+    """
+    The journal cannot be read or written; nothing was changed.
+
+    :ivar reason: what the system or the database reported.
+    """
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the journal is not available: {self.reason}"
+
+
+class JournalDamaged(JournalUnavailable):
+    """The journal is damaged, and was set aside; it begins anew when it is opened again."""
+
+    def __str__(self) -> str:
+        return f"the journal is damaged: {self.reason}"
+
+
+@define(eq=False, slots=False)
+class JournalTooNew(PushError):
+    """
+    The journal was written by a later version of this package.
+
+    :ivar found: the number of its layout.
+    :ivar known: the greatest one that this version knows.
+    """
+
+    found: int
+    known: int
+
+    def __str__(self) -> str:
+        return (
+            f"the journal was written by a later version: its layout is {self.found}, and this "
+            f"version knows {self.known}"
+        )
+
+
+@define(eq=False, slots=False)
+class ImpossibleTransition(PushError):
+    """
+    A file cannot get from the state that it is in to another one.
+
+    :ivar entry: the file.
+    :ivar to: the other state.
+    """
+
+    entry: Entry
+    to: PushState
+
+    def __str__(self) -> str:
+        return f"{self.entry.name!r} is {self.entry.state.value} and cannot be {self.to.value}"
+
+
+@define(eq=False, slots=False)
+class UnknownEntry(PushError):
+    """
+    The journal has no such file.
+
+    :ivar id: the number that was asked for.
+    """
+
+    id: int
+
+    def __str__(self) -> str:
+        return f"the journal has no file with the number {self.id}"

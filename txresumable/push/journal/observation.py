@@ -1,0 +1,152 @@
+"""
+Comparing what lies in a folder with what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from ..entry import Entry, Seen, Version
+from ..state import PushState
+from .rows import COLUMNS, entry_of, key_of, version_of
+from .transaction import Transaction
+
+__all__ = ["Observation", "observe"]
+
+_KNOWN = """
+    SELECT entries.id{more} FROM scan CROSS JOIN entries
+        ON entries.folder = ? AND entries.path = scan.path AND entries.inode = scan.inode
+        AND entries.size = scan.size AND entries.mtime_ns = scan.mtime_ns
+"""
+_PRESENT = f"""
+    INSERT OR REPLACE INTO present
+    SELECT id, ?, ? FROM ({_KNOWN.format(more="")})
+"""
+_UNFINISHED = f"""
+    SELECT is_marked, since, {", ".join(f"entries.{each}" for each in COLUMNS.split(", "))}
+    FROM ({_KNOWN.format(more=", scan.is_marked")}) AS known
+    JOIN entries USING (id) LEFT JOIN settling USING (id)
+    WHERE entries.state IN ('seen', 'settling', 'changed', 'gone') ORDER BY entries.id
+"""
+_UNKNOWN = """
+    SELECT path, inode, size, mtime_ns, is_marked FROM scan WHERE NOT EXISTS (
+        SELECT 1 FROM entries WHERE entries.folder = ? AND entries.path = scan.path
+        AND entries.inode = scan.inode AND entries.size = scan.size
+        AND entries.mtime_ns = scan.mtime_ns
+    )
+"""
+_EARLIER = f"""
+    SELECT {COLUMNS} FROM entries WHERE folder = ? AND path = ?
+    AND state IN ('seen', 'settling', 'held', 'queued', 'waiting') ORDER BY id
+"""
+
+
+@frozen
+class Observation:
+    """
+    What observing some files came to.
+
+    :ivar new: how many versions were not known.
+    :ivar changed: how many of these are files that were known otherwise.
+    :ivar queued: how many files have settled.
+    :ivar unsettled: how many have not.
+    """
+
+    new: int = 0
+    changed: int = 0
+    queued: int = 0
+    unsettled: int = 0
+
+    def __add__(self, other: Observation) -> Observation:
+        return Observation(
+            self.new + other.new,
+            self.changed + other.changed,
+            self.queued + other.queued,
+            self.unsettled + other.unsettled,
+        )
+
+
+def observe(
+    transaction: Transaction, folder: str, seen: Sequence[Seen], settled_after: float
+) -> Observation:
+    """
+    Take note of files that lie in a folder.
+
+    :param transaction: what to do it in.
+    :param folder: the name of the folder's settings.
+    :param seen: the files; of one path, only the last counts.
+    :param settled_after: seconds without a change after which a file is complete.
+    """
+    connection = transaction.connection
+    connection.execute("DELETE FROM scan")
+    connection.executemany(
+        "INSERT OR REPLACE INTO scan VALUES (?, ?, ?, ?, ?)",
+        [(each.path, *key_of(each.version), each.is_marked) for each in seen],
+    )
+    scan = _Scan(transaction, folder, settled_after)
+    # Read whole before anything is written, so that no row is met twice.
+    unknown = connection.execute(_UNKNOWN, (folder,)).fetchall()
+    for is_marked, since, *row in connection.execute(_UNFINISHED, (folder,)).fetchall():
+        scan.meet_again(entry_of(tuple(row)), bool(is_marked), since)
+    for path, inode, size, mtime_ns, is_marked in unknown:
+        scan.meet(path, version_of(inode, size, mtime_ns), bool(is_marked))
+    connection.execute(_PRESENT, (folder, transaction.seconds, folder))
+    return Observation(len(unknown), scan.changed, scan.queued, scan.unsettled)
+
+
+class _Scan:
+    """What some files turn out to be."""
+
+    def __init__(self, transaction: Transaction, folder: str, settled_after: float) -> None:
+        self.changed = self.queued = self.unsettled = 0
+        self._transaction = transaction
+        self._folder = folder
+        self._settled_after = settled_after
+
+    def meet_again(self, entry: Entry, is_marked: bool, since: float | None) -> None:
+        """A version that is known, and not queued: it waits, or had changed or vanished."""
+        if entry.state in (PushState.CHANGED, PushState.GONE):
+            entry = self._transaction.move(entry, PushState.SEEN, {})
+            since = None
+        if since is None:
+            since = self._begin_settling(entry.id)
+        self._settle(entry, is_marked, since)
+
+    def meet(self, path: bytes, version: Version, is_marked: bool) -> None:
+        """A version that is not known."""
+        growing = None
+        for entry in self._earlier(path):
+            if entry.state in (PushState.QUEUED, PushState.WAITING):
+                why = "it was replaced or written to before it was sent"
+                self._transaction.move(entry, PushState.CHANGED, {"why": why})
+                self.changed += 1
+            else:
+                growing = entry
+        if growing is None:
+            entry = self._transaction.insert(self._folder, path, version)
+        else:
+            entry = self._transaction.grow(growing, version)
+            self.changed += 1
+        if entry.state is not PushState.HELD:
+            self._settle(entry, is_marked, self._begin_settling(entry.id))
+
+    def _earlier(self, path: bytes) -> list[Entry]:
+        rows = self._transaction.connection.execute(_EARLIER, (self._folder, path))
+        return [entry_of(row) for row in rows]
+
+    def _begin_settling(self, id: int) -> float:
+        seconds = self._transaction.seconds
+        self._transaction.connection.execute(
+            "INSERT OR REPLACE INTO settling VALUES (?, ?)", (id, seconds)
+        )
+        return seconds
+
+    def _settle(self, entry: Entry, is_marked: bool, since: float) -> None:
+        if not is_marked and self._transaction.seconds - since < self._settled_after:
+            self.unsettled += 1
+            return
+        self._transaction.move(entry, PushState.QUEUED, {})
+        self._transaction.connection.execute("DELETE FROM settling WHERE id = ?", (entry.id,))
+        self.queued += 1
