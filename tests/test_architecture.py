@@ -73,6 +73,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "_protocol",
         "_runtime",
         "_source",
+        "_validators",
         "errors",
         "events",
         "file",

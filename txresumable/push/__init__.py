@@ -13,12 +13,15 @@ from .errors import (
     UnknownEntry,
 )
 from .journal import Journal, Observation
+from .settings import ControlSettings, FolderSettings, PushSettings, RateRule, TargetSettings
 from .state import NEXT_PUSH_STATES, PushState
 
 __all__ = [
     "NEXT_PUSH_STATES",
     "AlreadyRunning",
+    "ControlSettings",
     "Entry",
+    "FolderSettings",
     "ImpossibleTransition",
     "Journal",
     "JournalDamaged",
@@ -26,8 +29,11 @@ __all__ = [
     "JournalUnavailable",
     "Observation",
     "PushError",
+    "PushSettings",
     "PushState",
+    "RateRule",
     "Seen",
+    "TargetSettings",
     "UnknownEntry",
     "Version",
 ]
