@@ -286,7 +286,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "receiver/store/entries": ("tests.test_receiver_entries",),
     "receiver/store/record": ("tests.test_receiver_record",),
-    "receiver/store/rename": ("tests.test_receiver_rename",),
+    "_runtime/rename": ("tests.test_rename",),
     "receiver/store/namer": ("tests.test_receiver_places", *_STORE),
     "receiver/store/present": ("tests.test_receiver_present",),
     "receiver/store/claims": ("tests.test_receiver_claims",),

@@ -5,16 +5,14 @@ A command that prints headers, for tokens that expire.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessExitedAlready
-from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from .._engine.shortage import out_of_descriptors
+from .._runtime.command import Command
 from .._runtime.observers import OneShotObserver
 from ..errors import ResumableError
 from ..file import ResumableChunk
@@ -25,8 +23,6 @@ __all__ = ["LIMIT", "HeaderCommand"]
 LIMIT = 60.0
 """Seconds after which a command that has not ended is killed."""
 _WHAT = "the command of --header-command"
-_ENOUGH = 64 * 1024
-"""Bytes that it may write."""
 _REMEMBERED = 256
 """Chunks; more than are under way at once."""
 
@@ -83,7 +79,7 @@ class HeaderCommand:
         if reactor is None:
             from twisted.internet import reactor
         running: OneShotObserver[None] = OneShotObserver()
-        process = _Process(reactor, self._ended)
+        process = Command(reactor, LIMIT, self._ended)
         try:
             reactor.spawnProcess(process, "/bin/sh", ("sh", "-c", self._command), env=None)
         except OSError as error:
@@ -109,49 +105,3 @@ class HeaderCommand:
         self.headers = headers
         self._runs += 1
         running.settle(None)
-
-
-class _Process(ProcessProtocol):
-    """A command that runs."""
-
-    def __init__(self, reactor: Any, ended: Callable[[bytes, str], object]) -> None:
-        """
-        :param reactor: limits it.
-        :param ended: called with what it wrote, and what went wrong or nothing.
-        """
-        self._ended = ended
-        self._written = {1: b"", 2: b""}
-        self._why = ""
-        self._limit = reactor.callLater(LIMIT, self._kill, f"did not end within {LIMIT:g} s")
-
-    def connectionMade(self) -> None:
-        transport: Any = self.transport
-        transport.closeStdin()
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:
-        self._written[childFD] += data
-        if len(self._written[childFD]) > _ENOUGH:
-            self._written[childFD] = b""
-            self._kill(f"wrote more than {_ENOUGH} bytes")
-
-    def _kill(self, why: str) -> None:
-        self._why = self._why or why
-        transport: Any = self.transport
-        with suppress(ProcessExitedAlready):
-            transport.signalProcess("KILL")
-        transport.loseConnection()  # what it has started may have its pipes
-
-    def is_over(self) -> None:
-        """It has ended, or does not even begin."""
-        if self._limit.active():
-            self._limit.cancel()
-
-    def processEnded(self, reason: Failure) -> None:
-        self.is_over()
-        ended: Any = reason.value
-        if not self._why and (ended.exitCode or ended.signal):
-            how = f"signal {ended.signal}" if ended.signal else f"status {ended.exitCode}"
-            lines = self._written[2].decode("utf-8", "replace").split("\n")
-            said = next((line.strip() for line in reversed(lines) if line.strip()), "")
-            self._why = f"ended with {how}{said and ': '}{said[:200]}"
-        self._ended(self._written[1], self._why)

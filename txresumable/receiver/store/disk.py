@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from .rename import rename_new
+from ..._runtime.rename import rename_new
 
 __all__ = ["Disk", "UnsyncedDisk"]
 

@@ -23,7 +23,7 @@ def _found() -> Any:
 _renameat2 = _found()
 
 
-def rename_new(name: str, folder: int, new_name: str, new_folder: int) -> None:
+def rename_new(name: str | bytes, folder: int, new_name: str | bytes, new_folder: int) -> None:
     """
     Rename a file in one step, to a name that nothing has.
 
@@ -40,11 +40,13 @@ def rename_new(name: str, folder: int, new_name: str, new_folder: int) -> None:
             return
         number = ctypes.get_errno()
         if number not in _UNKNOWN:
-            raise OSError(number, os.strerror(number), new_name)
+            raise OSError(number, os.strerror(number), os.fsdecode(new))
     _rename_over_claim(name, folder, new_name, new_folder)
 
 
-def _rename_over_claim(name: str, folder: int, new_name: str, new_folder: int) -> None:
+def _rename_over_claim(
+    name: str | bytes, folder: int, new_name: str | bytes, new_folder: int
+) -> None:
     os.stat(name, dir_fd=folder, follow_symlinks=False)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     os.close(os.open(new_name, flags, 0o600, dir_fd=new_folder))

@@ -8,8 +8,8 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.receiver.store import rename
-from txresumable.receiver.store.rename import rename_new
+from txresumable._runtime import rename
+from txresumable._runtime.rename import rename_new
 
 
 class RenameTests(SynchronousTestCase):
