@@ -256,7 +256,7 @@ class OutageTests(ServerTestCase):
             self.clock.advance(1)
         for upload in uploads:
             error = self.failureResultOf(upload, RetriesExhausted).value
-            self.assertEqual(error.attempts, 3)
+            self.assertEqual((error.attempts, error.of_server), (3, True))
         self.assertEqual(len(self.client.sent), 3 + 2)
 
     def test_tries_anew(self) -> None:
@@ -476,7 +476,7 @@ class RefusalTests(ServerTestCase):
             self.clock.advance(30)
         self.successResultOf(fine)
         self.assertLess(len(self.client.sent), 15)
-        self.failureResultOf(sick, RetriesExhausted)
+        self.assertFalse(self.failureResultOf(sick, RetriesExhausted).value.of_server)
 
     def test_a_chunk_of_a_single_file(self) -> None:
         """Within a file as well: the others are stored, and the one uses up its retries."""

@@ -104,6 +104,27 @@ class UploadTests(ServiceTestCase):
         service.setServiceParent(Application("test"))
         verifyObject(IService, UploadService(service.uploader))
 
+    def test_without_paths(self) -> None:
+        """It uploads what is added to its uploader, until it is stopped, and then it is done."""
+        service = self.service(ScriptedReceiver())
+        service.startService()
+        done = service.when_done()
+        self.clock.advance(60)
+        upload = service.uploader.add_file(self.file("a"))
+        self.successResultOf(upload)
+        self.clock.advance(60)
+        self.assertNoResult(done)
+        self.successResultOf(service.stopService())
+        self.assertEqual(self.successResultOf(done), Report((), ()))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertIn("1 of 1 files are on the server; 3 chunks were sent", self.lines()[-1])
+
+    def test_without_paths_not_started(self) -> None:
+        """It is done as well if it is stopped before it was started."""
+        service = self.service(ScriptedReceiver())
+        self.successResultOf(service.stopService())
+        self.assertEqual(self.successResultOf(service.when_done()), Report((), ()))
+
     def test_what_are_no_paths(self) -> None:
         """One path in the place of several is refused: its letters, such as ".", are none."""
         uploader = Resumable(TARGET, client=FakeClient(), reactor=self.clock)
@@ -210,9 +231,8 @@ class UploadTests(ServiceTestCase):
         """Its uploader takes more files than it was made for, until it is stopped."""
         service = self.service(ScriptedReceiver())
         service.startService()
-        self.successResultOf(service.when_done())
         self.successResultOf(service.uploader.add_file(self.file("later")))
-        self.ended(service)
+        self.successResultOf(service.stopService())
         self.assertRaises(UploaderClosed, service.uploader.add_file, self.file("too late"))
 
     def test_every_waiter(self) -> None:
@@ -265,7 +285,7 @@ class UploadTests(ServiceTestCase):
         """A target that is a function is not called to be logged."""
         service = self.service(ScriptedReceiver(), target=lambda _: self.fail("called"))
         service.startService()
-        self.ended(service)
+        self.successResultOf(service.stopService())
         self.assertIn("Uploading to where a function says", self.lines())
 
 

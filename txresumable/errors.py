@@ -224,8 +224,7 @@ class ChunkRejected(ResumableError):
     advice: str = ""
 
     def __str__(self) -> str:
-        text = text_of(self.body)[:200]
-        shown = f": {text}" if text else ""
+        shown = f": {text}" if (text := text_of(self.body)[:200]) else ""
         advice = f" ({self.advice})" if self.advice else ""
         which = _chunk_of(self.chunk_number, self.file_name)
         test = "the test of " if self.of_test else ""
@@ -315,15 +314,16 @@ class RetriesExhausted(ResumableError):
 
     :ivar last: the error of the last attempt, which is also the ``__cause__``.
     :ivar attempts: how many attempts were made.
-    :ivar chunk_number: counted from 1; 0 if it was a chunk of another file that found out for all
-        that no connection to the server can be made, or that it refuses everybody.
+    :ivar chunk_number: counted from 1; 0 if it was a chunk of another file that found out for all.
     :ivar file_name: the file.
+    :ivar of_server: whether the server cannot be reached or refuses everybody, not this file alone.
     """
 
     last: Exception
     attempts: int = field(default=0)
     chunk_number: int = field(default=0)
     file_name: str = field(default="")
+    of_server: bool = field(default=False)
 
     def __attrs_post_init__(self) -> None:
         self.__cause__ = self.last

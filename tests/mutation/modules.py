@@ -76,6 +76,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "_source/scratch": ("tests.test_scratch",),
     "_source/comparison": ("tests.test_comparison",),
     "_source/source": ("tests.test_source", "tests.test_changes"),
+    "_source/version": ("tests.test_version_source",),
     "_source/descriptor": ("tests.test_source",),
     "_source/changes": ("tests.test_changes", "tests.test_source"),
     "_source/fileobject": ("tests.test_source",),

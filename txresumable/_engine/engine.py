@@ -221,7 +221,7 @@ class Engine:
         """No file can: a chunk of one has found that out for all."""
         for each in self.roster.ready:
             number = error.chunk_number if each is found_by else 0
-            self.fail(each, evolve(error, chunk_number=number))
+            self.fail(each, evolve(error, chunk_number=number, of_server=True))
 
     # What transfers say (TransferListener) -----------------------------------------------------
 

@@ -22,7 +22,8 @@ def make_source(what: Any, file_name: str | None, check: str = "strict") -> tupl
     A source for what a user gave.
 
     :param what: a path (``str``, :class:`os.PathLike`,
-        :class:`~twisted.python.filepath.FilePath`), a seekable binary file object, or bytes.
+        :class:`~twisted.python.filepath.FilePath`), a seekable binary file object, bytes, or a
+        source.
     :param file_name: what it is to be called; needed where it has no name.
     :param check: the option ``source_check``.
     :returns: the source and its name, without folders.
@@ -33,6 +34,8 @@ def make_source(what: Any, file_name: str | None, check: str = "strict") -> tupl
     path = path_of(what)
     if path is not None:
         return PathSource(path, check), file_name or os.path.basename(path) or path
+    if isinstance(what, Source):
+        return what, file_name or os.path.basename(what.path)
     if isinstance(what, (bytes, bytearray, memoryview)):
         if not file_name:
             raise ValueError("bytes have no name: file_name is needed")

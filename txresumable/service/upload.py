@@ -25,6 +25,7 @@ from .._source.given import Directory
 from ..errors import InvalidOption, UploaderClosed
 from ..file import ResumableFile
 from ..uploader import Resumable
+from .draining import Draining
 from .names import SharedNames
 from .paths import Paths
 from .report import Report
@@ -37,8 +38,6 @@ PATIENCE = 10.0
 BETWEEN_LINES = 5.0
 """Seconds between two lines about progress in the log."""
 
-_LOOK = 0.05
-
 
 class UploadService(Service):
     """
@@ -49,6 +48,8 @@ class UploadService(Service):
         service = UploadService(Resumable("https://example.com/upload"), ["a.dat", "photos"])
         service.setServiceParent(application)
         service.when_done().addCallback(lambda report: print(report.failed))
+
+    Without paths it uploads what is added to its uploader, until it is stopped.
 
     It starts once: stopping it closes the uploader.
 
@@ -89,16 +90,16 @@ class UploadService(Service):
         SharedNames(uploader)
         self._reactor: Any = reactor  # what else it provides is up to who gives it
         self._clock = steady(reactor)
-        self._patience = patience
+        self._draining = Draining(uploader, self._clock, patience)
         relay = Relay(reactor, self._clock)
         given = [_path(path) for path in several(paths)]
+        self._stays = not given
         self._paths = Paths(uploader, given, relay, self._check_done)
         self._adding: Deferred[None] | None = None
         self._started = self._all_added = False
         self._done: OneShotObserver[Report] = OneShotObserver()
         self._line: Any = None
         self._last_line = (-1, -1)
-        self._deadline = 0.0
         self._stopped: OneShotObserver[None] | None = None
 
     def __repr__(self) -> str:
@@ -147,14 +148,14 @@ class UploadService(Service):
         Wait for the end.
 
         :returns: a new Deferred each time, which fires with a :class:`Report` when every file of
-            the service has been uploaded or has failed; or, if it is stopped before, as soon as it
-            has stopped.  It does not fail.
+            the service has been uploaded or has failed; or, if it is stopped before, or has no
+            paths, as soon as it has stopped.  It does not fail.
         """
         return self._done.wait()
 
     def abort(self) -> None:
         """While the service stops: no longer wait for the chunks in flight."""
-        self._deadline = self._clock.seconds()
+        self._draining.abort()
 
     # Adding ------------------------------------------------------------------------------------
 
@@ -166,14 +167,18 @@ class UploadService(Service):
     def _check_done(self) -> None:
         if self._paths.pending or not self._all_added or self._done.settled:
             return
+        if self._stays and self._stopped is None:
+            return
         if self._line is not None:
             self._line.cancel()
         report = self._paths.report()
-        count = len(report.completed) + len(report.failed)
+        completed, count = len(report.completed), len(report.completed) + len(report.failed)
+        if self._stays:
+            completed, count = self.tally.files_completed, self.tally.files
         self._log.info(
             "{completed} of {count} files are on the server; {sent} chunks were sent, "
             "{found} were already stored",
-            completed=len(report.completed),
+            completed=completed,
             count=count,
             sent=self.tally.chunks_sent,
             found=self.tally.chunks_found,
@@ -213,39 +218,13 @@ class UploadService(Service):
     async def _stop(self) -> None:
         if self._adding is not None:
             self._adding.cancel()
-        self.uploader.file_added.register(_suspend)
-        for file in self.uploader.files:
-            file.suspend()
-        await self._drained()
-        self.uploader.file_added.unregister(_suspend)
+        await self._draining.run()
         await self.uploader.close()
         if self._adding is None:  # it was never started
             self._paths.give_up(Failure(CancelledError()))
             self._added(None)
-
-    def _drained(self) -> Deferred[None]:
-        """Fires when no chunk is under way any more, or when patience is at its end."""
-        count = self.uploader.chunks_under_way
-        self._deadline = self._clock.seconds() + self._patience
-        if count:
-            self._log.info(
-                "Stopping; {count} chunks under way have {patience:g} s to finish",
-                count=count,
-                patience=self._patience,
-            )
-        drained: Deferred[None] = Deferred()
-
-        def look() -> None:
-            left = self.uploader.chunks_under_way
-            if left and self._clock.seconds() < self._deadline:
-                self._clock.callLater(_LOOK, look)
-                return
-            if left:
-                self._log.warn("{count} chunks under way are aborted", count=left)
-            drained.callback(None)
-
-        look()
-        return drained
+        elif self._stays:
+            self._check_done()
 
 
 def _path(given: Directory) -> str:
@@ -253,7 +232,3 @@ def _path(given: Directory) -> str:
     if path is None:
         raise TypeError(f"a service is given paths, not {given!r}")
     return path
-
-
-def _suspend(file: ResumableFile) -> None:
-    file.suspend()

@@ -1,0 +1,51 @@
+"""
+One version of a path, and no other.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from .source import PathSource
+
+__all__ = ["VersionSource"]
+
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class VersionSource(PathSource):
+    """
+    A file by its path, if it is the version that somebody has seen there before; a symbolic link
+    is none.
+
+    :ivar key: what it is to who made it.
+    """
+
+    __slots__ = ("_version", "key")
+
+    def __init__(
+        self, path: str, version: tuple[int, int, int], key: object, check: str = "strict"
+    ) -> None:
+        """
+        :param version: its inode, its size in bytes, and when it was last written to in
+            nanoseconds.
+        """
+        super().__init__(path, check)
+        self._version = version
+        self.key = key
+
+    def _new_descriptor(self) -> int:
+        try:
+            return os.open(self.path, _OPEN)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise self._changed("it is a symbolic link now") from error
+            raise
+
+    def _open(self, seen: int | None = None) -> tuple[int, os.stat_result]:
+        fd, now = super()._open(seen)
+        if seen is None and (now.st_ino, now.st_size, now.st_mtime_ns) != self._version:
+            os.close(fd)
+            raise self._changed("it is another version now")
+        return fd, now
