@@ -70,6 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "push": {
         "_engine",
+        "_policy",
         "_protocol",
         "_runtime",
         "_source",

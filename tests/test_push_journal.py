@@ -74,6 +74,19 @@ class MoveTests(JournalTestCase):
         """The test above has a way to each state."""
         self.assertEqual(set(REACH), set(PushState))
 
+    def test_several(self) -> None:
+        """It goes through several states in one step, or, if the table has no such way, none."""
+        entry = self.queued("a")[0]
+        self.bring(entry.id, UPLOADING)
+        self.changes.clear()
+        moved = self.journal.move(entry.id, STORED, MOVING, DONE)
+        error = self.failureResultOf(moved, ImpossibleTransition).value
+        self.assertIs(error.to, MOVING)
+        self.assertEqual(self.states(), {"a": "uploading"})
+        done = self.result(self.journal.move(entry.id, STORED, HOOK, MOVING, DONE, sent=7))
+        self.assertEqual((done.state, done.sent), (DONE, 7))
+        self.assertEqual(self.changes, [(UPLOADING, DONE)])
+
     def test_facts(self) -> None:
         """What is written down with a transition is there after a restart."""
         entry = self.queued("a")[0]

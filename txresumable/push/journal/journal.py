@@ -147,15 +147,16 @@ class Journal:
         """
         return self._do(partial(queue.take, folder=folder, count=count, order=order), count)
 
-    def move(self, id: int, to: PushState, **facts: Any) -> Deferred[Entry]:
+    def move(self, id: int, *to: PushState, **facts: Any) -> Deferred[Entry]:
         """
-        Bring an entry into another state.
+        Bring an entry into another state; or through several at once, if nothing is to be done in
+        those on the way.
 
         ``why`` and ``until`` are about the state, and forgotten with it.  An entry that leaves an
         end has a new ``event_id``, and no ``attempts``.
 
         :param id: its number.
-        :param to: the state.
+        :param to: the state, the last of those on the way.
         :param facts: what else to write down: ``identifier``, ``attempts``, ``why``, ``until``,
             ``sent``, ``digest``, ``note``, ``location``, ``is_aside``.
         :returns: a Deferred that fires with the entry.  It fails with
@@ -317,8 +318,10 @@ class Journal:
             self._changed.notify(before, after)
 
 
-def _move(transaction: Transaction, id: int, to: PushState, facts: dict[str, Any]) -> Entry:
-    return transaction.move(transaction.entry(id), to, facts)
+def _move(
+    transaction: Transaction, id: int, to: tuple[PushState, ...], facts: dict[str, Any]
+) -> Entry:
+    return transaction.move(transaction.entry(id), to[-1], facts, to[:-1])
 
 
 def _note(transaction: Transaction, id: int, facts: dict[str, Any]) -> Entry:

@@ -55,7 +55,13 @@ class Transaction:
             raise UnknownEntry(id)
         return entry_of(row)
 
-    def move(self, before: Entry, to: PushState, facts: Mapping[str, Any]) -> Entry:
+    def move(
+        self,
+        before: Entry,
+        to: PushState,
+        facts: Mapping[str, Any],
+        way: tuple[PushState, ...] = (),
+    ) -> Entry:
         """
         Bring an entry into another state.  Why it was in the old one, and until when, is
         forgotten; one that leaves an end gets new event ids, and its attempts are counted anew.
@@ -63,11 +69,15 @@ class Transaction:
         :param before: the entry.
         :param to: the state.
         :param facts: what else to write down: :data:`FACTS`.
-        :raises ImpossibleTransition: if it cannot follow.
+        :param way: the states that it goes through, in which nothing is to be done.
+        :raises ImpossibleTransition: if one cannot follow the other.
         """
         _check(facts)
-        if to not in NEXT_PUSH_STATES[before.state]:
-            raise ImpossibleTransition(before, to)
+        at = before.state
+        for state in (*way, to):
+            if state not in NEXT_PUSH_STATES[at]:
+                raise ImpossibleTransition(before, state)
+            at = state
         values = {"state": to, "changed": self.now, "why": "", "until": 0.0, **facts}
         if before.state in ENDS:
             values = {"event_id": new_event_id(), **_QUEUED_AGAIN, **values}

@@ -1,0 +1,211 @@
+"""
+Commands that are run for a file that is sent or has failed, and the URL that is called then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from treq.client import HTTPClient
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.client import Agent
+
+from .._runtime.clock import steady
+from .._runtime.command import Command
+
+__all__ = ["LIMIT", "HookFailed", "Hooks", "Ping"]
+
+LIMIT = 300.0
+"""Seconds that a command has."""
+_AT_ONCE = 4
+"""Commands; each is a process."""
+_PATIENCE = 15.0
+"""Seconds that the URL has to respond."""
+_BETWEEN = 10.0
+"""Seconds between two calls of the URL."""
+_PREFIX = "TXRESUMABLE_"
+_NOT_THEIRS = (_PREFIX, "LISTEN_", "NOTIFY_SOCKET", "WATCHDOG_", "CREDENTIALS_DIRECTORY")
+"""What the environment has for this process, secrets included, and not for those that it starts."""
+
+
+class HookFailed(Exception):
+    """A command failed, did not end in time, or could not be started."""
+
+
+class Hooks:
+    """
+    Runs commands, a few at a time.
+
+    A command gets the facts about the file as environment variables, ``TXRESUMABLE_PATH`` for the
+    fact ``path``, and as one JSON object on its standard input.  It may be run more than once for
+    one file, with the same ``id`` each time.
+    """
+
+    def __init__(self, reactor: Any, *, limit: float = LIMIT, at_once: int = _AT_ONCE) -> None:
+        """
+        :param reactor: starts processes.
+        :param limit: seconds after which a command is killed.
+        :param at_once: how many may run at a time.
+        """
+        self._reactor = reactor
+        self._clock = steady(reactor)
+        self._limit = limit
+        self._free = at_once
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def run(self, command: Sequence[str], facts: Mapping[str, Any], path: bytes) -> Deferred[None]:
+        """
+        Run a command.
+
+        :param command: its words; no shell reads them.
+        :param facts: what it is about.
+        :param path: the path of the file, as the system has it: the fact ``path`` is text.
+        :returns: a Deferred that fires when it has ended with 0, and fails with
+            :class:`HookFailed`.  Cancelling it kills the command.
+        """
+        started: list[Command] = []
+
+        def begin() -> None:
+            started.append(self._begin(command, facts, path, ended))
+
+        def ended(_: bytes, why: str) -> None:
+            self._free += 1
+            if self._waiting:
+                self._next()
+            if not outcome.called:
+                outcome.callback(Failure(HookFailed(f"{command[0]} {why}")) if why else None)
+
+        def cancel(_: Deferred[None]) -> None:
+            if begin in self._waiting:
+                self._waiting.remove(begin)
+            for process in started:
+                process.kill("was stopped")
+
+        outcome: Deferred[None] = Deferred(cancel)
+        self._waiting.append(begin)
+        if self._free:
+            self._next()
+        return outcome
+
+    def _next(self) -> None:
+        self._free -= 1
+        self._waiting.popleft()()
+
+    def _begin(
+        self,
+        command: Sequence[str],
+        facts: Mapping[str, Any],
+        path: bytes,
+        ended: Callable[[bytes, str], object],
+    ) -> Command:
+        given = json.dumps(facts).encode() + b"\n"
+        process = Command(self._clock, self._limit, ended, given=given, is_heard=False)
+        words = [os.fsencode(word) for word in command]
+        environment = {**_environment(), **_variables(facts), b"TXRESUMABLE_PATH": path}
+        try:
+            self._reactor.spawnProcess(process, words[0], words, env=environment, path=b"/")
+        except OSError as error:
+            process.is_over()
+            ended(b"", f"cannot be started: {error.strerror}")
+        return process
+
+
+def _environment() -> dict[bytes, bytes]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_THEIRS)}
+    return {os.fsencode(name): os.fsencode(value) for name, value in kept.items()}
+
+
+def _variables(facts: Mapping[str, Any]) -> dict[bytes, bytes]:
+    return {
+        f"{_PREFIX}{name.upper()}".encode(): os.fsencode(str(value).replace("\0", ""))
+        for name, value in facts.items()
+    }
+
+
+class Ping:
+    """
+    Calls a URL when files are sent, and the same with ``/fail`` when one has failed, as services
+    that watch cron jobs want it: not for each file, but with the last news every few seconds.
+    """
+
+    _log = Logger()
+
+    def __init__(self, url: str, reactor: Any, client: HTTPClient | None = None) -> None:
+        """
+        :param url: where to; nothing is called if it is empty.
+        :param reactor: times it.
+        :param client: makes requests, as treq's ``HTTPClient``.
+        """
+        self._url = url
+        self._reactor = reactor
+        self._clock = steady(reactor)
+        self._client = client
+        self._news: bool | None = None
+        self._calling: Deferred[Any] | None = None
+        self._next: Any = None
+
+    def sent(self) -> None:
+        """A file was sent."""
+        self._call(True)
+
+    def failed(self) -> None:
+        """A file has failed: that is called even if others are sent soon after."""
+        self._call(False)
+
+    def stop(self) -> None:
+        """Call nothing more."""
+        self._news = None
+        if self._next is not None and self._next.active():
+            self._next.cancel()
+        self._next = None
+        if self._calling is not None:
+            self._calling.cancel()
+
+    def _call(self, is_fine: bool) -> None:
+        if not self._url:
+            return
+        self._news = is_fine and self._news is not False
+        if self._next is None and self._calling is None:
+            self._send()
+
+    def _send(self) -> None:
+        self._next = None
+        news, self._news = self._news, None
+        if news is None:
+            return
+        if self._client is None:
+            self._client = HTTPClient(Agent(self._reactor, connectTimeout=_PATIENCE))
+        url = self._url if news else f"{self._url.rstrip('/')}/fail"
+        calling = self._calling = Deferred.fromCoroutine(self._get(self._client, url))
+        calling.addTimeout(_PATIENCE, self._clock)
+        calling.addErrback(self._not_called)
+        calling.addBoth(self._called)
+
+    async def _get(self, client: HTTPClient, url: str) -> None:
+        response: Any = await client.request("GET", url, unbuffered=True)
+        response.deliverBody(_Ignored())
+        if response.code >= 400:
+            raise HookFailed(f"responds with {response.code}")
+
+    def _not_called(self, failure: Failure) -> None:
+        said = failure.getErrorMessage() or type(failure.value).__name__
+        self._log.warn("The URL of ping was called in vain: {said}", said=said)
+
+    def _called(self, _: object) -> None:
+        self._calling = None
+        self._next = self._clock.callLater(_BETWEEN, self._send)
+
+
+class _Ignored(Protocol):
+    """A body that nobody reads: the status says it all."""
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.loseConnection()
