@@ -18,7 +18,7 @@ from ..errors import JournalUnavailable
 from ..state import PushState
 from . import hints, housekeeping, listing, queue, waiting
 from .commits import LARGEST, GroupCommit
-from .observation import Observation, observe
+from .observation import Observation, keep_below, observe
 from .possession import Possession
 from .transaction import Change, Transaction
 
@@ -112,7 +112,9 @@ class Journal:
             total += await self._do(work, len(part))
         return total
 
-    def vanished(self, folder: str, scan_began: float) -> Deferred[int]:
+    def vanished(
+        self, folder: str, scan_began: float, unread: Sequence[bytes] = ()
+    ) -> Deferred[int]:
         """
         Take note that a scan of a folder has seen all that lies in it.
 
@@ -120,14 +122,18 @@ class Journal:
 
         :param folder: the name of the folder's settings.
         :param scan_began: what :attr:`seconds` returned as it began.
+        :param unread: paths that could not be looked at: what is there, or below, is taken to be
+            there still.
         :returns: a Deferred that fires with how many vanished.
         :raises ValueError: if that is in the future.
         """
         if scan_began > self.seconds():
             raise ValueError("a scan must have begun, by the journal's own clock")
-        return Deferred.fromCoroutine(self._vanished(folder, scan_began))
+        return Deferred.fromCoroutine(self._vanished(folder, scan_began, unread))
 
-    async def _vanished(self, folder: str, scan_began: float) -> int:
+    async def _vanished(self, folder: str, scan_began: float, unread: Sequence[bytes]) -> int:
+        for path in unread:
+            await self._do(partial(keep_below, folder=folder, path=path))
         work = partial(housekeeping.mark_gone, folder=folder, scan_began=scan_began, limit=LARGEST)
         total = await self._repeat(work)
         await self._do(partial(housekeeping.end_scan, folder=folder, scan_began=scan_began))

@@ -13,7 +13,7 @@ from ..state import PushState
 from .rows import COLUMNS, entry_of, key_of, version_of
 from .transaction import Transaction
 
-__all__ = ["Observation", "observe"]
+__all__ = ["Observation", "keep_below", "observe"]
 
 _KNOWN = """
     SELECT entries.id{more} FROM scan CROSS JOIN entries
@@ -51,13 +51,13 @@ class Observation:
     :ivar new: how many versions were not known.
     :ivar changed: how many of these are files that were known otherwise.
     :ivar queued: how many files have settled.
-    :ivar unsettled: how many have not.
+    :ivar unsettled: the paths of those that have not, and of no others.
     """
 
     new: int = 0
     changed: int = 0
     queued: int = 0
-    unsettled: int = 0
+    unsettled: tuple[bytes, ...] = ()
 
     def __add__(self, other: Observation) -> Observation:
         return Observation(
@@ -93,14 +93,32 @@ def observe(
     for path, inode, size, mtime_ns, is_marked in unknown:
         scan.meet(path, version_of(inode, size, mtime_ns), bool(is_marked))
     connection.execute(_PRESENT, (folder, transaction.seconds, folder))
-    return Observation(len(unknown), scan.changed, scan.queued, scan.unsettled)
+    return Observation(len(unknown), scan.changed, scan.queued, tuple(scan.unsettled))
+
+
+def keep_below(transaction: Transaction, folder: str, path: bytes) -> None:
+    """
+    Take what is known at or below a path to be there still.
+
+    :param transaction: what to do it in.
+    :param folder: the name of the folder's settings.
+    :param path: relative to the folder.
+    """
+    transaction.connection.execute(
+        """
+        INSERT OR REPLACE INTO present SELECT id, folder, ? FROM entries
+        WHERE folder = ? AND (path = ? OR path > ? AND path < ?)
+        """,
+        (transaction.seconds, folder, path, path + b"/", path + b"0"),  # 0 is next to /
+    )
 
 
 class _Scan:
     """What some files turn out to be."""
 
     def __init__(self, transaction: Transaction, folder: str, settled_after: float) -> None:
-        self.changed = self.queued = self.unsettled = 0
+        self.changed = self.queued = 0
+        self.unsettled: list[bytes] = []
         self._transaction = transaction
         self._folder = folder
         self._settled_after = settled_after
@@ -145,7 +163,7 @@ class _Scan:
 
     def _settle(self, entry: Entry, is_marked: bool, since: float) -> None:
         if not is_marked and self._transaction.seconds - since < self._settled_after:
-            self.unsettled += 1
+            self.unsettled.append(entry.path)
             return
         self._transaction.move(entry, PushState.QUEUED, {})
         self._transaction.connection.execute("DELETE FROM settling WHERE id = ?", (entry.id,))

@@ -1,0 +1,88 @@
+"""Tests for whether a watched folder and those that its files are moved to are fit for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable.errors import InvalidOption
+from txresumable.push.folder.places import check_places
+
+
+class PlacesTests(SynchronousTestCase):
+    """Folders."""
+
+    def setUp(self) -> None:
+        self.base = Path(self.mktemp()).absolute()
+        for name in ("in", "sent", "failed", "inner"):
+            (self.base / name).mkdir(parents=True)
+        self.path = str(self.base / "in")
+
+    def wrong(self, check: Callable[[], None], option: str, reason: str) -> None:
+        """What is wrong is said."""
+        with self.assertRaises(InvalidOption) as raised:
+            check()
+        self.assertEqual(raised.exception.option, option)
+        self.assertIn(reason, raised.exception.reason)
+
+    def test_fit(self) -> None:
+        """Folders beside the one that is watched are fine, also if their names are alike."""
+        check_places(self.path)
+        check_places(self.path, sent=str(self.base / "sent"), failed=str(self.base / "inner"))
+
+    def test_missing(self) -> None:
+        """All have to be there, and to be folders."""
+        (self.base / "file").write_bytes(b"")
+        gone, file = str(self.base / "gone"), str(self.base / "file")
+        self.wrong(lambda: check_places(gone), "path", "is missing")
+        self.wrong(lambda: check_places(file), "path", "is no folder")
+        self.wrong(lambda: check_places(self.path, sent=gone), "after", "is missing")
+        self.wrong(lambda: check_places(self.path, failed=file), "failed", "is no folder")
+
+    def test_inside(self) -> None:
+        """Files are not moved to where they would be found again, nor by way of a link."""
+        (self.base / "in" / "sent").mkdir()
+        (self.base / "link").symlink_to(self.base / "in" / "sent")
+        for place in (self.path, str(self.base / "in" / "sent"), str(self.base / "link")):
+            self.wrong(lambda place=place: check_places(self.path, sent=place), "after", "lies in")
+            self.wrong(
+                lambda place=place: check_places(self.path, failed=place), "failed", "lies in"
+            )
+
+    def test_other_file_system(self) -> None:
+        """They are not moved to another file system."""
+        real = os.stat
+
+        def stat(path: str, **named: Any) -> os.stat_result:
+            mode, inode, device, *others = real(path, **named)
+            device += str(path) == str(self.base / "sent")
+            return os.stat_result((mode, inode, device, *others))
+
+        self.patch(os, "stat", stat)
+        self.wrong(
+            lambda: check_places(self.path, sent=str(self.base / "sent")),
+            "after",
+            "another file system",
+        )
+
+    def test_permissions(self) -> None:
+        """What may not be read, or not be written to, is of no use."""
+        denied: set[tuple[str, int]] = set()
+        self.patch(
+            os,
+            "access",
+            lambda path, mode: not any(path == each and mode & bit for each, bit in denied),
+        )
+        sent = str(self.base / "sent")
+        denied.add((self.path, os.W_OK))
+        check_places(self.path)
+        self.wrong(lambda: check_places(self.path, sent=sent), "path", "may not be written to")
+        denied.clear()
+        denied.add((sent, os.W_OK))
+        self.wrong(lambda: check_places(self.path, sent=sent), "after", "may not be written to")
+        denied.add((self.path, os.R_OK))
+        self.wrong(lambda: check_places(self.path), "path", "may not be read")

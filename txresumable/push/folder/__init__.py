@@ -1,0 +1,9 @@
+"""
+Watched folders: what lies in them, and when it is complete.
+"""
+
+from .folder import WatchedFolder
+from .patterns import Patterns
+from .places import check_places
+
+__all__ = ["Patterns", "WatchedFolder", "check_places"]
