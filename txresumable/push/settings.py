@@ -18,10 +18,11 @@ from attrs import evolve, field, frozen
 
 from .. import _validators as validators
 from ..errors import InvalidOption
-from ..options import Identify, Options
+from ..options import Options
 from . import checks
 
 __all__ = [
+    "NOT_OF_TARGETS",
     "ControlSettings",
     "FolderSettings",
     "PushSettings",
@@ -30,17 +31,18 @@ __all__ = [
 ]
 
 Order = Literal["oldest", "newest", "smallest", "largest", "name"]
-Identification = Union[Literal["content", "safe", "resumable_js"], Identify]
+Identification = Union[str, Callable[..., Any]]
 
 ORDERS = ("oldest", "newest", "smallest", "largest", "name")
-_NOT_OF_TARGETS = {
-    "generate_unique_identifier": "is set by identify of each folder",
+NOT_OF_TARGETS = {
+    "generate_unique_identifier": "is up to each folder (identify)",
     "keep_completed": "is not for a service: the journal knows what is completed",
     "max_files": "is not for a service: it has no last file",
     "max_files_error_callback": "is not for a service: it has no last file",
-    "min_age": "is set by settle of each folder",
+    "min_age": "is up to each folder (settle)",
     "when_changed": "is not for a service: what a file has become is a file of its own",
 }
+"""Options of the client that targets do not have, and why."""
 _LONGEST_SOCKET = 107
 """Bytes that the path of a Unix socket may have."""
 
@@ -64,7 +66,7 @@ class TargetSettings:
         given: Any = self.options
         if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
             raise InvalidOption("options", type(given), "must be a mapping of names to values")
-        for name, reason in _NOT_OF_TARGETS.items():
+        for name, reason in NOT_OF_TARGETS.items():
             if name in given:
                 raise InvalidOption(name, given[name], reason)
         if "target" not in given:
