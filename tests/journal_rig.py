@@ -5,7 +5,6 @@ A journal in simulated time, and what lies in a folder.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -95,29 +94,7 @@ class JournalTestCase(SynchronousTestCase):
 
     def scan(self, *files: Seen, folder: str = "scans") -> int:
         """A whole scan of a folder. :returns: how many vanished."""
+        self.clock.advance(0.001)
         began = self.journal.seconds()
         self.observe(*files, folder=folder)
         return self.result(self.journal.vanished(folder, began))
-
-
-class HeldThread:
-    """
-    Writes when it is let.
-
-    :param write: what blocks.
-    """
-
-    def __init__(self, write: Callable[[Sequence[Any]], Any]) -> None:
-        self._write = write
-        self.held: list[tuple[Sequence[Any], Deferred[Any]]] = []
-
-    def __call__(self, works: Sequence[Any]) -> Deferred[Any]:
-        done: Deferred[Any] = Deferred()
-        self.held.append((works, done))
-        return done
-
-    def let(self) -> int:
-        """Write one transaction. :returns: of how many parts it is."""
-        works, done = self.held.pop(0)
-        done.callback(self._write(works))
-        return len(works)

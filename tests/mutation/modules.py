@@ -41,6 +41,13 @@ _CHUNK = (
     "tests.test_uploader",
     "tests.test_admission",
 )
+_JOURNAL = (
+    "tests.test_push_journal",
+    "tests.test_push_observation",
+    "tests.test_push_housekeeping",
+    "tests.test_push_hints",
+    "tests.test_push_waiting",
+)
 # Without those that kill a receiver, which take longer than the others together.
 _STORE = tuple(
     f"tests.test_receiver_store.{tests}"
@@ -98,6 +105,22 @@ TESTS: dict[str, tuple[str, ...]] = {
     "doctor/limit": ("tests.test_examination",),
     "doctor/cleanup": ("tests.test_examination",),
     "doctor/examination": ("tests.test_examination",),
+    "push/journal/commits": ("tests.test_push_commits",),
+    "push/journal/database": ("tests.test_push_database", "tests.test_push_journal"),
+    "push/journal/hints": ("tests.test_push_hints",),
+    "push/journal/housekeeping": ("tests.test_push_housekeeping",),
+    "push/journal/lock": ("tests.test_push_lock",),
+    "push/journal/observation": ("tests.test_push_observation",),
+    "push/journal/queue": ("tests.test_push_queue",),
+    "push/journal/schema": ("tests.test_push_schema",),
+    "push/journal/thread": ("tests.test_push_thread",),
+    "push/journal/waiting": ("tests.test_push_waiting",),
+    "push/journal/journal": _JOURNAL,
+    "push/journal/listing": _JOURNAL,
+    "push/journal/possession": _JOURNAL,
+    "push/journal/rows": _JOURNAL,
+    "push/journal/transaction": _JOURNAL,
+    "push/state": ("tests.test_push_state", "tests.test_push_journal"),
     "_validators": ("tests.test_options",),
     "_policy/order": ("tests.test_order",),
     "_policy/limiter": ("tests.test_limiter",),

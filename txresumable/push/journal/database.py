@@ -62,14 +62,18 @@ class Database:
         self._seconds = seconds
         self._connection: sqlite3.Connection | None = None
 
-    def open(self) -> None:
+    def open(self, is_first: bool) -> None:
         """
         Open it; one that is damaged is set aside, and a new one begun.
 
+        :param is_first: whether it is no wonder if there is none.
         :raises JournalUnavailable: if it cannot be read or written.
         :raises JournalTooNew: if a later version of this package has written it.
         """
         try:
+            if not is_first and not os.path.lexists(self._path):
+                self.was_damaged = True
+                _log.error("The journal {path} is missing, and begins anew", path=self._path)
             try:
                 self._connect()
             except sqlite3.DatabaseError as error:
@@ -93,11 +97,10 @@ class Database:
         """
         try:
             return self._transact(works)
-        except sqlite3.Error as error:
+        except Exception as error:
             self._roll_back()
-            return Round([self._failed(error)] * len(works), ())
-        except Exception:
-            self._roll_back()
+            if isinstance(error, sqlite3.OperationalError) or _is_damage(error):
+                return Round([self._failed(error)] * len(works), ())
             if len(works) == 1:
                 return Round([Failure()], ())
         # One of them is at fault; it must not take the others with it.
@@ -148,7 +151,7 @@ class Database:
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
 
-    def _failed(self, error: sqlite3.Error) -> Failure:
+    def _failed(self, error: BaseException) -> Failure:
         if not _is_damage(error):
             return Failure(JournalUnavailable(str(error)))
         self.close()

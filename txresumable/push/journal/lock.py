@@ -19,6 +19,7 @@ class Lock:
 
     :param path: the file that is locked; it stays when the lock is released, as it might be
         another's by then.
+    :ivar is_first: whether nobody has ever had it.
     :raises AlreadyRunning: if another process, or this one, has it.
     :raises OSError: if the file cannot be opened.
     """
@@ -35,6 +36,7 @@ class Lock:
         except OSError:
             os.close(self._fd)
             raise
+        self.is_first = os.fstat(self._fd).st_size == 0
         with suppress(OSError):  # a full disk: it is locked all the same
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)

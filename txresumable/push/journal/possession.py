@@ -51,7 +51,7 @@ class Possession:
             lock = await thread.run(_lock, state)
             try:
                 database = Database(state, now, seconds)
-                await thread.run(database.open)
+                await thread.run(database.open, lock.is_first)
             except BaseException:
                 lock.release()
                 raise

@@ -1,0 +1,199 @@
+"""
+Comparing what lies in a folder with what is known.
+"""
+
+from __future__ import annotations
+
+from unittest.mock import patch
+
+from tests.journal_rig import SETTLE, JournalTestCase, seen
+from txresumable.push import Observation, PushState, Seen, Version
+from txresumable.push.state import (
+    CHANGED,
+    DONE,
+    FAILED,
+    GONE,
+    HELD,
+    HOOK,
+    MOVING,
+    QUEUED,
+    STORED,
+    UPLOADING,
+    WAITING,
+)
+
+#: From QUEUED to each state in which a version of a file is on its way, or has ended.
+REACH = {
+    UPLOADING: (UPLOADING,),
+    STORED: (UPLOADING, STORED),
+    HOOK: (UPLOADING, STORED, HOOK),
+    MOVING: (UPLOADING, STORED, HOOK, MOVING),
+    DONE: (UPLOADING, STORED, HOOK, MOVING, DONE),
+    FAILED: (FAILED,),
+}
+
+
+class SettlingTests(JournalTestCase):
+    """From SEEN to QUEUED."""
+
+    def test_settles(self) -> None:
+        """A file that has not changed for long enough is queued."""
+        self.assertEqual(self.observe(seen("a")), Observation(new=1, unsettled=1))
+        self.clock.advance(SETTLE - 0.1)
+        self.assertEqual(self.observe(seen("a")), Observation(unsettled=1))
+        self.assertEqual(self.states(), {"a": "seen"})
+        self.clock.advance(0.1)
+        self.assertEqual(self.observe(seen("a")), Observation(queued=1))
+        self.assertEqual(self.observe(seen("a")), Observation())
+        self.assertEqual(self.states(), {"a": "queued"})
+
+    def test_no_wait(self) -> None:
+        """Without a time to settle, or with a mark, a file is queued as it is seen."""
+        found = self.result(self.journal.observe("scans", [seen("a")], 0))
+        self.assertEqual(found, Observation(new=1, queued=1))
+        self.assertEqual(self.observe(seen("b", is_marked=True)), Observation(new=1, queued=1))
+
+    def test_marked_later(self) -> None:
+        """A mark ends the wait."""
+        self.observe(seen("a"))
+        self.assertEqual(self.observe(seen("a", is_marked=True)), Observation(queued=1))
+
+    def test_grows(self) -> None:
+        """A growing file is one entry, whose time begins anew with each change of any kind."""
+        self.observe(seen("a"))
+        first = self.entries()[0]
+        for change in (
+            seen("a", 2),
+            seen("a", 2, mtime_ns=2),
+            seen("a", 2, mtime_ns=2, inode=2),
+            seen("a", 1),
+        ):
+            self.clock.advance(SETTLE - 1)
+            self.assertEqual(self.observe(change), Observation(new=1, changed=1, unsettled=1))
+            (entry,) = self.entries()
+            self.assertEqual((entry.id, entry.version), (first.id, change.version))
+            self.assertEqual((entry.state, entry.changed), (PushState.SETTLING, self.now()))
+            self.assertEqual(entry.seen, first.seen)
+        self.clock.advance(SETTLE)
+        self.observe(change)
+        self.assertEqual(self.states(), {"a": "queued"})
+
+    def test_wall_clock(self) -> None:
+        """Neither an hour that the clock is set forward, nor one back, changes the wait."""
+        for hour in (3600, -3600):
+            self.observe(seen(f"{hour}"))
+            self.today += hour
+            self.clock.advance(SETTLE - 1)
+            self.observe(seen(f"{hour}"))
+            self.assertEqual(self.states()[f"{hour}"], "seen")
+            self.clock.advance(1)
+            self.observe(seen(f"{hour}"))
+            self.assertEqual(self.states()[f"{hour}"], "queued")
+
+    def test_restart(self) -> None:
+        """After a restart the wait begins anew, as nobody has watched meanwhile."""
+        self.observe(seen("a"), seen("b"))
+        self.clock.advance(SETTLE)
+        self.restart()
+        self.assertEqual(self.observe(seen("a"), seen("b", 2)).unsettled, 2)
+        self.clock.advance(SETTLE)
+        self.assertEqual(self.observe(seen("a"), seen("b", 2)).queued, 2)
+
+    def test_any_version(self) -> None:
+        """A version may have any inode of 64 bits, and times before 1970."""
+        version = Version((1 << 64) - 1, 1 << 62, -5)
+        for _ in range(2):
+            self.result(self.journal.observe("scans", [Seen(b"\xff", version, True)], 1))
+            (entry,) = self.entries()
+            self.assertEqual((entry.version, entry.path), (version, b"\xff"))
+
+    def test_twice_at_once(self) -> None:
+        """Of one path that is given twice, the last counts."""
+        self.observe(seen("a"), seen("a", 2))
+        self.assertEqual([entry.version.size for entry in self.entries()], [2])
+
+    def test_many(self) -> None:
+        """Any number of files may be observed at once, in small transactions."""
+        files = [seen(f"{number}") for number in range(1234)]
+        self.assertEqual(self.observe(*files), Observation(new=1234, unsettled=1234))
+        self.clock.advance(SETTLE)
+        self.assertEqual(self.observe(*files), Observation(queued=1234))
+        with patch.object(
+            self.journal._commits, "_write", side_effect=self.journal._commits._write
+        ) as write:
+            self.assertEqual(self.observe(*files), Observation())
+        self.assertEqual(write.call_count, 3)
+        self.assertEqual(self.observe(), Observation())
+
+
+class KnownTests(JournalTestCase):
+    """Versions that are known, and others of the same path."""
+
+    def test_once(self) -> None:
+        """A version that is on its way, or has ended, is left alone, after a restart as well."""
+        for state, way in REACH.items():
+            self.bring(self.queued(state.value)[-1].id, *way)
+        known = self.states()
+        files = [seen(state.value) for state in REACH]
+        for _ in range(2):
+            self.assertEqual(self.observe(*files), Observation())
+            self.clock.advance(SETTLE)
+        self.assertEqual(self.states(), known)
+        self.restart()
+        self.assertEqual(self.observe(*files), Observation())
+        self.assertEqual(self.states(), {**known, "uploading": "queued"})
+
+    def test_another_version(self) -> None:
+        """Another version of such a path is an entry of its own."""
+        for state, way in REACH.items():
+            self.bring(self.queued(state.value)[-1].id, *way)
+        found = self.observe(*(seen(state.value, 2) for state in REACH))
+        self.assertEqual(found, Observation(new=len(REACH), unsettled=len(REACH)))
+        self.assertEqual(self.states(), {each.value: f"{each.value} seen" for each in REACH})
+
+    def test_changed_before_its_turn(self) -> None:
+        """What is not sent yet has changed, and what it became is new."""
+        self.queued("queued", "waiting")
+        self.bring(2, UPLOADING, WAITING)
+        found = self.observe(seen("queued", 2), seen("waiting", 2))
+        self.assertEqual(found, Observation(new=2, changed=2, unsettled=2))
+        self.assertEqual(self.states(), {"queued": "changed seen", "waiting": "changed seen"})
+        self.assertIn("before it was sent", self.entries()[0].why)
+
+    def test_held(self) -> None:
+        """A path that is held stays so, whatever it becomes."""
+        self.bring(self.queued("a")[0].id, UPLOADING)
+        self.journal.move(1, HELD, identifier="x", digest="y")
+        self.assertEqual(self.observe(seen("a", 2)), Observation(new=1, changed=1))
+        (entry,) = self.entries()
+        self.assertEqual((entry.state, entry.version.size), (HELD, 2))
+        self.assertEqual((entry.identifier, entry.digest), ("", ""))
+        self.clock.advance(SETTLE)
+        self.assertEqual(self.observe(seen("a", 2, is_marked=True)), Observation())
+
+    def test_back_again(self) -> None:
+        """A version that had changed or vanished and is there again is seen anew."""
+        for state in (CHANGED, GONE):
+            path = state.value
+            entry = self.bring(self.queued(path)[-1].id, state)
+            self.clock.advance(SETTLE)
+            self.assertEqual(self.observe(seen(path)), Observation(unsettled=1))
+            self.clock.advance(SETTLE)
+            self.assertEqual(self.observe(seen(path)), Observation(queued=1))
+            after = self.entries()[-1]
+            self.assertEqual((after.id, after.state), (entry.id, QUEUED))
+
+    def test_back_and_forth(self) -> None:
+        """A file that becomes what it was is not sent twice at once, and nothing is left over."""
+        self.queued("a")
+        self.observe(seen("a", 2))
+        self.scan(seen("a", 1))
+        self.assertEqual(self.states(), {"a": "seen gone"})
+        self.scan(seen("a", 2))
+        self.assertEqual(self.states(), {"a": "gone seen"})
+
+    def test_folders(self) -> None:
+        """The same path in another folder is another file."""
+        self.observe(seen("a"), folder="one")
+        self.assertEqual(self.observe(seen("a"), folder="two").new, 1)
+        self.assertEqual([entry.folder for entry in self.entries()], ["one", "two"])
