@@ -84,6 +84,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "service",
         "states",
         "uploader",
+        "version",
     },
     "_cli": {
         "_engine",

@@ -9,10 +9,13 @@ from .errors import (
     JournalDamaged,
     JournalTooNew,
     JournalUnavailable,
+    NotRunning,
+    NotThere,
     PushError,
     UnknownEntry,
 )
 from .journal import Journal, Observation
+from .service import PushService
 from .settings import ControlSettings, FolderSettings, PushSettings, RateRule, TargetSettings
 from .state import NEXT_PUSH_STATES, PushState
 
@@ -27,8 +30,11 @@ __all__ = [
     "JournalDamaged",
     "JournalTooNew",
     "JournalUnavailable",
+    "NotRunning",
+    "NotThere",
     "Observation",
     "PushError",
+    "PushService",
     "PushSettings",
     "PushState",
     "RateRule",

@@ -16,6 +16,8 @@ __all__ = [
     "JournalDamaged",
     "JournalTooNew",
     "JournalUnavailable",
+    "NotRunning",
+    "NotThere",
     "PushError",
     "UnknownEntry",
 ]
@@ -107,3 +109,23 @@ class UnknownEntry(PushError):
 
     def __str__(self) -> str:
         return f"the journal has no file with the number {self.id}"
+
+
+class NotRunning(PushError):
+    """The service is not running, or its journal cannot be used yet."""
+
+
+@define(eq=False, slots=False)
+class NotThere(PushError):
+    """
+    A file is not where it was put, or another one is in its place.
+
+    :ivar name: the file.
+    :ivar location: where it was to be.
+    """
+
+    name: str
+    location: str
+
+    def __str__(self) -> str:
+        return f"{self.name!r} cannot be put back from {self.location}"

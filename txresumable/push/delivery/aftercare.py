@@ -1,0 +1,264 @@
+"""
+What is left to do for the files of one folder that are stored or have failed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+
+from ..entry import Entry
+from ..hooks import HookFailed, Hooks, Ping
+from ..settings import FolderSettings
+from ..state import DONE, FAILED, HOOK, MOVING, STORED
+from .effect_queue import EffectQueue
+from .facts import facts_of
+from .steps import Steps
+
+__all__ = ["Aftercare"]
+
+_AT_ONCE = 64
+"""Files that are seen to at a time; the others are in the journal."""
+_FIRST, _LONGEST = 15.0, 3600.0
+"""Seconds until what has failed is tried again: at first, and at most."""
+
+_log = Logger()
+
+
+class Aftercare:
+    """
+    Sees to files that are STORED, until they are DONE; and puts those aside that have FAILED.
+
+    What fails here is tried again, a few times by itself and then when an operator wants it: the
+    file is on the server, but it is not deleted or moved before all was done for it.
+    """
+
+    def __init__(
+        self,
+        settings: FolderSettings,
+        steps: Steps,
+        hooks: Hooks,
+        effects: EffectQueue,
+        ping: Ping,
+        clock: Any,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        :param settings: those of the folder.
+        :param steps: writes down what happens.
+        :param hooks: runs commands.
+        :param effects: deletes and moves files.
+        :param ping: calls a URL.
+        :param clock: an ``IReactorTime``.
+        :param now: the wall clock.
+        """
+        self._settings = settings
+        self._steps = steps
+        self._hooks = hooks
+        self._effects = effects
+        self._ping = ping
+        self._clock = clock
+        self._now = now
+        self._under_way: dict[int, Deferred[None]] = {}
+        self._has_more = False
+        self._finding: Deferred[None] | None = None
+        self._wake: Any = None
+        self._wake_at = 0.0
+        self._is_stopped = False
+        self._idle: Deferred[None] | None = None
+
+    # What comes --------------------------------------------------------------------------------
+
+    def is_done_when_stored(self) -> bool:
+        """Whether nothing is left to do for a file that is stored."""
+        return self._settings.after == "keep" and not self._settings.on_sent
+
+    def done(self, entry: Entry) -> None:
+        """A file is DONE."""
+        self._ping.sent()
+
+    def stored(self, entry: Entry) -> None:
+        """A file is STORED."""
+        self._see_to(entry)
+
+    def failed(self, entry: Entry) -> None:
+        """A file is FAILED."""
+        self._ping.failed()
+        self._see_to(entry)
+
+    def resume(self) -> None:
+        """See to all files of the journal to which nobody sees, as soon as their time has come."""
+        self._has_more = True
+        self._find()
+
+    def idle(self) -> Deferred[None]:
+        """
+        Begin nothing more.
+
+        :returns: a Deferred that fires when what is under way has come to its end.
+        """
+        self._is_stopped = True
+        self._idle = Deferred()
+        self._check_idle()
+        return self._idle
+
+    def _check_idle(self) -> None:
+        if self._idle is not None and not self._idle.called and not self._under_way:
+            self._idle.callback(None)
+
+    def stop(self) -> None:
+        """Begin nothing more, and end what is under way; it is begun again at the next start."""
+        self._is_stopped = True
+        if self._wake is not None and self._wake.active():
+            self._wake.cancel()
+        for each in (self._finding, *list(self._under_way.values())):
+            if each is not None:
+                each.cancel()
+        self._ping.stop()
+
+    # One after the other -----------------------------------------------------------------------
+
+    def _see_to(self, entry: Entry) -> None:
+        if self._is_stopped or entry.id in self._under_way:
+            return
+        if len(self._under_way) >= _AT_ONCE:
+            self._has_more = True
+            return
+        seeing = Deferred.fromCoroutine(self._run(entry))
+        if not seeing.called:
+            self._under_way[entry.id] = seeing
+        seeing.addBoth(self._seen_to, entry)
+
+    def _seen_to(self, result: Any, entry: Entry) -> None:
+        self._under_way.pop(entry.id, None)
+        if getattr(result, "check", None) is not None and not result.check(CancelledError):
+            _log.failure("Seeing to {name!r} stopped", result, name=entry.name)
+        if self._has_more and len(self._under_way) <= _AT_ONCE // 2:
+            self._find()
+        self._check_idle()
+
+    def _find(self) -> None:
+        if self._finding is None and not self._is_stopped:
+            self._has_more = False
+            finding = Deferred.fromCoroutine(self._look())
+            if not finding.called:
+                self._finding = finding
+            finding.addErrback(lambda _: None)
+            finding.addBoth(self._found)
+
+    def _found(self, _: object) -> None:
+        self._finding = None
+
+    async def _look(self) -> None:
+        after = 0
+        while entries := await self._steps.entries(_OURS, self._settings.name, after):
+            after = entries[-1].id
+            for entry in entries:
+                if entry.state is FAILED and entry.is_aside:
+                    continue
+                if entry.until > self._now():
+                    self._wake_for(entry.until)
+                elif not self._has_given_up(entry):
+                    self._see_to(entry)
+            if self._has_more:  # there is no room
+                return
+
+    def _wake_for(self, until: float) -> None:
+        """Look once more when a file is due."""
+        if self._wake is not None and self._wake.active():
+            if self._wake_at <= until:
+                return
+            self._wake.cancel()
+        self._wake_at = until
+        delay = min(max(until - self._now(), 0.0) + 0.01, _LONGEST)
+        self._wake = self._clock.callLater(delay, self.resume)
+
+    def _has_given_up(self, entry: Entry) -> bool:
+        return bool(_tries(entry) >= self._settings.attempts)
+
+    # One file ----------------------------------------------------------------------------------
+
+    async def _run(self, entry: Entry) -> None:
+        try:
+            if entry.state is FAILED:
+                await self._put_aside(entry)
+            else:
+                await self._finish(entry)
+        except (HookFailed, OSError) as error:
+            await self._put_off(entry, error)
+
+    async def _finish(self, entry: Entry) -> None:
+        at: Entry | None = entry
+        if entry.state is STORED:
+            at = await self._steps.move(entry.id, HOOK)
+        if at is not None and at.state is HOOK:
+            await self._run_hook(self._settings.on_sent, at)
+            at = await self._steps.move(entry.id, MOVING, note="")
+        if at is None:
+            return
+        location = await self._move(at)
+        done = await self._steps.move(entry.id, DONE, location=location, note="")
+        if done is not None:
+            self.done(done)
+
+    async def _run_hook(self, command: Any, entry: Entry) -> None:
+        if command:
+            path = os.path.join(os.fsencode(self._settings.path), entry.path)
+            facts = facts_of(entry, self._settings)
+            await self._hooks.run(command, facts, entry.location or path)
+
+    async def _move(self, entry: Entry) -> bytes:
+        path, version, sent = entry.path, entry.version, self._settings.sent
+        if self._settings.after == "delete":
+            await self._effects.run(lambda do: do.delete(path, version, entry.event_id))
+        elif sent is not None:
+            there = os.fsencode(sent)
+            return await self._effects.run(lambda do: do.move(path, version, there) or b"")
+        return b""
+
+    async def _put_aside(self, entry: Entry) -> None:
+        path, version, location = entry.path, entry.version, entry.location
+        if self._settings.failed and not location:
+            there = os.fsencode(self._settings.failed)
+            facts, key = facts_of(entry, self._settings), entry.event_id
+            location = await self._effects.run(
+                lambda do: do.put_aside(path, version, there, key, facts) or b""
+            )
+            noted = await self._steps.note(entry.id, location=location)
+            if noted is None:
+                return
+            entry = noted
+        await self._run_hook(self._settings.on_failed, entry)
+        await self._steps.note(entry.id, is_aside=True, until=0.0, note="")
+
+    async def _put_off(self, entry: Entry, error: Exception) -> None:
+        tries = _tries(entry) + 1
+        delay = min(_LONGEST, _FIRST * 2.0 ** min(tries - 1, 16))
+        is_last = tries >= self._settings.attempts
+        until = 0.0 if is_last else self._now() + delay
+        why = str(error)
+        text = "{name}: {why}" + ("; an operator has to see to it" if is_last else "")
+        _log.warn(text, name=entry.name, why=why)
+        facts: dict[str, Any] = {"until": until, "note": json.dumps({"tries": tries})}
+        if entry.state is not FAILED:  # else it says why that is
+            facts["why"] = why
+        await self._steps.note(entry.id, **facts)
+        if until:
+            self._wake_for(until)
+
+
+_OURS = [STORED, HOOK, MOVING, FAILED]
+
+
+def _tries(entry: Entry) -> int:
+    """How often seeing to a file has failed."""
+    if not entry.note:
+        return 0
+    return int(json.loads(entry.note).get("tries", 0))

@@ -1,0 +1,177 @@
+"""
+All that is delivered while a journal is open.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+
+from ..._runtime.clock import steady
+from ...file import ResumableFile, transfer_of
+from ...identifiers import safe
+from ..entry import Entry
+from ..hooks import Hooks
+from ..journal import Journal
+from ..rates import RateSchedule
+from ..settings import FolderSettings, PushSettings
+from .route import Route
+from .steps import Steps
+from .target import Target
+from .waiting import Waiting
+
+__all__ = ["Delivery"]
+
+
+class Delivery:
+    """
+    Targets, and the routes of all folders to them.
+
+    :ivar targets: by their names.
+    :ivar routes: by the names of their folders.
+    :ivar steps: writes down what happens.
+    :ivar is_paused: whether an operator has it paused.
+    """
+
+    def __init__(
+        self,
+        settings: PushSettings,
+        journal: Journal,
+        rates: RateSchedule,
+        reactor: Any,
+        *,
+        damaged: Callable[[], object],
+        client: Any = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        :param settings: what to deliver.
+        :param journal: where it is written down.
+        :param rates: how fast.
+        :param reactor: the reactor.
+        :param damaged: called if the journal is damaged.
+        :param client: sends the requests, as treq's ``HTTPClient``; by default our own.
+        :param now: the wall clock.
+        """
+        self._clock = steady(reactor)
+        self._rates = rates
+        self._journal = journal
+        self.is_paused = False
+        self.steps = Steps(journal, self._clock, damaged)
+        self._waiting = Waiting(self.steps, self._clock, self._queued, now=now)
+        self._aborts: list[Callable[[], None]] = []
+        hooks = Hooks(reactor)
+        trash = os.path.join(settings.state, "trash")
+        folders = settings.folders.values()
+        self.targets = {
+            name: Target(target, _options(folders, name), reactor, client=client, now=now)
+            for name, target in settings.targets.items()
+        }
+        self.routes = {
+            each.name: Route(
+                each,
+                self.targets[each.target],
+                journal,
+                self.steps,
+                hooks,
+                trash,
+                reactor,
+                now=now,
+            )
+            for each in folders
+        }
+
+    def start(self) -> None:
+        """Begin; folders are started by who has them."""
+        self._rates.changed.register(self._set_pace)
+        self._set_pace()
+        for route in self.routes.values():
+            route.start(self._waiting)
+        self._waiting.look()
+
+    def _queued(self, folder: str) -> None:
+        if folder in self.routes:
+            self.routes[folder].sending.wake()
+
+    def route_of(self, entry: Entry) -> Route | None:
+        """The route of a file; :data:`None` if its folder is in the settings no more."""
+        return self.routes.get(entry.folder)
+
+    # Pace --------------------------------------------------------------------------------------
+
+    def pause(self, is_paused: bool) -> None:
+        """Send nothing, or go on."""
+        self.is_paused = is_paused
+        self._set_pace()
+
+    def _set_pace(self) -> None:
+        rate = self._rates.rate
+        for target in self.targets.values():
+            if rate != 0:
+                target.go_at(rate)
+            if rate == 0 or self.is_paused:
+                target.pause()
+            else:
+                target.resume()
+
+    # The end -----------------------------------------------------------------------------------
+
+    async def stop(self, patience: float) -> None:
+        """
+        Begin nothing more, and stop when what is under way has finished.
+
+        :param patience: seconds that it has; then it is given up, to be begun again.
+        """
+        self._rates.changed.unregister(self._set_pace)
+        self._waiting.stop()
+        routes = list(self.routes.values())
+        for route in routes:
+            route.stop()
+        ending: list[Deferred[Any]] = []
+        for target in self.targets.values():
+            closed, abort = target.stop(patience)
+            self._aborts.append(abort)
+            ending.append(closed)
+        for route in routes:
+            self._aborts.append(route.aftercare.stop)
+            ending.append(self._finished(route, patience))
+        await DeferredList(ending)
+        written: Deferred[Any] = DeferredList([each.sending.idle() for each in routes])
+        # Of a journal that cannot be written nobody knows when that passes.
+        written.addTimeout(patience, self._clock).addErrback(lambda _: None)
+        await written
+        for route in routes:
+            route.aftercare.stop()
+        self.steps.close()
+
+    def _finished(self, route: Route, patience: float) -> Deferred[Any]:
+        aftercare = route.aftercare
+        later = self._clock.callLater(patience, aftercare.stop)
+
+        def finished(_: object) -> None:
+            if later.active():
+                later.cancel()
+
+        return aftercare.idle().addBoth(finished)
+
+    def abort(self) -> None:
+        """While it stops: wait no longer."""
+        for abort in self._aborts:
+            abort()
+
+
+def _options(folders: Any, target: str) -> dict[str, Any]:
+    """The options of an uploader that are up to the folders that share it."""
+    functions = {each.identifier for each in folders if each.target == target}
+    if len(functions) == 1:
+        return {"generate_unique_identifier": functions.pop()}
+    return {"generate_unique_identifier": _identify if functions else safe}
+
+
+def _identify(file: ResumableFile) -> Any:
+    settings: FolderSettings = transfer_of(file).source.key
+    return settings.identifier(file)

@@ -1,0 +1,126 @@
+"""
+One folder and its way to its target.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..._runtime.clock import steady
+from ..effects import Effects
+from ..entry import Entry
+from ..folder import WatchedFolder
+from ..hooks import Hooks, Ping
+from ..journal import Journal
+from ..settings import FolderSettings
+from .aftercare import Aftercare
+from .effect_queue import EffectQueue
+from .sending import Sending
+from .steps import Steps
+from .target import Target
+from .waiting import Waiting
+
+__all__ = ["Route"]
+
+_log = Logger()
+
+
+class Route:
+    """
+    What is found in a folder is sent, and then seen to.
+
+    :ivar settings: those of the folder.
+    :ivar target: where to.
+    :ivar folder: finds files.
+    :ivar sending: sends them.
+    :ivar aftercare: sees to them then.
+    :ivar effects: what happens to files in the folder.
+    """
+
+    def __init__(
+        self,
+        settings: FolderSettings,
+        target: Target,
+        journal: Journal,
+        steps: Steps,
+        hooks: Hooks,
+        trash: str,
+        reactor: Any,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        :param settings: those of the folder.
+        :param target: where to.
+        :param journal: where all is written down.
+        :param steps: writes it down.
+        :param hooks: runs commands.
+        :param trash: the folder that files are deleted in.
+        :param reactor: the reactor.
+        :param now: the wall clock.
+        """
+        clock = steady(reactor)
+        self.settings = settings
+        self.target = target
+        self.folder = WatchedFolder(settings, journal, reactor=reactor, now=now)
+        self.effects = EffectQueue(Effects(os.fsencode(settings.path), os.fsencode(trash)), reactor)
+        ping = Ping(settings.ping, reactor)
+        self.aftercare = Aftercare(settings, steps, hooks, self.effects, ping, clock, now=now)
+        self.sending = Sending(settings, target, steps, self, now=now)
+        self.waiting: Waiting | None = None
+
+    def start(self, waiting: Waiting) -> None:
+        """
+        Begin, with what is left from before.
+
+        :param waiting: sees to files that are tried again later.
+        """
+        self.waiting = waiting
+        self.folder.found.register(self.sending.wake)
+        self.aftercare.resume()
+        self.sending.wake()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self.folder.found.unregister(self.sending.wake)
+        self.sending.stop()
+
+    # What sending says (SendingListener) -------------------------------------------------------
+
+    def is_done_when_stored(self) -> bool:
+        """Whether nothing is left to do for a file that is stored."""
+        return self.aftercare.is_done_when_stored()
+
+    def stored(self, entry: Entry) -> None:
+        """A file is STORED."""
+        self.aftercare.stored(entry)
+
+    def done(self, entry: Entry) -> None:
+        """A file is DONE already."""
+        self.aftercare.done(entry)
+
+    def failed(self, entry: Entry) -> None:
+        """A file is FAILED."""
+        self.aftercare.failed(entry)
+
+    def waits(self, entry: Entry) -> None:
+        """A file is WAITING."""
+        if self.waiting is not None:
+            self.waiting.look()
+
+    def has_changed(self) -> None:
+        """A path holds another version."""
+        if self.folder.running:
+            self.folder.rescan().addErrback(_not_scanned)
+
+
+def _not_scanned(failure: Failure) -> None:
+    if not failure.check(CancelledError):
+        _log.info("A folder could not be scanned: {why}", why=failure.getErrorMessage())

@@ -1,0 +1,114 @@
+"""
+Writing down what becomes of files, however long the journal cannot be written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from ..entry import Entry
+from ..errors import ImpossibleTransition, JournalDamaged, JournalUnavailable, UnknownEntry
+from ..journal import Journal
+from ..state import PushState
+
+__all__ = ["PAUSE", "Steps"]
+
+PAUSE = 5.0
+"""Seconds until a journal that cannot be written is tried again."""
+
+_T = TypeVar("_T")
+_log = Logger()
+
+
+class Steps:
+    """
+    The steps of files, from one state to the next, in the journal.
+
+    :ivar trouble: why the journal cannot be written now, or nothing.
+    """
+
+    def __init__(self, journal: Journal, clock: Any, damaged: Callable[[], object]) -> None:
+        """
+        :param journal: where they are written down.
+        :param clock: an ``IReactorTime``.
+        :param damaged: called if the journal is damaged, so that it has to be opened anew.
+        """
+        self._journal = journal
+        self._clock = clock
+        self._damaged = damaged
+        self._pauses: set[Deferred[None]] = set()
+        self._is_closed = False
+        self.trouble = ""
+
+    async def move(self, id: int, *to: PushState, **facts: Any) -> Entry | None:
+        """
+        Bring a file into a state.
+
+        :param to: that state; of several, all that lead there, which have no effects in between.
+        :param facts: what else to write down.
+        :returns: the file, once that is durable; :data:`None` if it cannot get there any more, as
+            an operator or a new journal wants otherwise, or if these steps are over.
+        """
+        return await self._insist(lambda: self._journal.move(id, *to, **facts))
+
+    async def note(self, id: int, **facts: Any) -> Entry | None:
+        """Write down facts, likewise."""
+        return await self._insist(lambda: self._journal.note(id, **facts))
+
+    async def take(self, folder: str, count: int, order: str) -> list[Entry]:
+        """The next files of a folder, which are UPLOADING now; none once these steps are over."""
+        return await self._insist(lambda: self._journal.take(folder, count, order)) or []
+
+    async def entries(self, states: list[PushState], folder: str, after: int) -> list[Entry]:
+        """Files in some states, by their numbers, from behind one on."""
+        find = self._journal.entries
+        return await self._insist(lambda: find(states, folder, after, _PAGE)) or []
+
+    async def due(self) -> list[Entry]:
+        """Files that have waited long enough, which are QUEUED now; some hundred at most."""
+        return await self._insist(self._journal.due) or []
+
+    async def wake_at(self) -> float | None:
+        """When the first of those that wait has waited long enough, by the wall clock."""
+        return await self._insist(self._journal.wake_at)
+
+    async def _insist(self, step: Callable[[], Awaitable[_T]]) -> _T | None:
+        while not self._is_closed:
+            try:
+                result = await step()
+            except (ImpossibleTransition, UnknownEntry) as error:
+                _log.info("An operator was faster: {error}", error=error)
+                return None
+            except JournalDamaged:
+                self.close()
+                self._damaged()
+                return None
+            except JournalUnavailable as error:
+                if str(error) != self.trouble:
+                    _log.error("{error}; it is tried again", error=error)
+                self.trouble = str(error)
+            else:
+                self.trouble = ""
+                return result
+            await self._pause()
+        return None
+
+    async def _pause(self) -> None:
+        pause: Deferred[None] = deferLater(self._clock, PAUSE)
+        self._pauses.add(pause)
+        await pause.addErrback(lambda _: None)
+        self._pauses.discard(pause)
+
+    def close(self) -> None:
+        """Insist no more."""
+        self._is_closed = True
+        for pause in list(self._pauses):
+            pause.cancel()
+
+
+_PAGE = 256

@@ -1,0 +1,279 @@
+"""
+Watched folders as a service: each file that is dropped into one is sent, once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Union
+
+from attrs import evolve
+from twisted.application.service import MultiService
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .._runtime.clock import steady
+from .._runtime.observers import OneShotObserver, Signal, observers_of
+from .._runtime.reactor import Reactor
+from .._runtime.ticker import Ticker
+from ..errors import InvalidOption
+from .delivery.delivery import Delivery
+from .entry import Entry
+from .errors import JournalUnavailable
+from .journal import Journal
+from .operator import Operator
+from .rates import RateSchedule
+from .settings import PushSettings
+
+__all__ = ["PATIENCE", "PushService"]
+
+PATIENCE = 10.0
+"""Seconds that what is under way has to finish when the service stops."""
+_AGAIN = 5.0
+"""Seconds until a journal that cannot be opened is tried again."""
+_TIDY = 3600.0
+"""Seconds between two looks for what the journal need not know any longer."""
+
+
+class PushService(Operator, MultiService):
+    """
+    Sends what is dropped into folders, and remembers it over restarts and crashes.
+
+    Add it to an application, or start it by itself.  It may be stopped and started again.
+
+    :ivar settings: what it does.
+    :ivar journal: what is known about all files; :data:`None` while it is not running.
+    :ivar delivery: what is under way; :data:`None` likewise.
+    :ivar changed: a file has got into another state, durably; ``(before, after)``, two
+        :class:`Entry`, of which the first is :data:`None` if the file is new.
+    :ivar rates: how fast it sends.
+    :ivar was_damaged: whether the journal was, and began anew.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: PushSettings,
+        *,
+        reactor: Reactor | None = None,
+        client: Any = None,
+        reload: Callable[[], PushSettings] | None = None,
+        patience: float = PATIENCE,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        :param settings: what to do.
+        :param reactor: the installed one by default, looked up now.
+        :param client: an object with the ``request`` method of treq's ``HTTPClient``, which sends
+            all requests to targets; by default our own.
+        :param reload: gives the settings anew, for :meth:`reload`.
+        :param patience: how many seconds what is under way has to finish when it stops.
+        :param now: the wall clock.
+        """
+        super().__init__()  # type: ignore[no-untyped-call]
+        if reactor is None:
+            from twisted.internet import reactor
+        self.settings = settings
+        self.journal: Journal | None = None
+        self.delivery: Delivery | None = None
+        self.changed: Signal[[Union[Entry, None], Entry]] = Signal("changed")
+        self.was_damaged = False
+        self.opening_trouble = ""
+        self._reactor: Any = reactor
+        self._clock = steady(reactor)
+        self._client = client
+        self._reload = reload
+        self._patience = patience
+        self._now = now
+        self.rates = RateSchedule(settings.rates, reactor, now=now)
+        self._started: OneShotObserver[None] = OneShotObserver()
+        self._work: Deferred[None] = succeed(None)
+        self._pause: Deferred[None] | None = None
+        self._stopping: Delivery | None = None
+        self._tidy = Ticker(self._clock, _TIDY, self._tidy_up)
+
+    def __repr__(self) -> str:
+        state = "running" if self.delivery is not None else "not running"
+        return f"<PushService {state}, {len(self.settings.folders)} folders>"
+
+    # Service -----------------------------------------------------------------------------------
+
+    def startService(self) -> None:
+        """Begin; if it is running, do nothing."""
+        if self.running:
+            return
+        super().startService()  # type: ignore[no-untyped-call]
+        self._started = OneShotObserver()
+        self._do(self._start)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop: begin nothing more, let what is under way finish for a while, and give up the rest,
+        which is begun again at the next start.  Stopping it once more gives it no more time.
+
+        :returns: a Deferred that fires when another process may take over.
+        """
+        if self.running:
+            others = super().stopService()  # type: ignore[no-untyped-call]
+            if self._pause is not None:
+                self._pause.cancel()
+            self._do(self._stop)
+            self._do(lambda: others)
+        else:
+            self.abort()
+        return self._when_idle()
+
+    def when_started(self) -> Deferred[None]:
+        """
+        Wait until it has begun.
+
+        :returns: a new Deferred each time, which fires when the journal is open and all folders are
+            watched.  It fails with :exc:`AlreadyRunning` if another process has the journal, with
+            :exc:`JournalTooNew`, and with
+            :exc:`~twisted.internet.defer.CancelledError` if it is stopped before.  While the
+            journal cannot be opened for another reason, that is tried again.
+        """
+        return self._started.wait()
+
+    def abort(self) -> None:
+        """While it stops: no longer wait for what is under way."""
+        if self._stopping is not None:
+            self._stopping.abort()
+
+    def _do(self, work: Callable[[], Any]) -> Deferred[None]:
+        """Do something when what was asked for before is done."""
+        done: Deferred[None] = Deferred()
+
+        def begin(_: object) -> Any:
+            return Deferred.fromCoroutine(_awaited(work)).addBoth(_pass_on, done)
+
+        self._work.addCallback(begin)
+        return done
+
+    def _when_idle(self) -> Deferred[None]:
+        return self._do(lambda: succeed(None))
+
+    async def _start(self) -> None:
+        while self.running:
+            try:
+                state = self.settings.state
+                journal = await Journal.open(state, reactor=self._reactor, now=self._now)
+                break
+            except JournalUnavailable as error:
+                self._log.error("{error}; it is tried again", error=error)
+                self.opening_trouble = str(error)
+            except Exception:
+                self._started.settle(Failure())
+                return
+            self._pause = deferLater(self._clock, _AGAIN)
+            await self._pause.addErrback(lambda _: None)
+        else:
+            self._started.settle(Failure(CancelledError()))
+            return
+        self.opening_trouble = ""
+        self.journal = journal
+        self.was_damaged = self.was_damaged or journal.was_damaged
+        journal.changed.register(observers_of(self.changed).notify)
+        self.rates.start()
+        self._tidy.start()
+        self._begin(journal)
+        self._log.info("Watching {count} folders", count=len(self.settings.folders))
+        self._started.settle(None)
+
+    def _begin(self, journal: Journal) -> None:
+        self.delivery = delivery = Delivery(
+            self.settings,
+            journal,
+            self.rates,
+            self._reactor,
+            damaged=self._damaged,
+            client=self._client,
+            now=self._now,
+        )
+        self.apply_to(delivery)
+        delivery.start()
+        for route in delivery.routes.values():
+            route.folder.setServiceParent(self)  # type: ignore[no-untyped-call]
+
+    async def _end(self, patience: float) -> None:
+        delivery, self.delivery = self.delivery, None
+        if delivery is None:
+            return
+        self._stopping = delivery
+        folders = [route.folder for route in delivery.routes.values()]
+        for each in folders:
+            each.disownServiceParent()  # type: ignore[no-untyped-call]
+        ending = [each.stopService() for each in folders]
+        await delivery.stop(patience)
+        await DeferredList(ending)
+        self._stopping = None
+
+    async def _stop(self) -> None:
+        self._started.settle(Failure(CancelledError()))
+        self.rates.stop()
+        self._tidy.stop()
+        await self._end(self._patience)
+        journal, self.journal = self.journal, None
+        if journal is not None:
+            await journal.close()
+
+    def _damaged(self) -> None:
+        """The journal is damaged: begin anew with another one."""
+        self._log.error("The journal was damaged, and is begun anew")
+        self.was_damaged = True
+
+        async def restart() -> None:
+            await self._stop()
+            if self.running:
+                self._started = OneShotObserver()
+                await self._start()
+
+        self._do(restart)
+
+    def _tidy_up(self) -> bool:
+        if self.journal is not None:
+            for forgetting in (self.journal.prune, self.journal.forget):
+                forgetting(self.settings.keep).addErrback(self._not_tidied)
+        return True
+
+    def _not_tidied(self, failure: Failure) -> None:
+        failure.trap(JournalUnavailable)
+
+    # Control -----------------------------------------------------------------------------------
+
+    def reload(self) -> Deferred[None]:
+        """
+        Read the settings anew, and go by them; what is under way finishes first.
+
+        :returns: a Deferred that fires when they are in force.  If they cannot be read, it fails
+            as that failed, and nothing changes.  ``state`` stays as it is until the next start.
+        """
+        return self._do(self._read_again)
+
+    async def _read_again(self) -> None:
+        if self._reload is None:
+            raise InvalidOption("reload", None, "must be given to reload settings")
+        settings = self._reload()
+        is_rate = _but_rates(settings) == _but_rates(self.settings)
+        self.settings = settings
+        self.rates.use(settings.rates)
+        if not is_rate and self.journal is not None and self.running:
+            await self._end(self._patience)
+            self._begin(self.journal)
+        self._log.info("The settings are read anew")
+
+
+def _but_rates(settings: PushSettings) -> PushSettings:
+    return evolve(settings, rates=())
+
+
+async def _awaited(work: Callable[[], Any]) -> None:
+    await work()
+
+
+def _pass_on(result: Any, done: Deferred[None]) -> None:
+    done.callback(result)
