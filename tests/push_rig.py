@@ -101,7 +101,6 @@ class PushTestCase(SynchronousTestCase):
             self.clock.pump([1.0] * 40)
             self.successResultOf(stopped)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.flushLoggedErrors()
 
     def now(self) -> float:
         """The clock on the wall."""

@@ -33,7 +33,7 @@ __all__ = ["PATIENCE", "PushService"]
 PATIENCE = 10.0
 """Seconds that what is under way has to finish when the service stops."""
 _AGAIN = 5.0
-"""Seconds until a journal that cannot be opened is tried again."""
+"""Seconds until a journal that cannot be opened, or is damaged, is opened again."""
 _TIDY = 3600.0
 """Seconds between two looks for what the journal need not know any longer."""
 
@@ -95,6 +95,7 @@ class PushService(Operator, MultiService):
         self._pause: Deferred[None] | None = None
         self._stopping: Delivery | None = None
         self._tidy = Ticker(self._clock, _TIDY, self._tidy_up)
+        self._care = Ticker(self._clock, _AGAIN, self._look_at_journal)
 
     def __repr__(self) -> str:
         state = "running" if self.delivery is not None else "not running"
@@ -121,7 +122,7 @@ class PushService(Operator, MultiService):
             others = super().stopService()  # type: ignore[no-untyped-call]
             if self._pause is not None:
                 self._pause.cancel()
-            self._do(self._stop)
+            self._do(lambda: self._stop(self._patience))
             self._do(lambda: others)
         else:
             self.abort()
@@ -180,6 +181,7 @@ class PushService(Operator, MultiService):
         journal.changed.register(observers_of(self.changed).notify)
         self.rates.start()
         self._tidy.start()
+        self._care.start()
         self._begin(journal)
         self._log.info("Watching {count} folders", count=len(self.settings.folders))
         self._started.settle(None)
@@ -190,7 +192,6 @@ class PushService(Operator, MultiService):
             journal,
             self.rates,
             self._reactor,
-            damaged=self._damaged,
             client=self._client,
             now=self._now,
         )
@@ -212,27 +213,29 @@ class PushService(Operator, MultiService):
         await DeferredList(ending)
         self._stopping = None
 
-    async def _stop(self) -> None:
+    async def _stop(self, patience: float) -> None:
         self._started.settle(Failure(CancelledError()))
         self.rates.stop()
         self._tidy.stop()
-        await self._end(self._patience)
+        self._care.stop()
+        await self._end(patience)
         journal, self.journal = self.journal, None
         if journal is not None:
             await journal.close()
 
-    def _damaged(self) -> None:
-        """The journal is damaged: begin anew with another one."""
-        self._log.error("The journal was damaged, and is begun anew")
+    def _look_at_journal(self) -> bool:
+        """:returns: whether to look again: one that is damaged is opened anew."""
+        if self.journal is None or not self.journal.is_damaged:
+            return True
         self.was_damaged = True
+        self._do(self._begin_anew)
+        return False
 
-        async def restart() -> None:
-            await self._stop()
-            if self.running:
-                self._started = OneShotObserver()
-                await self._start()
-
-        self._do(restart)
+    async def _begin_anew(self) -> None:
+        await self._stop(0.0)
+        if self.running:
+            self._started = OneShotObserver()
+            await self._start()
 
     def _tidy_up(self) -> bool:
         if self.journal is not None:

@@ -44,7 +44,6 @@ class Delivery:
         rates: RateSchedule,
         reactor: Any,
         *,
-        damaged: Callable[[], object],
         client: Any = None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -53,7 +52,6 @@ class Delivery:
         :param journal: where it is written down.
         :param rates: how fast.
         :param reactor: the reactor.
-        :param damaged: called if the journal is damaged.
         :param client: sends the requests, as treq's ``HTTPClient``; by default our own.
         :param now: the wall clock.
         """
@@ -61,7 +59,7 @@ class Delivery:
         self._rates = rates
         self._journal = journal
         self.is_paused = False
-        self.steps = Steps(journal, self._clock, damaged)
+        self.steps = Steps(journal, self._clock)
         self._waiting = Waiting(self.steps, self._clock, self._queued, now=now)
         self._aborts: list[Callable[[], None]] = []
         hooks = Hooks(reactor)
@@ -140,7 +138,9 @@ class Delivery:
             self._aborts.append(route.aftercare.stop)
             ending.append(self._finished(route, patience))
         await DeferredList(ending)
-        written: Deferred[Any] = DeferredList([each.sending.idle() for each in routes])
+        written: Deferred[Any] = DeferredList(
+            [each.sending.idle() for each in routes], consumeErrors=True
+        )
         # Of a journal that cannot be written nobody knows when that passes.
         written.addTimeout(patience, self._clock).addErrback(lambda _: None)
         await written

@@ -145,6 +145,7 @@ class Sending:
             if not count:
                 return
             entries = await self._steps.take(self._settings.name, count, self._settings.order)
+            self._is_empty = len(entries) < count
             self._target.release(count - len(entries))
             if entries and self._is_stopped:
                 self._target.release(len(entries))
@@ -153,8 +154,6 @@ class Sending:
             elif entries:
                 self._add(entries)
                 self._again = self._again or len(self._sent) <= WINDOW // 2
-            if len(entries) < count:
-                self._is_empty = True
 
     def _is_to_take(self) -> bool:
         return self._again and not self._is_stopped
@@ -226,6 +225,7 @@ class Sending:
         elif fate is Fate.UNREACHABLE:
             self._target.unreachable(why)
             await self._steps.move(id, QUEUED, why=why)
+            self._is_empty = False
         elif fate is Fate.REFUSED and not self._target.refused(id, why):
             # The next to try is another one: this file may be the reason.
             await self._wait(sent, why, max(self._target.until, self._now()) + 1.0, 0)
@@ -274,6 +274,7 @@ class Sending:
             await self._fail(sent, sent.why, sent.entry.attempts)
         else:
             await self._steps.move(sent.entry.id, sent.wanted, why=sent.why)
+            self._is_empty = False
 
     def stop(self) -> None:
         """Take no more; how those that are with the uploader end is still written down."""

@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ..entry import Entry
-from ..errors import ImpossibleTransition, JournalDamaged, JournalUnavailable, UnknownEntry
+from ..errors import ImpossibleTransition, JournalUnavailable, UnknownEntry
 from ..journal import Journal
 from ..state import PushState
 
@@ -32,15 +32,13 @@ class Steps:
     :ivar trouble: why the journal cannot be written now, or nothing.
     """
 
-    def __init__(self, journal: Journal, clock: Any, damaged: Callable[[], object]) -> None:
+    def __init__(self, journal: Journal, clock: Any) -> None:
         """
         :param journal: where they are written down.
         :param clock: an ``IReactorTime``.
-        :param damaged: called if the journal is damaged, so that it has to be opened anew.
         """
         self._journal = journal
         self._clock = clock
-        self._damaged = damaged
         self._pauses: set[Deferred[None]] = set()
         self._is_closed = False
         self.trouble = ""
@@ -83,10 +81,6 @@ class Steps:
                 result = await step()
             except (ImpossibleTransition, UnknownEntry) as error:
                 _log.info("An operator was faster: {error}", error=error)
-                return None
-            except JournalDamaged:
-                self.close()
-                self._damaged()
                 return None
             except JournalUnavailable as error:
                 if str(error) != self.trouble:

@@ -131,6 +131,8 @@ class Target:
     def release(self, count: int = 1) -> None:
         """Files for which there was room are at their end, or were not there."""
         self._under_way -= count
+        if self._is_probing and not self._under_way and not self.why:
+            observers_of(self.opened).notify()  # that was no probe
 
     def add(self, files: Sequence[Any]) -> list[Upload]:
         """

@@ -52,11 +52,12 @@ class Database:
     :param state: the folder that it is in, which must exist.
     :param now: seconds since 1970.
     :param seconds: monotonic time.
+    :ivar is_damaged: whether it turned out to be so since it was opened, and is of no more use.
     :ivar was_damaged: whether what was there could not be read, or is missing, and it began anew.
     """
 
     def __init__(self, state: str, now: Callable[[], float], seconds: Callable[[], float]) -> None:
-        self.was_damaged = False
+        self.was_damaged = self.is_damaged = False
         self._path = os.path.join(state, NAME)
         self._now = now
         self._seconds = seconds
@@ -155,6 +156,7 @@ class Database:
         if not _is_damage(error):
             return Failure(JournalUnavailable(str(error)))
         self.close()
+        self.is_damaged = True
         try:
             self._set_aside(str(error))
         except OSError as fault:

@@ -84,6 +84,11 @@ class Journal:
         """
         return self._possession.database.was_damaged
 
+    @property
+    def is_damaged(self) -> bool:
+        """Whether it turned out to be damaged: only another one, opened anew, is of any use."""
+        return self._possession.database.is_damaged
+
     def observe(
         self, folder: str, seen: Sequence[Seen], settled_after: float
     ) -> Deferred[Observation]:
