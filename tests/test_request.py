@@ -7,6 +7,7 @@ from email.message import Message
 from email.parser import BytesParser
 from urllib.parse import unquote, urlsplit
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -232,7 +233,7 @@ class TemplateTests(SynchronousTestCase):
         self.assertEqual((request.head, request.tail), (b"", b""))
         self.assertEqual(request.content_type, "application/octet-stream")
         elsewhere = template.upload_to("http://b.example/", ChunkFacts(2, 5), ())
-        self.assertEqual(elsewhere, request._replace(url="http://b.example/"))
+        self.assertEqual(elsewhere, evolve(request, url="http://b.example/"))
         self.assertEqual(request.url, "http://h/?" + self.NINE)
 
     def test_type_of_octets(self) -> None:

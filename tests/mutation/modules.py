@@ -145,6 +145,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "_engine/emitter": _ENGINE,
     "_engine/verification": _ENGINE,
     "_engine/scheduler": _SCHEDULER,
+    "_engine/losses": ("tests.test_losses", "tests.test_scheduler"),
     "_engine/outcomes": _SCHEDULER,
     "_engine/ledger": (
         "tests.test_file",

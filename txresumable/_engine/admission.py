@@ -180,16 +180,16 @@ class Admission:
             looked = []
             for handle, group in zip(batch, groups, strict=True):
                 look = look_at.get(handle)
-                if isinstance(look, Deferred):
+                if isinstance(look, Fingerprint):
+                    if self._quiet.is_young(transfer_of(handle), look):
+                        self._groups.leave(group)
+                        self._wait(handle, self._quiet.grow_old(transfer_of(handle)))
+                        continue
+                elif isinstance(look, Deferred):
                     self._set_aside(handle, group, "Looking at")
                     look.addBoth(self._returned, handle)
-                elif isinstance(look, Fingerprint) and self._quiet.is_young(
-                    transfer_of(handle), look
-                ):
-                    self._groups.leave(group)
-                    self._wait(handle, self._quiet.grow_old(transfer_of(handle)))
-                else:
-                    looked.append((handle, group, self._name(handle, look)))
+                    continue
+                looked.append((handle, group, self._name(handle, look)))
             starved = late = False
             for handle, group, name in looked:
                 if isinstance(name, Naming):

@@ -4,10 +4,12 @@ One attempt at one chunk, and how it ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
+from attrs import define
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 
 from .._http.response import Response
 from .._protocol.dialect import Verdict
@@ -16,10 +18,11 @@ from .ledger import ChunkLedger
 from .transfer import Transfer
 from .turn import Turn
 
-__all__ = ["Attempt", "Result"]
+__all__ = ["Attempt", "AttemptListener", "Result"]
 
 
-class Result(NamedTuple):
+@define(eq=False)
+class Result:
     """
     How an attempt ended.
 
@@ -35,6 +38,20 @@ class Result(NamedTuple):
     found: bool = False
 
 
+class AttemptListener(Protocol):
+    """Notified of what comes of attempts."""
+
+    def delivered(self, attempt: Attempt, result: Result) -> None:
+        """An attempt has a result: stored, retry, redirected or rejected."""
+
+    def undelivered(self, attempt: Attempt, failure: Failure) -> None:
+        """
+        It has none: :class:`~txresumable.errors.TransportError` if there was no usable response,
+        :class:`~txresumable.errors.TLSRejected` if the server cannot be trusted, or as the source
+        failed if the chunk could not be read.
+        """
+
+
 class Attempt:
     """
     One attempt at one chunk.  Its request, and whatever else it waits for, is its own: what a
@@ -43,6 +60,7 @@ class Attempt:
     :ivar transfer: the file.
     :ivar offset: which chunk, counted from 0.
     :ivar ledger: that of the file when this began; the file may have started over since.
+    :ivar listener: notified of what comes of it.
     :ivar began: when, if anybody wants to know.
     :ivar cancelled: whether it is to send nothing more, whatever its hooks do.
     :ivar has_lent: whether its slot is another's, as long as it waits.
@@ -58,21 +76,30 @@ class Attempt:
         "cancelled",
         "has_lent",
         "ledger",
+        "listener",
         "offset",
         "refused",
         "sending",
         "transfer",
     )
 
-    def __init__(self, transfer: Transfer, offset: int, ledger: ChunkLedger, began: float) -> None:
+    def __init__(
+        self,
+        transfer: Transfer,
+        offset: int,
+        ledger: ChunkLedger,
+        listener: AttemptListener,
+        began: float,
+    ) -> None:
         self.transfer = transfer
         self.offset = offset
         self.ledger = ledger
+        self.listener = listener
         self.began = began
         self.cancelled = self.has_lent = False
         self.refused: int | None = None
         self.asking: Deferred[Any] | None = None
-        self.sending: Deferred[Result] | None = None
+        self.sending: Deferred[None] | None = None
 
     def ask(
         self, turn: Turn, exchange: Callable[..., Deferred[Any]], *args: Any, **named: Any
@@ -112,3 +139,21 @@ class Attempt:
         """
         if self.cancelled:
             raise CancelledError()
+
+    def report(self, result: Coroutine[Deferred[Any], Any, Result]) -> Deferred[None]:
+        """
+        Notify the listener of what comes of this.
+
+        :param result: a coroutine that returns the result.
+        :returns: a Deferred that fires when the listener was notified.  Cancelling it cancels what
+            the coroutine waits for.
+        """
+        return Deferred.fromCoroutine(result).addCallbacks(self.succeeded, self.failed)
+
+    def succeeded(self, result: Result) -> None:
+        """Notify the listener of the result."""
+        self.listener.delivered(self, result)
+
+    def failed(self, failure: Failure) -> None:
+        """Notify the listener that there is no result."""
+        self.listener.undelivered(self, failure)

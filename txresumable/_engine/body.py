@@ -56,7 +56,6 @@ class ChunkBody:
         start: int,
         end: int,
         tail: bytes,
-        *,
         read_later: Callable[[Source, int, int], Deferred[bytes]],
         progress: Callable[[int], object] | None = None,
         limiter: RateLimiter | None = None,

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from .._http.client import RequestClient
 from .._http.response import Response
@@ -56,7 +57,7 @@ class ChunkSender:
         self._wait = lending.wait
         self._hooks = RequestHooks(lending.wait)
         self._tester = ChunkTester(turn, client, self._hooks, lending)
-        self._make_body = partial(ChunkBody, read_later=prefetcher.read, limiter=limiter)
+        self._limiter = limiter
         self.use(options)
 
     def use(self, options: Options) -> None:
@@ -73,15 +74,12 @@ class ChunkSender:
             options.checksum is None and options.chunk_format != "base64"
         )
 
-    def send(self, attempt: Attempt) -> Deferred[Result]:
+    def send(self, attempt: Attempt) -> Deferred[None]:
         """
         Get one chunk onto the server, if it is not there.
 
-        :returns: a Deferred that fires with the verdict: stored, retry, redirected or rejected.
-            It fails with a :class:`~txresumable.errors.TransportError` if there was no usable
-            answer, with :class:`~txresumable.errors.TLSRejected` if the server cannot be trusted,
-            and as the source did if the chunk could not be read.  Cancelling it aborts what is
-            under way.
+        :returns: a Deferred that fires when the attempt's listener was notified of what came of it.
+            Cancelling it aborts what is under way.
         """
         transfer, offset = attempt.transfer, attempt.offset
         plan = attempt.ledger.plan
@@ -97,7 +95,7 @@ class ChunkSender:
                 start, end = attempt.ledger.layout.range(offset)
                 facts = ChunkFacts(offset + 1, end - start)
                 return self._tester.ask(attempt, plan, facts, self._upload)
-        return Deferred.fromCoroutine(self._attempt(attempt, plan))
+        return attempt.report(self._attempt(attempt, plan))
 
     async def _attempt(self, attempt: Attempt, plan: Plan) -> Result:
         options, transfer, offset = self._options, attempt.transfer, attempt.offset
@@ -134,7 +132,7 @@ class ChunkSender:
 
     # Sending -----------------------------------------------------------------------------------
 
-    def _send(self, attempt: Attempt, plan: Plan) -> Deferred[Result]:
+    def _send(self, attempt: Attempt, plan: Plan) -> Deferred[None]:
         """The way of nearly every chunk: there is nothing to wait for before its request."""
         method, target = self._options.upload_method, self._options.target
         query, headers, offset = self._query, self._headers, attempt.offset
@@ -143,8 +141,23 @@ class ChunkSender:
         facts = ChunkFacts(offset + 1, end - start, "")
         head = plan.template.upload(target, facts, query)
         body = self._body(attempt, span, head)
-        judge = partial(self._judge, head.url, offset, plan)
-        return self._client.exchange(method, head.url, headers, head.content_type, body, then=judge)
+        return self._client.exchange(
+            method,
+            head.url,
+            headers,
+            head.content_type,
+            body,
+            then=partial(self._responded, attempt, plan, head.url),
+            otherwise=attempt.failed,
+        )
+
+    def _responded(self, attempt: Attempt, plan: Plan, url: str, answer: Response) -> None:
+        try:
+            result = self._judge(url, attempt.offset, plan, answer)
+        except BaseException:  # as a Deferred does
+            attempt.failed(Failure())
+        else:
+            attempt.listener.delivered(attempt, result)
 
     def _judge(self, url: str, offset: int, plan: Plan, answer: Response) -> Result:
         verdict = classify(answer.code, stored=self._stored, permanent=self._permanent)
@@ -211,7 +224,8 @@ class ChunkSender:
         start, end = span
         progress = attempt.progress if end - start > PIECE else None
         source = attempt.transfer.source
-        return self._make_body(head.head, source, start, end, head.tail, progress=progress)
+        read, limiter = self._prefetcher.read, self._limiter
+        return ChunkBody(head.head, source, start, end, head.tail, read, progress, limiter)
 
     async def _encoded_body(
         self, attempt: Attempt, span: tuple[int, int], head: RequestHead
@@ -227,4 +241,5 @@ class ChunkSender:
         source.check()
         encoded = self._encoder.encode_chunk(data)
         source = BytesSource(attempt.transfer.file_name, encoded)
-        return self._make_body(head.head, source, 0, len(encoded), head.tail)
+        read, limiter = self._prefetcher.read, self._limiter
+        return ChunkBody(head.head, source, 0, len(encoded), head.tail, read, None, limiter)

@@ -91,46 +91,56 @@ class ChunkTester:
         """Whether there is nothing to wait for but the response: see :meth:`ask`."""
         return plan.is_believed and self._query is not None and self._headers is not None
 
-    def ask(self, attempt: Attempt, plan: Plan, facts: ChunkFacts, send: Send) -> Deferred[Result]:
+    def ask(self, attempt: Attempt, plan: Plan, facts: ChunkFacts, send: Send) -> Deferred[None]:
         """
         Test a chunk for which that :meth:`is_plain`, and have it sent unless the server has it.
 
         :param send: sends it, given the other three.
-        :returns: a Deferred that fires with the result of either.
+        :returns: a Deferred that fires when the attempt's listener was notified of what came of it.
         """
         query, headers, target = self._query, self._headers, self._target
         assert query is not None and headers is not None
         url = plan.template.test_url(target, facts, query)
-        asking = self._client.exchange(self._options.test_method, url, headers)
-        return asking.addCallbacks(
-            self._heard_or_send,
-            self._unheard,
-            callbackArgs=(attempt, plan, facts, url, send),
-            errbackArgs=(attempt, plan, facts, send),
+        return self._client.exchange(
+            self._options.test_method,
+            url,
+            headers,
+            then=partial(self._heard_or_send, attempt, plan, facts, send, url),
+            otherwise=partial(self._unheard, attempt, plan, facts, send),
         )
 
     def _heard_or_send(
         self,
-        answer: Response,
         attempt: Attempt,
         plan: Plan,
         facts: ChunkFacts,
-        url: str,
         send: Send,
-    ) -> Result | Deferred[Result]:
-        result = self._heard(answer, attempt, plan, url)
+        url: str,
+        answer: Response,
+    ) -> Deferred[None] | None:
+        try:
+            result = self._heard(answer, attempt, plan, url)
+        except BaseException:  # as a Deferred does
+            attempt.failed(Failure())
+            return None
         if result is None:
-            return Deferred.fromCoroutine(send(attempt, plan, facts))
-        return result
+            return attempt.report(send(attempt, plan, facts))
+        attempt.succeeded(result)
+        return None
 
     def _unheard(
-        self, failure: Failure, attempt: Attempt, plan: Plan, facts: ChunkFacts, send: Send
-    ) -> Failure | Deferred[Result]:
-        if not _says_nothing(failure.value):
-            return failure
-        attempt.check()
+        self,
+        attempt: Attempt,
+        plan: Plan,
+        facts: ChunkFacts,
+        send: Send,
+        failure: Failure,
+    ) -> Deferred[None] | None:
+        if attempt.cancelled or not _says_nothing(failure.value):
+            attempt.failed(failure)
+            return None
         plan.tested.add(attempt.offset)
-        return Deferred.fromCoroutine(send(attempt, plan, facts))
+        return attempt.report(send(attempt, plan, facts))
 
     async def test(self, attempt: Attempt, plan: Plan, facts: ChunkFacts) -> Result | None:
         """

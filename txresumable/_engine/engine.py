@@ -138,7 +138,7 @@ class Engine:
         self.check_open()
         if not (file_name is relative_path is type is None):
             check_text(file_name, relative_path, type)
-        if isinstance(source, Unreadable):
+        if not isinstance(source, str) and isinstance(source, Unreadable):
             name: str = file_name or source.path
         else:
             source, name = make_source(source, file_name, self.options.source_check)

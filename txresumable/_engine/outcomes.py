@@ -10,18 +10,15 @@ from typing import Any, Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .._http.response import Response
 from .._policy.concurrency import AdaptiveConcurrency
 from .._policy.probing import Outage
 from .._policy.slots import Slots
 from .._protocol.dialect import RETRY, STORED
-from .._protocol.ranges import gaps, is_cut_short
 from .._validators import LONGEST
 from ..errors import (
     ChunkTimeout,
     ConnectFailed,
     InvalidOption,
-    ResumableError,
     RetriesExhausted,
     StallTimeout,
     TransportError,
@@ -32,6 +29,7 @@ from ..retry import FailedAttempt
 from .advice import FEW, advice, is_hopeless
 from .attempt import Attempt, Result
 from .emitter import Emitter
+from .losses import Losses
 from .outages import Outages
 from .prefetch import Hangs
 from .queue import ChunkQueue
@@ -101,8 +99,9 @@ class Outcomes:
         self._outages = outages
         self._shortage = shortage
         self._adaptive = adaptive
+        self._losses = Losses(listener.options.max_chunk_retries + 1, queue)
 
-    def delivered(self, result: Result, attempt: Attempt) -> None:
+    def delivered(self, attempt: Attempt, result: Result) -> None:
         """An attempt has a result."""
         if attempt.cancelled:
             return
@@ -129,7 +128,7 @@ class Outcomes:
             self._give_up(attempt, error)
         self._turn.run()
 
-    def undelivered(self, failure: Failure, attempt: Attempt) -> None:
+    def undelivered(self, attempt: Attempt, failure: Failure) -> None:
         """An attempt has none, for this reason."""
         if attempt.cancelled:
             return
@@ -194,33 +193,8 @@ class Outcomes:
         if not attempt.ledger.all_stored:
             if not transfer.is_queued:  # the next may have waited for this one
                 self._queue.add(transfer)
-        elif not self._lost(attempt, result.answer):
+        elif not self._losses.any(attempt, result.answer):
             self._listener.finish(transfer)
-
-    def _lost(self, attempt: Attempt, answer: Response) -> bool:
-        """
-        Put back the chunks that a receiver has lost since it confirmed them: ours forgets uploads
-        that are idle for too long, and says with each response what it has.
-
-        :param answer: the last response to arrive, which need not be the last one that was given:
-            then what was stored after it is found there.
-        :returns: whether there are any.
-        """
-        transfer, ledger, plan = attempt.transfer, attempt.ledger, attempt.ledger.plan
-        said, digest = answer.header("Resumable-Stored"), answer.header("Resumable-File-Checksum")
-        transfer.is_like_ours = (said or digest) is not None
-        if said is None or digest is not None or not (lost := gaps(said, len(ledger.states))):
-            return False
-        plan.losses += 1
-        if plan.losses > self._listener.options.max_chunk_retries + 1:
-            error = ResumableError("the server confirmed it, and has it no longer")
-            raise RetriesExhausted(error, plan.losses, lost[0].start + 1)
-        _log.info("The server lacks chunks of {name!r} that it had", name=transfer.file_name)
-        ledger.put_back_stored(lost)
-        if is_cut_short(said):  # the others are asked for one by one, if there are tests at all
-            plan.whole, plan.misses = False, 0
-        self._queue.add(transfer)
-        return True
 
     def _refused(self, attempt: Attempt, result: Result) -> None:
         assert result.error is not None

@@ -101,10 +101,10 @@ class Prefetcher:
 
     def _opened(self, results: list[Any], batch: list[Transfer]) -> None:
         for transfer, result in zip(batch, results, strict=True):
-            if isinstance(result, Deferred):
-                self._hang(transfer, result)
-            else:
+            if result is None or not isinstance(result, Deferred):
                 self._settle(transfer, result)
+            else:
+                self._hang(transfer, result)
 
     def _settle(self, transfer: Transfer, result: Any) -> None:
         waiting = self._opening.pop(transfer)

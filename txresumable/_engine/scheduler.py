@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import fail
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from .._policy.concurrency import AdaptiveConcurrency
 from .._policy.slots import Slots
@@ -148,9 +148,8 @@ class Scheduler:
         ledger.begin(offset)
         if len(ledger.states) == 1:
             self._queue.begun(transfer)
-        attempt = Attempt(
-            transfer, offset, ledger, self._clock.seconds() if self._adaptive else 0.0
-        )
+        began = self._clock.seconds() if self._adaptive else 0.0
+        attempt = Attempt(transfer, offset, ledger, self._outcomes, began)
         self.slots.acquire()
         self._jobs.setdefault(transfer, {})[offset] = attempt
         if self._lending.lent:
@@ -160,17 +159,10 @@ class Scheduler:
         if self._emitter.file_progress.callbacks or transfer.observers is not None:
             self._emitter.post_progress(transfer)
         try:
-            sending = self._sender.send(attempt)
+            attempt.sending = sending = self._sender.send(attempt)
         except BaseException:  # of a client or a source of the application's
-            sending = fail()
-        attempt.sending = sending
-        outcomes = self._outcomes
-        sending.addCallbacks(
-            outcomes.delivered,
-            outcomes.undelivered,
-            callbackArgs=(attempt,),
-            errbackArgs=(attempt,),
-        )
+            self._outcomes.undelivered(attempt, Failure())
+            return
         if attempt.cancelled:  # by a hook, while there was nothing to cancel yet
             self._turn.abandon(sending)
             self._turn.run()

@@ -24,7 +24,7 @@ from .connector import Connector
 from .head import request_head
 from .origin import first_fields, parse_origin, split_url
 from .pool import ConnectionPool
-from .prepared import OriginURL
+from .prepared import SplitURL
 from .response import Response
 from .tunnel import let_through
 
@@ -120,7 +120,7 @@ class PersistentAgent:
             is whole, and fails with a :class:`~txresumable.errors.TransportError` or
             :class:`~txresumable.errors.TLSRejected`.  Cancelling it aborts the connection.
         """
-        prefix, path = (uri, uri.path) if type(uri) is OriginURL else split_url(uri)
+        prefix, path = (uri.origin, uri.path) if type(uri) is SplitURL else split_url(uri)
         origin = self._origins.get(prefix) or self._add_origin(prefix)
         head = request_head(method, origin.form, path, origin.fields, headers, bodyProducer)
         bodiless = method == b"HEAD"
@@ -134,7 +134,6 @@ class PersistentAgent:
         return connecting
 
     def _add_origin(self, prefix: bytes) -> _Origin:
-        prefix = bytes(prefix)
         uri = parse_origin(prefix)
         secure = uri.scheme == b"https"
         proxy = None if secure else self._connector.proxy_for(uri)

@@ -35,6 +35,7 @@ from .tls import tls_error
 __all__ = ["RequestClient"]
 
 Then = Callable[[Response], Any]
+Otherwise = Callable[[Failure], Any]
 
 _STANDARD = {
     "user-agent": f"User-Agent: txresumable/{__version__}\r\n",
@@ -43,8 +44,9 @@ _STANDARD = {
 _ENCODING = "accept-encoding"
 
 
-def _unchanged(response: Response) -> Response:
-    return response
+def _unchanged(given: Any) -> Any:
+    """A response with which nothing is to be done; a body that is a producer already."""
+    return given
 
 
 def _with_original(wrapped: Any, then: Then) -> Any:
@@ -100,7 +102,7 @@ class RequestClient:
         if client is None:
             assert agent is not None
             jar: Any = _Cookies() if cookies else self._cookies  # treq's own came after 24.9
-            client = HTTPClient(agent, jar)
+            client = HTTPClient(agent, jar, _unchanged)
         self.client = client
         self._check_headers = check_headers
         self._lines: dict[tuple[tuple[str, str], ...], tuple[bytes, bool]] = {}
@@ -118,6 +120,7 @@ class RequestClient:
         body: IRequestBody | None = None,
         *,
         then: Then = _unchanged,
+        otherwise: Otherwise = _unchanged,
         again: bool = True,
         fresh: bool = False,
     ) -> Deferred[Any]:
@@ -130,6 +133,7 @@ class RequestClient:
         :param content_type: of the body; a ``Content-Type`` of the user's wins.
         :param body: what to send.
         :param then: makes of the response what the Deferred fires with.
+        :param otherwise: makes of a failure what it fires or fails with.
         :param again: whether to send it once more, immediately, if an idle connection turns out to
             be closed; else this fails with :class:`~txresumable.errors.StaleConnection`.
         :param fresh: whether to open a new connection for it.
@@ -145,14 +149,12 @@ class RequestClient:
             raise InsecureCredentials(
                 "the client would send a request for https:// in the clear (ProxyAgent)"
             )
-        self._guard.check(url, headers)
+        if headers or self.cookies:
+            self._guard.check(url, headers)
         if fresh and self._agent is not None:
             self._agent.drop_idle(url.encode("ascii"))
         written = self._written(headers, content_type)
-        responded = self._request(method, url, written, body, then, again)
-        if self.chunk_timeout is not None:
-            responded.addTimeout(self.chunk_timeout, self.clock, _overdue)
-        return responded
+        return self._request(method, url, written, body, then, otherwise, again)
 
     def _request(
         self,
@@ -161,6 +163,7 @@ class RequestClient:
         headers: Headers,
         body: IRequestBody | None,
         then: Then,
+        otherwise: Otherwise,
         again: bool,
     ) -> Deferred[Any]:
         responding: Deferred[Any]
@@ -174,8 +177,10 @@ class RequestClient:
                 unbuffered=True,
                 reactor=self.reactor,
             )
+            if self.chunk_timeout is not None:
+                responding.addTimeout(self.chunk_timeout, self.clock, _overdue)
             return responding.addCallbacks(
-                then, self._failed, errbackArgs=(method, url, headers, body, then, again)
+                then, self._failed, errbackArgs=(method, url, headers, body, then, otherwise, again)
             )
         try:
             responding = self.client.request(
@@ -190,11 +195,13 @@ class RequestClient:
             )
         except BaseException:  # as a Deferred does
             responding = fail()
+        if self.chunk_timeout is not None:
+            responding.addTimeout(self.chunk_timeout, self.clock, _overdue)
         return responding.addCallbacks(
             _with_original,
             self._failed,
             callbackArgs=(then,),
-            errbackArgs=(method, url, headers, body, then, again),
+            errbackArgs=(method, url, headers, body, then, otherwise, again),
         )
 
     def _failed(
@@ -205,15 +212,16 @@ class RequestClient:
         headers: Headers,
         body: IRequestBody | None,
         then: Then,
+        otherwise: Otherwise,
         again: bool,
     ) -> Any:
         if failure.check(CancelledError):
-            return failure
+            return otherwise(failure)
         if body is not None and body.failure is not None:
-            return body.failure
+            return otherwise(body.failure)
         if again and failure.check(StaleConnection):
-            return self._request(method, url, headers, body, then, False)
-        return Failure(_transport_error(failure))
+            return self._request(method, url, headers, body, then, otherwise, False)
+        return otherwise(Failure(_transport_error(failure)))
 
     def _written(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
         key = tuple(headers.items())

@@ -18,22 +18,24 @@ from twisted.web.http_headers import Headers
 
 from .origin import split_url
 
-__all__ = ["NoCookies", "OriginURL", "PreparedHeaders", "PreparedURL"]
+__all__ = ["NoCookies", "PreparedHeaders", "PreparedURL", "SplitURL"]
 
 
-class OriginURL(bytes):
+class SplitURL(bytes):
     """
-    The URL of a request as the agents around ours see it: its origin, which is soon parsed.
+    The URL of a request as the agents around ours see it: empty, which is soon parsed.
 
+    :ivar origin: scheme, host and port.
     :ivar path: what is requested there, path and query.
     """
 
-    path = b"/"
+    origin: bytes
+    path: bytes
 
 
 class PreparedURL(EncodedURL):
     """
-    An encoded URL that treq hands on as an :class:`OriginURL`, or whole if there are cookies, which
+    An encoded URL that treq hands on as an :class:`SplitURL`, or whole if there are cookies, which
     depend on the path as well.
     """
 
@@ -52,9 +54,8 @@ class PreparedURL(EncodedURL):
         encoded = self._prepared_text.encode(encoding)
         if self._whole:
             return encoded
-        origin, path = split_url(encoded)
-        url = OriginURL(origin)
-        url.path = path
+        url = SplitURL()
+        url.origin, url.path = split_url(encoded)
         return url
 
 

@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from .dialect import ParameterNames
 from .encoding import (
@@ -66,7 +66,8 @@ class FileFacts(NamedTuple):
     total_chunks: int | str
 
 
-class ChunkFacts(NamedTuple):
+@define
+class ChunkFacts:
     """
     What requests state about a chunk.
 
@@ -223,7 +224,8 @@ class RequestEncoder:
         return -(-size // 3) * 4 if self.base64 else size
 
 
-class RequestHead(NamedTuple):
+@define
+class RequestHead:
     """
     An upload request without its chunk.
 

@@ -1,0 +1,66 @@
+"""
+Chunks that a receiver has lost since it confirmed them.
+"""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+from twisted.web.http_headers import Headers
+
+from .._http.response import Response
+from .._protocol.ranges import gaps, is_cut_short
+from ..errors import ResumableError, RetriesExhausted
+from .attempt import Attempt
+from .queue import ChunkQueue
+
+__all__ = ["Losses"]
+
+_log = Logger()
+
+
+class Losses:
+    """
+    Puts back the chunks of a file that its receiver has lost: ours forgets uploads that are idle
+    for too long, and says with each response what it has.
+
+    :param most: how often a receiver may lose chunks of a file.
+    :param queue: takes the file in again.
+    """
+
+    def __init__(self, most: int, queue: ChunkQueue) -> None:
+        self._most = most
+        self._queue = queue
+        self._silent: Headers | None = None  # of another server than ours, nearly always the same
+
+    def any(self, attempt: Attempt, answer: Response) -> bool:
+        """
+        Look for them, when every chunk of a file is stored.
+
+        :param attempt: the last one at the file.
+        :param answer: the last response to arrive, which need not be the last one that was given:
+            then what was stored after it is found there.
+        :returns: whether there are any.
+        :raises RetriesExhausted: if there were too often.
+        """
+        transfer = attempt.transfer
+        if answer.headers is self._silent:
+            if transfer.flags:
+                transfer.is_like_ours = False
+            return False
+        said, digest = answer.header("Resumable-Stored"), answer.header("Resumable-File-Checksum")
+        transfer.is_like_ours = (said or digest) is not None
+        if not transfer.is_like_ours:
+            self._silent = answer.headers
+        ledger, plan = attempt.ledger, attempt.ledger.plan
+        if said is None or digest is not None or not (lost := gaps(said, len(ledger.states))):
+            return False
+        plan.losses += 1
+        if plan.losses > self._most:
+            error = ResumableError("the server confirmed it, and has it no longer")
+            raise RetriesExhausted(error, plan.losses, lost[0].start + 1)
+        _log.info("The server lacks chunks of {name!r} that it had", name=transfer.file_name)
+        ledger.put_back_stored(lost)
+        if is_cut_short(said):  # the others are asked for one by one, if there are tests at all
+            plan.whole, plan.misses = False, 0
+        self._queue.add(transfer)
+        return True
