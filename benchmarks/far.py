@@ -85,12 +85,17 @@ class OpenLine(Program):
     :param program: the line, compiled.
     :param line: how long it is.
     :param core: the core that it runs on.
+    :param control: the congestion control of both ends, which
+        ``net.ipv4.tcp_allowed_congestion_control`` has to allow; nothing for the machine's own.
     """
 
-    def __init__(self, program: Path, line: Line, core: int) -> None:
+    def __init__(self, program: Path, line: Line, core: int, control: str = "") -> None:
         words = (line.rate, line.round_trip, line.loss, 0, line.mtu)
         super().__init__([str(program), *map(str, words)], core)
         self._near, self._far = self.first
+        for end in (self.near, self.far) if control else ():
+            file = "/proc/sys/net/ipv4/tcp_congestion_control"
+            subprocess.run(end("sh", "-c", f"echo {control} > {file}"), check=True)
 
     @property
     def passed(self) -> Passed:

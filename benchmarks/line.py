@@ -114,10 +114,12 @@ class Bench:
     Runs clients over lines.
 
     :param folder: where programs and files are.
+    :param control: the congestion control of both ends; nothing for the machine's own.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, control: str = "") -> None:
         self._folder = folder
+        self._control = control
         self._cores = sink.Cores.available()
         self._line = sink.build(folder, "line", ())
         self._sink = sink.build(folder)
@@ -131,7 +133,7 @@ class Bench:
         """
         name, at_once = client.split()
         core = self._cores.sink
-        with OpenLine(self._line, line, core) as opened:
+        with OpenLine(self._line, line, core, self._control) as opened:
             if name == "rclone":
                 measured, requests = self._rclone(opened, work, int(at_once))
             else:
@@ -303,6 +305,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--clients", nargs="+", help="such as 'txresumable 8' or 'libcurl 3'")
     parser.add_argument("--sweep", action="store_true", help='"auto" and each number from 1 to 64')
     parser.add_argument("--tls", action="store_true", help="over TLS")
+    parser.add_argument("--control", default="", help="congestion control, such as cubic")
     parser.add_argument("--scale", type=float, default=1.0, help="that much as large, to try out")
     parser.add_argument("--output", type=Path, help="write the JSON lines to this file, too")
     parser.add_argument("--publish", action="store_true", help="renew the documentation's tables")
@@ -324,7 +327,7 @@ def main() -> None:
     lines = [line for number, line in enumerate(LINES, 1) if number in (options.lines or range(9))]
     works = [replace(work, secure=options.tls) for work in WORKS if work.name in options.works]
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as temporary:
-        bench = Bench(Path(temporary))
+        bench = Bench(Path(temporary), options.control)
         runs = measure(bench, lines, works, clients, options.rounds, options.scale)
     text = "".join(json.dumps(asdict(run)) + "\n" for run in runs)
     table = auto_rows(runs) if options.sweep else rows(runs)

@@ -21,8 +21,10 @@ from zope.interface import alsoProvides, implementer
 
 from txresumable import InvalidOption
 from txresumable._http.batch import WriteBatch
+from txresumable._http.connection import HTTPConnection
 from txresumable._http.connector import Connector
 from txresumable._http.state import CLOSING, IDLE
+from txresumable._http.tcp_info import TCPInfo
 from txresumable._protocol.proxy import Proxy
 from txresumable.errors import ConnectFailed, ConnectTimeout, TLSRejected
 
@@ -186,6 +188,28 @@ class ConnectorTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertIs(protocol.state, IDLE)
         protocol.connectionLost()
+
+    def test_says_how_long_a_round_trip_takes(self) -> None:
+        """Once a connection is ready: as the kernel measured it, or else how long it took."""
+        told: list[float] = []
+        connector = Connector(
+            self.reactor,
+            self.clock,
+            WriteBatch(self.reactor, ()),
+            timeout=30,
+            connected=told.append,
+        )
+        for known, expected in ((None, 0.25), (TCPInfo(0.125, 1, 1), 0.125)):
+            self.patch(HTTPConnection, "tcp_info", lambda _, known=known: known)
+            waiting = connector.connect(self.pending, True)
+            self.clock.advance(0.25)
+            self.endpoint.connect(self.pending.factory)
+            self.clock.advance(1)  # TLS
+            self.assertEqual(told, [])
+            self.endpoint.protocols[-1].handshakeCompleted()
+            self.assertEqual(told, [expected])
+            self.successResultOf(waiting).connectionLost()
+            told.clear()
 
     def test_says_nothing(self) -> None:
         """Nothing goes to the log when a connection begins or ends."""

@@ -70,6 +70,7 @@ class OptionsTests(SynchronousTestCase):
                 "chunk_size": 1048576,
                 "force_chunk_size": False,
                 "simultaneous_uploads": 3,
+                "max_simultaneous_uploads": 32,
                 "prioritize_first_and_last_chunk": False,
                 "test_chunks": True,
                 "generate_unique_identifier": safe,
@@ -113,6 +114,7 @@ class OptionsTests(SynchronousTestCase):
             ("chunk_size", 1),
             ("simultaneous_uploads", 1),
             ("simultaneous_uploads", "auto"),
+            ("max_simultaneous_uploads", 1),
             ("max_chunk_retries", 0),
             ("min_file_size", 0),
             ("max_file_size", 1),
@@ -238,6 +240,7 @@ class OptionsTests(SynchronousTestCase):
         for option, values in {
             "chunk_size": (0, -1, 1.5, "1", True, None),
             "simultaneous_uploads": (0, -3, 2.0, "many", True),
+            "max_simultaneous_uploads": (0, "auto", None),
             "max_chunk_retries": (-1, "5", 1.0, None),
             "min_file_size": (-1, None),
             "max_file_size": (-1, "1"),

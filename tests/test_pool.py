@@ -4,7 +4,9 @@ Tests for idle connections, as an agent keeps them.
 
 from __future__ import annotations
 
-from txresumable._http.state import CLOSING, IDLE
+from txresumable._http.connection import HTTPConnection
+from txresumable._http.state import ACTIVE, CLOSING, IDLE
+from txresumable._http.tcp_info import TCPInfo
 from txresumable.errors import (
     MalformedResponse,
     StaleConnection,
@@ -34,6 +36,24 @@ class PoolTests(AgentTestCase):
                 self.answered()
                 self.assertEqual(len(self.endpoint.sockets), before + 1)
                 self.assertIsNot(used.state, IDLE)
+
+    def test_the_fastest(self) -> None:
+        """Of several the one whose window is largest is used; if none is known, the last one."""
+        kept = self.keep(3)
+        windows = dict(zip(kept, (4000, 9000, 1000), strict=True))
+        self.patch(HTTPConnection, "tcp_info", lambda each: TCPInfo(0.1, windows[each], 0))
+        for expected in (kept[1], kept[0], kept[2]):
+            self.ask()
+            self.assertIs(expected.state, ACTIVE)
+            windows[expected] = 0
+        self.assertEqual(len(self.endpoint.protocols), 3)
+
+    def test_the_last(self) -> None:
+        """Without knowing how fast they are, the one is used that was used last."""
+        kept = self.keep(3)
+        for expected in reversed(kept):
+            self.ask()
+            self.assertIs(expected.state, ACTIVE)
 
     def test_others_as_old(self) -> None:
         """If one turns out to be closed, those that are as old are not tried."""

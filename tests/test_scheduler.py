@@ -53,7 +53,7 @@ class AutoTests(UploaderTestCase):
         uploader = self.uploader(simultaneous_uploads="auto", test_chunks=False)
         upload = uploader.add_file(b"x" * 2000, file_name="a")
         self.assertEqual(self.rounds(9), [3, 3, 3, 6, 6, 6, 12, 12, 12])
-        self.assertEqual(len(self.client.waiting), 16)
+        self.assertEqual(len(self.client.waiting), 24)
         upload.file.cancel()
         self.assert_cancelled(upload)
 
@@ -72,13 +72,23 @@ class AutoTests(UploaderTestCase):
         upload.file.cancel()
         self.assert_cancelled(upload)
 
-    def test_what_was_there_says_nothing(self) -> None:
-        """Chunks that are found on the server do not count: no byte of them was sent."""
+    def test_what_was_there(self) -> None:
+        """A test takes a round trip: once chunks are found, many are tested at once."""
         uploader = self.uploader(last_chunk_alone=False, simultaneous_uploads="auto")
-        upload = uploader.add_file(b"x" * 300, file_name="a")
-        self.assertEqual(self.rounds(10), [3] * 10)
+        upload = uploader.add_file(b"x" * 1000, file_name="a")
+        self.assertEqual(self.rounds(5), [3, 32, 32, 32, 1])
         self.successResultOf(upload)
-        self.assertEqual(upload.file.chunks_found, 30)
+        self.assertEqual(upload.file.chunks_found, 100)
+
+    def test_a_cap(self) -> None:
+        """There are never more than the option says, with which it may begin."""
+        options = {"simultaneous_uploads": "auto", "test_chunks": False}
+        for cap, found in ((5, [3, 3, 3, 5]), (2, [2, 2, 2, 2])):
+            uploader = self.uploader(max_simultaneous_uploads=cap, **options)
+            upload = uploader.add_file(b"x" * 2000, file_name="a")
+            self.assertEqual(self.rounds(4), found)
+            upload.file.cancel()
+            self.assert_cancelled(upload)
 
     def test_a_server_that_pushes_back(self) -> None:
         """429 and 503 halve the number of slots; another status does not."""

@@ -117,6 +117,7 @@ class Options:
     chunk_size: int = field(default=MIB, validator=validators.whole(1))
     force_chunk_size: bool = field(default=False, validator=validators.switch)
     simultaneous_uploads: int | Literal["auto"] = field(default=3, validator=validators.slots)
+    max_simultaneous_uploads: int = field(default=32, validator=validators.whole(1))
     in_order: bool | None = field(default=None, validator=validators.one_of(None, True, False))
     last_chunk_alone: bool | None = field(
         default=None, validator=validators.one_of(None, True, False)
@@ -309,6 +310,7 @@ class ResumableOptions(TypedDict, total=False):
     chunk_size: int
     force_chunk_size: bool
     simultaneous_uploads: int | Literal["auto"]
+    max_simultaneous_uploads: int
     in_order: bool | None
     last_chunk_alone: bool | None
     prioritize_first_and_last_chunk: bool

@@ -106,6 +106,7 @@ _TEXTS = {
     "chunk_size": "The size of a chunk; the last one takes what is left, up to twice as much.",
     "force_chunk_size": "Let no chunk be larger than that: the last one is the small one.",
     "simultaneous_uploads": "How many chunks are under way at once, or auto.",
+    "max_simultaneous_uploads": "How many chunks are under way at the most, if that is auto.",
     "in_order": "Whether each chunk of a file waits until those before it are stored: yes, or no. "
     "[default: yes if --simultaneous-uploads is 1]",
     "last_chunk_alone": "Whether the last chunk of each file waits until the others are stored: "

@@ -26,7 +26,12 @@ _OF_OUR_OWN = frozenset(
 
 
 def make_client(
-    reactor: Any, clock: Any, client: Any, options: Options, max_idle: int
+    reactor: Any,
+    clock: Any,
+    client: Any,
+    options: Options,
+    max_idle: int,
+    connected: Callable[[float], object] = bool,
 ) -> RequestClient:
     """
     The client that the options describe.
@@ -36,6 +41,7 @@ def make_client(
     :param client: the application's own, with treq's ``HTTPClient.request``; or :data:`None`.
     :param options: the options.
     :param max_idle: how many connections are kept between requests.
+    :param connected: notified of each new connection: how many seconds a round trip takes.
     :raises InvalidOption: if that is no client, or there are options that are about our own.
     """
     agent = None
@@ -51,6 +57,7 @@ def make_client(
             trust_root=options.trust_root,
             client_certificate=options.client_certificate,
             proxy=_proxies(options.proxy),
+            connected=connected,
         )
     return RequestClient(
         reactor,

@@ -10,9 +10,7 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from .._policy.concurrency import START, AdaptiveConcurrency
 from .._policy.limiter import RateLimiter
-from .._policy.slots import Slots
 from .._runtime.clock import steady
 from .._source.directory import Unreadable
 from .._source.factory import make_source
@@ -25,6 +23,7 @@ from ..options import Options, Query
 from ..states import ADDED, CANCELLED, ENDS, FAILED, READY
 from .admission import Admission
 from .again import Again
+from .breadth import Breadth
 from .chunk_sender import ChunkSender
 from .client import make_client
 from .completion import Completion
@@ -82,23 +81,21 @@ class Engine:
         self.emitter = Emitter(events, turn)
         self.roster = Roster()
         self.completion = Completion(self, clock, turn, self.emitter, self.roster)
-        number = options.simultaneous_uploads
-        adaptive = None if isinstance(number, int) else AdaptiveConcurrency()
-        slots = Slots(number if isinstance(number, int) else START)
-        most = adaptive.cap if adaptive else slots.number
-        self.client = make_client(reactor, clock, client, options, most)
+        self._breadth = breadth = Breadth(options, clock, turn)
+        self.client = make_client(reactor, clock, client, options, breadth.most, breadth.connected)
+        breadth.gauge = self.client.gauge
         self._prefetcher = Prefetcher(reactor, clock)
         self._queue = ChunkQueue(options.order)
         rate = options.max_rate
         if isinstance(rate, (int, float)):
             rate = RateLimiter(rate, reactor=reactor)
-        lending = Lending(clock, turn, slots, self._queue)
-        shortage = Shortage(clock, turn, slots, adaptive, self._prefetcher, self.roster, lending)
+        lending = Lending(clock, turn, breadth.slots, self._queue)
+        shortage = Shortage(clock, turn, breadth, self._prefetcher, self.roster, lending)
         self._sender = ChunkSender(
             options, turn, self.client, self._prefetcher, self._queue, lending, rate
         )
         self.scheduler = Scheduler(
-            self, clock, turn, self._sender, self._queue, slots, lending, shortage, adaptive
+            self, clock, turn, self._sender, self._queue, lending, shortage, breadth
         )
         twins = Twins(turn, self._prefetcher, options, self.fail)
         quiet = Quiet(self._prefetcher, clock, options)
@@ -342,5 +339,6 @@ class Engine:
         self.admission.close()
         self.cancel_all()
         self._prefetcher.close()
+        self._breadth.close()
         self.turn.run()
         return self.client.close()

@@ -10,9 +10,7 @@ from typing import Any, Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .._policy.concurrency import AdaptiveConcurrency
 from .._policy.probing import Outage
-from .._policy.slots import Slots
 from .._protocol.dialect import RETRY, STORED
 from .._validators import LONGEST
 from ..errors import (
@@ -28,6 +26,7 @@ from ..options import Options
 from ..retry import FailedAttempt
 from .advice import FEW, advice, is_hopeless
 from .attempt import Attempt, Result
+from .breadth import Breadth
 from .emitter import Emitter
 from .losses import Losses
 from .outages import Outages
@@ -58,8 +57,6 @@ class OutcomeListener(Protocol):
 class Attempts(Protocol):
     """Who has attempts under way."""
 
-    slots: Slots
-
     def over(self, attempt: Attempt) -> None: ...
     def wait(self, attempt: Attempt, delay: float) -> None: ...
 
@@ -78,7 +75,7 @@ class Outcomes:
         queue: ChunkQueue,
         outages: Outages,
         shortage: Shortage,
-        adaptive: AdaptiveConcurrency | None,
+        breadth: Breadth,
     ) -> None:
         """
         :param listener: notified of what happens to files.
@@ -88,7 +85,7 @@ class Outcomes:
         :param queue: takes chunks that are to be sent again.
         :param outages: which servers cannot be reached.
         :param shortage: whether descriptors are short.
-        :param adaptive: finds out how many slots there should be, unless that is fixed.
+        :param breadth: finds out how many slots there should be.
         """
         self._listener = listener
         self._emitter = listener.emitter
@@ -98,7 +95,7 @@ class Outcomes:
         self._queue = queue
         self._outages = outages
         self._shortage = shortage
-        self._adaptive = adaptive
+        self._breadth = breadth
         self._losses = Losses(listener.options.max_chunk_retries + 1, queue)
 
     def delivered(self, attempt: Attempt, result: Result) -> None:
@@ -106,8 +103,8 @@ class Outcomes:
         if attempt.cancelled:
             return
         try:
-            if self._adaptive is not None:
-                self._adapt(self._adaptive, attempt, result)
+            if self._breadth.adapts:
+                self._breadth.delivered(attempt, result)
             outage, verdict = None, result.verdict
             if verdict is RETRY:
                 about = concern(result.answer)
@@ -141,8 +138,8 @@ class Outcomes:
                 self._unreachable(attempt, error)
             elif isinstance(error, TransportError):
                 self._outages.broken(attempt.transfer)
-                if self._adaptive is not None and isinstance(error, (StallTimeout, ChunkTimeout)):
-                    self._resize(self._adaptive.pushed_back())
+                if isinstance(error, (StallTimeout, ChunkTimeout)):
+                    self._breadth.timed_out()
                 self._retry(attempt, error, None)
             elif isinstance(error, Hangs):
                 self._outages.broken(attempt.transfer)
@@ -158,19 +155,6 @@ class Outcomes:
         """A chunk cannot be sent, and so its file cannot."""
         if not attempt.cancelled:
             self._listener.fail(attempt.transfer, error)
-
-    def _adapt(self, adaptive: AdaptiveConcurrency, attempt: Attempt, result: Result) -> None:
-        """``simultaneous_uploads="auto"``: see what this outcome says about the network."""
-        now = self._clock.seconds()
-        if result.verdict is STORED and not result.found:
-            start, end = attempt.ledger.layout.range(attempt.offset)
-            self._resize(adaptive.stored(now, end - start, now - attempt.began))
-        elif result.answer.code in (429, 503):
-            self._resize(adaptive.pushed_back())
-
-    def _resize(self, number: int) -> None:
-        if not self._shortage.lasts:  # else it comes to that by itself
-            self._attempts.slots.resize(number)
 
     def _stored(self, attempt: Attempt, result: Result) -> None:
         transfer, offset, options = attempt.transfer, attempt.offset, self._listener.options

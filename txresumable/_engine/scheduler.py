@@ -9,10 +9,9 @@ from typing import Any
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .._policy.concurrency import AdaptiveConcurrency
-from .._policy.slots import Slots
 from ..states import READY
 from .attempt import Attempt
+from .breadth import Breadth
 from .chunk_sender import ChunkSender
 from .lending import Lending
 from .outages import Outages
@@ -36,7 +35,7 @@ class Scheduler:
 
     :ivar started: whether uploading has begun and not yet come to an end.
     :ivar paused: whether nothing may begin.
-    :ivar slots: how many chunks may be under way.
+    :ivar slots: of chunks under way.
     """
 
     def __init__(
@@ -46,10 +45,9 @@ class Scheduler:
         turn: Turn,
         sender: ChunkSender,
         queue: ChunkQueue,
-        slots: Slots,
         lending: Lending,
         shortage: Shortage,
-        adaptive: AdaptiveConcurrency | None,
+        breadth: Breadth,
     ) -> None:
         """
         :param listener: notified of what happens.
@@ -57,24 +55,23 @@ class Scheduler:
         :param turn: asks for the next chunk to begin.
         :param sender: makes an attempt.
         :param queue: knows which chunk is next.
-        :param slots: how many chunks may be under way.
         :param lending: lends the slots of those that wait.
         :param shortage: takes slots away while descriptors are short.
-        :param adaptive: finds out how many that should be, unless that is fixed.
+        :param breadth: how many chunks may be under way.
         """
         self.started = self.paused = False
-        self.slots = slots
+        self.slots = breadth.slots
         self._emitter = listener.emitter
         self._clock = clock
         self._turn = turn
         self._sender = sender
         self._queue = queue
-        self._adaptive = adaptive
+        self._breadth = breadth
         options = listener.options
         one_server = not (callable(options.target) or callable(options.test_target))
         self._outages = Outages(one_server, queue, lending.has_lent)
         self._outcomes = Outcomes(
-            listener, self, clock, turn, queue, self._outages, shortage, adaptive
+            listener, self, clock, turn, queue, self._outages, shortage, breadth
         )
         self._shortage = shortage
         self._lending = lending
@@ -148,7 +145,7 @@ class Scheduler:
         ledger.begin(offset)
         if len(ledger.states) == 1:
             self._queue.begun(transfer)
-        began = self._clock.seconds() if self._adaptive else 0.0
+        began = self._clock.seconds() if self._breadth.adapts else 0.0
         attempt = Attempt(transfer, offset, ledger, self._outcomes, began)
         self.slots.acquire()
         self._jobs.setdefault(transfer, {})[offset] = attempt

@@ -9,11 +9,10 @@ from typing import Any
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.logger import Logger
 
-from .._policy.concurrency import AdaptiveConcurrency
-from .._policy.slots import Slots
 from .._runtime.descriptors import NONE_LEFT, shortage
 from .._runtime.ticker import Ticker
 from ..errors import ConnectFailed, ConnectTimeout, TLSRejected
+from .breadth import Breadth
 from .lending import Lending
 from .prefetch import Prefetcher
 from .roster import Roster
@@ -43,8 +42,7 @@ class Shortage:
         self,
         clock: Any,
         turn: Turn,
-        slots: Slots,
-        adaptive: AdaptiveConcurrency | None,
+        breadth: Breadth,
         prefetcher: Prefetcher,
         roster: Roster,
         lending: Lending,
@@ -52,26 +50,20 @@ class Shortage:
         """
         :param clock: an ``IReactorTime``.
         :param turn: runs when a slot is added.
-        :param slots: how many chunks may be under way.
-        :param adaptive: finds out how many there should be, unless that is fixed.
+        :param breadth: how many chunks may be under way, and how many there should be.
         :param prefetcher: opens sources.
         :param roster: has the files.
         :param lending: has the chunks under way, by file.
         """
         self.lasts = False
         self._turn = turn
-        self._slots = slots
-        self._fixed = slots.number
-        self._adaptive = adaptive
+        self._breadth = breadth
+        self._slots = breadth.slots
         self._prefetcher = prefetcher
         self._roster = roster
         self._jobs = lending.jobs
         self._swept = False
         self._ticker = Ticker(clock, PAUSE, self._tick)
-
-    @property
-    def _wanted(self) -> int:
-        return self._fixed if self._adaptive is None else self._adaptive.number
 
     def begin(self, transfer: Transfer | None = None) -> None:
         """
@@ -81,7 +73,7 @@ class Shortage:
         """
         if not self.lasts:
             _log.warn("Too many open files (ulimit -n): fewer chunks at once until there are less")
-        self.lasts = self._prefetcher.is_frugal = True
+        self._set(True)
         under_way = self._slots.number - self._slots.tokens
         self._slots.resize(max(under_way, transfer is None))
         if not self._swept:  # it looks at all files
@@ -96,7 +88,7 @@ class Shortage:
         """Nothing is to be sent any more."""
         if self.lasts:
             self._ticker.stop()
-            self._resize(self._wanted)
+            self._resize(self._breadth.number)
 
     def _close(self, transfer: Transfer) -> None:
         if not self._jobs.get(transfer) and not transfer.all_stored:
@@ -104,13 +96,16 @@ class Shortage:
 
     def _tick(self) -> bool:
         self._swept = False
-        self._resize(min(self._wanted, self._slots.number + 1))
+        self._resize(min(self._breadth.number, self._slots.number + 1))
         self._turn.run()
         return self.lasts
 
     def _resize(self, number: int) -> None:
         self._slots.resize(number)
-        self.lasts = self._prefetcher.is_frugal = number < self._wanted
+        self._set(number < self._breadth.number)
+
+    def _set(self, lasts: bool) -> None:
+        self.lasts = self._breadth.is_held = self._prefetcher.is_frugal = lasts
 
 
 def out_of_descriptors(error: BaseException | None) -> bool:

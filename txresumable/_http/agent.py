@@ -21,6 +21,7 @@ from .._runtime.ticker import Ticker
 from .batch import WriteBatch
 from .connection import HTTPConnection
 from .connector import Connector
+from .gauge import Gauge
 from .head import request_head
 from .origin import first_fields, parse_origin, split_url
 from .pool import ConnectionPool
@@ -59,6 +60,8 @@ class PersistentAgent:
     It follows no redirects, decodes no content, and retries nothing: a request over an idle
     connection that the server was closing fails with
     :class:`~txresumable.errors.StaleConnection`, and the next request opens a new connection.
+
+    :ivar gauge: how fast its connections are.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class PersistentAgent:
         client_certificate: Any = None,
         proxy: Callable[[str], Proxy | None] | None = None,
         endpoint: Callable[[URI], IStreamClientEndpoint] | None = None,
+        connected: Callable[[float], object] = bool,
     ) -> None:
         """
         :param reactor: connects.
@@ -84,6 +88,7 @@ class PersistentAgent:
         :param client_certificate: likewise.
         :param proxy: gives the proxy for an origin, or :data:`None`.
         :param endpoint: makes an endpoint from a parsed URL, instead of the usual one.
+        :param connected: notified of each new connection: how many seconds a round trip takes.
         """
         self._clock = clock
         self._stall_timeout = stall_timeout
@@ -100,7 +105,9 @@ class PersistentAgent:
             client_certificate=client_certificate,
             proxy=proxy,
             endpoint=endpoint,
+            connected=connected,
         )
+        self.gauge = Gauge(self._connector.connections)
         self._ticker = Ticker(clock, min(0.5, stall_timeout / 4), self._look)
 
     # IAgent ------------------------------------------------------------------------------------

@@ -65,6 +65,8 @@ class _Cookies(CookieJar):
 class RequestClient:
     """
     Sends requests with treq, through our own agent or through a client that the user gave.
+
+    :ivar gauge: how fast our own connections are.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class RequestClient:
         self.stall_timeout = stall_timeout
         self.chunk_timeout = chunk_timeout or None
         self._agent = agent
+        self.gauge = None if agent is None else agent.gauge
         self._cookies = NoCookies()
         self.own = client is None
         self.cookies = cookies and client is None

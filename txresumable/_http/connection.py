@@ -24,6 +24,7 @@ from .body import IRequestBody
 from .request_sender import RequestSender
 from .response import Response, ResponseParser
 from .state import ACTIVE, CLOSED, CLOSING, CONNECTING, IDLE, ConnectionState, change
+from .tcp_info import TCPInfo
 from .tls import tls_error
 
 __all__ = ["ConnectionListener", "HTTPConnection"]
@@ -304,6 +305,10 @@ class HTTPConnection(protocol.Protocol):
         if self.transport is not None:
             self._sender.close()
             self.transport.abortConnection()
+
+    def tcp_info(self) -> TCPInfo | None:
+        """What the kernel knows of the connection, if it says anything."""
+        return self._sender.queue.tcp_info()
 
     # Watching ----------------------------------------------------------------------------------
 

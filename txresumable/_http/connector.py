@@ -44,6 +44,7 @@ class Connector:
         client_certificate: Any = None,
         proxy: Callable[[str], Proxy | None] | None = None,
         endpoint: Callable[[URI], IStreamClientEndpoint] | None = None,
+        connected: Callable[[float], object] = bool,
     ) -> None:
         """
         :param reactor: connects.
@@ -54,6 +55,8 @@ class Connector:
         :param client_certificate: likewise.
         :param proxy: gives the proxy for an origin, or :data:`None`.
         :param endpoint: makes an endpoint from a parsed URL, instead of the usual one.
+        :param connected: notified of each new connection: how many seconds a round trip takes,
+            as the kernel says; else how long it took to look up the name and to connect.
         :raises InvalidOption: if TLS cannot be set up with these.
         """
         self._reactor = reactor
@@ -65,6 +68,7 @@ class Connector:
         _check_tls("client_certificate", client_certificate, clientCertificate=client_certificate)
         self._proxy = proxy
         self.endpoint = endpoint or self._default_endpoint
+        self._connected = connected
         self.connections: set[HTTPConnection] = set()
         self._closed: list[Deferred[None]] = []
 
@@ -78,7 +82,8 @@ class Connector:
             :class:`~txresumable.errors.ConnectFailed` or
             :class:`~txresumable.errors.TLSRejected`.  Cancelling it aborts the connection.
         """
-        return _Attempt(self, endpoint, secure).start(self._clock, self._timeout)
+        attempt = _Attempt(self, endpoint, secure, self._clock.seconds())
+        return attempt.start(self._clock, self._timeout)
 
     def proxy_for(self, uri: URI) -> Proxy | None:
         """The proxy by way of which requests go to a host, or :data:`None`."""
@@ -94,7 +99,17 @@ class Connector:
             seconds=self._clock.seconds, batch=self._batch, listener=attempt, secure=secure
         )
         self.connections.add(connection)
+        attempt.connected_after = self._clock.seconds() - attempt.began
         return connection
+
+    def ready(self, connection: HTTPConnection, seconds: float) -> None:
+        """
+        A connection is ready.
+
+        :param seconds: how long it took to connect, without TLS.
+        """
+        told = connection.tcp_info()
+        self._connected(seconds if told is None else told.round_trip)
 
     def forget(self, connection: HTTPConnection) -> None:
         """A connection is lost."""
@@ -153,7 +168,11 @@ class _Attempt:
     _connecting: Deferred[Any]
     _result: Deferred[HTTPConnection] | None
 
-    def __init__(self, connector: Connector, endpoint: IStreamClientEndpoint, secure: bool) -> None:
+    def __init__(
+        self, connector: Connector, endpoint: IStreamClientEndpoint, secure: bool, began: float
+    ) -> None:
+        self.began = began
+        self.connected_after = 0.0
         self._connector = connector
         self._endpoint = endpoint
         self._secure = secure
@@ -175,6 +194,7 @@ class _Attempt:
             return
         # The transport has more to do once the protocol knows that it is connected.
         result.callback(connection)
+        self._connector.ready(connection, self.connected_after)
 
     def connection_lost(self, connection: HTTPConnection, reason: Failure) -> None:
         self._connector.forget(connection)

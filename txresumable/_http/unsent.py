@@ -9,7 +9,6 @@ a dead one; a response that arrives while the queue is not empty is not one to t
 from __future__ import annotations
 
 import socket
-import sys
 from array import array
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +18,7 @@ from twisted.internet.tcp import Connection
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from .._runtime.private import tls_gathered, wrapped_transport, written_last
+from .tcp_info import ESTABLISHED, TCPInfo, says_state, tcp_info
 
 try:
     import fcntl
@@ -35,7 +35,6 @@ _NUMBERS = 300
 So many integers, or more than 1024 bytes, the kernel writes into as they are, and CPython holds on
 to its lock for that.  Otherwise it lets go of it, and a thread that opens files may have it first.
 """
-_ESTABLISHED = b"\1"
 _LAYERS = 8
 """At most this many wrappers are searched for a socket: they might contain each other."""
 
@@ -67,7 +66,7 @@ class SendQueue:
                 self._bottom = layer
         self._numbers = array("i", (0,)) * _NUMBERS
         self.socket: Any = None if self._bottom is None else self._bottom.getHandle()
-        self._says_state = _says_state(self.socket)
+        self._says_state = bool(_INQ) and says_state(self.socket)
 
     def write(self, data: bytes) -> int:
         """
@@ -105,6 +104,10 @@ class SendQueue:
             numbers[0] = 0
         return self.buffered() + numbers[0]
 
+    def tcp_info(self) -> TCPInfo | None:
+        """What the kernel knows of the connection, if it says anything."""
+        return tcp_info(self.socket) if self._says_state else None
+
     def is_quiet(self) -> bool:
         """Whether there is nothing to read: no bytes, no end of file, nothing buffered by TLS."""
         if self._bottom is None:
@@ -130,7 +133,7 @@ class SendQueue:
             state = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
         except (OSError, ValueError):  # it is closed
             return False
-        return bool(state == _ESTABLISHED)
+        return bool(state == ESTABLISHED)
 
     def abort(self) -> bool:
         """
@@ -157,21 +160,6 @@ class SendQueue:
         except Exception:  # its end, or something that is not TLS
             pass
         return False
-
-
-def _says_state(connected: Any) -> bool:
-    """
-    Whether the state of a connection, which changes when the peer closes it, can be asked for: of
-    TCP on Linux, and not of what only looks like it.
-    """
-    if not (_INQ and sys.platform == "linux"):
-        return False
-    try:
-        protocol = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL)
-        state = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
-    except (OSError, AttributeError):
-        return False
-    return bool(protocol == socket.IPPROTO_TCP and state == _ESTABLISHED)
 
 
 def _layers(transport: Any) -> Iterator[Any]:

@@ -1,23 +1,34 @@
 """
 How many concurrent chunks suit the network: ``simultaneous_uploads="auto"``.
 
-Throughput is measured over windows of some chunks.  At first the number is doubled for as long as
-that pays; then one more slot is kept if it brought enough of what it could bring.  If it did not,
-the number goes back; one slot more is tried again later, and so is one less, since a slot that adds
-nothing costs the server memory.  A server that pushes back (429, 503), or that does not respond in
-time, halves the number.
+Over a long line there are as many as fill it: see :mod:`txresumable._policy.filling`.  What else
+limits throughput (loss, the windows of connections, the time that the server takes) is found by
+trial: throughput is measured over windows of some chunks.  At first the number is doubled for as
+long as that pays; then one more slot is kept if it brought enough of what it could bring.  If it
+did not, the number goes back; one slot more is tried again later, and so is one less, since a slot
+that adds nothing costs the server memory.
+
+A server that pushes back (429, 503), or that does not respond in time, halves the number.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
+
+from .filling import Filling
 
 __all__ = ["AdaptiveConcurrency"]
 
 START = 3
 """resumable.js's default."""
-CAP = 16
-"""Each slot costs a connection, and memory on both sides; browsers open 6 for a host."""
+CAP = 32
+"""Each slot costs a connection, and memory on both sides."""
+NEARLY, NEARLY_AT_FIRST = 1.5, 1.2
+"""
+So many times the number has to be wanted for slots to be added at once.  Connections that are
+opened later have to fight for their part of the line.
+"""
 ENOUGH = 0.35
 """The part of a new slot's possible gain that makes it worth keeping."""
 SAME = 0.97
@@ -39,14 +50,21 @@ class AdaptiveConcurrency:
     Finds a number of slots.
 
     :param cap: the most.
+    :param round_trip: returns how many seconds a round trip takes now, if that is known.
+    :ivar is_fresh: whether it does not know yet how fast chunks are stored.
     :ivar number: how many chunks may be under way now, from 1 to ``cap``.
     """
 
-    def __init__(self, cap: int = CAP) -> None:
+    def __init__(
+        self, cap: int = CAP, round_trip: Callable[[], float | None] = lambda: None
+    ) -> None:
         self.cap = cap
         self.number = min(START, cap)
+        self._round_trip = round_trip
+        self._filling: Filling | None = Filling()
         self._rate = 0.0
         self._step = 1
+        self.is_fresh = True
         self._climbing = True
         self._trial = _Trial.NONE
         self._next = _Trial.MORE
@@ -61,6 +79,35 @@ class AdaptiveConcurrency:
         # Chunks that were under way when the number changed were sent at the old number.
         self._skip = 0 if fresh else self.number
 
+    def connected(self, round_trip: float) -> int:
+        """
+        A connection was opened.
+
+        :param round_trip: seconds of a round trip over it.
+        :returns: :attr:`number`.
+        """
+        filling = self._filling
+        if filling is not None and round_trip < filling.round_trip:
+            is_first, filling.round_trip = filling.round_trip == float("inf"), round_trip
+            if is_first and self.is_fresh:
+                self.number = min(filling.guess(self.number), self.cap)
+        return self.number
+
+    def look(self, now: float, arrived: int, size: int) -> int:
+        """
+        Before the first chunks are stored, see how fast they arrive.  To be called once in a round
+        trip, as long as :attr:`is_fresh`.
+
+        :param now: the time, in seconds of a steady clock.
+        :param arrived: how many bytes have arrived at the server.
+        :param size: bytes of a chunk.
+        :returns: :attr:`number`.
+        """
+        filling = self._filling
+        if filling is not None and self.is_fresh and filling.look(now, arrived, size):
+            self._fill(filling.wanted)
+        return self.number
+
     def stored(self, now: float, size: int, seconds: float) -> int:
         """
         A chunk was stored.
@@ -70,6 +117,7 @@ class AdaptiveConcurrency:
         :param seconds: how long it took.
         :returns: :attr:`number`.
         """
+        self._ended(now, seconds)
         if self._skip:
             self._skip -= 1
             self._since = now
@@ -86,6 +134,24 @@ class AdaptiveConcurrency:
             self._begin(now)
         return self.number
 
+    def found(self, now: float, seconds: float) -> int:
+        """
+        A chunk was there already, so that none of it was sent.
+
+        :param now: the time, in seconds of a steady clock.
+        :param seconds: how long the test took.
+        :returns: :attr:`number`.
+        """
+        if self._filling is not None and seconds < self._filling.round_trip:
+            self._filling.round_trip = seconds
+        self._ended(now, seconds)
+        return self.number
+
+    def _ended(self, now: float, seconds: float) -> None:
+        if self._filling is not None and self._filling.ended(now, seconds, self.number):
+            self.is_fresh = False
+            self._fill(self._filling.wanted)
+
     def pushed_back(self) -> int:
         """
         The server asked for less, or did not respond in time.
@@ -96,8 +162,26 @@ class AdaptiveConcurrency:
             self.number = max(1, self.number // 2)
             self._trial, self._next = _Trial.NONE, _Trial.MORE
             self._rate, self._quiet, self._climbing = 0.0, QUIET, False
+            self._filling = None  # there is another limit than the line
             self._begin(0.0)
         return self.number
+
+    def _fill(self, wanted: int) -> None:
+        """Have as many slots as fill the line, if there are much less, and it is not full."""
+        nearly = NEARLY_AT_FIRST if self.is_fresh else NEARLY
+        if min(wanted, self.cap) > self.number * nearly and not self._is_full:
+            self.number = min(wanted, self.cap)
+            self._trial, self._rate = _Trial.NONE, 0.0
+            self._begin(0.0)
+
+    @property
+    def _least(self) -> int:
+        """How many there are at least, unless the server wants fewer."""
+        return 1 if self._filling is None else max(1, 2 * self._filling.wanted)
+
+    @property
+    def _is_full(self) -> bool:
+        return self._filling is not None and self._filling.has_queue(self._round_trip())
 
     def _judge(self, rate: float, pace: float) -> None:
         trial, self._trial = self._trial, _Trial.NONE
@@ -134,10 +218,10 @@ class AdaptiveConcurrency:
         self._quiet, self._next = QUIET, following
 
     def _try(self, trial: _Trial) -> None:
-        if trial is _Trial.MORE and self.number < self.cap:
+        if trial is _Trial.MORE and self.number < self.cap and not self._is_full:
             self._step = min(self.number if self._climbing else 1, self.cap - self.number)
             self.number += self._step
-        elif trial is _Trial.LESS and self.number > 1:
+        elif trial is _Trial.LESS and self.number > self._least:
             self.number -= 1
         else:
             self._settle(_Trial.LESS if trial is _Trial.MORE else _Trial.MORE)

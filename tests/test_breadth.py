@@ -1,0 +1,102 @@
+"""
+How many chunks are under way at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable._engine.breadth import Breadth
+from txresumable._engine.turn import Turn
+from txresumable.options import MIB, Options
+
+
+class FakeGauge:
+    """
+    Connections that are as fast as a test says.
+
+    :ivar arrived: bytes that have arrived, if that is known.
+    :ivar trip: seconds of a round trip.
+    """
+
+    def __init__(self) -> None:
+        self.arrived: int | None = 0
+        self.trip: float | None = 0.1
+
+    def round_trip(self) -> float | None:
+        return self.trip
+
+    def acknowledged(self) -> int | None:
+        return self.arrived
+
+
+class BreadthTests(SynchronousTestCase):
+    """
+    Slots, as connections are opened and bytes arrive.
+    """
+
+    def breadth(self, **options: Any) -> Breadth:
+        self.clock, self.gauge, turn = Clock(), FakeGauge(), Turn()
+        turn.begin_next = lambda: False
+        breadth = Breadth(Options(target="http://h", **options), self.clock, turn)
+        gauge: Any = self.gauge
+        breadth.gauge = gauge
+        return breadth
+
+    def auto(self, **options: Any) -> Breadth:
+        return self.breadth(simultaneous_uploads="auto", **options)
+
+    def test_fixed(self) -> None:
+        """A number that was given stays."""
+        breadth = self.breadth(simultaneous_uploads=5)
+        breadth.connected(0.5)
+        breadth.timed_out()
+        self.assertEqual((breadth.number, breadth.most, breadth.slots.number), (5, 5, 5))
+        self.assertEqual((breadth.adapts, self.clock.getDelayedCalls()), (False, []))
+
+    def test_a_connection_is_opened(self) -> None:
+        """The longer a round trip is, the more slots there are to begin with."""
+        breadth = self.auto()
+        self.assertEqual((breadth.number, breadth.most, breadth.slots.number), (3, 32, 3))
+        breadth.connected(0.05)
+        self.assertEqual((breadth.number, breadth.slots.number), (8, 8))
+        breadth.close()
+
+    def test_looks(self) -> None:
+        """Once in a round trip it sees what has arrived; a second connection changes nothing."""
+        breadth = self.auto()
+        breadth.connected(0.1)
+        breadth.connected(0.2)
+        self.clock.advance(0.1)
+        self.gauge.arrived = MIB
+        self.clock.advance(0.1)
+        self.assertEqual(breadth.slots.number, 16)
+        breadth.close()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_short_round_trip(self) -> None:
+        """It does not look more often than a hundred times a second."""
+        breadth = self.auto()
+        breadth.connected(0.0001)
+        (call,) = self.clock.getDelayedCalls()
+        self.assertEqual(call.getTime(), 0.01)
+        breadth.close()
+
+    def test_nothing_to_look_at(self) -> None:
+        """Where the kernel says nothing it does not look again."""
+        breadth = self.auto()
+        breadth.connected(0.1)
+        self.gauge.arrived = None
+        self.clock.advance(0.1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_held(self) -> None:
+        """While something else decides how many slots there are, only the number is known."""
+        breadth = self.auto()
+        breadth.is_held = True
+        breadth.connected(0.1)
+        self.assertEqual((breadth.number, breadth.slots.number), (12, 3))
+        breadth.close()

@@ -1,0 +1,71 @@
+"""
+What the kernel knows of a TCP connection: Linux's ``TCP_INFO``.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+from typing import Any, NamedTuple
+
+__all__ = ["ESTABLISHED", "TCPInfo", "says_state", "tcp_info"]
+
+ESTABLISHED = b"\1"
+"""The first byte of it, while both ends may send."""
+_SIZE, _SEGMENT, _ROUND_TRIP, _WINDOW, _ACKNOWLEDGED = 128, 16, 68, 80, 120
+"""
+Where in Linux's ``struct tcp_info`` there are ``tcpi_snd_mss``, ``tcpi_rtt``, ``tcpi_snd_cwnd`` and
+``tcpi_bytes_acked``, which is the latest of them (Linux 4.1).
+"""
+
+
+class TCPInfo(NamedTuple):
+    """
+    What is known of a connection.
+
+    :ivar round_trip: seconds, smoothed.
+    :ivar window: bytes that may be on their way at once.
+    :ivar acknowledged: bytes that have arrived at the peer.
+    """
+
+    round_trip: float
+    window: int
+    acknowledged: int
+
+
+def says_state(connected: Any) -> bool:
+    """
+    Whether the kernel tells anything of a connection: of TCP on Linux, and not of what only looks
+    like it.
+
+    :param connected: a socket, or anything else.
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        protocol = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL)
+        state = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+    except (OSError, AttributeError):
+        return False
+    return bool(protocol == socket.IPPROTO_TCP and state == ESTABLISHED)
+
+
+def tcp_info(connected: Any) -> TCPInfo | None:
+    """
+    What the kernel knows.
+
+    :param connected: a socket for which :func:`says_state`.
+    :returns: that, or :data:`None` if it is closed, or the kernel is too old.
+    """
+    try:
+        told = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
+    except (OSError, ValueError):
+        return None
+    if len(told) < _SIZE:
+        return None
+    segment, round_trip, window = (
+        struct.unpack_from("=I", told, at)[0] for at in (_SEGMENT, _ROUND_TRIP, _WINDOW)
+    )
+    (acknowledged,) = struct.unpack_from("=Q", told, _ACKNOWLEDGED)
+    return TCPInfo(round_trip / 1e6, segment * window, acknowledged)
