@@ -46,6 +46,19 @@ class QuickDisk(Disk):
     def sync(self, fd: int) -> None:
         pass
 
+    def can_sync_all(self, fd: int) -> bool:
+        return True
+
+    def sync_all(self, fd: int) -> None:
+        pass
+
+
+class LonelyDisk(QuickDisk):
+    """A disk that makes each file durable for itself."""
+
+    def can_sync_all(self, fd: int) -> bool:
+        return False
+
 
 class FaultyDisk(QuickDisk):
     """
@@ -66,6 +79,7 @@ class FaultyDisk(QuickDisk):
         "resize",
         "sync_data",
         "sync",
+        "sync_all",
         "link",
         "replace",
         "remove",
@@ -88,6 +102,7 @@ class FaultyDisk(QuickDisk):
         "resize",
         "sync_data",
         "sync",
+        "sync_all",
         "status_of",
         "free",
         "names",

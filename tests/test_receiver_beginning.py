@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.receiver_rig import ClientFile, ReceiverTestCase, Thread
+from tests.receiver_rig import ClientFile, LonelyDisk, ReceiverTestCase, Thread
 
 CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
 
@@ -11,10 +11,10 @@ class BeginningTests(ReceiverTestCase):
     """A file begins in the thread that finds that it is new, where nobody else is to be asked."""
 
     def test_three_jobs(self) -> None:
-        """A file of one chunk takes a thread three times: to begin, to be durable, to end."""
+        """A file of one chunk that is not stored with others takes a thread three times."""
         for on_complete, jobs in ((None, 3), (lambda file: None, 4)):
             self.root, thread = self.mktemp(), Thread()
-            self.start(run=thread.run, on_complete=on_complete)
+            self.start(run=thread.run, disk=LonelyDisk(), on_complete=on_complete)
             wire = self.connect().send(ClientFile(CONTENT, chunk_size=100).upload(1))
             for _ in range(jobs):
                 self.assertEqual(wire.responses(), [])

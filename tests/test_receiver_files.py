@@ -18,6 +18,7 @@ class OnlyChunkTests(ReceiverTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.thread, self.disk = Thread(), FaultyDisk()
+        self.disk.can_sync_all = lambda fd: False  # type: ignore[method-assign]
         self.file = ClientFile(CONTENT, chunk_size=100)
 
     def syncs(self) -> int:

@@ -36,6 +36,23 @@ class KeyLocksTests(SynchronousTestCase):
             self.successResultOf(held[number])
         self.assertEqual(len(self.locks), 0)
 
+    def test_taken(self) -> None:
+        """It is taken at once if nobody has it or waits for it; who asks after that waits."""
+        end: Deferred[None] = Deferred()
+        held = self.hold(0, end)
+        self.assertFalse(self.locks.take("key"))
+        end.callback(None)
+        self.successResultOf(held)
+        self.assertTrue(self.locks.take("key"))
+        self.assertFalse(self.locks.take("key"))
+        self.assertTrue(self.locks.take("other"))
+        self.locks.give_back("other")
+        held = self.hold(1)
+        self.assertEqual(self.entered, [0])
+        self.locks.give_back("key")
+        self.successResultOf(held)
+        self.assertEqual((self.entered, len(self.locks)), ([0, 1], 0))
+
     def test_waiter_that_ends_at_once(self) -> None:
         """A waiter that ends within the release of another leaves the lock to those behind it."""
         first: Deferred[None] = Deferred()

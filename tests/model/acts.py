@@ -73,6 +73,18 @@ def send_all(world: World, step: Step) -> None:
         world.settle()
 
 
+def crowd(world: World, step: Step) -> None:
+    """Send the first chunks of all files at once."""
+    for upload in world.uploads:
+        asked = upload.upload(1, upload.file.chunk(1), "", world.now())
+        _begin(world, asked, step.c | 1)
+    world.settle()
+    if step.b % 2:
+        # In a moment those that have arrived together are on their way to the disk.
+        for _ in range(10):
+            world.let_pass(0)
+
+
 def test(world: World, step: Step) -> None:
     """Ask for a chunk."""
     upload, number = _upload(world, step)
@@ -380,6 +392,7 @@ _HARMLESS = (_chmod, _restore)
 ACTS: dict[str, tuple[Callable[[World, Step], None], int]] = {
     "send": (send, 30),
     "send_all": (send_all, 12),
+    "crowd": (crowd, 8),
     "test": (test, 10),
     "odd": (odd, 2),
     "more": (more, 10),

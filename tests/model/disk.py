@@ -19,7 +19,17 @@ from .platter import Platter
 
 _HANDLES = ("fd", "folder", "new_folder")
 _OPENING = ("open_root", "open_folder", "enter_folder", "create", "open")
-_GROWING = ("make_folder", "create", "write", "resize", "link", "replace", "sync", "sync_data")
+_GROWING = (
+    "make_folder",
+    "create",
+    "write",
+    "resize",
+    "link",
+    "replace",
+    "sync",
+    "sync_data",
+    "sync_all",
+)
 
 
 class Killed(BaseException):
@@ -128,7 +138,14 @@ class ModelDisk(Disk):
         behind = {key: self._behind(name, arguments[key]) for key in _HANDLES if key in arguments}
         if self.fault is not None and self.fault.hits(name):
             self._fail(self.fault.error, name, arguments, behind)
+        if name in ("sync", "sync_data") and self.platter.failed_before(behind["fd"].inode):
+            raise OSError(errno.EIO, "an error from before")
+        if name == "can_sync_all":
+            return True
         real = {**arguments, **{key: opened.fd for key, opened in behind.items()}}
+        if name == "sync_all":
+            self.platter.all_synced()
+            return None
         before = getattr(self, f"_before_{name}", None)
         after = before(real, behind) if before is not None else None
         result = getattr(Disk, name)(self, **real)
@@ -164,7 +181,9 @@ class ModelDisk(Disk):
             self.has_power = error != 0
             self.die()
             raise Killed
-        if name in ("sync", "sync_data") and not behind["fd"].is_folder:
+        if name == "sync_all":
+            self.platter.all_failed(self._random)
+        elif name in ("sync", "sync_data") and not behind["fd"].is_folder:
             at_once = self._random.random() < 0.5
             self.platter.sync_failed(behind["fd"].fd, behind["fd"].inode, at_once=at_once)
         if name == "write" and len(arguments["data"]) > 1:

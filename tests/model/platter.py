@@ -84,6 +84,7 @@ class Platter:
         self._pages: dict[int, Pages] = {}
         self._filled: dict[int, int] = {}
         self._journal: dict[int, list[Callable[[], Any]]] = {}
+        self._failed: set[int] = set()
 
     # Contents ----------------------------------------------------------------------------------
 
@@ -91,6 +92,7 @@ class Platter:
         """A file is new."""
         self._pages[inode] = Pages(bytearray())
         self._filled[inode] = 0
+        self._failed.discard(inode)
 
     def change(self, fd: int, inode: int, change: Change) -> None:
         """A file is about to be changed."""
@@ -157,6 +159,25 @@ class Platter:
             os.pwrite(fd, bytes(pages.durable[: found.st_size]).ljust(found.st_size, b"\0"), 0)
             os.utime(fd, ns=(found.st_atime_ns, found.st_mtime_ns))
 
+    def all_synced(self) -> None:
+        """All is durable."""
+        for inode in self._pages:
+            self.synced(inode)
+        self._journal.clear()
+
+    def all_failed(self, random: Random) -> None:
+        """Of what was to become durable some never will, which each file's next sync reports."""
+        for inode, pages in self._pages.items():
+            if pages.dirty and random.random() < 0.5:
+                pages.dirty.clear()
+                self._failed.add(inode)
+
+    def failed_before(self, inode: int) -> bool:
+        """Whether something of a file was lost; said once."""
+        is_lost = inode in self._failed
+        self._failed.discard(inode)
+        return is_lost
+
     # Names -------------------------------------------------------------------------------------
 
     def renamed(self, folder: int, undo: Callable[[], Any]) -> None:
@@ -203,12 +224,14 @@ class Platter:
                 lost = [change for change in pages.dirty if random.random() < 0.5]
                 self._rewrite(paths[0], pages.after([c for c in pages.dirty if c not in lost]))
         self._pages.clear()
+        self._failed.clear()
         return touched
 
     def forget(self) -> None:
         """The folder is gone: a power cut brings nothing of it back."""
         self._journal.clear()
         self._pages.clear()
+        self._failed.clear()
 
     def _rewrite(self, path: str, content: bytes) -> None:
         with open(path, "r+b") as file:

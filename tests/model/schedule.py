@@ -21,7 +21,8 @@ from .step import Step
 from .upload import Plan
 from .world import ModelFailed, World
 
-_PLACE = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+PLACE = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""Where there is a quick file system, if there is."""
 
 
 @frozen
@@ -53,10 +54,14 @@ class Schedule:
 def settings_of(random: Random) -> Settings:
     """How a receiver may be set up."""
     some = random.random
+    # Small files, which nobody is notified of, go to the disk in groups.
+    are_small = some() < 0.3
+    most = 6 if are_small else 3
+    hooks = ("none", "returns", "returns", "raises", "moves", "waits", "never")
     return Settings(
-        plans=tuple(_plan(random, number) for number in range(random.randint(1, 3))),
+        plans=tuple(_plan(random, number, are_small) for number in range(random.randint(1, most))),
         held=some() < 0.6,
-        hook=random.choice(("none", "returns", "returns", "raises", "moves", "waits", "never")),
+        hook="none" if are_small else random.choice(hooks),
         capacity=random.randint(20, 120) if some() < 0.15 else None,
         expire=random.choice((100.0, 1000.0)) if some() < 0.4 else None,
         max_unfinished=random.randint(1, 2) if some() < 0.25 else None,
@@ -69,7 +74,7 @@ def settings_of(random: Random) -> Settings:
     )
 
 
-def _plan(random: Random, number: int) -> Plan:
+def _plan(random: Random, number: int, is_small: bool) -> Plan:
     # Two owners may call different files the same.
     size = random.choice((0, 9, 20, 25, 35, 50)) + random.randint(0, 3)
     is_namesake = number == 1 and random.random() < 0.3
@@ -79,7 +84,7 @@ def _plan(random: Random, number: int) -> Plan:
         name=random.choice(("file.dat", f"{number}.bin")),
         # Of two files that are empty, or nearly so, nobody knows which is which.
         size=size + 9 if number and size < 4 else size,
-        chunk_size=random.choice((10, 10, 100)),
+        chunk_size=100 if is_small else random.choice((10, 10, 100)),
         force=random.random() < 0.4,
         method=random.choice(("multipart", "octet")),
     )
@@ -101,8 +106,8 @@ def run(schedule: Schedule, note: Callable[[str], None] | None = None) -> Counte
     :returns: how often what happened.
     :raises ModelFailed: if something does not hold.
     """
-    with _collected():
-        place = mkdtemp(prefix="txresumable-", dir=_PLACE)
+    with collected():
+        place = mkdtemp(prefix="txresumable-", dir=PLACE)
         world = World(schedule.settings, place, note)
         try:
             with watched(world):
@@ -116,7 +121,7 @@ def run(schedule: Schedule, note: Callable[[str], None] | None = None) -> Counte
 
 
 @contextmanager
-def _collected() -> Iterator[None]:
+def collected() -> Iterator[None]:
     """Collect garbage only when that is asked for, and only what is new."""
     gc.disable()
     gc.freeze()

@@ -59,6 +59,15 @@ class MortalDisk(Disk):
         """See :class:`~txresumable.receiver.store.Disk`."""
         self.live()
 
+    def can_sync_all(self, fd: int) -> bool:
+        """See :class:`~txresumable.receiver.store.Disk`."""
+        self.live()
+        return True
+
+    def sync_all(self, fd: int) -> None:
+        """See :class:`~txresumable.receiver.store.Disk`."""
+        self.live()
+
     def close(self, fd: int) -> None:
         """See :class:`~txresumable.receiver.store.Disk`."""
         if self.is_dead:

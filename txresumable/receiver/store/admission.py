@@ -28,7 +28,8 @@ class Admission:
     """
     The unfinished uploads that there are, and whether one more may begin.
 
-    There may be many, so of each no more is kept than is counted.
+    There may be many, so of each no more is kept than is counted.  Of some nothing is on the disk
+    before they are there as a whole.
 
     :param quota: how much may be begun.
     :param room: what is promised to those that were accepted.
@@ -38,6 +39,7 @@ class Admission:
         self._quota = quota
         self._room = room
         self._unfinished: dict[str, tuple[str, int]] = {}
+        self._announced: set[str] = set()
         self._totals: dict[str, _Total] = {}
         # The bytes of finished files by owner; and of those that were finished during a recount.
         self._received: Counter[str] = Counter()
@@ -47,7 +49,8 @@ class Admission:
         return key in self._unfinished
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._unfinished)
+        """Those of which something has to be on the disk."""
+        return (key for key in self._unfinished if key not in self._announced)
 
     def __len__(self) -> int:
         return len(self._unfinished)
@@ -65,6 +68,30 @@ class Admission:
         promised = self._room.promised()
         self.add(key, wanted, wanted.size)
         return promised
+
+    def announce(self, key: str, wanted: Record) -> None:
+        """
+        Accept a new upload of which nothing is on the disk until it is finished, or accepted once
+        more.
+
+        :raises Refused: as :meth:`accept` does.
+        """
+        self.accept(key, wanted)
+        self._announced.add(key)
+
+    def withdraw(self, key: str) -> None:
+        """Of an upload that was announced nothing will be on the disk."""
+        if key in self._announced:
+            self.forget(key)
+
+    def not_found(self, key: str) -> None:
+        """Nothing of an upload is on the disk."""
+        if key not in self._announced:
+            self.forget(key)
+
+    def promised(self) -> int:
+        """How many bytes of what is free are promised."""
+        return self._room.promised()
 
     def add(self, key: str, record: Record, missing: int) -> None:
         """An upload was accepted, and so many bytes of it are missing."""
@@ -107,6 +134,7 @@ class Admission:
         if key not in self._unfinished:
             return
         owner, size = self._unfinished.pop(key)
+        self._announced.discard(key)
         total = self._totals[owner]
         total.count -= 1
         total.size -= size

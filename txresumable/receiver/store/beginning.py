@@ -63,7 +63,7 @@ class Beginning:
         """
         found = await self._find(key, wanted)
         if not isinstance(found, UploadFiles):
-            self._admission.forget(key)
+            self._admission.not_found(key)
         return found
 
     async def create(self, key: str, wanted: Record) -> UploadFiles:

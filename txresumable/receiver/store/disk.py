@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ..._runtime.rename import rename_new
+from .syncfs import can_sync_all, sync_all
 
 __all__ = ["Disk", "UnsyncedDisk"]
 
@@ -110,6 +111,14 @@ class Disk:
         """Return when a file, or the names in a folder, are durable."""
         os.fsync(fd)
 
+    def can_sync_all(self, fd: int) -> bool:
+        """Whether all of a file system can be made durable at once, and errors are reported."""
+        return can_sync_all(fd)
+
+    def sync_all(self, fd: int) -> None:
+        """Return when all that was written to the file system of this is durable."""
+        sync_all(fd)
+
     def link(self, name: str, folder: int, new_name: str, new_folder: int) -> None:
         """Give a file a second name; :exc:`FileExistsError` if anything has it."""
         os.link(name, new_name, src_dir_fd=folder, dst_dir_fd=new_folder, follow_symlinks=False)
@@ -175,6 +184,12 @@ class UnsyncedDisk(Disk):
         pass
 
     def sync(self, fd: int) -> None:
+        pass
+
+    def can_sync_all(self, fd: int) -> bool:
+        return True
+
+    def sync_all(self, fd: int) -> None:
         pass
 
 

@@ -4,6 +4,7 @@ The uploads of a store, as requests ask for them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from .announced import AnnouncedFile
@@ -13,6 +14,7 @@ from .names import key_of
 from .naming import Naming
 from .record import Record
 from .refused import Refused
+from .small import SmallFiles
 from .uploads import OpenUploads
 
 __all__ = ["Entries"]
@@ -23,11 +25,13 @@ class Entries:
     Finds or begins the upload that a request is about.
 
     :param uploads: the uploads of the store.
+    :param small: files that come there all at once.
     :param naming: decides where new ones will lie.
     """
 
-    def __init__(self, uploads: OpenUploads, naming: Naming) -> None:
+    def __init__(self, uploads: OpenUploads, small: SmallFiles, naming: Naming) -> None:
         self._uploads = uploads
+        self._small = small
         self._naming = naming
 
     async def find(self, owner: str, chunk: Chunk, *, again: bool = False) -> RecordedEntry | None:
@@ -40,7 +44,8 @@ class Entries:
             closing.
         :raises OSError: if the disk fails.
         """
-        return await self._enter(owner, chunk, make=False, again=again)
+        key = key_of(owner, chunk.identifier, chunk.layout)
+        return await self._look_up(key, chunk, None, again)
 
     async def begin(self, owner: str, chunk: Chunk, *, again: bool = False) -> RecordedEntry:
         """
@@ -52,20 +57,28 @@ class Entries:
             store is closing.
         :raises OSError: if the disk fails.
         """
-        entry = await self._enter(owner, chunk, make=True, again=again)
-        assert entry is not None
-        return entry
+        key = key_of(owner, chunk.identifier, chunk.layout)
+        wanted = partial(self._record, owner, chunk)
+        ordinary = partial(self._begin, key, chunk, wanted, again)
+        return self._small.begin(key, chunk, wanted, ordinary) or await ordinary()
 
     async def abandon(self, owner: str, chunk: Chunk) -> bool:
         """Forget an unfinished upload; see :class:`~txresumable.receiver.UploadStore`."""
-        return await self._uploads.abandon(key_of(owner, chunk.identifier, chunk.layout))
-
-    async def _enter(
-        self, owner: str, chunk: Chunk, make: bool, again: bool
-    ) -> RecordedEntry | None:
         key = key_of(owner, chunk.identifier, chunk.layout)
-        wanted = partial(self._record, owner, chunk)
-        entry = await self._uploads.look_up(key, wanted if make else None, again)
+        was_arriving = self._small.abandon(key)
+        return await self._uploads.abandon(key) or was_arriving
+
+    async def _begin(
+        self, key: str, chunk: Chunk, wanted: Callable[[], Record], again: bool
+    ) -> RecordedEntry:
+        entry = await self._look_up(key, chunk, wanted, again)
+        assert entry is not None
+        return entry
+
+    async def _look_up(
+        self, key: str, chunk: Chunk, wanted: Callable[[], Record] | None, again: bool
+    ) -> RecordedEntry | None:
+        entry = await self._uploads.look_up(key, wanted, again)
         if entry is not None and not entry.record.fits(chunk.layout):
             entry.release()
             raise Refused(500, "the record of this upload is damaged")

@@ -29,13 +29,14 @@ from .private import ALL, CHUNKS, DATA, DONE, NEW, OLD, PLACE, REJECTED, Private
 from .record import Done, Record
 from .refused import Refused
 from .rejection import Rejection
+from .whole import WholeFiles
 
 __all__ = ["Folder", "Found"]
 
 PRIVATE = ".resumable"
 _TIMED = (CHUNKS, DONE, REJECTED)
 # What may be left of an upload of which nothing is known.
-_UNKNOWN = (DATA, PLACE, OLD, NEW)
+_UNKNOWN = (NEW, DATA, PLACE, OLD)
 
 
 @frozen
@@ -62,6 +63,7 @@ class Folder:
     :param placing: how files get their places.
     :raises BlockingIOError: if another process receives into it.
     :ivar places: where finished files are.
+    :ivar whole: how small ones that arrive whole come there.
     """
 
     _log = Logger()
@@ -89,6 +91,7 @@ class Folder:
         self._private = PrivateFolder(disk, private)
         try:
             self.places = Places(disk, self._root, self._private, self.check, placing or Placing())
+            self.whole = WholeFiles(disk, self._private, self.places, self.check)
         except BaseException:
             self.close()
             raise
@@ -229,6 +232,7 @@ class Folder:
         One that the disk cannot read now is left for later.
         """
         names = set(self._private.names())
+        self._private.has_rejections = any(name.endswith(REJECTED) for name in names)
         keys = {name.partition(".")[0] for name in names}
         for key in sorted(filter(is_key, keys)):
             try:
@@ -282,7 +286,8 @@ class Folder:
                 self._private.set_aside(key, CHUNKS, DATA)
             self._private.remove(key, PLACE, OLD, NEW)
         elif key + CHUNKS not in names:
-            self._private.discard(key)
+            if not (key + NEW in names and self.whole.recover(key)):
+                self._private.discard(key)
         else:
             files = self.load(key)
             if isinstance(files, UploadFiles):

@@ -25,9 +25,12 @@ class _Lock:
         self._passing_on = False
         self._waiting: deque[Deferred[None]] = deque()
 
+    def hold(self) -> None:
+        self._held = True
+
     async def acquire(self) -> None:
         if not self._held:
-            self._held = True
+            self.hold()
             return
         turn: Deferred[None] = Deferred(self._waiting.remove)
         self._waiting.append(turn)
@@ -59,6 +62,30 @@ class KeyLocks:
         """Whether anybody holds the lock of a key, or waits for it."""
         return key in self._locks
 
+    def take(self, key: str) -> bool:
+        """
+        Hold the lock of a key, unless anybody holds it or waits for it.
+
+        :returns: whether it is held, until :meth:`give_back`.
+        """
+        if key in self._locks:
+            return False
+        lock = self._locks[key] = _Lock()
+        lock.interested = 1
+        lock.hold()
+        return True
+
+    def give_back(self, key: str) -> None:
+        """Hold the lock no more."""
+        lock = self._locks[key]
+        lock.release()
+        self._leave(key, lock)
+
+    def _leave(self, key: str, lock: _Lock) -> None:
+        lock.interested -= 1
+        if not lock.interested:
+            del self._locks[key]
+
     @asynccontextmanager
     async def holding(self, key: str) -> AsyncIterator[None]:
         """Hold the lock of a key until the end of the block; granted in the order of asking."""
@@ -71,6 +98,4 @@ class KeyLocks:
             finally:
                 lock.release()
         finally:
-            lock.interested -= 1
-            if not lock.interested:
-                del self._locks[key]
+            self._leave(key, lock)

@@ -22,12 +22,14 @@ from .disk import Disk, UnsyncedDisk
 from .entries import Entries
 from .finished import Shelf
 from .folder import Folder
+from .groups import Groups
 from .housekeeping import Housekeeping
 from .interface import Entry
 from .naming import ChooseName, Naming
 from .places import Placing
 from .quota import Quota
 from .room import Room
+from .small import SmallFiles
 from .starting import OnStarted, Starting
 from .thread import Run, in_threads
 from .uploads import OpenUploads
@@ -146,31 +148,44 @@ class Store:
         self._work = Work(_run)
         self._folder = Folder(self.root, _disk or disk, placing)
         self._admission = admission = Admission(limits, Room(_now))
+        shelf = Shelf(self.root, self._folder.places, self._work.run, self._work.usage)
+        completion = Completion(lambda: self.on_complete, on_complete_timeout, reactor)
+        at_once = choose_name is None and on_started is None
+        clock = steady(reactor)
         self._uploads = OpenUploads(
             self._folder,
-            Shelf(self.root, self._folder.places, self._work.run, self._work.usage),
+            shelf,
             admission,
             self._work,
-            Completion(lambda: self.on_complete, on_complete_timeout, reactor),
+            completion,
             Beginning(
                 self._folder,
                 admission,
                 self._work,
                 Starting(check_callable("on_started", on_started, none=True)),
-                at_once=choose_name is None and on_started is None,
+                at_once=at_once,
             ),
             received_once=received_once,
             max_open=max_open,
             now=_now,
-            clock=steady(reactor),
+            clock=clock,
         )
         self._housekeeping = Housekeeping(self._folder, self._uploads, admission, self._work, _now)
-        self._entries = Entries(self._uploads, naming)
         try:
             self._housekeeping.scan()
+            small = SmallFiles(
+                self._uploads,
+                Groups(self._work, self._folder.whole.store, admission.promised, clock),
+                admission,
+                shelf,
+                completion,
+                self._work,
+                possible=at_once and self._folder.whole.possible(),
+            )
         except BaseException:
             self._folder.close()
             raise
+        self._entries = Entries(self._uploads, small, naming)
 
     def __repr__(self) -> str:
         return f"<Store {self.root!r}>"

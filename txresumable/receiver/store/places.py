@@ -16,7 +16,7 @@ from attrs import evolve, frozen
 from .descriptor import Descriptor
 from .disk import Disk
 from .files import UploadFiles
-from .namer import choose_namer, pass_down, put_back, take_back, taken
+from .namer import LinkNamer, choose_namer, pass_down, put_back, take_back, taken
 from .private import CHUNKS, DATA, DONE, NEW, OLD, PLACE, REJECTED, PrivateFolder, look
 from .record import Done
 from .rejection import Rejection
@@ -60,6 +60,10 @@ class Places:
     :param check: raises if the folders are not where they were found.
     :param placing: how files get their places.
     :raises OSError: if nothing can be written there.
+    :ivar tree: the folders.
+    :ivar naming: held while files get their names: two that want the same one come one after the
+        other.
+    :ivar has_links: whether a file can have two names.
     """
 
     def __init__(
@@ -71,13 +75,13 @@ class Places:
         placing: Placing,
     ) -> None:
         self._disk = disk
-        self._tree = Tree(disk, root, placing.mode)
+        self.tree = Tree(disk, root, placing.mode)
         self._private = private
         self._check = check
         self._namer = choose_namer(disk, private, placing.existing)
+        self.has_links = isinstance(self._namer, LinkNamer)
         self._placing = placing
-        # Two that want the same name come one after the other.
-        self._naming = Lock()
+        self.naming = Lock()
 
     def check_free(self, path: str) -> None:
         """
@@ -105,14 +109,13 @@ class Places:
         if not files.has_durable_time:
             files.data.sync()
         files.note_time(may_change)
-        if self._placing.mode is not None:
-            files.data.set_mode(self._placing.mode)
+        self.set_mode(files.data)
         moved = self._moved(files)
         if moved is not None:
             return moved
         *folders, wanted = files.record.path.split("/")
-        with self._tree.made(folders) as (folder, above):
-            with self._naming:
+        with self.tree.made(folders) as (folder, above):
+            with self.naming:
                 name = self._namer.name(files, folder, above, wanted)
             try:
                 self._disk.sync(folder)
@@ -122,6 +125,21 @@ class Places:
                     take_back(self._disk, self._private, files.key, name, folder)
                 raise
         return above + name
+
+    def set_mode(self, data: Descriptor) -> None:
+        """Give a file the permissions that finished files have."""
+        if self._placing.mode is not None:
+            data.set_mode(self._placing.mode)
+
+    def is_named(self, done: Done) -> bool:
+        """Whether a file has its name, which is durable then."""
+        with suppress(FileNotFoundError, NotADirectoryError), self.tree.entered(done.name) as found:
+            folder, name = found
+            status = look(self._disk, name, folder)
+            if status is not None and status.st_ino == done.inode:
+                self._disk.sync(folder)
+                return True
+        return False
 
     def open_moved(self, key: str) -> Descriptor | None:
         """The file of an upload that was moved to its place, before its end was written down."""
@@ -141,7 +159,7 @@ class Places:
         if noted is None:
             return None
         path, _ = noted
-        with suppress(FileNotFoundError, NotADirectoryError), self._tree.entered(path) as found:
+        with suppress(FileNotFoundError, NotADirectoryError), self.tree.entered(path) as found:
             folder, name = found
             status = look(self._disk, name, folder)
             if status is not None and status.st_ino == files.data.status().st_ino:
@@ -191,7 +209,7 @@ class Places:
         """
         key, inode = files.key, files.data.status().st_ino
         try:
-            with self._naming, self._tree.entered(name) as (folder, last):
+            with self.naming, self.tree.entered(name) as (folder, last):
                 found = look(self._disk, last, folder)
                 if found is None:
                     put_back(self._disk, self._private, key, last, folder)
@@ -204,6 +222,7 @@ class Places:
             pass
         written = rejection.encode()
         self._private.remove(key, NEW)
+        self._private.has_rejections = True
         self._private.write_new(key, written, len(written), REJECTED).close()
         self._private.set_aside(key, CHUNKS, DATA)
         self._private.remove(key, PLACE, OLD)
@@ -244,14 +263,14 @@ class Places:
     def open_finished(self, name: str, *, writable: bool = False) -> Descriptor | None:
         """A finished file, or whatever has its name."""
         try:
-            with self._tree.entered(name) as (folder, last):
+            with self.tree.entered(name) as (folder, last):
                 return Descriptor(self._disk, self._disk.open(last, folder, writable=writable))
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def _look(self, path: str) -> os.stat_result | None:
         try:
-            with self._tree.entered(path) as (folder, name):
+            with self.tree.entered(path) as (folder, name):
                 return look(self._disk, name, folder)
         except (FileNotFoundError, NotADirectoryError):
             return None

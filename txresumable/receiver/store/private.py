@@ -4,7 +4,9 @@ The private folder of a receiver: blocking, for use in a thread.
 All that is not a finished file is in it, under the hash of owner and identifier: ``.data`` the
 bytes, ``.chunks`` the record (see :mod:`~txresumable.receiver.store.record`), ``.done`` what is
 kept at the end, ``.rejected`` what is kept if the application rejected the file, ``.new`` what is
-being written, ``.place`` where the bytes were moved to, ``.old`` the file that they replaced.
+being written, ``.place`` where the bytes were moved to, ``.old`` the file that they replaced;
+if there is no record, that may be the end of a small file whose place is not known to be durable
+(see :mod:`~txresumable.receiver.store.whole`).
 
 What cannot be read back is set aside under another name, ``.aside-1`` and so on before the ending,
 for somebody to look at: the chunks of its data were acknowledged.
@@ -40,7 +42,7 @@ __all__ = [
 
 DATA, CHUNKS, DONE, REJECTED, NEW = ".data", ".chunks", ".done", ".rejected", ".new"
 PLACE, OLD = ".place", ".old"
-ALL = (DONE, REJECTED, CHUNKS, DATA, PLACE, OLD, NEW)
+ALL = (NEW, DONE, REJECTED, CHUNKS, DATA, PLACE, OLD)
 """In the order in which they are removed."""
 
 _T = TypeVar("_T")
@@ -54,12 +56,14 @@ class PrivateFolder:
     :param disk: what does the work.
     :param descriptor: of the folder, which this closes.
     :ivar descriptor: the same.
+    :ivar has_rejections: whether uploads may have been rejected.
     """
 
     _log = Logger()
 
     def __init__(self, disk: Disk, descriptor: Descriptor) -> None:
         self.descriptor = descriptor
+        self.has_rejections = True
         self._disk = disk
 
     def close(self) -> None:
@@ -104,6 +108,13 @@ class PrivateFolder:
     def rejection(self, key: str) -> Rejection | None:
         """What is kept about an upload that was rejected; set aside if it cannot be read back."""
         return self._read(key, REJECTED, Rejection.decode)
+
+    def has_end(self, key: str) -> bool:
+        """Whether there is anything that is kept about a finished or rejected upload."""
+        with self.descriptor as private:
+            if look(self._disk, key + DONE, private) is not None:
+                return True
+            return self.has_rejections and look(self._disk, key + REJECTED, private) is not None
 
     def _read(self, key: str, ending: str, decode: Callable[[bytes], _T]) -> _T | None:
         file = self.open(key + ending)

@@ -44,13 +44,14 @@ class Tree:
             yield folder, name
 
     @contextmanager
-    def made(self, folders: Sequence[str]) -> Iterator[tuple[int, str]]:
+    def made(self, folders: Sequence[str], *, durable: bool = True) -> Iterator[tuple[int, str]]:
         """
-        Make folders, durably, and open the last.
+        Make folders, and open the last.
 
         Where the name of one is that of something else it gets another, ``-2`` for instance.
 
         :param folders: their names, each inside the one before.
+        :param durable: whether they are durable then; otherwise the caller sees to that.
         :returns: a context manager that gives the folder, and what stands before the name of a
             file in it to make the file's path.
         :raises Refused: with 503 if somebody removes one of them at the same time.
@@ -60,7 +61,7 @@ class Tree:
         def make(name: str, above: int) -> int:
             for ending in chain(("",), (f"-{number}" for number in count(2))):
                 try:
-                    found = self._made(name + ending, above)
+                    found = self._made(name + ending, above, durable)
                 except NotADirectoryError:
                     continue
                 except FileNotFoundError as error:
@@ -73,11 +74,12 @@ class Tree:
         with self._walked(folders, make) as folder:
             yield folder, "".join(made)
 
-    def _made(self, name: str, above: int) -> int:
+    def _made(self, name: str, above: int, durable: bool) -> int:
         if self._disk.make_folder(name, above) and self._mode is not None:
             self._set_mode(name, above)
-        # It may be there since a moment before a crash.
-        self._disk.sync(above)
+        if durable:
+            # It may be there since a moment before a crash.
+            self._disk.sync(above)
         return self._enter(name, above)
 
     @contextmanager

@@ -96,6 +96,18 @@ class OpenUploads:
         """Hold the lock of an upload until the end of the block."""
         return self._locks.holding(key)
 
+    def take(self, key: str) -> bool:
+        """
+        Hold the lock of an upload that is not open, if nobody else has it or waits for it.
+
+        :returns: whether it is held, until :meth:`give_back`.
+        """
+        return key not in self._open and self._locks.take(key)
+
+    def give_back(self, key: str) -> None:
+        """Hold the lock no more."""
+        self._locks.give_back(key)
+
     def take_out(self, upload: UnfinishedUpload) -> None:
         """Let no request find an upload that will be closed."""
         del self._open[upload.key]
@@ -281,6 +293,10 @@ class OpenUploads:
     def finished(self, upload: UnfinishedUpload, done: Done) -> None:
         """See the protocol."""
         self.lost(upload)
+        self.received(done)
+
+    def received(self, done: Done) -> None:
+        """A file is in its place."""
         self._admission.received(done.record.owner, done.size)
         self._log.info("received {name} ({size} bytes)", name=done.name, size=done.record.size)
 

@@ -18,7 +18,7 @@ from .unwritten import Unwritten
 from .usage import Usage
 from .work import closing
 
-__all__ = ["ChunkComparison", "ChunkSink", "ChunkWriter"]
+__all__ = ["ChunkComparison", "ChunkSink", "ChunkWriter", "Sink"]
 
 _WORTH_A_THREAD = 256 * 1024
 
@@ -55,25 +55,29 @@ class ChunkSink(Protocol):
         """Release the chunk; for use instead of :meth:`commit`, or after."""
 
 
-class _Sink:
-    """A chunk whose bytes are counted, and which is released once."""
+class Sink:
+    """
+    A chunk whose bytes are counted, and which is released once.
+
+    :ivar chunk: which.
+    """
 
     def __init__(self, chunk: Chunk, release: Callable[[], None]) -> None:
         self.cut_off: Callable[[], None] = lambda: None
-        self._chunk = chunk
+        self.chunk = chunk
         self._left = chunk.length
         self._release: Callable[[], None] | None = release
 
-    def _count(self, data: bytes) -> None:
+    def count(self, data: bytes) -> None:
         """:raises Refused: if the chunk is longer than it may be."""
         if len(data) > self._left:
-            raise Refused(400, f"the chunk is longer than {self._chunk.length} bytes")
+            raise Refused(400, f"the chunk is longer than {self.chunk.length} bytes")
         self._left -= len(data)
 
-    def _check_length(self) -> None:
+    def check_length(self) -> None:
         """:raises Refused: if the chunk is shorter than it has to be."""
         if self._left:
-            raise Refused(400, f"the chunk is shorter than {self._chunk.length} bytes")
+            raise Refused(400, f"the chunk is shorter than {self.chunk.length} bytes")
 
     def abandon(self) -> None:
         release, self._release = self._release, None
@@ -81,7 +85,7 @@ class _Sink:
             release()
 
 
-class ChunkWriter(_Sink):
+class ChunkWriter(Sink):
     """
     Writes a chunk that is not stored yet, in a thread.
 
@@ -116,7 +120,7 @@ class ChunkWriter(_Sink):
         claim.cut_off = lambda: self.cut_off()
 
     def write(self, data: bytes) -> Deferred[None] | None:
-        self._count(data)
+        self.count(data)
         self._raise_failure()
         self._claim.progress()
         self._unwritten.append(data)
@@ -130,10 +134,10 @@ class ChunkWriter(_Sink):
 
     async def commit(self, checksum: str = "") -> None:
         try:
-            self._check_length()
+            self.check_length()
             self._claim.hold()
             await self._writing.idle()
-            wanted = checksum or self._chunk.checksum
+            wanted = checksum or self.chunk.checksum
             if wanted:
                 self._begin_to_write()
                 await self._writing.idle()
@@ -170,7 +174,7 @@ class ChunkWriter(_Sink):
             self._failure.raiseException()
 
 
-class ChunkComparison(_Sink):
+class ChunkComparison(Sink):
     """
     Compares a chunk that is sent again with the one that is stored, by digest; writes nothing.
 
@@ -190,14 +194,14 @@ class ChunkComparison(_Sink):
         self._arrived = sha256()
 
     def write(self, data: bytes) -> None:
-        self._count(data)
+        self.count(data)
         self._arrived.update(data)
 
     async def commit(self, checksum: str = "") -> None:
         try:
-            self._check_length()
+            self.check_length()
             arrived = self._arrived.hexdigest()
-            if (checksum or self._chunk.checksum) not in ("", arrived):
+            if (checksum or self.chunk.checksum) not in ("", arrived):
                 raise Refused(422, "the chunk arrived with another digest")
             if await self._stored() != arrived:
                 raise Refused(409, "this chunk is already stored, with other bytes")

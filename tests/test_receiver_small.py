@@ -1,0 +1,208 @@
+"""Tests for small files, of which nothing is written before they are there."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, Thread
+from txresumable.receiver.store.small import SMALL
+
+
+class SmallTests(ReceiverTestCase):
+    """A file that comes in one request is kept in memory until it is there."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.thread = Thread()
+        self.file = ClientFile(b"content", "a", "a", chunk_size=100)
+
+    def begin(self, **options: Any) -> None:
+        """Start a receiver with threads that wait."""
+        options.setdefault("on_complete", None)
+        self.start(run=self.thread.run, **options)
+
+    def settle(self) -> None:
+        """Let all happen that needs no time."""
+        for _ in range(20):
+            self.clock.advance(0)
+            self.thread.work()
+
+    def arrive(self, file: ClientFile, left: int = 0) -> tuple[Connection, bytes]:
+        """A request arrives but for so many bytes."""
+        data = file.upload(1)
+        return self.connect().send(data[: len(data) - left]), data[len(data) - left :]
+
+    def status(self, wire: Connection) -> int:
+        """The status of the response, once all has happened."""
+        self.settle()
+        return wire.response().status
+
+    def delete(self, file: ClientFile) -> int:
+        """Abandon an upload."""
+        wire = self.connect().send(file.test(1, method="DELETE"))
+        return self.status(wire)
+
+    def test_nothing_before(self) -> None:
+        """Before it is there no thread has worked for it, and nothing of it is on the disk."""
+        self.begin()
+        wire, rest = self.arrive(self.file, 30)
+        self.assertEqual((self.thread.waiting, self.private()), ([], []))
+        self.assertEqual(self.store.unfinished, 1)
+        self.assertEqual(self.status(wire.send(rest)), 200)
+        self.assertEqual((self.finished(), self.store.unfinished), ({"a": b"content"}, 0))
+
+    def test_one_job(self) -> None:
+        """One thread's work stores a file, and any number of others."""
+        self.begin()
+        wires = [self.arrive(ClientFile(b"x", f"{n}", f"{n}"))[0] for n in range(9)]
+        for _ in range(10):
+            self.clock.advance(0)
+        self.assertEqual(len(self.thread.waiting), 1)
+        self.thread.work(1)
+        self.assertEqual([wire.response().status for wire in wires], [200] * 9)
+        self.assertEqual((self.thread.waiting, len(self.finished())), ([], 9))
+
+    def test_not_all_of_it(self) -> None:
+        """If the connection breaks, nothing was begun, and nothing counts."""
+        self.begin(max_unfinished=1)
+        wire, _ = self.arrive(self.file, 30)
+        other, _ = self.arrive(ClientFile(b"b", "b", "b"))
+        self.assertEqual(self.status(other), 507)
+        self.connections.remove(wire)
+        wire.lose()
+        self.assertEqual((self.store.unfinished, self.private()), (0, []))
+        self.assertEqual(self.status(self.arrive(ClientFile(b"b", "b", "b"))[0]), 200)
+
+    def test_tested_meanwhile(self) -> None:
+        """Until it is there a test finds nothing, and it counts all the same."""
+        self.begin(max_unfinished=1)
+        wire, rest = self.arrive(self.file, 30)
+        self.assertIn(self.status(self.connect().send(self.file.test(1))), (204, 404))
+        self.successResultOf(self.swept())
+        self.assertEqual(self.store.unfinished, 1)
+        self.assertEqual(self.status(self.arrive(ClientFile(b"b", "b", "b"))[0]), 507)
+        self.assertEqual(self.status(wire.send(rest)), 200)
+
+    def swept(self) -> Any:
+        """A sweep."""
+        sweeping = self.store.sweep()
+        self.settle()
+        return sweeping
+
+    def test_two_at_once(self) -> None:
+        """Of two requests with one file both are responded to, and the file is there once."""
+        self.begin()
+        for late in (0, 1):
+            file = ClientFile(b"content", f"{late}", f"{late}", chunk_size=100)
+            wires = [self.arrive(file, 30) for _ in range(2)]
+            self.settle()
+            first, second = wires[late], wires[1 - late]
+            first[0].send(first[1])
+            self.settle()
+            second[0].send(second[1])
+            self.settle()
+            for _ in range(3):
+                self.clock.advance(1)
+                self.settle()
+            statuses = {wire.response().status for wire, _ in wires}
+            self.assertLessEqual({200}, statuses)
+            self.assertLessEqual(statuses, {200, 503})
+        self.assertEqual(self.finished(), {"0": b"content", "1": b"content"})
+        self.assertEqual(self.private(), ["done", "done"])
+
+    def test_two_that_differ(self) -> None:
+        """Of two requests with other bytes for one file one is refused."""
+        self.begin()
+        other = ClientFile(b"CONTENT", "a", "a", chunk_size=100)
+        wires = [self.arrive(file, 30) for file in (self.file, other)]
+        self.settle()
+        for wire, rest in reversed(wires):
+            wire.send(rest)
+        self.settle()
+        self.assertEqual(sorted(wire.response().status for wire, _ in wires), [200, 409])
+        self.assertEqual(len(self.finished()), 1)
+
+    def test_abandoned(self) -> None:
+        """What its client abandons while it arrives is refused."""
+        self.begin()
+        wire, rest = self.arrive(self.file, 30)
+        self.assertEqual(self.delete(self.file), 204)
+        self.assertEqual(self.store.unfinished, 0)
+        self.assertEqual(self.status(wire.send(rest)), 500)
+        self.assertEqual(self.finished(), {})
+        self.assertEqual(self.status(self.arrive(self.file)[0]), 200)
+
+    def test_on_complete_after_all(self) -> None:
+        """If the application wants to look at files meanwhile, it does."""
+        self.begin()
+        wire, rest = self.arrive(self.file, 30)
+        self.store.on_complete = self.received.append
+        self.assertEqual(self.status(wire.send(rest)), 200)
+        self.assertEqual([file.file_name for file in self.received], ["a"])
+
+    def test_closed(self) -> None:
+        """A store that closes refuses what has not arrived, and ends what has."""
+        self.begin()
+        wire, rest = self.arrive(self.file, 30)
+        other, _ = self.arrive(ClientFile(b"b", "b", "b"))
+        for _ in range(10):
+            self.clock.advance(0)
+        closed = self.store.close()
+        self.assertEqual(self.status(other), 200)
+        self.successResultOf(closed)
+        self.assertEqual(self.status(wire.send(rest)), 503)
+        self.assertEqual(self.finished(), {"b": b"b"})
+
+    def test_big(self) -> None:
+        """A file that is too big for memory, or has more chunks, is begun on the disk."""
+        self.begin()
+        big = ClientFile(bytes(SMALL + 1), "big", "big", chunk_size=2 * SMALL)
+        two = ClientFile(b"content", "two", "two", chunk_size=3)
+        for file in (big, two):
+            self.arrive(file, 52)
+        self.settle()
+        self.assertEqual(self.private().count("chunks"), 2)
+
+    def test_asked(self) -> None:
+        """If the application decides about new files, they come the ordinary way."""
+        options: list[dict[str, Any]] = [
+            {"on_started": lambda file: None},
+            {"choose_name": lambda file: "name"},
+        ]
+        for each in options:
+            self.root = self.mktemp()
+            self.begin(**each)
+            self.arrive(self.file, 52)
+            self.settle()
+            self.assertIn("chunks", self.private())
+            self.hang_up()
+
+    def test_too_long(self) -> None:
+        """Bytes that were not announced are refused, and nothing is stored."""
+        self.begin()
+        for data in (b"content!", b"conten"):
+            wire = self.connect().send(self.file.upload(1, data))
+            self.assertEqual((self.status(wire), self.private()), (400, []))
+        self.assertEqual(self.store.unfinished, 0)
+
+    def test_response(self) -> None:
+        """It is that of any file that is complete."""
+        bodies = []
+        for observer in (None, lambda file: None):
+            self.root = self.mktemp()
+            self.begin(on_complete=observer)
+            wire, _ = self.arrive(self.file)
+            self.settle()
+            bodies.append(wire.response())
+            self.hang_up()
+        self.assertEqual(bodies[0], bodies[1])
+
+    def test_received_once(self) -> None:
+        """What was received and taken away is refused, unless it comes again on purpose."""
+        self.begin(received_once=True)
+        self.assertEqual(self.status(self.arrive(self.file)[0]), 200)
+        os.remove(os.path.join(self.root, "a"))
+        self.assertEqual(self.status(self.arrive(self.file)[0]), 410)
+        wire = self.connect().send(self.file.upload(1, resumable_again="1"))
+        self.assertEqual((self.status(wire), self.finished()), (200, {"a": b"content"}))
