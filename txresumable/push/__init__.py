@@ -2,6 +2,7 @@
 Watched folders, whose files are uploaded once each, whatever happens in between.
 """
 
+from .control import ControlService
 from .entry import Entry, Seen, Version
 from .errors import (
     AlreadyRunning,
@@ -22,6 +23,7 @@ from .state import NEXT_PUSH_STATES, PushState
 __all__ = [
     "NEXT_PUSH_STATES",
     "AlreadyRunning",
+    "ControlService",
     "ControlSettings",
     "Entry",
     "FolderSettings",

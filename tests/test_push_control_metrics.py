@@ -1,0 +1,83 @@
+"""Figures of a service."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.control_rig import ControlTestCase
+from txresumable.push import PushState
+
+
+class MetricsTests(ControlTestCase):
+    """What Prometheus gets."""
+
+    def figures(self) -> dict[str, float]:
+        """The figures, by their names and labels."""
+        response = self.ask("GET", "/metrics")
+        self.assertEqual(response.status, 200)
+        self.assertIn("text/plain", response.headers["content-type"])
+        return {
+            " ".join([sample.name, *sample.labels.values()]): sample.value
+            for family in text_string_to_metric_families(response.body.decode())
+            for sample in family.samples
+        }
+
+    def test_files(self) -> None:
+        """Files by folder and state, and when the first one that is queued was found."""
+        self.queued("a")
+        self.clock.advance(5)
+        self.queued("b")
+        figures = self.figures()
+        self.assertEqual(figures["txresumable_files scans queued"], 2)
+        self.assertEqual(figures["txresumable_files scans failed"], 0)
+        self.assertEqual(
+            figures["txresumable_oldest_queued_timestamp_seconds scans"], self.now() - 5
+        )
+
+    def test_attempts(self) -> None:
+        """How attempts ended, and how many bytes were sent and found."""
+        self.queued("a", "b", "c")
+        a, b, c = self.result(self.journal.take("scans", 3))
+        self.clock.advance(7)
+        self.result(self.journal.move(a.id, PushState.STORED, sent=1))
+        self.result(self.journal.move(b.id, PushState.STORED, PushState.HOOK, sent=0))
+        self.result(self.journal.move(c.id, PushState.WAITING, until=self.now() + 9))
+        figures = self.figures()
+        self.assertEqual(figures["txresumable_attempts_total scans stored"], 2)
+        self.assertEqual(figures["txresumable_attempts_total scans waiting"], 1)
+        self.assertEqual(figures["txresumable_sent_bytes_total scans"], 1)
+        self.assertEqual(figures["txresumable_found_bytes_total scans"], 1)
+        self.assertEqual(figures["txresumable_last_success_timestamp_seconds scans"], self.now())
+        self.assertNotIn("txresumable_oldest_queued_timestamp_seconds scans", figures)
+
+    def test_hooks(self) -> None:
+        """Commands that failed."""
+        self.queued("a")
+        [entry] = self.result(self.journal.take("scans", 1))
+        self.result(self.journal.move(entry.id, PushState.STORED))
+        self.result(self.journal.move(entry.id, PushState.HOOK))
+        for tries in "12":
+            self.result(self.journal.note(entry.id, why="exit status 1", note=tries))
+        self.result(self.journal.note(entry.id, why="", note=""))
+        self.result(self.journal.move(entry.id, PushState.MOVING))
+        self.assertEqual(self.figures()["txresumable_hook_failures_total scans"], 2)
+
+    def test_moment(self) -> None:
+        """The rate, the pause and the targets."""
+        figures = self.figures()
+        self.assertEqual(figures["txresumable_rate_limit_bytes"], float("inf"))
+        self.assertEqual(figures["txresumable_paused"], 0)
+        self.assertEqual(figures["txresumable_target_up lab"], 1)
+        self.service.rate, self.service.is_paused = 1000.0, True
+        figures = self.figures()
+        self.assertEqual(figures["txresumable_rate_limit_bytes"], 1000)
+        self.assertEqual(figures["txresumable_paused"], 1)
+
+    def test_journal_that_cannot_be_read(self) -> None:
+        """Without a journal there are no figures, and that is said."""
+        self.result(self.journal.close())
+        self.assertEqual(self.ask("GET", "/metrics").status, 503)
+
+    def test_below(self) -> None:
+        """There is nothing below."""
+        self.assertEqual(self.ask("GET", "/metrics/x").status, 404)
