@@ -7,6 +7,8 @@
 #                   of docs/figures.rst           (SCHEDULES= RECEIVER= KILLS= for more of them)
 #   make soak       real processes and a hostile line, for half an hour      (SOAK= for how many
 #                   seconds, SEED= for the first round)
+#   make push-proof the push service and its receiver, killed 100 times each at random and the
+#                   service at each transition, with 1,000 files    (KILLS= FILES= SEED=)
 #   make coverage   the same, with the branches that it takes
 #   make lint       ruff, formatting and news fragments
 #   make types      mypy, strict; and what mypy and pyright, which needs npm, find in users' programs
@@ -26,6 +28,7 @@ PIPFLAGS ?=
 SCHEDULES ?= 10000
 RECEIVER ?= 20000
 KILLS ?= 100
+FILES ?= 1000
 SOAK ?= 1800
 RUNS ?= 20
 INTEROP ?= tests.interop
@@ -36,7 +39,7 @@ PIP_QUIET = --quiet --disable-pip-version-check
 FIGURES = $(CURDIR)/build/figures.jsonl
 TRIAL = $(BIN)/python -m twisted.trial --temp-directory=_trial_temp
 
-.PHONY: bench check clean coverage demo dev docs interop lint lowest newest packaging receivers robustness soak test types venv
+.PHONY: bench check clean coverage demo dev docs interop lint lowest newest packaging push-proof receivers robustness soak test types venv
 
 test: $(VENV)/ready
 	$(TRIAL) $(TRIALFLAGS) $(TESTS)
@@ -46,7 +49,7 @@ robustness: $(VENV)/ready
 	mkdir -p build && rm -f $(FIGURES)
 	TXRESUMABLE_FIGURES=$(FIGURES) TXRESUMABLE_SCHEDULES=$(SCHEDULES) TXRESUMABLE_KILLS=$(KILLS) \
 	TXRESUMABLE_MODEL_SCHEDULES=$(RECEIVER) \
-	    $(TRIAL) -j2 tests.test_killing tests.test_model tests.test_receiver_simulation \
+	    $(TRIAL) -j2 tests.test_killing tests.test_push_killing tests.test_model tests.test_receiver_simulation \
 	    tests.test_simulation tests.test_reentrancy tests.test_cancellation tests.faults
 	$(BIN)/python -m tests.figures $(FIGURES)
 
@@ -56,6 +59,9 @@ soak: $(VENV)/ready
 	    $(BIN)/python -m tests.soak --seconds $(SOAK) $(if $(SEED),--seed $(SEED)); \
 	status=$$?; \
 	$(BIN)/python -m tests.figures build/soak.jsonl && exit $$status
+
+push-proof: $(VENV)/ready
+	$(BIN)/python -m tests.pushing --files $(FILES) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 demo: $(VENV)/ready-demo
 	$(BIN)/python demo/demo.py

@@ -100,6 +100,21 @@ class SettlingTests(SynchronousTestCase):
         self.assertEqual(len(self.settling), 0)
         self.assertFalse(self.settling.is_settled(FILE, 30.0))
 
+    def test_many_forgotten(self) -> None:
+        """However many are forgotten at once, each call does little, and all that is due comes."""
+        for number in range(5000):
+            self.settling.is_settled(evolve(FILE, path=b"%d" % number), 0.0)
+        self.settling.is_settled(FILE, 1.0)
+        self.settling.forget(b"%d" % number for number in range(5000))
+        self.assertLess(self.settling.next_due(), 31.0)
+        calls = 0
+        while not (due := self.settling.due(31.0, 500)):
+            self.assertLessEqual(self.settling.next_due(), 31.0)
+            calls += 1
+        self.assertEqual(due, [b"a"])
+        self.assertGreater(calls, 3)
+        self.assertEqual(self.settling.next_due(), math.inf)
+
     def test_clear(self) -> None:
         """All can be forgotten."""
         self.settling.is_settled(FILE, 0.0)

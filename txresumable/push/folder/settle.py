@@ -17,6 +17,7 @@ __all__ = ["RENAMED", "Settling"]
 
 RENAMED = 1.0
 """Seconds that a file has to stay as it is after it was renamed into the folder."""
+_TIDY = 500
 
 
 @frozen
@@ -80,7 +81,9 @@ class Settling:
             self._seen.pop(path, None)
 
     def next_due(self) -> float:
-        """When the next one has to be looked at again; infinity if none has."""
+        """
+        When the next one has to be looked at again, or earlier; infinity if none has.
+        """
         self._tidy()
         return self._order[0][0] if self._order else math.inf
 
@@ -90,12 +93,16 @@ class Settling:
 
         :param now: the monotonic time.
         :param count: at most so many.
+        :returns: them; there may be more, if :meth:`next_due` is not later.
         """
         paths: list[bytes] = []
-        self._tidy()
-        while self._order and self._order[0][0] <= now and len(paths) < count:
-            paths.append(heappop(self._order)[1])
-            self._tidy()
+        order = self._order
+        for _ in range(count):
+            if not order or order[0][0] > now:
+                break
+            due, path = heappop(order)
+            if self._is_current(due, path):
+                paths.append(path)
         return paths
 
     def clear(self) -> None:
@@ -108,8 +115,10 @@ class Settling:
         heappush(self._order, (sight.due, path))
 
     def _tidy(self) -> None:
-        """Drop what is out of date from the front of the heap."""
-        while self._order and not self._is_current(*self._order[0]):
+        """Drop what is out of date from the front of the heap: some of it, if it is much."""
+        for _ in range(_TIDY):
+            if not self._order or self._is_current(*self._order[0]):
+                break
             heappop(self._order)
 
     def _is_current(self, due: float, path: bytes) -> bool:

@@ -1,0 +1,212 @@
+"""
+One round: a service that is killed again and again, a receiver likewise, and what came of it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+
+from .producer import Producer
+from .verdict import Verdict
+
+__all__ = ["Round"]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LONGEST_LIFE = 4.0
+"""Seconds until a service is killed that has not come by the point at which it is to be."""
+PATIENCE = 120.0
+"""Seconds until all is done when nobody is killed any more."""
+CONFIG = """\
+state = "{base}/state"
+[target.lab]
+url = "http://127.0.0.1:{port}/"
+chunk_size = "16K"
+chunk_retry_interval = "0.1s"
+max_chunk_retries = 5
+"""
+FOLDER = """\
+[folder.{name}]
+path = "{base}/{name}"
+target = "lab"
+settle = "1s"
+rescan = "1s"
+again = "0.5s"
+attempts = 1000
+after = "{after}"
+failed = "{base}/failed"
+on_sent = ["/bin/sh", "-c", "cat >> '{base}/hooks'"]
+"""
+
+
+class Process(ProcessProtocol):
+    """
+    A process.
+
+    :ivar ended: fires when it is gone.
+    :ivar output: what it has written.
+    """
+
+    def __init__(self, reactor: Any, *arguments: str) -> None:
+        self.ended: Deferred[None] = Deferred()
+        self.output = b""
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
+        command = [sys.executable, *arguments]
+        reactor.spawnProcess(self, command[0], command, env=environment, path=str(ROOT))
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        self.output += data
+
+    def processEnded(self, reason: Failure) -> None:
+        self.status = reason.value.exitCode  # type: ignore[attr-defined]
+        self.signal = reason.value.signal  # type: ignore[attr-defined]
+        self.ended.callback(None)
+
+    def end(self, signal: str) -> Deferred[None]:
+        """Send it a signal. :returns: fires when it is gone."""
+        if not self.ended.called:
+            assert self.transport is not None
+            self.transport.signalProcess(signal)
+        return self.ended
+
+
+@define
+class Round:
+    """
+    A round.
+
+    :ivar base: a new folder, for everything.
+    :ivar points: where the service is killed, life by life; an empty one is at random.
+    :ivar files: how many files there are.
+    :ivar receiver_kills: how many times the receiver is killed.
+    :ivar counts: what has happened.
+    :ivar missed: points that were not reached.
+    :ivar last_words: what the last service has logged.
+    """
+
+    reactor: Any
+    random: Random
+    base: Path
+    points: Sequence[str]
+    files: int
+    receiver_kills: int
+    longest: int = 100_000
+    counts: Counter[str] = field(factory=Counter)
+    missed: list[str] = field(factory=list)
+    last_words: str = ""
+    _receiver: Process | None = None
+    _service: Process | None = None
+    _port: int = 0
+    _is_over: bool = False
+
+    async def run(self) -> Verdict:
+        """Run it. :returns: what is to be said of it."""
+        self._prepare()
+        began = time.monotonic()
+        producer = Producer(
+            self.reactor,
+            self.random,
+            [self.base / "deleted", self.base / "moved"],
+            self.base / "drafts",
+            self.longest,
+        )
+        try:
+            receiving = Deferred.fromCoroutine(self._receive())
+            await self._live(producer)
+            self._is_over = True
+            await receiving
+            await self._finish()
+        finally:
+            for process in self._service, self._receiver:
+                if process is not None:
+                    await process.end("KILL")
+        self.counts["seconds"] = int(time.monotonic() - began)
+        self.counts["files"] = len(producer.final)
+        return Verdict(self.base, producer)
+
+    def _prepare(self) -> None:
+        for name in ("deleted", "moved", "drafts", "sent", "failed", "received"):
+            (self.base / name).mkdir(parents=True)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        config = CONFIG.format(base=self.base, port=self._port)
+        for name, after in ("deleted", "delete"), ("moved", f"move:{self.base}/sent"):
+            config += FOLDER.format(base=self.base, name=name, after=after)
+        (self.base / "config.toml").write_text(config)
+
+    async def _pause(self, seconds: float) -> None:
+        await deferLater(self.reactor, seconds)
+
+    # Lives -------------------------------------------------------------------------------------
+
+    async def _live(self, producer: Producer) -> None:
+        """The lives of the service, during which files come."""
+        numbers = iter(range(self.files))
+        each = -(-self.files // max(1, len(self.points) - 1))
+        producing = []
+        for at, point in enumerate(self.points):
+            is_last = at == len(self.points) - 1
+            for number in islice(numbers, None if is_last else each):
+                producing.append(Deferred.fromCoroutine(producer.produce(number)))
+            service = self._start_service(point)
+            limit = LONGEST_LIFE if point else self.random.uniform(0.4, 2.5)
+            timer = self.reactor.callLater(limit, service.end, "KILL")
+            await service.ended
+            if timer.active():
+                timer.cancel()
+                assert service.signal == 9, service.output.decode(errors="replace")
+                self.counts["kills at transitions"] += 1
+            else:
+                self.counts["kills at random"] += 1
+                if point:
+                    self.missed.append(point)
+        await gatherResults(producing)
+
+    def _start_service(self, point: str) -> Process:
+        config = str(self.base / "config.toml")
+        self._service = Process(self.reactor, "-m", "tests.pushing.killed", point, config)
+        return self._service
+
+    async def _receive(self) -> None:
+        """The lives of the receiver."""
+        while True:
+            received = str(self.base / "received")
+            own = ["-n", "--pidfile=", "resumable-receive", "-p", str(self._port), "-d", received]
+            script = "from twisted.scripts.twistd import run; run()"
+            self._receiver = Process(self.reactor, "-c", script, *own)
+            if self._is_over or self.counts["kills of the receiver"] >= self.receiver_kills:
+                return
+            await self._pause(self.random.uniform(0.5, 3.0))
+            assert not self._receiver.ended.called, self._receiver.output.decode()
+            await self._receiver.end("KILL")
+            self.counts["kills of the receiver"] += 1
+
+    async def _finish(self) -> None:
+        """Nobody is killed any more: all is done, and the service stops when it is asked to."""
+        service = self._start_service("")
+        deadline = time.monotonic() + PATIENCE
+        while self._files_left() and time.monotonic() < deadline and not service.ended.called:
+            await self._pause(0.2)
+        await self._pause(2.5)  # what was taken out last is written down; and nothing else comes
+        await service.end("TERM")
+        self.counts["status"] = service.status or 0
+        self.last_words = service.output.decode(errors="replace")[-5000:]
+
+    def _files_left(self) -> int:
+        folders = (os.fsencode(self.base / name) for name in ("deleted", "moved"))
+        return sum(len(files) for folder in folders for _, _, files in os.walk(folder))

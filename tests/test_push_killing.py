@@ -1,0 +1,57 @@
+"""
+SIGKILL of the push service and of its receiver, at random and at each transition of a file.
+
+``TXRESUMABLE_KILLS`` says how many of each, with ten times as many files.  ``make push-proof`` has
+a longer one.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from twisted.internet import reactor as installed
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from .figures import note
+from .pushing.killed import labels
+from .pushing.round import Round
+
+KILLS = int(os.environ.get("TXRESUMABLE_KILLS", "4"))
+
+reactor: Any = installed
+
+
+class KillingTests(TestCase):
+    """Real processes, and equal files at the end."""
+
+    timeout = 240 + 10 * KILLS
+
+    def test_equal(self) -> Deferred[None]:
+        """Each version arrives once and is reported by one id, and nothing is left or lost."""
+        return Deferred.fromCoroutine(self.kill_some())
+
+    async def kill_some(self) -> None:
+        random = Random(KILLS)
+        points = [f"{label}:{random.randrange(1, 3)}" for label in labels()]
+        random.shuffle(points)
+        points = [*points[: 2 * KILLS], *[""] * KILLS]
+        base = Path(self.mktemp()).absolute()
+        made = Round(reactor, random, base, points, 10 * KILLS, KILLS)
+        verdict = await made.run()
+        self.assertEqual(verdict.faults, [], made.last_words)
+        self.assertEqual(made.counts["status"], 0, made.last_words)
+        self.assertEqual(len(os.listdir(base / "drafts")), 0)
+        self.assertGreater(made.counts["kills at transitions"], 0)
+        self.assertEqual(made.counts["kills of the receiver"], KILLS)
+        note(
+            "kills of the push service",
+            kills_at_transitions=made.counts["kills at transitions"],
+            kills_at_random=made.counts["kills at random"],
+            kills_of_the_receiver=made.counts["kills of the receiver"],
+            files_equal=made.counts["files"],
+            hooks_run_again=verdict.counts["hooks run again"],
+        )
