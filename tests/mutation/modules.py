@@ -126,6 +126,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "_policy/limiter": ("tests.test_limiter",),
     "_policy/slots": ("tests.test_slots",),
     "_policy/concurrency": ("tests.test_concurrency",),
+    "_engine/misses": ("tests.test_misses", "tests.test_chunk_tester"),
     "_engine/breadth": ("tests.test_breadth", "tests.test_scheduler"),
     "_http/gauge": ("tests.test_gauge",),
     "_http/tcp_info": ("tests.test_tcp_info",),

@@ -22,6 +22,7 @@ from .attempt import Attempt, Result
 from .control import Control
 from .lending import Lending
 from .listed import take_list
+from .misses import Misses
 from .plan import Plan
 from .refusal import is_busy, received_before, refusal
 from .request_hooks import UNAUTHORIZED, RequestHooks
@@ -63,6 +64,7 @@ class ChunkTester:
         self._hooks = hooks
         self._control = Control(turn, lending.wait)
         lending.when_lent = self._control.lent
+        self._misses = Misses()
 
     def use(self, options: Options) -> None:
         """Go by these options, and by what the hooks were told of them, from now on."""
@@ -71,7 +73,7 @@ class ChunkTester:
         self._stored = options.stored
         self._permanent = options.test_permanent
         slots = options.simultaneous_uploads
-        self._enough_misses = max(16, 2 * slots if isinstance(slots, int) else 0)
+        self._misses.enough = max(16, 2 * slots if isinstance(slots, int) else 0)
         self._one_server = not (callable(options.target) or callable(options.test_target))
         target = options.test_target
         own = target is not None and target != "/"
@@ -84,7 +86,7 @@ class ChunkTester:
         if not mode or offset in plan.tested:
             return False
         if mode == "adaptive" and offset not in plan.preprocessed:
-            return not plan.whole and plan.misses < self._enough_misses
+            return not plan.whole and self._misses.are_few(plan, offset)
         return True
 
     def is_plain(self, plan: Plan) -> bool:
@@ -180,7 +182,7 @@ class ChunkTester:
         verdict, offset = self._verdict(answer), attempt.offset
         if verdict is STORED:
             plan.digests.pop(offset, None)
-            plan.misses = 0
+            self._misses.count(plan, True)
             take_list(self._options, attempt, plan, answer)
             return Result(verdict, answer, found=True)
         if verdict is ABSENT and is_busy(answer):
@@ -188,7 +190,7 @@ class ChunkTester:
         plan.tested.add(offset)
         if verdict is REJECTED or received_before(answer):
             return Result(REJECTED, answer, refusal(answer, url, offset, True))
-        plan.misses += 1
+        self._misses.count(plan, False)
         take_list(self._options, attempt, plan, answer)
         return None
 

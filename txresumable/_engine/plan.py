@@ -23,6 +23,8 @@ class Plan:
     :ivar template: writes them.
     :ivar hopeless: how often chunks were refused for what does not change, if any was.
     :ivar misses: how many tests in a row were answered "absent".
+    :ivar sampled: the only chunk that is tested while files are new; -1 for none, and
+        :data:`None` as long as that is not decided.
     :ivar is_believed: whether the one server of its chunks knows what it has.
     :ivar asks_in_vain: whether there is no other URL at which a server could show that.
     :ivar losses: how often the server turned out to lack what it had confirmed.
@@ -44,6 +46,7 @@ class Plan:
         "misses",
         "preprocessed",
         "renews_tests",
+        "sampled",
         "template",
         "tested",
         "whole",
@@ -54,6 +57,7 @@ class Plan:
         self.misses = self.losses = 0
         self.whole = self.is_believed = self.is_expected = self.asks_in_vain = False
         self.renews_tests = True
+        self.sampled: int | None = None
         self.checksum = ""
         self.tested: set[int] = set()
         self.preprocessed: set[int] = set()

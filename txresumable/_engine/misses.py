@@ -1,0 +1,59 @@
+"""
+Whether asking for chunks helps: ``test_chunks="adaptive"``.
+"""
+
+from __future__ import annotations
+
+from .plan import Plan
+
+__all__ = ["SAMPLE", "Misses"]
+
+SAMPLE = 50
+"""While what was asked for is absent again and again, one in so many small files is asked for."""
+
+
+class Misses:
+    """
+    Counts chunks that were absent, over all files of an uploader.
+
+    A file with many chunks is asked for until enough of them in a row were absent.  Of smaller
+    files, as many are asked for; after that the first chunk of each, or of one in
+    :data:`SAMPLE` if that is all that there is.  A chunk that is found starts anew.
+
+    :ivar enough: how many absent chunks in a row.
+    """
+
+    def __init__(self) -> None:
+        self.enough = 16
+        self._in_a_row = 0
+        self._small = 0
+
+    def are_few(self, plan: Plan, offset: int) -> bool:
+        """
+        Whether a chunk is worth a test.
+
+        :param plan: that of its file.
+        :param offset: which chunk, counted from 0.
+        """
+        if plan.misses >= self.enough:
+            return False
+        chunks = int(plan.template.file.total_chunks)
+        if self._in_a_row < self.enough or chunks >= self.enough:
+            return True
+        if plan.sampled is None:
+            plan.sampled = offset
+            if chunks == 1:
+                self._small += 1
+                if self._small % SAMPLE:
+                    plan.sampled = -1
+        return plan.sampled == offset
+
+    def count(self, plan: Plan, found: bool) -> None:
+        """
+        A chunk was tested.
+
+        :param plan: that of its file.
+        :param found: whether it is there.
+        """
+        plan.misses = 0 if found else plan.misses + 1
+        self._in_a_row = 0 if found else self._in_a_row + 1
