@@ -22,6 +22,9 @@ _KEY = re.compile(r"[0-9a-f]{64}\Z")
 _SEPARATORS = re.compile(r"[/\\]")
 # What Windows cannot have in a name, since folders are shared and archives travel.
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
+# As most are; nothing is to be changed about these, unless they are long.
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+(?:[ .][A-Za-z0-9_-]+)*", re.ASCII)
+_SHORT = 64
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\Z", re.IGNORECASE)
 
 
@@ -69,6 +72,8 @@ def safe_path(path: str) -> list[str]:
 
 
 def _component(name: str) -> str:
+    if len(name) <= _SHORT and _PLAIN.fullmatch(name) and not _RESERVED.match(name):
+        return name
     name = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode("utf-8"))
     name = "".join("_" if unicodedata.category(c)[0] in "CZ" and c != " " else c for c in name)
     name = _FORBIDDEN.sub("_", name).strip(" .")

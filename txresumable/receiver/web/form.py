@@ -20,6 +20,7 @@ from multipart import (  # type: ignore[import-untyped]
 )
 
 from ..store.refused import Refused
+from .whole_form import plain_form
 
 __all__ = ["BodyParser", "Event", "Field", "Mark", "MultipartBody", "OctetBody", "body_parser"]
 
@@ -94,6 +95,8 @@ class MultipartBody:
 
     def __init__(self, boundary: str, file: str) -> None:
         self._file = file
+        self._boundary = boundary.encode("latin-1", "replace")
+        self._has_begun = self._is_whole = False
         self._field: bytearray | None = None
         self._segment: MultipartSegment | None = None
         self._data_url: _DataURL | None = None
@@ -103,7 +106,7 @@ class MultipartBody:
             raise Refused(400, "the form has no boundary")
         try:
             self._parser = PushMultipartParser(
-                boundary.encode("latin-1", "replace"),
+                self._boundary,
                 max_header_size=_LONGEST_HEADER,
                 max_segment_count=_MOST_PARTS,
             )
@@ -114,9 +117,39 @@ class MultipartBody:
         return iter(())
 
     def parse(self, data: bytes) -> Iterator[Event]:
-        if self._parser.closed:
-            return
+        if not self._has_begun:
+            self._has_begun = True
+            events = self._plain(data)
+            if events is not None:
+                self._is_whole = self._seen = True
+                return iter(events)
+        return self._parse(data)
+
+    def _plain(self, data: bytes) -> list[Event] | None:
+        """What a form says that is all there, and as plain as most are."""
+        parts = plain_form(data, self._boundary)
+        if parts is None or len(parts) > _MOST_PARTS:
+            return None
+        events: list[Event] = []
+        seen = 0
+        for name, is_file, content in parts:
+            if name == self._file:
+                seen += 1
+                if not is_file:
+                    return None
+                events += (Mark.BEGIN, content) if content else (Mark.BEGIN,)
+            elif len(content) > _LONGEST_FIELD:
+                return None
+            else:
+                events.append(Field(name, content.decode("utf-8", "surrogateescape")))
+        return events if seen == 1 else None
+
+    def _parse(self, data: bytes) -> Iterator[Event]:
         self._around += len(data)
+        if self._parser.closed or self._is_whole:
+            if self._around > _LONGEST_AROUND:
+                raise _too_much()
+            return
         try:
             for event in self._parser.parse(data):
                 if event is None:
@@ -128,11 +161,11 @@ class MultipartBody:
         except MultipartError as error:
             raise Refused(400, f"the form is malformed: {error}") from error
         if self._around > _LONGEST_AROUND:
-            raise Refused(400, "there is too much in the form besides the chunk")
+            raise _too_much()
 
     def end(self) -> Iterator[Event]:
         try:
-            self._parser.close()
+            self._parser.close(check_complete=not self._is_whole)
         except MultipartError as error:
             raise Refused(400, "the form ends too early") from error
         if not self._seen:
@@ -214,6 +247,10 @@ class _DataURL:
             return binascii.a2b_base64(data)
         except binascii.Error as error:
             raise Refused(400, "the chunk's base64 is malformed") from error
+
+
+def _too_much() -> Refused:
+    return Refused(400, "there is too much in the form besides the chunk")
 
 
 def body_parser(content_type: str, file: str) -> BodyParser:
