@@ -229,7 +229,7 @@ class Journal:
 
         :returns: a Deferred that fires with that, in seconds since 1970; :data:`None` if none is.
         """
-        return self._do(waiting.wake_at)
+        return self._do(partial(waiting.wake_at, limit=LARGEST))
 
     def due(self) -> Deferred[list[Entry]]:
         """

@@ -19,7 +19,7 @@ def queue_due(transaction: Transaction, limit: int) -> list[Entry]:
     :param transaction: what to do it in.
     :param limit: how many at most.
     """
-    _bound(transaction)
+    _bound(transaction, limit)
     rows = transaction.connection.execute(
         f"SELECT {COLUMNS} FROM entries WHERE state = 'waiting' AND until <= ? "
         "ORDER BY until, id LIMIT ?",
@@ -28,13 +28,14 @@ def queue_due(transaction: Transaction, limit: int) -> list[Entry]:
     return [transaction.move(entry_of(row), PushState.QUEUED, {}) for row in rows]
 
 
-def wake_at(transaction: Transaction) -> float | None:
+def wake_at(transaction: Transaction, limit: int) -> float | None:
     """
     When the next one has waited long enough, in seconds since 1970; :data:`None` if none waits.
 
-    :param transaction: what to read in.
+    :param transaction: what to do it in.
+    :param limit: how many, at most, that the clock has left behind are brought up to it.
     """
-    _bound(transaction)
+    _bound(transaction, limit)
     earliest: float | None
     (earliest,) = transaction.connection.execute(
         "SELECT MIN(until) FROM entries WHERE state = 'waiting'"
@@ -42,9 +43,12 @@ def wake_at(transaction: Transaction) -> float | None:
     return earliest
 
 
-def _bound(transaction: Transaction) -> None:
+def _bound(transaction: Transaction, limit: int) -> None:
     """Let nothing wait longer than it was to, though the clock was set back."""
-    transaction.connection.execute(
-        "UPDATE entries SET until = ? + pause WHERE state = 'waiting' AND until > ? + pause + 1",
-        (transaction.now, transaction.now),
-    )
+    rows = transaction.connection.execute(
+        f"SELECT pause, {COLUMNS} FROM entries WHERE state = 'waiting' AND until > ? + pause + 1 "
+        "LIMIT ?",
+        (transaction.now, limit),
+    ).fetchall()
+    for pause, *row in rows:
+        transaction.note(entry_of(tuple(row)), {"until": transaction.now + pause})

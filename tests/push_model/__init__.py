@@ -1,0 +1,11 @@
+"""
+The journal of watched folders in simulated time: files come, grow, change and go, an operator
+interferes, disks are full, clocks are set, and the process is killed before and after each
+transition and each effect.  All of it follows from a seed.
+
+``python -m tests.push_model SEED`` runs one again and tells what happens.
+"""
+
+from .simulation import Wrong, simulate
+
+__all__ = ["Wrong", "simulate"]
