@@ -19,6 +19,7 @@ from txresumable.push.control.guard import OWN_HEADER, Guard
 from txresumable.push.control.metrics import Metrics
 from txresumable.push.control.root import make_root
 from txresumable.push.control.site import ControlSite
+from txresumable.push.control.traffic import Traffic
 
 OWN = {OWN_HEADER: "1"}
 
@@ -148,13 +149,14 @@ class ControlTestCase(JournalTestCase):
         super().setUp()
         self.service = FakeService(self)
         self.log = EventLog(self.clock, "boot")
-        self.addCleanup(self.log.listen(self.service.changed))
         self.addCleanup(self.log.close)
         self.metrics = Metrics(self.service)
-        self.metrics.start()
-        self.addCleanup(self.metrics.stop)
+        self.traffic = Traffic()
+        for listener in (self.log, self.metrics, self.traffic):
+            self.journal.changed.register(listener.changed)
         guard = Guard(self.token, frozenset({"push.example"}))
-        root = make_root(self.service, guard, self.log, figures=self.metrics.resource(guard))
+        figures = self.metrics.resource(guard)
+        root = make_root(self.service, guard, self.log, self.traffic, figures=figures, page=True)
         self.site = ControlSite(root, self.clock)
 
     def connect(self) -> tuple[Any, Transport]:

@@ -69,11 +69,12 @@ class PortTests(ControlTestCase):
             response = self.ask("GET", "/status", headers={**right, "Host": host})
             self.assertEqual(response.status, 421, host)
             self.assertEqual(self.ask("GET", "/healthz", headers={"Host": host}).status, 421)
+            self.assertEqual(self.ask("GET", "/", headers={"Host": host}).status, 421)
         for host in ("127.0.0.1:8000", "[::1]:8000", "LOCALHOST", "push.example:1"):
             response = self.ask("GET", "/status", headers={**right, "Host": host})
             self.assertEqual(response.status, 200, host)
 
     def test_health(self) -> None:
-        """Whether it is well is no secret."""
-        for path in ("/healthz", "/readyz"):
+        """Whether it is well is no secret, and neither is the page."""
+        for path in ("/healthz", "/readyz", "/", "/page.js", "/plot.js", "/page.css"):
             self.assertEqual(self.ask("GET", path).status, 200, path)

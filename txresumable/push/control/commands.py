@@ -13,6 +13,7 @@ from ..state import PushState
 from .controlled import Controlled
 from .refusal import Refusal
 from .request import Query, sent_fields
+from .traffic import Traffic
 
 __all__ = ["Commands"]
 
@@ -24,16 +25,19 @@ class Commands:
     Handlers of requests.
     """
 
-    def __init__(self, service: Controlled) -> None:
+    def __init__(self, service: Controlled, traffic: Traffic) -> None:
         """
         :param service: what they are about.
+        :param traffic: how much was sent.
         """
+        self._traffic = traffic
         self._service = service
 
     async def status(self, request: Request) -> Mapping[str, Any]:
         """Where everything is."""
         Query(request)
-        return await self._service.status()
+        status = await self._service.status()
+        return {**status, "transferred": self._traffic.total(status)}
 
     async def health(self, request: Request) -> Mapping[str, Any]:
         """Whether the reactor runs: it does."""

@@ -19,7 +19,6 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from ..._runtime.observers import Signal
 from ..._runtime.ticker import Ticker
 from ..entry import Entry
 from .described import describe
@@ -82,16 +81,6 @@ class EventLog:
     def readers(self) -> int:
         """How many readers there are."""
         return len(self._readers)
-
-    def listen(self, changed: Signal[[Entry | None, Entry]]) -> Callable[[], None]:
-        """
-        Take note of what happens from now on.
-
-        :param changed: notified of it.
-        :returns: what ends that.
-        """
-        changed.register(self.changed)
-        return lambda: changed.unregister(self.changed)
 
     def changed(self, before: Entry | None, after: Entry) -> None:
         """An entry has changed."""

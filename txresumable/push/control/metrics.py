@@ -79,14 +79,6 @@ class Metrics:
         )
         self._hooks = counter("hook_failures", "Commands that failed", "folder")
 
-    def start(self) -> None:
-        """Begin to count."""
-        self._service.changed.register(self.changed)
-
-    def stop(self) -> None:
-        """Count no more."""
-        self._service.changed.unregister(self.changed)
-
     def changed(self, before: Entry | None, after: Entry) -> None:
         """An entry has changed."""
         if before is None:

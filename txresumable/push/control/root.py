@@ -13,7 +13,9 @@ from .endpoint import Endpoint
 from .events import EventLog, EventStream
 from .files import Files
 from .guard import Guard
+from .page import Page
 from .refusal import Refusal
+from .traffic import Traffic
 
 __all__ = ["make_root"]
 
@@ -22,8 +24,10 @@ def make_root(
     service: Controlled,
     guard: Guard,
     log: EventLog,
+    traffic: Traffic,
     *,
     figures: Resource | None = None,
+    page: bool = False,
 ) -> Resource:
     """
     The resource that has all others.
@@ -31,10 +35,12 @@ def make_root(
     :param service: what is controlled.
     :param guard: by whom.
     :param log: what happens.
+    :param traffic: how much was sent.
     :param figures: shows them for Prometheus, if that is installed.
+    :param page: whether there is a page for browsers.
     """
-    do = Commands(service)
-    root = Endpoint(guard)
+    do = Commands(service, traffic)
+    root = Page(guard) if page else Endpoint(guard)
     children: dict[bytes, Resource] = {
         b"status": Endpoint(guard, get=do.status),
         b"healthz": Endpoint(guard, get=do.health, is_open=True),

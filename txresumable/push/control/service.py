@@ -24,6 +24,7 @@ from .events import EventLog
 from .guard import Guard
 from .root import make_root
 from .site import ControlSite
+from .traffic import Traffic
 
 __all__ = ["AGAIN", "ControlService"]
 
@@ -65,16 +66,18 @@ class ControlService(Service):
         self._events = EventLog(clock)
         self._waiting: list[Callable[[], Any]] = []
         self._retry = Ticker(clock, AGAIN, self._listen)
-        self._unlisten: Callable[[], None] | None = None
         self._sites: list[ControlSite] = []
+        self._traffic = Traffic()
         self._metrics = _metrics(service)
+        self._listeners = [self._events.changed, self._traffic.changed]
+        if self._metrics is not None:
+            self._listeners.append(self._metrics.changed)
 
     def startService(self) -> None:
         """Begin."""
         super().startService()  # type: ignore[no-untyped-call]
-        self._unlisten = self._events.listen(self._service.changed)
-        if self._metrics is not None:
-            self._metrics.start()
+        for listener in self._listeners:
+            self._service.changed.register(listener)
         if self._settings.socket is not None:
             self._waiting.append(self._listen_on_socket)
         if self._settings.port is not None:
@@ -93,11 +96,8 @@ class ControlService(Service):
         super().stopService()  # type: ignore[no-untyped-call]
         self._retry.stop()
         self._waiting.clear()
-        if self._unlisten is not None:
-            self._unlisten()
-            self._unlisten = None
-        if self._metrics is not None:
-            self._metrics.stop()
+        for listener in self._listeners:
+            self._service.changed.unregister(listener)
         self._events.close()
         ports, self.ports = self.ports, []
         sites, self._sites = self._sites, []
@@ -119,8 +119,11 @@ class ControlService(Service):
 
     def _site(self, token: str | None) -> ControlSite:
         guard = Guard(token, frozenset({self._settings.interface.lower()}))
+        page = self._settings.page
         figures = None if self._metrics is None else self._metrics.resource(guard)
-        root = make_root(self._service, guard, self._events, figures=figures)
+        root = make_root(
+            self._service, guard, self._events, self._traffic, figures=figures, page=page
+        )
         site = ControlSite(root, self._reactor)
         self._sites.append(site)
         return site
