@@ -93,6 +93,7 @@ class Round:
     :ivar points: where the service is killed, life by life; an empty one is at random.
     :ivar files: how many files there are.
     :ivar receiver_kills: how many times the receiver is killed.
+    :ivar journal_faults: after how many lives the journal is deleted or damaged, in turn.
     :ivar counts: what has happened.
     :ivar missed: points that were not reached.
     :ivar last_words: what the last service has logged.
@@ -104,6 +105,7 @@ class Round:
     points: Sequence[str]
     files: int
     receiver_kills: int
+    journal_faults: int = 0
     longest: int = 100_000
     counts: Counter[str] = field(factory=Counter)
     missed: list[str] = field(factory=list)
@@ -136,7 +138,7 @@ class Round:
                     await process.end("KILL")
         self.counts["seconds"] = int(time.monotonic() - began)
         self.counts["files"] = len(producer.final)
-        return Verdict(self.base, producer)
+        return Verdict(self.base, producer, is_journal_whole=not self.journal_faults)
 
     def _prepare(self) -> None:
         for name in ("deleted", "moved", "drafts", "sent", "failed", "received"):
@@ -175,7 +177,22 @@ class Round:
                 self.counts["kills at random"] += 1
                 if point:
                     self.missed.append(point)
+            if at >= len(self.points) - self.journal_faults:
+                self._spoil_journal(is_deleted=at % 2 == 0)
         await gatherResults(producing)
+
+    def _spoil_journal(self, *, is_deleted: bool) -> None:
+        journal = self.base / "state" / "journal"
+        if is_deleted:
+            for path in self.base.glob("state/journal*"):
+                path.unlink()
+            self.counts["journals deleted"] += 1
+        elif journal.exists():
+            with journal.open("r+b") as file:
+                for at in range(0, journal.stat().st_size, 4096):
+                    file.seek(at)
+                    file.write(self.random.randbytes(300))
+            self.counts["journals damaged"] += 1
 
     def _start_service(self, point: str) -> Process:
         config = str(self.base / "config.toml")
@@ -191,7 +208,8 @@ class Round:
             self._receiver = Process(self.reactor, "-c", script, *own)
             if self._is_over or self.counts["kills of the receiver"] >= self.receiver_kills:
                 return
-            await self._pause(self.random.uniform(0.5, 3.0))
+            spread = 2.5 * len(self.points) / self.receiver_kills  # over all lives of the service
+            await self._pause(0.5 + self.random.uniform(0.0, spread))
             assert not self._receiver.ended.called, self._receiver.output.decode()
             await self._receiver.end("KILL")
             self.counts["kills of the receiver"] += 1
