@@ -5,6 +5,8 @@ Tests for blocking work in threads that may hang.
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -52,6 +54,13 @@ class Threads(Clock):
             self.begun.pop(0)()
 
 
+class _Work:
+    """Its result is itself."""
+
+    def do(self) -> _Work:
+        return self
+
+
 class RelayTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.threads = Threads()
@@ -64,6 +73,19 @@ class RelayTests(SynchronousTestCase):
     def test_bounds(self) -> None:
         """As promised: others go on within a second, and most threads are always left."""
         self.assertEqual((TICK, MOST_HUNG), (0.5, 4))
+
+    def test_no_garbage(self) -> None:
+        """What is done with leaves nothing to the garbage collector, neither works nor results."""
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        work = _Work()
+        gone = weakref.ref(work)
+        running = self.relay.run({"a": work.do})
+        self.threads.work()
+        self.assertEqual(self.successResultOf(running), [work])
+        del work, running
+        self.assertIsNone(gone())
 
     def works(self, names: str, hang: str = "") -> dict[str, Callable[[], str]]:
         """Work for each letter; that of some hangs until all other threads are through."""

@@ -154,11 +154,13 @@ class Engine:
         return uploads
 
     def _take_in(self, transfers: list[Transfer], uploads: list[Upload]) -> None:
-        replaced = self.room.replaced(transfers)
-        if replaced is not None:
-            self.remove(replaced)
-        if self.room.admits(transfers):
-            self.admission.add(uploads)
+        if self.room.is_limited:
+            replaced = self.room.replaced(transfers)
+            if replaced is not None:
+                self.remove(replaced)
+            if not self.room.admits(transfers):
+                return
+        self.admission.add(uploads)
 
     # What admission says (AdmissionListener) ---------------------------------------------------
 

@@ -49,7 +49,7 @@ class Relay:
 
     def is_working_for(self, whom: Any) -> bool:
         """Whether work for somebody is under way, or was begun together with some that is."""
-        return any(each.has(whom) for each in self._rounds) if self._rounds else False
+        return any(whom in each.wanted for each in self._rounds) if self._rounds else False
 
     def run(self, works: Mapping[Any, Callable[[], Any]]) -> Deferred[list[Any]]:
         """
@@ -79,19 +79,23 @@ class Relay:
 
 
 class _Round:
-    """Work that came together."""
+    """
+    Work that came together.
+
+    :ivar wanted: for whom.
+    """
 
     def __init__(
         self, relay: Relay, works: Mapping[Any, Callable[[], Any]], rounds: set[_Round]
     ) -> None:
         self._relay = relay
         self._rounds = rounds
-        self._wanted = set(works)
+        self.wanted = set(works)
         self._left = deque(enumerate(works.values()))  # shared by the threads, as are the results
         self._results: list[Any] = [_WAITS] * len(works)
         self._hanging: dict[int, Deferred[Any]] = {}
         self._seen: set[int] = set()
-        self._ticker = Ticker(relay.clock, TICK, self._tick)
+        self._ticker: Ticker | None = None
         self._done: Deferred[list[Any]] = Deferred(lambda _: self.stop())
 
     def start(self) -> Deferred[list[Any]]:
@@ -100,6 +104,7 @@ class _Round:
         self._check()
         if not self._done.called:
             self._rounds.add(self)
+            self._ticker = Ticker(self._relay.clock, TICK, self._tick)
             self._ticker.start()
         return self._done
 
@@ -107,14 +112,13 @@ class _Round:
         """Begin nothing more, and wait for nothing."""
         self._skip(None)
         self._rounds.discard(self)
-        self._ticker.stop()
-
-    def has(self, whom: Any) -> bool:
-        return whom in self._wanted
+        ticker, self._ticker = self._ticker, None  # they refer to each other
+        if ticker is not None:
+            ticker.stop()
 
     def forget(self, whom: Any) -> None:
-        self._wanted.discard(whom)
-        if not self._wanted:
+        self.wanted.discard(whom)
+        if not self.wanted:
             self._skip(None)
             self._set_aside(self._unfinished())
             self._check()

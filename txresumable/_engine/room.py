@@ -19,6 +19,7 @@ class Room:
     """
     Room for files, if there is a limit: files on the list count, and files that are looked at.
 
+    :ivar is_limited: whether there is.
     :param most: how many there may be, or :data:`None`.
     :param roster: the files on the list.
     :param admission: the files that are looked at.
@@ -26,6 +27,7 @@ class Room:
 
     def __init__(self, most: int | None, roster: Roster, admission: Admission) -> None:
         self._most = most
+        self.is_limited = most is not None
         self._roster = roster
         self._admission = admission
         self._passing = 0
@@ -44,9 +46,7 @@ class Room:
 
     def admits(self, transfers: Sequence[Transfer]) -> bool:
         """:returns: whether there is room for all of these; if not, each of them fails."""
-        if self._most is None:  # of many files, each is added without a look at all others
-            return True
-        if self._count() + len(transfers) <= self._most:
+        if self._most is None or self._count() + len(transfers) <= self._most:
             return True
         self._admission.report("max_files", [each.file for each in transfers])
         for each in transfers:
