@@ -115,6 +115,20 @@ class SentTests(AftercareTestCase):
         self.clock.hooks[3].end()
         self.assertEqual(self.states(service), {"a": "done"})
 
+    def test_clock_is_set(self) -> None:
+        """A clock that is set by an hour holds no command up."""
+        self.file("a")
+        service = self.started(on_sent=["/bin/sent"])
+        self.clock.hooks[0].end(1)
+        self.skew = -3600.0
+        self.clock.advance(16)
+        self.assertEqual(len(self.clock.hooks), 2)
+        self.clock.hooks[1].end(1)
+        self.restarted(service)
+        self.assertEqual(len(self.clock.hooks), 3)
+        self.clock.hooks[2].end()
+        self.assertEqual(self.states(service), {"a": "done"})
+
     def test_stopped(self) -> None:
         """A command that runs when it stops has a while, and then runs again, with the same id."""
         self.file("a")

@@ -253,7 +253,7 @@ class Operator:
         if entry.state in (STORED, HOOK, MOVING):
             route = self._route(entry)
             entry = await self._open().note(id, until=0.0, note="", why="")
-            route.aftercare.resume()
+            route.aftercare.retry(entry)
             return entry
         if entry.state is not WAITING:
             raise ImpossibleTransition(entry, QUEUED)

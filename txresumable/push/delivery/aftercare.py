@@ -67,6 +67,7 @@ class Aftercare:
         self._clock = clock
         self._now = now
         self._under_way: dict[int, Deferred[None]] = {}
+        self._due: dict[int, float] = {}  # by the clock that nobody sets; after a restart, now
         self._has_more = False
         self._finding: Deferred[None] | None = None
         self._wake: Any = None
@@ -97,6 +98,11 @@ class Aftercare:
         """See to all files of the journal to which nobody sees, as soon as their time has come."""
         self._has_more = True
         self._find()
+
+    def retry(self, entry: Entry) -> None:
+        """See to a file now, and forget how often that was in vain."""
+        self._due.pop(entry.id, None)
+        self._see_to(entry)
 
     def idle(self) -> Deferred[None]:
         """
@@ -140,8 +146,7 @@ class Aftercare:
         self._under_way.pop(entry.id, None)
         if getattr(result, "check", None) is not None and not result.check(CancelledError):
             _log.failure("Seeing to {name!r} stopped", result, name=entry.name)
-        if self._has_more and len(self._under_way) <= _AT_ONCE // 2:
-            self._find()
+        self._find_more()
         self._check_idle()
 
     def _find(self) -> None:
@@ -155,6 +160,11 @@ class Aftercare:
 
     def _found(self, _: object) -> None:
         self._finding = None
+        self._find_more()
+
+    def _find_more(self) -> None:
+        if self._has_more and len(self._under_way) <= _AT_ONCE // 2:
+            self._find()
 
     async def _look(self) -> None:
         after = 0
@@ -163,22 +173,24 @@ class Aftercare:
             for entry in entries:
                 if entry.state is FAILED and entry.is_aside:
                     continue
-                if entry.until > self._now():
-                    self._wake_for(entry.until)
+                due = self._due.get(entry.id, 0.0)
+                if due > self._clock.seconds():
+                    self._wake_for(due)
                 elif not self._has_given_up(entry):
                     self._see_to(entry)
             if self._has_more:  # there is no room
                 return
 
-    def _wake_for(self, until: float) -> None:
+    def _wake_for(self, due: float) -> None:
         """Look once more when a file is due."""
+        if self._is_stopped:
+            return
         if self._wake is not None and self._wake.active():
-            if self._wake_at <= until:
+            if self._wake_at <= due:
                 return
             self._wake.cancel()
-        self._wake_at = until
-        delay = min(max(until - self._now(), 0.0) + 0.01, _LONGEST)
-        self._wake = self._clock.callLater(delay, self.resume)
+        self._wake_at = due
+        self._wake = self._clock.callLater(max(due - self._clock.seconds(), 0.0), self.resume)
 
     def _has_given_up(self, entry: Entry) -> bool:
         return bool(_tries(entry) >= self._settings.attempts)
@@ -186,6 +198,7 @@ class Aftercare:
     # One file ----------------------------------------------------------------------------------
 
     async def _run(self, entry: Entry) -> None:
+        self._due.pop(entry.id, None)
         try:
             if entry.state is FAILED:
                 await self._put_aside(entry)
@@ -249,9 +262,10 @@ class Aftercare:
         facts: dict[str, Any] = {"until": until, "note": json.dumps({"tries": tries})}
         if entry.state is not FAILED:  # else it says why that is
             facts["why"] = why
+        if not is_last:
+            self._due[entry.id] = due = self._clock.seconds() + delay
+            self._wake_for(due)
         await self._steps.note(entry.id, **facts)
-        if until:
-            self._wake_for(until)
 
 
 _OURS = [STORED, HOOK, MOVING, FAILED]
