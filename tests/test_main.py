@@ -211,7 +211,7 @@ class SessionTests(SynchronousTestCase):
                 self.assertNoResult(running)
                 client.fail(ConnectionRefusedError())
                 self.reactor.advance(1)
-            self.assertEqual(self.ended(running), 1)
+            self.assertEqual(self.ended(running), 3)
             said = self.errors.getvalue().splitlines()
             self.assertEqual(len(said), lines)
             self.assertEqual(["next try in 1.0 s" in line for line in said].count(True), lines - 1)

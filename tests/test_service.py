@@ -227,6 +227,23 @@ class UploadTests(ServiceTestCase):
             warned = [line for line in self.lines("warn") if "symbolic link" in line]
             self.assertEqual(len(warned), count)
 
+    def test_chosen(self) -> None:
+        """Of a folder only those files are uploaded that are chosen by their path below it."""
+        for name in ("f/x", "f/y", "f/g/x"):
+            folder = os.path.dirname(self.file(name))
+        folder = os.path.dirname(folder)
+        asked: list[str] = []
+
+        def chosen(path: str) -> bool:
+            asked.append(path)
+            return path.endswith("x")
+
+        uploader = Resumable("http://127.0.0.1/", client=ScriptedReceiver(), reactor=Clock())
+        service = UploadService(uploader, [folder], reactor=Clock(), chosen=chosen)
+        service.startService()
+        paths = [file.relative_path for file in self.ended(service).completed]
+        self.assertEqual((paths, asked), (["f/g/x", "f/x"], ["g/x", "x", "y"]))
+
     def test_as_library(self) -> None:
         """Its uploader takes more files than it was made for, until it is stopped."""
         service = self.service(ScriptedReceiver())

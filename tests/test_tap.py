@@ -159,14 +159,14 @@ class ProcessTests(SynchronousTestCase):
         self.reactor.advance(0.05)
         self.successResultOf(stopped)
         self.assertTrue(all(request.given_up for request in client.sent))
-        self.assertEqual((self.reactor.stopped, self.statuses), (0, [1]))
+        self.assertEqual((self.reactor.stopped, self.statuses), (0, [3]))
 
     def test_threads_that_hang(self) -> None:
         """Once it has stopped, the process ends whatever hangs: well only if no file failed."""
         for client, path, statuses in (
             (ScriptedReceiver(), self.file(), [0]),
             (ScriptedReceiver(), "missing", [1]),
-            (FakeClient(), self.file(), [1]),
+            (FakeClient(), self.file(), [3]),
         ):
             self.start(client, path)
             [(stopping, args, named)] = self.reactor.triggers["before"]["shutdown"]
@@ -253,7 +253,7 @@ class TwistdTests(ProcessTestCase):
         bad = self.twistd("--target", self.target, "--chunk-size", "12X", "a.dat")
         told = self.twistd("--help")
         ended = await bad.ended
-        self.assertEqual(ended.status, 1)
+        self.assertEqual(ended.status, 2)
         self.assertIn("--chunk-size 12X: must be a size", ended.output)
         self.assertNotIn("Traceback", ended.output + ended.errors)
         ended = await told.ended

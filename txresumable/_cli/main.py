@@ -35,6 +35,10 @@ def _group() -> click.Group:
     click.version_option(__version__, prog_name="txresumable")(group)
     group.add_command(_upload_command())
     group.add_command(_doctor_command())
+    from .push.options import COMMANDS
+
+    for command in COMMANDS:
+        group.add_command(command)
     return group
 
 

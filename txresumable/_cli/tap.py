@@ -16,12 +16,13 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from .._runtime.shutdown import end_anyway, end_once_stopped, on_signals
+from ..errors import ResumableError
 from ..service.report import Report
 from ..service.upload import UploadService
 from ..uploader import Resumable
 from .argument import Argument, BadArgument
 from .arguments import ARGUMENTS, read_options
-from .exit_status import exit_with, signal_status, upload_status
+from .exit_status import RUNNING, USAGE, exit_with, signal_status, upload_status
 
 __all__ = ["Options", "UploadProcess", "makeService"]
 
@@ -29,7 +30,7 @@ __all__ = ["Options", "UploadProcess", "makeService"]
 class Options(UsageOptions):
     """The options of ``twistd resumable-upload``: those of the client."""
 
-    synopsis = "--target URL [options] FILE..."
+    synopsis = "--target URL [options] FILE... | --config FILE"
     longdesc = (
         "Upload files, and folders with all that is below them, to a server that speaks the "
         "protocol of resumable.js, then exit: with 0, or with 1 if any file failed. Started "
@@ -42,6 +43,14 @@ class Options(UsageOptions):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._given: list[tuple[Argument, Any]] = []
+        self["config"] = None
+
+    def opt_config(self, path: str) -> None:
+        """
+        Watch the folders of this configuration file, and upload what is dropped into them; no other
+        option, and no file, can be given with it.
+        """
+        self["config"] = os.path.abspath(path)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
@@ -54,7 +63,7 @@ class Options(UsageOptions):
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except UsageError:
             if isinstance(self.parent, ServerOptions):
-                exit_with(1)  # the twistd of Twisted 24.10 would end with 0
+                exit_with(USAGE)  # the twistd of Twisted 24.10 would end with 0
             raise
 
     def parseArgs(self, *files: str) -> None:
@@ -75,12 +84,33 @@ class Options(UsageOptions):
 
         :raises UsageError: naming the option and its value.
         """
+        if self["config"] is not None:
+            self._read_config()
+            return
         try:
             self["client"] = read_options(self._given)
         except BadArgument as error:
             raise UsageError(str(error))
         if not self["files"]:
             raise UsageError("name at least one file to upload")
+
+    def _read_config(self) -> None:
+        if self._given or self["files"]:
+            raise UsageError("--config goes with no other option and no file")
+        try:
+            from .config import BadConfig, load
+            from .push.process import check_free
+        except ImportError as error:
+            raise UsageError(f"--config needs {error.name}: pip install 'txresumable[push]'")
+        try:
+            self["settings"] = load(self["config"])
+        except BadConfig as error:
+            raise UsageError(str(error))
+        try:
+            check_free(self["settings"])
+        except ResumableError as error:
+            exit_with(RUNNING)
+            raise SystemExit(str(error))
 
 
 def _handler(argument: Argument) -> Callable[[Any, str], None]:
@@ -170,5 +200,12 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
+    if options["config"] is not None:
+        from .push.process import PushProcess, make_push, tell_daemon
+
+        push = make_push(options["config"], options["settings"], reactor)
+        waiting = tell_daemon({} if options.parent is None else options.parent)
+        process: IService = PushProcess(push, reactor=reactor, waiting=waiting)
+        return process
     uploader = Resumable(reactor=reactor, **options["client"])
     return UploadProcess(uploader, options["files"], reactor=reactor)

@@ -102,6 +102,7 @@ class Verification:
             if ours != theirs:
                 transfer.source.check()  # what was written to since then has another digest now
                 raise ChecksumMismatch(transfer.file_name, ours, theirs)
+            transfer.digest_there = theirs
         if self._hook is not None:
             await settled(self._hook(transfer.file))
 

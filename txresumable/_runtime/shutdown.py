@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-__all__ = ["end_anyway", "end_once_stopped", "on_signals"]
+__all__ = ["end_anyway", "end_once_stopped", "on_hangup", "on_signals"]
 
 GRACE = 3.0
 """Seconds that a process has for its end."""
@@ -46,6 +46,18 @@ def on_signals(reactor: Any, called: Callable[[int], object]) -> None:
 
     for number in numbers:
         signal.signal(number, arrived)
+
+
+def on_hangup(reactor: Any, called: Callable[[], object]) -> None:
+    """
+    Be told of SIGHUP from now on, which otherwise ends the process.  Nothing changes where
+    :func:`on_signals` changes nothing.
+
+    :param reactor: a reactor.
+    :param called: called in the reactor thread.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(called))
 
 
 def end_anyway(status: int) -> None:

@@ -8,5 +8,6 @@ how it was found, or why it cannot be seen from here, and which options follow f
 from .diagnosis import Diagnosis, Finding
 from .examination import examine
 from .prescription import FORMATS, prescription
+from .question import ask
 
-__all__ = ["FORMATS", "Diagnosis", "Finding", "examine", "prescription"]
+__all__ = ["FORMATS", "Diagnosis", "Finding", "ask", "examine", "prescription"]

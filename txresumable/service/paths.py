@@ -44,18 +44,21 @@ class Paths:
         paths: Iterable[str],
         relay: Relay,
         ended: Callable[[], object],
+        chosen: Callable[[str], bool] = lambda _: True,
     ) -> None:
         """
         :param uploader: what paths are added to.
         :param paths: the paths.
         :param relay: looks at them, of which a few may hang.
         :param ended: called when a file has ended.
+        :param chosen: whether a file of a folder is uploaded, by its path below that.
         """
         self.pending = 0
         self._uploader = uploader
         self._paths = deque(paths)
         self._relay = relay
         self._notify_ended = ended
+        self._is_chosen = chosen
         self._late: set[Deferred[None]] = set()
         self._completed: list[ResumableFile] = []
         self._failed: list[FailedFile] = []
@@ -125,10 +128,17 @@ class Paths:
         if isinstance(listing, Failure):
             listing.raiseException()
         listing.warn(_shown, path, self._uploader.options.links == "follow")
-        if not listing.found:
+        name = os.path.basename(os.path.abspath(path))
+        below = len(name) + 1 if name else 0
+        found = [
+            each
+            for each in listing.found
+            if each.error or self._is_chosen(each.relative_path[below:])
+        ]
+        if not found:
             _shown.warn("There is no file in {path}", path=printable(path))
             return
-        for upload in self._uploader.add_files([each.arguments for each in listing.found]):
+        for upload in self._uploader.add_files([each.arguments for each in found]):
             self._follow(upload, upload.file.relative_path)
 
     def _set_aside(

@@ -4,7 +4,7 @@ An uploader as a service of Twisted's application framework.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.application.service import Service
@@ -66,6 +66,7 @@ class UploadService(Service):
         *,
         reactor: Reactor | None = None,
         patience: float = PATIENCE,
+        chosen: Callable[[str], bool] = lambda _: True,
     ) -> None:
         """
         :param uploader: with no files yet; the service closes it when it stops.
@@ -73,6 +74,8 @@ class UploadService(Service):
             ``str``, :class:`os.PathLike` or :class:`~twisted.python.filepath.FilePath`.
         :param reactor: the installed one by default, looked up now.
         :param patience: how many seconds chunks in flight have to finish when the service stops.
+        :param chosen: whether a file of a folder is uploaded, by its path below that folder, with
+            ``/``; called in the reactor's thread.
         :raises TypeError: if this is no uploader, or these are no paths, or one in the place of
             several.
         :raises ValueError: if one holds NUL.
@@ -94,7 +97,7 @@ class UploadService(Service):
         relay = Relay(reactor, self._clock)
         given = [_path(path) for path in several(paths)]
         self._stays = not given
-        self._paths = Paths(uploader, given, relay, self._check_done)
+        self._paths = Paths(uploader, given, relay, self._check_done, chosen)
         self._adding: Deferred[None] | None = None
         self._started = self._all_added = False
         self._done: OneShotObserver[Report] = OneShotObserver()

@@ -179,7 +179,11 @@ class Sending:
     def _arrived(self, file: ResumableFile, sent: _Sent) -> None:
         found = min(file.size, file.chunks_found * file.chunk_size)
         self._target.stored(sent.entry.id)
-        facts = {"identifier": file.unique_identifier, "sent": sent.entry.sent + file.size - found}
+        facts = {
+            "identifier": file.unique_identifier,
+            "sent": sent.entry.sent + file.size - found,
+            "digest": transfer_of(file).digest_there,
+        }
         self._write(sent, self._stored(sent, facts))
 
     def _not_arrived(self, failure: Failure, sent: _Sent) -> None:

@@ -1,0 +1,183 @@
+"""Tests for ``txresumable push`` and ``twistd resumable-upload --config``, as processes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+from pathlib import Path
+
+from tests.processes import _TWISTD, ProcessTestCase, Running, until
+
+
+class PushTestCase(ProcessTestCase):
+    """Has a configuration file, a receiver and a folder."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        (self.folder / "in").mkdir()
+        (self.folder / "sent").mkdir()
+        self.configure(self.target)
+
+    def configure(self, target: str, more: str = "") -> None:
+        """Write the file."""
+        (self.folder / "c.toml").write_text(
+            f'state = "state"\n[target.lab]\nurl = "{target}"\nchecksum = "sha256"\n'
+            '[folder.scans]\npath = "in"\ntarget = "lab"\nsettle = 0\nrescan = 0.2\n'
+            f'after = "move:sent"\n{more}'
+        )
+
+    def command(self, *arguments: str) -> Running:
+        """Start the command."""
+        return self.python("-m", "txresumable", *arguments, "-c", "c.toml")
+
+    @property
+    def journal(self) -> Path:
+        """What is locked."""
+        return self.folder / "state" / "lock"
+
+
+class PushTests(PushTestCase):
+    """In the foreground."""
+
+    async def test_push(self) -> None:
+        """
+        What is dropped into the folder arrives and is moved; another start ends with 75; SIGHUP has
+        the file read again, or tells what is wrong with it; a signal ends it with 128 + its number.
+        """
+        process = self.command("push")
+        await process.has_said("Watching 1 folders")
+        content = self.file("in/a.dat", 2_500_000)
+        await until((self.folder / "sent" / "a.dat").exists)
+        self.assertEqual(self.received("a.dat"), content)
+        for second in (self.command("push"), self.twistd("--config", "c.toml")):
+            ended = await second.ended
+            self.assertEqual(ended.status, 75, ended.output + ended.errors)
+            pid = self.journal.read_text().strip()
+            self.assertIn(f"already running, pid {pid}", ended.output + ended.errors)
+        await self.controlled(hashlib.sha256(content).hexdigest())
+        process.signal("HUP")
+        await process.has_said("The settings are read anew")
+        self.configure(self.target, "settel = 1\n")
+        process.signal("HUP")
+        await process.has_said("c.toml:11: folder.scans.settel: is not known; perhaps settle")
+        process.signal("TERM")
+        ended = await process.ended
+        self.assertEqual(ended.signal, signal.SIGTERM, ended.errors)
+        self.assertIn("SIGTERM: what is under way has 10 s to finish", ended.errors)
+        self.assertNotIn("Traceback", ended.errors)
+
+    async def controlled(self, digest: str) -> None:
+        """It can be asked where everything is, and told what to do."""
+        ended = await self.command("status").ended
+        self.assertEqual((ended.status, ended.errors), (0, ""))
+        self.assertIn(f"folder scans ({self.folder}/in): 1 done", ended.output)
+        ended = await self.command("ls", "--json").ended
+        file = json.loads(ended.output)
+        self.assertEqual((file["name"], file["state"], file["digest"]), ("a.dat", "done", digest))
+        ended = await self.command("verify").ended
+        self.assertEqual(
+            (ended.status, ended.output),
+            (0, "1 are what the receiver has, 0 differ, 0 cannot be verified\n"),
+        )
+        for command in (("rate", "1M"), ("pause",), ("resume",), ("rescan",), ("rate", "rules")):
+            ended = await self.command(*command).ended
+            self.assertEqual((ended.status, ended.output, ended.errors), (0, "", ""), command)
+        ended = await self.command("hold", str(file["id"])).ended
+        self.assertEqual(ended.status, 1)
+        self.assertIn("is done and cannot be held", ended.errors)
+
+    async def test_second_signal(self) -> None:
+        """What is under way may finish, until the second signal."""
+        held = self.holding()
+        self.configure(held.target)
+        process = self.command("push")
+        self.file("in/a.dat", 10)
+        await held.has(1)
+        process.signal("INT")
+        await process.has_said("SIGINT: what is under way has 10 s to finish")
+        process.signal("INT")
+        self.assertEqual((await process.ended).signal, signal.SIGINT)
+        self.assertIn("stopping at once", process.written)
+
+    async def test_wrong(self) -> None:
+        """What is wrong with the file is said before anything begins, with 2."""
+        self.configure("nowhere")
+        for process in (self.command("push"), self.twistd("--config", "c.toml")):
+            ended = await process.ended
+            self.assertEqual(ended.status, 2)
+            self.assertIn("c.toml:3: target.lab.url: must be", ended.output + ended.errors)
+            self.assertNotIn("Traceback", ended.output + ended.errors)
+        ended = await self.twistd("--config", "c.toml", "a.dat").ended
+        self.assertIn("--config goes with no other option and no file", ended.output)
+        self.assertEqual(ended.status, 2)
+
+    async def test_check(self) -> None:
+        """What cannot work here is said, and whether the target responds as a receiver."""
+        ended = await self.command("check").ended
+        self.assertEqual((ended.status, ended.output), (0, "target lab: responds\n"))
+        (self.folder / "sent").rmdir()
+        self.configure("http://127.0.0.1:9/", 'on_sent = ["no-such-command"]\n')
+        ended = await self.command("check").ended
+        self.assertEqual(ended.status, 1, ended.errors)
+        place, hook, target = ended.output.splitlines()
+        self.assertIn("folder scans: after ", place)
+        self.assertIn("is missing", place)
+        self.assertEqual(hook, "folder scans: on_sent no-such-command: there is no such command")
+        self.assertIn("target lab: no connection", target)
+
+
+class TwistdTests(PushTestCase):
+    """As a daemon."""
+
+    def background(self, *arguments: str) -> Running:
+        """Start ``twistd``, which goes to the background."""
+        return self.run_process(
+            *_TWISTD, "--pidfile=", *arguments, "resumable-upload", "--config=c.toml"
+        )
+
+    async def test_foreground(self) -> None:
+        """It watches, reads the file again on SIGHUP, and ends with the signal."""
+        content = self.file("in/a.dat", 10)
+        process = self.twistd("--config", "c.toml")
+        await until((self.folder / "sent" / "a.dat").exists)
+        self.assertEqual(self.received("a.dat"), content)
+        process.signal("HUP")
+        await process.has_said("The settings are read anew")
+        process.signal("TERM")
+        self.assertEqual((await process.ended).signal, signal.SIGTERM)
+
+    async def test_daemon(self) -> None:
+        """It returns once it watches; another reports that, with 75; one that fails, with 1."""
+        ended = await self.background().ended
+        self.assertEqual((ended.status, ended.errors), (0, ""))
+        pid = int(self.journal.read_text())
+        self.addCleanup(self.end, pid)
+        ended = await self.background().ended
+        self.assertEqual(ended.status, 75)
+        self.assertIn(f"already running, pid {pid}", ended.errors)
+        self.end(pid)
+        journal = self.folder / "state" / "journal"
+        await until(lambda: not _is_alive(pid))
+        code = (
+            f"import sqlite3; sqlite3.connect({str(journal)!r}).execute('pragma user_version=99')"
+        )
+        self.assertEqual((await self.python("-c", code).ended).status, 0)
+        ended = await self.background().ended
+        self.assertEqual(ended.status, 1)
+        self.assertIn("An error has occurred: b'the journal was written by a later", ended.errors)
+
+    def end(self, pid: int) -> None:
+        """End a daemon."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether a process is there, and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -1,0 +1,120 @@
+"""
+``txresumable check``: whether a configuration can work here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from ...doctor import ask
+from ...errors import InvalidOption
+from ...push.folder.patterns import Patterns
+from ...push.folder.places import check_places
+from ...push.settings import FolderSettings, PushSettings, TargetSettings
+from ...service.report import explain
+from ..exit_status import FAILED, REFUSED, UNREACHABLE, status_of
+from ..headers import RenewedHeaders
+
+__all__ = ["check", "local_problems"]
+
+
+def local_problems(path: str, settings: PushSettings) -> Iterator[str]:
+    """
+    What is wrong on this machine.  Blocks.
+
+    :param path: the configuration file.
+    :param settings: what it said.
+    """
+    mode = os.stat(path).st_mode
+    if mode & stat.S_IWOTH:
+        yield f"{path}: everybody may write to it, and so have commands run"
+    yield from _state_problems(settings.state)
+    for folder in settings.folders.values():
+        for problem in _folder_problems(folder):
+            yield f"folder {folder.name}: {problem}"
+
+
+def _state_problems(state: str) -> Iterator[str]:
+    if os.path.isdir(state):
+        if not os.access(state, os.W_OK | os.X_OK):
+            yield f"state {state}: may not be written to"
+        elif os.stat(state).st_mode & 0o077:
+            yield f"state {state}: others may look into it (chmod 700)"
+    elif os.path.lexists(state):
+        yield f"state {state}: is no folder"
+    else:
+        above = os.path.dirname(state)
+        while not os.path.exists(above):
+            above = os.path.dirname(above)
+        if not os.access(above, os.W_OK | os.X_OK):
+            yield f"state {state}: cannot be made in {above}"
+
+
+def _folder_problems(folder: FolderSettings) -> Iterator[str]:
+    try:
+        check_places(folder.path, sent=folder.sent, failed=folder.failed)
+        Patterns(folder.include, folder.exclude)
+        if folder.after == "delete" and not os.access(folder.path, os.W_OK):
+            yield f"path {folder.path}: files cannot be deleted there"
+    except InvalidOption as error:
+        yield f"{error.option} {error.value}: {error.reason}"
+    for option, command in ("on_sent", folder.on_sent), ("on_failed", folder.on_failed):
+        if command and shutil.which(command[0]) is None:
+            yield f"{option} {command[0]}: there is no such command"
+
+
+async def _target_problem(target: TargetSettings, reactor: Any) -> tuple[str, int]:
+    """What is wrong with a target, and which exit status that is; nothing and 0 if nothing is."""
+    options = target.checked
+    if callable(options.target) or callable(options.test_target) or callable(options.query):
+        return "", 0  # what they return depends on files
+    headers: Any = options.headers
+    try:
+        if isinstance(headers, RenewedHeaders):
+            headers = await headers(None, None)
+        elif callable(headers):
+            return "", 0
+        reply = await ask(options, headers, reactor)
+    except Exception as error:
+        status = status_of(error)
+        return explain(error), status if status == REFUSED else UNREACHABLE
+    if reply.code in (401, 403, 407):
+        return f"login is refused: {reply.said}", REFUSED
+    if options.test_chunks and reply.code in options.stored:
+        return f"it is no receiver: it claims to have what does not exist ({reply.said})", REFUSED
+    if reply.code >= 500 and reply.code != 501:
+        return f"it is in trouble: {reply.said}", UNREACHABLE
+    return "", 0
+
+
+def check(
+    path: str, settings: PushSettings, reactor: Any, say: Callable[[str], object]
+) -> Deferred[int]:
+    """
+    Check a configuration: what is on this machine, and whether each target responds as a receiver
+    to a question for a chunk that it cannot have.
+
+    :param path: the configuration file.
+    :param settings: what it said.
+    :param say: called with a line for each problem, and for each target that is well.
+    :returns: a Deferred that fires with the exit status.
+    """
+
+    async def run() -> int:
+        statuses = []
+        for problem in local_problems(path, settings):
+            say(problem)
+            statuses.append(FAILED)
+        for target in settings.targets.values():
+            problem, status = await _target_problem(target, reactor)
+            say(f"target {target.name}: {problem or 'responds'}")
+            statuses.append(status)
+        return next((each for each in (FAILED, REFUSED, UNREACHABLE) if each in statuses), 0)
+
+    return Deferred.fromCoroutine(run())

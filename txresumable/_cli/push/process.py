@@ -1,0 +1,194 @@
+"""
+A process that watches folders.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..._runtime.shutdown import end_anyway, end_once_stopped, on_hangup, on_signals
+from ...push import AlreadyRunning, PushService
+from ...push.control import ControlService
+from ...push.journal.lock import Lock
+from ...push.settings import PushSettings
+from ..config import load
+from ..exit_status import FAILED, RUNNING, exit_with, signal_status
+
+__all__ = ["PushProcess", "check_free", "make_push", "make_whole", "reload_or_log", "tell_daemon"]
+
+_WAIT = 10.0
+"""Seconds that whoever waits on the terminal for a daemon waits at most."""
+_log = Logger()
+
+
+def check_free(settings: PushSettings) -> None:
+    """
+    See whether a service could start with these settings, while that can still be said on the
+    terminal.  Blocks.
+
+    :raises AlreadyRunning: if one runs.
+    """
+    path = os.path.join(settings.state, "lock")
+    if os.path.exists(path):
+        with suppress(OSError):
+            Lock(path).release()
+
+
+def make_push(path: str, settings: PushSettings, reactor: Any) -> PushService:
+    """
+    The service that a configuration file asks for.
+
+    :param path: the file, which is read again on demand.
+    :param settings: what it said.
+    """
+    path = os.path.abspath(path)  # a daemon changes its working directory
+    return PushService(settings, reactor=reactor, reload=lambda: load(path))
+
+
+def make_whole(service: PushService, reactor: Any) -> MultiService:
+    """
+    A service with what it is controlled by.
+
+    :param service: what is controlled.
+    """
+    with suppress(OSError):  # which the journal reports; the socket is there from the start
+        os.makedirs(service.settings.state, 0o700, exist_ok=True)
+    whole = MultiService()
+    service.setServiceParent(whole)  # type: ignore[no-untyped-call]
+    control = ControlService(service.settings.control, service, reactor=reactor)
+    control.setServiceParent(whole)  # type: ignore[no-untyped-call]
+    return whole
+
+
+def reload_or_log(service: PushService) -> None:
+    """
+    Read the configuration of a service again; what is wrong with it is logged, and changes nothing.
+    """
+
+    def refused(failure: Failure) -> None:
+        for line in str(failure.value).splitlines():
+            _log.error("The settings stay as they are: {line}", line=line)
+
+    service.reload().addErrback(refused)
+
+
+class PushProcess(MultiService):
+    """
+    Watched folders that a process is for, in ``twistd``.  SIGHUP has the configuration read again.
+    If it cannot start, the process ends: with 75 if another one runs.  A signal lets it finish what
+    is under way; a second one does not.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        service: PushService,
+        *,
+        reactor: Any,
+        waiting: Callable[[], Callable[[str], object]] = lambda: lambda _: None,
+        exit_with: Callable[[int], object] = exit_with,
+        on_signals: Callable[[Any, Callable[[int], object]], object] = on_signals,
+        on_hangup: Callable[[Any, Callable[[], object]], object] = on_hangup,
+        end_anyway: Callable[[int], object] = end_anyway,
+    ) -> None:
+        """
+        :param service: what it is for.
+        :param waiting: called when it is started; what that returns is called with nothing once
+            it has started, or with why it could not.
+        """
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.service = service
+        make_whole(service, reactor).setServiceParent(self)
+        self._reactor = reactor
+        self._take_waiting = waiting
+        self._notify_started: Callable[[str], object] = lambda _: None
+        self._exit_with = exit_with
+        self._on_signals = on_signals
+        self._on_hangup = on_hangup
+        self._end_anyway = end_anyway
+        self._status = 0
+        self._waiting: Any = None
+
+    def startService(self) -> None:
+        """Begin."""
+        end_once_stopped(self._reactor, self.stopService, lambda: self._end_anyway(self._status))
+        self._notify_started = self._take_waiting()
+        super().startService()  # type: ignore[no-untyped-call]
+        self._on_hangup(self._reactor, self.reload)
+        self._waiting = self._reactor.callLater(_WAIT, self._tell, "")
+        began = self.service.when_started()
+        began.addCallbacks(lambda _: self._tell(""), self._failed)
+
+    def stopService(self) -> Deferred[Any]:
+        """
+        End, with care until the next signal.
+
+        :returns: a Deferred that fires when nothing is left.
+        """
+        self._on_signals(self._reactor, self._signalled)
+        return super().stopService()  # type: ignore[no-untyped-call, no-any-return]
+
+    def reload(self) -> None:
+        """Read the configuration again."""
+        reload_or_log(self.service)
+
+    def _tell(self, why: str) -> None:
+        if self._waiting is not None and self._waiting.active():
+            self._waiting.cancel()
+        self._waiting = None
+        self._notify_started(why)
+
+    def _failed(self, failure: Failure) -> None:
+        if failure.check(CancelledError):
+            self._tell("it was stopped before it had started")
+            return
+        why = str(failure.value)
+        self._log.critical("It could not start: {why}", why=why)
+        self._status = RUNNING if failure.check(AlreadyRunning) else FAILED
+        self._tell(why)
+        self._exit_with(self._status)
+        self._reactor.callWhenRunning(self._end)
+
+    def _end(self) -> None:
+        if self.running:
+            self._reactor.stop()
+
+    def _signalled(self, number: int) -> None:
+        self._log.info("{signal}: stopping at once", signal=signal.Signals(number).name)
+        self._end_anyway(signal_status(number))
+        self.service.abort()
+
+
+def tell_daemon(options: Any) -> Callable[[], Callable[[str], None]]:
+    """
+    Who waits on the terminal for a daemon is told by ``twistd`` as soon as its services are
+    started, which says little; with this it waits until the journal is open.
+
+    :param options: those of ``twistd``, which have the pipe to it once there is one.
+    :returns: to be called when the service starts; what that returns is to be called with nothing,
+        or with why it could not start.
+    """
+
+    def take() -> Callable[[str], None]:
+        pipe, options["statusPipe"] = options.get("statusPipe"), None
+
+        def tell(why: str) -> None:
+            nonlocal pipe
+            if pipe is not None:
+                os.write(pipe, b"1 " + why.encode("utf-8", "replace")[:90] if why else b"0")
+                os.close(pipe)
+                pipe = None
+
+        return tell
+
+    return take

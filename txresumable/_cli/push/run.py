@@ -1,0 +1,97 @@
+"""
+``txresumable push``: watched folders in the foreground.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import globalLogBeginner, textFileLogObserver
+
+from ..._runtime.shutdown import end_anyway, on_hangup, on_signals
+from ...push import AlreadyRunning, PushService
+from ..exit_status import FAILED, RUNNING, signal_status
+from ..output import Output
+from .process import reload_or_log
+
+__all__ = ["Foreground"]
+
+
+def _begin_logging(stream: Any) -> None:
+    globalLogBeginner.beginLoggingTo([textFileLogObserver(stream)], redirectStandardIO=False)
+
+
+class Foreground:
+    """
+    Watches folders until a signal comes, and logs to standard error.
+    """
+
+    def __init__(
+        self,
+        service: PushService,
+        others: MultiService,
+        *,
+        errors: TextIO | None = None,
+        on_signals: Callable[[Any, Callable[[int], object]], object] = on_signals,
+        on_hangup: Callable[[Any, Callable[[], object]], object] = on_hangup,
+        end_anyway: Callable[[int], object] = end_anyway,
+        begin_logging: Callable[[Any], object] = _begin_logging,
+    ) -> None:
+        """
+        :param service: what watches.
+        :param others: what it is a part of.
+        :param errors: where to log to; standard error by default.
+        """
+        self._service = service
+        self._others = others
+        self._errors = Output(sys.stderr if errors is None else errors)
+        self._on_signals = on_signals
+        self._on_hangup = on_hangup
+        self._end_anyway = end_anyway
+        self._begin_logging = begin_logging
+        self._number = 0
+        self._stop: Deferred[None] = Deferred()
+
+    def run(self, reactor: Any) -> Deferred[None]:
+        """
+        Watch.
+
+        :returns: a Deferred that fails with :exc:`SystemExit` that has the exit status: 128 and the
+            number of the signal that ended it, 75 if another process does the same, 1 if it could
+            not start for another reason.
+        """
+        return Deferred.fromCoroutine(self._run(reactor))
+
+    async def _run(self, reactor: Any) -> None:
+        self._begin_logging(self._errors)
+        reactor.callWhenRunning(self._on_signals, reactor, self._signalled)
+        reactor.callWhenRunning(self._on_hangup, reactor, lambda: reload_or_log(self._service))
+        self._others.startService()
+        try:
+            await self._service.when_started()
+        except CancelledError:  # by a signal
+            pass
+        except Exception as error:
+            print(error, file=self._errors, flush=True)
+            raise SystemExit(RUNNING if isinstance(error, AlreadyRunning) else FAILED) from None
+        await self._stop
+        await self._others.stopService()
+        status = signal_status(self._number)
+        self._end_anyway(status)
+        raise SystemExit(status)
+
+    def _signalled(self, number: int) -> None:
+        name = signal.Signals(number).name
+        if self._number:
+            print(f"{name}: stopping at once", file=self._errors, flush=True)
+            self._service.abort()
+            return
+        self._number = number
+        print(f"{name}: what is under way has 10 s to finish", file=self._errors, flush=True)
+        self._others.stopService()
+        self._stop.callback(None)
