@@ -64,6 +64,13 @@ _STORE = tuple(
     )
 )
 
+_DELIVERY = (
+    "tests.test_push_sending",
+    "tests.test_push_aftercare",
+    "tests.test_push_target",
+    "tests.test_push_service",
+)
+
 TESTS: dict[str, tuple[str, ...]] = {
     "_protocol/layout": ("tests.test_layout",),
     "_protocol/dialect": ("tests.test_dialect",),
@@ -120,6 +127,23 @@ TESTS: dict[str, tuple[str, ...]] = {
     "push/journal/possession": _JOURNAL,
     "push/journal/rows": _JOURNAL,
     "push/journal/transaction": _JOURNAL,
+    "push/changes": ("tests.test_push_changes",),
+    "push/effects": ("tests.test_push_effects",),
+    "push/hooks": ("tests.test_push_hooks",),
+    "push/operator": ("tests.test_push_operator",),
+    "push/rates": ("tests.test_push_rates",),
+    "push/service": ("tests.test_push_service",),
+    "push/status": ("tests.test_push_operator",),
+    "push/delivery/aftercare": ("tests.test_push_aftercare",),
+    "push/delivery/delivery": _DELIVERY,
+    "push/delivery/effect_queue": _DELIVERY,
+    "push/delivery/facts": ("tests.test_push_aftercare",),
+    "push/delivery/fate": ("tests.test_push_fate",),
+    "push/delivery/route": _DELIVERY,
+    "push/delivery/sending": ("tests.test_push_sending", "tests.test_push_target"),
+    "push/delivery/steps": ("tests.test_push_service", "tests.test_push_operator"),
+    "push/delivery/target": ("tests.test_push_target", "tests.test_push_sending"),
+    "push/delivery/waiting": ("tests.test_push_sending", "tests.test_push_target"),
     "push/state": ("tests.test_push_state", "tests.test_push_journal"),
     "_validators": ("tests.test_options",),
     "_policy/order": ("tests.test_order",),

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any
+from typing import Any, Union
 
 from twisted.internet.defer import Deferred, DeferredList
 
+from .._runtime.observers import Signal
 from .._runtime.printable import printable
 from ..errors import InvalidOption
+from .changes import Changes
 from .delivery.delivery import Delivery
 from .delivery.route import Route
 from .entry import Entry, Seen, Version
@@ -53,6 +55,7 @@ class Operator:
     journal: Journal | None
     delivery: Delivery | None
     rates: RateSchedule
+    changed: Signal[[Union[Entry, None], Entry]]
     was_damaged: bool
     opening_trouble: str
 
@@ -80,6 +83,16 @@ class Operator:
         :returns: a Deferred that fires with what JSON can have.
         """
         return Deferred.fromCoroutine(status_of(self))
+
+    def changes(self) -> Changes:
+        """
+        Files as they get into other states from now on, for ``async for``::
+
+            with service.changes() as changes:
+                async for entry in changes:
+                    print(entry.name, entry.state.value, entry.why, entry.until)
+        """
+        return Changes(self.changed)
 
     # Everything --------------------------------------------------------------------------------
 
