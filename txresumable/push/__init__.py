@@ -15,6 +15,7 @@ from .errors import (
     PushError,
     UnknownEntry,
 )
+from .host import HostNotices
 from .journal import Journal, Observation
 from .service import PushService
 from .settings import ControlSettings, FolderSettings, PushSettings, RateRule, TargetSettings
@@ -27,6 +28,7 @@ __all__ = [
     "ControlSettings",
     "Entry",
     "FolderSettings",
+    "HostNotices",
     "ImpossibleTransition",
     "Journal",
     "JournalDamaged",

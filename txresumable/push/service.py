@@ -112,7 +112,8 @@ class PushService(Operator, MultiService):
         if self.running:
             return
         super().startService()  # type: ignore[no-untyped-call]
-        self._started = OneShotObserver()
+        if self._started.settled:  # or somebody already waits for it
+            self._started = OneShotObserver()
         self._do(self._start)
 
     def stopService(self) -> Deferred[None]:

@@ -92,6 +92,7 @@ class WatchedFolder(Service):
         self._idle: Deferred[None] | None = None
         self._waiting: Deferred[Any] | None = None
         self._unread: set[bytes] = set()
+        self._asked: float | None = None
         self._is_stopping = False
         self._done: OneShotObserver[None] = OneShotObserver()
         self._done.settle(None)
@@ -282,7 +283,16 @@ class WatchedFolder(Service):
         return unread
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        return await self._cancellable(run_in_thread(self._reactor, work))
+        self._asked = self._clock.seconds()
+        try:
+            return await self._cancellable(run_in_thread(self._reactor, work))
+        finally:
+            self._asked = None
+
+    @property
+    def busy_for(self) -> float:
+        """For how many seconds one look at the disk has taken by now; 0 if there is none."""
+        return 0.0 if self._asked is None else self._clock.seconds() - self._asked
 
     async def _put_down(
         self, found: Sequence[Found], now: float, renamed: Mapping[bytes, bool]
