@@ -123,6 +123,9 @@ class Life:
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do something besides."""
+        if self.is_over:
+            work.close()
+            return
         Deferred.fromCoroutine(work).addErrback(self.world.failed)
 
     def kill(self, where: str) -> None:
