@@ -20,7 +20,7 @@ from .figures import note
 from .pushing.killed import labels
 from .pushing.round import Round
 
-KILLS = int(os.environ.get("TXRESUMABLE_KILLS", "4"))
+KILLS = int(os.environ.get("TXRESUMABLE_KILLS", "3"))
 
 reactor: Any = installed
 
@@ -36,7 +36,7 @@ class KillingTests(TestCase):
 
     def test_journal_lost(self) -> Deferred[None]:
         """So it is if the journal is deleted or damaged, but that it may be reported again."""
-        return Deferred.fromCoroutine(self.kill_some(4, journal_faults=3))
+        return Deferred.fromCoroutine(self.kill_some(3, journal_faults=2))
 
     async def kill_some(self, kills: int, journal_faults: int = 0) -> None:
         random = Random(kills)

@@ -20,6 +20,8 @@ __all__ = ["KINDS", "Producer"]
 KINDS = ("whole", "growing", "renamed", "replaced", "rewritten", "whole", "renamed", "folder")
 PAUSE = 0.15
 """Seconds between two parts of a file that grows; far less than it takes to settle."""
+LONG = 15
+"""How many times longer files are that are replaced or written over, so as to be so under way."""
 NAMES = (
     b"%d.dat",
     b"line\nbreak-%d",
@@ -66,8 +68,9 @@ class Producer:
         make: Callable[[int, bytes], Any] = getattr(self, f"_{kind}")
         await make(number, path)
 
-    def _content(self, number: int, version: int, *, is_last: bool) -> bytes:
-        content = content_of(number, version, self.random.randrange(self.longest))
+    def _content(self, number: int, version: int, *, is_last: bool, is_long: bool = False) -> bytes:
+        size = self.random.randrange(self.longest) * (LONG if is_long else 1)
+        content = content_of(number, version, size)
         if is_last:
             self.final[number] = digest_of(content)
         else:
@@ -98,14 +101,14 @@ class Producer:
     async def _replaced(self, number: int, path: bytes) -> None:
         """Another file takes its place while it may be under way."""
         self._move_in(number, 1, path, is_last=False)
-        await self._pause(self.random.uniform(0.3, 3.0))
+        await self._pause(self.random.uniform(0.7, 2.5))
         self._move_in(number, 2, path, is_last=True)
 
     async def _rewritten(self, number: int, path: bytes) -> None:
         """It is written over, in its place, while it may be under way."""
-        first = self._content(number, 1, is_last=False)
+        first = self._content(number, 1, is_last=False, is_long=True)
         _write(path, first)
-        await self._pause(self.random.uniform(0.3, 3.0))
+        await self._pause(self.random.uniform(0.7, 2.5))
         second = content_of(number, 2, len(first))[: len(first)]
         self.final[number] = digest_of(second)
         try:
@@ -116,7 +119,8 @@ class Producer:
 
     def _move_in(self, number: int, version: int, path: bytes, *, is_last: bool) -> None:
         draft = self.aside / str(number)
-        draft.write_bytes(self._content(number, version, is_last=is_last))
+        is_long = not is_last
+        draft.write_bytes(self._content(number, version, is_last=is_last, is_long=is_long))
         os.rename(draft, path)
 
 

@@ -59,6 +59,8 @@ class Verdict:
         if unknown:
             self.faults.append(f"{len(unknown)} files were received that never were")
         self.counts["versions received"] = sum(received.values())
+        passing = sum(received[digest] for digest in producer.passing)
+        self.counts["of these, versions that were replaced after that"] = passing
 
     def _look_at_folders(self, received: Counter[str]) -> None:
         """Nothing is left, and what was moved is at the receiver."""
