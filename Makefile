@@ -19,6 +19,7 @@
 #   make interop    uploads to and from what others wrote (fetches it first); RUNS=20 times several
 #                   files at once to each receiver, and the figures  (INTEROP=tests.interop.test_php)
 #   make bench      the benchmarks
+#   make bench-receiver the receiver beside others, which it fetches first; with npm, Node's, too
 #   make check      all that a change has to pass but interop
 
 PYTHON ?= python3
@@ -41,7 +42,7 @@ PIP_QUIET = --quiet --disable-pip-version-check
 FIGURES = $(CURDIR)/build/figures.jsonl
 TRIAL = $(BIN)/python -m twisted.trial --temp-directory=_trial_temp
 
-.PHONY: bench check clean coverage demo dev docs interop lint lowest newest packaging push-proof receivers robustness soak test types venv
+.PHONY: bench bench-receiver check clean coverage demo dev docs interop lint lowest newest packaging push-proof receivers robustness soak test types venv
 
 test: $(VENV)/ready
 	$(TRIAL) $(TRIALFLAGS) $(TESTS)
@@ -105,6 +106,15 @@ bench:
 	$(MAKE) venv VENV=.venv-bench
 	.venv-bench/bin/python -m pip install $(PIP_QUIET) -r benchmarks/requirements.txt
 	.venv-bench/bin/python benchmarks/run.py $(BENCHFLAGS)
+
+bench-receiver:
+	$(MAKE) venv VENV=.venv-bench
+	.venv-bench/bin/python -m pip install $(PIP_QUIET) -e '.[command,receiver]' flask waitress
+	if command -v npm > /dev/null; then \
+	    npm install --silent --no-audit --no-fund --no-save --prefix benchmarks/receivers \
+	        @tus/server@2 @tus/file-store@2; \
+	fi
+	.venv-bench/bin/python benchmarks/receiver.py $(BENCHFLAGS)
 
 # The same suite with the lowest versions that are supported, or with the newest there are.
 lowest:

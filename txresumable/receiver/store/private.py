@@ -107,7 +107,7 @@ class PrivateFolder:
 
     def rejection(self, key: str) -> Rejection | None:
         """What is kept about an upload that was rejected; set aside if it cannot be read back."""
-        return self._read(key, REJECTED, Rejection.decode)
+        return self._read(key, REJECTED, Rejection.decode) if self.has_rejections else None
 
     def has_end(self, key: str) -> bool:
         """Whether there is anything that is kept about a finished or rejected upload."""
