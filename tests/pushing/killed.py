@@ -103,24 +103,11 @@ class Point:
         setattr(owner, name, around)
 
 
-def serve(path: str) -> None:
-    """Run the service that a file configures, until SIGTERM."""
-    from twisted.internet import reactor as installed
-    from twisted.logger import globalLogBeginner, textFileLogObserver
-
-    from txresumable._cli.config import load
-    from txresumable.push import PushService
-
-    reactor: Any = installed
-    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
-    service = PushService(load(path))
-    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
-    reactor.callWhenRunning(service.startService)
-    reactor.run()
-
-
 if __name__ == "__main__":
-    point, path = sys.argv[1:]
+    point, *arguments = sys.argv[1:]
     if point:
         Point(point).install()
-    serve(path)
+    from twisted.scripts.twistd import run
+
+    sys.argv = ["twistd", *arguments]
+    run()

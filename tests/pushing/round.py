@@ -206,7 +206,8 @@ class Round:
 
     def _start_service(self, point: str) -> Process:
         config = str(self.base / "config.toml")
-        self._service = Process(self.reactor, "-m", "tests.pushing.killed", point, config)
+        arguments = ["-n", "--pidfile=", "resumable-upload", "--config", config]
+        self._service = Process(self.reactor, "-m", "tests.pushing.killed", point, *arguments)
         return self._service
 
     async def _receive(self) -> None:
