@@ -53,14 +53,14 @@ class BreadthTests(SynchronousTestCase):
         """A number that was given stays."""
         breadth = self.breadth(simultaneous_uploads=5)
         breadth.connected(0.5)
-        breadth.timed_out()
+        breadth.pushed_back()
         self.assertEqual((breadth.number, breadth.most, breadth.slots.number), (5, 5, 5))
         self.assertEqual((breadth.adapts, self.clock.getDelayedCalls()), (False, []))
 
     def test_a_connection_is_opened(self) -> None:
         """The longer a round trip is, the more slots there are to begin with."""
         breadth = self.auto()
-        self.assertEqual((breadth.number, breadth.most, breadth.slots.number), (3, 32, 3))
+        self.assertEqual((breadth.number, breadth.most, breadth.slots.number), (3, 64, 3))
         breadth.connected(0.05)
         self.assertEqual((breadth.number, breadth.slots.number), (8, 8))
         breadth.close()
@@ -96,7 +96,45 @@ class BreadthTests(SynchronousTestCase):
     def test_held(self) -> None:
         """While something else decides how many slots there are, only the number is known."""
         breadth = self.auto()
-        breadth.is_held = True
+        breadth.hold(True)
         breadth.connected(0.1)
-        self.assertEqual((breadth.number, breadth.slots.number), (12, 3))
+        assert breadth.tests is not None
+        self.assertEqual((breadth.number, breadth.slots.number, breadth.tests.number), (12, 3, 1))
+        breadth.hold(False)
+        self.assertEqual(breadth.tests.number, 12)
         breadth.close()
+
+    def test_slots_of_tests(self) -> None:
+        """They have slots of their own if that is said, or if it is adaptive or auto."""
+        for options, number in (
+            ({}, None),
+            ({"simultaneous_tests": 7}, 7),
+            ({"simultaneous_tests": "auto"}, 3),
+            ({"test_chunks": "adaptive"}, 3),
+            ({"test_chunks": "adaptive", "simultaneous_tests": 2}, 2),
+            ({"simultaneous_uploads": "auto"}, 3),
+            ({"simultaneous_uploads": "auto", "test_chunks": False}, None),
+            ({"simultaneous_tests": 7, "test_chunks": False}, None),
+            ({"simultaneous_uploads": "auto", "preprocess": len}, None),
+        ):
+            tests = self.breadth(**options).tests
+            self.assertEqual(None if tests is None else tests.number, number, options)
+
+    def test_fixed_uploads(self) -> None:
+        """A round trip that is long means more tests, even if the number of uploads is given."""
+        breadth = self.breadth(test_chunks="adaptive")
+        breadth.connected(0.05)
+        assert breadth.tests is not None
+        self.assertEqual((breadth.tests.number, breadth.slots.number, breadth.most), (8, 3, 35))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        breadth.pushed_back()
+        self.assertEqual((breadth.tests.number, breadth.slots.number), (4, 3))
+
+    def test_a_fixed_number_of_tests(self) -> None:
+        """It stays, and there are as many connections as both numbers."""
+        breadth = self.breadth(simultaneous_tests=7)
+        breadth.connected(0.5)
+        breadth.hold(True)
+        breadth.hold(False)
+        assert breadth.tests is not None
+        self.assertEqual((breadth.tests.number, breadth.most), (7, 10))

@@ -56,7 +56,7 @@ class ControlTests(UploaderTestCase):
         """One that has not everything is believed, and is asked once."""
         for mode in (True, "adaptive"):
             self.client.sent.clear()
-            uploader = self.uploader(test_chunks=mode, simultaneous_uploads=1)
+            uploader = self.uploader(test_chunks=mode, simultaneous_uploads=1, simultaneous_tests=1)
             uploads = [uploader.add_file(b"x" * 20, file_name=name) for name in "ab"]
             for status in (200, 404, 200, 200, 200):
                 self.client.answer(status)

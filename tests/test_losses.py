@@ -12,6 +12,7 @@ from txresumable._engine.losses import Losses
 from txresumable._engine.queue import ChunkQueue
 from txresumable._http.fields import ResponseHeaders, parse_fields
 from txresumable._http.response import Response
+from txresumable._policy.slots import Slots
 from txresumable.file import transfer_of
 from txresumable.testing import FakeResponse
 from txresumable.uploader import engine_of
@@ -125,7 +126,7 @@ class LossTests(UploaderTestCase):
         uploader = self.uploader(test_chunks=False)
         transfer = transfer_of(uploader.add_file(b"x", file_name="a").file)
         listener: Any = engine_of(uploader)
-        attempt = Attempt(transfer, 0, transfer.ensure_ledger(), listener, 0.0)
+        attempt = Attempt(transfer, 0, transfer.ensure_ledger(), listener, Slots(1), 0.0)
         losses = Losses(2, ChunkQueue())
 
         def is_like_ours(headers: ResponseHeaders) -> bool:

@@ -23,6 +23,7 @@ from txresumable import (
 )
 from txresumable._source.source import PathSource
 from txresumable.file import transfer_of
+from txresumable.testing import Response
 from txresumable.uploader import engine_of
 
 from .uploader_rig import UploaderTestCase
@@ -132,6 +133,93 @@ class AutoTests(UploaderTestCase):
         self.rounds(1, 503)
         self.clock.advance(1)
         self.assertEqual(len(self.client.waiting), 2)
+        upload.file.cancel()
+        self.assert_cancelled(upload)
+
+
+class AheadTests(UploaderTestCase):
+    """
+    Tests with slots of their own.
+    """
+
+    def counts(self) -> tuple[int, int]:
+        """How many uploads and how many tests are under way."""
+        uploads = sum(request.is_upload for request in self.client.waiting)
+        return uploads, len(self.client.waiting) - uploads
+
+    def answer_to(self, is_upload: bool, status: int) -> None:
+        """Answer all requests of a kind that are under way now."""
+        for request in list(self.client.waiting):
+            if request.is_upload is is_upload:
+                request.respond(Response(status).response())
+
+    def test_run_ahead(self) -> None:
+        """
+        There are as many chunks ahead as there are slots for tests, whether they are being tested
+        or wait until they can be sent.
+        """
+        uploader = self.uploader(simultaneous_uploads=2, simultaneous_tests=3)
+        upload = uploader.add_file(b"x" * 100, file_name="a")
+        self.assertEqual(self.counts(), (0, 3))
+        self.answer_to(False, 404)
+        self.assertEqual(self.counts(), (2, 2))
+        self.answer_to(False, 404)
+        self.assertEqual(self.counts(), (2, 0))
+        self.client.answer(200)
+        self.assertEqual(self.counts(), (2, 1))
+        while self.client.waiting:
+            self.client.answer(200 if self.client.waiting[0].is_upload else 404)
+        self.successResultOf(upload)
+        numbers = [each.parameters["resumableChunkNumber"] for each in self.client.uploads]
+        self.assertEqual(numbers, [str(number) for number in range(1, 11)])
+        self.assertEqual(len(self.client.tests), 10)
+
+    def test_found_while_others_are_sent(self) -> None:
+        """What is there is found, however long an upload takes."""
+        uploader = self.uploader(
+            simultaneous_uploads=1, in_order=False, last_chunk_alone=False, simultaneous_tests=2
+        )
+        upload = uploader.add_file(b"x" * 100, file_name="a")
+        self.client.answer(404)
+        while self.counts()[1]:
+            self.answer_to(False, 200)
+        self.assertEqual((self.counts(), upload.file.chunks_found), ((1, 0), 9))
+        self.client.answer(200)
+        self.successResultOf(upload)
+
+    def test_stopped_ahead(self) -> None:
+        """Chunks that wait to be sent are given up with their file, and their slots are free."""
+        uploader = self.uploader(simultaneous_uploads=1, in_order=False, simultaneous_tests=4)
+        upload = uploader.add_file(b"x" * 100, file_name="a")
+        self.answer_to(False, 404)
+        self.assertEqual(self.counts(), (1, 1))
+        other = uploader.add_file(b"x" * 20, file_name="b")
+        upload.file.cancel()
+        self.assert_cancelled(upload)
+        self.assertEqual(self.counts(), (0, 1))
+        while self.client.waiting:
+            self.client.answer(200 if self.client.waiting[0].is_upload else 404)
+        self.successResultOf(other)
+
+    def test_paused_ahead(self) -> None:
+        """After a pause, what was absent is sent without another test."""
+        uploader = self.uploader(simultaneous_uploads=1, in_order=False, simultaneous_tests=4)
+        upload = uploader.add_file(b"x" * 40, file_name="a")
+        self.answer_to(False, 404)
+        uploader.pause()
+        self.assertEqual(self.counts(), (0, 0))
+        uploader.upload()
+        while self.client.waiting:
+            self.client.answer(200 if self.client.waiting[0].is_upload else 404)
+        self.successResultOf(upload)
+        self.assertEqual(len(self.client.tests), 5)  # that of the chunk that was being sent, anew
+
+    def test_shared(self) -> None:
+        """Without such slots, a chunk that is tested has a slot of uploads."""
+        upload = self.uploader().add_file(b"x" * 100, file_name="a")
+        self.assertEqual(self.counts(), (0, 3))
+        self.answer_to(False, 404)
+        self.assertEqual(self.counts(), (3, 0))
         upload.file.cancel()
         self.assert_cancelled(upload)
 

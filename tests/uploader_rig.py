@@ -61,6 +61,8 @@ class UploaderTestCase(SynchronousTestCase):
         engine = engine_of(uploader)
         scheduler = engine.scheduler
         self.assertEqual(scheduler.slots.tokens, scheduler.slots.number)
+        if scheduler.tests is not None:
+            self.assertEqual(scheduler.tests.tokens, scheduler.tests.number)
         self.assertEqual((scheduler._jobs, scheduler._timers), ({}, {}))
         self.assertEqual(scheduler._lending.lent, {})
         self.assertEqual(

@@ -57,6 +57,11 @@ def slots(_: object, attribute: Attribute[Any], value: object) -> None:
         _refuse(attribute, value, "must be a whole number of at least 1, or 'auto'")
 
 
+def slots_or_none(instance: object, attribute: Attribute[Any], value: object) -> None:
+    if value is not None:
+        slots(instance, attribute, value)
+
+
 def one_of(*values: object) -> Validator:
     def validate(_: object, attribute: Attribute[Any], value: object) -> None:
         for allowed in values:

@@ -118,6 +118,9 @@ class Options:
     force_chunk_size: bool = field(default=False, validator=validators.switch)
     simultaneous_uploads: int | Literal["auto"] = field(default=3, validator=validators.slots)
     max_simultaneous_uploads: int = field(default=32, validator=validators.whole(1))
+    simultaneous_tests: int | Literal["auto"] | None = field(
+        default=None, validator=validators.slots_or_none
+    )
     in_order: bool | None = field(default=None, validator=validators.one_of(None, True, False))
     last_chunk_alone: bool | None = field(
         default=None, validator=validators.one_of(None, True, False)
@@ -311,6 +314,7 @@ class ResumableOptions(TypedDict, total=False):
     force_chunk_size: bool
     simultaneous_uploads: int | Literal["auto"]
     max_simultaneous_uploads: int
+    simultaneous_tests: int | Literal["auto"] | None
     in_order: bool | None
     last_chunk_alone: bool | None
     prioritize_first_and_last_chunk: bool

@@ -57,6 +57,7 @@ _KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "frozenset[int] | None": ("STATUSES", values.statuses),
     "int": ("N", values.number),
     "int | Literal['auto']": ("N", values.number_or_auto),
+    "int | Literal['auto'] | None": ("N", values.number_or_auto),
     "int | None": ("N", values.number),
     "str": ("TEXT", values.text),
     "str | None": ("TEXT", values.text),
@@ -107,6 +108,9 @@ _TEXTS = {
     "force_chunk_size": "Let no chunk be larger than that: the last one is the small one.",
     "simultaneous_uploads": "How many chunks are under way at once, or auto.",
     "max_simultaneous_uploads": "How many chunks are under way at the most, if that is auto.",
+    "simultaneous_tests": "How many chunks are tested at once, ahead of those that are sent, or "
+    "auto. [default: auto if tests are adaptive or --simultaneous-uploads is auto; else tested "
+    "chunks are among those]",
     "in_order": "Whether each chunk of a file waits until those before it are stored: yes, or no. "
     "[default: yes if --simultaneous-uploads is 1]",
     "last_chunk_alone": "Whether the last chunk of each file waits until the others are stored: "

@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from .._http.response import Response
+from .._policy.slots import Slots
 from .._protocol.dialect import Verdict
 from ..errors import ChunkRejected
 from .ledger import ChunkLedger
@@ -63,6 +64,7 @@ class Attempt:
     :ivar listener: notified of what comes of it.
     :ivar began: when, if anybody wants to know.
     :ivar cancelled: whether it is to send nothing more, whatever its hooks do.
+    :ivar slots: of which it has one: those of uploads, or of tests.
     :ivar has_lent: whether its slot is another's, as long as it waits.
     :ivar asking: its last request, once that has begun.
     :ivar refused: the status for which its hooks are called again; 0 once they have been, and
@@ -80,6 +82,7 @@ class Attempt:
         "offset",
         "refused",
         "sending",
+        "slots",
         "transfer",
     )
 
@@ -89,12 +92,14 @@ class Attempt:
         offset: int,
         ledger: ChunkLedger,
         listener: AttemptListener,
+        slots: Slots,
         began: float,
     ) -> None:
         self.transfer = transfer
         self.offset = offset
         self.ledger = ledger
         self.listener = listener
+        self.slots = slots
         self.began = began
         self.cancelled = self.has_lent = False
         self.refused: int | None = None

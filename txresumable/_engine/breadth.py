@@ -26,9 +26,11 @@ class Breadth:
     Slots, and how many of them there should be.
 
     :ivar slots: of chunks under way.
-    :ivar adapts: whether their number is found while chunks are sent.
+    :ivar tests: of chunks that are tested, or have been and wait for a slot; :data:`None` if those
+        are under way as well.
+    :ivar adapts: whether the number of either is found while chunks are sent.
+    :ivar adapts_tests: whether that of tests is.
     :ivar gauge: how fast connections are, if that is known.
-    :ivar is_held: whether something else decides how many there are, for now.
     """
 
     gauge: Gauge | None = None
@@ -50,8 +52,18 @@ class Breadth:
             self._adaptive = AdaptiveConcurrency(cap, self._round_trip)
             self.slots = Slots(min(START, options.max_simultaneous_uploads))
         self._fixed = self.slots.number
-        self.adapts = self._adaptive is not None
-        self.is_held = False
+        self.tests: Slots | None = None
+        self._testing: AdaptiveConcurrency | None = None
+        tests = _tests(options)
+        if isinstance(tests, int):
+            self.tests = Slots(tests)
+        elif tests is not None:
+            self._testing = AdaptiveConcurrency(options.max_simultaneous_uploads)
+            self.tests = Slots(self._testing.number)
+        self._fixed_tests = 0 if self.tests is None else self.tests.number
+        self.adapts_tests = self._testing is not None
+        self.adapts = self._adaptive is not None or self.adapts_tests
+        self._is_held = False
         self._chunk_size = options.chunk_size
         self._ticker: Ticker | None = None
 
@@ -62,8 +74,20 @@ class Breadth:
 
     @property
     def most(self) -> int:
-        """How many slots there may ever be."""
-        return self._fixed if self._adaptive is None else self._adaptive.cap
+        """How many slots there may ever be, of both kinds."""
+        tests = self._fixed_tests if self._testing is None else self._testing.cap
+        return tests + (self._fixed if self._adaptive is None else self._adaptive.cap)
+
+    def hold(self, lasts: bool) -> None:
+        """
+        Let something else decide how many slots there are, and have one for tests; or no more.
+
+        :param lasts: which of it.
+        """
+        self._is_held = lasts
+        if self.tests is not None:
+            number = self._fixed_tests if self._testing is None else self._testing.number
+            self.tests.resize(1 if lasts else number)
 
     def _round_trip(self) -> float | None:
         return None if self.gauge is None else self.gauge.round_trip()
@@ -74,7 +98,12 @@ class Breadth:
 
         :param round_trip: seconds of a round trip over it.
         """
+        if not self.adapts:
+            return
+        if self._testing is not None:
+            self._resize_tests(self._testing.connected(round_trip))
         if self._adaptive is None:
+            self._turn.run()
             return
         self._resize(self._adaptive.connected(round_trip))
         if self._adaptive.is_fresh and self._ticker is None:
@@ -99,25 +128,43 @@ class Breadth:
 
     def delivered(self, attempt: Attempt, result: Result) -> None:
         """An attempt has a result, which says something about the network."""
-        adaptive = self._adaptive
-        if adaptive is None:
-            return
-        now = self._clock.seconds()
         if result.verdict is STORED:
-            seconds = now - attempt.began
-            if result.found:
-                self._resize(adaptive.found(now, seconds))
-            else:
-                start, end = attempt.ledger.layout.range(attempt.offset)
-                self._resize(adaptive.stored(now, end - start, seconds))
+            if self._adaptive is not None and not (result.found and self.adapts_tests):
+                now = self._clock.seconds()
+                seconds = now - attempt.began
+                if result.found:
+                    self._resize(self._adaptive.found(now, seconds))
+                else:
+                    start, end = attempt.ledger.layout.range(attempt.offset)
+                    self._resize(self._adaptive.stored(now, end - start, seconds))
         elif result.answer.code in (429, 503):
-            self._resize(adaptive.pushed_back())
+            self.pushed_back()
 
-    def timed_out(self) -> None:
-        """There was no response in time."""
+    def tested(self, attempt: Attempt) -> None:
+        """There is a response to the test of a chunk, and nothing else was waited for."""
+        if self._testing is not None and attempt.slots is self.tests:
+            now = self._clock.seconds()
+            self._resize_tests(self._testing.found(now, now - attempt.began))
+
+    def pushed_back(self) -> None:
+        """The server asked for less, or did not respond in time."""
         if self._adaptive is not None:
             self._resize(self._adaptive.pushed_back())
+        if self._testing is not None:
+            self._resize_tests(self._testing.pushed_back())
+
+    def _resize_tests(self, number: int) -> None:
+        if self.tests is not None and not self._is_held and number != self.tests.number:
+            self.tests.resize(number)
 
     def _resize(self, number: int) -> None:
-        if not self.is_held and number != self.slots.number:
+        if not self._is_held and number != self.slots.number:
             self.slots.resize(number)
+
+
+def _tests(options: Options) -> int | str | None:
+    """How many slots there are for tests; a hook of chunks is called for no more than are sent."""
+    if not options.test_chunks or options.preprocess is not None:
+        return None
+    auto = options.test_chunks == "adaptive" or options.simultaneous_uploads == "auto"
+    return options.simultaneous_tests or ("auto" if auto else None)

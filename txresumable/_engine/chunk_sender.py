@@ -21,12 +21,14 @@ from ..file import ResumableChunk
 from ..options import Options
 from .attempt import Attempt, Result
 from .body import PIECE, ChunkBody
+from .breadth import Breadth
 from .chunk_tester import ChunkTester
 from .lending import Lending
 from .plan import Plan
 from .prefetch import AHEAD, Prefetcher
 from .refusal import received_before, refusal
 from .request_hooks import UNAUTHORIZED, RequestHooks
+from .transfer import Transfer
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -49,14 +51,17 @@ class ChunkSender:
         queue: ChunkQueue,
         lending: Lending,
         limiter: RateLimiter | None,
+        breadth: Breadth,
     ) -> None:
         self._turn = turn
         self._client = client
         self._prefetcher = prefetcher
         self._queue = queue
         self._wait = lending.wait
+        self._slots = breadth.slots
+        self._take_slot = lending.take_slot
         self._hooks = RequestHooks(lending.wait)
-        self._tester = ChunkTester(turn, client, self._hooks, lending)
+        self._tester = ChunkTester(turn, client, self._hooks, lending, breadth)
         self._limiter = limiter
         self.use(options)
 
@@ -74,6 +79,22 @@ class ChunkSender:
             options.checksum is None and options.chunk_format != "base64"
         )
 
+    def _make_plan(self, transfer: Transfer) -> Plan:
+        plan = transfer.ledger.plan = Plan.of(transfer, self._encoder)
+        if transfer is self._prefetcher.half_way:
+            self._prefetcher.open_ahead(self._queue.following(AHEAD))
+        return plan
+
+    def tests_first(self, transfer: Transfer, offset: int) -> bool:
+        """
+        Whether a chunk is to be tested before it is sent.
+
+        :param transfer: its file.
+        :param offset: which chunk, counted from 0.
+        """
+        plan = transfer.ledger.plan or self._make_plan(transfer)
+        return self._tester.needs_test(plan, offset)
+
     def send(self, attempt: Attempt) -> Deferred[None]:
         """
         Get one chunk onto the server, if it is not there.
@@ -84,9 +105,7 @@ class ChunkSender:
         transfer, offset = attempt.transfer, attempt.offset
         plan = attempt.ledger.plan
         if plan is None:
-            plan = attempt.ledger.plan = Plan.of(transfer, self._encoder)
-            if transfer is self._prefetcher.half_way:
-                self._prefetcher.open_ahead(self._queue.following(AHEAD))
+            plan = self._make_plan(transfer)
         if self._plain and transfer.source.is_open and not self._prefetcher.abandoned:
             if not self._tests or not self._tester.needs_test(plan, offset):
                 if offset not in plan.tested:
@@ -174,6 +193,8 @@ class ChunkSender:
         options, offset = self._options, attempt.offset
         span = attempt.ledger.layout.range(offset)
         stale, attempt.refused = False, None
+        if attempt.slots is not self._slots:
+            await self._take_slot(attempt)
         while True:
             query = self._query
             if query is None:

@@ -19,6 +19,7 @@ from .._protocol.template import Template
 from ..errors import ConnectFailed, TransportError
 from ..options import Options
 from .attempt import Attempt, Result
+from .breadth import Breadth
 from .control import Control
 from .lending import Lending
 from .listed import take_list
@@ -54,10 +55,16 @@ class ChunkTester:
     :param client: sends the requests.
     :param hooks: what functions of the user's say about them.
     :param lending: lends the slots of those that wait.
+    :param breadth: is notified of how long tests take.
     """
 
     def __init__(
-        self, turn: Turn, client: RequestClient, hooks: RequestHooks, lending: Lending
+        self,
+        turn: Turn,
+        client: RequestClient,
+        hooks: RequestHooks,
+        lending: Lending,
+        breadth: Breadth,
     ) -> None:
         self._turn = turn
         self._client = client
@@ -65,6 +72,7 @@ class ChunkTester:
         self._control = Control(turn, lending.wait)
         lending.when_lent = self._control.lent
         self._misses = Misses()
+        self._breadth = breadth
 
     def use(self, options: Options) -> None:
         """Go by these options, and by what the hooks were told of them, from now on."""
@@ -180,6 +188,8 @@ class ChunkTester:
         """What is known of the chunk, now that there is a response."""
         attempt.check()
         verdict, offset = self._verdict(answer), attempt.offset
+        if self._breadth.adapts_tests:
+            self._breadth.tested(attempt)
         if verdict is STORED:
             plan.digests.pop(offset, None)
             self._misses.count(plan, True)

@@ -92,7 +92,7 @@ class Engine:
         lending = Lending(clock, turn, breadth.slots, self._queue)
         shortage = Shortage(clock, turn, breadth, self._prefetcher, self.roster, lending)
         self._sender = ChunkSender(
-            options, turn, self.client, self._prefetcher, self._queue, lending, rate
+            options, turn, self.client, self._prefetcher, self._queue, lending, rate, breadth
         )
         self.scheduler = Scheduler(
             self, clock, turn, self._sender, self._queue, lending, shortage, breadth

@@ -81,6 +81,30 @@ class Lending:
             await returning
         return result
 
+    async def take_slot(self, attempt: Attempt) -> None:
+        """
+        Give an attempt that has a slot of tests one of uploads, as soon as there is one.
+
+        :raises CancelledError: if it was cancelled meanwhile.
+        """
+        if self._slots.tokens > 0 and not self.returning:
+            self._exchange(attempt)
+            self._turn.run()
+        else:
+            returning: Deferred[None] = Deferred()
+            self.returning.append((attempt, returning))
+            await returning
+        attempt.check()
+
+    def _exchange(self, attempt: Attempt) -> None:
+        if attempt.has_lent:
+            self.give_back(attempt)
+        else:
+            attempt.slots.release()
+        self._slots.acquire()
+        attempt.slots = self._slots
+        attempt.began = self._clock.seconds()
+
     def has_lent(self, transfer: Transfer, offset: int) -> bool:
         """Whether a chunk is under way, and has lent its slot."""
         attempt = self.jobs.get(transfer, {}).get(offset)
@@ -88,15 +112,15 @@ class Lending:
 
     def resume_next(self) -> bool:
         """
-        Give a free slot to an attempt that has lent its own, and let it go on.
+        Give a free slot to an attempt that has lent its own, or had its chunk tested, and let it go
+        on.
 
         :returns: whether there is one.
         """
         while self.returning:
             attempt, returning = self.returning.popleft()
             if not attempt.cancelled:
-                self._slots.acquire()
-                self.give_back(attempt)
+                self._exchange(attempt)
                 returning.callback(None)
                 return True
         return False
@@ -130,7 +154,7 @@ class Lending:
             return
         attempt.has_lent = True
         self.lent[attempt.transfer] = self.lent.get(attempt.transfer, 0) + 1
-        self._slots.release()
+        attempt.slots.release()
         self.look(attempt.transfer)
         self.when_lent(attempt)
         self._turn.run()

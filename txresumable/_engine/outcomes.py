@@ -139,7 +139,7 @@ class Outcomes:
             elif isinstance(error, TransportError):
                 self._outages.broken(attempt.transfer)
                 if isinstance(error, (StallTimeout, ChunkTimeout)):
-                    self._breadth.timed_out()
+                    self._breadth.pushed_back()
                 self._retry(attempt, error, None)
             elif isinstance(error, Hangs):
                 self._outages.broken(attempt.transfer)

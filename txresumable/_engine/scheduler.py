@@ -9,6 +9,7 @@ from typing import Any
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .._policy.slots import Slots
 from ..states import READY
 from .attempt import Attempt
 from .breadth import Breadth
@@ -30,12 +31,15 @@ class Scheduler:
     """
     Takes chunks from the queue while there are slots, and has each sent.
 
-    A slot belongs to an attempt from its beginning until it has a result or is cancelled; from
-    then on the attempt can change nothing here.
+    A slot belongs to an attempt from its beginning until it has a result or is cancelled; from then
+    on the attempt can change nothing here.  Where tests have slots of their own, they run ahead: a
+    chunk that is to be tested has one of those until it is found, or is absent and there is a slot
+    to send it.
 
     :ivar started: whether uploading has begun and not yet come to an end.
     :ivar paused: whether nothing may begin.
     :ivar slots: of chunks under way.
+    :ivar tests: of chunks that are tested, or :data:`None` if they have the same.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Scheduler:
         """
         self.started = self.paused = False
         self.slots = breadth.slots
+        self.tests = breadth.tests
         self._emitter = listener.emitter
         self._clock = clock
         self._turn = turn
@@ -124,30 +129,39 @@ class Scheduler:
 
         :returns: whether there is more to do: to notify somebody, or another chunk to begin.
         """
-        if self.paused or self.slots.tokens <= 0 or not (self.started or self._may_start):
+        is_free, tests = self.slots.tokens > 0, self.tests
+        if not is_free and (tests is None or tests.tokens <= 0):
             return False
-        if self._lending.returning and self._lending.resume_next():
+        if self.paused or not (self.started or self._may_start):
+            return False
+        if is_free and self._lending.returning and self._lending.resume_next():
             return True
         away = self._outages.shared.failures
         place = self._outages.next_probe() if away else self._queue.next()
         if place is None:
             self._may_start = False
             return False
+        slots = self.slots
+        if tests is not None:
+            if self._sender.tests_first(*place):
+                slots = tests
+            if slots.tokens <= 0:
+                return False
         if self.started:
-            self._start(*place)
+            self._start(*place, slots)
         else:
             self.started = True
             self._emitter.post("upload_start")
         return True
 
-    def _start(self, transfer: Transfer, offset: int) -> None:
+    def _start(self, transfer: Transfer, offset: int, slots: Slots) -> None:
         ledger = transfer.ledger  # made by who chose the chunk
         ledger.begin(offset)
         if len(ledger.states) == 1:
             self._queue.begun(transfer)
         began = self._clock.seconds() if self._breadth.adapts else 0.0
-        attempt = Attempt(transfer, offset, ledger, self._outcomes, began)
-        self.slots.acquire()
+        attempt = Attempt(transfer, offset, ledger, self._outcomes, slots, began)
+        slots.acquire()
         self._jobs.setdefault(transfer, {})[offset] = attempt
         if self._lending.lent:
             self._lending.look(transfer)
@@ -190,7 +204,7 @@ class Scheduler:
         if attempt.has_lent:
             self._lending.give_back(attempt)
         else:
-            self.slots.release()
+            attempt.slots.release()
         transfer = attempt.transfer
         del self._jobs[transfer][attempt.offset]
         if transfer.flags and transfer.is_crowded:
@@ -200,7 +214,7 @@ class Scheduler:
         if attempt.has_lent:
             self._lending.give_back(attempt)
         else:
-            self.slots.release()
+            attempt.slots.release()
 
     def wait(self, attempt: Attempt, delay: float) -> None:
         """An attempt is over, and there is going to be another one."""

@@ -105,7 +105,8 @@ class Shortage:
         self._set(number < self._breadth.number)
 
     def _set(self, lasts: bool) -> None:
-        self.lasts = self._breadth.is_held = self._prefetcher.is_frugal = lasts
+        self.lasts = self._prefetcher.is_frugal = lasts
+        self._breadth.hold(lasts)
 
 
 def out_of_descriptors(error: BaseException | None) -> bool:

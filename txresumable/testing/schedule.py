@@ -114,6 +114,7 @@ def _options(random: Random) -> dict[str, Any]:
     options: dict[str, Any] = {
         "chunk_size": random.choice((100, 1000, 4096)),
         "simultaneous_uploads": random.choice((1, 2, 3, 3, 6, "auto")),
+        "simultaneous_tests": random.choice((None, None, 1, 4, "auto")),
         "test_chunks": random.choice((True, True, False, "adaptive")),
         "force_chunk_size": random.random() < 0.3,
         "prioritize_first_and_last_chunk": random.random() < 0.3,
