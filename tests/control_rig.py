@@ -90,7 +90,7 @@ class FakeService:
         self.calls.append(("set_rate", *rate))
 
     def set_concurrency(self, number: int | str) -> None:
-        if number == 0:
+        if number != "auto" and (not isinstance(number, int) or number < 1):
             raise InvalidOption("simultaneous_uploads", number, "must be at least 1")
         self.calls.append(("set_concurrency", number))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tests.control_rig import ControlTestCase
+from tests.control_rig import OWN, ControlTestCase
 from tests.journal_rig import seen
 from txresumable.push import PushState
 
@@ -113,6 +113,11 @@ class FilesTests(ControlTestCase):
         self.assertEqual((response.status, response.headers["allow"]), (405, "post"))
         response = self.post("/status")
         self.assertEqual((response.status, response.headers["allow"]), (405, "get, head"))
+        for method in ("POST", "TRACE", "DELETE"):
+            for path in ("/metrics", "/", "/page.js", "/nothing/at/all"):
+                response = self.ask(method, path, headers=OWN)
+                self.assertIn(response.status, (405, 404), (method, path))
+                self.assertEqual(response.status == 405, path != "/nothing/at/all")
         response = self.ask("HEAD", "/files")
         self.assertEqual((response.status, response.body), (200, b""))
 

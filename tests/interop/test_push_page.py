@@ -34,7 +34,7 @@ class PushPageTests(TestCase):
         self.addCleanup(self.journal.close)
         self.service = FakeService(self)  # type: ignore[arg-type]
         settings = ControlSettings(socket=None, port=1, token=TOKEN, page=True)
-        control = ControlService(settings, self.service, reactor=_AnyPort(listening))
+        control = ControlService(settings, self.service, reactor=AnyPort(listening))
         control.startService()
         self.addCleanup(control.stopService)
         self.url = f"http://127.0.0.1:{control.ports[0].getHost().port}/"
@@ -133,7 +133,7 @@ class PushPageTests(TestCase):
         self.assertEqual(tab.complaints(), [])
 
 
-class _AnyPort:
+class AnyPort:
     """The reactor, which listens on any port instead of the one that is wanted."""
 
     def __init__(self, reactor: Any) -> None:

@@ -136,7 +136,7 @@ class _Figures(Resource):
         self._metrics = metrics
         self._guard = guard
 
-    def render_GET(self, request: Request) -> int:
+    def render(self, request: Request) -> int:
         gone: list[object] = []
         request.notifyFinish().addErrback(gone.append)
         shown = Deferred.fromCoroutine(self._show(request))
@@ -156,5 +156,7 @@ class _Figures(Resource):
     async def _show(self, request: Request) -> bytes:
         if request.postpath:
             raise Refusal(404, "There is nothing at this URL.")
+        if request.method not in (b"GET", b"HEAD"):
+            raise Refusal(405, "That method is not possible here.")
         self._guard.check(request, changes=False)
         return await self._metrics.collect()

@@ -53,10 +53,12 @@ class _Static(Resource):
         self._type = f"{type}; charset=utf-8"
         self._content = (_STATIC / name).read_bytes()
 
-    def render_GET(self, request: Request) -> int:
+    def render(self, request: Request) -> int:
         try:
             if request.postpath:
                 raise Refusal(404, "There is nothing at this URL.")
+            if request.method not in (b"GET", b"HEAD"):
+                raise Refusal(405, "That method is not possible here.")
             self._guard.check_source(request)
         except Refusal as refusal:
             return refuse(request, refusal)

@@ -147,7 +147,7 @@ def respond(
     return NOT_DONE_YET
 
 
-def refuse(request: Request, refusal: Refusal, allowed: str = "GET") -> int:
+def refuse(request: Request, refusal: Refusal, allowed: str = "GET, HEAD") -> int:
     """
     Respond that a request is refused.
 
