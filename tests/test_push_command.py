@@ -7,7 +7,9 @@ import hashlib
 import json
 import os
 import signal
+import socket
 from pathlib import Path
+from unittest.mock import patch
 
 from tests.processes import _TWISTD, ProcessTestCase, Running, until
 
@@ -68,6 +70,40 @@ class PushTests(PushTestCase):
         self.assertEqual(ended.signal, signal.SIGTERM, ended.errors)
         self.assertIn("SIGTERM: what is under way has 10 s to finish", ended.errors)
         self.assertNotIn("Traceback", ended.errors)
+
+    async def test_notices(self) -> None:
+        """
+        systemd is notified of the start, of reading the settings anew and of the end, and the log
+        is one of JSON objects if that is wanted; one control listens, and nobody complains.
+        """
+        name = f"txresumable-{os.getpid()}"
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(listening.close)
+        listening.setblocking(False)
+        listening.bind(f"\0{name}")
+        received: list[str] = []
+
+        def has_received(text: str) -> bool:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    received.append(listening.recv(1000).decode())
+            return any(each.startswith(text) for each in received)
+
+        with patch.dict(os.environ, {"NOTIFY_SOCKET": f"@{name}"}):
+            process = self.command("push", "--log-format", "json")
+        await until(lambda: has_received("READY=1"))
+        await until(lambda: has_received("STATUS=0 uploading, 0 to send"))
+        await process.has_said("Watching 1 folders")
+        received.clear()
+        process.signal("HUP")
+        await until(lambda: has_received("RELOADING=1"))
+        await until(lambda: has_received("READY=1"))
+        process.signal("TERM")
+        await until(lambda: has_received("STOPPING=1"))
+        ended = await process.ended
+        lines = [json.loads(line) for line in ended.errors.splitlines() if line.startswith("{")]
+        self.assertIn("Watching 1 folders", [line["message"] for line in lines])
+        self.assertNotIn("error", [line["level"] for line in lines])
 
     async def controlled(self, digest: str) -> None:
         """It can be asked where everything is, and told what to do."""

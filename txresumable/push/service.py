@@ -20,7 +20,6 @@ from .._runtime.observers import OneShotObserver, Signal, observers_of
 from .._runtime.reactor import Reactor
 from .._runtime.ticker import Ticker
 from ..errors import InvalidOption
-from .control import ControlService
 from .delivery.delivery import Delivery
 from .entry import Entry
 from .errors import JournalUnavailable
@@ -96,9 +95,6 @@ class PushService(Operator, MultiService):
         self._pause: Deferred[None] | None = None
         self._stopping: Delivery | None = None
         self._tidy = Ticker(self._clock, _TIDY, self._tidy_up)
-        control = settings.control
-        if control.socket is not None or control.port is not None:
-            ControlService(control, self, reactor=reactor).setServiceParent(self)  # type: ignore[no-untyped-call]
         self._care = Ticker(self._clock, _AGAIN, self._look_at_journal)
 
     def __repr__(self) -> str:

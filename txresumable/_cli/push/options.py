@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 import click
@@ -97,6 +98,17 @@ def _json() -> click.Option:
     return click.Option(["as_json", "--json"], is_flag=True, help="Print JSON.")
 
 
+def _log_format() -> click.Option:
+    return click.Option(
+        ["--log-format"],
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="How to log: lines for people, or a JSON object a line. Of what is logged again "
+        "and again, there is one line with a count.",
+    )
+
+
 def _states() -> click.Option:
     return click.Option(
         ["--state", "states"],
@@ -113,17 +125,19 @@ def _folder() -> click.Option:
 # The service ------------------------------------------------------------------------------------
 
 
-def _push(config: str) -> NoReturn:
+def _push(config: str, log_format: str) -> NoReturn:
     settings = _configured("load", config)
 
     from twisted.internet.task import react
 
+    from .log import begin_logging
     from .process import check_free, make_push, make_whole
     from .run import Foreground
 
     def begin(reactor: Any) -> Any:
         service = make_push(config, settings, reactor)
-        return Foreground(service, make_whole(service, reactor)).run(reactor)
+        log = partial(begin_logging, log_format)
+        return Foreground(service, make_whole(service, reactor), begin_logging=log).run(reactor)
 
     try:
         check_free(settings)
@@ -256,7 +270,7 @@ COMMANDS: tuple[click.Command, ...] = (
     click.Command(
         "push",
         callback=_push,
-        params=[_config()],
+        params=[_config(), _log_format()],
         help="Watch the folders of a configuration file, and upload what is dropped into them, "
         "until a signal comes. SIGHUP has the file read again.",
     ),

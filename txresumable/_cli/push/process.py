@@ -15,8 +15,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..._runtime.notify import Notifier
 from ..._runtime.shutdown import end_anyway, end_once_stopped, on_hangup, on_signals
-from ...push import AlreadyRunning, PushService
+from ...push import AlreadyRunning, HostNotices, PushService
 from ...push.control import ControlService
 from ...push.journal.lock import Lock
 from ...push.settings import PushSettings
@@ -56,7 +57,7 @@ def make_push(path: str, settings: PushSettings, reactor: Any) -> PushService:
 
 def make_whole(service: PushService, reactor: Any) -> MultiService:
     """
-    A service with what it is controlled by.
+    A service with what it is controlled by, and what notifies systemd.
 
     :param service: what is controlled.
     """
@@ -66,6 +67,7 @@ def make_whole(service: PushService, reactor: Any) -> MultiService:
     service.setServiceParent(whole)  # type: ignore[no-untyped-call]
     control = ControlService(service.settings.control, service, reactor=reactor)
     control.setServiceParent(whole)  # type: ignore[no-untyped-call]
+    HostNotices(service, reactor=reactor).setServiceParent(whole)  # type: ignore[no-untyped-call]
     return whole
 
 
@@ -78,7 +80,9 @@ def reload_or_log(service: PushService) -> None:
         for line in str(failure.value).splitlines():
             _log.error("The settings stay as they are: {line}", line=line)
 
-    service.reload().addErrback(refused)
+    notifier = Notifier()
+    notifier.reloading()
+    service.reload().addErrback(refused).addCallback(lambda _: notifier.ready())
 
 
 class PushProcess(MultiService):

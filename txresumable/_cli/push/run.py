@@ -11,7 +11,6 @@ from typing import Any, TextIO
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from ..._runtime.shutdown import end_anyway, on_hangup, on_signals
 from ...push import AlreadyRunning, PushService
@@ -20,10 +19,6 @@ from ..output import Output
 from .process import reload_or_log
 
 __all__ = ["Foreground"]
-
-
-def _begin_logging(stream: Any) -> None:
-    globalLogBeginner.beginLoggingTo([textFileLogObserver(stream)], redirectStandardIO=False)
 
 
 class Foreground:
@@ -36,16 +31,17 @@ class Foreground:
         service: PushService,
         others: MultiService,
         *,
+        begin_logging: Callable[[Any, Any], object],
         errors: TextIO | None = None,
         on_signals: Callable[[Any, Callable[[int], object]], object] = on_signals,
         on_hangup: Callable[[Any, Callable[[], object]], object] = on_hangup,
         end_anyway: Callable[[int], object] = end_anyway,
-        begin_logging: Callable[[Any], object] = _begin_logging,
     ) -> None:
         """
         :param service: what watches.
         :param others: what it is a part of.
-        :param errors: where to log to; standard error by default.
+        :param begin_logging: called with the reactor and where to log to.
+        :param errors: where that is; standard error by default.
         """
         self._service = service
         self._others = others
@@ -68,7 +64,7 @@ class Foreground:
         return Deferred.fromCoroutine(self._run(reactor))
 
     async def _run(self, reactor: Any) -> None:
-        self._begin_logging(self._errors)
+        self._begin_logging(reactor, self._errors)
         reactor.callWhenRunning(self._on_signals, reactor, self._signalled)
         reactor.callWhenRunning(self._on_hangup, reactor, lambda: reload_or_log(self._service))
         self._others.startService()
