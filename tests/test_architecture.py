@@ -90,6 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "_engine",
         "_protocol",
         "_runtime",
+        "_source",
         "doctor",
         "errors",
         "events",

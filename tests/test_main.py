@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -23,7 +25,7 @@ from tests.processes import ProcessTestCase, reactor
 from txresumable._cli import headers
 from txresumable._cli import main as command
 from txresumable._cli import run as session
-from txresumable._cli.arguments import ARGUMENTS
+from txresumable._cli.arguments import ARGUMENTS, GROUPS
 from txresumable._cli.main import main
 from txresumable._cli.run import Session
 from txresumable._engine import admission, prefetch, shortage
@@ -70,11 +72,102 @@ class ArgumentTests(SynchronousTestCase):
             },
         )
         self.assertEqual(files, ("a", "b"))
-        self.assertEqual(more, {"quiet": True, "verbose": False})
+        chosen = more.pop("chosen")
+        self.assertTrue(chosen("x"))
+        given = {"quiet": True, "verbose": False, "as_json": False, "max_duration": None}
+        self.assertEqual(more, given)
+
+    def test_chosen(self) -> None:
+        """Patterns choose files of folders, and what they cannot be is told."""
+        arguments = ("upload", TARGET, "a", "--include", "*.jpg", "--exclude=/x/", "--json")
+        status, said = self.run_command(*arguments, "--max-duration", "1m")
+        self.assertEqual(status, 0, said)
+        ((_, _, more),) = self.made
+        chosen = [
+            path
+            for path in ("a.jpg", "b/a.jpg", "x/a.jpg", "b/x/a.jpg", "a")
+            if more["chosen"](path)
+        ]
+        self.assertEqual(chosen, ["a.jpg", "b/a.jpg", "b/x/a.jpg"])
+        self.assertEqual((more["as_json"], more["max_duration"]), (True, 60.0))
+
+    def test_lists(self) -> None:
+        """Files are those of a list, too: one a line, or with a NUL after each."""
+        path = self.mktemp()
+        for content, files in ((b"b\nc d\n", ("b", "c d")), (b"b\n\0c\0", ("b\n", "c"))):
+            with open(path, "wb") as file:
+                file.write(content)
+            self.run_command("upload", TARGET, "a", "--files-from", path)
+            self.assertEqual(self.made[0][1], ("a", *files))
+        with open(path, "wb"):
+            pass
+        status, said = self.run_command("upload", TARGET, "--files-from", path)
+        self.assertEqual((status, self.made), (0, []), said)
+
+    def test_environment(self) -> None:
+        """What is not typed may be in the environment."""
+        variables = {
+            "TXRESUMABLE_CHUNK_SIZE": "1000",
+            "TXRESUMABLE_MAX_RATE": "5",
+            "TXRESUMABLE_HEADER": "A: b c\nC: d",
+            "TXRESUMABLE_FORCE_CHUNK_SIZE": "yes",
+            "TXRESUMABLE_TARGET": "lab",
+        }
+        self.patch(os, "environ", variables)
+        status, said = self.run_command("upload", TARGET, "a", "--max-rate", "6")
+        self.assertEqual(status, 0, said)
+        options = self.made[0][0]
+        self.assertEqual((options["chunk_size"], options["max_rate"]), (1000, 6))
+        self.assertEqual(options["headers"], {"A": "b c", "C": "d"})
+        self.assertTrue(options["force_chunk_size"])
+        variables["TXRESUMABLE_FORCE_CHUNK_SIZE"] = "1"
+        status, said = self.run_command("upload", TARGET, "a")
+        self.assertEqual(status, 2)
+        self.assertIn("--force-chunk-size 1: in the environment must be yes or no", said)
+
+    def test_groups(self) -> None:
+        """The help has the options in groups."""
+        _, said = self.run_command("upload", "--help")
+        headings = [line[:-1] for line in said.splitlines() if re.match(r"[A-Z].*:$", line)]
+        self.assertEqual(headings, ["Options", *GROUPS.values()])
+        rest = said.partition("\nChunks:\n")[2].partition("\nWhich files:\n")[0]
+        self.assertIn("--chunk-size SIZE", rest)
+        self.assertNotIn("--file-type", rest)
+
+    def test_dry_run(self) -> None:
+        """What would be uploaded is listed, and nothing is."""
+        folder = self.mktemp()
+        os.makedirs(os.path.join(folder, "in"))
+        for name in ("a.jpg", "in/b.jpg", "c.txt"):
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(b"12345")
+        given = ("upload", TARGET, folder, "missing", "--dry-run", "--include", "*.jpg")
+        status, said = self.run_command(*given)
+        self.assertEqual((status, self.made), (1, []))
+        self.assertIn(
+            f"              5  {folder}/a.jpg\n              5  {folder}/in/b.jpg\n", said
+        )
+        self.assertNotIn("c.txt", said)
+        self.assertIn("missing: No such file or directory", said)
+        self.assertIn("2 files, 10 bytes would be uploaded", said)
+
+    def test_lock(self) -> None:
+        """A run while another one has the lock ends with 75."""
+        path = self.mktemp()
+        arguments = ("upload", TARGET, "a", "--lock", path)
+        self.assertEqual(self.run_command(*arguments)[0], 0)
+        status, said = self.run_command(*arguments)
+        self.assertEqual((status, said), (75, f"already running, pid {os.getpid()}\n"))
+        self.assertEqual(self.run_command("upload", TARGET, "a", "--lock", "/no/such")[0], 2)
 
     def test_bad(self) -> None:
         """What cannot be is a usage error that names it."""
         for arguments, part in (
+            ((TARGET, "a", "--max-duration", "soon"), "--max-duration soon: must be a time"),
+            ((TARGET, "a", "--include", ""), "--include"),
+            ((TARGET, "--files-from", "missing"), "--files-from missing: No such file"),
+            ((TARGET, "-", "--files-from", "-"), "standard input cannot be"),
+            ((TARGET, "-", "--stdin-name", "a/"), "--stdin-name a/: must be"),
             ((TARGET,), "FILE"),
             ((TARGET, "a", "--chunk-size", "12X"), "--chunk-size 12X: must be"),
             (("nowhere", "a"), "nowhere"),
@@ -239,6 +332,56 @@ class SessionTests(SynchronousTestCase):
             observer({"log_format": "said", "log_level": LogLevel.info, "log_namespace": "x"})
             self.assertEqual(self.errors.getvalue(), expected)
 
+    def test_time_is_up(self) -> None:
+        """After its longest time it stops as on a signal, and ends with 3."""
+        client = FakeClient()
+        running = self.run_session(client, self.file(), max_duration=5.0)
+        self.reactor.advance(5)
+        self.assertNoResult(running)
+        for _ in range(3):
+            client.answer(200)
+        self.reactor.advance(0.05)
+        self.assertEqual(self.ended(running), 3)
+        said = "Time is up: chunks under way have 10 s to finish\nStopped. The same command resumes"
+        self.assertIn(said, self.errors.getvalue())
+        self.setUp()
+        running = self.run_session(ScriptedReceiver(), self.file(), max_duration=5.0)
+        self.assertEqual(self.ended(running), 0)
+
+    def test_json(self) -> None:
+        """Events are printed a line each; the last one is a summary with the exit status."""
+        path = self.file()
+        running = self.run_session(ScriptedReceiver(), "missing", path, as_json=True)
+        self.assertEqual(self.ended(running), 1)
+        lines = [json.loads(line) for line in self.output.getvalue().splitlines()]
+        events = [line["event"] for line in lines]
+        self.assertEqual(events, ["added", "completed", "failed", "summary"])
+        self.assertEqual((lines[1]["size"], lines[1]["chunks"]), (40, 4))
+        reason = "No such file or directory"
+        self.assertEqual(
+            lines[2], {"event": "failed", "path": "missing", "reason": reason, "status": 1}
+        )
+        self.assertEqual(
+            lines[3],
+            {
+                "event": "summary",
+                "status": 1,
+                "completed": 1,
+                "failed": 1,
+                "bytes": 40,
+                "chunks_sent": 4,
+                "chunks_found": 0,
+            },
+        )
+        self.setUp()
+        client = FakeClient()
+        running = self.run_session(client, self.file(1), as_json=True)
+        client.answer(503)
+        self.assertIn("was refused with 503 by", self.output.getvalue())
+        self.reactor.advance(100)
+        client.answer(200)
+        self.ended(running)
+
     def test_hanging(self) -> None:
         """What hangs is named without being verbose, be it a path or a file; nothing else is."""
         self.ended(self.run_session(ScriptedReceiver(), self.file()))
@@ -334,6 +477,18 @@ class CommandTests(ProcessTestCase):
             (ended.status, ended.errors), (1, "missing.dat: No such file or directory\n")
         )
         self.assertIn("0 chunks sent, 2 were already stored", ended.output)
+
+    async def test_standard_input(self) -> None:
+        """What comes from a pipe is uploaded, and not again if it is the same."""
+        content = self.file("a.dat", 3_000_000)
+        script = 'cat a.dat | "$0" -m txresumable upload "$@" --stdin-name b.dat -'
+        for sent in (2, 0):
+            ended = await self.run_process(
+                "/bin/sh", "-c", script, sys.executable, self.target
+            ).ended
+            self.assertEqual((ended.status, ended.errors), (0, ""))
+            self.assertIn(f"1 of 1 files uploaded: {sent} chunks sent", ended.output)
+        self.assertEqual(self.received("b.dat"), content)
 
     async def test_nothing_new(self) -> None:
         """What was only touched, copied or renamed is not sent again where it can be told."""

@@ -23,7 +23,7 @@ from .environment import proxies
 from .header_command import HeaderCommand
 from .headers import HeaderFile, RenewedHeaders, joined
 
-__all__ = ["ARGUMENTS", "TARGET", "read_options"]
+__all__ = ["ARGUMENTS", "GROUPS", "TARGET", "read_options"]
 
 _KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "Any": ("FILE", values.trust_root),
@@ -252,6 +252,16 @@ def _argument(field: Attribute[Any]) -> Argument:
 
 ARGUMENTS = (*_ADDED, *(_argument(field) for field in fields(Options)))
 """All arguments."""
+
+GROUPS = {
+    "server": "Where to",
+    "dialect": "What a request looks like",
+    "chunk_size": "Chunks",
+    "links": "Which files",
+    "max_chunk_retries": "Trouble",
+    "throttle_progress_callbacks": "Pace",
+}
+"""What options are about, by the first one of each group, in the order of the options."""
 
 TARGET = next(argument for argument in ARGUMENTS if argument.option == "target")
 """The one that is always needed."""

@@ -1,15 +1,18 @@
 """
-Proxies that the environment names, as curl and others read it.
+What the environment says: proxies, as curl and others read it, and options.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address, ip_network
+from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["proxies"]
+from .argument import Argument, BadArgument
+
+__all__ = ["more_given", "proxies"]
 
 _IMPLIED_PORTS = {"http": 80, "https": 443}
 _ENTRY = re.compile(r"(?:\*?\.)?(.+?)(?::([0-9]+))?\Z")
@@ -35,6 +38,35 @@ def proxies(environment: Mapping[str, str]) -> Callable[[str], str | None] | Non
         return urls[parts.scheme]
 
     return choose if any(urls.values()) else None
+
+
+def more_given(
+    given: Iterable[tuple[Argument, Any]],
+    arguments: Iterable[Argument],
+    environment: Mapping[str, str],
+) -> list[tuple[Argument, Any]]:
+    """
+    What was typed, and for what was not, variables as ``TXRESUMABLE_CHUNK_SIZE``: of a switch
+    ``yes`` or ``no``, of what may be given several times a line each.
+
+    :param given: what was typed.
+    :param arguments: all that there are.
+    :param environment: its variables.
+    :raises BadArgument: if a switch has another value.
+    """
+    found = list(given)
+    typed = {argument.name for argument, _ in found}
+    for argument in arguments:
+        text = environment.get(f"TXRESUMABLE_{argument.name.upper().replace('-', '_')}")
+        if text is None or argument.name in typed:
+            continue
+        if argument.is_switch:
+            if text not in ("yes", "no"):
+                raise BadArgument(argument.name, text, "in the environment must be yes or no")
+            found.append((argument, text == "yes"))
+        else:
+            found += [(argument, each) for each in (text.split("\n") if argument.many else [text])]
+    return found
 
 
 def _variable(environment: Mapping[str, str], name: str) -> str:

@@ -5,12 +5,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..version import __version__
-from .argument import Argument, BadArgument
-from .arguments import ARGUMENTS, TARGET, read_options
 
 if TYPE_CHECKING:
     import click
@@ -33,36 +30,14 @@ def _group() -> click.Group:
 
     group = click.Group(help="Upload files in chunks, so that an upload can always go on.")
     click.version_option(__version__, prog_name="txresumable")(group)
-    group.add_command(_upload_command())
-    group.add_command(_doctor_command())
     from .push.options import COMMANDS
+    from .upload import upload_command
 
+    group.add_command(upload_command())
+    group.add_command(_doctor_command())
     for command in COMMANDS:
         group.add_command(command)
     return group
-
-
-def _upload_command() -> click.Command:
-    import click
-
-    return click.Command(
-        "upload",
-        callback=_upload,
-        params=[
-            click.Argument(["target"], metavar="TARGET"),
-            click.Argument(["files"], metavar="FILE...", nargs=-1, required=True),
-            click.Option(["-q", "--quiet"], is_flag=True, help="Say nothing but what went wrong."),
-            click.Option(["-v", "--verbose"], is_flag=True, help="Say what happens."),
-            *(_option(argument) for argument in ARGUMENTS if argument is not TARGET),
-        ],
-        help="Upload files, and folders with all that is below them, to TARGET: a URL of a server "
-        "that speaks the protocol of resumable.js.\n\n"
-        "The same command resumes an upload that was interrupted. It ends with 0, or with 1 "
-        "if any file failed. Ctrl-C lets the chunks under way finish, for ten seconds at most; "
-        "once more, and it ends at once.\n\n"
-        "SIZE may end in K, M, G or T, SECONDS in ms, s, m, h or d; FUNCTION is a Python function "
-        "as package.module:function.",
-    )
 
 
 def _doctor_command() -> click.Command:
@@ -70,8 +45,9 @@ def _doctor_command() -> click.Command:
 
     from ..doctor import FORMATS
     from .doctor import OF_REQUESTS
+    from .options import GroupedCommand, option_of
 
-    return click.Command(
+    return GroupedCommand(
         "doctor",
         callback=_examine,
         params=[
@@ -83,7 +59,7 @@ def _doctor_command() -> click.Command:
                 show_default=True,
                 help="How to print what was found.",
             ),
-            *(_option(argument) for argument in OF_REQUESTS),
+            *(option_of(argument) for argument in OF_REQUESTS),
         ],
         help="Find out how TARGET, a URL, is to be uploaded to, and print the options to use.\n\n"
         "Small files, and chunks of up to 8 MiB, are uploaded to it; what cannot be removed again "
@@ -91,60 +67,11 @@ def _doctor_command() -> click.Command:
     )
 
 
-def _option(argument: Argument) -> click.Option:
-    import click
-
-    if argument.is_switch:
-        names = [f"--{argument.name}/--no-{argument.name}", argument.name.replace("-", "_")]
-        return click.Option(names, default=None, help=argument.text)
-    return click.Option(
-        [f"--{argument.name}", argument.name.replace("-", "_")],
-        metavar=argument.metavar,
-        multiple=argument.many,
-        help=argument.text,
-    )
-
-
-def _upload(
-    target: str, files: Sequence[str], quiet: bool, verbose: bool, **typed: Any
-) -> NoReturn:
-    import click
-    from twisted.internet.task import react
-
-    from .run import Session
-
-    try:
-        options = read_options([(TARGET, target), *_given(typed)])
-    except BadArgument as error:
-        raise click.UsageError(_as_argument(error))
-    session = Session(options, files, quiet=quiet, verbose=verbose)
-    react(session.run)
-
-
 def _examine(target: str, format: str, **typed: Any) -> NoReturn:
-    import click
     from twisted.internet.task import react
 
     from .doctor import Consultation
+    from .options import options_of
 
-    try:
-        options = read_options([(TARGET, target), *_given(typed)], {})
-    except BadArgument as error:
-        raise click.UsageError(_as_argument(error))
+    options = options_of(target, typed, {})
     react(Consultation(options, format).run)
-
-
-def _as_argument(error: BadArgument) -> str:
-    """What is wrong: the target is no option here."""
-    return str(error).replace(f"--{TARGET.name}:", "TARGET:", 1)
-
-
-def _given(typed: dict[str, Any]) -> list[tuple[Argument, Any]]:
-    """What was typed of each argument."""
-    given = []
-    for argument in ARGUMENTS:
-        value = typed.get(argument.name.replace("-", "_"))
-        if value is None:
-            continue
-        given += [(argument, each) for each in (value if argument.many else [value])]
-    return given

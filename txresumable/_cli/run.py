@@ -28,8 +28,9 @@ from ..service.report import Report, explain
 from ..service.upload import PATIENCE, UploadService
 from ..uploader import Resumable
 from .bar import Bar
-from .exit_status import upload_status
+from .exit_status import UNREACHABLE, upload_status
 from .first_contact import FirstContact
+from .json_lines import JsonLines
 from .output import Output
 from .reasons import Reasons
 
@@ -77,6 +78,9 @@ class Session:
         *,
         quiet: bool = False,
         verbose: bool = False,
+        as_json: bool = False,
+        max_duration: float | None = None,
+        chosen: Callable[[str], bool] = lambda _: True,
         output: TextIO | None = None,
         errors: TextIO | None = None,
         on_signals: Callable[[Any, Callable[[int], object]], object] = on_signals,
@@ -88,12 +92,18 @@ class Session:
         :param files: paths of files and folders.
         :param quiet: whether to say nothing but what went wrong.
         :param verbose: whether to say what happens, too.
+        :param as_json: whether to print events as JSON, and nothing else.
+        :param max_duration: how many seconds it may take; then it ends as by a signal, with 3.
+        :param chosen: whether a file of a folder is uploaded, by its path below that.
         :param output: where results go; standard output by default.
         :param errors: where all else goes; standard error by default.
         """
         self._options = options
         self._files = files
-        self._quiet = quiet
+        self._quiet = quiet or as_json
+        self._as_json = as_json
+        self._max_duration = max_duration
+        self._chosen = chosen
         self._verbose = verbose
         self._output = Output(sys.stdout if output is None else output)
         self._errors = Output(sys.stderr if errors is None else errors)
@@ -102,14 +112,15 @@ class Session:
         self._begin_logging = begin_logging
         self._signal: int | None = None
         self._bar: Bar | None = None
+        self._is_late = False
 
     def run(self, reactor: Any) -> Deferred[None]:
         """
         Upload.
 
         :param reactor: not running yet, or running.
-        :returns: a Deferred that fails with :exc:`SystemExit` that has the exit status: 0, 1 if
-            any file failed, 128 and the signal's number if a signal ended it.
+        :returns: a Deferred that fails with :exc:`SystemExit` that has the exit status: 0, that of
+            :func:`~.exit_status.upload_status`, 128 and the signal's number if a signal ended it.
         """
         return Deferred.fromCoroutine(self._run(reactor))
 
@@ -123,32 +134,43 @@ class Session:
         options = {**self._options, "chunk_retry_interval": None, "retry_policy": contact}
         uploader = Resumable(reactor=reactor, **options)
         contact.watch(uploader)
-        self.service = UploadService(uploader, self._files, reactor=reactor)
+        self.service = UploadService(uploader, self._files, reactor=reactor, chosen=self._chosen)
+        lines = JsonLines(uploader, self._output) if self._as_json else None
         tally = self.service.tally
         if not self._quiet:
             self._bar = Bar(uploader, self._errors, tally=tally)
         if not self._quiet and not self._verbose:
             Reasons(uploader, self._say)
         reactor.callWhenRunning(self._on_signals, reactor, self._signalled)
+        limit = None
+        if self._max_duration is not None:
+            limit = reactor.callLater(self._max_duration, self._time_is_up)
         self.service.startService()
         report = await self.service.when_done()
+        if limit is not None and limit.active():
+            limit.cancel()
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-        if self._signal is None:
+        if self._signal is None and not self._is_late:
             await self.service.stopService()
-        self._tell(report, tally)
         status = upload_status(report, self._signal)
+        if self._is_late and self._signal is None and report.failed:
+            status = UNREACHABLE
+        if lines is not None:
+            lines.close(report, tally, status)
+        else:
+            self._tell(report, tally)
         self._end_anyway(status)
         raise SystemExit(status)
 
     def _tell(self, report: Report, tally: ProgressTotals) -> None:
         for failed in report.failed:
-            if self._signal is None or not isinstance(failed.error, CancelledError):
+            if not (self._signal or self._is_late) or not isinstance(failed.error, CancelledError):
                 self._say(f"{failed.path}: {explain(failed.error)}")
         if self._quiet:
             return
-        if self._signal is not None and report.failed:
+        if (self._signal or self._is_late) and report.failed:
             self._say("Stopped. The same command resumes it.")
         there = f", {tally.chunks_found} were already stored" if tally.chunks_found else ""
         count = len(report.completed)
@@ -158,6 +180,12 @@ class Session:
             file=self._output,
             flush=True,
         )
+
+    def _time_is_up(self) -> None:
+        self._is_late = True
+        if not self._quiet:
+            self._say(f"Time is up: chunks under way have {PATIENCE:g} s to finish")
+        self.service.stopService()
 
     def _signalled(self, number: int) -> None:
         if self._signal is None:

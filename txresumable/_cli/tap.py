@@ -21,10 +21,14 @@ from ..service.report import Report
 from ..service.upload import UploadService
 from ..uploader import Resumable
 from .argument import Argument, BadArgument
-from .arguments import ARGUMENTS, read_options
+from .arguments import ARGUMENTS, TARGET, read_options
+from .environment import more_given
 from .exit_status import RUNNING, USAGE, exit_with, signal_status, upload_status
 
 __all__ = ["Options", "UploadProcess", "makeService"]
+
+
+_OPTIONAL = [argument for argument in ARGUMENTS if argument is not TARGET]
 
 
 class Options(UsageOptions):
@@ -36,7 +40,8 @@ class Options(UsageOptions):
         "protocol of resumable.js, then exit: with 0, or with 1 if any file failed. Started "
         "again, it resumes with the chunks that the server does not have. SIZE may end in K, M, G "
         "or T, SECONDS in ms, s, m, h or d; FUNCTION is a Python function as "
-        "package.module:function."
+        "package.module:function. Each option but --target can be in the environment, as "
+        "TXRESUMABLE_CHUNK_SIZE for --chunk-size."
     )
     compData: Any = None
 
@@ -88,7 +93,7 @@ class Options(UsageOptions):
             self._read_config()
             return
         try:
-            self["client"] = read_options(self._given)
+            self["client"] = read_options(more_given(self._given, _OPTIONAL, os.environ))
         except BadArgument as error:
             raise UsageError(str(error))
         if not self["files"]:
