@@ -9,7 +9,8 @@
 #   make soak       real processes and a hostile line, for half an hour      (SOAK= for how many
 #                   seconds, SEED= for the first round)
 #   make push-proof the push service and its receiver, killed 100 times each at random and the
-#                   service at each transition, with 1,000 files    (KILLS= FILES= SEED=)
+#                   service at each transition, with 1,000 files    (KILLS= FILES= SEED=);
+#                   and 100,000 files at once
 #   make coverage   the same, with the branches that it takes
 #   make lint       ruff, formatting and news fragments
 #   make types      mypy, strict; and what mypy and pyright, which needs npm, find in users' programs
@@ -65,6 +66,7 @@ soak: $(VENV)/ready
 	$(BIN)/python -m tests.figures build/soak.jsonl && exit $$status
 
 push-proof: $(VENV)/ready
+	$(BIN)/python -m tests.pushing.many
 	$(BIN)/python -m tests.pushing --files $(FILES) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 demo: $(VENV)/ready-demo

@@ -8,9 +8,6 @@ import math
 from collections.abc import Iterable
 from heapq import heappop, heappush
 
-from attrs import evolve, frozen
-
-from ..entry import Version
 from .scan import Found
 
 __all__ = ["RENAMED", "Settling"]
@@ -20,17 +17,13 @@ RENAMED = 1.0
 _TIDY = 500
 
 
-@frozen
-class _Sight:
-    """
-    :ivar version: how a file was when it was last looked at.
-    :ivar since: since when it has been so, in monotonic time.
-    :ivar due: when it will have been so for long enough.
-    """
+_Sight = tuple[int, int, int, float, float]
+"""
+How a file was when it was last looked at: its inode, size and time of modification; since when it
+has been so, in monotonic time; when it will have been so for long enough.
 
-    version: Version
-    since: float
-    due: float
+A plain tuple, which the garbage collector does not look at again and again: there may be very many.
+"""
 
 
 class Settling:
@@ -66,14 +59,17 @@ class Settling:
         """
         if self._needs_marker or found.is_marked:
             return found.is_marked
+        version = found.version
+        key = (version.inode, version.size, version.mtime_ns)
         sight = self._seen.get(found.path)
-        if sight is None or sight.version != found.version:
-            sight = _Sight(found.version, now, now + self._settle)
+        if sight is None or sight[:3] != key:
+            sight = (*key, now, now + self._settle)
             self._keep(found.path, sight)
-        if is_renamed and sight.since + RENAMED < sight.due:
-            sight = evolve(sight, due=sight.since + RENAMED)
-            self._keep(found.path, sight)
-        return now >= sight.due
+        since, due = sight[3:]
+        if is_renamed and since + RENAMED < due:
+            due = since + RENAMED
+            self._keep(found.path, (*key, since, due))
+        return now >= due
 
     def forget(self, paths: Iterable[bytes]) -> None:
         """Some are complete, are not there any more, or were known before."""
@@ -112,7 +108,7 @@ class Settling:
 
     def _keep(self, path: bytes, sight: _Sight) -> None:
         self._seen[path] = sight
-        heappush(self._order, (sight.due, path))
+        heappush(self._order, (sight[-1], path))
 
     def _tidy(self) -> None:
         """Drop what is out of date from the front of the heap: some of it, if it is much."""
@@ -123,4 +119,4 @@ class Settling:
 
     def _is_current(self, due: float, path: bytes) -> bool:
         sight = self._seen.get(path)
-        return sight is not None and sight.due == due
+        return sight is not None and sight[-1] == due
