@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.push import Entry, Journal, PushState, Seen, Version
+from txresumable.push import Entry, Journal, JournalUnavailable, PushState, Seen, Version
+from txresumable.push.state import UPLOADING
 
 SETTLE = 30.0
 TODAY = 1_800_000_000.0
@@ -36,10 +38,22 @@ class JournalTestCase(SynchronousTestCase):
         self.today = TODAY
         self.state = self.mktemp()
         self.changes: list[tuple[PushState | None, PushState]] = []
+        self.notified: dict[int, Entry] = {}
         self.journal = self.open()
 
     def tearDown(self) -> None:
+        """What is there is what was notified."""
+        listed = self.journal.entries(limit=1_000_000)
+        if isinstance(listed.result, Failure):
+            self.failureResultOf(listed, JournalUnavailable)
+        else:
+            for entry in self.result(listed):
+                self.assertEqual(entry, self.notified[entry.id])
         self.journal.close()
+
+    def everything(self) -> list[Entry]:
+        """All entries, however many."""
+        return self.result(self.journal.entries(limit=1_000_000))
 
     def now(self) -> float:
         """The clock on the wall."""
@@ -54,11 +68,17 @@ class JournalTestCase(SynchronousTestCase):
     def noted(self, before: Entry | None, after: Entry) -> None:
         """An entry has changed."""
         self.changes.append((before and before.state, after.state))
+        if before is not None:
+            assert before == self.notified[before.id]
+        self.notified[after.id] = after
 
     def restart(self) -> None:
         """Close the journal and open it again."""
         self.result(self.journal.close())
         self.journal = self.open()
+        for entry in self.everything():
+            if self.notified[entry.id].state is UPLOADING:
+                self.notified[entry.id] = entry  # it is queued, before anybody could be notified
 
     def result(self, deferred: Deferred[_T]) -> _T:
         """What it has fired with."""

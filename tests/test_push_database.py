@@ -236,6 +236,7 @@ class FullTests(JournalTestCase):
         self.assertEqual(round.results[::2], ["x", "x"])
         round.results[1].trap(ZeroDivisionError)
         self.assertEqual([after.id for _, after in round.changes], [1, 1])
+        self.journal._notify(round.changes)
         self.restart()
         self.assertEqual([entry.why for entry in self.entries()], ["x", ""])
 
@@ -251,7 +252,9 @@ class FullTests(JournalTestCase):
             def bad(transaction: Transaction, facts: Any = wrong) -> None:
                 transaction.note(transaction.entry(2), facts)
 
-            results = database_of(self.journal).write([good, bad]).results
+            round = database_of(self.journal).write([good, bad])
+            self.journal._notify(round.changes)
+            results = round.results
             self.assertEqual(results[0], "x")
             self.assertIsInstance(results[1], Failure)
             self.assertFalse(results[1].check(JournalUnavailable))
@@ -328,6 +331,22 @@ class CloseTests(SynchronousTestCase):
         (result,) = database.write([lambda transaction: 1]).results
         result.trap(JournalUnavailable)
         self.assertEqual(os.listdir(state), ["journal"])
+
+    def test_durable(self) -> None:
+        """What is committed is on the disk."""
+        state = self.mktemp()
+        os.mkdir(state)
+        database = Database(state, lambda: TODAY, lambda: 0.0)
+        descriptors = len(os.listdir("/proc/self/fd"))
+        database.open(True)
+        assert database._connection is not None
+        found = [
+            database._connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("synchronous", "journal_mode", "temp_store")
+        ]
+        self.assertEqual(found, [2, "wal", 2])
+        database.close()
+        self.assertEqual(len(os.listdir("/proc/self/fd")), descriptors)
 
     def test_checkpoint(self) -> None:
         """A checkpoint writes the log into the file."""

@@ -4,8 +4,11 @@ What vanished, and what need not be known any longer.
 
 from __future__ import annotations
 
+from functools import partial
+
 from tests.journal_rig import JournalTestCase, seen
 from txresumable.push.journal import journal as module
+from txresumable.push.journal.housekeeping import prune
 from txresumable.push.state import (
     CHANGED,
     DONE,
@@ -82,6 +85,46 @@ class VanishedTests(JournalTestCase):
         self.assertEqual(self.scan(), 25)
         self.assertEqual(set(self.states().values()), {"gone"})
 
+    def test_bounded(self) -> None:
+        """A transaction has no more changes than it may have, whatever states vanish."""
+        for number in range(8):
+            self.bring(self.queued(f"{number}")[-1].id, *((HELD,) if number % 2 else ()))
+        self.patch(module, "LARGEST", 3)
+        sizes: list[int] = []
+        notify = self.journal._commits._notify
+        self.journal._commits._notify = lambda changes: (
+            sizes.append(len(changes)) or notify(changes)
+        )
+        self.assertEqual(self.scan(), 8)
+        self.assertEqual(sizes, [3, 3, 2])
+
+    def test_unread(self) -> None:
+        """What could not be looked at, or lies below, is taken to be there."""
+        self.queued("a", "a/b", "a/b/c", "a.b", "a0", "b")
+        began = self.journal.seconds() + 1
+        self.clock.advance(2)
+        gone = self.result(self.journal.vanished("scans", began, [b"a"]))
+        self.assertEqual(gone, 3)
+        self.assertEqual(
+            sorted(name for name, state in self.states().items() if state == "gone"),
+            ["a.b", "a0", "b"],
+        )
+
+    def test_memory(self) -> None:
+        """Of what vanished, and of what has settled, nothing is kept in memory."""
+        connection = self.journal._possession.database._connection
+        assert connection is not None
+
+        def kept(table: str) -> list[int]:
+            return [id for (id,) in connection.execute(f"SELECT id FROM {table} ORDER BY id")]
+
+        self.observe(seen("a"), seen("b"), seen("c", is_marked=True))
+        self.assertEqual((kept("present"), kept("settling")), ([1, 2, 3], [1, 2]))
+        self.scan(seen("b"))
+        self.assertEqual((kept("present"), kept("settling")), ([2], [2]))
+        self.observe(seen("b", is_marked=True))
+        self.assertEqual((kept("present"), kept("settling")), ([2], []))
+
     def test_wrong_clock(self) -> None:
         """A scan that has not begun yet, by the journal's clock, is an error."""
         self.assertRaises(ValueError, self.journal.vanished, "scans", self.now())
@@ -147,5 +190,10 @@ class PruneTests(JournalTestCase):
         """However many are forgotten, transactions are small."""
         self.clock.advance(2 * DAY)
         self.scan()
-        self.patch(module, "LARGEST", 2)
-        self.assertEqual(self.prune(), 4)
+        self.patch(module, "LARGEST", 3)
+        sizes: list[int] = []
+        for _ in range(2):
+            work = partial(prune, scanned=self.journal._scanned, keep=DAY, limit=3)
+            sizes.append(self.result(self.journal._commits.add(work)))
+        self.assertEqual(sizes, [3, 1])
+        self.assertEqual(self.prune(), 0)

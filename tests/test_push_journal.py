@@ -154,6 +154,8 @@ class MoveTests(JournalTestCase):
         entry = self.queued("a")[0]
         self.failureResultOf(self.journal.move(entry.id, UPLOADING, size=3), TypeError)
         self.failureResultOf(self.journal.note(entry.id, state="done"), TypeError)
+        error = self.failureResultOf(self.journal.move(entry.id, UPLOADING, event_id=""), TypeError)
+        self.assertIn("about an entry: event_id", str(error.value))
         self.assertEqual(self.entries(), [entry])
 
     def test_signal(self) -> None:

@@ -57,6 +57,15 @@ class WaitingTests(JournalTestCase):
         self.clock.advance(1)
         self.assertEqual(self.due(), ["a"])
 
+    def test_due_after_clock_set_back(self) -> None:
+        """So it is for who asks only for what is due."""
+        self.wait("a", 100)
+        self.today -= 3600
+        self.assertEqual(self.due(), [])
+        self.assertEqual(self.entries()[0].until, self.now() + 100)
+        self.clock.advance(100)
+        self.assertEqual(self.due(), ["a"])
+
     def test_clock_set_forward(self) -> None:
         """If the clock is set forward, it is tried again at once, and not lost."""
         self.wait("a", 100)

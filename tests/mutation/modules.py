@@ -117,7 +117,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     "push/journal/hints": ("tests.test_push_hints",),
     "push/journal/housekeeping": ("tests.test_push_housekeeping",),
     "push/journal/lock": ("tests.test_push_lock",),
-    "push/journal/observation": ("tests.test_push_observation",),
+    "push/journal/observation": (
+        "tests.test_push_observation",
+        "tests.test_push_housekeeping",
+    ),
     "push/journal/queue": ("tests.test_push_queue",),
     "push/journal/schema": ("tests.test_push_schema",),
     "push/journal/thread": ("tests.test_push_thread",),
