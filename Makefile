@@ -19,6 +19,7 @@
 #   make lowest     the suite with the lowest supported versions; make newest: with the newest
 #   make interop    uploads to and from what others wrote (fetches it first); RUNS=20 times several
 #                   files at once to each receiver, and the figures  (INTEROP=tests.interop.test_php)
+#   make shipped    the manual page and the completions for shells, into contrib
 #   make bench      the benchmarks
 #   make bench-receiver the receiver beside others, which it fetches first; with npm, Node's, too
 #   make check      all that a change has to pass but interop
@@ -43,7 +44,7 @@ PIP_QUIET = --quiet --disable-pip-version-check
 FIGURES = $(CURDIR)/build/figures.jsonl
 TRIAL = $(BIN)/python -m twisted.trial --temp-directory=_trial_temp
 
-.PHONY: bench bench-receiver check clean coverage demo dev docs interop lint lowest newest packaging push-proof receivers robustness soak test types venv
+.PHONY: bench bench-receiver check clean coverage demo dev docs interop lint lowest newest packaging push-proof receivers robustness shipped soak test types venv
 
 test: $(VENV)/ready
 	$(TRIAL) $(TRIALFLAGS) $(TESTS)
@@ -102,6 +103,9 @@ interop: $(VENV)/ready
 # With these in place the suite uploads to them, too.
 receivers: $(VENV)/ready
 	$(BIN)/python -m tests.interop.install
+
+shipped: $(VENV)/ready
+	$(BIN)/python -m tests.shipped
 
 # The peers that are measured against have an environment of their own.
 bench:

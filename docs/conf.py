@@ -8,6 +8,7 @@ from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 
 from txresumable import SERVERS
+from txresumable._cli.config import keys, target
 
 project = "txresumable"
 author = "The txresumable contributors"
@@ -61,7 +62,30 @@ class KnownServers(Directive):
         return list_of_them.children
 
 
+class ConfigKeys(Directive):
+    """Lists the keys of a table of the configuration file: ``.. config-keys:: FOLDER``."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        lines = []
+        for name, metavar, text in config_keys(self.arguments[0]):
+            shown = text.replace("*", r"\*").replace("_", r"\_")
+            lines += [f"``{name}`` = *{metavar or 'true or false'}*", f"    {shown}", ""]
+        list_of_them = nodes.Element()
+        self.state.nested_parse(StringList(lines, "KEYS"), 0, list_of_them)
+        return list_of_them.children
+
+
+def config_keys(table: str) -> list[tuple[str, str, str]]:
+    """The keys of a table, each with what it takes and what it does."""
+    if table == "TARGET":
+        return [(name, each.metavar, each.text) for name, each in target.KEYS.items()]
+    return [(key.name, key.metavar, key.text) for key in getattr(keys, table)]
+
+
 def setup(app: object) -> None:
     """Called by Sphinx."""
+    app.add_directive("config-keys", ConfigKeys)
     app.add_directive("known-servers", KnownServers)
     app.add_directive("twistd-options", TwistdOptions)

@@ -44,7 +44,7 @@ class ArgumentTests(DoctorTestCase):
             raise SystemExit(0)
 
         self.patch(doctor, "Consultation", noted)
-        result = CliRunner().invoke(command._group(), arguments, prog_name="txresumable")
+        result = CliRunner().invoke(command.command_group(), arguments, prog_name="txresumable")
         return result.exit_code, result.output
 
     def test_given(self) -> None:

@@ -48,7 +48,7 @@ class ArgumentTests(SynchronousTestCase):
             raise SystemExit(0)
 
         self.patch(session, "Session", noted)
-        result = CliRunner().invoke(command._group(), arguments, prog_name="txresumable")
+        result = CliRunner().invoke(command.command_group(), arguments, prog_name="txresumable")
         return result.exit_code, result.output
 
     def test_given(self) -> None:

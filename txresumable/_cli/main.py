@@ -12,7 +12,7 @@ from ..version import __version__
 if TYPE_CHECKING:
     import click
 
-__all__ = ["main"]
+__all__ = ["command_group", "main"]
 
 
 def main() -> NoReturn:
@@ -22,10 +22,11 @@ def main() -> NoReturn:
         import tqdm  # noqa: F401
     except ImportError as error:
         sys.exit(f"txresumable needs {error.name}: pip install 'txresumable[command]'")
-    sys.exit(_group().main(prog_name="txresumable"))
+    sys.exit(command_group().main(prog_name="txresumable"))
 
 
-def _group() -> click.Group:
+def command_group() -> click.Group:
+    """The command, with all that it can do."""
     import click
 
     group = click.Group(help="Upload files in chunks, so that an upload can always go on.")
