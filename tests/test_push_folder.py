@@ -205,7 +205,7 @@ class ScanTests(FolderTestCase):
         self.start(include=["*.dcm"], exclude=[".*"])
         self.assertEqual(set(self.states()), {"a.dcm", "b/c.dcm"})
         with self.assertRaises(InvalidOption):
-            self.make(include=["["])
+            self.make(include=["!"])
 
     def test_marker(self) -> None:
         """With a marker, a file waits for it as long as it takes."""

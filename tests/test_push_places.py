@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable.errors import InvalidOption
-from txresumable.push.folder.places import check_places
+from txresumable.push import FolderSettings
+from txresumable.push.folder.places import check_folder, check_places
 
 
 class PlacesTests(SynchronousTestCase):
@@ -35,13 +37,31 @@ class PlacesTests(SynchronousTestCase):
         check_places(self.path, sent=str(self.base / "sent"), failed=str(self.base / "inner"))
 
     def test_missing(self) -> None:
-        """All have to be there, and to be folders."""
+        """The folder has to be there, and those that are have to be folders; others are made."""
         (self.base / "file").write_bytes(b"")
         gone, file = str(self.base / "gone"), str(self.base / "file")
         self.wrong(lambda: check_places(gone), "path", "is missing")
         self.wrong(lambda: check_places(file), "path", "is no folder")
-        self.wrong(lambda: check_places(self.path, sent=gone), "after", "is missing")
+        self.wrong(lambda: check_places(self.path, sent=f"{file}/x"), "after", "is no folder")
         self.wrong(lambda: check_places(self.path, failed=file), "failed", "is no folder")
+
+    def test_made(self) -> None:
+        """What is to be made must be possible there, and is not made by looking."""
+        gone = str(self.base / "gone" / "below")
+        check_places(self.path, sent=gone, failed=gone)
+        self.assertFalse(os.path.exists(gone))
+        self.wrong(lambda: check_places(self.path, sent=f"{self.path}/x/y"), "after", "lies in")
+
+    def test_settings(self) -> None:
+        """The settings of a folder are checked whole; one that is away may come back."""
+        settings = FolderSettings(name="a", path=self.path, target="b")
+        check_folder(settings)
+        self.wrong(
+            lambda: check_folder(evolve(settings, include=("[",))), "include", "matches nothing"
+        )
+        wrong = evolve(settings, failed=f"{self.path}/x")
+        self.wrong(lambda: check_folder(wrong), "failed", "lies in")
+        check_folder(evolve(settings, path=str(self.base / "gone")))
 
     def test_inside(self) -> None:
         """Files are not moved to where they would be found again, nor by way of a link."""

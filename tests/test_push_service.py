@@ -80,6 +80,15 @@ class LifeTests(PushTestCase):
         second.startService()
         self.successResultOf(second.when_started())
 
+    def test_wrong_places(self) -> None:
+        """It does not start if what was sent would be found again, or a pattern is wrong."""
+        for wrong in {"after": f"move:{self.folder}/sent"}, {"include": ["!"]}:
+            service = self.service(**wrong)
+            service.startService()
+            self.failureResultOf(service.when_started(), InvalidOption)
+            self.assertIsNone(service.journal)
+            self.stop(service)
+
     def test_journal_cannot_be_opened(self) -> None:
         """It is tried again, and said what the trouble is."""
         service = self.service()

@@ -18,11 +18,13 @@ from twisted.python.failure import Failure
 from .._runtime.clock import steady
 from .._runtime.observers import OneShotObserver, Signal, observers_of
 from .._runtime.reactor import Reactor
+from .._runtime.threads import run_in_thread
 from .._runtime.ticker import Ticker
 from ..errors import InvalidOption
 from .delivery.delivery import Delivery
 from .entry import Entry
 from .errors import JournalUnavailable
+from .folder import check_folder
 from .journal import Journal
 from .operator import Operator
 from .rates import RateSchedule
@@ -134,7 +136,9 @@ class PushService(Operator, MultiService):
         Wait until it has begun.
 
         :returns: a new Deferred each time, which fires when the journal is open and all folders are
-            watched.  It fails with :exc:`AlreadyRunning` if another process has the journal, with
+            watched.  It fails with :exc:`InvalidOption` for a pattern that cannot be read, and if
+            files would be moved to a place in their folder or on another file system; with
+            :exc:`AlreadyRunning` if another process has the journal, with
             :exc:`JournalTooNew`, and with
             :exc:`~twisted.internet.defer.CancelledError` if it is stopped before.  While the
             journal cannot be opened for another reason, that is tried again.
@@ -162,6 +166,7 @@ class PushService(Operator, MultiService):
     async def _start(self) -> None:
         while self.running:
             try:
+                await self._check(self.settings)
                 state = self.settings.state
                 journal = await Journal.open(state, reactor=self._reactor, now=self._now)
                 break
@@ -186,6 +191,10 @@ class PushService(Operator, MultiService):
         self._begin(journal)
         self._log.info("Watching {count} folders", count=len(self.settings.folders))
         self._started.settle(None)
+
+    async def _check(self, settings: PushSettings) -> None:
+        for folder in settings.folders.values():
+            await run_in_thread(self._reactor, check_folder, folder)
 
     def _begin(self, journal: Journal) -> None:
         self.delivery = delivery = Delivery(
@@ -262,6 +271,7 @@ class PushService(Operator, MultiService):
         if self._reload is None:
             raise InvalidOption("reload", None, "must be given to reload settings")
         settings = self._reload()
+        await self._check(settings)
         is_rate = _but_rates(settings) == _but_rates(self.settings)
         self.settings = settings
         self.rates.use(settings.rates)

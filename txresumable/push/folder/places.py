@@ -7,8 +7,23 @@ from __future__ import annotations
 import os
 
 from ...errors import InvalidOption
+from ..settings import FolderSettings
+from .patterns import Patterns
 
-__all__ = ["check_places"]
+__all__ = ["check_folder", "check_places"]
+
+
+def check_folder(settings: FolderSettings) -> None:
+    """
+    Check the settings of a folder before anything is done by them.  Blocks.
+
+    A folder that is missing is not wrong: it may be on a disk that is still to be mounted.
+
+    :raises InvalidOption: for a pattern that cannot be read, and as :func:`check_places`.
+    """
+    Patterns(settings.include, settings.exclude)
+    if os.path.isdir(settings.path):
+        check_places(settings.path, sent=settings.sent, failed=settings.failed)
 
 
 def check_places(path: str, *, sent: str | None = None, failed: str | None = None) -> None:
@@ -16,30 +31,33 @@ def check_places(path: str, *, sent: str | None = None, failed: str | None = Non
     Check a watched folder and where its files are moved to.  Blocks.
 
     :param path: the folder.
-    :param sent: where files are moved to when they are on the server.
-    :param failed: where those are moved to that have failed for good.
+    :param sent: where files are moved to when they are on the server; it is made, if need be.
+    :param failed: where those are moved to that have failed for good; likewise.
     :raises InvalidOption: if one is no folder or may not be used, if files would be moved to a
         place in the folder itself, or to another file system, where a move is not one step.
     """
-    _check_folder("path", path, os.R_OK | os.X_OK)
+    if not os.path.lexists(path):
+        raise InvalidOption("path", path, "is missing")
+    _check_access("path", path, path, os.R_OK | os.X_OK)
+    folder = os.path.realpath(path)
     for option, place in ("after", sent), ("failed", failed):
         if place is None:
             continue
-        _check_folder(option, place, os.W_OK | os.X_OK)
-        _check_folder("path", path, os.W_OK)
-        real, folder = os.path.realpath(place), os.path.realpath(path)
+        real = os.path.realpath(place)
         if os.path.commonpath((real, folder)) == folder:
             raise InvalidOption(option, place, f"lies in the folder that is watched, {path}")
+        while not os.path.lexists(real):
+            real = os.path.dirname(real)
+        _check_access(option, place, real, os.W_OK | os.X_OK)
+        _check_access("path", path, path, os.W_OK)
         if os.stat(real).st_dev != os.stat(folder).st_dev:
             reason = f"is on another file system than {path}: a file cannot be moved in one step"
             raise InvalidOption(option, place, reason)
 
 
-def _check_folder(option: str, path: str, access: int) -> None:
+def _check_access(option: str, value: str, path: str, access: int) -> None:
     if not os.path.isdir(path):
-        reason = "is no folder" if os.path.lexists(path) else "is missing"
-        raise InvalidOption(option, path, reason)
+        raise InvalidOption(option, value, "is no folder")
     if not os.access(path, access):
-        raise InvalidOption(
-            option, path, "may not be read" if access & os.R_OK else "may not be written to"
-        )
+        what = "read" if access & os.R_OK else "written to"
+        raise InvalidOption(option, value, f"may not be {what}")
