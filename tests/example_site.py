@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from socket import socket
@@ -50,6 +52,7 @@ class ExampleSite:
         self.of_token: dict[str, str] = {}
         self._reactor = reactor
         self._folder = folder
+        self._state = tempfile.mkdtemp()
         self._stores: list[Store] = []
         self._sites: list[ReceiverSite] = []
         self._ports: list[IListeningPort] = []
@@ -82,6 +85,9 @@ class ExampleSite:
             "proxy.example.com:3128": f"127.0.0.1:{ports['proxy'].getHost().port}",
             "/run/uploads.sock": "uploads.sock",
             "8080": str(_free_port()),
+            # The path of a socket in there has to be short.
+            "/var/lib/txresumable": self._state,
+            **{f"/srv/{name}": name for name in ("scans", "sent", "failed")},
         }
 
     def localize(self, text: str) -> str:
@@ -103,7 +109,12 @@ class ExampleSite:
             site.drop_connections()
         stopping = [maybeDeferred(port.stopListening) for port in self._ports]
         done = gatherResults(stopping, consumeErrors=True)
-        return done.addCallback(lambda _: gatherResults([store.close() for store in self._stores]))
+        done.addCallback(lambda _: gatherResults([store.close() for store in self._stores]))
+        return done.addBoth(self._forget)
+
+    def _forget(self, result: Any) -> Any:
+        shutil.rmtree(self._state, ignore_errors=True)
+        return result
 
     # The tree of the web server ----------------------------------------------------------------
 

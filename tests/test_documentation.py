@@ -41,7 +41,7 @@ _FILES = {
     "photos/2026/sunset.jpg": 60_000,
 }
 _OURS = ("python", "twistd", "txresumable")
-_CAPTIONS = ("outbox.py", "receiver.tac", "test_pictures.py", "upload.tac")
+_CAPTIONS = ("outbox.py", "push.toml", "receiver.tac", "test_pictures.py", "upload.tac")
 _SHOWN_ONLY = ("git", "make", "pip")
 
 
@@ -171,7 +171,7 @@ class Server(ProcessProtocol):
 
     def outReceived(self, data: bytes) -> None:
         self._said += data
-        if b"Receiving at" in self._said and not self.ready.called:
+        if re.search(b"Receiving at|Watching [0-9]", self._said) and not self.ready.called:
             self.ready.callback(self)
 
     errReceived = outReceived
@@ -312,8 +312,10 @@ class TableTests(SynchronousTestCase):
 
 
 def _serves(arguments: list[str]) -> bool:
-    return "receiver.tac" in arguments or (
-        "resumable-receive" in arguments and "--help" not in arguments
+    return (
+        "receiver.tac" in arguments
+        or arguments[:1] == ["push"]
+        or ("resumable-receive" in arguments and "--help" not in arguments)
     )
 
 
