@@ -77,6 +77,28 @@ class SendingTests(PushTestCase):
         self.assertEqual(len(self.stored()), 50)
         self.assertTrue(4 < most[0] <= 8, most)
 
+    def test_written_down_together(self) -> None:
+        """Of many files, those that end in one moment are written down together."""
+        for number in range(100):
+            self.file(f"{number:02}")
+        service = self.started(order="name")
+        assert service.journal is not None
+        self.assertLess(list(self.states(service).values()).count("done"), 100)
+        self.assertEqual(len(self.stored()), 100)
+        self.clock.advance(0.1)
+        self.assertEqual(set(self.states(service).values()), {"done"})
+
+    def test_stopped_before_it_is_written_down(self) -> None:
+        """It is written down at once if the service stops."""
+        for number in range(100):
+            self.file(f"{number:02}")
+        service = self.started()
+        stopped = service.stopService()
+        self.successResultOf(stopped)
+        service.startService()
+        self.assertEqual(set(self.states(service).values()), {"done"})
+        self.assertEqual(len(self.receiver.uploads), 100)
+
     def test_changed_while_sent(self) -> None:
         """A file that is replaced while it is sent has changed, and its new version is sent."""
         path, client = self.file("a", "x" * 30), FakeClient()

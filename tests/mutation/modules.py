@@ -142,6 +142,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "push/delivery/effect_queue": _DELIVERY,
     "push/delivery/facts": ("tests.test_push_aftercare",),
     "push/delivery/fate": ("tests.test_push_fate",),
+    "push/delivery/gathering": ("tests.test_push_gathering", "tests.test_push_sending"),
     "push/delivery/route": _DELIVERY,
     "push/delivery/sending": ("tests.test_push_sending", "tests.test_push_target"),
     "push/delivery/steps": ("tests.test_push_service", "tests.test_push_operator"),

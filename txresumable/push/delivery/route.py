@@ -73,7 +73,7 @@ class Route:
         self.effects = EffectQueue(Effects(os.fsencode(settings.path), os.fsencode(trash)), reactor)
         ping = Ping(settings.ping, reactor)
         self.aftercare = Aftercare(settings, steps, hooks, self.effects, ping, clock, now=now)
-        self.sending = Sending(settings, target, steps, self, now=now)
+        self.sending = Sending(settings, target, steps, self, clock, now=now)
         self.waiting: Waiting | None = None
 
     def start(self, waiting: Waiting) -> None:

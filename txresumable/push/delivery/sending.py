@@ -22,6 +22,7 @@ from ..entry import Entry
 from ..settings import FolderSettings
 from ..state import CHANGED, FAILED, GONE, QUEUED, STORED, WAITING, PushState
 from .fate import Fate, fate_of
+from .gathering import Gathering
 from .steps import Steps
 from .target import Target
 
@@ -29,6 +30,9 @@ __all__ = ["WINDOW", "Sending", "SendingListener"]
 
 WINDOW = 256
 """Files of a folder that are with the uploader at a time."""
+
+_FEW = 32
+"""Of so many files each is written down as it ends."""
 
 _log = Logger()
 
@@ -85,6 +89,7 @@ class Sending:
         target: Target,
         steps: Steps,
         listener: SendingListener,
+        clock: Any,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -93,12 +98,14 @@ class Sending:
         :param target: where to.
         :param steps: writes down what happens.
         :param listener: goes on with files.
+        :param clock: an ``IReactorTime``.
         :param now: the wall clock.
         """
         self._settings = settings
         self._target = target
         self._steps = steps
         self._listener = listener
+        self._gathering = Gathering(clock)
         self._now = now
         self._root = os.fsencode(settings.path)
         self._sent: dict[int, _Sent] = {}
@@ -202,6 +209,8 @@ class Sending:
         self._check_idle()
 
     async def _stored(self, sent: _Sent, facts: dict[str, Any]) -> None:
+        if len(self._sent) > _FEW and not self._is_stopped:
+            await self._gathering.wait()
         if self._listener.is_done_when_stored():
             entry = await self._steps.move(sent.entry.id, *_WHOLE_WAY, **facts)
             if entry is not None:
@@ -284,6 +293,7 @@ class Sending:
         """Take no more; how those that are with the uploader end is still written down."""
         self._is_stopped = True
         self._target.opened.unregister(self._opened)
+        self._gathering.go_on()
 
     def idle(self) -> Deferred[None]:
         """When the end of each file that is with the uploader is written down."""
