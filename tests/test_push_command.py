@@ -155,12 +155,13 @@ class PushTests(PushTestCase):
         ended = await self.command("check").ended
         self.assertEqual((ended.status, ended.output), (0, "target lab: responds\n"))
         (self.folder / "sent").rmdir()
+        (self.folder / "sent").touch()
         self.configure("http://127.0.0.1:9/", 'on_sent = ["no-such-command"]\n')
         ended = await self.command("check").ended
         self.assertEqual(ended.status, 1, ended.errors)
         place, hook, target = ended.output.splitlines()
         self.assertIn("folder scans: after ", place)
-        self.assertIn("is missing", place)
+        self.assertIn("is no folder", place)
         self.assertEqual(hook, "folder scans: on_sent no-such-command: there is no such command")
         self.assertIn("target lab: no connection", target)
 
