@@ -194,6 +194,6 @@ class PruneTests(JournalTestCase):
         sizes: list[int] = []
         for _ in range(2):
             work = partial(prune, scanned=self.journal._scanned, keep=DAY, limit=3)
-            sizes.append(self.result(self.journal._commits.add(work)))
+            sizes.append(self.result(self.journal._commits.add(work, 3)))
         self.assertEqual(sizes, [3, 1])
         self.assertEqual(self.prune(), 0)

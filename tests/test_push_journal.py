@@ -106,6 +106,7 @@ class MoveTests(JournalTestCase):
         after = self.result(self.journal.move(entry.id, WAITING, **facts))
         self.restart()
         self.assertEqual(self.entries(), [after])
+        self.assertIs(self.entries()[0].is_aside, True)
         self.assertEqual({each: getattr(after, each) for each in facts}, facts)
         self.assertEqual((after.seen, after.changed), (self.now() - 5, self.now()))
 
@@ -188,6 +189,7 @@ class ListTests(JournalTestCase):
             [entry.id for entry in self.result(listed({FAILED, UPLOADING}))], [2, 7, 8]
         )
         self.assertEqual([entry.id for entry in self.result(listed(None, "a", 7))], [8, 9, 10])
+        self.assertEqual([entry.id for entry in self.result(listed(None, "b"))], [1, 2, 3, 4, 5])
         self.assertEqual(
             [entry.id for entry in self.result(listed({QUEUED}, None, 3, 4))], [4, 5, 6, 9]
         )

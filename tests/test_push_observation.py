@@ -102,11 +102,13 @@ class SettlingTests(JournalTestCase):
 
     def test_any_version(self) -> None:
         """A version may have any inode of 64 bits, and times before 1970."""
-        version = Version((1 << 64) - 1, 1 << 62, -5)
-        for _ in range(2):
-            self.result(self.journal.observe("scans", [Seen(b"\xff", version, True)], 1))
-            (entry,) = self.entries()
-            self.assertEqual((entry.version, entry.path), (version, b"\xff"))
+        for inode in (0, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1):
+            version = Version(inode, 1 << 62, -5)
+            for _ in range(2):
+                self.result(self.journal.observe("scans", [Seen(b"\xff", version, True)], 1))
+                entry = self.entries()[-1]
+                self.assertEqual((entry.version, entry.path), (version, b"\xff"))
+        self.assertEqual(len(self.entries()), 5)
 
     def test_twice_at_once(self) -> None:
         """Of one path that is given twice, the last counts."""

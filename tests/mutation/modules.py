@@ -47,6 +47,8 @@ _JOURNAL = (
     "tests.test_push_housekeeping",
     "tests.test_push_hints",
     "tests.test_push_waiting",
+    "tests.test_push_thread",
+    "tests.test_push_database",
 )
 # Without those that kill a receiver, which take longer than the others together.
 _STORE = tuple(

@@ -40,7 +40,7 @@ class GroupCommit:
         self._is_writing = False
         self._idle: list[Deferred[None]] = []
 
-    def add(self, work: Callable[..., _T], size: int = 1) -> Deferred[_T]:
+    def add(self, work: Callable[..., _T], size: int) -> Deferred[_T]:
         """
         Have a part of a transaction made.
 
