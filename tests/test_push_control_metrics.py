@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
+from twisted.internet.defer import Deferred
 
 from tests.control_rig import ControlTestCase
+from tests.push_rig import PushTestCase
 from txresumable.push import PushState
+from txresumable.push.control.metrics import Metrics
 
 
 class MetricsTests(ControlTestCase):
@@ -81,3 +84,33 @@ class MetricsTests(ControlTestCase):
     def test_below(self) -> None:
         """There is nothing below."""
         self.assertEqual(self.ask("GET", "/metrics/x").status, 404)
+
+
+class RealServiceTests(PushTestCase):
+    """Figures of a service that delivers."""
+
+    def test_delivered(self) -> None:
+        """Bytes, successes, and commands that failed, of real deliveries."""
+        service = self.service(on_sent=("/bin/sent",))
+        metrics = Metrics(service)
+        service.changed.register(metrics.changed)
+        service.startService()
+        self.successResultOf(service.when_started())
+        self.file("a", "x" * 25)
+        self.rescan(service)
+        self.clock.hooks.pop().end(1)
+        self.clock.pump([1.0] * 20)
+        text = self.result(Deferred.fromCoroutine(metrics.collect())).decode()
+        for line in (
+            'txresumable_hook_failures_total{folder="scans"} 1.0',
+            'txresumable_sent_bytes_total{folder="scans"} 25.0',
+            'txresumable_attempts_total{folder="scans",result="stored"} 1.0',
+            'txresumable_target_up{target="lab"} 1.0',
+            'txresumable_files{folder="scans",state="hook"} 1.0',
+        ):
+            self.assertIn(line + "\n", text)
+        self.clock.hooks.pop().end(0)
+        self.clock.pump([1.0] * 5)
+        self.assertEqual(self.states(service), {"a": "done"})
+        text = self.result(Deferred.fromCoroutine(metrics.collect())).decode()
+        self.assertIn('txresumable_hook_failures_total{folder="scans"} 1.0\n', text)
