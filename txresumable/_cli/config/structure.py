@@ -30,7 +30,8 @@ __all__ = ["Reading"]
 T = TypeVar("T")
 Path = tuple[str | int, ...]
 _TABLES = ("target", "folder", "rate", "control")
-_NAME = "name"
+_GIVEN = "({})"
+"""The key of what is not from the file; the file's own of that name is not looked at."""
 
 
 class Reading:
@@ -140,14 +141,14 @@ class Reading:
                 overrides[field.name] = override(rename=key.name, struct_hook=self._hook(key))
             elif field.name in given:
                 overrides[field.name] = override(
-                    rename=f"\0{field.name}", struct_hook=lambda value, _: value
+                    rename=_GIVEN.format(field.name), struct_hook=lambda value, _: value
                 )
             else:
                 overrides[field.name] = override(omit=True)
         structure = make_dict_structure_fn(
             kind, self._converter, _cattrs_forbid_extra_keys=True, **overrides
         )
-        values = {**table, **{f"\0{name}": value for name, value in given.items()}}
+        values = {**table, **{_GIVEN.format(name): value for name, value in given.items()}}
         try:
             return structure(values, kind)
         except ClassValidationError as error:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import IUNIXTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
@@ -55,8 +56,16 @@ class _Channel(HTTPChannel):
 
     def connectionMade(self) -> None:
         self.factory.channels.add(self)
+        transport: Any = self.transport
+        if IUNIXTransport.providedBy(transport):
+            # Twisted 24.10 has it send small segments at once, which is an error there.
+            setattr(transport, "setTcpNoDelay", _do_nothing)  # noqa: B010
         super().connectionMade()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.factory.channels.discard(self)
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+
+def _do_nothing(_: bool) -> None:
+    pass
