@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorFromThreads, IReactorThreads
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import formatEvent, globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -54,7 +55,14 @@ class HeldThreads(Clock):
         callable(*args, **kwargs)
 
     def callInThreadWithCallback(self, done: Any, work: Any, *args: Any, **kwargs: Any) -> None:
-        self.work.append(lambda: done(True, work(*args, **kwargs)))
+        def run() -> None:
+            try:
+                result, is_fine = work(*args, **kwargs), True
+            except Exception:
+                result, is_fine = Failure(), False
+            done(is_fine, result)
+
+        self.work.append(run)
 
 
 class ServiceTestCase(SynchronousTestCase):

@@ -141,7 +141,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "push/status": ("tests.test_push_operator",),
     "push/delivery/aftercare": ("tests.test_push_aftercare",),
     "push/delivery/delivery": _DELIVERY,
-    "push/delivery/effect_queue": _DELIVERY,
+    "push/delivery/effect_queue": ("tests.test_push_effect_queue",),
     "push/delivery/facts": ("tests.test_push_aftercare",),
     "push/delivery/fate": ("tests.test_push_fate",),
     "push/delivery/gathering": ("tests.test_push_gathering", "tests.test_push_sending"),
