@@ -46,6 +46,25 @@ class SentTests(AftercareTestCase):
         self.assertEqual(self.lies(), {"folder/a"})
         self.assertEqual(len(self.entries(service)), 1)
 
+    def test_marker(self) -> None:
+        """With a file that is deleted, moved or put aside goes its marker; kept, both stay."""
+        for number, after in enumerate(("delete", "move:BASE/sent", "keep")):
+            name = str(number)
+            self.file(name)
+            self.file(f"{name}.done")
+            service = self.started(after=after, marker=".done")
+            self.clock.pump([0.1] * 5)
+            self.assertEqual(self.states(service)[name], "done")
+            self.stop(service)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["2", "2.done"])
+        self.file("3")
+        self.file("3.done")
+        self.receiver.rule = lambda request: 400 if request.method == "POST" else None
+        service = self.started(failed="BASE/failed", marker=".done")
+        self.clock.pump([0.1] * 5)
+        self.assertEqual(self.states(service)["3"], "failed")
+        self.assertEqual(sorted(os.listdir(self.folder)), ["2", "2.done"])
+
     def test_deleted(self) -> None:
         """It is deleted, and nothing is left of it."""
         self.file("a/b")

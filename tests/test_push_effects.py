@@ -95,6 +95,43 @@ class EffectsTestCase(SynchronousTestCase):
                     each.stop()
 
 
+class MarkerTests(EffectsTestCase):
+    """Markers of files that are not there any more."""
+
+    def test_deleted(self) -> None:
+        """It is deleted, and nothing else; once is enough, more does nothing."""
+        self.write(b"a/b.done")
+        self.write(b"a/c.done")
+        for _ in range(2):
+            self.effects.delete_marker(b"a/b", b".done", KEY)
+            self.assertEqual(self.found(), {b"folder/a/c.done": "mine"})
+        self.effects.delete_marker(b"gone/b", b".done", KEY)
+        self.effects.delete_marker(b"n" * 253, b".done", KEY)
+
+    def test_new_file(self) -> None:
+        """It stays if there is a file that it may be of."""
+        self.write(b"a")
+        self.write(b"a.done")
+        self.effects.delete_marker(b"a", b".done", KEY)
+        self.assertEqual(set(self.found()), {b"folder/a", b"folder/a.done"})
+
+    def test_no_file(self) -> None:
+        """A folder or a link of that name is no marker."""
+        os.mkdir(self.root + b"/a.done")
+        os.symlink(b"nowhere", self.root + b"/b.done")
+        for name in (b"a", b"b"):
+            self.effects.delete_marker(name, b".done", KEY)
+        self.assertEqual(sorted(os.listdir(self.root)), [b"a.done", b"b.done"])
+
+    def test_new_marker(self) -> None:
+        """One that is made just then, with another file, is given back."""
+        self.write(b"a.done", "old")
+        with self.replaced(1, b"a.done"):
+            self.effects.delete_marker(b"a", b".done", KEY)
+        self.assertEqual(list(self.found()), [b"folder/a.done"])
+        self.assertNotEqual(self.found()[b"folder/a.done"], "old")
+
+
 class DeleteTests(EffectsTestCase):
     """A file is deleted, and nothing else is."""
 

@@ -92,6 +92,28 @@ class Effects:
             except FileNotFoundError:  # its folder is gone as well
                 return True
 
+    def delete_marker(self, path: bytes, ending: bytes, key: str) -> None:
+        """
+        Delete the marker of a file that is not there any more; what somebody has put in the place
+        of either meanwhile is left alone.
+
+        :param path: of the file, below the folder.
+        :param ending: what its marker's name ends with.
+        :param key: as for :meth:`delete`.
+        :raises OSError: if it cannot be deleted.
+        """
+        name = os.path.basename(path)
+        if len(name + ending) > _LONGEST:
+            return
+        try:
+            with self._inside(self._root, path) as folder:
+                marker = _status(folder, name + ending)
+                if marker is None or not stat.S_ISREG(marker.st_mode) or _exists(folder, name):
+                    return
+        except FileNotFoundError:
+            return
+        self.delete(path + ending, Version.of(marker), f"{key}-marker")
+
     def move(self, path: bytes, version: Version, target: bytes) -> bytes | None:
         """
         Move a file, with the folders on its way, to a free name: its own, or that with a number.

@@ -99,7 +99,7 @@ class FolderSettings:
     :ivar settle: how long a file must not have changed before it is sent.
     :ivar rescan: how long after one full scan the next one begins.
     :ivar marker: if given, a file is sent as soon as another one, of its name and this ending,
-        lies beside it, and not before.
+        lies beside it, and not before.  That one is deleted when the file is taken away.
     :ivar after: what to do with a file that was sent: ``keep`` it, ``delete`` it, or ``move:`` it
         to the folder that is named then.
     :ivar failed: the folder that a file is moved to that has failed for good; it stays where it is

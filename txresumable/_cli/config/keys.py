@@ -114,7 +114,7 @@ FOLDER = (
         "marker",
         "ENDING",
         "If given, a file is sent as soon as another one of its name and this ending, as .done, "
-        "lies beside it, and not before.",
+        "lies beside it, and not before; that one is deleted when the file is taken away.",
     ),
     Key(
         "after",

@@ -229,12 +229,20 @@ class Aftercare:
 
     async def _move(self, entry: Entry) -> bytes:
         path, version, sent = entry.path, entry.version, self._settings.sent
+        location = b""
         if self._settings.after == "delete":
             await self._effects.run(lambda do: do.delete(path, version, entry.event_id))
         elif sent is not None:
             there = os.fsencode(sent)
-            return await self._effects.run(lambda do: do.move(path, version, there) or b"")
-        return b""
+            location = await self._effects.run(lambda do: do.move(path, version, there) or b"")
+        if self._settings.after != "keep":
+            await self._delete_marker(entry)
+        return location
+
+    async def _delete_marker(self, entry: Entry) -> None:
+        ending, path, key = os.fsencode(self._settings.marker), entry.path, entry.event_id
+        if ending:
+            await self._effects.run(lambda do: do.delete_marker(path, ending, key))
 
     async def _put_aside(self, entry: Entry) -> None:
         path, version, location = entry.path, entry.version, entry.location
@@ -248,6 +256,8 @@ class Aftercare:
             if noted is None:
                 return
             entry = noted
+        if self._settings.failed:
+            await self._delete_marker(entry)
         await self._run_hook(self._settings.on_failed, entry)
         await self._steps.note(entry.id, is_aside=True, until=0.0, note="")
 
