@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Any
 
-from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, Thread
+from tests.receiver_rig import ClientFile, Connection, FaultyDisk, ReceiverTestCase, Thread
 from txresumable.receiver.store.small import SMALL
 
 
@@ -133,6 +134,41 @@ class SmallTests(ReceiverTestCase):
         self.assertEqual(self.finished(), {})
         self.assertEqual(self.status(self.arrive(self.file)[0]), 200)
 
+    def test_limits_of_two_at_once(self) -> None:
+        """What is sent again, since its connection is dead, does not count twice."""
+        options: list[dict[str, Any]] = [
+            {"max_unfinished": 1},
+            {"max_unfinished_size": 10},
+            {"quota": 10},
+            {"disk": FaultyDisk()},
+        ]
+        options[-1]["disk"].free = lambda fd: 10
+        for each in options:
+            self.root = self.mktemp()
+            self.begin(**each)
+            wire, rest = self.arrive(self.file, 30)
+            again, _ = self.arrive(self.file)
+            self.assertEqual(self.status(again), 200, each)
+            self.assertEqual(self.status(wire.send(rest)), 200, each)
+            self.assertEqual((self.finished(), self.store.unfinished), ({"a": b"content"}, 0))
+            self.hang_up()
+
+    def test_abandoned_in_a_group(self) -> None:
+        """What is abandoned on its way to the disk is there, or is not, as its client is told."""
+        for fails, statuses, finished in ((False, (200, 409), ["a"]), (True, (500, 204), [])):
+            self.root, disk = self.mktemp(), FaultyDisk()
+            if fails:
+                disk.sync_all = _fail  # type: ignore[method-assign]
+            self.begin(disk=disk)
+            wire, _ = self.arrive(self.file)
+            for _ in range(10):
+                self.clock.advance(0)
+            deleted = self.connect().send(self.file.test(1, method="DELETE"))
+            self.assertEqual(len(self.thread.waiting), 1)
+            self.assertEqual((self.status(wire), self.status(deleted)), statuses)
+            self.assertEqual((list(self.finished()), self.store.unfinished), (finished, 0))
+            self.hang_up()
+
     def test_on_complete_after_all(self) -> None:
         """If the application wants to look at files meanwhile, it does."""
         self.begin()
@@ -206,3 +242,7 @@ class SmallTests(ReceiverTestCase):
         self.assertEqual(self.status(self.arrive(self.file)[0]), 410)
         wire = self.connect().send(self.file.upload(1, resumable_again="1"))
         self.assertEqual((self.status(wire), self.finished()), (200, {"a": b"content"}))
+
+
+def _fail(fd: int) -> None:
+    raise OSError(errno.EIO, "the disk fails")

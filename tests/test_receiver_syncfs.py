@@ -53,8 +53,9 @@ class SyncTests(SynchronousTestCase):
         self.assertTrue(can_sync_all(self.fd))
 
     def test_releases(self) -> None:
-        """Linux reports errors since 5.8."""
-        for release, can in (("5.7.19", False), ("5.8.0", True), ("4.19.1", False), ("odd", False)):
+        """Linux reports all errors since 5.17."""
+        releases = ("5.8.0", "5.16.20", "4.19.1", "odd", "5.17.0", "6.0.1")
+        for release, can in zip(releases, (False, False, False, False, True, True), strict=True):
             self.system(release=release)
             self.assertEqual(can_sync_all(self.fd), can, release)
         self.system(name="FreeBSD", release="14.1")

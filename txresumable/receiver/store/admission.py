@@ -57,14 +57,18 @@ class Admission:
 
     def accept(self, key: str, wanted: Record) -> int:
         """
-        Accept a new upload, which counts for others from now on.
+        Accept a new upload, which counts for others from now on; once, if it was announced.
 
         :returns: how many bytes are promised to others.
         :raises Refused: with 400, 413 or 507 if that would break a limit.
         """
         total = self._totals.get(wanted.owner, _Total())
         received = self._received[wanted.owner]
-        self._quota.admit(wanted, total.count, total.size, received)
+        announced = [self._unfinished[key][1]] if key in self._announced else []
+        count, size = total.count - len(announced), total.size - sum(announced)
+        self._quota.admit(wanted, count, size, received)
+        if announced:
+            self._room.forget(key)
         promised = self._room.promised()
         self.add(key, wanted, wanted.size)
         return promised

@@ -206,8 +206,7 @@ class SmallFiles:
         :raises Refused: if it is not what was announced, or may not be stored.
         :raises OSError: if the disk fails.
         """
-        if file.is_removed:
-            check(State.DISCARDED)
+        self._check(file)
         if self._is_quick and self._uploads.take(file.key):
             try:
                 found = WholeFile(file.key, file.record, content, checksum or chunk.checksum)
@@ -221,6 +220,7 @@ class SmallFiles:
                     raise outcome
             finally:
                 self._uploads.give_back(file.key)
+            self._check(file)
         self.forget(file)
         entry = await file.ordinary()
         file.become(entry)
@@ -232,6 +232,10 @@ class SmallFiles:
             await sink.commit(checksum)
         finally:
             sink.abandon()
+
+    def _check(self, file: SmallFile) -> None:
+        if file.is_removed:
+            check(State.DISCARDED)
 
     @property
     def _is_quick(self) -> bool:

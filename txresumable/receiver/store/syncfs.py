@@ -15,8 +15,8 @@ __all__ = ["can_sync_all", "sync_all"]
 # Where it waits until all is durable, and says so if it is not: ext2 to ext4, XFS, Btrfs, F2FS, and
 # tmpfs, where nothing can be.  Others (FUSE, overlays) may do nothing.
 _TRUSTED = (0xEF53, 0x58465342, 0x9123683E, 0xF2F52010, 0x01021994)
-# Before, errors of writing back were not reported.
-_REPORTS_ERRORS = (5, 8)
+# Before, errors of the journal were not reported; before 5.8, those of writing back neither.
+_REPORTS_ERRORS = (5, 17)
 _RELEASE = re.compile(r"([0-9]+)\.([0-9]+)")
 
 
