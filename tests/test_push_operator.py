@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 from tests.push_rig import PushTestCase
 from txresumable import InvalidOption
@@ -18,6 +20,7 @@ from txresumable.push import (
     PushState,
     UnknownEntry,
 )
+from txresumable.push.effects import Effects
 from txresumable.testing import FakeClient, Response
 
 PLAIN = {"test_chunks": False, "simultaneous_uploads": 1}
@@ -114,6 +117,61 @@ class FileTests(PushTestCase):
         ids = {hook.environment[b"TXRESUMABLE_ID"] for hook in self.clock.hooks}
         self.assertEqual(len(ids), 2)
 
+    def meanwhile(self, service: PushService, happening: Callable[[], object]) -> Any:
+        """Have something happen between an operator's look at a file and what follows from it."""
+        journal, left = service.journal, [happening]
+        assert journal is not None
+        look = journal.entry
+
+        def late(id: int) -> Any:
+            seen = look(id)
+            if left:
+                left.pop()()
+            return seen
+
+        return patch.object(journal, "entry", late)
+
+    def test_turn_comes_meanwhile(self) -> None:
+        """A file whose upload begins just as it is held or cancelled is stopped."""
+        for act, state in ("hold", "held"), ("cancel", "failed"):
+            client = FakeClient()
+            self.file(state, "x" * 30)
+            service = self.service(PLAIN, client)
+            service.pause()
+            service.startService()
+            self.clock.advance(1)
+            with self.meanwhile(service, service.resume):
+                self.result(getattr(service, act)(self.entry(service, state).id))
+            self.assertEqual(self.states(service)[state], state)
+            self.assertEqual(client.waiting, [])
+            self.stop(service)
+
+    def test_asked_twice(self) -> None:
+        """A file that is being sent again since somebody looked is not sent twice at once."""
+        client = FakeClient()
+        self.file("a")
+        service = self.started(PLAIN, client)
+        client.answer(200)
+        id = self.entry(service).id
+        with self.meanwhile(service, lambda: self.result(service.again(id))):
+            self.failureResultOf(service.again(id), ImpossibleTransition)
+        self.assertEqual(len(client.waiting), 1)
+        client.answer(200)
+        self.assertEqual(self.states(service), {"a": "done"})
+
+    def test_retry_all_but_some(self) -> None:
+        """One that cannot be moved back, or whose folder is watched no more, is no obstacle."""
+        service = self.refusing("a", "b", failed="BASE/failed")
+        with patch.object(Effects, "put_back", side_effect=[OSError("denied"), True]):
+            self.assertEqual(self.result(service.retry_all("failed")), 1)
+
+    def test_concurrency_before_start(self) -> None:
+        """What no target can do is refused while there is none, too, and it starts then."""
+        service = self.service()
+        self.assertRaises(InvalidOption, service.set_concurrency, "many")
+        service.startService()
+        self.result(service.when_started())
+
     def test_not_there(self) -> None:
         """It is not moved back over a new file, nor if it is gone."""
         self.file("a")
@@ -144,6 +202,19 @@ class FileTests(PushTestCase):
         for wrong in ("..", "../x", "b", self.base, "", "x\0"):
             self.assertRaises(InvalidOption, service.add, "scans", wrong)
         self.assertRaises(OSError, service.add, "scans", "none")
+        self.file("..b")
+        self.result(service.add("scans", "..b"))
+        self.assertEqual(self.states(service)["..b"], "done")
+
+    def test_add_over_link(self) -> None:
+        """What lies elsewhere is not in the folder, though a link in it leads there."""
+        os.mkdir(os.path.join(self.base, "private"))
+        with open(os.path.join(self.base, "private/key"), "w") as file:
+            file.write("secret")
+        os.symlink(os.path.join(self.base, "private"), os.path.join(self.folder, "link"))
+        service = self.started()
+        self.assertRaises(InvalidOption, service.add, "scans", "link/key")
+        self.assertEqual(self.stored(), {})
 
     def test_not_running(self) -> None:
         """What needs the journal fails while it does not run."""

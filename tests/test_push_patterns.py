@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable.errors import InvalidOption
-from txresumable.push.folder.patterns import Patterns
+from txresumable.push.patterns import Patterns
 
 
 class PatternsTests(SynchronousTestCase):

@@ -12,8 +12,8 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from txresumable.push.entry import Version
-from txresumable.push.folder.patterns import Patterns
 from txresumable.push.folder.scan import Found, Scan
+from txresumable.push.patterns import Patterns
 
 
 class ScanTests(SynchronousTestCase):

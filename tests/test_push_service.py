@@ -81,8 +81,8 @@ class LifeTests(PushTestCase):
         self.successResultOf(second.when_started())
 
     def test_wrong_places(self) -> None:
-        """It does not start if what was sent would be found again, or a pattern is wrong."""
-        for wrong in {"after": f"move:{self.folder}/sent"}, {"include": ["!"]}:
+        """It does not start if what was sent, or has failed, would be found again."""
+        for wrong in {"after": f"move:{self.folder}/sent"}, {"failed": self.folder}:
             service = self.service(**wrong)
             service.startService()
             self.failureResultOf(service.when_started(), InvalidOption)
@@ -224,6 +224,29 @@ class ReloadTests(PushTestCase):
         self.failureResultOf(service.reload(), InvalidOption)
         self.assertIs(service.delivery, delivery)
         self.assertIs(service.settings, settings)
+
+    def test_impossible(self) -> None:
+        """If there can be no delivery by them, it goes on by those that it has."""
+        old = self.settings()
+        new = self.settings(rescan=5.0)
+        service = PushService(
+            old, reactor=self.clock, client=self.receiver, now=self.now, reload=lambda: new
+        )
+        self.services.append(service)
+        service.startService()
+        with patch("txresumable.push.service.Delivery", side_effect=OSError("no more threads")):
+            self.failureResultOf(service.reload(), OSError)
+        self.assertIs(service.settings, old)
+        self.file("a")
+        self.rescan(service)
+        self.assertEqual(self.states(service), {"a": "done"})
+
+    def test_impossible_at_first(self) -> None:
+        """If there can be none from the start, whoever waits for that gets the reason."""
+        service = self.service()
+        with patch("txresumable.push.service.Delivery", side_effect=OSError("no more threads")):
+            service.startService()
+        self.failureResultOf(service.when_started(), OSError)
 
 
 class RealTests(TestCase):

@@ -122,6 +122,8 @@ class FolderTests(SynchronousTestCase):
             ("path", 1, "path"),
             ("target", "", "name"),
             ("include", "*.dcm", "several"),
+            ("include", ["!*.dcm"], "cannot be the first"),
+            ("exclude", ["# nothing"], "matches nothing"),
             ("exclude", [b"*"], "several"),
             ("order", "random", "'oldest'"),
             ("settle", -1, "at least 0"),

@@ -7,8 +7,8 @@ import math
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.push.folder.patterns import Patterns
 from txresumable.push.folder.touched import GATHER, MOST, Touched
+from txresumable.push.patterns import Patterns
 
 
 class TouchedTests(SynchronousTestCase):

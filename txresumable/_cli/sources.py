@@ -39,7 +39,7 @@ def chooser(include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], b
     """
     if not include and not exclude:
         return lambda _: True
-    from ..push.folder.patterns import Patterns
+    from ..push.patterns import Patterns
 
     patterns = Patterns(include, exclude)
     return lambda path: patterns.includes(os.fsencode(path))

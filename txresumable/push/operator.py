@@ -13,11 +13,12 @@ from twisted.internet.defer import Deferred, DeferredList
 from .._runtime.observers import Signal
 from .._runtime.printable import printable
 from ..errors import InvalidOption
+from ..options import Options
 from .changes import Changes
 from .delivery.delivery import Delivery
 from .delivery.route import Route
 from .entry import Entry, Seen, Version
-from .errors import ImpossibleTransition, NotRunning, NotThere
+from .errors import ImpossibleTransition, NotRunning, NotThere, UnknownEntry
 from .folder import WatchedFolder
 from .journal import Journal
 from .rates import RateSchedule
@@ -129,9 +130,12 @@ class Operator:
         :param number: how many, or ``"auto"``.
         :raises InvalidOption: if it is neither.
         """
+        given: Any = number
+        for target in self.settings.targets.values():
+            Options(**{**target.options, "simultaneous_uploads": given})
         if self.delivery is not None:
-            for target in self.delivery.targets.values():
-                target.set_concurrency(number)
+            for each in self.delivery.targets.values():
+                each.set_concurrency(number)
         self._concurrency = number
 
     def apply_to(self, delivery: Delivery) -> None:
@@ -224,8 +228,11 @@ class Operator:
             raise InvalidOption("folder", folder, "must be the name of a folder")
         root = self.settings.folders[folder].path
         below = os.path.relpath(os.path.join(root, path), root)
-        if below.startswith("..") or below == "." or "\0" in below:
+        if below.split(os.sep)[0] in ("..", ".") or "\0" in below:
             raise InvalidOption("path", printable(path), "must be in the folder")
+        within = os.path.join(os.path.realpath(root), os.path.dirname(below))
+        if os.path.realpath(within) != os.path.normpath(within):
+            raise InvalidOption("path", printable(path), "must not lead over symbolic links")
         now = os.stat(os.path.join(root, below), follow_symlinks=False)
         if not stat.S_ISREG(now.st_mode):
             raise InvalidOption("path", printable(path), "must be a regular file")
@@ -290,22 +297,28 @@ class Operator:
         return await self._queue(entry)
 
     async def _queue(self, entry: Entry) -> Entry:
-        queued = await self._open().move(entry.id, QUEUED, note="")
+        queued = await self._open().move(entry.id, QUEUED, at=entry.state, note="")
         self._route(entry).sending.wake()
         return queued
 
     async def _stop_file(self, id: int, state: PushState, why: str) -> Entry:
         entry = await self._open().entry(id)
-        if entry.state is UPLOADING:
-            await self._route(entry).sending.stop_file(id, state, why)
-            entry = await self._open().entry(id)
-            if entry.state is not state:
-                raise ImpossibleTransition(entry, state)
-            return entry
-        stopped = await self._open().move(id, state, why=why)
-        if state is FAILED:
-            self._route(entry).failed(stopped)
-        return stopped
+        while entry.state is not UPLOADING:
+            try:
+                stopped = await self._open().move(id, state, at=entry.state, why=why)
+            except ImpossibleTransition as error:
+                if error.entry.state is entry.state:
+                    raise
+                entry = error.entry  # its turn has come meanwhile
+            else:
+                if state is FAILED:
+                    self._route(entry).failed(stopped)
+                return stopped
+        await self._route(entry).sending.stop_file(id, state, why)
+        entry = await self._open().entry(id)
+        if entry.state is not state:
+            raise ImpossibleTransition(entry, state)
+        return entry
 
     async def _retry_all(self, state: PushState) -> int:
         count = after = 0
@@ -315,6 +328,6 @@ class Operator:
                 try:
                     await retrying
                     count += 1
-                except (ImpossibleTransition, NotThere):
+                except (ImpossibleTransition, NotThere, NotRunning, UnknownEntry, OSError):
                     continue
         return count

@@ -188,7 +188,11 @@ class PushService(Operator, MultiService):
         self.rates.start()
         self._tidy.start()
         self._care.start()
-        self._begin(journal)
+        try:
+            self._begin(self._made(self.settings, journal))
+        except Exception:
+            self._started.settle(Failure())
+            return
         self._log.info("Watching {count} folders", count=len(self.settings.folders))
         self._started.settle(None)
 
@@ -196,15 +200,18 @@ class PushService(Operator, MultiService):
         for folder in settings.folders.values():
             await run_in_thread(self._reactor, check_folder, folder)
 
-    def _begin(self, journal: Journal) -> None:
-        self.delivery = delivery = Delivery(
-            self.settings,
+    def _made(self, settings: PushSettings, journal: Journal) -> Delivery:
+        return Delivery(
+            settings,
             journal,
             self.rates,
             self._reactor,
             client=self._client,
             now=self._now,
         )
+
+    def _begin(self, delivery: Delivery) -> None:
+        self.delivery = delivery
         self.apply_to(delivery)
         delivery.start()
         for route in delivery.routes.values():
@@ -272,12 +279,15 @@ class PushService(Operator, MultiService):
             raise InvalidOption("reload", None, "must be given to reload settings")
         settings = self._reload()
         await self._check(settings)
+        delivery: Delivery | None = None
         is_rate = _but_rates(settings) == _but_rates(self.settings)
+        if not is_rate and self.journal is not None and self.running:
+            delivery = self._made(settings, self.journal)  # before anything ends: it may fail
         self.settings = settings
         self.rates.use(settings.rates)
-        if not is_rate and self.journal is not None and self.running:
+        if delivery is not None:
             await self._end(self._patience)
-            self._begin(self.journal)
+            self._begin(delivery)
         self._log.info("The settings are read anew")
 
 

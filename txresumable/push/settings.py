@@ -20,6 +20,7 @@ from .. import _validators as validators
 from ..errors import InvalidOption
 from ..options import Options
 from . import checks
+from .patterns import Patterns
 
 __all__ = [
     "NOT_OF_TARGETS",
@@ -136,6 +137,9 @@ class FolderSettings:
         default=(), converter=checks.to_tuple, validator=checks.command
     )
     ping: str = field(default="", validator=checks.url, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        Patterns(self.include, self.exclude)
 
     @property
     def sent(self) -> str | None:

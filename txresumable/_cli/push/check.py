@@ -14,8 +14,8 @@ from twisted.internet.defer import Deferred
 
 from ...doctor import ask
 from ...errors import InvalidOption
-from ...push.folder.patterns import Patterns
 from ...push.folder.places import check_places
+from ...push.patterns import Patterns
 from ...push.settings import FolderSettings, PushSettings, TargetSettings
 from ...service.report import explain
 from ..exit_status import FAILED, REFUSED, UNREACHABLE, status_of

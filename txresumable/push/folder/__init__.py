@@ -2,8 +2,8 @@
 Watched folders: what lies in them, and when it is complete.
 """
 
+from ..patterns import Patterns
 from .folder import WatchedFolder
-from .patterns import Patterns
 from .places import check_folder, check_places
 
 __all__ = ["Patterns", "WatchedFolder", "check_folder", "check_places"]

@@ -25,8 +25,8 @@ from ..._runtime.threads import run_in_thread
 from ..entry import Seen
 from ..errors import JournalUnavailable
 from ..journal import Journal
+from ..patterns import Patterns
 from ..settings import FolderSettings
-from .patterns import Patterns
 from .presence import Presence
 from .scan import SLICE, Found, Scan
 from .settle import Settling

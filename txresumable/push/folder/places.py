@@ -8,7 +8,6 @@ import os
 
 from ...errors import InvalidOption
 from ..settings import FolderSettings
-from .patterns import Patterns
 
 __all__ = ["check_folder", "check_places"]
 
@@ -19,9 +18,8 @@ def check_folder(settings: FolderSettings) -> None:
 
     A folder that is missing is not wrong: it may be on a disk that is still to be mounted.
 
-    :raises InvalidOption: for a pattern that cannot be read, and as :func:`check_places`.
+    :raises InvalidOption: as :func:`check_places`.
     """
-    Patterns(settings.include, settings.exclude)
     if os.path.isdir(settings.path):
         check_places(settings.path, sent=settings.sent, failed=settings.failed)
 

@@ -14,7 +14,7 @@ from threading import Lock
 from attrs import Factory, define, frozen
 
 from ..entry import Version
-from .patterns import Patterns
+from ..patterns import Patterns
 
 __all__ = ["SLICE", "Found", "Scan", "Slice"]
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .patterns import Patterns
+from ..patterns import Patterns
 
 __all__ = ["GATHER", "MOST", "Touched"]
 

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, fail
 from ..._runtime.clock import steady
 from ..._runtime.observers import Signal, observers_of
 from ..entry import Entry, Seen, Version
-from ..errors import JournalUnavailable
+from ..errors import ImpossibleTransition, JournalUnavailable
 from ..state import PushState
 from . import hints, housekeeping, listing, queue, waiting
 from .commits import LARGEST, GroupCommit
@@ -158,7 +158,9 @@ class Journal:
         """
         return self._do(partial(queue.take, folder=folder, count=count, order=order), count)
 
-    def move(self, id: int, *to: PushState, **facts: Any) -> Deferred[Entry]:
+    def move(
+        self, id: int, *to: PushState, at: PushState | None = None, **facts: Any
+    ) -> Deferred[Entry]:
         """
         Bring an entry into another state; or through several at once, if nothing is to be done in
         those on the way.
@@ -168,22 +170,23 @@ class Journal:
 
         :param id: its number.
         :param to: the state, the last of those on the way.
+        :param at: the state that it has to be in still, if not any.
         :param facts: what else to write down: ``identifier``, ``attempts``, ``why``, ``until``,
             ``sent``, ``digest``, ``note``, ``location``, ``is_aside``.
         :returns: a Deferred that fires with the entry.  It fails with
             :exc:`~.ImpossibleTransition` and :exc:`~.UnknownEntry`.
         """
-        return self._do(partial(_move, id=id, to=to, facts=facts))
+        return self._do(partial(_move, id=id, to=to, at=at, facts=facts))
 
-    def note(self, id: int, **facts: Any) -> Deferred[Entry]:
+    def note(self, id: int, *, at: PushState | None = None, **facts: Any) -> Deferred[Entry]:
         """
         Write down something about an entry that stays in its state.
 
         :param id: its number.
-        :param facts: as for :meth:`move`.
-        :returns: a Deferred that fires with the entry.  It fails with :exc:`~.UnknownEntry`.
+        :param at: and facts: as for :meth:`move`, and so are failures.
+        :returns: a Deferred that fires with the entry.
         """
-        return self._do(partial(_note, id=id, facts=facts))
+        return self._do(partial(_note, id=id, at=at, facts=facts))
 
     def entry(self, id: int) -> Deferred[Entry]:
         """
@@ -329,11 +332,15 @@ class Journal:
             self._changed.notify(before, after)
 
 
-def _move(
-    transaction: Transaction, id: int, to: tuple[PushState, ...], facts: dict[str, Any]
-) -> Entry:
-    return transaction.move(transaction.entry(id), to[-1], facts, to[:-1])
+def _move(transaction: Transaction, id: int, to: Any, at: Any, facts: Any) -> Entry:
+    entry = transaction.entry(id)
+    if at not in (None, entry.state):
+        raise ImpossibleTransition(entry, to[-1])
+    return transaction.move(entry, to[-1], facts, to[:-1])
 
 
-def _note(transaction: Transaction, id: int, facts: dict[str, Any]) -> Entry:
-    return transaction.note(transaction.entry(id), facts)
+def _note(transaction: Transaction, id: int, at: Any, facts: Any) -> Entry:
+    entry = transaction.entry(id)
+    if at not in (None, entry.state):
+        raise ImpossibleTransition(entry, at)
+    return transaction.note(entry, facts)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ...errors import InvalidOption
+from ..errors import InvalidOption
 
 __all__ = ["Patterns"]
 
