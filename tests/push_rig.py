@@ -109,7 +109,7 @@ class PushTestCase(SynchronousTestCase):
     def settings(self, options: Any = (), **folder: Any) -> PushSettings:
         """Settings of one folder and one target."""
         given = {"target": TARGET, "chunk_size": 10, "retry_policy": lambda _: 1.0, **dict(options)}
-        chosen = {"settle": 0.0, "rescan": 60.0, "identify": "safe", **folder}
+        chosen = {"settle": 0.0, "rescan": 60.0, **folder}
         for name in "after", "failed":
             if name in chosen:
                 chosen[name] = chosen[name].replace("BASE", self.base)

@@ -81,6 +81,24 @@ class SentTests(AftercareTestCase):
         location = os.path.join(self.base, "sent/a/b")
         self.assertEqual(self.entry(service, "a/b").location, location.encode())
 
+    def test_dropped_again(self) -> None:
+        """A file that is put back to where it was moved from is sent and moved once more."""
+        self.file("a")
+        service = self.started(after="move:BASE/sent")
+        os.rename(os.path.join(self.base, "sent/a"), os.path.join(self.base, "folder/a"))
+        for _ in range(3):
+            self.rescan(service)
+        self.assertEqual(self.lies("sent"), {"sent/a"})
+        self.assertEqual(self.changes.count(("a", "done")), 2)
+
+    def test_same_content(self) -> None:
+        """Two files of the same content arrive under both names before they are deleted."""
+        for name in ("a", "b"):
+            self.file(name, "same")
+        self.started(after="delete")
+        self.assertEqual(self.lies(), set())
+        self.assertEqual(self.stored(), {"a": b"same", "b": b"same"})
+
     def test_another_version(self) -> None:
         """What was put in its place after it was stored is neither deleted nor forgotten."""
         self.file("a")

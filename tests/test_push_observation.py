@@ -147,6 +147,28 @@ class KnownTests(JournalTestCase):
         self.assertEqual(self.observe(*files), Observation())
         self.assertEqual(self.states(), {**known, "uploading": "queued"})
 
+    def test_taken_away(self) -> None:
+        """What was deleted, moved or put aside and lies there again was dropped once more."""
+        for state, facts in (
+            (DONE, {"is_aside": True}),
+            (DONE, {"is_aside": True, "location": b"/sent/a"}),
+            (FAILED, {"location": b"/failed/a"}),
+        ):
+            path = f"{state.value}{len(facts)}"
+            before = self.bring(self.queued(path)[-1].id, *REACH[state])
+            self.result(self.journal.note(before.id, **facts))
+            late = self.observe(seen(path, is_marked=True))  # looked at before it was taken away
+            self.assertEqual(late, Observation(unsettled=(os.fsencode(path),)))
+            self.assertIs(self.entries()[-1].state, state)
+            self.clock.advance(SETTLE)
+            self.observe(seen(path))
+            self.clock.advance(SETTLE)
+            self.assertEqual(self.observe(seen(path)), Observation(queued=1))
+            after = self.entries()[-1]
+            self.assertEqual((after.id, after.state), (before.id, QUEUED))
+            self.assertEqual((after.is_aside, after.location), (False, b""))
+            self.assertNotEqual(after.event_id, before.event_id)
+
     def test_another_version(self) -> None:
         """Another version of such a path is an entry of its own."""
         for state, way in REACH.items():

@@ -108,7 +108,7 @@ class FolderTests(SynchronousTestCase):
     def test_defaults(self) -> None:
         """Nothing happens to files; they are known by what is in them."""
         self.assertEqual((folder().after, folder().sent, folder().failed), ("keep", None, None))
-        self.assertIs(folder().identifier, identifiers.content)
+        self.assertIs(folder().identifier, identifiers.safe)
         self.assertEqual(folder(after="delete").sent, None)
         self.assertIs(folder(identify=len).identifier, len)
 

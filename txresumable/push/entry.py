@@ -78,7 +78,8 @@ class Entry:
     :ivar digest: that of its content, or empty.
     :ivar note: JSON, for who delivers it.
     :ivar location: where it was moved to, or empty.
-    :ivar is_aside: whether it failed and is already out of the way.
+    :ivar is_aside: whether it is out of the way: deleted or moved after it was sent, or all is done
+        for it after it failed.
     """
 
     id: int

@@ -107,8 +107,9 @@ class FolderSettings:
         by default.
     :ivar attempts: how often a file is tried before it has failed for good.
     :ivar again: how long to wait before a file is tried again.
-    :ivar identify: what the server knows a file by: ``content``, ``safe``, ``resumable_js``, or a
-        function (:mod:`txresumable.identifiers`).
+    :ivar identify: what the server knows a file by: ``safe``, ``content``, ``resumable_js``, or a
+        function (:mod:`txresumable.identifiers`).  With ``content``, of several files that have
+        the same only the first arrives, under its name.
     :ivar on_sent: a command that is run after a file was sent; see :doc:`service`.
     :ivar on_failed: a command that is run after a file has failed for good.
     :ivar ping: a URL that is requested when files were sent, for those who watch over it.
@@ -129,7 +130,7 @@ class FolderSettings:
     )
     attempts: int = field(default=5, validator=validators.whole(1))
     again: float = field(default=3600.0, validator=validators.seconds())
-    identify: Identification = field(default="content", validator=checks.identification)
+    identify: Identification = field(default="safe", validator=checks.identification)
     on_sent: tuple[str, ...] = field(
         default=(), converter=checks.to_tuple, validator=checks.command
     )

@@ -147,8 +147,9 @@ FOLDER = (
     Key(
         "identify",
         "NAME",
-        "What the server knows a file by: content, safe, resumable_js (txresumable.identifiers), "
-        "or a function as package.module:function. [default: content]",
+        "What the server knows a file by: safe, content, resumable_js (txresumable.identifiers), "
+        "or a function as package.module:function. With content, of several files that have the "
+        "same only the first arrives. [default: safe]",
         readers.identification,
     ),
     Key(

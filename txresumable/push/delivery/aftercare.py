@@ -217,7 +217,8 @@ class Aftercare:
         if at is None:
             return
         location = await self._move(at)
-        done = await self._steps.move(entry.id, DONE, location=location, note="")
+        is_aside = self._settings.after != "keep"
+        done = await self._steps.move(entry.id, DONE, location=location, is_aside=is_aside, note="")
         if done is not None:
             self.done(done)
 

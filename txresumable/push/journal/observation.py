@@ -28,7 +28,9 @@ _UNFINISHED = f"""
     SELECT is_marked, since, {", ".join(f"entries.{each}" for each in COLUMNS.split(", "))}
     FROM ({_KNOWN.format(more=", scan.is_marked")}) AS known
     JOIN entries USING (id) LEFT JOIN settling USING (id)
-    WHERE entries.state IN ('seen', 'settling', 'changed', 'gone') ORDER BY entries.id
+    WHERE entries.state IN ('seen', 'settling', 'changed', 'gone')
+    OR entries.state = 'done' AND entries.is_aside
+    OR entries.state = 'failed' AND entries.location != x'' ORDER BY entries.id
 """
 _UNKNOWN = """
     SELECT path, inode, size, mtime_ns, is_marked FROM scan WHERE NOT EXISTS (
@@ -124,7 +126,17 @@ class _Scan:
         self._settled_after = settled_after
 
     def meet_again(self, entry: Entry, is_marked: bool, since: float | None) -> None:
-        """A version that is known, and not queued: it waits, or had changed or vanished."""
+        """
+        A version that is known, and not queued: it waits, had changed or vanished, or was taken
+        away.  One that was taken away is seen twice before it counts as dropped once more: whoever
+        reports it may have looked before that.
+        """
+        if entry.state in (PushState.DONE, PushState.FAILED):
+            if since is None:
+                self._begin_settling(entry.id)
+                self.unsettled.append(entry.path)
+                return
+            entry = self._transaction.move(entry, PushState.GONE, {})
         if entry.state in (PushState.CHANGED, PushState.GONE):
             entry = self._transaction.move(entry, PushState.SEEN, {})
             since = None
