@@ -74,7 +74,10 @@ def send_all(world: World, step: Step) -> None:
 
 
 def crowd(world: World, step: Step) -> None:
-    """Send the first chunks of all files at once."""
+    """Send the first chunks of all files at once, which may end amid what makes them durable."""
+    if step.b % 8 in (3, 5, 7):
+        error = -1 if step.b % 8 == 3 else 0
+        world.life.disk.fault = Fault(error, step.a % 8, 1, only=("sync_all", "link", "replace"))
     for upload in world.uploads:
         asked = upload.upload(1, upload.file.chunk(1), "", world.now())
         _begin(world, asked, step.c | 1)

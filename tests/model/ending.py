@@ -32,6 +32,7 @@ def finish(world: World) -> None:
         for number in sorted(upload.present):
             checksum = "right" if number in upload.acked else ""
             _ask(world, upload.test(number, checksum, world.now()))
+    world.check_whole()
     world.check_kept()
     world.stop()
 

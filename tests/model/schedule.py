@@ -43,6 +43,10 @@ class Schedule:
         random = Random(seed)
         settings = settings_of(random)
         steps = tuple(_step(random, settings) for _ in range(random.randint(4, 30)))
+        if settings.hook == "none" and random.random() < 0.4:
+            # Of what goes to the disk in groups only the first time is of interest.
+            first = Step("crowd", random.randrange(8), random.choice((3, 5, 7)), 1)
+            steps = (first, Step("flush", 0, 0, 0), *steps)
         return cls(seed, settings, steps)
 
     @property

@@ -226,6 +226,17 @@ class Upload:
         found = [each.data for each in self.requests if each.number == number and each.can_count]
         return list(dict.fromkeys(found))
 
+    def sent(self, content: bytes) -> bool:
+        """Whether this is a whole file, of bytes that were sent at any time."""
+        if len(content) != self.plan.size:
+            return False
+        for number in range(1, self.count + 1):
+            start, end = self.file.layout.range(number - 1)
+            found = (each for each in self.requests if each.number == number and each.is_upload)
+            if content[start:end] not in {each.data for each in found}:
+                return False
+        return True
+
     def fits(self, content: bytes) -> bool:
         """Whether this is the whole file, of bytes that count."""
         if len(content) != self.plan.size:

@@ -273,6 +273,12 @@ class World:
         keys = [key for key in sorted(self.by_key) if key + ".chunks" in names]
         return [self.by_key[key] for key in keys if key + ".done" not in names]
 
+    def check_whole(self) -> None:
+        """Nothing is in a place of a finished file that is not whole, unless somebody edited it."""
+        for name, content in () if self.was_operated else self.platter.finished():
+            if not any(upload.sent(content) for upload in self.uploads):
+                self.fail(f"{name} is in its place, and is not whole")
+
     def check_kept(self) -> None:
         """What was complete, and was not taken, is in its place for ever."""
         there = [content for _, content in self.platter.finished()]
@@ -348,6 +354,7 @@ class World:
             # Its names were moved about, as if somebody had.
             if upload.complete and self.platter.number_of(name) in touched:
                 upload.next_generation()
+        self.check_whole()
         self._begin_life()
 
     def restart(self) -> None:
