@@ -197,12 +197,42 @@ class DeleteTests(EffectsTestCase):
         """Where nothing can be renamed to the place for deletion, it is deleted where it is."""
         version = self.write(b"a")
 
-        def refuse(*_: object) -> None:
-            raise OSError(errno.EXDEV, "other file system")
+        rename = effects.rename_new
+
+        def refuse(name: bytes, folder: int, new_name: bytes, there: int) -> None:
+            if os.fstat(folder).st_ino != os.fstat(there).st_ino:
+                raise OSError(errno.EXDEV, "other file system")
+            rename(name, folder, new_name, there)
 
         with patch.object(effects, "rename_new", refuse):
             self.assertTrue(self.effects.delete(b"a", version, KEY))
         self.assertEqual(self.found(), {})
+
+    def test_replaced_on_other_file_system(self) -> None:
+        """There, too, what has just been put in its place is left alone."""
+        version = self.write(b"a")
+        rename = effects.rename_new
+
+        def racing(name: bytes, folder: int, new_name: bytes, there: int) -> None:
+            if os.fstat(folder).st_ino != os.fstat(there).st_ino:
+                self.write(b"a", "newer")
+                raise OSError(errno.EXDEV, "other file system")
+            rename(name, folder, new_name, there)
+
+        with patch.object(effects, "rename_new", racing):
+            self.assertFalse(self.effects.delete(b"a", version, KEY))
+        self.assertEqual(self.found(), {b"folder/a": "newer"})
+
+    def test_crash_and_replaced(self) -> None:
+        """What had replaced it just before a crash is given back, whichever place it is in."""
+        for held in (b"trash/" + KEY.encode(), b"folder/.resumable-" + KEY.encode()):
+            version = self.write(b"a")
+            newer = self.write(b"a", "newer")
+            os.makedirs(self.base + b"/trash", exist_ok=True)
+            os.rename(self.root + b"/a", os.path.join(self.base, held))
+            self.assertNotEqual(version, newer)
+            self.assertFalse(self.effects.delete(b"a", version, KEY))
+            self.assertEqual(self.found(), {b"folder/a": "newer"}, held)
 
     def test_links(self) -> None:
         """Neither a link in its place nor one on its way is followed."""

@@ -68,6 +68,12 @@ class ScanTests(SynchronousTestCase):
             self.assertEqual(len(os.listdir("/proc/self/fd")), len(self.before))
         return found
 
+    def test_taken(self) -> None:
+        """What is just being deleted is no file that lies there; names like that are."""
+        self.make(b".resumable-" + b"0f" * 16)
+        self.make(b".resumable-mine")
+        self.assertEqual(set(self.scan()), {b".resumable-mine"})
+
     def test_versions(self) -> None:
         """Files are found wherever they lie, as they are."""
         self.make(b"a", b"one")

@@ -17,7 +17,7 @@ from itertools import count
 from typing import Any
 
 from .._runtime.rename import rename_new
-from .entry import Version
+from .entry import TAKEN, Version
 
 __all__ = ["Effects"]
 
@@ -77,18 +77,25 @@ class Effects:
                 os.unlink(held, dir_fd=trash)
             try:
                 with self._inside(self._root, path) as folder:
+                    aside = TAKEN + held
+                    if _is(folder, aside, version):
+                        os.unlink(aside, dir_fd=folder)
+                    for place, left in (trash, held), (folder, aside):
+                        if _exists(place, left):
+                            _give_back(place, left, folder, name)
                     if not _is(folder, name, version):
                         return not _exists(folder, name)
+                    place, taken = trash, held
                     try:
-                        taken = self._take(folder, name, version, trash, held)
+                        is_taken = self._take(folder, name, version, trash, held)
                     except OSError as error:
                         if error.errno != errno.EXDEV:
                             raise
-                        os.unlink(name, dir_fd=folder)
-                        return True
-                    if taken:
-                        os.unlink(held, dir_fd=trash)
-                    return taken
+                        place, taken = folder, aside
+                        is_taken = self._take(folder, name, version, folder, aside)
+                    if is_taken:
+                        os.unlink(taken, dir_fd=place)
+                    return is_taken
             except FileNotFoundError:  # its folder is gone as well
                 return True
 
@@ -223,11 +230,15 @@ class Effects:
             return False
         if _is(there, held, version):
             return True
-        for back in _names(name):  # its own, unless somebody has been that quick twice
-            with suppress(FileExistsError):
-                rename_new(held, there, back, folder)
-                return False
+        _give_back(there, held, folder, name)
         return False
+
+
+def _give_back(there: int, held: bytes, folder: int, name: bytes) -> None:
+    for back in _names(name):  # its own, unless somebody has been that quick twice
+        with suppress(FileExistsError):
+            rename_new(held, there, back, folder)
+            return
 
 
 def _names(name: bytes) -> Iterator[bytes]:

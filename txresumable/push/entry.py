@@ -11,7 +11,13 @@ from attrs import frozen
 from .._runtime.printable import printable
 from .state import PushState
 
-__all__ = ["Entry", "Seen", "Version"]
+__all__ = ["TAKEN", "Entry", "Seen", "Version"]
+
+TAKEN = b".resumable-"
+"""
+What a file is called, with 32 hexadecimal digits, in the moment in which it is deleted, if that is
+in its own folder.
+"""
 
 
 @frozen

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,7 @@ from threading import Lock
 
 from attrs import Factory, define, frozen
 
-from ..entry import Version
+from ..entry import TAKEN, Version
 from ..patterns import Patterns
 
 __all__ = ["SLICE", "Found", "Scan", "Slice"]
@@ -22,6 +23,7 @@ SLICE = 500
 """How many names are looked at in one go."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NONBLOCK
+_TAKEN = re.compile(re.escape(TAKEN) + rb"[0-9a-f]{32}\Z")
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """What opening a folder that is none any more fails with: it was removed, or replaced."""
 
@@ -229,6 +231,8 @@ class Scan:
             if is_folder:
                 if not self._patterns.skips(path):
                     self._folders.append(path)
+                return
+            if _TAKEN.match(name):
                 return
             if (self._marker and name.endswith(self._marker)) or not self._patterns.includes(path):
                 return
