@@ -294,6 +294,16 @@ class FailedTests(AftercareTestCase):
         self.clock.pump([3600] * 3)
         self.assertEqual(len(self.clock.hooks), 2)
 
+    def test_sent_again_meanwhile(self) -> None:
+        """If it is sent while the command for its failure still runs, it is seen to after that."""
+        service = self.failed(on_failed=["/bin/failed"], after="delete")
+        self.receiver.rule = None
+        self.result(service.again(self.entry(service, "a/b").id))
+        self.clock.hooks[0].end()
+        self.assertEqual(self.states(service), {"a/b": "done"})
+        self.assertFalse(self.entry(service, "a/b").is_aside)
+        self.assertEqual(self.lies(), set())
+
     def test_retried(self) -> None:
         """It is put back where it was, and sent."""
         service = self.failed(failed="BASE/failed")

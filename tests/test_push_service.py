@@ -241,6 +241,31 @@ class ReloadTests(PushTestCase):
         self.rescan(service)
         self.assertEqual(self.states(service), {"a": "done"})
 
+    def test_full_disk(self) -> None:
+        """What was under way, and could not be written down before it reloaded, is sent then."""
+        client = FakeClient()
+        options = {"test_chunks": False, "simultaneous_uploads": 1}
+        new = self.settings(options, rescan=5.0)
+        service = PushService(
+            self.settings(options),
+            reactor=self.clock,
+            client=client,
+            now=self.now,
+            reload=lambda: new,
+        )
+        self.services.append(service)
+        self.file("a")
+        service.startService()
+        error = sqlite3.OperationalError("database or disk is full")
+        with patch("txresumable.push.journal.database.Database._transact", side_effect=error):
+            reloaded = service.reload()
+            self.clock.pump([5] * 12)
+            self.successResultOf(reloaded)
+        self.clock.pump([5] * 4)
+        self.assertEqual(len(client.waiting), 1)
+        client.answer(200)
+        self.assertEqual(self.states(service), {"a": "done"})
+
     def test_impossible_at_first(self) -> None:
         """If there can be none from the start, whoever waits for that gets the reason."""
         service = self.service()

@@ -67,6 +67,7 @@ class Aftercare:
         self._clock = clock
         self._now = now
         self._under_way: dict[int, Deferred[None]] = {}
+        self._next: dict[int, Entry] = {}
         self._due: dict[int, float] = {}  # by the clock that nobody sets; after a restart, now
         self._has_more = False
         self._finding: Deferred[None] | None = None
@@ -87,12 +88,12 @@ class Aftercare:
 
     def stored(self, entry: Entry) -> None:
         """A file is STORED."""
-        self._see_to(entry)
+        self._comes(entry)
 
     def failed(self, entry: Entry) -> None:
         """A file is FAILED."""
         self._ping.failed()
-        self._see_to(entry)
+        self._comes(entry)
 
     def resume(self) -> None:
         """See to all files of the journal to which nobody sees, as soon as their time has come."""
@@ -131,6 +132,12 @@ class Aftercare:
 
     # One after the other -----------------------------------------------------------------------
 
+    def _comes(self, entry: Entry) -> None:
+        if entry.id in self._under_way:  # as it had failed before, and was sent again
+            self._next[entry.id] = entry
+        else:
+            self._see_to(entry)
+
     def _see_to(self, entry: Entry) -> None:
         if self._is_stopped or entry.id in self._under_way:
             return
@@ -146,6 +153,8 @@ class Aftercare:
         self._under_way.pop(entry.id, None)
         if getattr(result, "check", None) is not None and not result.check(CancelledError):
             _log.failure("Seeing to {name!r} stopped", result, name=entry.name)
+        if entry.id in self._next:
+            self._see_to(self._next.pop(entry.id))
         self._find_more()
         self._check_idle()
 
@@ -260,7 +269,7 @@ class Aftercare:
         if self._settings.failed:
             await self._delete_marker(entry)
         await self._run_hook(self._settings.on_failed, entry)
-        await self._steps.note(entry.id, is_aside=True, until=0.0, note="")
+        await self._steps.note(entry.id, at=FAILED, is_aside=True, until=0.0, note="")
 
     async def _put_off(self, entry: Entry, error: Exception) -> None:
         tries = _tries(entry) + 1
@@ -276,7 +285,8 @@ class Aftercare:
         if not is_last:
             self._due[entry.id] = due = self._clock.seconds() + delay
             self._wake_for(due)
-        await self._steps.note(entry.id, **facts)
+        at = FAILED if entry.state is FAILED else None
+        await self._steps.note(entry.id, at=at, **facts)
 
 
 _OURS = [STORED, HOOK, MOVING, FAILED]

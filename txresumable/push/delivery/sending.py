@@ -20,7 +20,7 @@ from ...file import ResumableFile, transfer_of
 from ...service.report import explain
 from ..entry import Entry
 from ..settings import FolderSettings
-from ..state import CHANGED, FAILED, GONE, QUEUED, STORED, WAITING, PushState
+from ..state import CHANGED, FAILED, GONE, QUEUED, STORED, UPLOADING, WAITING, PushState
 from .fate import Fate, fate_of
 from .gathering import Gathering
 from .steps import Steps
@@ -110,7 +110,7 @@ class Sending:
         self._root = os.fsencode(settings.path)
         self._sent: dict[int, _Sent] = {}
         self._is_taking = self._is_empty = self._is_stopped = False
-        self._again = False
+        self._again = self._has_begun = False
         self._idle: list[Deferred[None]] = []
         target.opened.register(self._opened)
 
@@ -146,6 +146,9 @@ class Sending:
         self._check_idle()
 
     async def _take(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            await self._take_over()
         while self._is_to_take():
             self._again = False
             count = self._target.reserve(WINDOW - len(self._sent))
@@ -161,6 +164,12 @@ class Sending:
             elif entries:
                 self._add(entries)
                 self._again = self._again or len(self._sent) <= WINDOW // 2
+
+    async def _take_over(self) -> None:
+        """Queue what nobody is at work with: before a reload its end could not be written down."""
+        while left := await self._steps.entries([UPLOADING], self._settings.name, 0):
+            for entry in left:
+                await self._steps.move(entry.id, QUEUED, at=UPLOADING)
 
     def _is_to_take(self) -> bool:
         return self._again and not self._is_stopped
