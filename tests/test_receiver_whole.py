@@ -161,6 +161,35 @@ class WholeTests(ReceiverTestCase):
         settle(self.clock, self.thread)
         return wire.response().status
 
+    def test_unreadable_at_the_start(self) -> None:
+        """An end that a crash left, and that cannot be looked at then, counts once it can be."""
+        for sent_first in (False, True):
+            self.root, self.disk = self.mktemp(), FaultyDisk()
+            self.start(run=self.thread.run, disk=self.disk, on_complete=None)
+            self.assertEqual(self.send(file_of(1, "a")), [200])
+            self.hang_up()
+            self.successResultOf(self.store.close())
+            private = os.path.join(self.root, ".resumable")
+            (done,) = os.listdir(private)
+            end = os.path.join(private, done)
+            os.rename(end, end.replace(".done", ".new"))
+            look, self.disk = self.disk.status, FaultyDisk()
+
+            def status(name: str, folder: int, look: Callable[..., object] = look) -> object:
+                if name == "a":
+                    raise OSError(errno.EIO, "cannot be read")
+                return look(name, folder)
+
+            self.disk.status = status  # type: ignore
+            self.start(run=self.thread.run, disk=self.disk, on_complete=None)
+            self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+            del self.disk.status
+            if sent_first:
+                self.assertEqual(self.send(file_of(1, "a")), [200])
+            self.assertEqual(self.test(file_of(1, "a")), 200)
+            self.assertEqual((self.finished(), self.private()), ({"a": b"content 1"}, ["done"]))
+            self.hang_up()
+
     def test_name_is_taken(self) -> None:
         """What wants a name that is taken goes the ordinary way; the others do not."""
         self.start(run=self.thread.run, disk=self.disk, on_complete=None)

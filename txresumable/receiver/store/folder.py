@@ -121,7 +121,10 @@ class Folder:
             return done
         chunks = self._private.open(key + CHUNKS)
         if chunks is None:
-            return self._private.rejection(key)
+            rejection = self._private.rejection(key)
+            if rejection is None and key in self._uncertain and self.whole.recover(key):
+                return self._private.done(key)  # which could not be read at the start
+            return rejection
         data: Descriptor | None = None
         try:
             data = self._private.open(key + DATA) or self.places.open_moved(key)

@@ -137,7 +137,8 @@ class WholeFiles:
 
     def recover(self, key: str) -> bool:
         """
-        At the start: let the end of a file count if the file had its name.
+        At the start, or as soon as it can be read: let the end of a file count if the file had its
+        name.
 
         :returns: whether it had; otherwise nobody was told that it is there.
         """
@@ -243,7 +244,8 @@ class WholeFiles:
         key = each.file.key
         with suppress(OSError):
             # First, since an end counts when there are no bytes beside it any more.
-            self._disk.remove(key + NEW, private)
+            if each.end is not None:
+                self._disk.remove(key + NEW, private)
             if each.is_named and each.done is not None:
                 found = look(self._disk, each.name, each.folder)
                 if found is not None and found.st_ino == each.done.inode:
