@@ -301,8 +301,16 @@ class FailedTests(AftercareTestCase):
         self.result(service.again(self.entry(service, "a/b").id))
         self.clock.hooks[0].end()
         self.assertEqual(self.states(service), {"a/b": "done"})
-        self.assertFalse(self.entry(service, "a/b").is_aside)
         self.assertEqual(self.lies(), set())
+
+    def test_kept_meanwhile(self) -> None:
+        """That the command for its failure ends is not noted of a file that has been sent."""
+        service = self.failed(on_failed=["/bin/failed"])
+        self.receiver.rule = None
+        self.result(service.again(self.entry(service, "a/b").id))
+        self.clock.hooks[0].end()
+        self.assertEqual(self.states(service), {"a/b": "done"})
+        self.assertFalse(self.entry(service, "a/b").is_aside)
 
     def test_retried(self) -> None:
         """It is put back where it was, and sent."""

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
+from twisted.internet.defer import Deferred
+
 from tests.push_rig import PushTestCase
 from txresumable import InvalidOption
 from txresumable.push import (
@@ -158,6 +160,32 @@ class FileTests(PushTestCase):
         self.assertEqual(len(client.waiting), 1)
         client.answer(200)
         self.assertEqual(self.states(service), {"a": "done"})
+
+    def test_again_while_put_aside(self) -> None:
+        """A file that is just being put aside is put back before it is sent again."""
+        service = self.service(failed="BASE/failed")
+        service.pause()
+        service.startService()
+        self.file("a")
+        self.rescan(service)
+        id = self.entry(service).id
+        assert service.delivery is not None
+        effects = service.delivery.routes["scans"].effects
+        run, asked = effects.run, []
+
+        def later(effect: Any) -> Any:
+            asked.append((effect, Deferred()))
+            return asked[-1][1]
+
+        with patch.object(effects, "run", later):
+            self.result(service.cancel(id))
+            again = service.again(id)
+        [(effect, done)] = asked
+        run(effect).chainDeferred(done)
+        self.result(again)
+        service.resume()
+        self.assertEqual(self.states(service), {"a": "done"})
+        self.assertEqual(os.listdir(self.folder), ["a"])
 
     def test_retry_all_but_some(self) -> None:
         """One that cannot be moved back, or whose folder is watched no more, is no obstacle."""

@@ -281,6 +281,9 @@ class Operator:
 
     async def _again(self, id: int) -> Entry:
         entry = await self._open().entry(id)
+        if entry.state is FAILED:
+            await self._route(entry).aftercare.settled(id)
+            entry = await self._open().entry(id)
         if entry.state not in (DONE, FAILED):
             raise ImpossibleTransition(entry, QUEUED)
         if entry.location:

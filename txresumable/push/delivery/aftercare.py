@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
 
 from ..entry import Entry
@@ -68,6 +68,7 @@ class Aftercare:
         self._now = now
         self._under_way: dict[int, Deferred[None]] = {}
         self._next: dict[int, Entry] = {}
+        self._moving: dict[int, Deferred[None]] = {}
         self._due: dict[int, float] = {}  # by the clock that nobody sets; after a restart, now
         self._has_more = False
         self._finding: Deferred[None] | None = None
@@ -104,6 +105,16 @@ class Aftercare:
         """See to a file now, and forget how often that was in vain."""
         self._due.pop(entry.id, None)
         self._see_to(entry)
+
+    def settled(self, id: int) -> Deferred[None]:
+        """
+        Wait while a file is being put aside.
+
+        :returns: a Deferred that fires when it is written down where the file lies.
+        """
+        settled: Deferred[None] = Deferred()
+        self._moving.get(id, succeed(None)).chainDeferred(settled)
+        return settled
 
     def idle(self) -> Deferred[None]:
         """
@@ -259,10 +270,15 @@ class Aftercare:
         if self._settings.failed and not location:
             there = os.fsencode(self._settings.failed)
             facts, key = facts_of(entry, self._settings), entry.event_id
-            location = await self._effects.run(
-                lambda do: do.put_aside(path, version, there, key, facts) or b""
-            )
-            noted = await self._steps.note(entry.id, location=location)
+            moving = self._moving[entry.id] = Deferred()
+            try:
+                location = await self._effects.run(
+                    lambda do: do.put_aside(path, version, there, key, facts) or b""
+                )
+                noted = await self._steps.note(entry.id, at=FAILED, location=location)
+            finally:
+                del self._moving[entry.id]
+                moving.callback(None)
             if noted is None:
                 return
             entry = noted
