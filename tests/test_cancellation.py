@@ -91,7 +91,7 @@ class Canceller:
     def look(self, process: Any) -> None:
         """Nothing of what was cancelled may be left, and those who wait have been told."""
         engine = engine_of(process.uploader)
-        scheduler, slots = engine.scheduler, engine.scheduler.slots
+        scheduler = engine.scheduler
         places = [*scheduler._jobs, *(transfer for transfer, _ in scheduler._timers)]
         listed = [*engine.roster.transfers, *engine.admission.transfers]
         for file in self.cancelled:
@@ -106,10 +106,17 @@ class Canceller:
                 self.wrong.append(f"{file}: jobs")
             if transfer in listed or transfer.handle:
                 self.wrong.append(f"{file}: on a list")
-        under_way = scheduler.under_way
+        attempts = [each for jobs in scheduler._jobs.values() for each in jobs.values()]
         lent = sum(scheduler._lending.lent.values())
-        if slots.tokens + under_way - lent != slots.number:
-            self.wrong.append(f"slots: {slots.tokens} free, {under_way} under way, {lent} lent")
+        if lent != sum(each.has_lent for each in attempts):
+            self.wrong.append(f"{lent} slots are lent")
+        for what, slots in (("uploads", scheduler.slots), ("tests", scheduler.tests)):
+            if slots is None:
+                continue
+            used = sum(each.slots is slots and not each.has_lent for each in attempts)
+            if slots.tokens + used != slots.number:
+                self.wrong.append(f"slots of {what}: {slots.tokens} free, {used} used")
+        under_way = scheduler.under_way
         if len(process.network.waiting) > under_way:
             self.wrong.append(f"requests: {process.network.waiting}")
 

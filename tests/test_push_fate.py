@@ -15,6 +15,7 @@ from txresumable import (
     FileRejected,
     InsecureCredentials,
     InvalidOption,
+    MalformedResponse,
     NotAReceiver,
     ProxyRefused,
     ReceivedBefore,
@@ -53,12 +54,15 @@ class FateTests(SynchronousTestCase):
         """Another file may tell."""
         self.check(Fate.REFUSED, *(refused(status) for status in (401, 403, 404, 405, 407, 413)))
         self.check(Fate.REFUSED, Redirected(302, "", ""), UnexpectedReply("a", "<html>"))
+        self.check(Fate.REFUSED, *(refused(status) for status in (500, 502, 503, 504, 507)))
+        self.check(Fate.REFUSED, RetriesExhausted(refused(502), 3), ConnectionBroken(""))
+        self.check(Fate.REFUSED, RetriesExhausted(MalformedResponse("SSH-2.0"), 3))
         self.check(Fate.REFUSED, ResumableError("no headers"), InvalidOption("target", 5, "no"))
 
     def test_in_passing(self) -> None:
         """Another attempt may succeed."""
-        self.check(Fate.AGAIN, *(refused(status) for status in (408, 409, 429, 500, 503, 507)))
-        self.check(Fate.AGAIN, RetriesExhausted(refused(503), 3), ConnectionBroken(""))
+        self.check(Fate.AGAIN, *(refused(status) for status in (408, 409, 429)))
+        self.check(Fate.AGAIN, RetriesExhausted(ChecksumMismatch("a", "1", "2"), 3))
         self.check(Fate.AGAIN, PermissionError(13, ""), OSError(5, ""), ZeroDivisionError())
         self.check(Fate.AGAIN, ChecksumMismatch("a", "1", "2"))
         self.check(Fate.AGAIN, FileRejected("a", "duplicate", "another file"))

@@ -8,6 +8,8 @@ a longer one.
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -43,7 +45,9 @@ class KillingTests(TestCase):
         points = [f"{label}:{random.randrange(1, 3)}" for label in labels()]
         random.shuffle(points)
         points = [*points[: 0 if journal_faults else 2 * kills], *[""] * kills]
-        base = Path(self.mktemp()).absolute()
+        # The path of the control socket in it has 107 bytes at most.
+        base = Path(tempfile.mkdtemp(prefix="pushing-"))
+        self.addCleanup(shutil.rmtree, base)
         made = Round(reactor, random, base, points, 10 * kills, kills, journal_faults)
         verdict = await made.run()
         self.assertEqual(verdict.faults, [], made.last_words)

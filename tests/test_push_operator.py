@@ -87,7 +87,7 @@ class FileTests(PushTestCase):
     def test_retry(self) -> None:
         """A file that waits is tried at once, and one that has failed begins anew."""
         self.file("a")
-        self.receiver.rule = lambda _: Response(500)
+        self.receiver.rule = lambda _: Response(409)
         service = self.started(attempts=2)
         self.assertEqual(self.entry(service).attempts, 1)
         self.result(service.retry(self.entry(service).id))

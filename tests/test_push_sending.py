@@ -131,7 +131,7 @@ class SendingTests(PushTestCase):
 
         def refuse(request: object) -> Response | None:
             name = request.parameters["resumableFilename"]  # type: ignore[attr-defined]
-            return Response(500, b"no disk") if name == "a" else None
+            return Response(409, b"no disk") if name == "a" else None
 
         self.receiver.rule = refuse
         service = self.started(attempts=3, again=100.0)
@@ -148,6 +148,19 @@ class SendingTests(PushTestCase):
         self.assertEqual((entry.state.value, entry.attempts), ("failed", 3))
         self.assertIn("no disk", entry.why)
         self.assertEqual(self.states(service)["b"], "done")
+
+    def test_server_in_trouble(self) -> None:
+        """What a server responds to all files uses up no attempt of theirs."""
+        self.file("a")
+        self.file("b")
+        self.receiver.rule = lambda _: Response(500, b"no disk")
+        service = self.started(attempts=2)
+        self.clock.pump([600] * 10)
+        self.assertNotIn("failed", self.states(service).values())
+        self.assertEqual([each.attempts for each in self.entries(service)], [0, 0])
+        self.receiver.rule = None
+        self.clock.pump([600] * 10)
+        self.assertEqual(self.states(service), {"a": "done", "b": "done"})
 
     def test_refused_for_good(self) -> None:
         """What no attempt can change fails at once."""

@@ -24,11 +24,11 @@ class NotAReceiver(CommandTestCase):
         self.pages.mkdir()
         (self.pages / "index.html").write_text("<title>Welcome</title>\n")
 
-    async def refused(self, url: str, *arguments: str) -> Ended:
+    async def refused(self, url: str, *arguments: str, status: int = 4) -> Ended:
         """An upload of which nothing is there at the end, and what the command says of it."""
         ended = await self.upload(url, "some.bin", *arguments).ended
         self.assertEqual(
-            (ended.status, ended.output), (1, "0 of 1 files uploaded: 0 chunks sent\n")
+            (ended.status, ended.output), (status, "0 of 1 files uploaded: 0 chunks sent\n")
         )
         return ended
 
@@ -93,7 +93,7 @@ class NginxTests(NotAReceiver):
         """Without tests a page refuses the upload itself, three times; there is advice for that."""
         server = await self.files()
         options = ("--test-chunks", "no", "--chunk-size", "500000", "--simultaneous-uploads", "1")
-        ended = await self.refused(f"{server.url}/index.html", *options)
+        ended = await self.refused(f"{server.url}/index.html", *options, status=1)
         self.assertEqual(
             ended.errors.splitlines()[-1],
             "some.bin: chunk 1 failed 3 times, the last time: chunk 1 was refused with 405 by "

@@ -260,7 +260,7 @@ class AccessTests(BehindNginx):
         location = f"auth_basic uploads; auth_basic_user_file {passwords};"
         url = f"{(await self.before(location)).url}/upload"
         ended = await self.upload(url, "some.bin").ended
-        self.assertEqual(ended.status, 1)
+        self.assertEqual(ended.status, 4)
         self.assertEqual(
             ended.errors,
             f"some.bin: chunk 1 was refused with 401 by {url}: 401 Authorization Required "
@@ -276,6 +276,6 @@ class AccessTests(BehindNginx):
         self.file("some.bin", 100_000)
         server = await self.before(server="location /upload { return 301 https://$host/upload; }")
         ended = await self.upload(f"{server.url}/upload", "some.bin").ended
-        self.assertEqual(ended.status, 1)
+        self.assertEqual(ended.status, 4)
         self.assertIn("https://127.0.0.1/upload", ended.errors)
         self.assertEqual(server.statuses("POST"), [301])

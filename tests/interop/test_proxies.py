@@ -213,7 +213,7 @@ class ThroughProxy(ProcessTestCase):
             (self.folder / "received" / "a.bin").unlink()
         self.environment = {"HTTPS_PROXY": f"http://anna:wr0ng@127.0.0.1:{self.place}"}
         ended = await self.python(*command, self.secure, "a.bin").ended
-        self.assertEqual(ended.status, 1)
+        self.assertEqual(ended.status, 4)
         self.assertIn("does not accept this user and password (40", ended.errors)
         self.assertNotIn("wr0ng", ended.output + ended.errors)
 

@@ -60,7 +60,7 @@ class SquidTests(CommandTestCase):
         self.file("some.bin", 100_000)
         server = await squid(self, "http_access deny all")
         ended = await self.upload(f"{server.url}/upload", "some.bin").ended
-        self.assertEqual(ended.status, 1)
+        self.assertEqual(ended.status, 4)
         self.assertRegex(
             ended.errors,
             rf"^some\.bin: chunk 1 was refused with 403 by {server.url}/upload: ERROR: .+\n$",

@@ -4,12 +4,14 @@ The first question to a server: whether it has a chunk of a file that does not e
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from twisted.internet.defer import Deferred
 
 from .._engine.client import make_client
+from .._http.given import Client
 from .._runtime.clock import steady
+from .._runtime.reactor import Reactor
 from ..options import Options
 from .specimen import CHUNK, Specimens
 from .visit import Visit
@@ -18,7 +20,9 @@ from .wire import Reply, Wire
 __all__ = ["ask"]
 
 
-def ask(options: Options, headers: Any, reactor: Any, client: Any = None) -> Deferred[Reply]:
+def ask(
+    options: Options, headers: Mapping[str, str], reactor: Reactor, client: Client | None = None
+) -> Deferred[Reply]:
     """
     Ask a server for a chunk that it cannot have.  Nothing is uploaded.
 
@@ -30,7 +34,9 @@ def ask(options: Options, headers: Any, reactor: Any, client: Any = None) -> Def
     return Deferred.fromCoroutine(_ask(options, headers, reactor, client))
 
 
-async def _ask(options: Options, headers: Any, reactor: Any, client: Any) -> Reply:
+async def _ask(
+    options: Options, headers: Mapping[str, str], reactor: Reactor, client: Client | None
+) -> Reply:
     clock = steady(reactor)
     wire = Wire(make_client(reactor, clock, client, options, 1), clock, headers)
     try:

@@ -28,7 +28,7 @@ from ...errors import (
 
 __all__ = ["Fate", "fate_of"]
 
-_OF_TARGET = (401, 402, 403, 404, 405, 407, 411, 413, 414, 421, 426, 431, 451, 501, 505, 511)
+_OF_TARGET = (401, 402, 403, 404, 405, 407, 411, 413, 414, 421, 426, 431, 451)
 """Statuses that speak of the address, of who asks, or of how, rather than of what is sent."""
 _PASSING = (408, 409, 423, 425, 429)
 _GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -71,19 +71,27 @@ def fate_of(error: BaseException | None) -> Fate:
         return Fate.AGAIN if error.rule == "duplicate" else Fate.FAILED
     if isinstance(error, RetriesExhausted):
         no_way = error.of_server or isinstance(error.last, ConnectFailed)
-        return Fate.UNREACHABLE if no_way else Fate.AGAIN
+        return Fate.UNREACHABLE if no_way else _of_last(error.last)
     if isinstance(error, ChunkRejected):
         return _of_status(error)
     if isinstance(error, (NotAReceiver, TLSRejected, ProxyRefused, InsecureCredentials)):
         return Fate.UNREACHABLE
-    if isinstance(error, (TransportError, ChecksumMismatch)):
+    if isinstance(error, ChecksumMismatch):
         return Fate.AGAIN
     return Fate.REFUSED if isinstance(error, ResumableError) else Fate.AGAIN
+
+
+def _of_last(error: BaseException) -> Fate:
+    """What becomes of a file for which too many tries have ended like the last of them."""
+    if isinstance(error, ChunkRejected):
+        return Fate.REFUSED if error.status >= 500 else Fate.AGAIN
+    return Fate.REFUSED if isinstance(error, TransportError) else Fate.AGAIN
 
 
 def _of_status(error: ChunkRejected) -> Fate:
     if isinstance(error, ReceivedBefore):
         return Fate.STORED
-    if isinstance(error, Redirected) or error.status in _OF_TARGET:
+    # A server in trouble is so for all files, unless it takes others.
+    if isinstance(error, Redirected) or error.status in _OF_TARGET or error.status >= 500:
         return Fate.REFUSED
-    return Fate.AGAIN if error.status >= 500 or error.status in _PASSING else Fate.FAILED
+    return Fate.AGAIN if error.status in _PASSING else Fate.FAILED
