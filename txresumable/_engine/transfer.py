@@ -56,15 +56,12 @@ class Transfer(FileRecord):
     :ivar is_crowded: whether as many of its chunks wait as may be under way.
     :ivar shares: whether it ended as the file that was uploaded for it, and no event is about it.
     :ivar is_like_ours: whether the server has responded last as our receiver does.
-    :ivar digest_there: the digest that the server gave of all of it, as hexadecimal, once that was
-        found to be right; or nothing.
     :ivar observers: those who observe it or wait for it, if there are any.
     """
 
     __slots__ = (
         "_listener",
         "_view",
-        "digest_there",
         "flags",
         "handle",
         "is_queued",
@@ -93,7 +90,6 @@ class Transfer(FileRecord):
         self._listener = listener
         self.flags = 0
         self.is_queued = False
-        self.digest_there = ""
         self.handle: Deferred[ResumableFile] | None = None
         self.observers: FileObservers | None = None
         self._view: ResumableFile | None = None

@@ -38,7 +38,8 @@ class _Check:
 
 class Verification:
     """
-    Completes files of which every chunk is stored.
+    Completes files of which every chunk is stored.  A file's signal ``verified`` has the digest
+    that the server gave of all of it, as hexadecimal, once that is found to be right.
 
     :ivar running: the files that are verified, with what each waits for.
 
@@ -102,7 +103,8 @@ class Verification:
             if ours != theirs:
                 transfer.source.check()  # what was written to since then has another digest now
                 raise ChecksumMismatch(transfer.file_name, ours, theirs)
-            transfer.digest_there = theirs
+            if transfer.observers is not None:
+                self._turn.post(transfer.observers.fire, "verified", theirs)
         if self._hook is not None:
             await settled(self._hook(transfer.file))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from attrs import Factory, define
@@ -68,6 +69,7 @@ class _Sent:
     :ivar upload: its upload, once there is one.
     :ivar wanted: the state that an operator has stopped it for.
     :ivar why: why it is in that then.
+    :ivar digest: what the server has, as hexadecimal, if it is known to be right.
     :ivar over: fires when it is written down how it ended.
     """
 
@@ -75,6 +77,7 @@ class _Sent:
     upload: Upload | None = None
     wanted: PushState = QUEUED
     why: str = ""
+    digest: str = ""
     over: Deferred[None] = Factory(Deferred)
 
 
@@ -180,6 +183,7 @@ class Sending:
         uploads = self._target.add([self._arguments(each.entry) for each in sent])
         for each, upload in zip(sent, uploads, strict=True):
             each.upload = upload
+            transfer_of(upload.file).signal("verified").register(partial(setattr, each, "digest"))
             upload.addCallbacks(self._arrived, self._not_arrived, (each,), {}, (each,))
 
     def _arguments(self, entry: Entry) -> dict[str, Any]:
@@ -198,7 +202,7 @@ class Sending:
         facts = {
             "identifier": file.unique_identifier,
             "sent": sent.entry.sent + file.size - found,
-            "digest": transfer_of(file).digest_there,
+            "digest": sent.digest,
         }
         self._write(sent, self._stored(sent, facts))
 
