@@ -33,7 +33,7 @@ class Reactor(Clock):
     :ivar fault: what starting one raises.
     """
 
-    fault: OSError | None = None
+    fault: Exception | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,6 +104,10 @@ class HookTests(SynchronousTestCase):
         self.reactor.fault = OSError(11, "no process left")
         error = self.failureResultOf(self.run_hook(), HookFailed).value
         self.assertEqual(str(error), "/bin/sent cannot be started: no process left")
+        self.reactor.fault = ValueError("embedded null byte")
+        for _ in range(3):  # none keeps a place
+            error = self.failureResultOf(self.run_hook(), HookFailed).value
+            self.assertEqual(str(error), "/bin/sent cannot be started: embedded null byte")
 
     def test_limit(self) -> None:
         """It is killed when its time is over."""
@@ -266,9 +270,8 @@ class PingTests(SynchronousTestCase):
         self.ping.sent()
         self.ping.sent()
         self.ping.stop()
-        self.clock.advance(60)
-        self.assertEqual(self.urls(), ["/5"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.urls(), ["/5"])
 
     def test_none(self) -> None:
         """Without a URL nothing is called."""

@@ -111,6 +111,27 @@ class LifeTests(PushTestCase):
             self.successResultOf(service.stopService())
             self.failureResultOf(started, CancelledError)
 
+    def test_stopped_while_it_is_opened(self) -> None:
+        """Nothing begins then, and the next start is one like any other."""
+        self.file("a")
+        opened: Deferred[None] = Deferred()
+        open_journal = Journal.open
+
+        async def slowly(*args: Any, **options: Any) -> Journal:
+            await opened
+            return await open_journal(*args, **options)
+
+        with patch.object(Journal, "open", slowly):
+            service = self.service()
+            service.startService()
+            started, stopped = service.when_started(), service.stopService()
+            opened.callback(None)
+            self.failureResultOf(started, CancelledError)
+        self.successResultOf(stopped)
+        self.assertEqual(self.receiver.sent, [])
+        self.restarted(service)
+        self.assertEqual(self.states(service), {"a": "done"})
+
     def test_disk_full(self) -> None:
         """While the journal cannot be written nothing is begun, and nothing is lost."""
         self.file("a", "x" * 30)

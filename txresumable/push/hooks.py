@@ -107,13 +107,13 @@ class Hooks:
     ) -> Command:
         given = json.dumps(facts).encode() + b"\n"
         process = Command(self._clock, self._limit, ended, given=given, is_heard=False)
-        words = [os.fsencode(word) for word in command]
         environment = {**_environment(), **_variables(facts), b"TXRESUMABLE_PATH": path}
         try:
+            words = [os.fsencode(word) for word in command]
             self._reactor.spawnProcess(process, words[0], words, env=environment, path=b"/")
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter for what no program can be given
             process.is_over()
-            ended(b"", f"cannot be started: {error.strerror}")
+            ended(b"", f"cannot be started: {getattr(error, 'strerror', error)}")
         return process
 
 
@@ -162,11 +162,11 @@ class Ping:
     def stop(self) -> None:
         """Call nothing more."""
         self._news = None
+        if self._calling is not None:
+            self._calling.cancel()
         if self._next is not None and self._next.active():
             self._next.cancel()
         self._next = None
-        if self._calling is not None:
-            self._calling.cancel()
 
     def _call(self, is_fine: bool) -> None:
         if not self._url:

@@ -188,6 +188,9 @@ class PushService(Operator, MultiService):
         self.rates.start()
         self._tidy.start()
         self._care.start()
+        if not self.running:  # the stop that waits for this closes the journal
+            self._started.settle(Failure(CancelledError()))
+            return
         try:
             self._begin(self._made(self.settings, journal))
         except Exception:
