@@ -27,9 +27,16 @@ _ROOT = Path(__file__).resolve().parent.parent
 _TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
 
 
-async def until(happened: Callable[[], object]) -> None:
-    """Wait for something that another process does."""
+async def until(happened: Callable[[], object], written: Callable[[], str] = str) -> None:
+    """
+    Wait for something that another process does, for less than a test may take.
+
+    :param written: what the process has written, for when it does not happen.
+    """
+    end = reactor.seconds() + 50
     while not happened():
+        if reactor.seconds() > end:
+            raise AssertionError(f"it does not happen: {written()}")
         await deferLater(reactor, 0.02, lambda: None)
 
 
@@ -70,7 +77,7 @@ class Running(ProcessProtocol):
                 raise AssertionError(f"it ended without {text!r}:\n{self.written}")
             return text in self.written
 
-        await until(has)
+        await until(has, lambda: f"{text!r} in what was written:\n{self.written}")
 
     def signal(self, name: str) -> None:
         """Send it a signal."""
@@ -125,9 +132,10 @@ class Holding(Resource):
         self._held.append(request)
         return NOT_DONE_YET
 
-    async def has(self, count: int) -> None:
-        """Wait until so many requests are there."""
-        await until(lambda: len(self._held) >= count)
+    async def has(self, count: int, by: Running | None = None) -> None:
+        """Wait until so many requests are there, which a process makes."""
+        written = str if by is None else lambda: f"{self.count} requests\n{by.written}"
+        await until(lambda: len(self._held) >= count, written)
 
     def release(self) -> None:
         """Answer 200 to all that are there."""

@@ -131,7 +131,7 @@ class PushTests(PushTestCase):
         self.configure(held.target)
         process = self.command("push")
         self.file("in/a.dat", 10)
-        await held.has(1)
+        await held.has(1, process)
         process.signal("INT")
         await process.has_said("SIGINT: what is under way has 10 s to finish")
         process.signal("INT")
