@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from http.client import HTTPConnection
 from typing import Any
 
-from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
-from twisted.web.client import Agent, readBody
-from twisted.web.iweb import IAgentEndpointFactory
-from zope.interface import implementer
 
 from tests.control_rig import FakeService
 from tests.journal_rig import JournalTestCase
@@ -83,9 +81,7 @@ class SocketTests(TestCase):
 
     async def ask(self) -> bytes:
         """Ask for the status."""
-        agent = Agent.usingEndpointFactory(self.reactor, _Endpoints(self.reactor, self.path))
-        response = await agent.request(b"GET", b"http://localhost/healthz")
-        content: bytes = await readBody(response)
+        content: bytes = await deferToThread(_ask, self.path)
         return content
 
     async def test_restart(self) -> None:
@@ -122,10 +118,10 @@ class SocketTests(TestCase):
             self.assertEqual(file.read(), "mine")
 
 
-@implementer(IAgentEndpointFactory)
-class _Endpoints:
-    def __init__(self, reactor: Any, path: str) -> None:
-        self._reactor, self._path = reactor, path
-
-    def endpointForURI(self, uri: Any) -> UNIXClientEndpoint:
-        return UNIXClientEndpoint(self._reactor, self._path)
+def _ask(path: str) -> bytes:
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(path)
+        connection = HTTPConnection("localhost")
+        connection.sock = asking
+        connection.request("GET", "/healthz")
+        return connection.getresponse().read()
