@@ -6,8 +6,10 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import signal
 import socket
+import tempfile
 from pathlib import Path
 from unittest.mock import patch
 
@@ -19,6 +21,9 @@ class PushTestCase(ProcessTestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        # The path of the control socket in it has 107 bytes at most.
+        self.state = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.state, ignore_errors=True)
         (self.folder / "in").mkdir()
         (self.folder / "sent").mkdir()
         self.configure(self.target)
@@ -26,7 +31,7 @@ class PushTestCase(ProcessTestCase):
     def configure(self, target: str, more: str = "") -> None:
         """Write the file."""
         (self.folder / "c.toml").write_text(
-            f'state = "state"\n[target.lab]\nurl = "{target}"\nchecksum = "sha256"\n'
+            f'state = "{self.state}"\n[target.lab]\nurl = "{target}"\nchecksum = "sha256"\n'
             '[folder.scans]\npath = "in"\ntarget = "lab"\nsettle = 0\nrescan = 0.2\n'
             f'after = "move:sent"\n{more}'
         )
@@ -38,7 +43,7 @@ class PushTestCase(ProcessTestCase):
     @property
     def journal(self) -> Path:
         """What is locked."""
-        return self.folder / "state" / "lock"
+        return self.state / "lock"
 
 
 class PushTests(PushTestCase):
@@ -196,7 +201,7 @@ class TwistdTests(PushTestCase):
         self.assertEqual(ended.status, 75)
         self.assertIn(f"already running, pid {pid}", ended.errors)
         self.end(pid)
-        journal = self.folder / "state" / "journal"
+        journal = self.state / "journal"
         await until(lambda: not _is_alive(pid))
         code = (
             f"import sqlite3; sqlite3.connect({str(journal)!r}).execute('pragma user_version=99')"
