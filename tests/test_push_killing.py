@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from .figures import note
-from .pushing.killed import labels
+from .pushing.killed import lives
 from .pushing.round import Round
 
 KILLS = int(os.environ.get("TXRESUMABLE_KILLS", "3"))
@@ -42,9 +42,7 @@ class KillingTests(TestCase):
 
     async def kill_some(self, kills: int, journal_faults: int = 0) -> None:
         random = Random(kills)
-        points = [f"{label}:{random.randrange(1, 3)}" for label in labels()]
-        random.shuffle(points)
-        points = [*points[: 0 if journal_faults else 2 * kills], *[""] * kills]
+        points = lives(random, 0 if journal_faults else 2 * kills, kills, latest=2)
         # The path of the control socket in it has 107 bytes at most.
         base = Path(tempfile.mkdtemp(prefix="pushing-"))
         self.addCleanup(shutil.rmtree, base)

@@ -15,7 +15,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from .killed import labels
+from .killed import labels, lives
 from .round import Round
 
 
@@ -23,9 +23,7 @@ async def prove(reactor: Any, files: int, kills: int, seed: int, keep: bool) -> 
     """One round."""
     random = Random(seed)
     each = max(1, round(kills / len(labels())))
-    points = [f"{label}:{random.randrange(1, 4)}" for label in labels() * each]
-    points += [""] * kills
-    random.shuffle(points)
+    points = lives(random, each * len(labels()), kills, latest=3)
     base = Path(tempfile.mkdtemp(prefix="pushing-"))
     made = Round(reactor, random, base, points, files, kills)
     verdict = await made.run()

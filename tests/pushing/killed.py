@@ -13,6 +13,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from itertools import cycle, islice
+from random import Random
 from typing import Any
 
 from txresumable.push.effects import Effects
@@ -20,7 +22,7 @@ from txresumable.push.hooks import Hooks
 from txresumable.push.journal.database import Database
 from txresumable.push.journal.transaction import Transaction
 
-__all__ = ["EFFECTS", "labels"]
+__all__ = ["EFFECTS", "labels", "lives"]
 
 EFFECTS = ("hook", "delete", "move")
 
@@ -30,6 +32,22 @@ def labels() -> list[str]:
     ways = ["new>seen", "seen>queued", "queued>uploading", "uploading>stored", "stored>hook"]
     ways += ["hook>moving", "moving>done", *EFFECTS]
     return [f"{way}:{when}" for way in ways for when in ("before", "after")]
+
+
+def lives(random: Random, transitions: int, at_random: int, latest: int) -> list[str]:
+    """
+    Where a service is killed, life by life.
+
+    :param transitions: how many of its lives end at a point of :func:`labels`, each in turn.
+    :param at_random: how many do not.
+    :param latest: the how manieth time at most that one comes by there.
+    """
+    every = labels()
+    random.shuffle(every)
+    points = [f"{way}:{random.randint(1, latest)}" for way in islice(cycle(every), transitions)]
+    points += [""] * at_random
+    random.shuffle(points)
+    return points
 
 
 class Point:

@@ -219,7 +219,8 @@ class Round:
             self._receiver = Process(self.reactor, "-c", script, *own)
             if self._is_over or self.counts["kills of the receiver"] >= self.receiver_kills:
                 return
-            spread = 2.5 * len(self.points) / self.receiver_kills  # over all lives of the service
+            # Over the lives of the service, each of which takes longer than a second.
+            spread = 1.2 * len(self.points) / self.receiver_kills
             await self._pause(0.5 + self.random.uniform(0.0, spread))
             assert not self._receiver.ended.called, self._receiver.output.decode()
             await self._receiver.end("KILL")
