@@ -4,8 +4,11 @@ What no retry changes, and what may help.
 
 from __future__ import annotations
 
+from twisted.web.http_headers import Headers
+
 from txresumable import ChunkRejected, MalformedResponse, RetriesExhausted
 from txresumable._engine.advice import HOPELESS
+from txresumable._http.coding import check_coding
 from txresumable._protocol.dialect import DIALECTS
 
 from .uploader_rig import UploaderTestCase
@@ -101,6 +104,18 @@ class HopelessTests(UploaderTestCase):
             else:
                 error = self.failureResultOf(upload, RetriesExhausted).value
                 self.assertIsInstance(error.last, MalformedResponse)
+
+    def test_encoded(self) -> None:
+        """A server that sends nothing but encoded bodies speaks HTTP all the same."""
+        uploader = self.uploader(test_chunks=False, simultaneous_uploads=1)
+        upload = uploader.add_file(b"x" * 20, file_name="a")
+        for _ in range(5):
+            with self.assertRaises(MalformedResponse) as raised:
+                check_coding(Headers({"Content-Encoding": ["gzip"]}))
+            self.client.fail(raised.exception)
+            self.clock.advance(1)
+        self.answer_all()
+        self.successResultOf(upload)
 
     def test_by_choice(self) -> None:
         """With permanent_errors of one's own nothing else ends a file so; nor 422 with digests."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from ._runtime.printable import printable, text_of
+from ._runtime.printable import first_line, printable, text_of
 
 if TYPE_CHECKING:
     from .file import ResumableFile
@@ -200,6 +200,9 @@ class ChunkTimeout(TransportError):
 class MalformedResponse(TransportError):
     """The server's response is not valid HTTP."""
 
+    is_http = False
+    """Whether it is HTTP all the same, of which only the body cannot be read."""
+
 
 @define(eq=False, slots=False)
 class ChunkRejected(ResumableError):
@@ -338,13 +341,3 @@ def _chunk_of(number: int, file_name: str) -> str:
     if not number:
         return repr(file_name) if file_name else "it"
     return f"chunk {number} of {file_name!r}" if file_name else f"chunk {number}"
-
-
-def first_line(kind: type[BaseException]) -> str:
-    """
-    What a person reads about a kind of error.
-
-    :param kind: an exception class.
-    :returns: the first line of its docstring.
-    """
-    return (kind.__doc__ or kind.__name__).strip().splitlines()[0]

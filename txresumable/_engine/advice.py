@@ -85,7 +85,7 @@ def is_hopeless(error: BaseException, options: Options, is_http: bool) -> bool:
         protocol.
     """
     if isinstance(error, MalformedResponse):
-        return not is_http
+        return not (is_http or error.is_http)
     if not isinstance(error, ChunkRejected) or error.status not in HOPELESS:
         return False
     if _is_by_choice(error.status, options):

@@ -26,6 +26,7 @@ from zope.interface import implementer
 from .._runtime.ticker import Ticker
 from ..errors import ConnectionBroken, MalformedResponse, StallTimeout
 from .body import IRequestBody
+from .coding import check_coding
 from .response import LIMIT, Response
 from .unsent import SendQueue
 
@@ -213,9 +214,7 @@ class ForeignExchange:
         :raises MalformedResponse: if it must not be taken for the response to this request.
         """
         head = Response((b"HTTP", 1, 1), int(response.code), b"", response.headers)
-        for coding in head.headers.getRawHeaders(b"content-encoding") or ():
-            if coding.strip().lower() not in (b"", b"identity"):
-                raise MalformedResponse(f"its body is encoded as {coding[:40]!r}")
+        check_coding(head.headers)
         if self._body is not None and not self._body.has_left:
             self._body.spoil()
             if head.code < 300:

@@ -16,6 +16,7 @@ from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from ..errors import MalformedResponse
+from .coding import check_coding
 from .fields import ResponseHeaders, lengths_of, parse_fields, shown, tokens_of
 
 __all__ = ["LIMIT", "Response", "ResponseParser"]
@@ -210,9 +211,7 @@ class ResponseParser:
         headers = parse_fields(lines[1:])
         response = Response((b"HTTP", 1, int(status[1])), code, status[3] or b"", headers)
         self._frame(response, headers)
-        for coding in headers.getRawHeaders(b"content-encoding") or ():
-            if coding.strip().lower() not in (b"", b"identity"):  # nobody asked for it
-                raise MalformedResponse(f"its body is encoded as {coding[:40]!r}")
+        check_coding(headers)
         if not self._chunk and not self._bodiless:
             left = self._left
             self._known = _Known(

@@ -15,7 +15,8 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClie
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
-from ..errors import TLSRejected, first_line
+from .._runtime.printable import first_line
+from ..errors import TLSRejected
 
 __all__ = ["TLSEndpoint", "tls_error"]
 

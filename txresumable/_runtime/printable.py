@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
-__all__ = ["printable", "text_of"]
+__all__ = ["first_line", "printable", "text_of"]
 
 _UNSAFE = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """
@@ -42,3 +42,13 @@ def text_of(body: str) -> str:
     """
     title = re.search(r"(?is)<title[^>]*>(.*?)</title", body)
     return printable(" ".join((unescape(title[1]) if title else body).split()))
+
+
+def first_line(kind: type[BaseException]) -> str:
+    """
+    What a person reads about a kind of error.
+
+    :param kind: an exception class.
+    :returns: the first line of its docstring.
+    """
+    return (kind.__doc__ or kind.__name__).strip().splitlines()[0]

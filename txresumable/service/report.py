@@ -7,8 +7,8 @@ from __future__ import annotations
 from attrs import evolve, frozen
 from twisted.internet.defer import CancelledError
 
-from .._runtime.printable import printable
-from ..errors import ChunkRejected, FileRejected, RetriesExhausted, first_line
+from .._runtime.printable import first_line, printable
+from ..errors import ChunkRejected, FileRejected, RetriesExhausted
 from ..file import ResumableFile
 
 __all__ = ["FailedFile", "Report", "explain"]
