@@ -7,13 +7,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from types import TracebackType
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred
 
 from .chunk import Chunk
 from .digest import FollowingDigest, hash_range
+from .entry import ReleasedAtEnd
 from .places import Place, Places
 from .received import ReceivedFile
 from .record import Done, Record
@@ -89,7 +89,7 @@ class Shelf:
 
 
 @define(eq=False)
-class FinishedUpload:
+class FinishedUpload(ReleasedAtEnd):
     """
     An :class:`~txresumable.receiver.store.entry.RecordedEntry` of an upload whose file was in its
     place when it was looked up.
@@ -103,20 +103,6 @@ class FinishedUpload:
     done: Done
     file: ReceivedFile
     _shelf: Shelf
-
-    def __enter__(self) -> FinishedUpload:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Nothing is held."""
-
-    def release(self) -> None:
-        """Nothing is held."""
 
     @property
     def record(self) -> Record:

@@ -5,14 +5,13 @@ Small files, of which nothing is written before they have arrived whole.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from types import TracebackType
 
 from twisted.internet.defer import Deferred, succeed
 
 from .admission import Admission
 from .chunk import Chunk
 from .completion import Completion
-from .entry import RecordedEntry
+from .entry import RecordedEntry, ReleasedAtEnd
 from .finished import FinishedUpload, Shelf
 from .groups import Groups
 from .received import ReceivedFile
@@ -32,7 +31,7 @@ SMALL = 256 * 1024
 Ordinary = Callable[[], Awaitable[RecordedEntry]]
 
 
-class SmallFile:
+class SmallFile(ReleasedAtEnd):
     """
     A :class:`~txresumable.receiver.store.entry.RecordedEntry` of a file that arrives in one chunk.
 
@@ -54,17 +53,6 @@ class SmallFile:
         self._files = files
         self._entry: RecordedEntry | None = None
         self._received: ReceivedFile | None = None
-
-    def __enter__(self) -> SmallFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.release()
 
     def release(self) -> None:
         """Use it no more."""

@@ -5,12 +5,11 @@ A request's use of an upload that is being received.
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
 
 from twisted.internet.defer import Deferred
 
 from .chunk import Chunk
-from .entry import RecordedUpload
+from .entry import RecordedUpload, ReleasedAtEnd
 from .received import ReceivedFile
 from .record import Record
 from .writer import ChunkSink
@@ -18,7 +17,7 @@ from .writer import ChunkSink
 __all__ = ["Use"]
 
 
-class Use:
+class Use(ReleasedAtEnd):
     """
     An :class:`~txresumable.receiver.store.entry.RecordedEntry` of an unfinished upload.
 
@@ -31,17 +30,6 @@ class Use:
     def __init__(self, upload: RecordedUpload, release: Callable[[Use], None]) -> None:
         self._upload = upload
         self._release = release
-
-    def __enter__(self) -> Use:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.release()
 
     def release(self) -> None:
         self._release(self)
