@@ -4,8 +4,7 @@ One run at a time.
 
 from __future__ import annotations
 
-import fcntl
-import os
+from .._runtime.lock import FileLock, Held
 
 __all__ = ["Overlap", "only_one"]
 
@@ -14,10 +13,10 @@ class Overlap(Exception):
     """
     Another process does the same.
 
-    :ivar pid: its number, as it has left it; nothing if it has not.
+    :ivar pid: its number, as it has left it; 0 if it has not.
     """
 
-    def __init__(self, pid: str) -> None:
+    def __init__(self, pid: int) -> None:
         super().__init__(pid)
         self.pid = pid
 
@@ -33,12 +32,8 @@ def only_one(path: str) -> None:
     :raises Overlap: if another process has it.
     :raises OSError: if it cannot be opened.
     """
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.pread(file, 20, 0).decode("ascii", "replace").strip()
-        os.close(file)
-        raise Overlap(owner if owner.isdigit() else "") from None
-    os.ftruncate(file, 0)
-    os.pwrite(file, b"%d\n" % os.getpid(), 0)
+        lock = FileLock(path)
+    except Held as held:
+        raise Overlap(held.pid) from None
+    lock.sign()
