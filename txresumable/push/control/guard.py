@@ -9,22 +9,18 @@ preflight, which is not granted, and say where they come from.
 
 from __future__ import annotations
 
-import re
 from hmac import compare_digest
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from attrs import field, frozen
 from twisted.web.http import Request
 
+from ..._protocol.same_origin import is_beyond_doubt, is_same_origin, name_of
 from .refusal import Refusal
 
 __all__ = ["OWN_HEADER", "Guard"]
 
 OWN_HEADER = "Txresumable-Control"
 """A header that requests have to have that change something."""
-
-_PORT = re.compile(r":[0-9]*\Z", re.ASCII)
 
 
 @frozen
@@ -51,9 +47,10 @@ class Guard:
         :raises Refusal: if it may come from a page of somebody else.
         """
         host, origin = request.getHeader("host"), request.getHeader("origin")
-        if self.token is not None and not self._is_own(_name_of(host)):
+        name = name_of(host)
+        if self.token is not None and name not in self.names and not is_beyond_doubt(name):
             raise Refusal(421, "This service does not have this name.")
-        if origin is not None and not _is_same(origin, host):
+        if origin is not None and not is_same_origin(origin, host):
             raise Refusal(403, "Pages from elsewhere may not control this service.")
         if request.getHeader("sec-fetch-site") in ("cross-site", "same-site"):
             raise Refusal(403, "Pages from elsewhere may not control this service.")
@@ -74,24 +71,3 @@ class Guard:
                 raise Refusal(401, "The token is missing or wrong.")
         if changes and request.getHeader(OWN_HEADER) is None:
             raise Refusal(403, f"Requests that change something need a header {OWN_HEADER}: 1.")
-
-    def _is_own(self, name: str) -> bool:
-        if name in self.names or name == "localhost" or name.endswith(".localhost"):
-            return True
-        try:
-            ip_address(name.strip("[]"))
-        except ValueError:
-            return False
-        return True
-
-
-def _name_of(host: str | None) -> str:
-    return _PORT.sub("", host or "").lower()
-
-
-def _is_same(origin: str, host: str | None) -> bool:
-    try:
-        found = urlsplit(origin)
-    except ValueError:
-        return False
-    return found.scheme in ("http", "https") and bool(host) and found.netloc == host

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from ..._protocol.same_origin import is_beyond_doubt, is_same_origin, name_of
 from ..store.refused import Refused
 
 __all__ = ["METHODS", "Origins"]
@@ -29,7 +28,6 @@ _EXPOSED = "Resumable-Stored, Resumable-File-Checksum, Resumable-Refused, Retry-
 _A_DAY = "86400"
 # RFC 6454, 6.2: an origin is ASCII.  RFC 9110, 5.6: a list of tokens.
 _ORIGIN = re.compile(r"[!-~]+\Z", re.ASCII)
-_PORT = re.compile(r":[0-9]*\Z", re.ASCII)
 _TOKENS = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z, \t-]+\Z", re.ASCII)
 
 
@@ -74,16 +72,12 @@ class Origins:
         return "*" in self.allowed or self._is_own(origin, host)
 
     def _serves(self, host: str | None) -> bool:
-        return not self.hosts or _name_of(host) in self.hosts
+        return not self.hosts or name_of(host) in self.hosts
 
     def _is_own(self, origin: str, host: str | None) -> bool:
-        try:
-            found = urlsplit(origin)
-        except ValueError:
+        if not is_same_origin(origin, host):
             return False
-        if not host or found.scheme not in ("http", "https") or found.netloc != host:
-            return False
-        return bool(self.hosts) or _is_beyond_doubt(_name_of(host))
+        return bool(self.hosts) or is_beyond_doubt(name_of(host))
 
     def headers(self, origin: str | None) -> Mapping[str, str]:
         """The headers of a response to the page at an origin that is admitted."""
@@ -113,19 +107,3 @@ class Origins:
         if wanted and _TOKENS.match(wanted):
             headers["Access-Control-Allow-Headers"] = wanted
         return headers
-
-
-def _name_of(host: str | None) -> str:
-    """The name in a ``Host`` header, without the port."""
-    return _PORT.sub("", host or "").lower()
-
-
-def _is_beyond_doubt(name: str) -> bool:
-    """Whether no name server can say where a name leads to."""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
