@@ -15,7 +15,6 @@ from twisted.internet.defer import Deferred
 from ...doctor import ask
 from ...errors import InvalidOption
 from ...push.folder.places import check_places
-from ...push.patterns import Patterns
 from ...push.settings import FolderSettings, PushSettings, TargetSettings
 from ...service.report import explain
 from ..exit_status import FAILED, REFUSED, UNREACHABLE, status_of
@@ -59,7 +58,6 @@ def _state_problems(state: str) -> Iterator[str]:
 def _folder_problems(folder: FolderSettings) -> Iterator[str]:
     try:
         check_places(folder.path, sent=folder.sent, failed=folder.failed)
-        Patterns(folder.include, folder.exclude)
         if folder.after == "delete" and not os.access(folder.path, os.W_OK):
             yield f"path {folder.path}: files cannot be deleted there"
     except InvalidOption as error:
