@@ -14,6 +14,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.descriptors import open_descriptors
 from tests.journal_rig import TODAY, JournalTestCase, seen
 from txresumable.push import (
     Journal,
@@ -337,7 +338,7 @@ class CloseTests(SynchronousTestCase):
         state = self.mktemp()
         os.mkdir(state)
         database = Database(state, lambda: TODAY, lambda: 0.0)
-        descriptors = len(os.listdir("/proc/self/fd"))
+        descriptors = open_descriptors()
         database.open(True)
         assert database._connection is not None
         found = [
@@ -346,7 +347,7 @@ class CloseTests(SynchronousTestCase):
         ]
         self.assertEqual(found, [2, "wal", 2])
         database.close()
-        self.assertEqual(len(os.listdir("/proc/self/fd")), descriptors)
+        self.assertEqual(open_descriptors(), descriptors)
 
     def test_checkpoint(self) -> None:
         """A checkpoint writes the log into the file."""

@@ -10,6 +10,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.descriptors import open_descriptors
 from txresumable.push.errors import AlreadyRunning
 from txresumable.push.journal.lock import Lock
 
@@ -74,9 +75,9 @@ class LockTests(SynchronousTestCase):
 
     def test_nothing_is_left(self) -> None:
         """Neither a failed attempt nor a release leaves a descriptor."""
-        before = os.listdir("/proc/self/fd")
+        before = open_descriptors()
         lock = Lock(self.path)
         for _ in range(3):
             self.assertRaises(AlreadyRunning, Lock, self.path)
         lock.release()
-        self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))
+        self.assertEqual(open_descriptors(), before)

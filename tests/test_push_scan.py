@@ -11,6 +11,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from tests.descriptors import open_descriptors
 from txresumable.push.entry import Version
 from txresumable.push.folder.scan import Found, Scan
 from txresumable.push.patterns import Patterns
@@ -24,7 +25,7 @@ class ScanTests(SynchronousTestCase):
         self.root.mkdir()
         self.unread: dict[bytes, OSError] = {}
         self.entered: list[bytes] = []
-        self.before = os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd") else []
+        self.before = open_descriptors()
 
     def make(self, path: bytes, content: bytes = b"") -> None:
         """A file, with the folders on its way."""
@@ -64,8 +65,7 @@ class ScanTests(SynchronousTestCase):
                 self.unread.update(made.unread)
         finally:
             scan.close()
-        if self.before:
-            self.assertEqual(len(os.listdir("/proc/self/fd")), len(self.before))
+        self.assertEqual(open_descriptors(), self.before)
         return found
 
     def test_taken(self) -> None:
@@ -304,5 +304,4 @@ class ScanTests(SynchronousTestCase):
         scan.close()
         go_on.set()
         thread.join(10)
-        if self.before:
-            self.assertEqual(len(os.listdir("/proc/self/fd")), len(self.before))
+        self.assertEqual(open_descriptors(), self.before)
