@@ -36,6 +36,8 @@ class FakeProcess:
     :ivar environment: its variables.
     """
 
+    pid = None
+
     def __init__(self, protocol: Any, environment: dict[bytes, bytes]) -> None:
         self.environment = environment
         self._protocol = protocol

@@ -112,6 +112,8 @@ class ReadTests(ConfigTestCase):
             identify = "safe"
             on_sent = ["/usr/bin/sent", "a b"]
             on_failed = "/usr/bin/failed 'a b'"
+            hook_timeout = "1h"
+            hooks_at_once = 2
             ping = "https://example.com/ping"
             """
         )
@@ -133,6 +135,7 @@ class ReadTests(ConfigTestCase):
         self.assertEqual((folder.attempts, folder.identifier), (7, identifiers.safe))
         self.assertEqual(folder.on_sent, ("/usr/bin/sent", "a b"))
         self.assertEqual(folder.on_failed, ("/usr/bin/failed", "a b"))
+        self.assertEqual((folder.hook_timeout, folder.hooks_at_once), (3600.0, 2))
         self.assertEqual(folder.ping, "https://example.com/ping")
 
     def target(self, lines: str) -> dict[str, Any]:

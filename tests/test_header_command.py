@@ -22,6 +22,8 @@ from txresumable._cli.header_command import LIMIT, HeaderCommand
 class Transport:
     """That of a process."""
 
+    pid = None
+
     def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
 

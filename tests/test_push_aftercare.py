@@ -30,6 +30,21 @@ class AftercareTestCase(PushTestCase):
                 found |= {os.path.relpath(os.path.join(folder, each), self.base) for each in names}
         return found
 
+    def stale(self, service: PushService, state: str) -> None:
+        """It looks for what is left; while it does, the first command ends."""
+        assert service.delivery is not None
+        steps, route = service.delivery.steps, service.delivery.routes["scans"]
+        page = [each for each in self.entries(service) if each.state.value == state]
+        self.assertEqual(len(page), 1)
+
+        async def entries(states: Any, folder: str, after: int) -> Any:
+            if not after:
+                self.clock.hooks[0].end()
+            return [] if after else page
+
+        with patch.object(steps, "entries", entries):
+            route.aftercare.resume()
+
     def variable(self, hook: FakeProcess, name: str) -> str:
         """A fact that a command was given."""
         return hook.environment[f"TXRESUMABLE_{name}".encode()].decode()
@@ -207,6 +222,14 @@ class SentTests(AftercareTestCase):
         self.assertEqual(ended, 20)
         self.assertEqual(set(self.states(service).values()), {"done"})
 
+    def test_old_page(self) -> None:
+        """What was done while the journal was read is not done once more."""
+        self.file("a")
+        service = self.started(on_sent=["/bin/sent"])
+        self.stale(service, "hook")
+        self.assertEqual(self.states(service), {"a": "done"})
+        self.assertEqual(len(self.clock.hooks), 1)
+
     def test_crashes(self) -> None:
         """A crash after any state is durable leads to the same end, without a second upload."""
         for number, crash in enumerate(("stored", "hook", "moving", "done")):
@@ -274,6 +297,13 @@ class FailedTests(AftercareTestCase):
         self.assertFalse(self.entry(service, "a/b").is_aside)
         hook.end()
         self.assertTrue(self.entry(service, "a/b").is_aside)
+
+    def test_old_page(self) -> None:
+        """What was put aside while the journal was read is left alone."""
+        service = self.failed(failed="BASE/failed", on_failed=["/bin/failed"])
+        self.stale(service, "failed")
+        self.assertTrue(self.entry(service, "a/b").is_aside)
+        self.assertEqual(len(self.clock.hooks), 1)
 
     def test_restart(self) -> None:
         """What was not finished when it stopped is finished then."""

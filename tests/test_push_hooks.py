@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -19,7 +20,8 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from txresumable.push.hooks import LIMIT, HookFailed, Hooks, Ping
+from tests.processes import until
+from txresumable.push.hooks import HookFailed, Hooks, Ping
 
 FACTS = {"event": "sent", "id": "0123", "name": "a\udcff", "size": 5}
 
@@ -34,6 +36,7 @@ class Reactor(Clock):
     """
 
     fault: Exception | None = None
+    pid = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,21 +73,22 @@ class HookTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = Reactor()
-        self.hooks = Hooks(self.reactor, at_once=2)
+        self.hooks = Hooks(self.reactor, limit=300.0, at_once=2)
 
     def tearDown(self) -> None:
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-    def run_hook(self, *words: str) -> Deferred[None]:
+    def run_hook(self, *words: str, is_again: bool = False) -> Deferred[None]:
         """Run a command."""
-        return self.hooks.run(words or ("/bin/sent",), FACTS, b"/srv/a\xff")
+        command = words or ("/bin/sent",)
+        return self.hooks.run(command, FACTS, b"/srv/a\xff", is_again=is_again)
 
     def test_facts(self) -> None:
         """It gets the facts, the path as the system has it, and nothing that is secret."""
         with patch.dict(os.environ, {"TXRESUMABLE_HEADER": "SECRET", "NOTIFY_SOCKET": "/x"}):
             done = self.run_hook("/bin/sent", "--all")
         [(_, words, environment)] = self.reactor.started
-        self.assertEqual(words, [b"/bin/sent", b"--all"])
+        self.assertEqual(words[-2:], [b"/bin/sent", b"--all"])
         ours = {name for name in environment if name.startswith((b"TXRES", b"NOTIFY"))}
         names = ("EVENT", "ID", "NAME", "SIZE", "PATH")
         self.assertEqual(ours, {f"TXRESUMABLE_{name}".encode() for name in names})
@@ -112,7 +116,7 @@ class HookTests(SynchronousTestCase):
     def test_limit(self) -> None:
         """It is killed when its time is over."""
         done = self.run_hook()
-        self.reactor.advance(LIMIT - 1)
+        self.reactor.advance(299)
         self.assertEqual(self.reactor.killed, 0)
         self.reactor.advance(1)
         self.assertEqual(self.reactor.killed, 1)
@@ -153,9 +157,33 @@ class HookTests(SynchronousTestCase):
         self.reactor.end(2)
         self.successResultOf(done[3])
 
+    def test_again(self) -> None:
+        """Those that have failed before leave a place to others, which also go first."""
+        again = [self.run_hook(is_again=True) for _ in range(3)]
+        self.assertEqual(len(self.reactor.started), 1)
+        first = [self.run_hook() for _ in range(2)]
+        self.assertEqual(len(self.reactor.started), 2)
+        self.reactor.end(0)
+        self.assertEqual((again[0].called, len(self.reactor.started)), (True, 3))
+        self.reactor.end(1)
+        self.reactor.end(2)
+        self.assertEqual([each.called for each in first], [True, True])
+        self.assertEqual(len(self.reactor.started), 4)
+        again[2].cancel()
+        self.failureResultOf(again[2], CancelledError)
+        self.reactor.end(3)
+        self.assertIsNone(self.successResultOf(again[1]))
+        self.hooks = Hooks(self.reactor, limit=300.0, at_once=1)
+        only = self.run_hook(is_again=True)
+        self.reactor.end(4)
+        self.assertIsNone(self.successResultOf(only))
+
 
 class RealHookTests(TestCase):
     """A process of the system."""
+
+    def setUp(self) -> None:
+        self.hooks = Hooks(installed, limit=300.0, at_once=2)
 
     async def test_runs(self) -> None:
         """It reads the facts on its input, and is found by the usual way to commands."""
@@ -165,15 +193,47 @@ class RealHookTests(TestCase):
             "sys.stdin.read() + os.environ['TXRESUMABLE_NAME'] + os.getcwd())"
         )
         words = (sys.executable, "-c", script, os.path.abspath(path))
-        await Hooks(installed).run(words, {"name": "a\xe9"}, b"/srv/a")
+        await self.hooks.run(words, {"name": "a\xe9"}, b"/srv/a")
         with open(path) as file:
             self.assertEqual(file.read(), '{"name": "a\\u00e9"}\na\xe9/')
 
     async def test_no_such_command(self) -> None:
         """One that there is not fails."""
-        running = Hooks(installed).run(("/no/such/command",), {}, b"/srv/a")
-        error = (await self.assertFailure(running, HookFailed)).args[0]
-        self.assertIn("/no/such/command ended with status 1", error)
+        for path in os.environ["PATH"], "/nowhere":  # without setsid(1), too
+            with patch.dict(os.environ, {"PATH": path}):
+                running = self.hooks.run(("/no/such/command",), {}, b"/srv/a")
+                error = (await self.assertFailure(running, HookFailed)).args[0]
+            self.assertIn("/no/such/command ended with status", error)
+            self.assertIn("No such file or directory", error)
+
+    async def test_killed(self) -> None:
+        """What it has started is killed with it."""
+        for path in os.environ["PATH"], "/nowhere":  # without setsid(1), too
+            pipe = os.path.abspath(self.mktemp())
+            os.mkfifo(pipe)
+            reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+            self.addCleanup(os.close, reading)
+            script = "PATH=/usr/bin:/bin; exec 3>$0; (echo $$ >&3; exec sleep 600) & wait"
+            with patch.dict(os.environ, {"PATH": path}):
+                running = self.hooks.run(("/bin/sh", "-c", script, pipe), {}, b"/srv/a")
+            await until(partial(_read, reading))
+            self.assertIsNone(_read(reading))
+            running.cancel()
+            await self.assertFailure(running, CancelledError)
+            await until(partial(_is_over, reading))
+
+
+def _is_over(descriptor: int) -> bool:
+    """Whether nobody can write to a pipe any more."""
+    return _read(descriptor) == b""
+
+
+def _read(descriptor: int) -> bytes | None:
+    """What a pipe has; nothing once nobody can write to it, or None."""
+    try:
+        return os.read(descriptor, 100)
+    except BlockingIOError:
+        return None
 
 
 class Client:

@@ -4,7 +4,11 @@ A command in a process of its own, for which there is a limit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,15 +16,30 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-__all__ = ["Command"]
+__all__ = ["Command", "in_own_session"]
 
 _ENOUGH = 64 * 1024
 """Bytes that it may write."""
+_LAUNCHER = "import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])"
+
+
+def in_own_session(words: Sequence[bytes]) -> list[bytes]:
+    """
+    The words that run a command as the leader of a session, so that what it starts is killed with
+    it, and a signal of the terminal does not reach it.
+
+    :param words: those of the command.
+    """
+    launcher = shutil.which("setsid")
+    if launcher is not None:
+        return [os.fsencode(launcher), *words]
+    return [os.fsencode(sys.executable), b"-I", b"-S", b"-c", _LAUNCHER.encode(), *words]
 
 
 class Command(ProcessProtocol):
     """
-    A command that runs: the protocol for ``spawnProcess()``.
+    A command that runs: the protocol for ``spawnProcess()``.  If it leads a session
+    (:func:`in_own_session`), what it has started in that is killed with it.
     """
 
     def __init__(
@@ -70,6 +89,9 @@ class Command(ProcessProtocol):
         """
         self._why = self._why or why
         transport: Any = self.transport
+        if transport.pid is not None:  # else it has ended, and the number may be another's
+            with suppress(OSError):  # it leads no group, or not yet
+                os.killpg(transport.pid, signal.SIGKILL)
         with suppress(ProcessExitedAlready):
             transport.signalProcess("KILL")
         transport.loseConnection()  # what it has started may have its pipes

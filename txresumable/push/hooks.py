@@ -18,14 +18,10 @@ from twisted.python.failure import Failure
 from twisted.web.client import Agent
 
 from .._runtime.clock import steady
-from .._runtime.command import Command
+from .._runtime.command import Command, in_own_session
 
-__all__ = ["LIMIT", "HookFailed", "Hooks", "Ping"]
+__all__ = ["HookFailed", "Hooks", "Ping"]
 
-LIMIT = 300.0
-"""Seconds that a command has."""
-_AT_ONCE = 4
-"""Commands; each is a process."""
 _PATIENCE = 15.0
 """Seconds that the URL has to respond."""
 _BETWEEN = 10.0
@@ -45,10 +41,13 @@ class Hooks:
 
     A command gets the facts about the file as environment variables, ``TXRESUMABLE_PATH`` for the
     fact ``path``, and as one JSON object on its standard input.  It may be run more than once for
-    one file, with the same ``id`` each time.
+    one file, with the same ``id`` each time.  It is killed together with what it has started.
+
+    Those that are run once more, as they have failed or did not end before, leave a place to
+    others: files whose commands hang each time do not hold up all.
     """
 
-    def __init__(self, reactor: Any, *, limit: float = LIMIT, at_once: int = _AT_ONCE) -> None:
+    def __init__(self, reactor: Any, *, limit: float, at_once: int) -> None:
         """
         :param reactor: starts processes.
         :param limit: seconds after which a command is killed.
@@ -58,45 +57,59 @@ class Hooks:
         self._clock = steady(reactor)
         self._limit = limit
         self._free = at_once
+        self._free_again = max(at_once - 1, 1)
         self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting_again: deque[Callable[[], None]] = deque()
 
-    def run(self, command: Sequence[str], facts: Mapping[str, Any], path: bytes) -> Deferred[None]:
+    def run(
+        self,
+        command: Sequence[str],
+        facts: Mapping[str, Any],
+        path: bytes,
+        *,
+        is_again: bool = False,
+    ) -> Deferred[None]:
         """
         Run a command.
 
         :param command: its words; no shell reads them.
         :param facts: what it is about.
         :param path: the path of the file, as the system has it: the fact ``path`` is text.
+        :param is_again: whether it has failed for this file before.
         :returns: a Deferred that fires when it has ended with 0, and fails with
             :class:`HookFailed`.  Cancelling it kills the command.
         """
         started: list[Command] = []
+        waiting = self._waiting_again if is_again else self._waiting
 
         def begin() -> None:
+            self._free -= 1
+            self._free_again -= is_again
             started.append(self._begin(command, facts, path, ended))
 
         def ended(_: bytes, why: str) -> None:
             self._free += 1
-            if self._waiting:
-                self._next()
+            self._free_again += is_again
+            self._go_on()
             if not outcome.called:
                 outcome.callback(Failure(HookFailed(f"{command[0]} {why}")) if why else None)
 
         def cancel(_: Deferred[None]) -> None:
-            if begin in self._waiting:
-                self._waiting.remove(begin)
+            if begin in waiting:
+                waiting.remove(begin)
             for process in started:
                 process.kill("was stopped")
 
         outcome: Deferred[None] = Deferred(cancel)
-        self._waiting.append(begin)
-        if self._free:
-            self._next()
+        waiting.append(begin)
+        self._go_on()
         return outcome
 
-    def _next(self) -> None:
-        self._free -= 1
-        self._waiting.popleft()()
+    def _go_on(self) -> None:
+        if self._free and self._waiting:
+            self._waiting.popleft()()
+        elif self._free and self._free_again and self._waiting_again:
+            self._waiting_again.popleft()()
 
     def _begin(
         self,
@@ -109,7 +122,7 @@ class Hooks:
         process = Command(self._clock, self._limit, ended, given=given, is_heard=False)
         environment = {**_environment(), **_variables(facts), b"TXRESUMABLE_PATH": path}
         try:
-            words = [os.fsencode(word) for word in command]
+            words = in_own_session([os.fsencode(word) for word in command])
             self._reactor.spawnProcess(process, words[0], words, env=environment, path=b"/")
         except (OSError, ValueError) as error:  # the latter for what no program can be given
             process.is_over()

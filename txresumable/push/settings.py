@@ -112,6 +112,8 @@ class FolderSettings:
         the same only the first arrives, under its name.
     :ivar on_sent: a command that is run after a file was sent; see :doc:`service`.
     :ivar on_failed: a command that is run after a file has failed for good.
+    :ivar hook_timeout: how long such a command has; then it is killed, and what it has started.
+    :ivar hooks_at_once: how many of them may run at a time.
     :ivar ping: a URL that is requested when files were sent, for those who watch over it.
     """
 
@@ -137,6 +139,8 @@ class FolderSettings:
     on_failed: tuple[str, ...] = field(
         default=(), converter=checks.to_tuple, validator=checks.command
     )
+    hook_timeout: float = field(default=300.0, validator=validators.seconds(0.1))
+    hooks_at_once: int = field(default=4, validator=validators.whole(1))
     ping: str = field(default="", validator=checks.url, repr=False)
 
     def __attrs_post_init__(self) -> None:

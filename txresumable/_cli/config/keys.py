@@ -165,6 +165,20 @@ FOLDER = (
         "The same, after a file has failed for good.",
         readers.command,
     ),
+    Key(
+        "hook_timeout",
+        "TIME",
+        "How long these programs have; then they are killed with all that they have started, and "
+        "are run again later. [default: 5m]",
+        readers.seconds,
+    ),
+    Key(
+        "hooks_at_once",
+        "N",
+        "How many of them may run at a time. Those that have failed before leave one place to "
+        "others. [default: 4]",
+        readers.number,
+    ),
     Key("ping", "URL", "A URL that is requested when files were sent."),
 )
 """Those of ``[folder.NAME]``."""

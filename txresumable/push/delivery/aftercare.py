@@ -24,7 +24,7 @@ from .steps import Steps
 __all__ = ["Aftercare"]
 
 _AT_ONCE = 64
-"""Files that are seen to at a time; the others are in the journal."""
+"""Files that are seen to at a time, or more if more commands may run; others are in the journal."""
 _FIRST, _LONGEST = 15.0, 3600.0
 """Seconds until what has failed is tried again: at first, and at most."""
 
@@ -60,6 +60,7 @@ class Aftercare:
         :param now: the wall clock.
         """
         self._settings = settings
+        self._at_once = max(_AT_ONCE, settings.hooks_at_once)
         self._steps = steps
         self._hooks = hooks
         self._effects = effects
@@ -104,7 +105,7 @@ class Aftercare:
     def retry(self, entry: Entry) -> None:
         """See to a file now, and forget how often that was in vain."""
         self._due.pop(entry.id, None)
-        self._see_to(entry)
+        self._see_to(entry, is_new=False)
 
     def settled(self, id: int) -> Deferred[None]:
         """
@@ -149,13 +150,13 @@ class Aftercare:
         else:
             self._see_to(entry)
 
-    def _see_to(self, entry: Entry) -> None:
+    def _see_to(self, entry: Entry, *, is_new: bool = True) -> None:
         if self._is_stopped or entry.id in self._under_way:
             return
-        if len(self._under_way) >= _AT_ONCE:
+        if len(self._under_way) >= self._at_once:
             self._has_more = True
             return
-        seeing = Deferred.fromCoroutine(self._run(entry))
+        seeing = Deferred.fromCoroutine(self._run(entry) if is_new else self._run_left(entry.id))
         if not seeing.called:
             self._under_way[entry.id] = seeing
         seeing.addBoth(self._seen_to, entry)
@@ -165,7 +166,7 @@ class Aftercare:
         if getattr(result, "check", None) is not None and not result.check(CancelledError):
             _log.failure("Seeing to {name!r} stopped", result, name=entry.name)
         if entry.id in self._next:
-            self._see_to(self._next.pop(entry.id))
+            self._see_to(self._next.pop(entry.id), is_new=False)
         self._find_more()
         self._check_idle()
 
@@ -183,7 +184,7 @@ class Aftercare:
         self._find_more()
 
     def _find_more(self) -> None:
-        if self._has_more and len(self._under_way) <= _AT_ONCE // 2:
+        if self._has_more and len(self._under_way) <= self._at_once // 2:
             self._find()
 
     async def _look(self) -> None:
@@ -191,13 +192,11 @@ class Aftercare:
         while entries := await self._steps.entries(_OURS, self._settings.name, after):
             after = entries[-1].id
             for entry in entries:
-                if entry.state is FAILED and entry.is_aside:
-                    continue
                 due = self._due.get(entry.id, 0.0)
                 if due > self._clock.seconds():
                     self._wake_for(due)
-                elif not self._has_given_up(entry):
-                    self._see_to(entry)
+                elif self._is_left(entry):
+                    self._see_to(entry, is_new=False)
             if self._has_more:  # there is no room
                 return
 
@@ -212,10 +211,17 @@ class Aftercare:
         self._wake_at = due
         self._wake = self._clock.callLater(max(due - self._clock.seconds(), 0.0), self.resume)
 
-    def _has_given_up(self, entry: Entry) -> bool:
-        return bool(_tries(entry) >= self._settings.attempts)
+    def _is_left(self, entry: Entry) -> bool:
+        is_over = entry.state not in _OURS or (entry.state is FAILED and entry.is_aside)
+        return not is_over and _tries(entry) < self._settings.attempts
 
     # One file ----------------------------------------------------------------------------------
+
+    async def _run_left(self, id: int) -> None:
+        """See to a file as it is now: meanwhile that may have been done."""
+        entry = await self._steps.entry(id)
+        if entry is not None and self._is_left(entry):
+            await self._run(entry)
 
     async def _run(self, entry: Entry) -> None:
         self._due.pop(entry.id, None)
@@ -246,7 +252,8 @@ class Aftercare:
         if command:
             path = os.path.join(os.fsencode(self._settings.path), entry.path)
             facts = facts_of(entry, self._settings)
-            await self._hooks.run(command, facts, entry.location or path)
+            is_again = _tries(entry) > 0
+            await self._hooks.run(command, facts, entry.location or path, is_again=is_again)
 
     async def _move(self, entry: Entry) -> bytes:
         path, version, sent = entry.path, entry.version, self._settings.sent
@@ -306,6 +313,7 @@ class Aftercare:
 
 
 _OURS = [STORED, HOOK, MOVING, FAILED]
+"""What is seen to here."""
 
 
 def _tries(entry: Entry) -> int:

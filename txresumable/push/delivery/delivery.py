@@ -15,7 +15,6 @@ from ..._runtime.clock import steady
 from ...file import ResumableFile, transfer_of
 from ...identifiers import safe
 from ..entry import Entry
-from ..hooks import Hooks
 from ..journal import Journal
 from ..rates import RateSchedule
 from ..settings import FolderSettings, PushSettings
@@ -62,7 +61,6 @@ class Delivery:
         self.steps = Steps(journal, self._clock)
         self._waiting = Waiting(self.steps, self._clock, self._queued, now=now)
         self._aborts: list[Callable[[], None]] = []
-        hooks = Hooks(reactor)
         trash = os.path.join(settings.state, "trash")
         folders = settings.folders.values()
         self.targets = {
@@ -75,7 +73,6 @@ class Delivery:
                 self.targets[each.target],
                 journal,
                 self.steps,
-                hooks,
                 trash,
                 reactor,
                 now=now,

@@ -50,7 +50,6 @@ class Route:
         target: Target,
         journal: Journal,
         steps: Steps,
-        hooks: Hooks,
         trash: str,
         reactor: Any,
         *,
@@ -61,7 +60,6 @@ class Route:
         :param target: where to.
         :param journal: where all is written down.
         :param steps: writes it down.
-        :param hooks: runs commands.
         :param trash: the folder that files are deleted in.
         :param reactor: the reactor.
         :param now: the wall clock.
@@ -71,6 +69,7 @@ class Route:
         self.target = target
         self.folder = WatchedFolder(settings, journal, reactor=reactor, now=now)
         self.effects = EffectQueue(Effects(os.fsencode(settings.path), os.fsencode(trash)), reactor)
+        hooks = Hooks(reactor, limit=settings.hook_timeout, at_once=settings.hooks_at_once)
         ping = Ping(settings.ping, reactor)
         self.aftercare = Aftercare(settings, steps, hooks, self.effects, ping, clock, now=now)
         self.sending = Sending(settings, target, steps, self, clock, now=now)

@@ -62,6 +62,10 @@ class Steps:
         """The next files of a folder, which are UPLOADING now; none once these steps are over."""
         return await self._insist(lambda: self._journal.take(folder, count, order)) or []
 
+    async def entry(self, id: int) -> Entry | None:
+        """A file; :data:`None` if it is not known any more, or these steps are over."""
+        return await self._insist(lambda: self._journal.entry(id))
+
     async def entries(self, states: list[PushState], folder: str, after: int) -> list[Entry]:
         """Files in some states, by their numbers, from behind one on."""
         find = self._journal.entries
