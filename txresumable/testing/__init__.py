@@ -5,9 +5,11 @@ All of it goes with :class:`twisted.internet.task.Clock` in the reactor's place:
 happens but by the test's own doing, and nothing waits.
 """
 
+from .bucket import Bucket, StoredObject
 from .client import FakeClient
 from .form import Part
 from .network import FaultyNetwork
+from .objects import FakeObjects, StorageFault, StorageForecast
 from .receiver import Response, ScriptedReceiver, StoredFile
 from .receiver_simulation import ReceiverSchedule, ReceiverSimulation, simulate_receiver
 from .report import SimulationFailed, SimulationReport
@@ -19,7 +21,9 @@ from .weather import Fault, Forecast, Weather
 
 __all__ = [
     "Act",
+    "Bucket",
     "FakeClient",
+    "FakeObjects",
     "FakeResponse",
     "Fault",
     "FaultyNetwork",
@@ -35,7 +39,10 @@ __all__ = [
     "Simulation",
     "SimulationFailed",
     "SimulationReport",
+    "StorageFault",
+    "StorageForecast",
     "StoredFile",
+    "StoredObject",
     "UploadStoreTests",
     "Weather",
     "simulate",

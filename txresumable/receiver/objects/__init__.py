@@ -1,0 +1,3 @@
+"""
+Uploads in object storage, which any number of receivers share.
+"""
