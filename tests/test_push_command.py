@@ -161,10 +161,18 @@ class PushTests(PushTestCase):
         self.assertEqual((ended.status, ended.output), (0, "target lab: responds\n"))
         (self.folder / "sent").rmdir()
         (self.folder / "sent").touch()
-        self.configure("http://127.0.0.1:9/", 'on_sent = ["no-such-command"]\n')
+        (self.state / "link").symlink_to(self.folder)
+        self.configure(
+            "http://127.0.0.1:9/",
+            'on_sent = ["no-such-command"]\n[folder.link]\n'
+            f'path = "{self.state / "link/in"}"\ntarget = "lab"\n',
+        )
         ended = await self.command("check").ended
         self.assertEqual(ended.status, 1, ended.errors)
-        place, hook, target = ended.output.splitlines()
+        place, apart, hook, linked, target = ended.output.splitlines()
+        self.assertIn("folder scans: path ", apart)
+        self.assertIn("folder link: path ", linked)
+        self.assertIn("must not be in, or around", apart)
         self.assertIn("folder scans: after ", place)
         self.assertIn("is no folder", place)
         self.assertEqual(hook, "folder scans: on_sent no-such-command: there is no such command")

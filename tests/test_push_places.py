@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable.errors import InvalidOption
-from txresumable.push import FolderSettings
-from txresumable.push.folder.places import check_folder, check_places
+from txresumable.push import FolderSettings, PushSettings, TargetSettings
+from txresumable.push.folder.places import check_apart, check_folder, check_places
 
 
 class PlacesTests(SynchronousTestCase):
@@ -69,6 +70,48 @@ class PlacesTests(SynchronousTestCase):
             self.wrong(
                 lambda place=place: check_places(self.path, failed=place), "failed", "lies in"
             )
+
+    def apart(self, path: str, other: str, **given: Any) -> None:
+        """Check the first of two folders; the other one may be missing."""
+        folders = {
+            "one": FolderSettings(name="one", path=path, target="lab", **given),
+            "two": FolderSettings(name="two", path=other, target="lab"),
+        }
+        lab = TargetSettings(name="lab", options={"target": "http://127.0.0.1/"})
+        state = str(self.base / "state")
+        check_apart(PushSettings(state=state, targets={"lab": lab}, folders=folders), "one")
+
+    def test_apart(self) -> None:
+        """Files are not taken away from what is another folder as well, by a link or a mount."""
+        (self.base / "link").symlink_to(self.base / "in")
+        (self.base / "in" / "deep").mkdir()
+        beside, link, gone = (str(self.base / name) for name in ("inner", "link", "gone"))
+        self.apart(self.path, link)
+        self.apart(self.path, beside, after="delete")
+        self.apart(self.path, gone, after="delete")
+        for other in link, f"{link}/deep", f"{link}/gone":
+            for path, next_to in (self.path, other), (other, self.path):
+                if os.path.isdir(path) or next_to == self.path:
+                    check = partial(self.apart, path, next_to, failed=gone)
+                    self.wrong(check, "path", f"must not be in, or around, {next_to}, which")
+        real = os.stat
+
+        def stat(path: str, **named: Any) -> os.stat_result:
+            mounted = str(path) == beside
+            return real(self.path if mounted else path, **named)
+
+        self.patch(os, "stat", stat)
+        check = partial(self.apart, self.path, beside, after="delete")
+        self.wrong(check, "path", "must not be in, or around")
+
+    def test_state(self) -> None:
+        """The journal is not in a folder that is watched, nor the other way around."""
+        (self.base / "state" / "in").mkdir(parents=True)
+        (self.base / "above").symlink_to(self.base)
+        (self.base / "below").symlink_to(self.base / "state" / "in")
+        for name in "above", "below", "state", "state/in":
+            path = str(self.base / name)
+            self.wrong(partial(self.apart, path, self.path), "path", "where the journal is")
 
     def test_other_file_system(self) -> None:
         """They are not moved to another file system."""

@@ -89,6 +89,14 @@ class LifeTests(PushTestCase):
             self.assertIsNone(service.journal)
             self.stop(service)
 
+    def test_journal_in_folder(self) -> None:
+        """It does not start if it would send its journal."""
+        os.symlink(self.folder, os.path.join(self.base, "state"))
+        service = self.service()
+        service.startService()
+        self.failureResultOf(service.when_started(), InvalidOption)
+        self.assertEqual(os.listdir(self.folder), [])
+
     def test_journal_cannot_be_opened(self) -> None:
         """It is tried again, and said what the trouble is."""
         service = self.service()

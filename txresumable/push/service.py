@@ -24,7 +24,7 @@ from ..errors import InvalidOption
 from .delivery.delivery import Delivery
 from .entry import Entry
 from .errors import JournalUnavailable
-from .folder import check_folder
+from .folder import check_apart, check_folder
 from .journal import Journal
 from .operator import Operator
 from .rates import RateSchedule
@@ -136,8 +136,10 @@ class PushService(Operator, MultiService):
         Wait until it has begun.
 
         :returns: a new Deferred each time, which fires when the journal is open and all folders are
-            watched.  It fails with :exc:`InvalidOption` for a pattern that cannot be read, and if
-            files would be moved to a place in their folder or on another file system; with
+            watched.  It fails with :exc:`InvalidOption` for a pattern that cannot be read, if
+            files would be moved to a place in their folder or on another file system, and if a
+            folder overlaps with that of state, or with another one from which files are taken;
+            with
             :exc:`AlreadyRunning` if another process has the journal, with
             :exc:`JournalTooNew`, and with
             :exc:`~twisted.internet.defer.CancelledError` if it is stopped before.  While the
@@ -200,8 +202,9 @@ class PushService(Operator, MultiService):
         self._started.settle(None)
 
     async def _check(self, settings: PushSettings) -> None:
-        for folder in settings.folders.values():
+        for name, folder in settings.folders.items():
             await run_in_thread(self._reactor, check_folder, folder)
+            await run_in_thread(self._reactor, check_apart, settings, name)
 
     def _made(self, settings: PushSettings, journal: Journal) -> Delivery:
         return Delivery(

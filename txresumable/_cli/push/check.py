@@ -8,13 +8,14 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from ...doctor import ask
 from ...errors import InvalidOption
-from ...push.folder.places import check_places
+from ...push.folder.places import check_apart, check_places
 from ...push.settings import FolderSettings, PushSettings, TargetSettings
 from ...service.report import explain
 from ..exit_status import FAILED, REFUSED, UNREACHABLE, status_of
@@ -34,9 +35,9 @@ def local_problems(path: str, settings: PushSettings) -> Iterator[str]:
     if mode & stat.S_IWOTH:
         yield f"{path}: everybody may write to it, and so have commands run"
     yield from _state_problems(settings.state)
-    for folder in settings.folders.values():
-        for problem in _folder_problems(folder):
-            yield f"folder {folder.name}: {problem}"
+    for name, folder in settings.folders.items():
+        for problem in _folder_problems(folder, settings):
+            yield f"folder {name}: {problem}"
 
 
 def _state_problems(state: str) -> Iterator[str]:
@@ -55,13 +56,19 @@ def _state_problems(state: str) -> Iterator[str]:
             yield f"state {state}: cannot be made in {above}"
 
 
-def _folder_problems(folder: FolderSettings) -> Iterator[str]:
-    try:
-        check_places(folder.path, sent=folder.sent, failed=folder.failed)
-        if folder.after == "delete" and not os.access(folder.path, os.W_OK):
-            yield f"path {folder.path}: files cannot be deleted there"
-    except InvalidOption as error:
-        yield f"{error.option} {error.value}: {error.reason}"
+def _folder_problems(folder: FolderSettings, settings: PushSettings) -> Iterator[str]:
+    checks = (
+        partial(check_places, folder.path, sent=folder.sent, failed=folder.failed),
+        partial(check_apart, settings, folder.name),
+    )
+    for check in checks:
+        try:
+            check()
+        except InvalidOption as error:
+            yield f"{error.option} {error.value}: {error.reason}"
+    is_there = os.path.isdir(folder.path)
+    if folder.after == "delete" and is_there and not os.access(folder.path, os.W_OK):
+        yield f"path {folder.path}: files cannot be deleted there"
     for option, command in ("on_sent", folder.on_sent), ("on_failed", folder.on_failed):
         if command and shutil.which(command[0]) is None:
             yield f"{option} {command[0]}: there is no such command"
