@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.testing import StringTransport
 
 from tests.journal_rig import JournalTestCase
+from txresumable import Signal
 from txresumable.errors import InvalidOption
 from txresumable.push import Entry, FolderSettings, PushSettings, PushState, TargetSettings
 from txresumable.push.control.events import EventLog
@@ -31,12 +32,15 @@ class FakeService:
         self.journal: Any = case.journal
         self.changed: Any = case.journal.changed
         self.settings = settings()
+        self.reloaded: Any = Signal("reloaded")
+        self.chunk_sent: Any = Signal("chunk_sent")
         self.calls: list[tuple[Any, ...]] = []
         self.trouble = ""
         self.running = True
         self.rate: float | None = None
         self.sending: dict[str, float] = {}
         self.is_paused = False
+        self.up: bool | None = True
 
     def status(self) -> Deferred[dict[str, Any]]:
         return Deferred.fromCoroutine(self._status())
@@ -62,7 +66,9 @@ class FakeService:
                     "problem": "",
                 }
             },
-            "targets": {"lab": {"url": "https://lab.example", "up": True, "why": "", "until": 0.0}},
+            "targets": {
+                "lab": {"url": "https://lab.example", "up": self.up, "why": "", "until": 0.0}
+            },
         }
 
     def retry(self, id: int) -> Deferred[Entry]:
@@ -154,6 +160,7 @@ class ControlTestCase(JournalTestCase):
         self.traffic = Traffic()
         for listener in (self.log, self.metrics, self.traffic):
             self.journal.changed.register(listener.changed)
+        self.service.chunk_sent.register(self.metrics.chunk_sent)
         guard = Guard(self.token, frozenset({"push.example"}))
         figures = self.metrics.resource(guard)
         root = make_root(self.service, guard, self.log, self.traffic, figures=figures, page=True)

@@ -5,12 +5,15 @@ How many chunks are under way at once.
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from txresumable._engine.attempt import Result
 from txresumable._engine.breadth import Breadth
 from txresumable._engine.turn import Turn
+from txresumable._protocol.dialect import RETRY, STORED
 from txresumable.options import MIB, Options
 
 
@@ -56,6 +59,18 @@ class BreadthTests(SynchronousTestCase):
         breadth.pushed_back()
         self.assertEqual((breadth.number, breadth.most, breadth.slots.number), (5, 5, 5))
         self.assertEqual((breadth.adapts, self.clock.getDelayedCalls()), (False, []))
+
+    def test_watched(self) -> None:
+        """Whoever wants to know is notified of how long a chunk took that was sent."""
+        breadth, seconds = self.breadth(), []
+        self.assertFalse(breadth.is_timed)
+        breadth.watch(seconds.append)
+        self.assertEqual((breadth.is_timed, breadth.adapts), (True, False))
+        self.clock.advance(7)
+        attempt: Any = Mock(began=5.0)
+        for verdict, found in (STORED, False), (STORED, True), (RETRY, False):
+            breadth.delivered(attempt, Result(verdict, Mock(), None, found))
+        self.assertEqual(seconds, [2.0])
 
     def test_a_connection_is_opened(self) -> None:
         """The longer a round trip is, the more slots there are to begin with."""

@@ -16,6 +16,7 @@ from tests.push_rig import FakeProcess, PushTestCase
 from txresumable.push import PushService
 from txresumable.push.delivery import aftercare
 from txresumable.push.effects import Effects
+from txresumable.push.hooks import Ping
 from txresumable.testing import Response
 
 
@@ -221,6 +222,26 @@ class SentTests(AftercareTestCase):
                 ended += 1
         self.assertEqual(ended, 20)
         self.assertEqual(set(self.states(service).values()), {"done"})
+
+    def test_ping(self) -> None:
+        """A URL is called when a file is sent, and after each scan while all is well."""
+        with patch.object(Ping, "sent") as sent:
+            service = self.started(rescan=60.0, ping="http://127.0.0.1/")
+            self.assertEqual(sent.call_count, 1)
+            self.clock.advance(61)
+            self.assertEqual(sent.call_count, 2)
+            self.file("a")
+            self.rescan(service)
+            self.assertEqual(sent.call_count, 4)
+            self.receiver.rule = lambda _: Response(401, b"who are you?")
+            self.file("b")
+            self.rescan(service)
+            count = sent.call_count
+            self.clock.advance(61)
+            os.rename(self.folder, self.folder + "-away")
+            self.receiver.rule = None
+            self.clock.pump([10.0] * 60)
+            self.assertEqual(sent.call_count, count)
 
     def test_old_page(self) -> None:
         """What was done while the journal was read is not done once more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
@@ -11,11 +12,13 @@ from pathlib import Path
 from socketserver import UnixStreamServer
 from tempfile import mkdtemp
 from typing import Any
+from unittest.mock import patch
 
 from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._cli import main as command
+from txresumable._cli.push import client
 from txresumable._cli.push.client import Control, ControlRefused, NotRunning
 from txresumable._cli.push.options import COMMANDS, STATES
 from txresumable._cli.push.verify import verify
@@ -135,6 +138,19 @@ class ControlTests(ClientTestCase):
         given = ["status", "--socket", self.path + "x"]
         self.assertEqual(CliRunner().invoke(command.command_group(), given).exit_code, 3)
 
+    def test_no_response(self) -> None:
+        """One that does not respond, as it is stopped, is told after a while."""
+        path = os.path.join(mkdtemp(), "control")
+        with socket.socket(socket.AF_UNIX) as listening, patch.object(client, "PATIENCE", 0.05):
+            listening.bind(path)
+            listening.listen()
+            result = CliRunner().invoke(command.command_group(), ["status", "--socket", path])
+        self.assertEqual(
+            (result.exit_code, result.output),
+            (3, "the service does not respond within 0.05 s: it may be stopped, or busy\n"),
+        )
+        self.assertLess(client.PATIENCE, 10)
+
 
 class CommandTests(ClientTestCase):
     """What people type."""
@@ -154,6 +170,11 @@ class CommandTests(ClientTestCase):
                 ],
             ),
         )
+        for up, shown in (True, "up"), (False, "down"), (None, "not tried yet"):
+            target = {**STATUS["targets"]["lab"], "why": "", "up": up}
+            self.server.responses["/status"] = (200, {**STATUS, "targets": {"lab": target}})
+            self.assertIn(f"{shown}; 0 chunks", self.run_command("status")[1])
+        self.server.responses["/status"] = (200, STATUS)
         status, said = self.run_command("status", "--json")
         self.assertEqual((status, json.loads(said)), (0, STATUS))
         failed = {**STATUS, "folders": {"x": {"path": "", "files": {"failed": 1}, "problem": "No"}}}

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 
 from tests.control_rig import ControlTestCase
 from tests.push_rig import PushTestCase
+from txresumable._runtime.observers import observers_of
 from txresumable.push import PushState
 from txresumable.push.control.metrics import Metrics
 
@@ -65,12 +66,23 @@ class MetricsTests(ControlTestCase):
         self.result(self.journal.move(entry.id, PushState.MOVING))
         self.assertEqual(self.figures()["txresumable_hook_failures_total scans"], 2)
 
+    def test_chunks(self) -> None:
+        """How long chunks took."""
+        for seconds in 0.02, 2.0:
+            observers_of(self.service.chunk_sent).notify("lab", seconds)
+        figures = self.figures()
+        self.assertEqual(figures["txresumable_chunk_duration_seconds_count lab"], 2)
+        self.assertAlmostEqual(figures["txresumable_chunk_duration_seconds_sum lab"], 2.02)
+        self.assertEqual(figures["txresumable_chunk_duration_seconds_bucket 1.0 lab"], 1)
+
     def test_moment(self) -> None:
         """The rate, the pause and the targets."""
         figures = self.figures()
         self.assertEqual(figures["txresumable_rate_limit_bytes"], float("inf"))
         self.assertEqual(figures["txresumable_paused"], 0)
         self.assertEqual(figures["txresumable_target_up lab"], 1)
+        self.service.up = None
+        self.assertNotIn("txresumable_target_up lab", self.figures())
         self.service.rate, self.service.is_paused = 1000.0, True
         figures = self.figures()
         self.assertEqual(figures["txresumable_rate_limit_bytes"], 1000)
@@ -94,6 +106,7 @@ class RealServiceTests(PushTestCase):
         service = self.service(on_sent=("/bin/sent",))
         metrics = Metrics(service)
         service.changed.register(metrics.changed)
+        service.chunk_sent.register(metrics.chunk_sent)
         service.startService()
         self.successResultOf(service.when_started())
         self.file("a", "x" * 25)
@@ -106,6 +119,7 @@ class RealServiceTests(PushTestCase):
             'txresumable_sent_bytes_total{folder="scans"} 25.0',
             'txresumable_attempts_total{folder="scans",result="stored"} 1.0',
             'txresumable_target_up{target="lab"} 1.0',
+            'txresumable_chunk_duration_seconds_count{target="lab"} 2.0',
             'txresumable_files{folder="scans",state="hook"} 1.0',
         ):
             self.assertIn(line + "\n", text)

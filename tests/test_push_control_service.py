@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import stat
 from http.client import HTTPConnection
+from tempfile import mkdtemp
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.testing import MemoryReactorClock
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from tests.control_rig import FakeService
 from tests.journal_rig import JournalTestCase
+from tests.processes import until
+from txresumable._runtime.observers import observers_of
 from txresumable.push import ControlService, ControlSettings
 
 TOKEN = "a-token-of-sixteen-or-more"
@@ -64,8 +69,9 @@ class SocketTests(TestCase):
 
         self.reactor: Any = reactor
         # The path of a socket has to be short.
-        self.path = os.path.relpath(os.path.join(self.mktemp()))
-        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        folder = mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        self.path = os.path.join(folder, "control")
         case: Any = JournalTestCase()
         case.setUp()
         self.addCleanup(case.tearDown)
@@ -79,9 +85,9 @@ class SocketTests(TestCase):
         control.startService()
         return control
 
-    async def ask(self) -> bytes:
-        """Ask for the status."""
-        content: bytes = await deferToThread(_ask, self.path)
+    async def ask(self, path: str = "/healthz") -> bytes:
+        """Ask for something."""
+        content: bytes = await deferToThread(_ask, self.path, path)
         return content
 
     async def test_restart(self) -> None:
@@ -93,6 +99,42 @@ class SocketTests(TestCase):
             await control.stopService()
             self.assertFalse(os.path.exists(self.path))
             control.startService()
+
+    async def test_reloaded(self) -> None:
+        """
+        Other settings are in force as soon as the service goes by them, whatever the socket, and
+        who is connected has a moment to read the last response.
+        """
+        control = self.control()
+        with socket.socket(socket.AF_UNIX) as connected:
+            connected.connect(self.path)
+            await deferToThread(_get, connected, "/healthz")
+            self.use(ControlSettings(socket=self.path, page=True))
+            self.use(ControlSettings(socket=self.path, page=True))
+            await until(lambda: control.ports)
+            self.assertIn(b"<html", await self.ask("/"))
+            content = await deferToThread(_get, connected, "/status")
+            self.assertIn(b'"pid": 7', content)
+            connected.settimeout(10)
+            self.assertEqual(await deferToThread(connected.recv, 1), b"")
+        old, self.path = self.path, os.path.join(os.path.dirname(self.path), "new", "control")
+        self.use(ControlSettings(socket=old))
+        self.use(ControlSettings(socket=self.path))
+        await until(lambda: control.ports)
+        self.assertEqual(await self.ask(), b'{"status": "ok"}\n')
+        self.assertFalse(os.path.exists(old))
+
+    def use(self, settings: ControlSettings) -> None:
+        """The service has other settings."""
+        self.service.settings = evolve(self.service.settings, control=settings)
+        observers_of(self.service.reloaded).notify()
+
+    async def test_stopped_while_it_moves(self) -> None:
+        """It listens on nothing then."""
+        control = self.control()
+        self.use(ControlSettings(socket=self.path, page=True))
+        await control.stopService()
+        self.assertEqual((control.ports, os.path.exists(self.path)), ([], False))
 
     async def test_after_a_crash(self) -> None:
         """A socket that nobody listens on any more is replaced."""
@@ -118,10 +160,14 @@ class SocketTests(TestCase):
             self.assertEqual(file.read(), "mine")
 
 
-def _ask(path: str) -> bytes:
+def _ask(path: str, url: str) -> bytes:
     with socket.socket(socket.AF_UNIX) as asking:
         asking.connect(path)
-        connection = HTTPConnection("localhost")
-        connection.sock = asking
-        connection.request("GET", "/healthz")
-        return connection.getresponse().read()
+        return _get(asking, url)
+
+
+def _get(asking: socket.socket, url: str) -> bytes:
+    connection = HTTPConnection("localhost")
+    connection.sock = asking
+    connection.request("GET", url)
+    return connection.getresponse().read()

@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionRefusedError
 
 from tests.push_rig import PushTestCase
 from txresumable import InvalidOption
@@ -274,6 +275,18 @@ class StatusTests(PushTestCase):
         """One that does not run says so."""
         status = self.result(self.service().status())
         self.assertEqual((status["running"], status["folders"]), (False, {}))
+
+    def test_no_connection(self) -> None:
+        """Before it was tried, nobody knows of a target; then that no connection can be made."""
+        client = FakeClient()
+        service = self.started({"test_chunks": False}, client)
+        target = self.result(service.status())["targets"]["lab"]
+        self.assertEqual((target["up"], target["why"]), (None, ""))
+        self.file("a")
+        self.rescan(service)
+        client.fail(ConnectionRefusedError())
+        target = self.result(service.status())["targets"]["lab"]
+        self.assertEqual((target["up"], target["why"]), (False, "no connection can be made"))
 
     def test_target(self) -> None:
         """A target that takes no files says why, and until when."""

@@ -246,6 +246,21 @@ class ReloadTests(PushTestCase):
         self.assertIs(reloading.delivery, delivery)
         self.assertEqual(reloading.rates.rate, 7)
 
+    def test_control(self) -> None:
+        """Another control interrupts nothing; the journal stays where it is, which is logged."""
+        old = self.settings()
+        control = ControlSettings(socket="/run/push")
+        new = evolve(old, control=control, state=os.path.join(self.base, "other"))
+        service = PushService(old, reactor=self.clock, now=self.now, reload=lambda: new)
+        self.services.append(service)
+        service.startService()
+        delivery, reloaded = service.delivery, []
+        service.reloaded.register(lambda: reloaded.append(service.settings))
+        self.successResultOf(service.reload())
+        self.assertIs(service.delivery, delivery)
+        self.assertEqual(reloaded, [evolve(old, control=control)])
+        self.assertIn(f"The journal stays in {old.state} until the next start", self.lines())
+
     def test_wrong(self) -> None:
         """If they cannot be read, nothing changes."""
         service = self.started()

@@ -4,6 +4,7 @@ How many chunks are under way at once: a fixed number, or what suits the network
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .._http.gauge import Gauge
@@ -29,6 +30,7 @@ class Breadth:
     :ivar tests: of chunks that are tested, or have been and wait for a slot; :data:`None` if those
         are under way as well.
     :ivar adapts: whether the number of either is found while chunks are sent.
+    :ivar is_timed: whether anybody wants to know how long attempts take.
     :ivar adapts_tests: whether that of tests is.
     :ivar gauge: how fast connections are, if that is known.
     """
@@ -62,7 +64,8 @@ class Breadth:
             self.tests = Slots(self._testing.number)
         self._fixed_tests = 0 if self.tests is None else self.tests.number
         self.adapts_tests = self._testing is not None
-        self.adapts = self._adaptive is not None or self.adapts_tests
+        self.is_timed = self.adapts = self._adaptive is not None or self.adapts_tests
+        self._stored: Callable[[float], object] | None = None
         self._is_held = False
         self._chunk_size = options.chunk_size
         self._ticker: Ticker | None = None
@@ -121,6 +124,15 @@ class Breadth:
         self._turn.run()
         return adaptive.is_fresh
 
+    def watch(self, stored: Callable[[float], object]) -> None:
+        """
+        Notify somebody of how long it takes to send a chunk.
+
+        :param stored: called with seconds when a chunk that was sent is stored.
+        """
+        self._stored = stored
+        self.is_timed = True
+
     def close(self) -> None:
         """Look no more."""
         if self._ticker is not None:
@@ -129,6 +141,8 @@ class Breadth:
     def delivered(self, attempt: Attempt, result: Result) -> None:
         """An attempt has a result, which says something about the network."""
         if result.verdict is STORED:
+            if self._stored is not None and not result.found:
+                self._stored(self._clock.seconds() - attempt.began)
             if self._adaptive is not None and not (result.found and self.adapts_tests):
                 now = self._clock.seconds()
                 seconds = now - attempt.began

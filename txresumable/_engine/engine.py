@@ -81,7 +81,7 @@ class Engine:
         self.emitter = Emitter(events, turn)
         self.roster = Roster()
         self.completion = Completion(self, clock, turn, self.emitter, self.roster)
-        self._breadth = breadth = Breadth(options, clock, turn)
+        self.breadth = breadth = Breadth(options, clock, turn)
         self.client = make_client(reactor, clock, client, options, breadth.most, breadth.connected)
         breadth.gauge = self.client.gauge
         self._prefetcher = Prefetcher(reactor, clock)
@@ -341,6 +341,6 @@ class Engine:
         self.admission.close()
         self.cancel_all()
         self._prefetcher.close()
-        self._breadth.close()
+        self.breadth.close()
         self.turn.run()
         return self.client.close()

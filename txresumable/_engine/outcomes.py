@@ -103,7 +103,7 @@ class Outcomes:
         if attempt.cancelled:
             return
         try:
-            if self._breadth.adapts:
+            if self._breadth.is_timed:
                 self._breadth.delivered(attempt, result)
             outage, verdict = None, result.verdict
             if verdict is RETRY:

@@ -159,7 +159,7 @@ class Scheduler:
         ledger.begin(offset)
         if len(ledger.states) == 1:
             self._queue.begun(transfer)
-        began = self._clock.seconds() if self._breadth.adapts else 0.0
+        began = self._clock.seconds() if self._breadth.is_timed else 0.0
         attempt = Attempt(transfer, offset, ledger, self._outcomes, slots, began)
         slots.acquire()
         self._jobs.setdefault(transfer, {})[offset] = attempt

@@ -144,8 +144,8 @@ def _variables(facts: Mapping[str, Any]) -> dict[bytes, bytes]:
 
 class Ping:
     """
-    Calls a URL when files are sent, and the same with ``/fail`` when one has failed, as services
-    that watch cron jobs want it: not for each file, but with the last news every few seconds.
+    Calls a URL when files are sent or all is well, and the same with ``/fail`` when a file has
+    failed, as services that watch cron jobs want it: with the last news every few seconds.
     """
 
     _log = Logger()
@@ -165,7 +165,7 @@ class Ping:
         self._next: Any = None
 
     def sent(self) -> None:
-        """A file was sent."""
+        """A file was sent, or there is none to send."""
         self._call(True)
 
     def failed(self) -> None:

@@ -28,7 +28,7 @@ from .folder import check_apart, check_folder
 from .journal import Journal
 from .operator import Operator
 from .rates import RateSchedule
-from .settings import PushSettings
+from .settings import ControlSettings, PushSettings
 
 __all__ = ["PATIENCE", "PushService"]
 
@@ -51,6 +51,8 @@ class PushService(Operator, MultiService):
     :ivar delivery: what is under way; :data:`None` likewise.
     :ivar changed: a file has got into another state, durably; ``(before, after)``, two
         :class:`Entry`, of which the first is :data:`None` if the file is new.
+    :ivar reloaded: other settings are in force; no arguments.
+    :ivar chunk_sent: a chunk was sent and is stored; the name of the target, and seconds.
     :ivar rates: how fast it sends.
     :ivar was_damaged: whether the journal was, and began anew.
     """
@@ -83,6 +85,8 @@ class PushService(Operator, MultiService):
         self.journal: Journal | None = None
         self.delivery: Delivery | None = None
         self.changed: Signal[[Union[Entry, None], Entry]] = Signal("changed")
+        self.reloaded: Signal[[]] = Signal("reloaded")
+        self.chunk_sent: Signal[[str, float]] = Signal("chunk_sent")
         self.was_damaged = False
         self.opening_trouble = ""
         self._reactor: Any = reactor
@@ -218,6 +222,7 @@ class PushService(Operator, MultiService):
 
     def _begin(self, delivery: Delivery) -> None:
         self.delivery = delivery
+        delivery.timed.register(observers_of(self.chunk_sent).notify)
         self.apply_to(delivery)
         delivery.start()
         for route in delivery.routes.values():
@@ -276,7 +281,7 @@ class PushService(Operator, MultiService):
         Read the settings anew, and go by them; what is under way finishes first.
 
         :returns: a Deferred that fires when they are in force.  If they cannot be read, it fails
-            as that failed, and nothing changes.  ``state`` stays as it is until the next start.
+            as that failed, and nothing changes.  ``state`` stays as it is until it is made anew.
         """
         return self._do(self._read_again)
 
@@ -286,7 +291,12 @@ class PushService(Operator, MultiService):
         settings = self._reload()
         await self._check(settings)
         delivery: Delivery | None = None
-        is_rate = _but_rates(settings) == _but_rates(self.settings)
+        if settings.state != self.settings.state:
+            self._log.warn(
+                "The journal stays in {state} until the next start", state=self.settings.state
+            )
+            settings = evolve(settings, state=self.settings.state)
+        is_rate = _delivered(settings) == _delivered(self.settings)
         if not is_rate and self.journal is not None and self.running:
             delivery = self._made(settings, self.journal)  # before anything ends: it may fail
         self.settings = settings
@@ -294,11 +304,13 @@ class PushService(Operator, MultiService):
         if delivery is not None:
             await self._end(self._patience)
             self._begin(delivery)
+        observers_of(self.reloaded).notify()
         self._log.info("The settings are read anew")
 
 
-def _but_rates(settings: PushSettings) -> PushSettings:
-    return evolve(settings, rates=())
+def _delivered(settings: PushSettings) -> PushSettings:
+    """What a delivery goes by: the rest is changed while it goes on."""
+    return evolve(settings, rates=(), control=ControlSettings(socket=None))
 
 
 async def _awaited(work: Callable[[], Any]) -> None:

@@ -114,7 +114,8 @@ class FolderSettings:
     :ivar on_failed: a command that is run after a file has failed for good.
     :ivar hook_timeout: how long such a command has; then it is killed, and what it has started.
     :ivar hooks_at_once: how many of them may run at a time.
-    :ivar ping: a URL that is requested when files were sent, for those who watch over it.
+    :ivar ping: a URL that is requested when files were sent, and after each full scan while the
+        target takes files; with ``/fail`` when one has failed for good.
     """
 
     name: str = field(validator=checks.name)

@@ -68,8 +68,8 @@ def _folder(route: Route, counts: Any) -> dict[str, Any]:
 def _target(target: Target) -> dict[str, Any]:
     return {
         "url": target.url,
-        "up": target.is_reached and not target.why and not target.is_offline,
-        "why": target.why,
+        "up": target.is_up,
+        "why": target.reason,
         "until": target.until,
         "paused": target.is_paused,
         "rate": target.limiter.rate,

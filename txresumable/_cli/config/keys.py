@@ -179,7 +179,12 @@ FOLDER = (
         "others. [default: 4]",
         readers.number,
     ),
-    Key("ping", "URL", "A URL that is requested when files were sent."),
+    Key(
+        "ping",
+        "URL",
+        "A URL that is requested when files were sent, and after each full scan while the folder "
+        "can be read and the target takes files; with /fail, when a file has failed for good.",
+    ),
 )
 """Those of ``[folder.NAME]``."""
 

@@ -15,8 +15,10 @@ from ...errors import ResumableError
 
 __all__ = ["Control", "ControlRefused", "NotRunning"]
 
-PATIENCE = 60.0
-"""Seconds that the service has to respond."""
+PATIENCE = 8.0
+"""Seconds that the service has to say something."""
+_DOING = 60.0
+"""Seconds that it has to do something."""
 _PAGE = 1000
 _CHANGING = {"Content-Type": "application/json", "Txresumable-Control": "1"}
 """Headers of requests that change something, which no other site's page can send."""
@@ -33,8 +35,8 @@ class ControlRefused(ResumableError):
 class _Connection(HTTPConnection):
     """HTTP over a Unix socket."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=PATIENCE)
+    def __init__(self, path: str, patience: float) -> None:
+        super().__init__("localhost", timeout=patience)
         self._path = path
 
     def connect(self) -> None:
@@ -87,7 +89,8 @@ class Control:
             after = page["next"]
 
     def _request(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-        connection = _Connection(self._path)
+        patience = PATIENCE if body is None else _DOING
+        connection = _Connection(self._path, patience)
         content = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else _CHANGING
         try:
@@ -96,6 +99,10 @@ class Control:
             found = json.loads(response.read())
         except (FileNotFoundError, ConnectionRefusedError):
             raise NotRunning(f"the service is not running: nobody listens on {self._path}")
+        except TimeoutError:
+            raise NotRunning(
+                f"the service does not respond within {patience:g} s: it may be stopped, or busy"
+            )
         except OSError as error:
             raise NotRunning(f"{self._path}: {error.strerror or error}")
         except (HTTPException, ValueError) as error:

@@ -61,8 +61,6 @@ def make_whole(service: PushService, reactor: Any) -> MultiService:
 
     :param service: what is controlled.
     """
-    with suppress(OSError):  # which the journal reports; the socket is there from the start
-        os.makedirs(service.settings.state, 0o700, exist_ok=True)
     whole = MultiService()
     service.setServiceParent(whole)  # type: ignore[no-untyped-call]
     control = ControlService(service.settings.control, service, reactor=reactor)

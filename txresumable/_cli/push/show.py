@@ -57,7 +57,7 @@ def lines_of_status(status: Mapping[str, Any]) -> Iterator[str]:
         if folder["problem"]:
             yield printable(f"  PROBLEM: {folder['problem']}")
     for name, target in status["targets"].items():
-        how = "up" if target["up"] else target["why"] or "not reached yet"
+        how = target["why"] or {True: "up", False: "down", None: "not tried yet"}[target["up"]]
         until = f"; tried again at {_clock(target['until'])}" if target["until"] else ""
         paused = "; paused" if target["paused"] else ""
         yield printable(

@@ -35,6 +35,14 @@ class Controlled(Protocol):
     def changed(self) -> Any:
         """The signal that an entry has changed; ``(before, after)``."""
 
+    @property
+    def reloaded(self) -> Any:
+        """The signal that other settings are in force."""
+
+    @property
+    def chunk_sent(self) -> Any:
+        """The signal that a chunk was sent; ``(target, seconds)``."""
+
     def status(self) -> Deferred[dict[str, Any]]:
         """Where everything is."""
 

@@ -9,6 +9,7 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
+    Histogram,
     generate_latest,
 )
 from twisted.internet.defer import Deferred
@@ -35,6 +36,8 @@ _RESULTS = {
     QUEUED: "interrupted",
 }
 """What an attempt may end with."""
+_SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+"""Bounds of how long a chunk takes."""
 
 
 class Metrics:
@@ -78,6 +81,13 @@ class Metrics:
             "attempts", "Attempts to send a file, by how they ended", "folder", "result"
         )
         self._hooks = counter("hook_failures", "Commands that failed", "folder")
+        self._chunks = Histogram(
+            "txresumable_chunk_duration_seconds",
+            "How long a chunk took that was sent, until it was stored",
+            ("target",),
+            registry=registry,
+            buckets=_SECONDS,
+        )
 
     def changed(self, before: Entry | None, after: Entry) -> None:
         """An entry has changed."""
@@ -95,6 +105,10 @@ class Metrics:
             self._found.labels(after.folder).inc(max(after.version.size - sent, 0))
             self._success.labels(after.folder).set(after.changed)
 
+    def chunk_sent(self, target: str, seconds: float) -> None:
+        """A chunk was sent, and is stored."""
+        self._chunks.labels(target).observe(seconds)
+
     async def collect(self) -> bytes:
         """
         The figures, in Prometheus's format.
@@ -108,7 +122,8 @@ class Metrics:
                 self._files.labels(name, state.value).set(folder["files"].get(state.value, 0))
             await self._look_for_oldest(name)
         for name, target in status["targets"].items():
-            self._up.labels(name).set(target["up"])
+            if target["up"] is not None:
+                self._up.labels(name).set(target["up"])
         rate = status["rate"]
         self._rate.set(float("inf") if rate is None else rate)
         self._paused.set(status["paused"])

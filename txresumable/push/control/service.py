@@ -30,6 +30,8 @@ __all__ = ["AGAIN", "ControlService"]
 
 AGAIN = 5.0
 """Seconds until a socket that is taken is tried again."""
+_FAREWELL = 1.0
+"""Seconds that connections have for their responses when they are to end, as others are let in."""
 
 
 class ControlService(Service):
@@ -37,7 +39,7 @@ class ControlService(Service):
     Watching and controlling a service, by HTTP.
 
     What cannot be listened on is reported in the log and tried again: files are delivered all the
-    same.
+    same.  Other settings of it are in force as soon as the service goes by them.
 
     :ivar ports: what it listens on.
     """
@@ -62,22 +64,32 @@ class ControlService(Service):
         self._settings = settings
         self._service = service
         self._reactor: Any = reactor
-        clock = steady(reactor)
+        self._clock = clock = steady(reactor)
         self._events = EventLog(clock)
         self._waiting: list[Callable[[], Any]] = []
         self._retry = Ticker(clock, AGAIN, self._listen)
         self._sites: list[ControlSite] = []
         self._traffic = Traffic()
         self._metrics = _metrics(service)
-        self._listeners = [self._events.changed, self._traffic.changed]
+        self._listeners: list[tuple[Any, Callable[..., object]]] = [
+            (service.reloaded, self._reloaded),
+            (service.changed, self._events.changed),
+            (service.changed, self._traffic.changed),
+        ]
         if self._metrics is not None:
-            self._listeners.append(self._metrics.changed)
+            self._listeners.append((service.changed, self._metrics.changed))
+            self._listeners.append((service.chunk_sent, self._metrics.chunk_sent))
+        self._leaving: list[tuple[Any, list[ControlSite]]] = []
+        self._moving: Deferred[Any] = succeed(None)
 
     def startService(self) -> None:
         """Begin."""
         super().startService()  # type: ignore[no-untyped-call]
-        for listener in self._listeners:
-            self._service.changed.register(listener)
+        for signal, listener in self._listeners:
+            signal.register(listener)
+        self._begin()
+
+    def _begin(self) -> None:
         if self._settings.socket is not None:
             self._waiting.append(self._listen_on_socket)
         if self._settings.port is not None:
@@ -94,17 +106,45 @@ class ControlService(Service):
         if not self.running:
             return succeed(None)
         super().stopService()  # type: ignore[no-untyped-call]
+        for signal, listener in self._listeners:
+            signal.unregister(listener)
+        self._events.close()
+        stopped, sites = self._end()
+        for timer, left in self._leaving:
+            timer.cancel()
+            sites += left
+        self._leaving = []
+        self._drop(sites)
+        return DeferredList([stopped, self._moving])
+
+    def _end(self) -> tuple[Deferred[Any], list[ControlSite]]:
+        """Listen no more; what remains are connections."""
         self._retry.stop()
         self._waiting.clear()
-        for listener in self._listeners:
-            self._service.changed.unregister(listener)
-        self._events.close()
         ports, self.ports = self.ports, []
         sites, self._sites = self._sites, []
-        stopped = DeferredList([maybeDeferred(port.stopListening) for port in ports])
+        return DeferredList([maybeDeferred(port.stopListening) for port in ports]), sites
+
+    def _reloaded(self) -> None:
+        """Go by the settings that are in force, if these are others."""
+        settings = self._service.settings.control
+        if settings == self._settings:
+            return
+        self._settings = settings
+        stopped, sites = self._end()
+        timer = self._clock.callLater(_FAREWELL, self._drop, sites)
+        self._leaving.append((timer, sites))
+        self._moving = DeferredList([self._moving, stopped])
+        self._moving.addCallback(self._move, settings)
+
+    def _drop(self, sites: list[ControlSite]) -> None:
+        self._leaving = [each for each in self._leaving if each[0].active()]
         for site in sites:
             site.drop_connections()
-        return stopped
+
+    def _move(self, _: object, settings: ControlSettings) -> None:
+        if self.running and settings is self._settings and not self.ports:
+            self._begin()
 
     def _listen(self) -> bool:
         """Whether there is something left to listen on."""
@@ -137,6 +177,7 @@ class ControlService(Service):
     def _listen_on_socket(self) -> Any:
         path = self._settings.socket
         assert path is not None
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         _remove_stale(path)
         mask = os.umask(0o177)  # never is there a moment when others may connect
         try:

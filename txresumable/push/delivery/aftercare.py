@@ -88,6 +88,10 @@ class Aftercare:
         """A file is DONE."""
         self._ping.sent()
 
+    def is_well(self) -> None:
+        """The folder was looked at, and its target takes files, as far as that is known."""
+        self._ping.sent()
+
     def stored(self, entry: Entry) -> None:
         """A file is STORED."""
         self._comes(entry)

@@ -7,11 +7,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
 
 from ..._runtime.clock import steady
+from ..._runtime.observers import Signal, observers_of
 from ...file import ResumableFile, transfer_of
 from ...identifiers import safe
 from ..entry import Entry
@@ -33,6 +35,7 @@ class Delivery:
     :ivar targets: by their names.
     :ivar routes: by the names of their folders.
     :ivar steps: writes down what happens.
+    :ivar timed: a chunk was sent to a target and is stored; its name, and seconds.
     :ivar is_paused: whether an operator has it paused.
     """
 
@@ -59,6 +62,7 @@ class Delivery:
         self._journal = journal
         self.is_paused = False
         self.steps = Steps(journal, self._clock)
+        self.timed: Signal[[str, float]] = Signal("timed")
         self._waiting = Waiting(self.steps, self._clock, self._queued, now=now)
         self._aborts: list[Callable[[], None]] = []
         trash = os.path.join(settings.state, "trash")
@@ -67,6 +71,8 @@ class Delivery:
             name: Target(target, _options(folders, name), reactor, client=client, now=now)
             for name, target in settings.targets.items()
         }
+        for name, target in self.targets.items():
+            target.timed.register(partial(observers_of(self.timed).notify, name))
         self.routes = {
             each.name: Route(
                 each,

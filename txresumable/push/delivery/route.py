@@ -83,13 +83,19 @@ class Route:
         """
         self.waiting = waiting
         self.folder.found.register(self.sending.wake)
+        self.folder.scanned.register(self._scanned)
         self.aftercare.resume()
         self.sending.wake()
 
     def stop(self) -> None:
         """Begin nothing more."""
         self.folder.found.unregister(self.sending.wake)
+        self.folder.scanned.unregister(self._scanned)
         self.sending.stop()
+
+    def _scanned(self) -> None:
+        if self.target.is_up is not False:
+            self.aftercare.is_well()
 
     # What sending says (SendingListener) -------------------------------------------------------
 

@@ -17,7 +17,7 @@ from ..._protocol.url import without_query
 from ..._runtime.clock import steady
 from ..._runtime.observers import Signal, observers_of
 from ...service.draining import Draining
-from ...uploader import Resumable
+from ...uploader import Resumable, engine_of
 from ..settings import TargetSettings
 
 __all__ = ["Target"]
@@ -41,10 +41,12 @@ class Target:
     :ivar url: where that is, without what may be a secret.
     :ivar why: why it takes no files now, or nothing.
     :ivar until: when it is tried again, by the wall clock, or 0.
-    :ivar is_reached: whether a file was stored since it was last not.
+    :ivar is_reached: whether a file was stored since it was last not; :data:`None` before it is
+        known.
     :ivar is_offline: whether no connection to it can be made.
     :ivar is_paused: whether nothing may be sent to it.
     :ivar source_check: the option.
+    :ivar timed: a chunk was sent and is stored; how many seconds that took.
     :ivar opened: fires without arguments when files may be added again.
     """
 
@@ -83,9 +85,10 @@ class Target:
         self.source_check: str = settings.options.get("source_check", "strict")
         self.why = ""
         self.until = 0.0
-        self.is_reached = False
+        self.is_reached: bool | None = None
         self.is_offline = False
         self.is_paused = False
+        self.timed: Signal[[float]] = Signal("timed")
         self.opened: Signal[[]] = Signal("opened")
         self._under_way = 0
         self._is_probing = False
@@ -104,7 +107,20 @@ class Target:
         uploader = Resumable(reactor=self._reactor, client=self._client, **options)
         uploader.offline.register(self._went)
         uploader.online.register(self._came)
+        engine_of(uploader).breadth.watch(observers_of(self.timed).notify)
         return uploader
+
+    @property
+    def is_up(self) -> bool | None:
+        """Whether it takes files; :data:`None` before it is known."""
+        if self.why or self.is_offline:
+            return False
+        return self.is_reached
+
+    @property
+    def reason(self) -> str:
+        """Why it takes none, or nothing."""
+        return self.why or ("no connection can be made" if self.is_offline else "")
 
     def _went(self) -> None:
         self.is_offline = True

@@ -50,6 +50,7 @@ class WatchedFolder(Service):
 
     :ivar settings: its settings.
     :ivar found: something was queued; no arguments.
+    :ivar scanned: everything was looked at, and there is no problem; no arguments.
     :ivar last_scan: when the last scan of everything ended well, in seconds since 1970; 0 before.
     :ivar is_scanning: whether everything is being looked at.
     :ivar problem: why the folder cannot be looked at, or empty.
@@ -75,6 +76,7 @@ class WatchedFolder(Service):
             from twisted.internet import reactor
         self.settings = settings
         self.found: Signal[[]] = Signal("found")
+        self.scanned: Signal[[]] = Signal("scanned")
         self.last_scan = 0.0
         self.is_scanning = False
         self.problem = ""
@@ -222,6 +224,8 @@ class WatchedFolder(Service):
         try:
             await self._see_all(began)
             self.last_scan = self._now()
+            if not self.problem:
+                observers_of(self.scanned).notify()
         except OSError as error:
             result = Failure()
             self._say(error.strerror or str(error))
