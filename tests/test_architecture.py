@@ -191,7 +191,7 @@ class PageTests(SynchronousTestCase):
         machines = re.findall(
             r"^\.\. machine: (\S+)\n\n::\n\n((?: .*\n)+)", self.page, re.MULTILINE
         )
-        self.assertEqual(len(machines), 6)
+        self.assertEqual(len(machines), 7)
         for name, lines in machines:
             shown = {}
             for line in lines.splitlines():

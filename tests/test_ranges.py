@@ -55,4 +55,11 @@ class RangesTests(SynchronousTestCase):
     def test_no_gaps(self) -> None:
         """A list that is whole, or that cannot be read, leaves nothing out."""
         self.assertEqual(gaps("1-5", 5), [])
+        self.assertEqual(gaps("...,2-3", 5), [])
         self.assertEqual(gaps("1-3,x", 5), [])
+
+    def test_of_one_of_several(self) -> None:
+        """What one receiver of several knows is read, and says nothing of the others."""
+        self.assertEqual(parse_ranges("...,2-3,5", 5), [range(1, 3), range(4, 5)])
+        self.assertTrue(is_cut_short("...,2-3"))
+        self.assertFalse(is_cut_short("2-3"))

@@ -77,6 +77,7 @@ class PresentTests(SynchronousTestCase):
                 [each in wanted for each in range(count)],
             )
             self.assertEqual(present.first_missing, min(missing, default=count))
+            self.assertEqual(present.last_missing, max(missing, default=-1))
             self.assertEqual(
                 present.missing_size(layout),
                 sum(layout.range(each)[1] - layout.range(each)[0] for each in missing),

@@ -42,6 +42,7 @@ class RecordTests(SynchronousTestCase):
             RECORD.received_as("/there/file-1.dat", "ab" * 32),
             ReceivedFile(
                 path="/there/file-1.dat",
+                location="/there/file-1.dat",
                 size=35,
                 sha256="ab" * 32,
                 identifier="an identifier",

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["MORE", "gaps", "is_cut_short", "parse_ranges"]
+__all__ = ["MORE", "OTHERS", "gaps", "is_cut_short", "parse_ranges"]
 
 MORE = ",..."
 """At the end of a list that would be too long: of the chunks that follow, any may be stored."""
+OTHERS = "...,"
+"""Before a list of what one receiver of several knows: any other chunk may be stored as well."""
 
 
 def parse_ranges(text: str, limit: int) -> list[range]:
@@ -17,12 +19,12 @@ def parse_ranges(text: str, limit: int) -> list[range]:
     Parse a receiver's list of the chunks that it has.
 
     :param text: numbers and spans counted from 1, such as ``1-57,60``, or ``1-57,60,...`` if it
-        was cut short.
+        was cut short, or ``...,1-57,60`` if others may be stored.
     :param limit: the number of chunks.
     :returns: the chunks as ranges counted from 0; nothing at all if any of it is malformed.
     """
     found = []
-    for span in text.removesuffix(MORE).split(","):
+    for span in text.removeprefix(OTHERS).removesuffix(MORE).split(","):
         match = re.fullmatch(r"\s*([0-9]{1,18})(?:-([0-9]{1,18}))?\s*", span, re.ASCII)
         if match is None:
             return []
@@ -35,7 +37,7 @@ def parse_ranges(text: str, limit: int) -> list[range]:
 
 def is_cut_short(text: str) -> bool:
     """Whether chunks that are not in a receiver's list may be stored nevertheless."""
-    return text.endswith(MORE)
+    return text.endswith(MORE) or text.startswith(OTHERS)
 
 
 def gaps(text: str, limit: int) -> list[range]:
@@ -44,8 +46,11 @@ def gaps(text: str, limit: int) -> list[range]:
 
     :param text: as :func:`parse_ranges` takes it.
     :param limit: the number of chunks.
-    :returns: the chunks that are not in it, as ranges counted from 0; none if it is malformed.
+    :returns: the chunks that are not in it, as ranges counted from 0; none if it is malformed, or
+        lists only some.
     """
+    if text.startswith(OTHERS):
+        return []
     spans = sorted(parse_ranges(text, limit), key=lambda span: span.start)
     found, after = [], 0
     for span in [*spans, range(limit, limit)] if spans else []:

@@ -12,6 +12,7 @@ A receiver for the resumable.js protocol.
 
 from .command import Command
 from .login import IToken, Login, Token
+from .objects.store import ObjectStore
 from .passwords import PasswordFile, TokenFile
 from .resource import ReceiverResource
 from .service import ReceiverService
@@ -29,6 +30,7 @@ __all__ = [
     "IBodyTaker",
     "IToken",
     "Login",
+    "ObjectStore",
     "PasswordFile",
     "ReceivedFile",
     "ReceiverResource",

@@ -25,7 +25,10 @@ class Upload(Protocol):
         """Whether all chunks are durable."""
 
     def ranges(self) -> str:
-        """The durable chunks, counted from 1, as ``1-57,60``."""
+        """
+        The durable chunks, counted from 1, as ``1-57,60``; ``...,`` before them says that others
+        may be durable as well.
+        """
 
     async def holds(self, chunk: Chunk) -> bool:
         """
@@ -80,7 +83,8 @@ class UploadStore(Protocol):
     """
     Keeps uploads.
 
-    :class:`~txresumable.receiver.Store` keeps them in a folder; a store of your own has these
+    :class:`~txresumable.receiver.Store` keeps them in a folder, and
+    :class:`~txresumable.receiver.ObjectStore` in object storage; a store of your own has these
     methods, and passes :class:`~txresumable.testing.UploadStoreTests`.  All are called by the
     reactor's thread.
     """

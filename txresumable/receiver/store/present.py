@@ -67,6 +67,12 @@ class Present:
         bounds = self._bounds
         return bounds[1] if bounds and not bounds[0] else 0
 
+    @property
+    def last_missing(self) -> int:
+        """The last chunk that is not there; -1 if all are."""
+        bounds = self._bounds
+        return bounds[-2] - 1 if bounds and bounds[-1] == self.count else self.count - 1
+
     def add(self, offset: int) -> None:
         """A chunk is there."""
         bounds = self._bounds

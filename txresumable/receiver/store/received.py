@@ -16,7 +16,8 @@ class ReceivedFile:
     """
     A finished file, durable and in its place.
 
-    :ivar path: where it is.
+    :ivar path: where it is; in object storage the object's key.
+    :ivar location: the same path, or the object's URL, such as ``s3://bucket/key``.
     :ivar size: bytes.
     :ivar sha256: of the whole content, as hexadecimal.
     :ivar identifier: what the client called the upload.
@@ -38,6 +39,7 @@ class ReceivedFile:
     type: str = ""
     parameters: Mapping[str, str] = field(factory=dict, hash=False)
     id: str = field(default="", eq=False)
+    location: str = ""
 
     def facts(self) -> dict[str, object]:
         """All of it by name, as JSON has it."""

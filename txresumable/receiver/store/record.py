@@ -106,6 +106,7 @@ class Record:
         """
         return ReceivedFile(
             path=path,
+            location=path,
             size=self.size,
             sha256=sha256,
             identifier=self.identifier,

@@ -1,0 +1,232 @@
+"""
+What any receiver does for all uploads in object storage: forgetting what has expired, finishing
+what is whole, and removing what nobody needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+
+from ..store.record import Record
+from ..store.refused import Refused
+from ..store.rejection import Rejected
+from .finishing import Times
+from .interface import Multipart, Objects, Stat, StorageError
+from .keys import Keys
+from .records import Known
+from .state import State
+from .together import each
+from .upload import Tools
+from .uploads import Uploads
+
+__all__ = ["Sweep"]
+
+_AT_ONCE = 4
+_HASTE = 10.0
+_OLD_MULTIPART = 3600.0
+_LIVES_ON = (State.OPEN, State.FINISHING)
+
+
+@frozen
+class _Summary:
+    """What a record said, when it had this ETag."""
+
+    etag: str
+    state: State
+
+
+class Sweep:
+    """
+    Goes through all there is.
+
+    :param objects: the storage.
+    :param keys: what objects are called.
+    :param uploads: those that this receiver knows.
+    :param tools: what they work with.
+    :param times: how long what lasts.
+    :param remember: gives after how many seconds it is forgotten that a file was received.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        objects: Objects,
+        keys: Keys,
+        uploads: Uploads,
+        tools: Tools,
+        times: Times,
+        remember: Callable[[], float | None],
+    ) -> None:
+        self._objects = objects
+        self._keys = keys
+        self._uploads = uploads
+        self._tools = tools
+        self._times = times
+        self._remember = remember
+        self._summaries: dict[str, _Summary] = {}
+
+    async def sweep(self) -> int:
+        """
+        Do all of it.
+
+        :returns: how many uploads were forgotten.
+        """
+        self._tools.tally.begin_recount()
+        forgotten = await self._forget()
+        await self.recover()
+        await self._end_multiparts()
+        return forgotten
+
+    async def recover(self) -> None:
+        """Finish what is whole, and remove the chunks of what is not there any more."""
+        found: dict[str, Record] = {}
+
+        async def see_to(upload: tuple[str, str]) -> None:
+            await self._carefully(upload[0], self._see_to(*upload, found))
+
+        groups = [group async for group in self._tools.chunks.uploads()]
+        await each(groups, see_to, _AT_ONCE)
+        self._tools.tally.recount(found)
+
+    async def _forget(self) -> int:
+        """Forget what has expired; most is known by its age alone."""
+        forgotten, summaries = 0, dict[str, _Summary]()
+
+        async def see_to(stat: Stat) -> None:
+            nonlocal forgotten
+            key = self._keys.upload_of_record(stat.key)
+            if self._is_due(key, stat):
+                forgotten += bool(await self._carefully(key, self._age(key)))
+            if key in self._summaries:
+                summaries[key] = self._summaries[key]
+
+        stats = [stat async for stat in self._records()]
+        await each(stats, see_to, _AT_ONCE)
+        self._summaries = summaries
+        return forgotten
+
+    async def _records(self) -> AsyncIterator[Stat]:
+        after = ""
+        while True:
+            page = await self._objects.list(self._keys.records, after=after)
+            for stat in page.objects:
+                yield stat
+            after = page.next
+            if not after:
+                return
+
+    def _is_due(self, key: str, stat: Stat) -> bool:
+        """Whether a record may have expired, by what was known of it."""
+        known = self._summaries.get(key)
+        if known is None or known.etag != stat.etag:
+            return True
+        return self._has_expired(known.state, stat.now - stat.modified)
+
+    def _has_expired(self, state: State, age: float) -> bool:
+        if state is State.DEAD or state is State.LEAVING:
+            return age > self._times.settled
+        limit = self._tools.expire() if state in _LIVES_ON else self._remember()
+        return limit is not None and age > limit
+
+    async def _age(self, key: str) -> bool:
+        """Let a record that has expired become what follows."""
+        known = await self._tools.records.read(key)
+        if known is None:
+            return False
+        record = known.record
+        self._summaries[key] = _Summary(known.stat.etag, record.state)
+        if not self._has_expired(record.state, known.age):
+            return False
+        if record.is_gone:
+            await self._remove(known)
+            return False
+        if record.state in _LIVES_ON:
+            # What is whole does not expire: its end is tried again.
+            upload = self._uploads.use(known)
+            await upload.fill()
+            if upload.full:
+                return False
+        changed = await self._tools.records.change(known, lambda each_: each_.changed(State.DEAD))
+        if changed is None:
+            return False
+        self._tools.tally.forget(key)
+        self._uploads.use(known).take(changed)
+        return True
+
+    async def _remove(self, known: Known) -> None:
+        """
+        Remove a record that nobody needs.
+
+        That cannot depend on what it says, so at first it says that it will be removed; nobody
+        begins the upload anew until nothing can come of that any more.
+        """
+        began = self._tools.clock.seconds()
+        leaving = await self._tools.records.change(
+            known, lambda record: record.changed(State.LEAVING)
+        )
+        if leaving is not None and self._tools.clock.seconds() - began < _HASTE:
+            await self._tools.records.remove(known.key)
+
+    async def _see_to(self, key: str, id: str, found: dict[str, Record]) -> None:
+        """See to an upload that has chunks."""
+        known = await self._tools.records.read(key)
+        if known is None or known.record.id != id or known.record.is_gone:
+            await self._tools.chunks.remove(key, id)
+            return
+        record = known.record
+        if record.state in _LIVES_ON:
+            found[key] = record.upload
+        if record.state is State.DONE:
+            await self._tools.chunks.remove(key, id)
+        elif record.state is State.REJECTED:
+            if await self._tools.assembly.is_there(known):
+                await self._tools.assembly.remove(known)
+        elif record.state is State.OPEN or known.age > self._times.lease:
+            upload = self._uploads.use(known)
+            await upload.fill()
+            if upload.full:
+                with suppress(Rejected):  # which is its end
+                    await upload.finish(patiently=False)
+
+    async def _end_multiparts(self) -> None:
+        """End what was begun by receivers that are no more."""
+        async for found in self._multiparts():
+            if found.now - found.began > _OLD_MULTIPART:
+                await self._carefully(found.key, self._end_multipart(found))
+
+    async def _multiparts(self) -> AsyncIterator[Multipart]:
+        after: Multipart | None = None
+        while page := await self._objects.list_multiparts(self._keys.files, after=after):
+            for found in page:
+                yield found
+            after = page[-1]
+
+    async def _end_multipart(self, found: Multipart) -> None:
+        key, id = self._keys.upload_of_file(found.key)
+        known = await self._tools.records.read(key)
+        is_alive = (
+            known is not None
+            and known.record.id == id
+            and known.record.state is State.FINISHING
+            and known.age <= self._times.lease
+        )
+        if not is_alive:
+            await self._objects.abort_multipart(found.key, found.id)
+
+    async def _carefully(self, key: str, work: Awaitable[object]) -> object:
+        """Do something for one of many, which does not keep the others waiting if it fails."""
+        try:
+            return await work
+        except (Refused, StorageError) as error:
+            self._log.warn("{key} is left for later: {error}", key=key, error=error)
+        except CancelledError:
+            raise
+        except Exception:
+            self._log.failure("{key} is left for later", key=key)
+        return None
