@@ -1,5 +1,5 @@
 """
-The process that the demo kills: uploads one file, with a bar on standard error.
+The process that the demo kills: uploads one file, with a bar on a terminal.
 
 What it does goes to standard output, a line each: ``sending N`` when chunk N is about to be sent,
 ``stored N`` when the receiver has it now, ``found N`` when the receiver had it already.
@@ -16,7 +16,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from txresumable import Resumable, ResumableChunk, ResumableFile
-from txresumable._cli.bar import Bar
+from txresumable._cli.under_way import FilesUnderWay
+from txresumable._cli.view import View
+from txresumable._engine.totals import ProgressTotals
 
 
 def tell(event: str, number: int) -> None:
@@ -40,12 +42,13 @@ async def upload(reactor: Any, target: str, path: str, rate: float) -> None:
 
     uploader = Resumable(where, test_target=target, max_rate=rate, reactor=reactor)
     uploader.chunk_completed.register(arrived)
-    watched = sys.stderr.isatty()
-    bar = Bar(uploader, sys.stderr, disable=False, mininterval=0.1 if watched else 1.0)
+    under_way = FilesUnderWay(uploader, ProgressTotals(uploader))
+    view = View(sys.stderr, under_way.picture, reactor)
+    view.begin()
     try:
         await uploader.add_file(path)
     finally:
-        bar.close()
+        view.end()
         await uploader.close()
 
 

@@ -195,13 +195,13 @@ class ArgumentTests(SynchronousTestCase):
         found = builtins.__import__
 
         def missing(name: str, *more: Any) -> Any:
-            if name == "tqdm":
-                raise ModuleNotFoundError("No module named 'tqdm'", name="tqdm")
+            if name == "rich":
+                raise ModuleNotFoundError("No module named 'rich'", name="rich")
             return found(name, *more)
 
         self.patch(builtins, "__import__", missing)
         error = self.assertRaises(SystemExit, main)
-        self.assertEqual(error.code, "txresumable needs tqdm: pip install 'txresumable[command]'")
+        self.assertEqual(error.code, "txresumable needs rich: pip install 'txresumable[command]'")
 
 
 class Reactor(MemoryReactorClock):

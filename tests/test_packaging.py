@@ -43,7 +43,7 @@ class MetadataTests(SynchronousTestCase):
             if match is not None and match[3] in (None, "command", "receiver"):
                 bounds[match[1].lower()] = match[2]
         self.assertLessEqual(
-            {"attrs", "click", "multipart", "tqdm", "treq", "twisted"}, set(bounds)
+            {"attrs", "click", "multipart", "rich", "treq", "twisted"}, set(bounds)
         )
         for name, bound in bounds.items():
             self.assertEqual(_numbers(pinned[name]), _numbers(bound), name)

@@ -1,5 +1,5 @@
 """
-``txresumable``, the command: needs click and tqdm, which the extra ``command`` brings.
+``txresumable``, the command: needs click and rich, which the extra ``command`` brings.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def main() -> NoReturn:
     """The console script: what follows its name decides."""
     try:
         import click  # noqa: F401
-        import tqdm  # noqa: F401
+        import rich  # noqa: F401
     except ImportError as error:
         sys.exit(f"txresumable needs {error.name}: pip install 'txresumable[command]'")
     sys.exit(command_group().main(prog_name="txresumable"))

@@ -1,5 +1,5 @@
 """
-An upload in front of a person: a bar, plain sentences, an exit status.
+An upload in front of a person: a bar for each file, plain sentences, an exit status.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from .._runtime.shutdown import end_anyway, on_signals
 from ..service.report import Report, explain
 from ..service.upload import PATIENCE, UploadService
 from ..uploader import Resumable
-from .bar import Bar
 from .exit_status import UNREACHABLE, upload_status
 from .first_contact import FirstContact
 from .json_lines import JsonLines
 from .output import Output
 from .reasons import Reasons
+from .under_way import FilesUnderWay
+from .view import View
 
 __all__ = ["Session"]
 
@@ -111,7 +112,7 @@ class Session:
         self._end_anyway = end_anyway
         self._begin_logging = begin_logging
         self._signal: int | None = None
-        self._bar: Bar | None = None
+        self._view: View | None = None
         self._is_late = False
 
     def run(self, reactor: Any) -> Deferred[None]:
@@ -138,7 +139,9 @@ class Session:
         lines = JsonLines(uploader, self._output) if self._as_json else None
         tally = self.service.tally
         if not self._quiet:
-            self._bar = Bar(uploader, self._errors, tally=tally)
+            under_way = FilesUnderWay(uploader, tally)
+            self._view = View(self._errors, under_way.picture, reactor)
+            self._view.begin()
         if not self._quiet and not self._verbose:
             Reasons(uploader, self._say)
         reactor.callWhenRunning(self._on_signals, reactor, self._signalled)
@@ -149,9 +152,9 @@ class Session:
         report = await self.service.when_done()
         if limit is not None and limit.active():
             limit.cancel()
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        if self._view is not None:
+            self._view.end()
+            self._view = None
         if self._signal is None and not self._is_late:
             await self.service.stopService()
         status = upload_status(report, self._signal)
@@ -201,7 +204,4 @@ class Session:
 
     def _say(self, line: str) -> None:
         line = printable(line)
-        if self._bar is not None:
-            self._bar.write(line)
-        else:
-            print(line, file=self._errors)
+        print(line, file=self._view or self._errors)

@@ -137,7 +137,13 @@ def _push(config: str, log_format: str) -> NoReturn:
     def begin(reactor: Any) -> Any:
         service = make_push(config, settings, reactor)
         log = partial(begin_logging, log_format)
-        return Foreground(service, make_whole(service, reactor), begin_logging=log).run(reactor)
+        foreground = Foreground(
+            service,
+            make_whole(service, reactor),
+            begin_logging=log,
+            is_shown=log_format == "text",
+        )
+        return foreground.run(reactor)
 
     try:
         check_free(settings)

@@ -16,7 +16,9 @@ from ..._runtime.shutdown import end_anyway, on_hangup, on_signals
 from ...push import AlreadyRunning, PushService
 from ..exit_status import FAILED, RUNNING, signal_status
 from ..output import Output
+from ..view import View
 from .process import reload_or_log
+from .under_way import PushUnderWay
 
 __all__ = ["Foreground"]
 
@@ -32,6 +34,7 @@ class Foreground:
         others: MultiService,
         *,
         begin_logging: Callable[[Any, Any], object],
+        is_shown: bool = True,
         errors: TextIO | None = None,
         on_signals: Callable[[Any, Callable[[int], object]], object] = on_signals,
         on_hangup: Callable[[Any, Callable[[], object]], object] = on_hangup,
@@ -41,11 +44,13 @@ class Foreground:
         :param service: what watches.
         :param others: what it is a part of.
         :param begin_logging: called with the reactor and where to log to.
+        :param is_shown: whether what is under way is shown below that, if it is a terminal.
         :param errors: where that is; standard error by default.
         """
         self._service = service
         self._others = others
-        self._errors = Output(sys.stderr if errors is None else errors)
+        self._errors: Any = Output(sys.stderr if errors is None else errors)
+        self._is_shown = is_shown
         self._on_signals = on_signals
         self._on_hangup = on_hangup
         self._end_anyway = end_anyway
@@ -64,6 +69,9 @@ class Foreground:
         return Deferred.fromCoroutine(self._run(reactor))
 
     async def _run(self, reactor: Any) -> None:
+        if self._is_shown:
+            self._errors = View(self._errors, PushUnderWay(self._service).picture, reactor)
+            self._errors.begin()
         self._begin_logging(reactor, self._errors)
         reactor.callWhenRunning(self._on_signals, reactor, self._signalled)
         reactor.callWhenRunning(self._on_hangup, reactor, lambda: reload_or_log(self._service))
@@ -73,13 +81,19 @@ class Foreground:
         except CancelledError:  # by a signal
             pass
         except Exception as error:
+            self._close()
             print(error, file=self._errors, flush=True)
             raise SystemExit(RUNNING if isinstance(error, AlreadyRunning) else FAILED) from None
         await self._stop
         await self._others.stopService()
+        self._close()
         status = signal_status(self._number)
         self._end_anyway(status)
         raise SystemExit(status)
+
+    def _close(self) -> None:
+        if self._is_shown:
+            self._errors.end()
 
     def _signalled(self, number: int) -> None:
         name = signal.Signals(number).name

@@ -9,17 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..._runtime.printable import printable
+from ..amounts import size
 
-__all__ = ["ended", "line_of_file", "lines_of_status", "size"]
-
-
-def size(count: float) -> str:
-    """A number of bytes."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"
+__all__ = ["ended", "line_of_file", "lines_of_status"]
 
 
 def line_of_file(file: Mapping[str, Any]) -> str:

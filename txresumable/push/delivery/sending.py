@@ -119,11 +119,16 @@ class Sending:
 
     @property
     def under_way(self) -> dict[int, float]:
+        """The numbers of the files that are with the uploader, and how much of each is sent."""
+        return {entry.id: share for entry, share in self.files}
+
+    @property
+    def files(self) -> list[tuple[Entry, float]]:
         """The files that are with the uploader, and how much of each is sent, from 0 to 1."""
-        return {
-            id: 0.0 if each.upload is None else each.upload.fraction_completed
-            for id, each in self._sent.items()
-        }
+        return [
+            (each.entry, 0.0 if each.upload is None else each.upload.fraction_completed)
+            for each in self._sent.values()
+        ]
 
     # Taking ------------------------------------------------------------------------------------
 
