@@ -6,7 +6,7 @@ import errno
 import gc
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from attrs import frozen
@@ -137,6 +137,9 @@ class FaultyDisk(QuickDisk):
             return result
 
         return call
+
+    def write_pieces(self, fd: int, pieces: Sequence[bytes], offset: int) -> None:
+        self.write(fd, b"".join(pieces), offset)
 
     def close(self, fd: int) -> None:
         if not self.dead:

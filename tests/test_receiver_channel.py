@@ -18,9 +18,52 @@ from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, Thread,
 from tests.test_clock import WallClockReactor
 from txresumable._runtime.clock import steady
 from txresumable.receiver import ReceiverService, ReceiverSite, make_site
+from txresumable.receiver.web.channel import ReceiverChannel
+from txresumable.receiver.web.private import unparsed
 
 CONTENT = bytes(range(65, 90))
 TEST = ClientFile(CONTENT).test(1)
+
+
+class BigBodyTests(ReceiverTestCase):
+    """How a body is read that is worth it."""
+
+    def test_read_at_once(self) -> None:
+        """While a big body arrives more is read at once, and of what else there is as ever."""
+        self.start()
+        wire = self.connect()
+        transport: Any = wire.transport
+        for size, wanted in ((100, None), (300_000, 262_144), (100, 65_536)):
+            file = ClientFile(bytes(size), f"{size}", f"{size} {wanted}", chunk_size=size)
+            data = file.upload(1)
+            wire.send(data[:-10])
+            self.assertEqual(getattr(transport, "bufferSize", None), wanted)
+            wire.send(data[-10:])
+            self.assertEqual(wire.response().status, 200)
+            self.assertEqual(transport.bufferSize, 65_536)
+
+    def test_head_apart(self) -> None:
+        """Twisted takes the lines of a head apart without what follows it, which it would copy."""
+        followed: list[int] = []
+        line_received = ReceiverChannel.lineReceived
+
+        def noted(channel: ReceiverChannel, line: bytes) -> None:
+            followed.append(len(unparsed(channel)))
+            line_received(channel, line)
+
+        self.patch(ReceiverChannel, "lineReceived", noted)
+        self.start()
+        file = ClientFile(bytes(100_000), chunk_size=100_000)
+        wire = self.connect().send(file.upload(1), 200_000)
+        self.assertEqual(wire.response().status, 200)
+        self.assertGreater(len(followed), 3)
+        self.assertLess(max(followed), 1000)
+        self.assertEqual(self.finished(), {"file.dat": file.content})
+        # What is no head is refused as ever.
+        for data in (b"x" * 70_000, b"GET / HTTP/1.1\r\n\r\n" + b"y" * 70_000, b"\r\n\r\n" * 9000):
+            wire = self.connect().send(data, 200_000)
+            self.assertEqual(wire.responses()[-1].status, 400)
+            self.assertTrue(wire.closed)
 
 
 class WallClockTests(ReceiverTestCase):

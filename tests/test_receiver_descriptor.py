@@ -24,7 +24,7 @@ class DescriptorTests(SynchronousTestCase):
 
     def test_operations(self) -> None:
         """It reads, writes and makes durable what is in the file."""
-        self.file.write(b"abc", 1)
+        self.file.write_pieces([b"a", b"bc"], 1)
         self.assertEqual((self.file.read(2, 2), self.file.read_all()), (b"bc", b"\0abc"))
         self.file.resize(2)
         self.assertEqual(self.file.status().st_size, 2)
@@ -57,6 +57,7 @@ class DescriptorTests(SynchronousTestCase):
             self.assertEqual(other, fd)
         uses: tuple[Any, ...] = (
             lambda: self.file.write(b"x", 0),
+            lambda: self.file.write_pieces([b"x"], 0),
             lambda: self.file.read(1, 0),
             self.file.read_all,
             self.file.sync,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -70,6 +71,40 @@ class DiskTests(SynchronousTestCase):
                 )
                 self.assertEqual(error.errno, errno.ENOENT)
         self.assertEqual(len(os.listdir("/dev/fd")), before)
+
+    def test_pieces(self) -> None:
+        """Many pieces are written in few calls, and what the system left is written after."""
+        pieces = [b"%d" % number for number in range(3000)]
+        whole, calls, limit = b"".join(pieces), list[int](), 0
+
+        def short(fd: int, some: Sequence[bytes], offset: int) -> int:
+            calls.append(len(some))
+            return os.pwrite(fd, b"".join(some)[: limit * len(calls)], offset)
+
+        for limit in (100_000, 999, 1, 0):
+            calls.clear()
+            self.patch(disk_module, "_pwritev", short)
+            file = self.disk.create(str(limit), self.folder)
+            self.disk.write_pieces(file, pieces, 5)
+            self.assertEqual(os.pread(file, 100_000, 0), bytes(5) + whole)
+            self.assertEqual(calls, [1024, 1024, 952])
+            self.disk.close(file)
+
+    def test_pieces_of_nothing(self) -> None:
+        """No pieces are written, nor empty ones."""
+        file = self.disk.create("a", self.folder)
+        for pieces in ([], [b""], [b"", b"a", b""]):
+            self.disk.write_pieces(file, pieces, 0)
+        self.assertEqual(self.disk.read(file, 10, 0), b"a")
+        self.disk.close(file)
+
+    def test_pieces_joined(self) -> None:
+        """Where the system takes one piece at a time they are joined."""
+        self.patch(disk_module, "_pwritev", disk_module._write_joined)
+        file = self.disk.create("a", self.folder)
+        self.disk.write_pieces(file, [b"ab", b"c"], 1)
+        self.assertEqual(self.disk.read(file, 10, 0), b"\0abc")
+        self.disk.close(file)
 
     def test_other_errors(self) -> None:
         """Other errors are told."""

@@ -210,12 +210,12 @@ class ReceiverSimulatorTests(KillingTestCase):
 
     def test_finds_other_bytes(self) -> None:
         """A disk that keeps other bytes than it was given is found out."""
-        write = Disk.write
+        write = Disk.write_pieces
 
-        def damaging(disk, fd, data, offset):
-            write(disk, fd, b"\1" * len(data) if not any(bytes(data)) else data, offset)
+        def damaging(disk, fd, pieces, offset):
+            write(disk, fd, [each if any(each) else b"\1" * len(each) for each in pieces], offset)
 
-        with patch.object(MortalDisk, "write", damaging):
+        with patch.object(MortalDisk, "write_pieces", damaging):
             found = self.complaint(schedule(content=bytes(1000)))
         self.assertIn("reported complete, and its content is in no file of its name", found)
         self.assertIn("bytes that nobody sent", found)

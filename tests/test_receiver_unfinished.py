@@ -21,6 +21,7 @@ from tests.receiver_rig import (
 )
 from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import ChunkSink, ReceivedFile, Refused
+from txresumable.receiver.store import digest
 from txresumable.receiver.store.chunk import Chunk
 from txresumable.receiver.store.entry import Entry
 
@@ -237,6 +238,7 @@ class ConclusionTests(ReceiverTestCase):
 
     def test_files_removed_while_the_digest_follows(self) -> None:
         """That the files of an upload are gone is no failure of those who still read them."""
+        self.patch(digest, "_STRETCH", 10)
         thread, file = Thread(), ClientFile(CONTENT)
         self.start(disk=self.disk, run=thread.run)
         wires = [self.connect().send(file.upload(1))]
@@ -253,6 +255,24 @@ class ConclusionTests(ReceiverTestCase):
         gc.collect()
         self.assertEqual(self.flushLoggedErrors(), [])
         self.assertEqual(len(self.disk.descriptors), 2)
+
+    def test_digest_follows(self) -> None:
+        """What is durable is read back once it is worth a thread's while, and only then."""
+        self.patch(digest, "_STRETCH", 20)
+        thread, file = Thread(), ClientFile(CONTENT)
+        self.start(disk=self.disk, run=thread.run)
+        for number, waiting in ((1, 0), (2, 1)):
+            wire = self.connect().send(file.upload(number))
+            while not wire.transport.value():
+                thread.work(1)
+            self.assertEqual(len(thread.waiting), waiting)
+        thread.work()
+        self.disk.calls.clear()
+        wire = self.connect().send(file.upload(3))
+        thread.work()
+        found = wire.responses()[-1].content
+        self.assertEqual(found["sha256"], sha256(CONTENT).hexdigest())
+        self.assertEqual(self.disk.calls.count("read"), 1)
 
     def test_changed_by_on_complete_before_its_end(self) -> None:
         """What on_complete changes, when that cannot be written down at once, is complete."""
@@ -430,7 +450,7 @@ class RecordTests(ReceiverTestCase):
 class SecondRequestTests(ReceiverTestCase):
     """A chunk that a second request sends while a first one does."""
 
-    SIZE = 1024 * 1024
+    SIZE = 2 * 1024 * 1024
 
     def setUp(self) -> None:
         super().setUp()
@@ -465,7 +485,7 @@ class SecondRequestTests(ReceiverTestCase):
         The second one is stored, and the first one is cut off: nothing of it is in the file,
         whatever else it sends.
         """
-        first = self.begin(size=500_000)
+        first = self.begin(size=1_000_000)
         self.clock.advance(0.5)
         second = self.send()
         self.clock.advance(0.25)
@@ -530,7 +550,7 @@ class SecondRequestTests(ReceiverTestCase):
             first = self.begin()
             if error is not None:
                 self.disk.write = fail_once(self.disk.write, error)  # type: ignore[method-assign]
-            first.send(self.data[self.sent : self.sent + 300_000])
+            first.send(self.data[self.sent : self.sent + 600_000])
             second = self.connect().send(self.file.upload(1))
             self.clock.advance(1)  # the first one has stalled, and its bytes are still on their way
             self.assertEqual(len(self.thread.waiting), 1)
@@ -542,11 +562,11 @@ class SecondRequestTests(ReceiverTestCase):
     def test_first_waits_for_the_disk(self) -> None:
         """One that could send more if the disk took it is not cut off."""
         first = self.begin()
-        first.send(self.data[self.sent : self.sent + 900_000])
+        first.send(self.data[self.sent : self.sent + 1_800_000])
         second = self.connect().send(self.file.upload(1, b"x" * self.SIZE))
         self.clock.pump([1] * 5)
         self.assertEqual((first.responses(), second.responses()), ([], []))
-        first.send(self.data[self.sent + 900_000 :])
+        first.send(self.data[self.sent + 1_800_000 :])
         self.clock.pump([1] * 5)
         self.thread.work()
         self.assertEqual(first.response().status, 200)

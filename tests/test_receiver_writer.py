@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from gc import collect
 from hashlib import sha256
 
@@ -22,7 +22,7 @@ from txresumable.receiver.store.writer import ChunkComparison, ChunkSink, ChunkW
 
 CHUNK = Chunk(identifier="i", offset=1, layout=ChunkLayout(35, 10))  # bytes 10 to 20
 DATA = b"0123456789"
-MIB = 1024 * 1024
+BIG = 2 * 1024 * 1024
 DIGEST, OTHER = sha256(DATA).hexdigest(), "ab" * 32
 
 
@@ -40,8 +40,9 @@ class SinkTestCase(SynchronousTestCase):
         self.claims.append(Claim(self.clock, self.released))
         return self.claims[-1]
 
-    def write(self, data: bytes, at: int) -> None:
+    def write_pieces(self, pieces: Sequence[bytes], at: int) -> None:
         """Write into the file, as a descriptor does."""
+        data = b"".join(pieces)
         self.file[at : at + len(data)] = data
 
     def released(self) -> None:
@@ -148,10 +149,10 @@ class WriterTests(SinkTestCase):
         self.assertEqual(self.done, ["released", "committed", "released"])
 
     def big_writer(self, checksum: str = "") -> ChunkWriter:
-        """What takes a chunk of 1 MiB, on a disk that does what it is told to later."""
-        self.file = bytearray(MIB)
+        """What takes a chunk of 2 MiB, on a disk that does what it is told to later."""
+        self.file = bytearray(BIG)
         self.disk: list[tuple[Unwritten, Deferred[None]]] = []
-        chunk = Chunk(identifier="i", offset=0, layout=ChunkLayout(MIB, MIB), checksum=checksum)
+        chunk = Chunk(identifier="i", offset=0, layout=ChunkLayout(BIG, BIG), checksum=checksum)
 
         def write(unwritten: Unwritten) -> Deferred[None]:
             done: Deferred[None] = Deferred()
@@ -172,13 +173,13 @@ class WriterTests(SinkTestCase):
 
     def test_waits_for_the_disk(self) -> None:
         """It takes as much as the disk is worth while that is at work, and then no more."""
-        sink, data = self.big_writer(), os.urandom(MIB)
-        pieces = [data[at : at + 65536] for at in range(0, MIB, 65536)]
+        sink, data = self.big_writer(), os.urandom(BIG)
+        pieces = [data[at : at + 131072] for at in range(0, BIG, 131072)]
         self.assertEqual([sink.write(piece) for piece in pieces[:7]], [None] * 7)
         held = sink.write(pieces[7])
         assert held is not None
         self.assertNoResult(held)
-        self.assertEqual((len(self.disk), self.work()), (1, 256 * 1024))
+        self.assertEqual((len(self.disk), self.work()), (1, 512 * 1024))
         self.successResultOf(held)
         for piece in pieces[8:]:
             while held is not None and not held.called:
@@ -194,24 +195,24 @@ class WriterTests(SinkTestCase):
 
     def test_digest_of_what_is_written(self) -> None:
         """A digest is taken once all is written, and what is left is nothing."""
-        data = os.urandom(MIB)
-        for end in (MIB, 300_000):
+        data = os.urandom(BIG)
+        for end in (BIG, 600_000):
             sink = self.big_writer(sha256(data).hexdigest())
-            for start, stop in ((0, end), (end, MIB)):
+            for start, stop in ((0, end), (end, BIG)):
                 sink.write(data[start:stop])
             committing = Deferred.fromCoroutine(_commit(sink, ""))
             sizes = []
             while self.disk:
                 sizes.append(self.work())
             self.successResultOf(committing)
-            self.assertEqual((sum(sizes), sizes[-1]), (MIB, 0))
+            self.assertEqual((sum(sizes), sizes[-1]), (BIG, 0))
 
     def test_disk_that_fails(self) -> None:
         """What the disk says of one piece, the next one hears, and the end."""
         error = OSError(errno.ENOSPC, "full")
         for next_one in (lambda sink: sink.write(b"x"), lambda sink: self.commit(sink)):
             sink = self.big_writer()
-            sink.write(bytes(MIB - 1))
+            sink.write(bytes(BIG - 1))
             self.work(error)
             self.assertRaises((OSError, FailTest), next_one, sink)
             sink.abandon()
@@ -220,8 +221,8 @@ class WriterTests(SinkTestCase):
     def test_collected(self) -> None:
         """What was collected while it was written, with its process, was not written."""
         sink = self.big_writer()
-        sink.write(bytes(300_000))
-        sink.write(bytes(MIB - 300_000))
+        sink.write(bytes(600_000))
+        sink.write(bytes(BIG - 600_000))
         committing = Deferred.fromCoroutine(_commit(sink, ""))
         self.disk.clear()
         collect()
@@ -232,7 +233,7 @@ class WriterTests(SinkTestCase):
         """One that is abandoned is released when the disk has done what it was given."""
         for error in (None, OSError(errno.EIO, "broken")):
             sink = self.big_writer()
-            sink.write(bytes(300_000))
+            sink.write(bytes(600_000))
             sink.write(bytes(1000))
             sink.abandon()
             self.assertEqual(self.done, [])
@@ -241,7 +242,7 @@ class WriterTests(SinkTestCase):
 
     def test_cut_off(self) -> None:
         """One that has stalled is asked to end, and one that waits for the disk is not."""
-        for size, is_slow, cuts in ((1000, False, 1), (MIB // 2, False, 1), (MIB // 2, True, 0)):
+        for size, is_slow, cuts in ((1000, False, 1), (BIG // 2, False, 1), (BIG // 2, True, 0)):
             sink = self.big_writer()
             cut: list[bool] = []
             sink.cut_off = lambda cut=cut: cut.append(True)  # type: ignore[misc]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from inspect import signature
 from random import Random
@@ -276,7 +276,12 @@ def _free(self: ModelDisk, fd: int) -> int:
     return max(0, self._capacity - self.platter.used())
 
 
+def _write_pieces(self: ModelDisk, fd: int, pieces: Sequence[bytes], offset: int) -> None:
+    self.write(fd, b"".join(pieces), offset)
+
+
 for _name, _method in list(vars(Disk).items()):
-    if not _name.startswith("_") and _name not in ("opened", "free"):
+    if not _name.startswith("_") and _name not in ("opened", "free", "write_pieces"):
         setattr(ModelDisk, _name, _counted(_name, _method))
 ModelDisk.free = _free  # type: ignore[method-assign]
+ModelDisk.write_pieces = _write_pieces  # type: ignore[method-assign]

@@ -8,6 +8,7 @@ is used once too often reads, writes or closes the file of somebody else.  Here 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from types import TracebackType
 from typing import NoReturn
 
@@ -106,6 +107,14 @@ class Descriptor:
         number = self._number or _closed()
         try:
             self._disk.write(number.fd, data, offset)
+        finally:
+            del number
+
+    def write_pieces(self, pieces: Sequence[bytes], offset: int) -> None:
+        """Write all pieces there, one after the other."""
+        number = self._number or _closed()
+        try:
+            self._disk.write_pieces(number.fd, pieces, offset)
         finally:
             del number
 

@@ -48,10 +48,10 @@ class FollowingDigest:
         self._waiting: list[Deferred[None]] = []
 
     def follow(self) -> None:
-        """Take what became final, in the background."""
+        """Take what became final, in the background, once it is worth a thread's while."""
         if not (self._working or self._stopped):
             reach = self._reach()
-            if self._done < reach:
+            if self._done + _STRETCH <= reach:
                 Deferred.fromCoroutine(self._work(reach))
 
     async def result(self, size: int) -> str:
@@ -106,7 +106,7 @@ class FollowingDigest:
     async def _work(self, reach: int) -> None:
         self._working = True
         try:
-            while not self._waiting and self._done < reach:
+            while not self._waiting and self._done + _STRETCH <= reach:
                 await self._run(self._stretch, self._done, reach)
                 reach = self._reach()
         except OSError:

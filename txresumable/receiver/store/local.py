@@ -25,6 +25,7 @@ from .folder import Folder
 from .groups import Groups
 from .housekeeping import Housekeeping
 from .interface import Entry
+from .jobs import Jobs
 from .naming import ChooseName, Naming
 from .places import Placing
 from .quota import Quota
@@ -126,7 +127,7 @@ class Store:
         if reactor is None:
             from twisted.internet import reactor
         if _run is None:
-            _run = in_threads(reactor)
+            _run = Jobs(in_threads(reactor), reactor)
         check_flag("received_once", received_once)
         check_flag("keep_folders", keep_folders)
         disk = Disk() if check_flag("fsync", fsync) else UnsyncedDisk()

@@ -31,7 +31,4 @@ class Unwritten:
 
     def write_to(self, file: Descriptor) -> None:
         """In a thread: write them; they may be written again."""
-        at = self.at
-        for piece in self._pieces:
-            file.write(piece, at)
-            at += len(piece)
+        file.write_pieces(self._pieces, self.at)

@@ -20,7 +20,8 @@ from .work import closing
 
 __all__ = ["ChunkComparison", "ChunkSink", "ChunkWriter", "Sink"]
 
-_WORTH_A_THREAD = 256 * 1024
+# To have a thread do something costs as much as to write some 100 KiB.
+_WORTH_A_THREAD = 512 * 1024
 
 
 class ChunkSink(Protocol):

@@ -23,7 +23,10 @@ _LONGEST_HEAD = 64 * 1024
 # RFC 9112, 3.2.2: a server has to accept the absolute form.
 _ABSOLUTE = re.compile(rb"([^ ]+ )https?://[^/? ]*([^ ]*)( .*)\Z", re.IGNORECASE)
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_HEAD_END = b"\r\n\r\n"
 _HANDSHAKE = b"\x16"  # how TLS begins, and no method of HTTP
+_MUCH, _USUAL = 256 * 1024, 64 * 1024
+_LONG = 16 * 1024
 _DEAF = (Phase.REFUSING, Phase.CLOSING)
 
 
@@ -103,11 +106,19 @@ class ReceiverChannel(HTTPChannel):
         """What was written is sent; what the peer still sends is awaited."""
 
     def dataReceived(self, data: bytes) -> None:
-        if self._pace.phase in _DEAF:
-            self._pace.received(len(data))
-            return
         if data[:1] == _HANDSHAKE and self._pace.phase is Phase.IDLE:
             self._refuse_malformed()  # else both would wait, for the end of a line and for TLS
+            return
+        if self.line_mode and len(data) > _LONG:
+            # Twisted copies what follows a line, for each line.
+            head, end, data = data.partition(_HEAD_END)
+            self._take(head + end)
+        if data:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        if self._pace.phase in _DEAF:
+            self._pace.received(len(data))
             return
         super().dataReceived(data)  # type: ignore[no-untyped-call]
         phase = self._pace.phase
@@ -140,7 +151,12 @@ class ReceiverChannel(HTTPChannel):
     def lineLengthExceeded(self, line: bytes) -> None:
         self._refuse_malformed()
 
+    def expect_much(self) -> None:
+        """Read more at once until the end of the body: a read takes as long as to copy 100 KiB."""
+        self.transport.bufferSize = _MUCH
+
     def allContentReceived(self) -> None:
+        self.transport.bufferSize = _USUAL
         if self._pace.phase not in _DEAF:
             self._pace.enter(Phase.RESPONDING)
             super().allContentReceived()  # type: ignore[no-untyped-call]

@@ -23,6 +23,7 @@ from .private import UnauthorizedResource
 __all__ = ["IBodyTaker", "StreamedRequest"]
 
 _DRAINED = 1024 * 1024
+_BIG = 128 * 1024
 _WITHOUT_BODY = (b"GET", b"HEAD", b"DELETE", b"OPTIONS")
 
 
@@ -58,6 +59,8 @@ class StreamedRequest(Request):
         self.content = BytesIO()
         if length == 0 and self.method in _WITHOUT_BODY:
             return
+        if length is None or length > _BIG:
+            self.channel.expect_much()
         self._left = length
         self.arrival = self._taker()
         if self.arrival is None:

@@ -31,8 +31,9 @@ def plain_form(data: bytes, boundary: bytes) -> list[Part] | None:
     """
     delimiter = b"\r\n--" + boundary
     start = delimiter[2:] + b"\r\n"
-    end = data.rfind(delimiter)
-    is_whole = data.startswith(start) and data[end:] in (delimiter + b"--\r\n", delimiter + b"--")
+    last = delimiter + b"--"
+    end = len(data) - len(last) - (2 if data.endswith(b"\r\n") else 0)
+    is_whole = data.startswith(start) and data.startswith(last, max(end, 0))
     if not is_whole or end < len(start) or len(data) > _LONGEST:
         return None
     pieces = data[len(start) : end].split(delimiter + b"\r\n")
