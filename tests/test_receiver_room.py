@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -30,6 +32,44 @@ class RoomTests(SynchronousTestCase):
         self.assertEqual(self.room.promised(), 1)
         self.room.written("a", 1)
         self.assertEqual(self.room.promised(), 0)
+
+    def test_not_added_up_anew(self) -> None:
+        """It takes as long to ask what is promised to many as to few."""
+        added: list[int] = []
+
+        class Size(int):
+            def __radd__(self, other: int) -> int:
+                added.append(other)
+                return int(self) + other
+
+        for number in range(100):
+            self.room.promise(f"{number}", Size(number))
+        added.clear()
+        self.assertEqual(self.room.promised(), 4950)
+        self.assertEqual(added, [])
+
+    def test_any_order(self) -> None:
+        """Whatever comes in whatever order, those count that were active lately."""
+        random = Random(1)
+        promises: dict[str, tuple[int, float]] = {}
+        for _ in range(5000):
+            key, size, now = random.choice("abcdefgh"), random.randrange(100), self.clock.seconds()
+            act = random.choice(("promise", "written", "forget", "wait"))
+            if act == "promise":
+                self.room.promise(key, size)
+                promises[key] = size, now
+            elif act == "written":
+                self.room.written(key, size)
+                if key in promises:
+                    promises[key] = promises[key][0] - size, now
+            elif act == "forget":
+                self.room.forget(key)
+                promises.pop(key, None)
+            else:
+                self.clock.advance(size * 5)
+            now = self.clock.seconds()
+            wanted = sum(left for left, since in promises.values() if now - since <= 900)
+            self.assertEqual(self.room.promised(), wanted)
 
     def test_idle(self) -> None:
         """A promise to one that was idle for more than a quarter of an hour does not count."""

@@ -42,6 +42,27 @@ SETTINGS = Settings(
 )
 
 
+class FailedAndKilled(Fault):
+    """
+    The names of a group cannot be made durable, and after some calls more the process is killed.
+
+    :ivar is_killed: whether it was.
+    """
+
+    def __init__(self, calls: int) -> None:
+        super().__init__(errno.EIO, calls, 1)
+        self._syncs = 2
+        self.is_killed = False
+
+    def hits(self, call: str) -> bool:
+        if self._syncs:
+            self._syncs -= call == "sync_all"
+            return not self._syncs
+        self.error = KILLED
+        self.is_killed = self.is_killed or (not self.after and bool(self.times))
+        return super().hits(call)
+
+
 class CrashTests(ReceiverTestCase):
     """
     Three small files of one group, in two folders, and something that goes wrong at each call to
@@ -49,9 +70,13 @@ class CrashTests(ReceiverTestCase):
     """
 
     def crowd(
-        self, fault: Fault | None, seed: int, check: Callable[[World], None] = lambda world: None
+        self,
+        fault: Fault | None,
+        seed: int,
+        check: Callable[[World], None] = lambda world: None,
+        end: Callable[[World], None] = lambda world: None,
     ) -> None:
-        """Let it happen, and all files arrive; a check comes in between."""
+        """Let it happen, and all files arrive; one check comes in between, one at the end."""
         with collected():
             place = mkdtemp(dir=PLACE)
             world = World(evolve(SETTINGS, seed=seed, received_once=seed % 2 == 1), place)
@@ -63,6 +88,7 @@ class CrashTests(ReceiverTestCase):
                     self.check_names(world)
                     check(world)
                     finish(world)
+                    end(world)
             finally:
                 world.end()
                 shutil.rmtree(place)
@@ -70,6 +96,10 @@ class CrashTests(ReceiverTestCase):
     def check_tidy(self, world: World) -> None:
         """Of what failed nothing is left, under no other name either."""
         world.come_to_rest()
+        self.check_kept(world)
+
+    def check_kept(self, world: World) -> None:
+        """There is nothing but what arrived, under its own name, and the ends of that."""
         endings = {os.path.splitext(name)[1] for name in names_in(world.platter.private)}
         self.assertLessEqual(endings, {".done"})
         names = [name for name, _ in world.platter.finished()]
@@ -109,6 +139,17 @@ class CrashTests(ReceiverTestCase):
     def test_full(self) -> None:
         """The disk is full."""
         self.at_each_call(errno.ENOSPC, 1)
+
+    def test_killed_while_they_are_taken_back(self) -> None:
+        """What failed is removed by the next start if the process is killed while it does that."""
+        calls = 0
+        while True:
+            fault = FailedAndKilled(calls)
+            self.crowd(fault, calls, end=self.check_kept)
+            if not fault.is_killed:
+                break
+            calls += 1
+        self.assertGreater(calls, 3 * 4)
 
     def test_after_the_responses(self) -> None:
         """The power is cut when all are there, before the system wrote their ends down."""
@@ -237,6 +278,35 @@ class WholeTests(ReceiverTestCase):
         for name, mode in (("folder/a", 0o604), ("folder", 0o705)):
             found = os.stat(os.path.join(self.root, name)).st_mode
             self.assertEqual(found & 0o777, mode, name)
+
+    def test_one_fails(self) -> None:
+        """What the disk says of one file, or of its name, is no matter of the others."""
+        for call, name in (("create", ".data"), ("create", ".new"), ("link", ""), ("replace", "")):
+            self.root, self.disk = self.mktemp(), FaultyDisk()
+            self.start(run=self.thread.run, disk=self.disk, on_complete=None)
+            real, failed = getattr(self.disk, call), []
+
+            def failing(
+                *arguments: object,
+                real: Callable[..., object] = real,
+                name: str = name,
+                failed: list[object] = failed,
+            ) -> object:
+                if not failed and str(arguments[0]).endswith(name):
+                    failed.append(arguments)
+                    raise OSError(errno.EIO, "broken")
+                return real(*arguments)
+
+            setattr(self.disk, call, failing)
+            files = [file_of(number, f"{number}") for number in range(5)]
+            self.assertEqual(self.send(*files), [200] * 5)
+            self.assertEqual(self.finished(), {f"{n}": files[n].content for n in range(5)})
+            self.assertEqual(self.private(), ["done"] * 5)
+            # Those of the group, and those of the one that came the ordinary way.
+            self.assertEqual(self.waits()[:2], ["sync_all"] * 2)
+            self.assertLess(len(self.waits()), 12)
+            self.hang_up()
+            self.successResultOf(self.store.close())
 
     def test_no_room(self) -> None:
         """Where there is no room for all, each is accepted or refused for itself."""

@@ -28,34 +28,58 @@ class Room:
     last chunk: an upload that was abandoned must not keep others away until it expires, and one
     that is resumed later than that takes its chance like a new one.
 
+    Each file that begins asks what is promised, so that is not added up anew, however many there
+    are.
+
     :param now: the clock.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._promises: dict[str, _Promise] = {}
+        self._latest = float("-inf")
+        self._held: dict[str, _Promise] = {}  # the oldest first
+        self._lapsed: dict[str, int] = {}
+        self._total = 0
 
     def promised(self) -> int:
         """How many bytes are promised to those who are active."""
-        now, total = self._now(), 0
-        for promise in self._promises.values():
-            # After the clock was set back a time lies in the future.
-            promise.since = min(promise.since, now)
+        now = self._time()
+        while self._held:
+            key, promise = next(iter(self._held.items()))
             if now - promise.since <= _HELD:
-                total += promise.left
-        return total
+                break
+            self._lapsed[key] = self._take(key) or 0
+        return self._total
 
     def promise(self, key: str, size: int) -> None:
         """Promise an upload so many bytes from now on."""
-        self._promises[key] = _Promise(size, self._now())
+        self._take(key)
+        self._held[key] = _Promise(size, self._time())
+        self._total += size
 
     def written(self, key: str, size: int) -> None:
         """An upload has written so many of its bytes."""
-        promise = self._promises.get(key)
-        if promise is not None:
-            promise.left -= size
-            promise.since = self._now()
+        left = self._take(key)
+        if left is not None:
+            self.promise(key, left - size)
 
     def forget(self, key: str) -> None:
         """An upload needs no more."""
-        self._promises.pop(key, None)
+        self._take(key)
+
+    def _take(self, key: str) -> int | None:
+        """Hold a promise no more; how many bytes it was about, if there was one."""
+        promise = self._held.pop(key, None)
+        if promise is None:
+            return self._lapsed.pop(key, None)
+        self._total -= promise.left
+        return promise.left
+
+    def _time(self) -> float:
+        now = self._now()
+        if now < self._latest:
+            # The clock was set back, and times lie in the future.
+            for promise in self._held.values():
+                promise.since = min(promise.since, now)
+        self._latest = now
+        return now

@@ -176,9 +176,12 @@ class WholeFiles:
             digest = sha256(file.content).hexdigest()
             if file.checksum not in ("", digest):
                 refused[file.key] = Refused(422, "the chunk arrived with another digest")
-            elif not self._private.has_end(file.key):
-                self._begin(file, digest, folders, begun)
-        ended = [each for each in begun if each.end is not None]
+                continue
+            # What is wrong with one is no reason to have the others come the ordinary way.
+            with suppress(OSError, Refused):
+                if not self._private.has_end(file.key):
+                    self._begin(file, digest, folders, begun)
+        ended = [each for each in begun if each.end_size]
         if ended:
             self._disk.sync_all(private)
             with self._places.naming:
@@ -186,7 +189,8 @@ class WholeFiles:
             if named:
                 self._disk.sync_all(private)
             for each in named:
-                self._settle(each, private)
+                with suppress(OSError):
+                    self._settle(each, private)
 
     def _begin(self, file: WholeFile, digest: str, folders: _Folders, begun: list[_Begun]) -> None:
         """Write a file and its end."""
@@ -218,10 +222,10 @@ class WholeFiles:
         each.end_size = len(written)
 
     def _name(self, each: _Begun, private: int) -> bool:
-        """Give a file its name; whether that was free."""
+        """Give a file its name; whether it could be given."""
         try:
             self._disk.link(each.file.key + DATA, private, each.name, each.folder)
-        except (FileExistsError, FileNotFoundError):
+        except OSError:
             return False
         each.is_named = True
         return True
@@ -243,11 +247,12 @@ class WholeFiles:
         """Leave nothing of a file; where that fails, leave what the next start gets right."""
         key = each.file.key
         with suppress(OSError):
-            # First, since an end counts when there are no bytes beside it any more.
-            if each.end is not None:
-                self._disk.remove(key + NEW, private)
+            # The name first, and the end before the bytes: without a name an end does not count as
+            # long as there are bytes beside it, and then all is removed at the next start.
             if each.is_named and each.done is not None:
                 found = look(self._disk, each.name, each.folder)
                 if found is not None and found.st_ino == each.done.inode:
                     self._disk.remove(each.name, each.folder)
+            if each.end is not None:
+                self._disk.remove(key + NEW, private)
             self._disk.remove(key + DATA, private)
