@@ -102,7 +102,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "uploader",
         "version",
     },
-    "receiver": {"_protocol", "_runtime", "errors"},
+    "receiver": {"_http", "_protocol", "_runtime", "errors"},
 }
 """
 What each part of the package may import besides itself.  ``testing`` may import all, and nothing

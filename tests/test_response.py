@@ -399,6 +399,23 @@ class BodyTests(ParserTestCase):
                     self.assertIs(response.truncated, more > 0)
                     self.assertIs(self.parser.keep, more == 0)
 
+    def test_other_limit(self) -> None:
+        """More of a body is kept by those who want more, whatever pieces it comes in."""
+        most = 3 * LIMIT
+        self.parser = ResponseParser(most)
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+        for size in (most, most + 1):
+            body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+            for step in (size, 50_000):
+                self.parser.begin()
+                self.parser.feed(head % size)
+                for at in range(0, size, step):
+                    self.parser.feed(body[at : at + step])
+                response = self.parser.response
+                assert response is not None
+                self.assertTrue(self.parser.over)
+                self.assertEqual((response.body, response.truncated), (body[:most], size > most))
+
     def test_long_body_that_goes_on(self) -> None:
         """A body that is over for us is so at once, whatever else of it comes, or does not."""
         content = b"x" * 65537

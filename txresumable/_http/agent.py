@@ -26,7 +26,7 @@ from .head import request_head
 from .origin import first_fields, parse_origin, split_url
 from .pool import ConnectionPool
 from .prepared import SplitURL
-from .response import Response
+from .response import LIMIT, Response
 from .tunnel import let_through
 
 __all__ = ["PersistentAgent"]
@@ -77,6 +77,7 @@ class PersistentAgent:
         proxy: Callable[[str], Proxy | None] | None = None,
         endpoint: Callable[[URI], IStreamClientEndpoint] | None = None,
         connected: Callable[[float], object] = bool,
+        most: int = LIMIT,
     ) -> None:
         """
         :param reactor: connects.
@@ -89,6 +90,7 @@ class PersistentAgent:
         :param proxy: gives the proxy for an origin, or :data:`None`.
         :param endpoint: makes an endpoint from a parsed URL, instead of the usual one.
         :param connected: notified of each new connection: how many seconds a round trip takes.
+        :param most: how many bytes of a response's body are kept.
         """
         self._clock = clock
         self._stall_timeout = stall_timeout
@@ -106,6 +108,7 @@ class PersistentAgent:
             proxy=proxy,
             endpoint=endpoint,
             connected=connected,
+            most=most,
         )
         self.gauge = Gauge(self._connector.connections)
         self._ticker = Ticker(clock, min(0.5, stall_timeout / 4), self._look)

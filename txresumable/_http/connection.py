@@ -22,7 +22,7 @@ from ..errors import ConnectionBroken, MalformedResponse, StaleConnection, Stall
 from .batch import WriteBatch
 from .body import IRequestBody
 from .request_sender import RequestSender
-from .response import Response, ResponseParser
+from .response import LIMIT, Response, ResponseParser
 from .state import ACTIVE, CLOSED, CLOSING, CONNECTING, IDLE, ConnectionState, change
 from .tcp_info import TCPInfo
 from .tls import tls_error
@@ -72,12 +72,14 @@ class HTTPConnection(protocol.Protocol):
         batch: WriteBatch,
         listener: ConnectionListener,
         secure: bool = False,
+        most: int = LIMIT,
     ) -> None:
         """
         :param seconds: monotonic time.
         :param batch: holds small requests until others can go out with them.
         :param listener: notified when it is ready and when it is lost.
         :param secure: whether it is ready only after a TLS handshake.
+        :param most: how many bytes of a response's body are kept.
         """
         self._seconds = seconds
         self._batch = batch
@@ -85,7 +87,7 @@ class HTTPConnection(protocol.Protocol):
         self._secure = secure
         self.state: ConnectionState = CONNECTING
         self._uses = 0
-        self._parser = ResponseParser()
+        self._parser = ResponseParser(most)
         self._waiting: Deferred[Response] | None = None
         self._refusal: Response | None = None
         self._over: Callable[[HTTPConnection, bool], object] | None = None

@@ -20,6 +20,7 @@ from ..errors import ConnectFailed, ConnectTimeout, InvalidOption, ResumableErro
 from .batch import WriteBatch
 from .connection import HTTPConnection
 from .hostname import NameEndpoint, tls_options
+from .response import LIMIT
 from .tls import TLSEndpoint, tls_error
 from .tunnel import ProxyEndpoint, TunnelEndpoint
 
@@ -45,6 +46,7 @@ class Connector:
         proxy: Callable[[str], Proxy | None] | None = None,
         endpoint: Callable[[URI], IStreamClientEndpoint] | None = None,
         connected: Callable[[float], object] = bool,
+        most: int = LIMIT,
     ) -> None:
         """
         :param reactor: connects.
@@ -57,6 +59,7 @@ class Connector:
         :param endpoint: makes an endpoint from a parsed URL, instead of the usual one.
         :param connected: notified of each new connection: how many seconds a round trip takes,
             as the kernel says; else how long it took to look up the name and to connect.
+        :param most: how many bytes of a response's body are kept.
         :raises InvalidOption: if TLS cannot be set up with these.
         """
         self._reactor = reactor
@@ -69,6 +72,7 @@ class Connector:
         self._proxy = proxy
         self.endpoint = endpoint or self._default_endpoint
         self._connected = connected
+        self._most = most
         self.connections: set[HTTPConnection] = set()
         self._closed: list[Deferred[None]] = []
 
@@ -96,7 +100,11 @@ class Connector:
     def build(self, attempt: _Attempt, secure: bool) -> HTTPConnection:
         """Make the protocol of a new connection."""
         connection = HTTPConnection(
-            seconds=self._clock.seconds, batch=self._batch, listener=attempt, secure=secure
+            seconds=self._clock.seconds,
+            batch=self._batch,
+            listener=attempt,
+            secure=secure,
+            most=self._most,
         )
         self.connections.add(connection)
         attempt.connected_after = self._clock.seconds() - attempt.began

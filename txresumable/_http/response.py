@@ -42,7 +42,7 @@ class Response:
     :ivar code: its status code.
     :ivar phrase: its reason phrase.
     :ivar headers: its header fields.
-    :ivar body: the first :data:`LIMIT` bytes of its content.
+    :ivar body: its content, or the first :data:`LIMIT` bytes of it.
     :ivar truncated: whether there was more.
     """
 
@@ -122,8 +122,10 @@ class ResponseParser:
         "_chunk",
         "_content",
         "_expected",
+        "_kept",
         "_known",
         "_left",
+        "_most",
         "_taken",
         "buffer",
         "informed",
@@ -132,7 +134,9 @@ class ResponseParser:
         "response",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = LIMIT) -> None:
+        """:param most: how many bytes of a body are kept."""
+        self._most = most
         self._known: _Known | None = None
         self.begin()
 
@@ -148,7 +152,8 @@ class ResponseParser:
         self.response: Response | None = None
         self.over = self.informed = self.keep = False
         self._taken = 0
-        self._content = b""
+        self._content: list[bytes] = []
+        self._kept = 0
         self._left: int | None = None
         self._chunk = ""
 
@@ -180,7 +185,7 @@ class ResponseParser:
         """The response is complete with what was received so far."""
         assert self.response is not None
         self.over = True
-        self.response.body = self._content
+        self.response.body = b"".join(self._content)
 
     def _read_head(self) -> bool:
         while True:
@@ -217,7 +222,7 @@ class ResponseParser:
             self._known = _Known(
                 head,
                 start,
-                len(start) + left if left is not None and left <= LIMIT else None,
+                len(start) + left if left is not None and left <= self._most else None,
                 response.version,
                 code,
                 response.phrase,
@@ -311,9 +316,10 @@ class ResponseParser:
 
     def _keep_data(self, data: bytes) -> bool:
         """:returns: whether there was more than is kept."""
-        content = self._content + data
-        self._content = content[:LIMIT]
-        if len(content) <= LIMIT:
+        room = self._most - self._kept
+        self._content.append(data[:room])
+        self._kept += len(data)
+        if len(data) <= room:
             return False
         assert self.response is not None
         self.response.truncated = True

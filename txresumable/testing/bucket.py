@@ -186,12 +186,9 @@ class Bucket:
         """Forget a multipart upload."""
         self._unfinished.pop((key, id), None)
 
-    def list_multiparts(
-        self, prefix: str, *, after: Multipart | None = None, limit: int = 1000
-    ) -> Sequence[Multipart]:
-        """A page of multipart uploads."""
-        least = ("", "") if after is None else (after.key, after.id)
-        found = [each for each in self.unfinished if each[0].startswith(prefix) and each > least]
+    def list_multiparts(self, prefix: str, *, limit: int = 1000) -> Sequence[Multipart]:
+        """Multipart uploads."""
+        found = [each for each in self.unfinished if each[0].startswith(prefix)]
         return [
             Multipart(key=key, id=id, began=self._unfinished[key, id].began, now=self.now)
             for key, id in found[: min(limit, 1000)]

@@ -23,6 +23,7 @@ from ..receiver.objects.interface import (
     StorageError,
     Unavailable,
 )
+from ..receiver.objects.metadata import check_metadata
 from .bucket import Bucket
 
 __all__ = ["FakeObjects", "StorageFault", "StorageForecast"]
@@ -140,6 +141,7 @@ class FakeObjects:
     ) -> Stat:
         if absent and match is not None:
             raise ValueError("absent and match exclude each other")
+        check_metadata(metadata or {})
         act = partial(
             self.bucket.put,
             key,
@@ -170,6 +172,7 @@ class FakeObjects:
     async def begin_multipart(
         self, key: str, *, metadata: Mapping[str, str] | None = None, type: str = ""
     ) -> str:
+        check_metadata(metadata or {})
         act = partial(self.bucket.begin_multipart, key, metadata=metadata, type=type)
         return await self._send("begin_multipart", act, self._fault(StorageFault.LATE))
 
@@ -202,10 +205,8 @@ class FakeObjects:
         act = partial(self.bucket.abort_multipart, key, multipart)
         await self._send("abort_multipart", act, self._fault(StorageFault.LATE))
 
-    async def list_multiparts(
-        self, prefix: str, *, after: Multipart | None = None, limit: int = 1000
-    ) -> Sequence[Multipart]:
-        act = partial(self.bucket.list_multiparts, prefix, after=after, limit=limit)
+    async def list_multiparts(self, prefix: str, *, limit: int = 1000) -> Sequence[Multipart]:
+        act = partial(self.bucket.list_multiparts, prefix, limit=limit)
         return await self._send("list_multiparts", act, self._fault())
 
     async def close(self) -> None:

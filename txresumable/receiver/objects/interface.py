@@ -154,7 +154,12 @@ class Objects(Protocol):
     ends the request; a write may have been carried out, or may yet be.
 
     Metadata is printable ASCII, names and values.
+
+    :ivar quotes: whether ETags are compared in quotes, as HTTP has it; the start-up self-test
+        finds out.
     """
+
+    quotes: bool
 
     async def head(self, key: str) -> Stat | None:
         """What is known about an object; nothing if there is none."""
@@ -249,14 +254,12 @@ class Objects(Protocol):
     async def abort_multipart(self, key: str, multipart: str) -> None:
         """Forget a multipart upload with its parts; that there is none is fine."""
 
-    async def list_multiparts(
-        self, prefix: str, *, after: Multipart | None = None, limit: int = 1000
-    ) -> Sequence[Multipart]:
+    async def list_multiparts(self, prefix: str, *, limit: int = 1000) -> Sequence[Multipart]:
         """
-        The multipart uploads of keys that begin with a prefix, ordered by key and identifier.
+        Multipart uploads of keys that begin with a prefix, in any order: storages differ in that,
+        and in what they take for the page after this one.  As they end, others come.
 
-        :param after: the last one of the page before.
-        :returns: a page of ``limit`` at most, empty only at the end.
+        :param limit: how many at most, up to 1000.
         """
 
     async def close(self) -> None:

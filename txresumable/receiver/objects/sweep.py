@@ -195,17 +195,10 @@ class Sweep:
                     await upload.finish(patiently=False)
 
     async def _end_multiparts(self) -> None:
-        """End what was begun by receivers that are no more."""
-        async for found in self._multiparts():
+        """End what was begun by receivers that are no more: a thousand of them at most."""
+        for found in await self._objects.list_multiparts(self._keys.files):
             if found.now - found.began > _OLD_MULTIPART:
                 await self._carefully(found.key, self._end_multipart(found))
-
-    async def _multiparts(self) -> AsyncIterator[Multipart]:
-        after: Multipart | None = None
-        while page := await self._objects.list_multiparts(self._keys.files, after=after):
-            for found in page:
-                yield found
-            after = page[-1]
 
     async def _end_multipart(self, found: Multipart) -> None:
         key, id = self._keys.upload_of_file(found.key)

@@ -1,0 +1,95 @@
+"""Tests for the start-up self-test of object storage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable.receiver.objects.interface import Conflict, Listing, Part, Unavailable
+from txresumable.receiver.objects.probe import Unfit, probe
+from txresumable.testing import Bucket, FakeObjects, StorageFault, StorageForecast
+
+
+class ProbeTests(SynchronousTestCase):
+    """What storage is asked, and what is left of it."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.bucket = Bucket(self.clock)
+        self.bucket.put("uploads/k", b"1")
+
+    def run_probe(self, objects: FakeObjects) -> Deferred[None]:
+        probing = Deferred.fromCoroutine(probe(objects, "uploads/"))
+        for _ in range(200):
+            self.clock.advance(0.1)
+        return probing
+
+    def found(self, **changed: Any) -> str:
+        """What is found wrong with something that is otherwise right."""
+        kind = type("Changed", (FakeObjects,), changed)
+        failure = self.failureResultOf(self.run_probe(kind(self.bucket)), Unfit)
+        self.assertEqual((list(self.bucket.objects), self.bucket.unfinished), (["uploads/k"], []))
+        return failure.value.reason
+
+    def test_fit(self) -> None:
+        """Storage that does all of it passes, and nothing is left there."""
+        objects = FakeObjects(self.bucket)
+        self.assertIsNone(self.successResultOf(self.run_probe(objects)))
+        self.assertEqual((list(self.bucket.objects), self.bucket.unfinished), (["uploads/k"], []))
+        self.assertTrue(objects.quotes)
+
+    def test_ignored(self) -> None:
+        """Storage that ignores something is refused, with a sentence that says what."""
+        for name in ("If-None-Match", "If-Match", "Content-MD5"):
+            self.bucket.ignores = frozenset({name})
+            self.assertIn(f"ignores {name}:", self.found())
+
+    def test_quotes(self) -> None:
+        """Where ETags are only compared without quotes, they are from now on."""
+
+        class Unquoted(FakeObjects):
+            async def put(self, key: str, body: Any, **given: Any) -> Any:
+                if given.get("match") is not None and self.quotes:
+                    raise Conflict("it is another")
+                return await super().put(key, body, **given)
+
+        objects = Unquoted(self.bucket)
+        self.assertIsNone(self.successResultOf(self.run_probe(objects)))
+        self.assertFalse(objects.quotes)
+
+    def test_wrong(self) -> None:
+        """So is storage that does not show what was put."""
+
+        async def never(self: FakeObjects, key: str, body: Any, **given: Any) -> Any:
+            if given.get("match") is not None:
+                raise Conflict("it is another")
+            return await FakeObjects.put(self, key, body, **given)
+
+        async def empty(self: FakeObjects, prefix: str) -> Listing:
+            return Listing(objects=[])
+
+        async def nothing(self: FakeObjects, key: str) -> None:
+            return None
+
+        async def bare(self: FakeObjects, key: str) -> Any:
+            stat = self.bucket.head(key)
+            assert stat is not None
+            return Bucket(self.bucket.clock).put(key, b"1")
+
+        async def lost(self: FakeObjects, key: str, id: str, parts: list[Part]) -> None:
+            self.bucket.abort_multipart(key, id)
+
+        self.assertIn("If-Match the ETag", self.found(put=never))
+        self.assertIn("list", self.found(list=empty))
+        self.assertIn("return", self.found(get=nothing))
+        self.assertIn("metadata", self.found(head=bare))
+        self.assertIn("parts", self.found(complete_multipart=lost))
+
+    def test_unavailable(self) -> None:
+        """What cannot be found out now is not held against it."""
+        forecast = StorageForecast(rate=1.0, weights={StorageFault.REFUSED: 1.0})
+        probing = self.run_probe(FakeObjects(self.bucket, forecast=forecast))
+        self.failureResultOf(probing, Unavailable)

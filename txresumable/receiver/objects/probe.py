@@ -1,0 +1,119 @@
+"""
+Finding out whether object storage does what uploads rest on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from contextlib import suppress
+from hashlib import md5 as md5_of
+from typing import Any
+from uuid import uuid4
+
+from .interface import Conflict, Objects, Rejected, StorageError
+
+__all__ = ["Unfit", "probe"]
+
+
+class Unfit(StorageError):
+    """The storage does not do what uploads rest on, so that some would be lost or mixed."""
+
+
+async def probe(objects: Objects, prefix: str = "") -> None:
+    """
+    Put some small objects under conditions, look at them, and remove them.  Where ETags have to be
+    compared without quotes, that is set from now on.
+
+    :param prefix: what their keys begin with.
+    :raises Unfit: with what the storage ignores.
+    :raises StorageError: if that cannot be found out.
+    """
+    tested = _Probe(objects, f"{prefix}probe-{uuid4().hex}/")
+    try:
+        await tested.run()
+    finally:
+        await tested.clean()
+
+
+class _Probe:
+    """
+    :param place: what all keys begin with.
+    """
+
+    def __init__(self, objects: Objects, place: str) -> None:
+        self._objects = objects
+        self._key = f"{place}object +%"
+        self._parts = f"{place}parts"
+        self._place = place
+        self._multipart: str | None = None
+
+    async def run(self) -> None:
+        await self._put_absent()
+        await self._look()
+        await self._put_match()
+        await self._check_md5()
+        await self._put_parts()
+
+    async def clean(self) -> None:
+        if self._multipart is not None:
+            await _quietly(self._objects.abort_multipart(self._parts, self._multipart))
+        for key in (self._key, self._parts):
+            await _quietly(self._objects.delete(key))
+
+    async def _put_absent(self) -> None:
+        await self._objects.put(self._key, b"1", absent=True, metadata={"probe": "a b"})
+        try:
+            await self._objects.put(self._key, b"2", absent=True)
+        except Conflict:
+            return
+        raise Unfit("the storage ignores If-None-Match: what one receiver wrote, another replaces")
+
+    async def _look(self) -> None:
+        got = await self._objects.get(self._key)
+        stat = await self._objects.head(self._key)
+        if got is None or stat is None or got[1] != b"1":
+            raise Unfit("the storage does not return what was put last")
+        if stat.metadata.get("probe") != "a b" or stat.etag != got[0].etag:
+            raise Unfit("the storage does not tell the metadata and the ETag that an object has")
+        listing = await self._objects.list(self._place)
+        if [each.key for each in listing.objects] != [self._key]:
+            raise Unfit("the storage does not list what was put")
+
+    async def _put_match(self) -> None:
+        stale = await self._objects.head(self._key)
+        assert stale is not None
+        try:
+            await self._objects.put(self._key, b"3", match=stale.etag)
+        except (Conflict, Rejected):
+            self._objects.quotes = not self._objects.quotes
+            try:
+                await self._objects.put(self._key, b"3", match=stale.etag)
+            except (Conflict, Rejected):
+                raise Unfit("the storage does not accept in If-Match the ETag that it gave")
+        try:
+            await self._objects.put(self._key, b"4", match=stale.etag)
+        except Conflict:
+            return
+        raise Unfit("the storage ignores If-Match: of two receivers that change a record, both do")
+
+    async def _check_md5(self) -> None:
+        wrong = md5_of(b"6", usedforsecurity=False).digest()
+        try:
+            await self._objects.put(self._key, b"5", md5=wrong)
+        except Rejected:
+            return
+        raise Unfit("the storage ignores Content-MD5: it takes what arrives damaged")
+
+    async def _put_parts(self) -> None:
+        self._multipart = await self._objects.begin_multipart(self._parts)
+        part = await self._objects.put_part(self._parts, self._multipart, 1, b"7")
+        await self._objects.complete_multipart(self._parts, self._multipart, [part])
+        self._multipart = None
+        got = await self._objects.get(self._parts)
+        if got is None or got[1] != b"7":
+            raise Unfit("the storage does not make an object of its parts")
+
+
+async def _quietly(waiting: Awaitable[Any]) -> None:
+    with suppress(StorageError):
+        await waiting
