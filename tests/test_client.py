@@ -117,17 +117,18 @@ class RequestClientTests(SynchronousTestCase):
     def test_written_once(self) -> None:
         """Requests that have the same headers are given what was written for the first."""
         transport = self.make()
-        written: list[object] = []
+        written: list[bytes] = []
 
-        def request(method: object, uri: object, headers: object, body: object) -> Deferred[Any]:
-            written.append(headers)
+        def request(method: object, uri: object, headers: Any, body: object) -> Deferred[Any]:
+            written.append(headers.lines)
             return Deferred()
 
         self.patch(PersistentAgent, "request", staticmethod(request))
         for value in ("1", "1", "2"):
             transport.exchange("GET", URL, {"X": value})
         self.assertIs(written[0], written[1])
-        self.assertIsNot(written[1], written[2])
+        self.assertIn(b"X: 1\r\n", written[1])
+        self.assertIn(b"X: 2\r\n", written[2])
 
     def test_redirect(self) -> None:
         """A redirect is a response as any other, and is not followed."""
@@ -219,6 +220,22 @@ class RequestClientTests(SynchronousTestCase):
         self.assertNoResult(asked)
         self.endpoint.protocols[1].dataReceived(OK)
         self.assertEqual(self.successResultOf(asked).code, 200)
+
+    def test_stale_after_others(self) -> None:
+        """What is sent once more is what it was, whatever was sent meanwhile."""
+        transport = self.make()
+        self.ask(transport, URL, X="1")
+        asked = transport.exchange("GET", URL, {"X": "2"}, "text/a")
+        other = transport.exchange("GET", URL + "&b=2", {"X": "3"}, "text/b")
+        self.endpoint.protocols[0].connectionLost()
+        self.reactor.advance(0)
+        for protocol in self.endpoint.protocols[1:]:
+            protocol.dataReceived(OK)
+        for response in (asked, other):
+            self.assertEqual(self.successResultOf(response).code, 200)
+        head = bytes(self.endpoint.sockets[-1].arrived)
+        self.assertIn(b" /app/upload?a=1 ", head)
+        self.assertIn(b"X: 2\r\nContent-Type: text/a\r\n", head)
 
     def test_stale_and_not_again(self) -> None:
         """If it must not be sent again, it fails."""

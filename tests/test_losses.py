@@ -8,7 +8,7 @@ from typing import Any
 
 from txresumable import ChunkState, RetriesExhausted
 from txresumable._engine.attempt import Attempt
-from txresumable._engine.losses import Losses
+from txresumable._engine.losses import MOST_SILENT, Losses
 from txresumable._engine.queue import ChunkQueue
 from txresumable._http.fields import ResponseHeaders, parse_fields
 from txresumable._http.response import Response
@@ -137,4 +137,8 @@ class LossTests(UploaderTestCase):
         silent, says = parse_fields([]), parse_fields([b"Resumable-Stored: 1"])
         said = [is_like_ours(each) for each in (silent, says, silent, silent, says)]
         self.assertEqual(said, [False, True, False, False, True])
+        for _ in range(MOST_SILENT + 1):  # of many connections, or of many seconds
+            self.assertFalse(is_like_ours(parse_fields([])))
+        said = [is_like_ours(each) for each in (silent, says, silent)]
+        self.assertEqual(said, [False, True, False])
         self.answer_all()

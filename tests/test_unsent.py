@@ -13,7 +13,7 @@ from twisted.internet.ssl import CertificateOptions, PrivateCertificate
 from twisted.internet.tcp import Connection
 from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from txresumable._http import unsent
 from txresumable._http.unsent import SendQueue
@@ -66,12 +66,21 @@ class SendQueueTests(SynchronousTestCase):
         self.ours.close()
         self.assertEqual(queue.unsent(), 0)
 
-    def check_quiet(self) -> None:
-        queue = SendQueue(self.transport)
+    def check_quiet(self, queue: SendQueue | None = None) -> None:
+        queue = SendQueue(self.transport) if queue is None else queue
         self.assertTrue(queue.is_quiet())
         self.peer.send(b"x")
         self.until(queue, False)
         self.assertEqual(self.ours.recv(2), b"x")
+        queue.received += 1
+        self.assertTrue(queue.is_quiet())
+        self.peer.send(b"yz")
+        self.until(queue, False)
+        self.assertEqual(self.ours.recv(1), b"y")
+        queue.received += 1
+        self.assertFalse(queue.is_quiet())
+        self.assertEqual(self.ours.recv(1), b"z")
+        queue.received += 1
         self.assertTrue(queue.is_quiet())
         self.peer.close()
         self.until(queue, False)
@@ -88,6 +97,48 @@ class SendQueueTests(SynchronousTestCase):
         """So they are where the state of a connection cannot be asked for."""
         self.patch(unsent, "_INQ", 0)
         self.check_quiet()
+
+    def test_quiet_with_an_old_kernel(self) -> None:
+        """So they are where the kernel does not count what has arrived."""
+
+        class Old:
+            fileno = self.ours.fileno
+
+            @staticmethod
+            def getsockopt(level: int, option: int, size: int) -> bytes:
+                return self.ours.getsockopt(level, option, min(size, 104))
+
+        queue = SendQueue(self.transport)
+        if queue.tcp_info() is None:
+            raise SkipTest("the kernel says nothing of connections")
+        queue.socket = Old()
+        self.check_quiet(queue)
+
+    def test_quiet_uncounted(self) -> None:
+        """What was read by another one, such as a proxy's response, changes nothing."""
+        self.peer.send(b"xyz")
+        queue = SendQueue(self.transport)
+        self.until(queue, False)
+        self.assertEqual(self.ours.recv(3), b"xyz")
+        self.assertEqual([queue.is_quiet() for _ in range(3)], [True] * 3)
+        self.peer.send(b"x")
+        self.until(queue, False)
+        self.assertEqual(self.ours.recv(1), b"x")
+        queue.received += 1
+        self.assertTrue(queue.is_quiet())
+
+    def test_quiet_by_one_call(self) -> None:
+        """A connection that has been quiet once is asked for its state alone."""
+        queue = SendQueue(self.transport)
+        if queue.tcp_info() is None:
+            raise SkipTest("the kernel says nothing of connections")
+        self.assertTrue(queue.is_quiet())
+        self.peer.send(b"x")
+        self.ours.setblocking(True)
+        self.ours.recv(1)
+        queue.received += 1
+        self.patch(unsent, "fcntl", None)
+        self.assertTrue(queue.is_quiet())
 
     def test_reset(self) -> None:
         """That a connection was reset is noticed in both ways."""

@@ -15,6 +15,9 @@ from .queue import ChunkQueue
 
 __all__ = ["Losses"]
 
+MOST_SILENT = 64
+"""So many heads of responses are remembered, as they are new with each second that they name."""
+
 _log = Logger()
 
 
@@ -30,7 +33,8 @@ class Losses:
     def __init__(self, most: int, queue: ChunkQueue) -> None:
         self._most = most
         self._queue = queue
-        self._silent: Headers | None = None  # of another server than ours, nearly always the same
+        # Of another server than ours, by their id: each connection has those that it parsed last.
+        self._silent: dict[int, Headers] = {}
 
     def any(self, attempt: Attempt, answer: Response) -> bool:
         """
@@ -42,15 +46,17 @@ class Losses:
         :returns: whether there are any.
         :raises RetriesExhausted: if there were too often.
         """
-        transfer = attempt.transfer
-        if answer.headers is self._silent:
+        transfer, headers = attempt.transfer, answer.headers
+        if self._silent.get(id(headers)) is headers:
             if transfer.flags:
                 transfer.is_like_ours = False
             return False
         said, digest = answer.header("Resumable-Stored"), answer.header("Resumable-File-Checksum")
         transfer.is_like_ours = (said or digest) is not None
         if not transfer.is_like_ours:
-            self._silent = answer.headers
+            if len(self._silent) >= MOST_SILENT:
+                self._silent.clear()
+            self._silent[id(headers)] = headers
         ledger, plan = attempt.ledger, attempt.ledger.plan
         if said is None or digest is not None or not (lost := gaps(said, len(ledger.states))):
             return False

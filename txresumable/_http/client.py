@@ -100,8 +100,10 @@ class RequestClient:
         self._agent = agent
         self.gauge = None if agent is None else agent.gauge
         self._cookies = NoCookies()
+        self._prepared_headers = PreparedHeaders()
         self.own = client is None
         self.cookies = cookies and client is None
+        self._prepared_url = PreparedURL(self.cookies)
         if client is None:
             assert agent is not None
             jar: Any = _Cookies() if cookies else self._cookies  # treq's own came after 24.9
@@ -109,7 +111,7 @@ class RequestClient:
         self.client = client
         self._check_headers = check_headers
         self._lines: dict[tuple[tuple[str, str], ...], tuple[bytes, bool]] = {}
-        self._last: tuple[tuple[object, ...], Headers] = ((), Headers())
+        self._last: tuple[tuple[object, ...], Headers | bytes] = ((), b"")
         self._strips_tls = strips_tls(client)
         proxies = {} if agent is None else {"proxy": agent.proxy_for}
         self._guard = CredentialsGuard(insecure_credentials, self.cookies, **proxies)
@@ -163,7 +165,7 @@ class RequestClient:
         self,
         method: str,
         url: str,
-        headers: Headers,
+        headers: Headers | bytes,
         body: IRequestBody | None,
         then: Then,
         otherwise: Otherwise,
@@ -171,6 +173,7 @@ class RequestClient:
     ) -> Deferred[Any]:
         responding: Deferred[Any]
         if not self.own:
+            assert isinstance(headers, Headers)
             exchange = ForeignExchange(self.client, self.clock, self.stall_timeout, body)
             responding = exchange.start(
                 method,
@@ -185,11 +188,14 @@ class RequestClient:
             return responding.addCallbacks(
                 then, self._failed, errbackArgs=(method, url, headers, body, then, otherwise, again)
             )
+        self._prepared_url.text, prepared = url, headers
+        if isinstance(headers, bytes):
+            prepared, self._prepared_headers.lines = self._prepared_headers, headers
         try:
             responding = self.client.request(
                 method,
-                PreparedURL(url, self.cookies),
-                headers=headers,
+                self._prepared_url,
+                headers=prepared,
                 data=body,
                 cookies=None if self.cookies else self._cookies,
                 allow_redirects=False,
@@ -212,7 +218,7 @@ class RequestClient:
         failure: Failure,
         method: str,
         url: str,
-        headers: Headers,
+        headers: Headers | bytes,
         body: IRequestBody | None,
         then: Then,
         otherwise: Otherwise,
@@ -226,7 +232,8 @@ class RequestClient:
             return self._request(method, url, headers, body, then, otherwise, False)
         return otherwise(Failure(_transport_error(failure)))
 
-    def _written(self, headers: Mapping[str, str], content_type: str | None) -> Headers:
+    def _written(self, headers: Mapping[str, str], content_type: str | None) -> Headers | bytes:
+        """The header fields of a request, and as lines if nothing is added to them."""
         key = tuple(headers.items())
         if self._last[0] != (content_type, key):  # another file's: its boundary is in there
             self._last = (content_type, key), self._write(headers, key, content_type)
@@ -237,7 +244,7 @@ class RequestClient:
         headers: Mapping[str, str],
         key: tuple[tuple[str, str], ...],
         content_type: str | None,
-    ) -> Headers:
+    ) -> Headers | bytes:
         known = self._lines.get(key)
         if known is None:
             self._check_headers(headers)  # the mapping is the user's, and may have changed
@@ -248,7 +255,7 @@ class RequestClient:
         if content_type is not None and not typed:
             lines += b"Content-Type: %b\r\n" % content_type.encode()
         if self.own and not self.cookies:
-            return PreparedHeaders(lines)
+            return lines
         plain = Headers()
         for line in lines.split(b"\r\n")[:-1]:
             name, _, value = line.partition(b": ")

@@ -162,10 +162,11 @@ class HTTPConnection(protocol.Protocol):
         if self._waiting is None:
             self.abort()  # there is no request
             return
-        parser = self._parser
+        parser, queue = self._parser, self._sender.queue
+        queue.received += len(data)
         begins = parser.response is None
         if begins:
-            unsent = self._sender.queue.unsent()
+            unsent = queue.unsent()
             if self._responding_since is None:
                 if unsent >= self._sender.given:
                     self._unrequested()

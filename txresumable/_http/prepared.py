@@ -4,7 +4,8 @@ What treq is given for a request: things that are ready, and that stay as they a
 treq, and the three agents that it puts around ours for each request, take a URL apart and put it
 together again, copy the headers and add to them, and merge cookies: for a page that is asked for
 once, that is right.  Here, requests by the thousand differ in nothing but their bodies, and each of
-the four classes below keeps one of these things from being done twice.
+the four classes below keeps one of these things from being done twice.  A client has one object of
+each for all of its requests: treq is done with it when ``request()`` returns.
 """
 
 from __future__ import annotations
@@ -35,13 +36,16 @@ class SplitURL(bytes):
 
 class PreparedURL(EncodedURL):
     """
-    An encoded URL that treq hands on as an :class:`SplitURL`, or whole if there are cookies, which
+    An encoded URL that treq hands on as a :class:`SplitURL`, or whole if there are cookies, which
     depend on the path as well.
+
+    :ivar text: the URL of the next request.
     """
 
-    def __init__(self, text: str, whole: bool) -> None:
-        self._prepared_text = text
+    def __init__(self, whole: bool) -> None:
         self._whole = whole
+        self.text = ""
+        self._split = SplitURL()
 
     def to_uri(self) -> PreparedURL:
         return self
@@ -51,10 +55,10 @@ class PreparedURL(EncodedURL):
 
     def encode(self, encoding: str) -> bytes:
         """As treq turns a URL into bytes."""
-        encoded = self._prepared_text.encode(encoding)
+        encoded = self.text.encode(encoding)
         if self._whole:
             return encoded
-        url = SplitURL()
+        url = self._split
         url.origin, url.path = split_url(encoded)
         return url
 
@@ -65,10 +69,10 @@ class PreparedHeaders(Headers):
 
     What an HTTP client would add by itself (``Accept-Encoding``, ``Cookie``) they refuse.
 
-    :ivar lines: as they are sent.
+    :ivar lines: those of the next request, as they are sent.
     """
 
-    def __init__(self, lines: bytes) -> None:
+    def __init__(self, lines: bytes = b"") -> None:
         super().__init__()
         self.lines = lines
 

@@ -9,14 +9,16 @@ import struct
 import sys
 from typing import Any, NamedTuple
 
-__all__ = ["ESTABLISHED", "TCPInfo", "says_state", "tcp_info"]
+__all__ = ["ESTABLISHED", "RECEIVED", "TCPInfo", "says_state", "tcp_info"]
 
-ESTABLISHED = b"\1"
-"""The first byte of it, while both ends may send."""
+ESTABLISHED = 1
+"""The state of a connection while both ends may send."""
+RECEIVED = struct.Struct("=B127xQ")
+"""Its state, and ``tcpi_bytes_received``: how many bytes have arrived, read or not (Linux 4.1)."""
 _SIZE, _SEGMENT, _ROUND_TRIP, _WINDOW, _ACKNOWLEDGED = 128, 16, 68, 80, 120
 """
 Where in Linux's ``struct tcp_info`` there are ``tcpi_snd_mss``, ``tcpi_rtt``, ``tcpi_snd_cwnd`` and
-``tcpi_bytes_acked``, which is the latest of them (Linux 4.1).
+``tcpi_bytes_acked``, which came with Linux 4.1.
 """
 
 
@@ -48,7 +50,7 @@ def says_state(connected: Any) -> bool:
         state = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
     except (OSError, AttributeError):
         return False
-    return bool(protocol == socket.IPPROTO_TCP and state == ESTABLISHED)
+    return bool(protocol == socket.IPPROTO_TCP and state == bytes((ESTABLISHED,)))
 
 
 def tcp_info(connected: Any) -> TCPInfo | None:

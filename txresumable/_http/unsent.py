@@ -18,7 +18,7 @@ from twisted.internet.tcp import Connection
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from .._runtime.private import tls_gathered, wrapped_transport, written_last
-from .tcp_info import ESTABLISHED, TCPInfo, says_state, tcp_info
+from .tcp_info import ESTABLISHED, RECEIVED, TCPInfo, says_state, tcp_info
 
 try:
     import fcntl
@@ -44,9 +44,20 @@ class SendQueue:
     Bytes that were written and are still in Twisted's buffers or the kernel's.
 
     :ivar socket: the socket, or :data:`None` if none was found.
+    :ivar received: how many bytes were read from it, counted by who is given them.
     """
 
-    __slots__ = ("_bottom", "_numbers", "_outer", "_says_state", "_tls", "_transport", "socket")
+    __slots__ = (
+        "_before",
+        "_bottom",
+        "_numbers",
+        "_outer",
+        "_says_state",
+        "_tls",
+        "_transport",
+        "received",
+        "socket",
+    )
 
     def __init__(self, transport: Any) -> None:
         """
@@ -67,6 +78,8 @@ class SendQueue:
         self._numbers = array("i", (0,)) * _NUMBERS
         self.socket: Any = None if self._bottom is None else self._bottom.getHandle()
         self._says_state = bool(_INQ) and says_state(self.socket)
+        self.received = 0
+        self._before = -1  # bytes that the kernel counts and nobody here, once that is known
 
     def write(self, data: bytes) -> int:
         """
@@ -125,15 +138,24 @@ class SendQueue:
         return False
 
     def _is_calm(self) -> bool:
-        """The same, without an exception, and without letting go of the interpreter's lock."""
+        """
+        The same, without an exception, and without letting go of the interpreter's lock: all that
+        has arrived was read, by the kernel's count and ours, or else by the length of its queue.
+        """
         try:
+            told = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, RECEIVED.size)
+            if len(told) == RECEIVED.size:
+                state, arrived = RECEIVED.unpack(told)
+                if arrived == self._before + self.received and self._tls is None:
+                    return bool(state == ESTABLISHED)
+                self._before = arrived - self.received  # if nothing is in the queue
             fcntl.ioctl(self.socket, _INQ, self._numbers)
-            if self._numbers[0]:
-                return False
-            state = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
         except (OSError, ValueError):  # it is closed
             return False
-        return bool(state == ESTABLISHED)
+        if self._numbers[0]:
+            self._before = -1
+            return False
+        return bool(told[0] == ESTABLISHED)
 
     def abort(self) -> bool:
         """
