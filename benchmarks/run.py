@@ -32,6 +32,7 @@ CLIENTS = {
     OURS: ["ours.py"],
     "libcurl": ["libcurl.py"],
     "libcurl tuned": ["libcurl.py", str(256 * 1024)],
+    "libcurl form": ["libcurl.py", "form"],
     "aiohttp": ["aiohttp_raw.py"],
     "treq files=": ["treq_files.py"],
     "requests": ["requests_threads.py"],

@@ -81,6 +81,9 @@ TARGETS = (
     at_least("small", "aiohttp", 1.0),
     at_least("scan", "resumable", 4),
     at_most("fresh", "resumable", 1.05, _requests_a_chunk, "requests a chunk"),
+    at_most("small", "libcurl form", 1.25, _wall, "wall, as a multiple,"),
+    at_most("many", "libcurl form", 1.25, _wall, "wall, as a multiple,"),
+    at_most("scan", "libcurl form", 1.25, _wall, "wall, as a multiple,"),
     at_most("tls", "libcurl", 1.8, _wall, "wall, as a multiple,"),
     at_least("tls", "aiohttp", 1.1),
 )

@@ -17,12 +17,13 @@ KEPT = 256
 
 
 class Piece(NamedTuple):
-    """One chunk to send: where to, from which open file, and which bytes."""
+    """One chunk to send: where to, from which open file, which bytes, and what a form says."""
 
     url: str
     descriptor: int
     offset: int
     size: int
+    fields: list[tuple[str, str]]
 
     def read(self) -> bytes:
         """The bytes of the chunk."""
@@ -84,19 +85,19 @@ class Job:
         Every chunk, its parameters in the URL.
 
         The part of the URL that all chunks of a file share is built once, which is what a careful
-        user of a plain HTTP client would do. Files are closed when no chunk of them can be in
-        flight any more, the last few by the end of the process.
+        user of a plain HTTP client would do; so are the fields of a form, all but the number of the
+        chunk. Files are closed when no chunk of them can be in flight any more, the last few by the
+        end of the process.
         """
         descriptors: list[int] = []
         for path in self.files:
             descriptors.append(os.open(path, os.O_RDONLY))
-            shared = "".join(
-                f"&{name}={quote(value, '')}"
-                for name, value in list(self.parameters(path, 1).items())[1:]
-            )
+            fields = list(self.parameters(path, 1).items())[1:]
+            shared = "".join(f"&{name}={quote(value, '')}" for name, value in fields)
             for number in range(os.path.getsize(path) // self.chunk_size):
                 url = f"{self.url}?resumableChunkNumber={number + 1}{shared}"
-                yield Piece(url, descriptors[-1], number * self.chunk_size, self.chunk_size)
+                offset = number * self.chunk_size
+                yield Piece(url, descriptors[-1], offset, self.chunk_size, fields)
             if len(descriptors) > KEPT:  # so far behind is none of the threads
                 os.close(descriptors.pop(0))
 

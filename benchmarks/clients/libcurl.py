@@ -1,16 +1,20 @@
 """
-libcurl's multi interface by pycurl: raw bodies, read by a callback.
+libcurl's multi interface by pycurl: raw bodies, read by a callback, or forms.
 
-With libcurl's own size of the buffer for uploads (64 KiB), or with the one that is given.
+With libcurl's own size of the buffer for uploads (64 KiB), or with the one that is given. With
+``form`` libcurl writes the same form as resumable.js sends: nine fields, which are in the URL as
+well, and the chunk as a file, which is read into memory for it.
 """
 
 import os
 import sys
+from typing import Any
 
 import pycurl
 from job import Job, Meter, Piece
 
-BUFFER = int(sys.argv[1]) if len(sys.argv) > 1 else 64 * 1024
+FORM = "form" in sys.argv[1:]
+BUFFER = int(sys.argv[1]) if len(sys.argv) > 1 and not FORM else 64 * 1024
 
 
 class Transfer:
@@ -19,9 +23,12 @@ class Transfer:
     def __init__(self, job: Job) -> None:
         self.curl = curl = pycurl.Curl()
         curl.setopt(pycurl.CAINFO, job.certificate)
-        curl.setopt(pycurl.READFUNCTION, self.read)
         curl.setopt(pycurl.WRITEFUNCTION, len)
-        curl.setopt(pycurl.HTTPHEADER, ["Expect:", "Content-Type: application/octet-stream"])
+        if FORM:
+            curl.setopt(pycurl.HTTPHEADER, ["Expect:"])
+        else:
+            curl.setopt(pycurl.READFUNCTION, self.read)
+            curl.setopt(pycurl.HTTPHEADER, ["Expect:", "Content-Type: application/octet-stream"])
         curl.setopt(pycurl.UPLOAD_BUFFERSIZE, BUFFER)
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         self.testing = False
@@ -33,9 +40,21 @@ class Transfer:
         self.curl.setopt(pycurl.URL, piece.url)
         if testing:
             self.curl.setopt(pycurl.HTTPGET, 1)
+        elif FORM:
+            self.curl.setopt(pycurl.HTTPPOST, self.form(piece))
         else:
             self.curl.setopt(pycurl.POST, 1)
             self.curl.setopt(pycurl.POSTFIELDSIZE_LARGE, piece.size)
+
+    def form(self, piece: Piece) -> list[tuple[str, Any]]:
+        """The parts of a body; libcurl neither copies the chunk nor encodes anything before."""
+        number, name = piece.offset // piece.size + 1, dict(piece.fields)["resumableFilename"]
+        part = (
+            *(pycurl.FORM_BUFFER, name),
+            *(pycurl.FORM_BUFFERPTR, piece.read()),
+            *(pycurl.FORM_CONTENTTYPE, "application/octet-stream"),
+        )
+        return [("resumableChunkNumber", str(number)), *piece.fields, ("file", part)]
 
     def read(self, most: int) -> bytes:
         """The next bytes of the body."""
