@@ -75,7 +75,7 @@ class HostNoticesTests(PushTestCase):
         """It is not, if the journal does not come to an end with what it is to write."""
         service = self.started()
         self.notices(service)
-        with patch.object(service.journal, "remember", lambda *_: Deferred()):
+        with patch.object(service.journal, "beat", lambda: Deferred()):
             self.alive()
             self.assertFalse(self.alive(3 * WATCHDOG))
 
@@ -84,7 +84,7 @@ class HostNoticesTests(PushTestCase):
         service = self.started()
         self.notices(service)
         error = JournalUnavailable("no space left")
-        with patch.object(service.journal, "remember", lambda *_: fail(error)):
+        with patch.object(service.journal, "beat", lambda: fail(error)):
             self.assertTrue(self.alive())
 
     def test_folder_that_hangs(self) -> None:

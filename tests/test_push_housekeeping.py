@@ -130,6 +130,20 @@ class VanishedTests(JournalTestCase):
         self.assertRaises(ValueError, self.journal.vanished, "scans", self.now())
 
 
+class BeatTests(JournalTestCase):
+    """Whether it can be written."""
+
+    def test_beats(self) -> None:
+        """Each time something is written, and there is no more of it."""
+        connection = self.journal._possession.database._connection
+        assert connection is not None
+        for _ in range(2):
+            self.clock.advance(5)
+            self.assertIsNone(self.result(self.journal.beat()))
+            beats = connection.execute("SELECT at FROM beat").fetchall()
+            self.assertEqual(beats, [(self.now(),)])
+
+
 class PruneTests(JournalTestCase):
     """Forgetting."""
 

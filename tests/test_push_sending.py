@@ -4,12 +4,14 @@ Tests for files on their way from a folder to its target.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from unittest.mock import patch
 
 from attrs import evolve
 
 from tests.push_rig import PushTestCase
+from txresumable._source import source
 from txresumable.push.delivery import sending
 from txresumable.testing import FakeClient, Response
 
@@ -49,6 +51,29 @@ class SendingTests(PushTestCase):
         service = self.started()
         self.assertEqual(self.states(service), {"a": "done"})
         self.assertEqual(self.stored(), {"a": b""})
+
+    def test_digest_is_kept(self) -> None:
+        """All of a large file that was interrupted is not read for its digest once more."""
+        self.file("a", "x" * 30)
+        client = FakeClient()
+        options = {"test_chunks": False, "simultaneous_uploads": 1}
+        read = patch.object(source, "sha256_of", wraps=source.sha256_of)
+        with patch.object(sending, "_LARGE", 30), read as reading:
+            service = self.started(options, client, identify="content")
+            client.answer(200)
+            whole = hashlib.sha256(b"x" * 30).hexdigest()
+            self.assertEqual((self.entry(service).digest, reading.call_count), (whole, 1))
+            service = self.restarted(service)
+            self.assertEqual(self.states(service), {"a": "uploading"})
+            while client.waiting:
+                client.answer(200)
+            self.assertEqual(self.states(service), {"a": "done"})
+            self.assertEqual((self.entry(service).digest, reading.call_count), ("", 1))
+            self.file("b", "y" * 29)
+            self.rescan(service)
+            self.assertEqual((self.entry(service, "b").digest, reading.call_count), ("", 2))
+            while client.waiting:
+                client.answer(200)
 
     def test_states(self) -> None:
         """Every state is durable before the next step: a chunk is sent of what is UPLOADING."""

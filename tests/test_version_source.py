@@ -4,6 +4,7 @@ Tests for sources that are one version of a path.
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 from twisted.internet.task import Clock
@@ -51,6 +52,23 @@ class VersionTests(SourceTestCase):
         os.utime(self.name, ns=(before.st_atime_ns, before.st_mtime_ns))
         self.assertNotEqual(os.stat(self.name).st_ino, before.st_ino)
         self.assertRaises(SourceChanged, source.look)
+
+    def test_digest(self) -> None:
+        """That of all of it is found once, and told; what is known is not read, parts are."""
+        found: list[str] = []
+        now = os.stat(self.name)
+        version = now.st_ino, now.st_size, now.st_mtime_ns
+        source = VersionSource(self.name, version, 5, found=found.append)
+        source.look()
+        whole = hashlib.sha256(b"mine").hexdigest()
+        part = hashlib.sha256(b"in").hexdigest()
+        self.assertEqual((source.digest(1, 3), found), (part, []))
+        for end in 4, None:
+            self.assertEqual((source.digest(0, end), found), (whole, [whole]))
+        known = VersionSource(self.name, version, 5, digest="known", found=found.append)
+        known.look()
+        self.assertEqual((known.digest(0, 4), known.digest(1, 3)), ("known", part))
+        self.assertEqual(found, [whole])
 
     def test_written_to(self) -> None:
         """Nor is it if the same file was written to."""

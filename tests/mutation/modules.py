@@ -45,7 +45,6 @@ _JOURNAL = (
     "tests.test_push_journal",
     "tests.test_push_observation",
     "tests.test_push_housekeeping",
-    "tests.test_push_hints",
     "tests.test_push_waiting",
     "tests.test_push_thread",
     "tests.test_push_database",
@@ -116,7 +115,6 @@ TESTS: dict[str, tuple[str, ...]] = {
     "doctor/examination": ("tests.test_examination",),
     "push/journal/commits": ("tests.test_push_commits",),
     "push/journal/database": ("tests.test_push_database", "tests.test_push_journal"),
-    "push/journal/hints": ("tests.test_push_hints",),
     "push/journal/housekeeping": ("tests.test_push_housekeeping",),
     "push/journal/lock": ("tests.test_push_lock",),
     "push/journal/observation": (

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 
-__all__ = ["run_in_thread", "run_while_wanted"]
+__all__ = ["run_in_reactor", "run_in_thread", "run_while_wanted"]
 
 _T = TypeVar("_T")
 
@@ -31,6 +31,20 @@ def run_in_thread(reactor: Any, work: Callable[..., _T], *args: Any) -> Deferred
     if not IReactorThreads.providedBy(reactor):
         return maybeDeferred(work, *args)
     return maybeDeferred(deferToThreadPool, reactor, reactor.getThreadPool(), work, *args)
+
+
+def run_in_reactor(reactor: Any, work: Callable[..., object], *args: Any) -> None:
+    """
+    Call a function in the reactor thread, from any other one.
+
+    :param reactor: as for :func:`run_in_thread`.
+    :param work: the function.
+    :param args: its arguments.
+    """
+    if IReactorThreads.providedBy(reactor):
+        reactor.callFromThread(work, *args)
+    else:
+        work(*args)
 
 
 def run_while_wanted(reactor: Any, work: Callable[..., _T], *args: Any) -> Deferred[_T]:

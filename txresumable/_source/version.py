@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 
 from .source import PathSource
 
@@ -22,18 +23,40 @@ class VersionSource(PathSource):
     :ivar key: what it is to who made it.
     """
 
-    __slots__ = ("_version", "key")
+    __slots__ = ("_found", "_version", "_whole", "key")
 
     def __init__(
-        self, path: str, version: tuple[int, int, int], key: object, check: str = "strict"
+        self,
+        path: str,
+        version: tuple[int, int, int],
+        key: object,
+        check: str = "strict",
+        *,
+        digest: str = "",
+        found: Callable[[str], object] = lambda _: None,
     ) -> None:
         """
         :param version: its inode, its size in bytes, and when it was last written to in
             nanoseconds.
+        :param digest: the SHA-256 of all of it as hexadecimal, if that is known: then it is not
+            read for that.
+        :param found: called with the same, in a thread, when it was found by reading.
         """
         super().__init__(path, check)
         self._version = version
+        self._whole = digest
+        self._found = found
         self.key = key
+
+    def digest(
+        self, start: int, end: int | None, is_wanted: Callable[[], bool] = lambda: True
+    ) -> str:
+        if start or end not in (None, self._version[1]):
+            return super().digest(start, end, is_wanted)
+        if not self._whole:
+            self._whole = super().digest(start, end, is_wanted)
+            self._found(self._whole)
+        return self._whole
 
     def _new_descriptor(self) -> int:
         try:

@@ -16,7 +16,6 @@ from .._runtime.clock import steady
 from .._runtime.notify import Notifier
 from .._runtime.reactor import Reactor
 from .._runtime.ticker import Ticker
-from .entry import Version
 from .errors import JournalUnavailable
 from .service import PushService
 
@@ -24,7 +23,6 @@ __all__ = ["PERIOD", "HostNotices", "summary"]
 
 PERIOD = 10.0
 """Seconds between two lines about what it is at."""
-_NOBODY = Version(0, 0, 0)
 
 
 class HostNotices(Service):
@@ -97,7 +95,7 @@ class HostNotices(Service):
         journal = self._service.journal
         if journal is not None:
             with suppress(JournalUnavailable):
-                await journal.remember("", b"", _NOBODY, "watchdog", b"")
+                await journal.beat()
 
     def _looked(self, result: Any) -> None:
         self._is_looking = False

@@ -267,8 +267,7 @@ class PushService(Operator, MultiService):
 
     def _tidy_up(self) -> bool:
         if self.journal is not None:
-            for forgetting in (self.journal.prune, self.journal.forget):
-                forgetting(self.settings.keep).addErrback(self._not_tidied)
+            self.journal.prune(self.settings.keep).addErrback(self._not_tidied)
         return True
 
     def _not_tidied(self, failure: Failure) -> None:

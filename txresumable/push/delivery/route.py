@@ -72,7 +72,7 @@ class Route:
         hooks = Hooks(reactor, limit=settings.hook_timeout, at_once=settings.hooks_at_once)
         ping = Ping(settings.ping, reactor)
         self.aftercare = Aftercare(settings, steps, hooks, self.effects, ping, clock, now=now)
-        self.sending = Sending(settings, target, steps, self, clock, now=now)
+        self.sending = Sending(settings, target, steps, self, reactor, now=now)
         self.waiting: Waiting | None = None
 
     def start(self, waiting: Waiting) -> None:

@@ -16,6 +16,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..._engine.handle import Upload
+from ..._runtime.clock import steady
+from ..._runtime.threads import run_in_reactor
 from ..._source.version import VersionSource
 from ...file import ResumableFile, transfer_of
 from ...service.report import explain
@@ -34,6 +36,8 @@ WINDOW = 256
 
 _FEW = 32
 """Of so many files each is written down as it ends."""
+_LARGE = 64 << 20
+"""Bytes of a file whose digest is worth to be written down as soon as it is known."""
 
 _log = Logger()
 
@@ -92,7 +96,7 @@ class Sending:
         target: Target,
         steps: Steps,
         listener: SendingListener,
-        clock: Any,
+        reactor: Any,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -101,14 +105,15 @@ class Sending:
         :param target: where to.
         :param steps: writes down what happens.
         :param listener: goes on with files.
-        :param clock: an ``IReactorTime``.
+        :param reactor: the reactor.
         :param now: the wall clock.
         """
         self._settings = settings
         self._target = target
         self._steps = steps
         self._listener = listener
-        self._gathering = Gathering(clock)
+        self._reactor = reactor
+        self._gathering = Gathering(steady(reactor))
         self._now = now
         self._root = os.fsencode(settings.path)
         self._sent: dict[int, _Sent] = {}
@@ -195,9 +200,19 @@ class Sending:
         path = os.path.join(self._root, entry.path)
         version = entry.version.inode, entry.version.size, entry.version.mtime_ns
         check = self._target.source_check
-        source = VersionSource(os.fsdecode(path), version, self._settings, check)
+        source = VersionSource(
+            *(os.fsdecode(path), version, self._settings, check),
+            digest=entry.digest,
+            found=partial(run_in_reactor, self._reactor, self._found, entry),
+        )
         name = os.fsdecode(entry.path)
         return {"source": source, "relative_path": name, "file_name": os.path.basename(name)}
+
+    def _found(self, entry: Entry, digest: str) -> None:
+        """All of a file was read for its digest: after a restart, it need not be once more."""
+        if entry.version.size >= _LARGE and not self._is_stopped:
+            noting = self._steps.note(entry.id, at=UPLOADING, digest=digest)
+            Deferred.fromCoroutine(noting).addErrback(_not_noted)
 
     # How it ended ------------------------------------------------------------------------------
 
@@ -329,3 +344,7 @@ class Sending:
 
 _WHOLE_WAY = (STORED, PushState.HOOK, PushState.MOVING, PushState.DONE)
 """Where nothing is to be done on the way."""
+
+
+def _not_noted(failure: Failure) -> None:
+    _log.failure("A digest is not written down", failure)

@@ -1,5 +1,5 @@
 """
-What vanished, and what need not be known any longer.
+What vanished, what need not be known any longer, and whether anything can be written.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from ..state import ENDS, PushState
 from .rows import COLUMNS, entry_of
 from .transaction import Transaction
 
-__all__ = ["end_scan", "mark_gone", "prune"]
+__all__ = ["beat", "end_scan", "mark_gone", "prune"]
 
 _ABSENT = "NOT EXISTS (SELECT 1 FROM present WHERE present.id = entries.id AND present.at >= ?)"
 _UNSENT = (
@@ -81,3 +81,8 @@ def prune(transaction: Transaction, scanned: Mapping[str, float], keep: float, l
                 (folder, state.value, transaction.now - keep, began, limit - removed),
             ).rowcount
     return removed
+
+
+def beat(transaction: Transaction) -> None:
+    """Write when that was."""
+    transaction.connection.execute("INSERT OR REPLACE INTO beat VALUES (1, ?)", (transaction.now,))

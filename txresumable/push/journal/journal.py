@@ -13,10 +13,10 @@ from twisted.internet.defer import Deferred, fail
 
 from ..._runtime.clock import steady
 from ..._runtime.observers import Signal, observers_of
-from ..entry import Entry, Seen, Version
+from ..entry import Entry, Seen
 from ..errors import ImpossibleTransition, JournalUnavailable
 from ..state import PushState
-from . import hints, housekeeping, listing, queue, waiting
+from . import housekeeping, listing, queue, waiting
 from .commits import LARGEST, GroupCommit
 from .observation import Observation, keep_below, observe
 from .possession import Possession
@@ -254,42 +254,13 @@ class Journal:
         work = partial(housekeeping.prune, scanned=self._scanned, keep=keep, limit=LARGEST)
         return Deferred.fromCoroutine(self._repeat(work))
 
-    def remember(
-        self, folder: str, path: bytes, version: Version, name: str, value: bytes
-    ) -> Deferred[None]:
+    def beat(self) -> Deferred[None]:
         """
-        Keep something that may spare work later, such as a digest.
+        Write something, whatever it is.
 
-        :param folder: the name of the folder's settings.
-        :param path: of the file, relative to the folder.
-        :param version: of which it is true.
-        :param name: what it is.
-        :param value: what is to be kept.
-        :returns: a Deferred that fires when it is kept.
+        :returns: a Deferred that fires when it is durable.
         """
-        return self._do(
-            partial(
-                hints.remember, folder=folder, path=path, version=version, name=name, value=value
-            )
-        )
-
-    def hint(self, folder: str, path: bytes, version: Version, name: str) -> Deferred[bytes | None]:
-        """
-        What was kept.
-
-        :param folder: as for :meth:`remember`.
-        :returns: a Deferred that fires with it, or with :data:`None`.
-        """
-        return self._do(partial(hints.hint, folder=folder, path=path, version=version, name=name))
-
-    def forget(self, older_than: float) -> Deferred[int]:
-        """
-        Remove what was kept by :meth:`remember`.
-
-        :param older_than: so many seconds ago, or longer.
-        :returns: a Deferred that fires with how many values these were.
-        """
-        return self._do(partial(hints.forget, older_than=older_than))
+        return self._do(housekeeping.beat)
 
     def checkpoint(self) -> Deferred[None]:
         """

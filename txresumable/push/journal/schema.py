@@ -44,20 +44,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "CREATE INDEX queued_by_size ON entries (folder, size, id) WHERE state = 'queued'",
         "CREATE INDEX queued_by_name ON entries (folder, path, id) WHERE state = 'queued'",
         "CREATE INDEX waiting ON entries (until) WHERE state = 'waiting'",
-        """
-        CREATE TABLE hints (
-            folder TEXT NOT NULL,
-            path BLOB NOT NULL,
-            inode INTEGER NOT NULL,
-            size INTEGER NOT NULL,
-            mtime_ns INTEGER NOT NULL,
-            name TEXT NOT NULL,
-            value BLOB NOT NULL,
-            saved REAL NOT NULL,
-            PRIMARY KEY (folder, path, inode, size, mtime_ns, name)
-        ) WITHOUT ROWID
-        """,
-        "CREATE INDEX hints_by_age ON hints (saved)",
+        "CREATE TABLE beat (id INTEGER PRIMARY KEY CHECK (id = 1), at REAL NOT NULL)",
     ),
 )
 """What leads from each layout to the next; the number of a layout is how many were applied."""
