@@ -3,9 +3,9 @@
 #   make demo       an upload that is killed half-way and goes on: see it work
 #   make test       the test suite             (TESTS=tests.test_retry TRIALFLAGS= for a part of it)
 #   make robustness 10,000 schedules each of faults, of faults on both sides, and of calls from inside
-#                   events; 20,000 of the receiver's, 5,000 of the push journal's, 100 and 50
-#                   kills, each fault, and the figures of docs/figures.rst
-#                                                (SCHEDULES= RECEIVER= PUSH= KILLS= for more of them)
+#                   events; 20,000 of the receiver's, 10,000 of receivers over object storage,
+#                   5,000 of the push journal's, 100 and 50 kills, each fault, and the figures of docs/figures.rst
+#                                                (SCHEDULES= RECEIVER= OBJECTS= PUSH= KILLS= for more)
 #   make soak       real processes and a hostile line, for half an hour      (SOAK= for how many
 #                   seconds, SEED= for the first round)
 #   make push-proof the push service and its receiver, killed 100 times each at random and the
@@ -31,6 +31,7 @@ TRIALFLAGS ?= -j2
 PIPFLAGS ?=
 SCHEDULES ?= 10000
 RECEIVER ?= 20000
+OBJECTS ?= 10000
 PUSH ?= 5000
 KILLS ?= 100
 FILES ?= 1000
@@ -54,7 +55,8 @@ robustness: $(VENV)/ready
 	mkdir -p build && rm -f $(FIGURES)
 	TXRESUMABLE_FIGURES=$(FIGURES) TXRESUMABLE_SCHEDULES=$(SCHEDULES) TXRESUMABLE_KILLS=$(KILLS) \
 	TXRESUMABLE_MODEL_SCHEDULES=$(RECEIVER) TXRESUMABLE_PUSH_SCHEDULES=$(PUSH) \
-	    $(TRIAL) -j2 tests.test_killing tests.test_push_killing tests.test_model tests.test_push_model \
+	TXRESUMABLE_OBJECTS_SCHEDULES=$(OBJECTS) \
+	    $(TRIAL) -j2 tests.test_killing tests.test_push_killing tests.test_model tests.test_objects_model tests.test_push_model \
 	    tests.test_receiver_simulation \
 	    tests.test_simulation tests.test_reentrancy tests.test_cancellation tests.faults
 	$(BIN)/python -m tests.figures $(FIGURES)

@@ -4,6 +4,7 @@ The end of an upload.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from secrets import token_hex
 from typing import Any
@@ -55,6 +56,7 @@ class Finishing:
     :param assembly: makes the files.
     :param completion: who is notified then.
     :param location: gives the URL of an object.
+    :param check: raises if the store closes.
     :param clock: the time, as a reactor has it.
     :param times: how long what lasts.
     """
@@ -66,7 +68,8 @@ class Finishing:
         records: Records,
         assembly: Assembly,
         completion: Completion,
-        location: Any,
+        location: Callable[[str], str],
+        check: Callable[[], None],
         clock: Any,
         times: Times,
     ) -> None:
@@ -74,6 +77,7 @@ class Finishing:
         self._assembly = assembly
         self._completion = completion
         self._location = location
+        self._check = check
         self._clock = clock
         self._times = times
 
@@ -185,6 +189,8 @@ class Finishing:
 
     async def _told(self, file: ReceivedFile) -> None:
         await self._completion.notify(file)
+        # If it was cancelled, as the store closes, it has to be told again.
+        self._check()
 
     async def _give_back(self, lease: Lease) -> None:
         """Let the next one try at once."""

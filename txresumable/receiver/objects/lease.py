@@ -70,13 +70,16 @@ class Lease:
         doing: Deferred[_T] = Deferred.fromCoroutine(work)
         self._work = doing
         try:
-            return await doing
+            result = await doing
         except CancelledError:
             if self._is_lost:
                 raise _lost() from None
             raise
         finally:
             self._work = None
+        if self._is_lost:
+            raise _lost()
+        return result
 
     async def change(self, state: State = State.FINISHING, **changes: Any) -> Known:
         """

@@ -15,6 +15,7 @@ from .interface import Conflict, Objects, Stat, Unavailable
 from .keys import Keys
 from .pause import pause
 from .record import UploadRecord
+from .together import persistently
 
 __all__ = ["Known", "Records"]
 
@@ -102,7 +103,7 @@ class Records:
                 problem = error
             else:
                 return Known(key=key, record=record, stat=stat)
-            found = await self.read(key)
+            found = await persistently(self._clock, lambda: self.read(key))
             if found is not None and found.record.nonce == record.nonce:
                 return found
             if _etag(found) != _etag(after):

@@ -75,6 +75,7 @@ class ObjectUpload:
     :param tools: what it works with.
     :ivar key: what it is known by.
     :ivar id: of this beginning.
+    :ivar is_doubtful: whether it could not be finished, so that all is to be found out anew.
     """
 
     def __init__(self, known: Known, tools: Tools) -> None:
@@ -87,6 +88,7 @@ class ObjectUpload:
         self._looks = Rounds(self._look)
         self._fills = Rounds(self._fill)
         self._is_gone = False
+        self.is_doubtful = False
         self._finishing: list[Deferred[ReceivedFile]] = []
 
     @property
@@ -97,7 +99,7 @@ class ObjectUpload:
     @property
     def is_open(self) -> bool:
         """Whether it can be taken for what it was, until a look says otherwise."""
-        return not self._is_gone and self._known.record.state is State.OPEN
+        return not (self._is_gone or self.is_doubtful) and self._known.record.state is State.OPEN
 
     @property
     def full(self) -> bool:
@@ -148,7 +150,7 @@ class ObjectUpload:
     async def holds(self, chunk: Chunk) -> bool:
         """Whether a chunk is there, and has the digest that was asked for, if any."""
         self.check()
-        with refusing():
+        with self._tools.running.usage, refusing():
             if not self.full:
                 if chunk.offset not in self._present:
                     if not await self._is_stored(chunk.offset):
@@ -290,8 +292,8 @@ class ObjectUpload:
         try:
             done = await tools.finishing.finish(self.key, self.id, patiently=patiently)
         except Exception:
-            # Perhaps a chunk is missing that was there: all of them are looked for again.
-            self._present = Present(self._present.count)
+            # Perhaps a chunk is missing that was there: those who come later look for all of them.
+            self.is_doubtful = True
             raise
         self.take(done)
         tools.tally.forget(self.key)

@@ -113,7 +113,7 @@ class Uploads:
     def use(self, known: Known) -> ObjectUpload:
         """The upload of a record that was just read, or written."""
         upload = self._known.get(known.key)
-        if upload is None or upload.id != known.record.id:
+        if upload is None or upload.id != known.record.id or upload.is_doubtful:
             upload = self._known[known.key] = ObjectUpload(known, self._tools)
             self._forget_some()
         else:
