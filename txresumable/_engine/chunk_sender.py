@@ -81,7 +81,7 @@ class ChunkSender:
 
     def _make_plan(self, transfer: Transfer) -> Plan:
         plan = transfer.ledger.plan = Plan.of(transfer, self._encoder)
-        if transfer is self._prefetcher.half_way:
+        if transfer is self._prefetcher.refill_at:
             self._prefetcher.open_ahead(self._queue.following(AHEAD))
         return plan
 

@@ -20,8 +20,11 @@ from .transfer import Transfer
 
 __all__ = ["AHEAD", "Hangs", "Prefetcher"]
 
-AHEAD = 32
-"""How many files are open before they are needed, at the most."""
+AHEAD, LEFT = 48, 16
+"""
+How many files are open before they are needed, at the most, and how many of them are left when more
+are opened: to give a thread something to do costs as much as opening ten files.
+"""
 
 _log = Logger()
 
@@ -42,7 +45,7 @@ class Prefetcher:
     :ivar is_at_work_for: whether a file may be about to be opened or looked at.
     :ivar abandoned: how many threads still read of a source what nobody waits for.
     :ivar is_frugal: whether no file is opened before it is needed.
-    :ivar half_way: with the first chunk of this file it is time to open more.
+    :ivar refill_at: with the first chunk of this file it is time to open more.
     :param reactor: its threads open and read.
     :param clock: an ``IReactorTime``.
     """
@@ -56,7 +59,7 @@ class Prefetcher:
         self.abandoned: dict[Source, int] = {}
         self._in_line: dict[Source, list[Deferred[None]]] = {}
         self.is_frugal = False
-        self.half_way: Transfer | None = None
+        self.refill_at: Transfer | None = None
 
     def open(self, transfer: Transfer, following: Iterable[Transfer]) -> Deferred[None]:
         """
@@ -95,7 +98,7 @@ class Prefetcher:
     def _open(self, batch: list[Transfer]) -> None:
         for transfer in batch:
             self._opening.setdefault(transfer, [])
-        self.half_way = batch[max(0, len(batch) - AHEAD // 2)]
+        self.refill_at = batch[max(0, len(batch) - LEFT)]
         opened = self._relay.run({each: each.source.open for each in batch})
         opened.addCallback(self._opened, batch)
 
