@@ -248,10 +248,12 @@ class CommandTests(ClientTestCase):
         self.server.responses[path] = (200, {"files": files, "next": None})
         code, said = self.run_command("verify")
         self.assertEqual(code, 1)
-        differs, unknown, summary = said.splitlines()
+        unasked, differs, unknown, summary = said.splitlines()
+        self.assertIn("The receiver is not asked: /etc/txresumable.toml", unasked)
         self.assertIn(f"2  scans/a\\x1b.dat differs: SHA-256 {digest} here, 000", differs)
         self.assertIn("3  scans/a\\x1b.dat cannot be verified: the receiver gave no", unknown)
-        self.assertEqual(summary, "1 are what the receiver has, 1 differ, 1 cannot be verified")
+        counted = "1 are what the receiver has, 1 differ, 1 cannot be verified; 0 by what it says"
+        self.assertTrue(summary.startswith(counted), summary)
 
     def test_verify_places(self) -> None:
         """A file is looked for where it lies now; one that does not is told."""
@@ -261,6 +263,9 @@ class CommandTests(ClientTestCase):
         digest = sha256(b"a").hexdigest()
         moved = {**FILE, "digest": f"sha256:{digest.upper()}", "location": f"{folder}/b%0A"}
         self.assertEqual(verify(moved, "/nowhere")[0], True)
+        self.assertEqual(verify({**moved, "digest": ""}, "", digest)[0], True)
+        differs, how = verify(moved, "", "0" * 64)
+        self.assertEqual((differs, how.endswith("000 there now")), (False, True))
         self.assertEqual(
             verify({**moved, "location": None}, str(folder)),
             (None, "cannot be verified: it lies here no more"),

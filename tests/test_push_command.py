@@ -56,7 +56,8 @@ class PushTests(PushTestCase):
         """
         process = self.command("push")
         await process.has_said("Watching 1 folders")
-        content = self.file("in/a.dat", 2_500_000)
+        content = self.file("a.dat", 2_500_000)
+        os.rename(self.folder / "a.dat", self.folder / "in" / "a.dat")
         await until((self.folder / "sent" / "a.dat").exists)
         self.assertEqual(self.received("a.dat"), content)
         for second in (self.command("push"), self.twistd("--config", "c.toml")):
@@ -119,9 +120,11 @@ class PushTests(PushTestCase):
         file = json.loads(ended.output)
         self.assertEqual((file["name"], file["state"], file["digest"]), ("a.dat", "done", digest))
         ended = await self.command("verify").ended
+        counts = "1 are what the receiver has, 0 differ, 0 cannot be verified"
+        others = "the others by what it said when they were complete"
         self.assertEqual(
             (ended.status, ended.output),
-            (0, "1 are what the receiver has, 0 differ, 0 cannot be verified\n"),
+            (0, f"{counts}; 1 by what it says now, {others}\n"),
         )
         for command in (("rate", "1M"), ("pause",), ("resume",), ("rescan",), ("rate", "rules")):
             ended = await self.command(*command).ended

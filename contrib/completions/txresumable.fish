@@ -16,7 +16,7 @@ complete -c txresumable -n __fish_use_subcommand -f -a resume -d 'Go on after pa
 complete -c txresumable -n __fish_use_subcommand -f -a retry -d 'Try files now that have failed or wait'
 complete -c txresumable -n __fish_use_subcommand -f -a status -d 'Show where everything is'
 complete -c txresumable -n __fish_use_subcommand -f -a upload -d 'Upload files, and folders with all that is below them, to TARGET: a URL of a server that speaks the protocol of resumable.js'
-complete -c txresumable -n __fish_use_subcommand -f -a verify -d 'Compare each file that was sent and still lies here with the digest that the receiver gave of it'
+complete -c txresumable -n __fish_use_subcommand -f -a verify -d 'Compare each file that was sent and still lies here with the digest that the receiver gives of it when it is asked now, or gave when it was complete'
 complete -c txresumable -n '__fish_seen_subcommand_from again' -l config -s c -r -d 'The configuration file of the service'
 complete -c txresumable -n '__fish_seen_subcommand_from again' -l socket -r -d 'The Unix socket of the service, instead of that of the configuration file'
 complete -c txresumable -n '__fish_seen_subcommand_from again' -l help -d 'Show this message and exit'

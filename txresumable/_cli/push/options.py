@@ -76,13 +76,16 @@ def _end(message: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
-def _asking(name: str, text: str, *params: click.Parameter) -> Callable[..., click.Command]:
-    """A command that asks the service."""
+def _asking(
+    name: str, text: str, *params: click.Parameter, is_configured: bool = False
+) -> Callable[..., click.Command]:
+    """A command that asks the service; of some, the configuration file is read as well."""
 
     def made(doing: Callable[..., int | None]) -> click.Command:
         def run(config: str, socket: str | None, **given: Any) -> NoReturn:
+            more = {"config": config} if is_configured else {}
             try:
-                status = doing(_control(config, socket), **given)
+                status = doing(_control(config, socket), **more, **given)
             except NotRunning as error:
                 _end(str(error), UNREACHABLE)
             except ControlRefused as error:
@@ -196,20 +199,28 @@ def _ls(control: Control, states: tuple[str, ...], folder: str | None, as_json: 
         click.echo(json.dumps(file) if as_json else line_of_file(file))
 
 
-def _verify(control: Control, folder: str | None) -> int:
+def _verify(control: Control, config: str, folder: str | None) -> int:
+    from .asking import ask_all
     from .verify import verify
 
     folders = control.get("/status")["folders"]
+    files = list(control.files(state=["done"], folder=folder))
+    said = {}
+    try:
+        said = ask_all(config, files)
+    except (ImportError, ResumableError) as error:
+        click.echo(f"The receiver is not asked: {error}", err=True)
     counts = {True: 0, False: 0, None: 0}
-    for file in control.files(state=["done"], folder=folder):
+    for file in files:
         path = folders.get(file["folder"], {}).get("path", "")
-        same, how = verify(file, path)
+        same, how = verify(file, path, said.get(file["id"], ""))
         counts[same] += 1
         if same is not True:
             click.echo(printable(f"{file['id']}  {file['folder']}/{file['name']} {how}"))
     click.echo(
         f"{counts[True]} are what the receiver has, {counts[False]} differ, "
-        f"{counts[None]} cannot be verified"
+        f"{counts[None]} cannot be verified; {len(said)} by what it says now, the others by what "
+        "it said when they were complete"
     )
     return FAILED if counts[False] else 0
 
@@ -320,8 +331,10 @@ COMMANDS: tuple[click.Command, ...] = (
     _asking(
         "verify",
         "Compare each file that was sent and still lies here with the digest that the receiver "
-        "gave of it; files without are counted.",
+        "gives of it when it is asked now, or gave when it was complete; files without are "
+        "counted.",
         _folder(),
+        is_configured=True,
     )(_verify),
     _asking("rescan", "Look at everything in the folders now.", _folder())(_rescan),
 )

@@ -15,15 +15,17 @@ __all__ = ["verify"]
 _PIECE = 1 << 20
 
 
-def verify(file: Mapping[str, Any], folder: str) -> tuple[bool | None, str]:
+def verify(file: Mapping[str, Any], folder: str, said: str = "") -> tuple[bool | None, str]:
     """
-    Compare a file with the digest that the receiver gave when it was complete.  Blocks.
+    Compare a file with the digest that the receiver gives now, or gave when it was complete.
+    Blocks.
 
     :param file: as the service describes it, done.
     :param folder: the path of the folder that it was found in.
+    :param said: what the receiver says now, as hexadecimal, if it does.
     :returns: whether it is the same, or :data:`None` if that cannot be told; and how that is known.
     """
-    if not file["digest"]:
+    if not said and not file["digest"]:
         return None, "cannot be verified: the receiver gave no digest of the whole file"
     location = file["location"] or ""
     path = os.path.join(os.fsencode(folder), unquote_to_bytes(location or file["path"]))
@@ -33,10 +35,11 @@ def verify(file: Mapping[str, Any], folder: str) -> tuple[bool | None, str]:
         return None, "cannot be verified: it lies here no more"
     except OSError as error:
         return None, f"cannot be verified: {error.strerror}"
-    wanted = str(file["digest"]).rpartition(":")[2].lower()
+    wanted = said or str(file["digest"]).rpartition(":")[2].lower()
+    when = "now" if said else "when it was complete"
     if found == wanted:
-        return True, f"is what the receiver has: SHA-256 {found}"
-    return False, f"differs: SHA-256 {found} here, {wanted} there"
+        return True, f"is what the receiver has: SHA-256 {found}, as it says {when}"
+    return False, f"differs: SHA-256 {found} here, {wanted} there {when}"
 
 
 def _digest(path: bytes) -> str:
