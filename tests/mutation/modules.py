@@ -348,6 +348,19 @@ TESTS: dict[str, tuple[str, ...]] = {
     "receiver/store/namer": ("tests.test_receiver_places", *_STORE),
     "receiver/store/present": ("tests.test_receiver_present",),
     "receiver/store/claims": ("tests.test_receiver_claims",),
+    "receiver/store/jobs": ("tests.test_receiver_jobs",),
+    "receiver/store/groups": ("tests.test_receiver_groups", "tests.test_receiver_small"),
+    "receiver/store/small": (
+        "tests.test_receiver_small",
+        "tests.test_receiver_groups",
+        "tests.test_receiver_whole.WholeTests",
+    ),
+    "receiver/store/syncfs": ("tests.test_receiver_syncfs",),
+    "receiver/store/whole": (
+        "tests.test_receiver_whole.WholeTests",
+        "tests.test_receiver_small",
+        "tests.test_receiver_whole.CrashTests",
+    ),
     "receiver/store/unwritten": ("tests.test_receiver_writer",),
     "receiver/store/writer": ("tests.test_receiver_writer",),
     "receiver/store/admission": (
