@@ -28,12 +28,18 @@ def receive() -> str:
     os.replace(path + ".new", path)
     paths = [os.path.join(chunks, str(each)) for each in range(1, count + 1)]
     if all(map(os.path.exists, paths)):
+        whole_folder = chunks + "-whole"
+        try:
+            os.rename(chunks, whole_folder)
+        except FileNotFoundError:
+            return "stored"  # another request has found all of them
+        paths = [os.path.join(whole_folder, os.path.basename(each)) for each in paths]
         name = os.path.join(FOLDER, os.path.basename(request.form["resumableFilename"]))
         with open(name, "wb") as whole:
             for each in paths:
                 with open(each, "rb") as chunk:
                     shutil.copyfileobj(chunk, whole)
-        shutil.rmtree(chunks)
+        shutil.rmtree(whole_folder)
     return "stored"
 
 
