@@ -78,7 +78,7 @@ class ExitWithTests(ProcessTestCase):
         """The process ends with it after everything that was to run at exit, and is flushed."""
         ended = await self.python(
             "-c",
-            "import atexit; from txresumable._cli.exit_status import exit_with\n"
+            "import atexit; from txresumable._runtime.shutdown import exit_with\n"
             "atexit.register(lambda: print('before', end='')); exit_with(2); exit_with(3)\n"
             "atexit.register(lambda: 1 / 0); print('main, ', end='')",
         ).ended
@@ -89,7 +89,7 @@ class ExitWithTests(ProcessTestCase):
         """An output that cannot be written to does not change it."""
         ended = await self.python(
             "-c",
-            "import sys; from txresumable._cli.exit_status import exit_with\n"
+            "import sys; from txresumable._runtime.shutdown import exit_with\n"
             "exit_with(3); sys.stdout.close()",
         ).ended
         self.assertEqual(ended.status, 3)

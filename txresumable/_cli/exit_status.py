@@ -5,12 +5,6 @@ The exit status of the command and of ``twistd resumable-upload``: which one an 
 
 from __future__ import annotations
 
-import atexit
-import sys
-from atexit import _run_exitfuncs
-from os import _exit
-from typing import NoReturn
-
 from twisted.internet.defer import CancelledError
 
 from ..errors import (
@@ -34,7 +28,6 @@ __all__ = [
     "RUNNING",
     "UNREACHABLE",
     "USAGE",
-    "exit_with",
     "signal_status",
     "status_of",
     "upload_status",
@@ -94,29 +87,3 @@ def signal_status(number: int) -> int:
     :param number: the number of the signal.
     """
     return 128 + number
-
-
-def exit_with(status: int) -> None:
-    """
-    Set the status with which this process exits, unless a signal ends it.
-
-    :param status: the exit status; the last call wins.
-    """
-    atexit.unregister(_end)
-    atexit.register(_end, status)
-
-
-def _end(status: int) -> NoReturn:
-    """Called at exit; runs all other exit handlers first, as nothing runs after ``_exit()``."""
-    # Coverage is measured until all of them have run.
-    atexit.unregister(_end)
-    try:  # pragma: no cover
-        # As the standard library's multiprocessing does at the end of a forked process.
-        _run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-    except (OSError, ValueError):  # pragma: no cover
-        pass  # the other end of the pipe is closed
-    finally:  # pragma: no cover
-        _exit(status)

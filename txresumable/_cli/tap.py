@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-from .._runtime.shutdown import end_anyway, end_once_stopped, on_signals
+from .._runtime.shutdown import end_anyway, end_once_stopped, exit_with, on_signals
 from ..errors import ResumableError
 from ..service.report import Report
 from ..service.upload import UploadService
@@ -23,7 +23,7 @@ from ..uploader import Resumable
 from .argument import Argument, BadArgument
 from .arguments import ARGUMENTS, TARGET, read_options
 from .environment import more_given
-from .exit_status import RUNNING, USAGE, exit_with, signal_status, upload_status
+from .exit_status import RUNNING, USAGE, signal_status, upload_status
 
 __all__ = ["Options", "UploadProcess", "makeService"]
 

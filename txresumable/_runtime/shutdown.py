@@ -4,17 +4,19 @@ The end of a process: the signals that ask for it, and what must not keep it fro
 
 from __future__ import annotations
 
+import atexit
 import signal
 import sys
 import threading
+from atexit import _run_exitfuncs
 from collections.abc import Callable
 from contextlib import suppress
 from os import _exit as end_process
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred
 
-__all__ = ["end_anyway", "end_once_stopped", "on_hangup", "on_signals"]
+__all__ = ["end_anyway", "end_once_stopped", "exit_with", "on_hangup", "on_signals"]
 
 GRACE = 3.0
 """Seconds that a process has for its end."""
@@ -93,8 +95,35 @@ def end_once_stopped(
     reactor.addSystemEventTrigger("before", "shutdown", stopping)
 
 
+def exit_with(status: int) -> None:
+    """
+    Set the status with which this process exits, unless a signal ends it: ``twistd`` always exits
+    with 0.
+
+    :param status: the exit status; the last call wins.
+    """
+    atexit.unregister(_exit_now)
+    atexit.register(_exit_now, status)
+
+
 def _end(status: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
     end_process(status)
+
+
+def _exit_now(status: int) -> NoReturn:
+    """Called at exit; runs all other exit handlers first, as nothing runs after ``_exit()``."""
+    # Coverage is measured until all of them have run.
+    atexit.unregister(_exit_now)
+    try:  # pragma: no cover
+        # As the standard library's multiprocessing does at the end of a forked process.
+        _run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):  # pragma: no cover
+        pass  # the other end of the pipe is closed
+    finally:  # pragma: no cover
+        end_process(status)

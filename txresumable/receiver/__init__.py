@@ -12,6 +12,8 @@ A receiver for the resumable.js protocol.
 
 from .command import Command
 from .login import IToken, Login, Token
+from .objects.probe import Unfit, probe
+from .objects.s3 import S3Objects
 from .objects.store import ObjectStore
 from .passwords import PasswordFile, TokenFile
 from .resource import ReceiverResource
@@ -37,10 +39,13 @@ __all__ = [
     "ReceiverService",
     "ReceiverSite",
     "Refused",
+    "S3Objects",
     "Store",
     "Token",
     "TokenFile",
+    "Unfit",
     "UploadStore",
     "Webhook",
     "make_site",
+    "probe",
 ]

@@ -14,6 +14,7 @@ from prometheus_client import (
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
+from .objects.store import ObjectStore
 from .site import ReceiverSite
 from .store import ReceivedFile, Store
 
@@ -55,7 +56,7 @@ class Metrics:
         self._files.inc()
         self._bytes.inc(file.size)
 
-    def watch(self, store: Store, site: ReceiverSite) -> None:
+    def watch(self, store: Store | ObjectStore, site: ReceiverSite) -> None:
         """Add what there is now: unfinished uploads, and connections."""
         unfinished = Gauge(
             "resumable_receiver_unfinished", "Unfinished uploads", registry=self.registry

@@ -13,7 +13,7 @@ from .._runtime.reactor import Reactor
 from .._runtime.shutdown import end_anyway, end_once_stopped
 from .service import ReceiverService
 from .site import ReceiverSite
-from .store import Store
+from .store import UploadStore
 
 __all__ = ["ReceiverProcess"]
 
@@ -29,7 +29,7 @@ class ReceiverProcess(ReceiverService):
         endpoint: IStreamServerEndpoint,
         site: ReceiverSite,
         *,
-        store: Store,
+        store: UploadStore,
         reactor: Reactor,
         scheme: str,
         end_anyway: Callable[[int], object] = end_anyway,

@@ -5,13 +5,36 @@ What stands on a command line.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
-__all__ = ["lasting", "number", "octal", "size", "span"]
+from twisted.python.usage import UsageError
+
+from ..errors import InvalidOption
+
+__all__ = ["checked", "lasting", "number", "octal", "size", "span"]
+
+_Given = TypeVar("_Given")
+_Read = TypeVar("_Read")
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE = re.compile(r"([0-9]{1,15})([kmgt]?)(i?b)?\Z", re.IGNORECASE | re.ASCII)
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
 _SPAN = re.compile(r"([0-9]{1,9})([smhd]?)\Z", re.ASCII)
+
+
+def checked(check: Callable[[_Given], _Read], name: str, given: _Given) -> _Read:
+    """
+    What an option is read as.
+
+    :raises UsageError: naming it, if it cannot be.
+    """
+    try:
+        return check(given)
+    except InvalidOption as error:
+        raise UsageError(f"--{name} {given}: {error.reason}")
+    except ValueError as error:
+        raise UsageError(f"--{name} {given}: {error}")
 
 
 def size(text: str) -> int | None:

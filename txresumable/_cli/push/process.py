@@ -17,13 +17,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..._runtime.notify import Notifier
-from ..._runtime.shutdown import end_anyway, end_once_stopped, on_hangup, on_signals
+from ..._runtime.shutdown import end_anyway, end_once_stopped, exit_with, on_hangup, on_signals
 from ...push import AlreadyRunning, HostNotices, PushService
 from ...push.control import ControlService
 from ...push.journal.lock import Lock
 from ...push.settings import PushSettings
 from ..config import load
-from ..exit_status import FAILED, RUNNING, exit_with, signal_status
+from ..exit_status import FAILED, RUNNING, signal_status
 
 __all__ = ["PushProcess", "check_free", "make_push", "make_whole", "reload_or_log", "tell_daemon"]
 

@@ -1,0 +1,152 @@
+"""Tests for a receiver that starts once its object storage has proved fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from txresumable.receiver.objects.interface import Forbidden
+from txresumable.receiver.objects.start import StartOnceFit
+from txresumable.testing import Bucket, FakeObjects, StorageFault, StorageForecast
+
+
+@contextmanager
+def critical() -> Iterator[list[str]]:
+    """What is logged as critical."""
+    lines: list[str] = []
+
+    def observe(event: Any) -> None:
+        if event["log_level"] is LogLevel.critical:
+            lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    try:
+        yield lines
+    finally:
+        globalLogPublisher.removeObserver(observe)
+
+
+class Receiver(Service):
+    """
+    :ivar did: what was asked of it.
+    :ivar fails: what its start raises.
+    """
+
+    fails: BaseException | None = None
+
+    def __init__(self) -> None:
+        self.did: list[str] = []
+
+    def startService(self) -> None:
+        self.did.append("start")
+        if self.fails is not None:
+            raise self.fails
+
+    def stopService(self) -> Deferred[None]:
+        self.did.append("stop")
+        return succeed(None)
+
+
+class Reactor(MemoryReactorClock):
+    """Notes that it is stopped."""
+
+    stopped = 0
+
+    def callWhenRunning(self, called: Any, *args: Any) -> None:
+        called(*args)
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+
+class StartTests(SynchronousTestCase):
+    """Started, or not."""
+
+    def setUp(self) -> None:
+        self.reactor = Reactor()
+        self.bucket = Bucket(self.reactor)
+        self.receiver = Receiver()
+        self.statuses: list[int] = []
+
+    def start(self, objects: Any = None, seconds: float = 4.0) -> StartOnceFit:
+        service = StartOnceFit(
+            self.receiver,
+            objects or FakeObjects(self.bucket),
+            "a/",
+            reactor=self.reactor,
+            exit_with=self.statuses.append,
+        )
+        service.startService()
+        self.assertEqual(self.receiver.did, [])
+        self.pass_time(seconds)
+        return service
+
+    def pass_time(self, seconds: float) -> None:
+        for _ in range(int(seconds * 20)):
+            self.reactor.advance(0.05)
+
+    def test_fit(self) -> None:
+        """It starts when the storage has passed, and stops when it is told to."""
+        service = self.start()
+        self.assertEqual((self.receiver.did, self.bucket.objects), (["start"], {}))
+        self.successResultOf(service.stopService())
+        self.assertEqual(self.receiver.did, ["start", "stop"])
+        self.assertEqual((self.reactor.stopped, self.statuses), (0, []))
+
+    def test_unavailable(self) -> None:
+        """Storage that is not there yet is waited for."""
+        weights = {StorageFault.REFUSED: 1.0}
+        forecast = StorageForecast(rate=1.0, weights=weights, clears=60.0)
+        self.start(FakeObjects(self.bucket, forecast=forecast), 55.0)
+        self.assertEqual((self.receiver.did, self.reactor.stopped), ([], 0))
+        self.pass_time(20.0)
+        self.assertEqual(self.receiver.did, ["start"])
+
+    def test_unfit(self) -> None:
+        """Unfit storage ends the process with 1, and a sentence that says why."""
+        self.bucket.ignores = frozenset({"If-Match"})
+        with critical() as lines:
+            self.start()
+        self.assertIn("ignores If-Match", lines[0])
+        self.assertEqual((self.receiver.did, self.reactor.stopped, self.statuses), ([], 1, [1]))
+
+    def test_forbidden(self) -> None:
+        """So does storage that does not let us in."""
+
+        class Closed(FakeObjects):
+            async def put(self, key: str, body: Any, **given: Any) -> Any:
+                raise Forbidden("403 AccessDenied")
+
+        with critical() as lines:
+            self.start(Closed(self.bucket))
+        self.assertIn("AccessDenied", lines[0])
+        self.assertEqual((self.reactor.stopped, self.statuses), (1, [1]))
+
+    def test_cannot_listen(self) -> None:
+        """So does a receiver that cannot listen, or not start."""
+        self.receiver.fails = SystemExit("Couldn't listen")
+        with critical() as lines:
+            self.start()
+        self.assertIn("Couldn't listen", lines[0])
+        self.receiver = Receiver()
+        self.receiver.fails = RuntimeError("a mistake")
+        self.start()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual((self.reactor.stopped, self.statuses), (2, [1, 1]))
+
+    def test_stopped_before(self) -> None:
+        """One that is stopped before it has started does not start, and closes its store."""
+        for seconds in (0.0, 0.1):
+            self.receiver = Receiver()
+            service = self.start(seconds=seconds)
+            self.successResultOf(service.stopService())
+            self.pass_time(30.0)
+            self.assertEqual(self.receiver.did, ["stop"])
+        self.assertEqual((self.reactor.stopped, self.statuses), (0, []))

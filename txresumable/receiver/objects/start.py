@@ -1,0 +1,102 @@
+"""
+A receiver that begins once its object storage has proved fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from ..._runtime.clock import steady
+from ..._runtime.shutdown import exit_with
+from .interface import Forbidden, Objects, StorageError
+from .probe import Unfit, probe
+
+__all__ = ["StartOnceFit"]
+
+_AGAIN_AFTER = 5.0
+
+
+class StartOnceFit(Service):
+    """
+    Starts another service, which listens then, once storage has passed its self-test.  While the
+    storage is unavailable that is tried again and again; storage that is unfit, or does not let us
+    in, ends the process with 1.
+
+    :param service: the other service, whose stop also closes the storage.
+    :param objects: the storage.
+    :param prefix: what the keys of all objects begin with.
+    :param reactor: that of this process.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        service: Any,  # Any: IService, and what starts it may raise SystemExit
+        objects: Objects,
+        prefix: str,
+        *,
+        reactor: Any,
+        exit_with: Callable[[int], object] = exit_with,
+    ) -> None:
+        self._service = service
+        self._objects = objects
+        self._prefix = prefix
+        self._reactor = reactor
+        self._exit_with = exit_with
+        self._starting: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        """Begin to find out."""
+        super().startService()  # type: ignore[no-untyped-call]
+        self._starting = Deferred.fromCoroutine(self._start())
+        self._starting.addErrback(self._failed)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop.
+
+        :returns: a Deferred as that of the other service.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        if self._starting is not None:
+            self._starting.cancel()
+        stopped: Deferred[None] = self._service.stopService()
+        return stopped
+
+    async def _start(self) -> None:
+        clock = steady(self._reactor)
+        while True:
+            try:
+                await probe(self._objects, self._prefix)
+                break
+            except (Unfit, Forbidden) as error:
+                self._end(error)
+                return
+            except StorageError as error:
+                self._log.warn("the storage is not ready: {error}", error=error)
+            await deferLater(clock, _AGAIN_AFTER)
+        try:
+            self._service.startService()
+        except SystemExit as error:
+            self._end(error)
+
+    def _failed(self, failure: Any) -> None:
+        if failure.check(CancelledError) is None:
+            self._log.failure("the receiver cannot start", failure)
+            self._end(failure.value)
+
+    def _end(self, why: BaseException) -> None:
+        self._log.critical("the receiver does not start: {why}", why=why)
+        self._exit_with(1)
+        self._reactor.callWhenRunning(self._stop)
+
+    def _stop(self) -> None:
+        if self.running:
+            self._reactor.stop()
