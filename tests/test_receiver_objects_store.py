@@ -85,6 +85,28 @@ class FleetTests(FleetTestCase):
         self.wait(one.sweep())
         self.assertEqual(self.names("u/c/"), [])
 
+    def test_failed_meanwhile(self) -> None:
+        """That a file could not be finished is no reason to forget what has arrived."""
+
+        def tell(file: ReceivedFile) -> None:
+            raise Refused(503, "not now", 1)
+
+        store = self.open(on_complete=tell)
+        chunk = self.chunk(content=b"0123456789")
+
+        async def send() -> bool:
+            with await store.begin("", chunk) as entry, await store.begin("", chunk) as other:
+                sink = await entry.claim(chunk)
+                sink.write(b"0123456789")
+                await sink.commit()
+                try:
+                    await entry.finish()
+                except Refused:
+                    return other.full
+            return False
+
+        self.assertTrue(self.wait(send()))
+
     def test_taken_away(self) -> None:
         """A file that was taken away is received anew, under another id."""
         store = self.open()

@@ -85,7 +85,7 @@ class Life:
 
     def _send(self, method: Callable[[], Coroutine[Any, Any, Any]]) -> Deferred[Any]:
         response: Deferred[Any] = Deferred(lambda _: sent.cancel())
-        sent: Deferred[Any] = Deferred()
+        sent: Deferred[Any] = Deferred().addErrback(lambda _: None)
         if self._is_killed_now(before=True):
             return response
         sent = Deferred.fromCoroutine(method())

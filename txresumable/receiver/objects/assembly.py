@@ -83,6 +83,11 @@ class Assembly:
         self._digests = digests
         self._clock = clock
 
+    def needs_memory(self, known: Known) -> bool:
+        """Whether two parts of a file are in memory while it is put together."""
+        layout = known.record.upload.layout
+        return self._sizes.is_single(layout) or not self._sizes.copies(layout)
+
     def name_of(self, known: Known) -> str:
         """What the object of a file is called."""
         upload = known.record.upload
@@ -127,7 +132,7 @@ class Assembly:
             draft.type = upload.type
         if await self._again(lambda: self.is_there(known)):
             draft.sha256 = record.sha256
-            if not draft.sha256 and self._is_digested(known):
+            if not draft.sha256 and (self._digests or self.needs_memory(known)):
                 draft.sha256 = await self._again(lambda: self.digest(known, 0, upload.size))
         elif self._sizes.is_single(upload.layout):
             digest, body = sha256(), list[bytes]()
@@ -192,10 +197,6 @@ class Assembly:
             await self.discard(draft)
             raise
         draft.parts.sort(key=lambda part: part.number)
-
-    def _is_digested(self, known: Known) -> bool:
-        layout = known.record.upload.layout
-        return self._digests or self._sizes.is_single(layout) or not self._sizes.copies(layout)
 
     async def _copy_all(self, known: Known, draft: Draft) -> None:
         async def copy(part: PlannedPart) -> None:

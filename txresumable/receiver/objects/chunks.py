@@ -94,15 +94,16 @@ class Chunks:
 
         Each costs one listing, however many chunks it has.
         """
-        after = ""
+        after, last = "", ("", "")
         while True:
             page = await self._objects.list(self._keys.chunks, after=after, limit=1)
             if not page.objects:
                 return
             after = page.objects[0].key
             found = self._keys.upload_of_chunk(after)
-            if found is not None:
+            if found is not None and found != last:
                 yield found
+                last = found
                 after = self._keys.chunks_of(*found) + "~"  # after all digits
 
     async def _names(self, prefix: str) -> AsyncIterator[str]:

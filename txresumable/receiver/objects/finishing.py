@@ -10,7 +10,7 @@ from secrets import token_hex
 from typing import Any
 
 from attrs import evolve, frozen
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError
 from twisted.logger import Logger
 
 from ..store.completion import Completion
@@ -28,6 +28,7 @@ from .state import State
 __all__ = ["Finishing", "Times"]
 
 _ATTEMPTS = 8
+_MADE_AT_ONCE = 4  # of those that are in memory part by part
 _POLLS = 1.0
 _GIVING_BACK = 10.0
 
@@ -80,6 +81,7 @@ class Finishing:
         self._check = check
         self._clock = clock
         self._times = times
+        self._room = DeferredSemaphore(_MADE_AT_ONCE)
 
     def received(self, known: Known) -> ReceivedFile:
         """The file that an upload has become."""
@@ -144,8 +146,10 @@ class Finishing:
             with refusing():
                 if took_over:
                     await lease.hold(self._assembly.forsake(claimed))
-                draft = await lease.hold(self._assembly.prepare(claimed))
-                await self._publish(lease, draft)
+                if self._assembly.needs_memory(claimed):
+                    await self._room.run(lambda: Deferred.fromCoroutine(self._make(lease)))
+                else:
+                    await self._make(lease)
             known = await self._notify(lease)
         except LeaseLost:
             raise
@@ -159,6 +163,10 @@ class Finishing:
         upload = known.record.upload
         self._log.info("received {name} ({size} bytes)", name=upload.path, size=upload.size)
         return known
+
+    async def _make(self, lease: Lease) -> None:
+        draft = await lease.hold(self._assembly.prepare(lease.known))
+        await self._publish(lease, draft)
 
     async def _publish(self, lease: Lease, draft: Draft) -> None:
         try:

@@ -120,7 +120,9 @@ class ObjectUpload:
         return f"1-{count}" if count > 1 else "1"
 
     def take(self, known: Known) -> None:
-        """Its record was read, or written."""
+        """Its record was read, or written; some time ago, perhaps, when that was newer is known."""
+        if known.record.version < self._known.record.version:
+            return
         if known.record.id != self.id or known.record.is_gone:
             self._is_gone = True
         else:
