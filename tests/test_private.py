@@ -4,18 +4,20 @@ What we take of Twisted and treq that they keep to themselves: still there, and 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from typing import Any
 
+from OpenSSL import SSL
 from treq.client import HTTPClient
 from twisted.internet._resolver import GAIResolver
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.ssl import CertificateOptions, optionsForClientTLS
+from twisted.internet.ssl import CertificateOptions, PrivateCertificate, optionsForClientTLS
 from twisted.internet.tcp import Connection
 from twisted.internet.testing import StringTransport
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web import _newclient
 from twisted.web.client import (
@@ -28,6 +30,7 @@ from twisted.web.client import (
 
 from txresumable._runtime import private
 
+from .authority import Authority
 from .http_rig import Reactor, Socket
 
 
@@ -99,6 +102,38 @@ class PrivateTests(SynchronousTestCase):
         self.assertEqual(private.tls_gathered(tls), 0)
         tls.write(b"x" * 100)
         self.assertEqual(private.tls_gathered(tls), 100)
+
+    def test_tls_pending(self) -> None:
+        """TLS keeps what it cannot encrypt before it has heard of its peer."""
+        factory = TLSMemoryBIOFactory(
+            CertificateOptions(), True, Factory.forProtocol(Protocol), Reactor()
+        )
+        tls: Any = factory.buildProtocol(None)
+        self.connected(tls)
+        TLSMemoryBIOProtocol.write(tls, b"x" * 100)
+        self.assertEqual(private.tls_gathered(tls), 100)
+
+    def test_write_whole(self) -> None:
+        """OpenSSL takes more than one record in one call."""
+        pem = Authority("private").issue("localhost")
+        server, client = (
+            SSL.Connection(options.getContext(), None)
+            for options in (PrivateCertificate.loadPEM(pem).options(), CertificateOptions())
+        )
+        server.set_accept_state()
+        client.set_connect_state()
+        for _ in range(3):
+            for one, other in ((client, server), (server, client)):
+                with contextlib.suppress(SSL.WantReadError):
+                    one.do_handshake()
+                with contextlib.suppress(SSL.WantReadError):
+                    other.bio_write(one.bio_read(1 << 16))
+        private.write_whole(client)
+        self.assertEqual(client.send(bytes(100_000)), 100_000)
+
+    def test_write_whole_elsewhere(self) -> None:
+        """Where pyOpenSSL has no such thing, nothing is done."""
+        private.write_whole(object())
 
     def test_host_name(self) -> None:
         """An endpoint reads its name so, by a method that can be overridden."""

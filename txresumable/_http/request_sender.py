@@ -16,6 +16,7 @@ from zope.interface import implementer
 from .batch import WriteBatch
 from .body import IDirectConsumer, IRequestBody
 from .response import LIMIT
+from .tls_writer import TLSWriter
 from .unsent import SendQueue
 
 __all__ = ["RequestSender", "SenderListener"]
@@ -46,8 +47,8 @@ class SenderListener(Protocol):
 @implementer(IPushProducer, IDirectConsumer)
 class RequestSender:
     """
-    Sends one request after the other: straight to the kernel as far as it has room, or else through
-    the transport.
+    Sends one request after the other: straight to the kernel as far as it has room, over TLS as
+    well, or else through the transport.
 
     :ivar queue: what was written and not sent yet.
     :ivar body: what is being sent; :data:`None` once it was handed over or stopped.
@@ -59,6 +60,7 @@ class RequestSender:
 
     __slots__ = (
         "_batch",
+        "_below",
         "_closed",
         "_direct",
         "_head",
@@ -67,7 +69,8 @@ class RequestSender:
         "_registered",
         "_room",
         "_seconds",
-        "_transport",
+        "_sendmsg",
+        "_tls",
         "_turn_budget",
         "_turn_bytes",
         "_unsent",
@@ -95,19 +98,20 @@ class RequestSender:
         :param batch: holds small requests until others can go out with them.
         :param listener: notified of failures.
         """
-        self._transport = transport
         self._seconds = seconds
         self._batch = batch
         self._listener = listener
         self.queue = SendQueue(transport)
         # Not a transport that wraps another one, as it may not send what it is given.
-        self._direct = (
-            not secure
-            and isinstance(transport, Connection)
-            and hasattr(self.queue.socket, "sendmsg")
-        )
+        self._tls = TLSWriter.over(transport) if secure else None
+        self._below = transport if self._tls is None else self._tls.transport
+        self._direct = self._tls is not None or (not secure and isinstance(transport, Connection))
+        way = self.queue.socket if self._tls is None else self._tls
+        self._sendmsg: Any = getattr(way, "sendmsg", None)
+        self._direct = self._direct and self._sendmsg is not None
         self.read_size = 0
-        self._room = MOST
+        # What is encrypted is not read again later: how much the kernel takes is found from below.
+        self._room = MOST if self._tls is None else LEAST
         self._closed = self._registered = False
         self._head = self._held = b""
         self.body: IRequestBody | None = None
@@ -169,7 +173,7 @@ class RequestSender:
             # Bytes that go straight to the kernel leave nothing to pause for: what matters is when
             # the transport has room again, which it tells a pull producer.  It also pulls at once,
             # whatever it has buffered.
-            self._transport.registerProducer(self, not self._direct)
+            self._below.registerProducer(self, not self._direct)
             self._registered = self.body is not None
         if self.body is None:  # the connection is already lost
             return
@@ -181,9 +185,10 @@ class RequestSender:
         if head:
             data = head + data
         taken = self._give([data])
-        if taken == len(data):
+        if taken < len(data):
+            self.given += self.queue.write(data[taken:] if taken else data)
+        elif self._tls is None or not self._tls.left:
             return
-        self.given += self.queue.write(data[taken:] if taken else data)
         if self._direct and self._registered and self.body is not None:
             self.body.pauseProducing()
 
@@ -195,6 +200,9 @@ class RequestSender:
         taken = 0 if self._head else self._give(parts)
         self._turn_bytes += taken
         whole = taken == sum(map(len, parts))
+        if self._tls is not None and taken and self._tls.left:
+            whole = False
+            self._turn_bytes -= min(self._tls.left, taken)
         if not whole or self._turn_bytes > self._room:
             self._room = self._turn_bytes
         if whole and self._turn_budget > 0:
@@ -203,7 +211,7 @@ class RequestSender:
             self.read_size = 0
             # What the transport has buffered it is sending already; it resumes us after that.
             if not self._closed and not self.queue.buffered():
-                self._transport.startWriting()
+                self._below.startWriting()
         return taken
 
     def _next_read(self) -> int:
@@ -214,14 +222,15 @@ class RequestSender:
         """:returns: how many bytes the kernel took; 0 if other connections get their turn."""
         if self._closed or not self._direct or self._turn_budget <= 0:
             return 0
-        queue = self.queue
-        if queue.buffered():  # those come first
+        if self.queue.buffered():  # those come first
             return 0
         try:
-            taken: int = queue.socket.sendmsg(parts, (), flags)
+            taken: int = self._sendmsg(parts, (), flags)
         except OSError:  # it is full, or the connection is broken: the transport will notice
             return 0
         self.given += taken
+        if self._tls is not None:
+            self.given += self._tls.overhead
         self._turn_budget -= taken
         return taken
 
@@ -261,4 +270,4 @@ class RequestSender:
         if self._registered:
             self._registered = False
             self.read_size = 0
-            self._transport.unregisterProducer()
+            self._below.unregisterProducer()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.internet._resolver import GAIResolver
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
@@ -23,6 +24,7 @@ __all__ = [
     "with_lookup",
     "wrapped_agent",
     "wrapped_transport",
+    "write_whole",
     "written_last",
 ]
 
@@ -97,12 +99,26 @@ def with_lookup(resolver: Any, reactor: Any, getaddrinfo: Callable[..., Any]) ->
 
 def tls_gathered(tls: Any) -> int:
     """
-    Bytes that a ``TLSMemoryBIOProtocol`` keeps for the reactor's next turn, uncounted.
+    Bytes that a ``TLSMemoryBIOProtocol`` has not encrypted yet: it keeps them, uncounted, for the
+    reactor's next turn, or until it has heard of its peer.
 
-    :param tls: that protocol; older ones keep none.
+    :param tls: that protocol; older ones keep none for the next turn.
     """
-    gathered = getattr(tls, "_aggregator", None)
-    return sum(map(len, getattr(gathered, "_buffer", ())))
+    gathered = getattr(getattr(tls, "_aggregator", None), "_buffer", ())
+    pending = getattr(tls, "_appSendBuffer", ())
+    return sum(map(len, gathered)) + sum(map(len, pending)) if gathered or pending else 0
+
+
+def write_whole(handle: Any) -> None:
+    """
+    Let OpenSSL encrypt all that it is given in one call, and not one record in each.  Where that is
+    not possible, it takes a little longer.
+
+    :param handle: a ``Connection`` of pyOpenSSL's over memory, which always has room.
+    """
+    library, ssl = getattr(SSL, "_lib", None), getattr(handle, "_ssl", None)
+    if ssl is not None and hasattr(library, "SSL_clear_mode"):
+        library.SSL_clear_mode(ssl, library.SSL_MODE_ENABLE_PARTIAL_WRITE)
 
 
 def wrapped_transport(transport: Any) -> Any:
