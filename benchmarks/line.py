@@ -273,6 +273,21 @@ def rows(runs: Sequence[Run]) -> list[list[str]]:
     return table
 
 
+def wide_rows(runs: Sequence[Run]) -> list[list[str]]:
+    """A row for what was sent over each line, with the seconds of each client: medians."""
+    clients = list(dict.fromkeys(run.client for run in runs))
+    table = [["line", "what", *clients, "the line alone"]]
+    for line, work in dict.fromkeys((run.line, run.work) for run in runs):
+        these = [run for run in runs if (run.line, run.work) == (line, work)]
+        cells = []
+        for client in clients:
+            walls = [run.wall for run in these if run.client == client]
+            cells.append(f"{median(walls):.1f}" if walls else "")
+        least = min(run.share * run.wall for run in these)
+        table.append([line, work, *cells, f"{least:.1f}" if least else ""])
+    return table
+
+
 def auto_rows(runs: Sequence[Run]) -> list[list[str]]:
     """``"auto"`` beside the best fixed number and beside 3, its heading first."""
     table = [["line", "what", "auto s", "best fixed s", "at once", "auto / best", "auto / 3"]]
@@ -308,6 +323,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--control", default="", help="congestion control, such as cubic")
     parser.add_argument("--scale", type=float, default=1.0, help="that much as large, to try out")
     parser.add_argument("--output", type=Path, help="write the JSON lines to this file, too")
+    parser.add_argument(
+        "--runs", nargs="+", type=Path, metavar="FILE", help="earlier output, instead of running"
+    )
     parser.add_argument("--publish", action="store_true", help="renew the documentation's tables")
     return parser.parse_args()
 
@@ -315,9 +333,34 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Run what the command line asks for."""
     options = arguments()
+    runs = recorded(options.runs) if options.runs else made(options)
+    table = auto_rows(runs) if options.sweep else rows(runs)
+    print(as_text(table))
+    if options.output:
+        options.output.write_text("".join(json.dumps(asdict(run)) + "\n" for run in runs))
+    if options.publish and runs:
+        import plot
+
+        name = "line-auto" if options.sweep else "line-tls" if options.tls else "line"
+        shown = table if options.sweep else wide_rows(runs)
+        (STATIC / f"{name}.csv").write_text(as_csv(shown))
+        if name == "line":
+            plot.lines(runs, LINES, STATIC / f"{name}.svg")
+
+
+def recorded(files: Sequence[Path]) -> list[Run]:
+    """The runs that files have, which are lines of JSON."""
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    runs = [Run(**json.loads(line)) for line in lines]
+    order = [line.name for line in LINES]
+    return sorted(runs, key=lambda run: order.index(run.line))
+
+
+def made(options: argparse.Namespace) -> list[Run]:
+    """Runs as they are asked for; none where no line can be made."""
     if reason := missing():
         print(f"skipped: {reason}")
-        return
+        return []
     clients = options.clients or list(CLIENTS)
     if options.sweep:
         clients = [AUTO, *(f"txresumable {number}" for number in SWEEP)]
@@ -328,19 +371,7 @@ def main() -> None:
     works = [replace(work, secure=options.tls) for work in WORKS if work.name in options.works]
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as temporary:
         bench = Bench(Path(temporary), options.control)
-        runs = measure(bench, lines, works, clients, options.rounds, options.scale)
-    text = "".join(json.dumps(asdict(run)) + "\n" for run in runs)
-    table = auto_rows(runs) if options.sweep else rows(runs)
-    print(as_text(table))
-    if options.output:
-        options.output.write_text(text)
-    if options.publish:
-        import plot
-
-        name = "line-auto" if options.sweep else "line-tls" if options.tls else "line"
-        (STATIC / f"{name}.csv").write_text(as_csv(table))
-        if not options.sweep:
-            plot.lines(runs, LINES, STATIC / f"{name}.svg")
+        return measure(bench, lines, works, clients, options.rounds, options.scale)
 
 
 if __name__ == "__main__":

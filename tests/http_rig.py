@@ -112,6 +112,9 @@ class Listener:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
+    def connection_made(self, connection: HTTPConnection) -> None:
+        pass
+
     def connection_ready(self, connection: HTTPConnection) -> None:
         self.heard.append("ready")
 

@@ -54,7 +54,7 @@ class CompletenessTests(SynchronousTestCase):
             self.assertRegex(argument.text, r"^[A-Za-z].+[.\]]$")
         for name, default in (
             ("chunk-size", "1 MiB"),
-            ("simultaneous-uploads", "3"),
+            ("simultaneous-uploads", "auto"),
             ("test-chunks", "yes"),
             ("generate-unique-identifier", "safe"),
             ("connect-timeout", "30"),
@@ -244,6 +244,20 @@ class ReadTests(SynchronousTestCase):
         error = self.assertRaises(BadArgument, read, ("target", "http://example.com/"))
         self.assertIn("--proxy of the environment: must be http://HOST:PORT or", str(error))
         self.assertIn("not 'socks5://...'", str(error))
+
+    def test_what_a_server_needs(self) -> None:
+        """Where nothing is given, what the server needs goes before the defaults of the command."""
+        target = (_BY_NAME["target"], TARGET)
+        server = (_BY_NAME["server"], "laravel-chunk-upload")
+        given = (_BY_NAME["simultaneous-uploads"], "7")
+        for typed, number in (
+            ((target,), "auto"),
+            ((target, server), 1),
+            ((target, server, given), 7),
+        ):
+            options = Options(**read_options(typed))
+            self.assertEqual(options.simultaneous_uploads, number)
+            self.assertEqual(options.min_file_size, 0)
 
     def test_no_target(self) -> None:
         """Without a target there is nothing to do."""

@@ -114,9 +114,9 @@ class BreadthTests(SynchronousTestCase):
         breadth.hold(True)
         breadth.connected(0.1)
         assert breadth.tests is not None
-        self.assertEqual((breadth.number, breadth.slots.number, breadth.tests.number), (12, 3, 1))
+        self.assertEqual((breadth.number, breadth.slots.number, breadth.tests.number), (13, 3, 1))
         breadth.hold(False)
-        self.assertEqual(breadth.tests.number, 12)
+        self.assertEqual(breadth.tests.number, 13)
         breadth.close()
 
     def test_slots_of_tests(self) -> None:

@@ -190,7 +190,10 @@ class ConnectorTests(SynchronousTestCase):
         protocol.connectionLost()
 
     def test_says_how_long_a_round_trip_takes(self) -> None:
-        """Once a connection is ready: as the kernel measured it, or else how long it took."""
+        """
+        Once, as soon as there is a connection: as the kernel measured it, or else how long it took.
+        Over TLS that is before a request can be sent.
+        """
         told: list[float] = []
         connector = Connector(
             self.reactor,
@@ -203,13 +206,29 @@ class ConnectorTests(SynchronousTestCase):
             self.patch(HTTPConnection, "tcp_info", lambda _, known=known: known)
             waiting = connector.connect(self.pending, True)
             self.clock.advance(0.25)
-            self.endpoint.connect(self.pending.factory)
-            self.clock.advance(1)  # TLS
             self.assertEqual(told, [])
+            self.endpoint.connect(self.pending.factory)
+            self.assertEqual(told, [expected])
+            self.assertNoResult(waiting)
             self.endpoint.protocols[-1].handshakeCompleted()
             self.assertEqual(told, [expected])
             self.successResultOf(waiting).connectionLost()
             told.clear()
+        plain = connector.connect(self.endpoint, False)
+        self.assertEqual(told, [0.125])
+        self.successResultOf(plain).connectionLost()
+
+    def test_says_nothing_of_what_is_given_up(self) -> None:
+        """Nobody is told of a connection that comes when it is not wanted any more."""
+        told: list[float] = []
+        batch = WriteBatch(self.reactor, ())
+        connector = Connector(self.reactor, self.clock, batch, timeout=30, connected=told.append)
+        waiting = connector.connect(self.pending, True)
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        self.endpoint.connect(self.pending.factory)
+        self.assertEqual(told, [])
+        self.endpoint.protocols[-1].connectionLost()
 
     def test_says_nothing(self) -> None:
         """Nothing goes to the log when a connection begins or ends."""

@@ -64,6 +64,7 @@ class ArgumentTests(SynchronousTestCase):
             {
                 "min_file_size": 0,
                 "when_changed": "wait",
+                "simultaneous_uploads": "auto",
                 "target": TARGET,
                 "chunk_size": 2 << 20,
                 "headers": {"A": "b", "C": "d"},

@@ -11,6 +11,8 @@ from twisted.internet.error import ConnectionRefusedError
 
 from tests.push_rig import PushTestCase
 from txresumable import InvalidOption, TLSRejected
+from txresumable.push.delivery.target import Target
+from txresumable.push.settings import TargetSettings
 from txresumable.testing import FakeClient, Response
 
 ONCE = {"max_chunk_retries": 0, "test_chunks": False}
@@ -22,6 +24,19 @@ class TargetTests(PushTestCase):
     def target(self, service: Any) -> Any:
         """The one target."""
         return service.delivery.targets["lab"]
+
+    def test_how_many_at_once(self) -> None:
+        """As many as fill the line, unless the server needs, or somebody wants, another number."""
+        url = "https://example.com/upload"
+        for options, number in (
+            ({}, "auto"),
+            ({"server": "laravel-chunk-upload"}, 1),
+            ({"simultaneous_uploads": 7}, 7),
+        ):
+            settings = TargetSettings(name="lab", options={"target": url, **options})
+            target = Target(settings, {}, self.clock)
+            made = target.uploader.options
+            self.assertEqual((made.simultaneous_uploads, made.min_file_size), (number, 0))
 
     def test_unreachable(self) -> None:
         """While it cannot be reached nothing fails; it is tried with one file, then with all."""

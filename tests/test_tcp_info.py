@@ -13,6 +13,24 @@ from twisted.trial.unittest import SynchronousTestCase
 from txresumable._http.tcp_info import says_state, tcp_info
 
 
+class Known:
+    """
+    A socket whose kernel says something.
+
+    :param fields: numbers, by where they are.
+    """
+
+    def __init__(self, fields: dict[int, int]) -> None:
+        self._fields = fields
+
+    def getsockopt(self, level: int, option: int, size: int) -> bytes:
+        told = bytearray(size)
+        for at, value in self._fields.items():
+            length = 8 if at == 120 else 4
+            told[at : at + length] = value.to_bytes(length, sys.byteorder)
+        return bytes(told)
+
+
 class TCPInfoTests(SynchronousTestCase):
     """
     Real connections, and what is none.
@@ -74,12 +92,21 @@ class TCPInfoTests(SynchronousTestCase):
     def test_fields(self) -> None:
         """What is where in the kernel's structure."""
 
-        class Known:
-            def getsockopt(self, level: int, option: int, size: int) -> bytes:
-                fields = bytearray(size)
-                for at, length, value in ((16, 4, 1000), (68, 4, 80_000), (80, 4, 20), (120, 8, 7)):
-                    fields[at : at + length] = value.to_bytes(length, sys.byteorder)
-                return bytes(fields)
-
-        known: Any = Known()
+        known: Any = Known({16: 1000, 68: 80_000, 80: 20, 120: 7})
         self.assertEqual(tcp_info(known), (0.08, 20_000, 7))
+
+    def test_an_idle_connection(self) -> None:
+        """Its window is halved for each timeout of 0.2 s, but is never less than a first one."""
+        for idle, window, left in (
+            (0, 80, 80),
+            (199, 80, 80),
+            (200, 80, 40),
+            (399, 80, 40),
+            (400, 80, 20),
+            (4_000_000_000, 80, 10),
+            (4_000_000_000, 4, 4),
+        ):
+            known: Any = Known({8: 200_000, 16: 1000, 44: idle, 80: window})
+            told = tcp_info(known)
+            assert told is not None
+            self.assertEqual(told.window, left * 1000)

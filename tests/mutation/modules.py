@@ -221,6 +221,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_connection",
         "tests.test_batch",
     ),
+    "_http/tls_writer": ("tests.test_tls_writer",),
     "_http/response": ("tests.test_response",),
     "_http/fields": ("tests.test_response",),
     "_http/connection": (

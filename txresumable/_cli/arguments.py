@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import NOTHING, Attribute, fields
 
-from .._protocol.servers import SERVERS
+from .._protocol.servers import SERVERS, unless_needed
 from ..errors import InvalidOption
 from ..options import MIB, Options
 from . import values
@@ -168,8 +168,15 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     },
 }
 
-_DEFAULTS: dict[str, Any] = {"min_file_size": 0, "when_changed": "wait"}
-"""Options that have another default here: who names a folder wants all that is in it."""
+_DEFAULTS: dict[str, Any] = {
+    "min_file_size": 0,
+    "when_changed": "wait",
+    "simultaneous_uploads": "auto",
+}
+"""
+Options that have another default here: who names a folder wants all that is in it, and as fast as
+the line is.
+"""
 
 _ADDED = (
     Argument(
@@ -274,11 +281,11 @@ def read_options(
     What was typed, as options.
 
     :param given: arguments, each with its text, or whether a switch was turned on.
-    :param defaults: what is the default here and not there.
+    :param defaults: what is the default here and not there, unless the server needs something else.
     :returns: keyword arguments for :class:`~txresumable.options.Options`, checked.
     :raises BadArgument: if one cannot be, or if there is no target.
     """
-    options: dict[str, Any] = dict(defaults)
+    options: dict[str, Any] = {}
     order = {argument.name: number for number, argument in enumerate(ARGUMENTS)}
     for argument, typed in sorted(given, key=lambda each: order[each[0].name]):
         value = typed if argument.is_switch else argument.value_of(typed)
@@ -287,6 +294,7 @@ def read_options(
         elif argument.option in options and argument.option in ("headers", "query"):
             raise BadArgument(argument.name, typed, f"cannot go with other {argument.option}")
         options[argument.option] = value
+    options = {**unless_needed(defaults, options.get("server")), **options}
     if "target" not in options:
         raise BadArgument("target", None, "is needed: the URL to upload to")
     _check(options)

@@ -40,6 +40,9 @@ measured it (RFC 6298, section 2).  Later than that, the server has received the
 class ConnectionListener(Protocol):
     """Notified of what becomes of a connection."""
 
+    def connection_made(self, connection: HTTPConnection) -> None:
+        """It leads to the server, with which TLS has still to be agreed on."""
+
     def connection_ready(self, connection: HTTPConnection) -> None:
         """A request can be sent."""
 
@@ -108,7 +111,9 @@ class HTTPConnection(protocol.Protocol):
         self.is_quiet = self._sender.queue.is_quiet
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
-        if not self._secure:
+        if self._secure:
+            self._listener.connection_made(self)
+        else:
             self._ready()
 
     def handshakeCompleted(self) -> None:

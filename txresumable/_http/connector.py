@@ -110,9 +110,9 @@ class Connector:
         attempt.connected_after = self._clock.seconds() - attempt.began
         return connection
 
-    def ready(self, connection: HTTPConnection, seconds: float) -> None:
+    def made(self, connection: HTTPConnection, seconds: float) -> None:
         """
-        A connection is ready.
+        A connection leads to the server.
 
         :param seconds: how long it took to connect, without TLS.
         """
@@ -195,6 +195,10 @@ class _Attempt:
         self._connecting.addErrback(self._fail)
         return result
 
+    def connection_made(self, connection: HTTPConnection) -> None:
+        if self._result is not None:
+            self._connector.made(connection, self.connected_after)
+
     def connection_ready(self, connection: HTTPConnection) -> None:
         result = self._finish()
         if result is None:
@@ -202,7 +206,8 @@ class _Attempt:
             return
         # The transport has more to do once the protocol knows that it is connected.
         result.callback(connection)
-        self._connector.ready(connection, self.connected_after)
+        if not self._secure:
+            self._connector.made(connection, self.connected_after)
 
     def connection_lost(self, connection: HTTPConnection, reason: Failure) -> None:
         self._connector.forget(connection)

@@ -15,11 +15,15 @@ ESTABLISHED = 1
 """The state of a connection while both ends may send."""
 RECEIVED = struct.Struct("=B127xQ")
 """Its state, and ``tcpi_bytes_received``: how many bytes have arrived, read or not (Linux 4.1)."""
-_SIZE, _SEGMENT, _ROUND_TRIP, _WINDOW, _ACKNOWLEDGED = 128, 16, 68, 80, 120
+_SIZE = 128
+_TIMEOUT, _SEGMENT, _IDLE, _ROUND_TRIP, _WINDOW, _ACKNOWLEDGED = 8, 16, 44, 68, 80, 120
 """
-Where in Linux's ``struct tcp_info`` there are ``tcpi_snd_mss``, ``tcpi_rtt``, ``tcpi_snd_cwnd`` and
-``tcpi_bytes_acked``, which came with Linux 4.1.
+Where in Linux's ``struct tcp_info`` there are ``tcpi_rto``, ``tcpi_snd_mss``,
+``tcpi_last_data_sent``, ``tcpi_rtt``, ``tcpi_snd_cwnd`` and ``tcpi_bytes_acked``, which came with
+Linux 4.1.
 """
+_FIRST = 10
+"""Segments of a window in the beginning (RFC 6928)."""
 
 
 class TCPInfo(NamedTuple):
@@ -27,7 +31,8 @@ class TCPInfo(NamedTuple):
     What is known of a connection.
 
     :ivar round_trip: seconds, smoothed.
-    :ivar window: bytes that may be on their way at once.
+    :ivar window: bytes that may be on their way at once, if something was sent now: the kernel
+        halves that for each retransmission timeout that nothing was (RFC 2861).
     :ivar acknowledged: bytes that have arrived at the peer.
     """
 
@@ -66,8 +71,11 @@ def tcp_info(connected: Any) -> TCPInfo | None:
         return None
     if len(told) < _SIZE:
         return None
-    segment, round_trip, window = (
-        struct.unpack_from("=I", told, at)[0] for at in (_SEGMENT, _ROUND_TRIP, _WINDOW)
+    timeout, segment, idle, round_trip, window = (
+        struct.unpack_from("=I", told, at)[0]
+        for at in (_TIMEOUT, _SEGMENT, _IDLE, _ROUND_TRIP, _WINDOW)
     )
     (acknowledged,) = struct.unpack_from("=Q", told, _ACKNOWLEDGED)
+    if timeout and window > _FIRST:
+        window = max(window >> min(idle * 1000 // timeout, 32), _FIRST)
     return TCPInfo(round_trip / 1e6, segment * window, acknowledged)

@@ -46,11 +46,11 @@ class TLSWriter:
 
     __slots__ = ("_socket", "_tls", "left", "overhead", "transport")
 
-    def __init__(self, tls: TLSMemoryBIOProtocol) -> None:
+    def __init__(self, tls: Any) -> None:
         """
-        :param tls: directly above a socket's transport.
+        :param tls: a ``TLSMemoryBIOProtocol`` directly above a socket's transport.
         """
-        self._tls: Any = tls
+        self._tls = tls
         self.transport: Any = tls.transport
         self._socket = self.transport.getHandle()
         self.overhead = self.left = 0
@@ -62,9 +62,8 @@ class TLSWriter:
         :param transport: connected.
         :returns: a writer, if that is TLS directly above a socket's transport.
         """
-        if not isinstance(transport, TLSMemoryBIOProtocol):
-            return None
-        return cls(transport) if isinstance(transport.transport, Connection) else None
+        below: Any = transport.transport if isinstance(transport, TLSMemoryBIOProtocol) else None
+        return cls(transport) if isinstance(below, Connection) else None
 
     def sendmsg(
         self, parts: Sequence[bytes | memoryview], ancillary: object = (), flags: int = 0

@@ -15,7 +15,7 @@ __all__ = ["Filling"]
 
 GUESS = 0.01
 """Seconds of a round trip for each of which there is one request more to begin with."""
-MOST_GUESSED = 12
+MOST_GUESSED = 24
 """How many to begin with at the most."""
 ROUND_TRIPS = 16.0
 """So many of them a request is to take: then waiting costs a few per cent of the time."""

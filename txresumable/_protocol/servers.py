@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from attrs import field, frozen
 
-__all__ = ["PRIME", "SERVERS", "Server", "needed_by"]
+__all__ = ["PRIME", "SERVERS", "Server", "needed_by", "unless_needed"]
 
 PRIME = 1048573
 """The largest prime below 1 MiB: hardly any file is a multiple of it."""
@@ -248,3 +248,15 @@ def needed_by(server: object) -> Mapping[str, object]:
     """
     known = SERVERS.get(server) if isinstance(server, str) else None
     return {} if known is None else known.options
+
+
+def unless_needed(defaults: Mapping[str, object], server: object) -> dict[str, object]:
+    """
+    Options that are used where no others are given.
+
+    :param defaults: some.
+    :param server: the name of a server, whose own go before them; anything else has none.
+    :returns: those that remain.
+    """
+    needed = needed_by(server)
+    return {name: value for name, value in defaults.items() if name not in needed}

@@ -116,7 +116,8 @@ def write_whole(handle: Any) -> None:
 
     :param handle: a ``Connection`` of pyOpenSSL's over memory, which always has room.
     """
-    library, ssl = getattr(SSL, "_lib", None), getattr(handle, "_ssl", None)
+    library: Any = getattr(SSL, "_lib", None)
+    ssl = getattr(handle, "_ssl", None)
     if ssl is not None and hasattr(library, "SSL_clear_mode"):
         library.SSL_clear_mode(ssl, library.SSL_MODE_ENABLE_PARTIAL_WRITE)
 

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from ..._engine.handle import Upload
 from ..._policy.limiter import RateLimiter
+from ..._protocol.servers import unless_needed
 from ..._protocol.url import without_query
 from ..._runtime.clock import steady
 from ..._runtime.observers import Signal, observers_of
@@ -26,6 +27,8 @@ _FIRST, _LONGEST = 5.0, 300.0
 """Seconds until a target that takes no files is tried again: at first, and at most."""
 _REMEMBERED = 10_000
 """Files that it seems to refuse."""
+_DEFAULTS = {"min_file_size": 0, "simultaneous_uploads": "auto"}
+"""Options that have another default here: all files are sent, as fast as the line is."""
 _OURS = {"keep_completed": False, "max_files": None, "when_changed": "fail", "min_age": 0.0}
 """Options that are not up to the settings: these things are seen to here."""
 
@@ -100,7 +103,8 @@ class Target:
         self.uploader = self._make()
 
     def _make(self) -> Resumable:
-        options = {"min_file_size": 0, **self._settings.options, **_OURS, **self._hooks}
+        given = self._settings.options
+        options = {**unless_needed(_DEFAULTS, given.get("server")), **given, **_OURS, **self._hooks}
         options["max_rate"] = self.limiter
         if self._concurrency is not None:
             options["simultaneous_uploads"] = self._concurrency
