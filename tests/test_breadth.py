@@ -86,9 +86,9 @@ class BreadthTests(SynchronousTestCase):
         breadth.connected(0.1)
         breadth.connected(0.2)
         self.clock.advance(0.1)
-        self.gauge.arrived = MIB
+        self.gauge.arrived = 3 * MIB // 2
         self.clock.advance(0.1)
-        self.assertEqual(breadth.slots.number, 16)
+        self.assertEqual(breadth.slots.number, 24)
         breadth.close()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -114,9 +114,9 @@ class BreadthTests(SynchronousTestCase):
         breadth.hold(True)
         breadth.connected(0.1)
         assert breadth.tests is not None
-        self.assertEqual((breadth.number, breadth.slots.number, breadth.tests.number), (13, 3, 1))
+        self.assertEqual((breadth.number, breadth.slots.number, breadth.tests.number), (17, 3, 1))
         breadth.hold(False)
-        self.assertEqual(breadth.tests.number, 13)
+        self.assertEqual(breadth.tests.number, 17)
         breadth.close()
 
     def test_slots_of_tests(self) -> None:

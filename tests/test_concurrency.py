@@ -245,8 +245,8 @@ class AdaptiveConcurrencyTests(SynchronousTestCase):
             self.assertLess(seconds, (500 / CAP + 6) * (link.delay + link.server), link.name)
 
     def test_how_many_to_begin_with(self) -> None:
-        """One more for each hundredth of a second of a round trip; twenty-four at the most."""
-        for round_trip, number in ((0.0001, 3), (0.01, 4), (0.035, 6), (0.085, 11), (0.6, 24)):
+        """The more the longer a round trip is; twenty-four at the most."""
+        for round_trip, number in ((0.0001, 3), (0.015, 4), (0.03, 5), (0.08, 13), (0.6, 24)):
             self.assertEqual(AdaptiveConcurrency().connected(round_trip), number)
         self.assertEqual(AdaptiveConcurrency(5).connected(0.6), 5)
 
@@ -260,8 +260,8 @@ class AdaptiveConcurrencyTests(SynchronousTestCase):
         """What arrives in a round trip, sixteen times, is to be under way at once."""
         adaptive = AdaptiveConcurrency()
         adaptive.connected(0.1)
-        self.assertEqual(adaptive.look(1.0, 0, MIB), 13)
-        self.assertEqual(adaptive.look(1.1, 5 * MIB // 4, MIB), 20)
+        self.assertEqual(adaptive.look(1.0, 0, MIB), 17)
+        self.assertEqual(adaptive.look(1.1, 3 * MIB // 2, MIB), 24)
         self.assertEqual(adaptive.look(1.2, 10 * MIB, MIB), CAP)
 
     def test_a_look_at_a_full_line(self) -> None:
@@ -269,7 +269,7 @@ class AdaptiveConcurrencyTests(SynchronousTestCase):
         adaptive = AdaptiveConcurrency(round_trip=lambda: 0.13)
         adaptive.connected(0.1)
         adaptive.look(1.0, 0, MIB)
-        self.assertEqual(adaptive.look(1.1, 10 * MIB, MIB), 13)
+        self.assertEqual(adaptive.look(1.1, 10 * MIB, MIB), 17)
 
     def test_a_look_after_the_first_response(self) -> None:
         """Then the responses say how fast it is."""
@@ -277,18 +277,18 @@ class AdaptiveConcurrencyTests(SynchronousTestCase):
         adaptive.connected(0.1)
         adaptive.look(1.0, 0, MIB)
         adaptive.stored(1.05, MIB, 0.5)
-        self.assertEqual(adaptive.look(1.1, 10 * MIB, MIB), 13)
+        self.assertEqual(adaptive.look(1.1, 10 * MIB, MIB), 17)
 
     def test_nothing_is_added_after_a_push(self) -> None:
         """A server that pushes back is the limit, and not the line."""
         adaptive = AdaptiveConcurrency()
         adaptive.connected(0.1)
-        self.assertEqual(adaptive.pushed_back(), 6)
+        self.assertEqual(adaptive.pushed_back(), 8)
         adaptive.look(1.0, 0, MIB)
-        self.assertEqual(adaptive.look(1.1, 10 * MIB, MIB), 6)
-        self.assertEqual(adaptive.connected(0.05), 6)
-        for _ in range(6):
-            self.assertEqual(adaptive.stored(1.2, MIB, 0.1), 6)
+        self.assertEqual(adaptive.look(1.1, 10 * MIB, MIB), 8)
+        self.assertEqual(adaptive.connected(0.05), 8)
+        for _ in range(8):
+            self.assertEqual(adaptive.stored(1.2, MIB, 0.1), 8)
 
     def test_halves_when_pushed_back(self) -> None:
         """A burst of refusals halves once; if they go on, again, down to one."""

@@ -13,8 +13,11 @@ from math import ceil
 
 __all__ = ["Filling"]
 
-GUESS = 0.01
-"""Seconds of a round trip for each of which there is one request more to begin with."""
+GUESS, GROWTH = 0.013, 1.3
+"""
+So many requests more there are to begin with: the round trip in units of so many seconds, to that
+power, for the longer it is, the longer it takes to find out how many there should be.
+"""
 MOST_GUESSED = 24
 """How many to begin with at the most."""
 ROUND_TRIPS = 16.0
@@ -52,7 +55,7 @@ class Filling:
 
         :param number: how many would be, if the line was short.
         """
-        return max(number, min(number + int(self.round_trip / GUESS), MOST_GUESSED))
+        return max(number, min(number + int((self.round_trip / GUESS) ** GROWTH), MOST_GUESSED))
 
     def ended(self, now: float, seconds: float, number: int) -> bool:
         """
