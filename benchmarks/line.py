@@ -273,9 +273,15 @@ def rows(runs: Sequence[Run]) -> list[list[str]]:
     return table
 
 
+def _place(client: str) -> tuple[bool, str, int]:
+    """Where a client is in a table: ours first, and of each the fewest at once, but ``"auto"``."""
+    name, at_once = client.split()
+    return name != "txresumable", name, int(at_once) if at_once.isdecimal() else 0
+
+
 def wide_rows(runs: Sequence[Run]) -> list[list[str]]:
     """A row for what was sent over each line, with the seconds of each client: medians."""
-    clients = list(dict.fromkeys(run.client for run in runs))
+    clients = sorted({run.client for run in runs}, key=_place)
     table = [["line", "what", *clients, "the line alone"]]
     for line, work in dict.fromkeys((run.line, run.work) for run in runs):
         these = [run for run in runs if (run.line, run.work) == (line, work)]
@@ -352,8 +358,8 @@ def recorded(files: Sequence[Path]) -> list[Run]:
     """The runs that files have, which are lines of JSON."""
     lines = [line for file in files for line in file.read_text().splitlines()]
     runs = [Run(**json.loads(line)) for line in lines]
-    order = [line.name for line in LINES]
-    return sorted(runs, key=lambda run: order.index(run.line))
+    over, what = [line.name for line in LINES], [work.name for work in WORKS]
+    return sorted(runs, key=lambda run: (over.index(run.line), what.index(run.work)))
 
 
 def made(options: argparse.Namespace) -> list[Run]:

@@ -4,7 +4,7 @@ from itertools import count, groupby
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.links import LINKS, MIB, Link, ask, upload
-from txresumable._policy.concurrency import CAP, AdaptiveConcurrency
+from txresumable._policy.concurrency import AT_FIRST, CAP, AdaptiveConcurrency
 
 ALL = 16
 """A cap that is reached within the test."""
@@ -257,12 +257,28 @@ class AdaptiveConcurrencyTests(SynchronousTestCase):
         self.assertEqual((adaptive.connected(0.6), adaptive.connected(0.04)), (8, 8))
 
     def test_a_look_adds_slots(self) -> None:
-        """What arrives in a round trip, sixteen times, is to be under way at once."""
+        """What arrives in a round trip, sixteen times, is to be under way at once, up to 24."""
         adaptive = AdaptiveConcurrency()
         adaptive.connected(0.1)
         self.assertEqual(adaptive.look(1.0, 0, MIB), 17)
-        self.assertEqual(adaptive.look(1.1, 3 * MIB // 2, MIB), 24)
-        self.assertEqual(adaptive.look(1.2, 10 * MIB, MIB), CAP)
+        self.assertEqual(adaptive.look(1.1, 11 * MIB // 8, MIB), 22)
+        self.assertEqual(adaptive.look(1.2, 10 * MIB, MIB), 22)
+        first = AdaptiveConcurrency()
+        first.connected(0.1)
+        first.look(1.0, 0, MIB)
+        self.assertEqual(first.look(1.1, 10 * MIB, MIB), AT_FIRST)
+
+    def test_only_waiting(self) -> None:
+        """
+        Requests that take hardly more than a round trip have as many slots as there are; those that
+        take twice that have only more if it is by far.
+        """
+        for seconds, number in ((0.65, CAP), (1.2, AT_FIRST)):
+            adaptive = AdaptiveConcurrency()
+            self.assertEqual(adaptive.connected(0.6), 24)
+            for _ in range(24):
+                adaptive.found(10.0 + seconds, seconds)
+            self.assertEqual(adaptive.number, number)
 
     def test_a_look_at_a_full_line(self) -> None:
         """While packets wait for each other on the line, nothing is added."""

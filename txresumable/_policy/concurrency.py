@@ -29,6 +29,16 @@ NEARLY, NEARLY_AT_FIRST = 1.5, 1.2
 So many times the number has to be wanted for slots to be added at once.  Connections that are
 opened later have to fight for their part of the line.
 """
+WAITING = 12
+"""
+So many times the number are wanted if requests do hardly anything but wait for their responses:
+then each slot more is worth having.
+"""
+AT_FIRST = 24
+"""
+As many are soon enough for any line.  More windows that all double in each round trip overflow its
+queue, and those that lose most are late with the last chunks.
+"""
 ENOUGH = 0.35
 """The part of a new slot's possible gain that makes it worth keeping."""
 SAME = 0.97
@@ -105,7 +115,7 @@ class AdaptiveConcurrency:
         """
         filling = self._filling
         if filling is not None and self.is_fresh and filling.look(now, arrived, size):
-            self._fill(filling.wanted)
+            self._fill(min(filling.wanted, AT_FIRST))
         return self.number
 
     def stored(self, now: float, size: int, seconds: float) -> int:
@@ -169,6 +179,8 @@ class AdaptiveConcurrency:
     def _fill(self, wanted: int) -> None:
         """Have as many slots as fill the line, if there are much less, and it is not full."""
         nearly = NEARLY_AT_FIRST if self.is_fresh else NEARLY
+        if wanted > WAITING * self.number:
+            nearly = 1.0
         if min(wanted, self.cap) > self.number * nearly and not self._is_full:
             self.number = min(wanted, self.cap)
             self._trial, self._rate = _Trial.NONE, 0.0
