@@ -85,7 +85,7 @@ def lines(runs: Sequence[LineRun], over: Sequence[Line], path: Path) -> None:
     figure, panels = plt.subplots(len(shown), 1, figsize=(10, 1.9 * len(shown) + 0.4))
     for panel, line in zip([panels] if len(shown) == 1 else panels, shown, strict=True):
         for run in runs:
-            if run.round or (run.line, run.work) != (line.name, "file"):
+            if run.round or not run.tenths or (run.line, run.work) != (line.name, "file"):
                 continue
             ours = run.client.startswith(OURS)
             seconds = range(len(run.tenths) // 10)
