@@ -11,6 +11,8 @@
 #   make push-proof the push service and its receiver, killed 100 times each at random and the
 #                   service at each transition, with 1,000 files    (KILLS= FILES= SEED=);
 #                   and 100,000 files at once
+#   make queue-proof three processes that share a queue in PostgreSQL, killed 20 times, with 300 files
+#                                                (QUEUE_KILLS= QUEUE_FILES= SEED=)
 #   make coverage   the same, with the branches that it takes
 #   make lint       ruff, formatting and news fragments
 #   make types      mypy, strict; and what mypy and pyright, which needs npm, find in users' programs
@@ -35,6 +37,8 @@ OBJECTS ?= 10000
 PUSH ?= 5000
 KILLS ?= 100
 FILES ?= 1000
+QUEUE_KILLS ?= 20
+QUEUE_FILES ?= 300
 SOAK ?= 1800
 RUNS ?= 20
 INTEROP ?= tests.interop
@@ -45,7 +49,7 @@ PIP_QUIET = --quiet --disable-pip-version-check
 FIGURES = $(CURDIR)/build/figures.jsonl
 TRIAL = $(BIN)/python -m twisted.trial --temp-directory=_trial_temp
 
-.PHONY: bench bench-receiver check clean coverage demo dev docs interop lint lowest newest packaging push-proof receivers robustness shipped soak test types venv
+.PHONY: bench bench-receiver check clean coverage demo dev docs interop lint lowest newest packaging push-proof queue-proof receivers robustness shipped soak test types venv
 
 test: $(VENV)/ready
 	$(TRIAL) $(TRIALFLAGS) $(TESTS)
@@ -71,6 +75,9 @@ soak: $(VENV)/ready
 push-proof: $(VENV)/ready
 	$(BIN)/python -m tests.pushing.many
 	$(BIN)/python -m tests.pushing --files $(FILES) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+queue-proof: $(VENV)/ready
+	$(BIN)/python -m tests.queueing --files $(QUEUE_FILES) --kills $(QUEUE_KILLS) $(if $(SEED),--seed $(SEED))
 
 demo: $(VENV)/ready-demo
 	$(BIN)/python demo/demo.py

@@ -10,7 +10,7 @@ from tests.strategies import hostile_names
 from txresumable._engine.transfer import Transfer
 from txresumable._source.fingerprint import READ_WHOLE
 from txresumable.file import ResumableFile
-from txresumable.identifiers import Fingerprint, content, resumable_js, safe
+from txresumable.identifiers import Fingerprint, content, resumable_js, safe, shared
 
 
 class Listener:
@@ -84,6 +84,20 @@ class SafeTests(SynchronousTestCase):
         names = [f"{'n' * 60}{number}" for number in range(3)]
         kept = {safe(a_file(name, size=1 << 40))[:40] for name in names}
         self.assertEqual(len(kept), 3)
+
+
+class SharedTests(SynchronousTestCase):
+    """For storage that several machines have."""
+
+    def test_times(self) -> None:
+        """It is the safe one, but for the time that need not be the same everywhere."""
+        big = READ_WHOLE + 1
+        self.assertEqual(shared(a_file(size=big, ctime=1)), shared(a_file(size=big, ctime=2)))
+        self.assertEqual(shared(a_file(size=big)), safe(a_file(size=big, ctime=None)))
+        self.assertEqual(shared(a_file()), safe(a_file()))
+        for other in ({"mtime": 2}, {"sample": b"t"}, {"chunk": 6}, {"path": "b/a.bin"}):
+            given = {"size": big, **other}
+            self.assertNotEqual(shared(a_file(**given)), shared(a_file(size=big)))  # type: ignore[arg-type]
 
 
 class ContentTests(SynchronousTestCase):

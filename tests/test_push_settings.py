@@ -16,6 +16,7 @@ from txresumable.push import (
     ControlSettings,
     FolderSettings,
     PushSettings,
+    QueueSettings,
     RateRule,
     TargetSettings,
 )
@@ -192,6 +193,31 @@ class ControlTests(SynchronousTestCase):
         refused(self, lambda: settings(state=longest + "xx"), "socket", "at most 107")
 
 
+class QueueTests(SynchronousTestCase):
+    """A queue that several machines share."""
+
+    def test_defaults(self) -> None:
+        """There is none; one has times that suit most, and watches."""
+        self.assertIsNone(settings().queue)
+        queue = QueueSettings(postgresql="host=db")
+        self.assertEqual((queue.lease, queue.poll, queue.at_once), (60.0, 5.0, 16))
+        self.assertTrue(queue.watch)
+
+    def test_bad(self) -> None:
+        """What cannot be is refused, naming it, and where it is is not shown."""
+        for option, value, part in (
+            ("postgresql", 1, "text"),
+            ("lease", 0.9, "at least 1"),
+            ("poll", 0, "at least 0.1"),
+            ("at_once", 0, "at least 1"),
+            ("watch", 1, "True or False"),
+        ):
+            given: Any = {option: value}
+            refused(self, lambda given=given: QueueSettings(**given), option, part)
+        shown = repr(settings(queue=QueueSettings(postgresql="password=secret")))
+        self.assertNotIn("secret", shown)
+
+
 class PushTests(SynchronousTestCase):
     """All of them."""
 
@@ -203,6 +229,7 @@ class PushTests(SynchronousTestCase):
         refused(self, lambda: settings(folders=folders), "folders", "mapping")
         refused(self, lambda: settings(rates=(1,)), "rates")
         refused(self, lambda: settings(control=None), "control")
+        refused(self, lambda: settings(queue="host=db"), "queue", "QueueSettings")
         self.assertEqual(evolve(settings(), keep=1.0).keep, 1.0)
 
     def test_apart(self) -> None:

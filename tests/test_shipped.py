@@ -49,7 +49,8 @@ class ShippedTests(SynchronousTestCase):
     def test_bash(self) -> None:
         """Commands, their options and the values of these are completed; files otherwise."""
         self.assertEqual(
-            self.complete("txresumable", "re"), ["release", "reload", "rescan", "resume", "retry"]
+            self.complete("txresumable", "re"),
+            ["release", "reload", "rescan", "resume", "retry", "retry-jobs"],
         )
         options = self.complete("txresumable", "upload", "--chunk-s")
         self.assertEqual({*options}, {"--chunk-size", "--chunk-size-parameter-name"})

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from ._source.fingerprint import READ_WHOLE, Fingerprint
 from .file import ResumableFile
 
-__all__ = ["Fingerprint", "content", "identify", "resumable_js", "safe"]
+__all__ = ["Fingerprint", "content", "identify", "resumable_js", "safe", "shared"]
 
 _UNSAFE = re.compile(r"[^0-9A-Za-z_-]")
 
@@ -34,6 +34,23 @@ def safe(file: ResumableFile) -> str:
     """
     return identify(
         file.fingerprint,
+        file.file_name,
+        file.relative_path,
+        file.chunk_size,
+        file.force_chunk_size,
+    )
+
+
+def shared(file: ResumableFile) -> str:
+    """
+    For files that several machines see: as :func:`safe`, but without the time of the last change of
+    any kind, which file systems that are shared need not report to all of them alike.
+
+    :returns: the same as long as the file is not written to, nor its name, nor the time of its last
+        write changed.
+    """
+    return identify(
+        file.fingerprint._replace(ctime_ns=None),
         file.file_name,
         file.relative_path,
         file.chunk_size,

@@ -59,6 +59,7 @@ class Process(ProcessProtocol):
     """
     A process.
 
+    :ivar pid: its number.
     :ivar ended: fires when it is gone.
     :ivar output: what it has written.
     """
@@ -68,7 +69,8 @@ class Process(ProcessProtocol):
         self.output = b""
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
         command = [sys.executable, *arguments]
-        reactor.spawnProcess(self, command[0], command, env=environment, path=str(ROOT))
+        given = {"env": environment, "path": str(ROOT)}
+        self.pid = reactor.spawnProcess(self, command[0], command, **given).pid
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         self.output += data

@@ -41,6 +41,7 @@ from txresumable import (
 )
 from txresumable.doctor import Diagnosis, examine
 from txresumable.identifiers import content
+from txresumable.push import NewJob, PostgreSQLJobs, PushService, PushSettings
 from txresumable.receiver import (
     AnnouncedFile,
     Chunk,
@@ -53,7 +54,7 @@ from txresumable.receiver import (
 )
 from txresumable.retry import FailedAttempt, full_jitter
 from txresumable.service import Report, UploadService
-from txresumable.testing import FakeClient, ScriptedReceiver, SentRequest
+from txresumable.testing import FakeClient, MemoryJobs, ScriptedReceiver, SentRequest
 
 URL = "https://example.com/upload"
 
@@ -338,6 +339,19 @@ def services() -> MultiService:
     make_site(OwnStore(), owner=owner_later, authorize=allowed)
     make_site(Store("uploads", choose_name=lambda file: file.identifier), owner=Login())
     return services
+
+
+def queues(settings: PushSettings) -> list[PushService]:
+    jobs = PostgreSQLJobs("host=db dbname=uploads", reactor=reactor)
+    jobs.add([NewJob(folder="scans", path=b"a.dcm")]).addCallback(added)
+    return [
+        PushService(settings, jobs=lambda: MemoryJobs(Clock())),
+        PushService(settings, jobs=lambda: jobs),
+    ]
+
+
+def added(count: int) -> None:
+    print(count)
 
 
 def reported(report: Report) -> None:

@@ -12,9 +12,10 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
 from txresumable import SERVERS, RateLimiter, Resumable, ResumableChunk, ResumableFile
+from txresumable.push import NewJob, PushService, PushSettings
 from txresumable.receiver import Store, make_site
 from txresumable.service import UploadService
-from txresumable.testing import FakeClient
+from txresumable.testing import FakeClient, MemoryJobs
 
 URL = "https://example.com/upload"
 
@@ -108,3 +109,8 @@ def others(client: HTTPClient) -> None:
     make_site(Store("uploads"), authorize=lambda request: True)  # fault: there is a file, too
     FakeClient().answer("200")  # fault: a status is a number
     Resumable(URL, client=client, reactor=Clock)  # fault: the class, not an instance
+
+
+def queues(settings: PushSettings) -> None:
+    NewJob(folder="scans", path="a.dcm")  # fault: a path is bytes
+    PushService(settings, jobs=MemoryJobs(Clock()))  # fault: what makes one at each start

@@ -20,6 +20,7 @@ IDENTIFICATIONS: Mapping[str, Identify] = {
     "content": identifiers.content,
     "safe": identifiers.safe,
     "resumable_js": identifiers.resumable_js,
+    "shared": identifiers.shared,
 }
 MOVE = "move:"
 

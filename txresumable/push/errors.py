@@ -13,6 +13,9 @@ from .state import PushState
 __all__ = [
     "AlreadyRunning",
     "ImpossibleTransition",
+    "JobLost",
+    "JobsTooNew",
+    "JobsUnavailable",
     "JournalDamaged",
     "JournalTooNew",
     "JournalUnavailable",
@@ -20,6 +23,7 @@ __all__ = [
     "NotThere",
     "PushError",
     "UnknownEntry",
+    "WouldNotResume",
 ]
 
 
@@ -129,3 +133,70 @@ class NotThere(PushError):
 
     def __str__(self) -> str:
         return f"{self.name!r} cannot be put back from {self.location}"
+
+
+@define(eq=False, slots=False)
+class JobsUnavailable(PushError):
+    """
+    The queue cannot be used now; what was asked for may have been carried out or not.
+
+    :ivar reason: what the system or the database reported.
+    """
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the queue is not available: {self.reason}"
+
+
+@define(eq=False, slots=False)
+class JobLost(PushError):
+    """
+    A job is not with its claim any more: it was claimed by another process after the lease.
+
+    :ivar id: its number.
+    """
+
+    id: int
+
+    def __str__(self) -> str:
+        return f"the job {self.id} is not with this process any more"
+
+
+class JobsTooNew(JobsUnavailable):
+    """
+    The tables of the queue were made by a later version of this package.
+
+    :ivar found: the number of their layout.
+    :ivar known: the greatest one that this version knows.
+    """
+
+    def __init__(self, found: int, known: int) -> None:
+        super().__init__(
+            f"its tables were made by a later version: their layout is {found}, and this version "
+            f"knows {known}"
+        )
+        self.found = found
+        self.known = known
+
+
+@define(eq=False, slots=False)
+class WouldNotResume(PushError):
+    """
+    Another machine has begun to send a file under another identifier, so that all of it would be
+    sent anew, and what was sent would be left at the server.
+
+    :ivar name: the file.
+    :ivar before: the identifier that it has at the server.
+    :ivar now: the one that it would get here.
+    """
+
+    name: str
+    before: str
+    now: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name!r} was begun as {self.before!r} and would be {self.now!r} here: identify "
+            "must give it the same on all machines, as identify = 'shared' does"
+        )

@@ -25,6 +25,7 @@ from .delivery.delivery import Delivery
 from .entry import Entry
 from .errors import JournalUnavailable
 from .folder import check_apart, check_folder
+from .jobs import JobQueue, JobSource, PostgreSQLJobs
 from .journal import Journal
 from .operator import Operator
 from .rates import RateSchedule
@@ -66,6 +67,7 @@ class PushService(Operator, MultiService):
         reactor: Reactor | None = None,
         client: Any = None,
         reload: Callable[[], PushSettings] | None = None,
+        jobs: Callable[[], JobSource] | None = None,
         patience: float = PATIENCE,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -75,6 +77,9 @@ class PushService(Operator, MultiService):
         :param client: an object with the ``request`` method of treq's ``HTTPClient``, which sends
             all requests to targets; by default our own.
         :param reload: gives the settings anew, for :meth:`reload`.
+        :param jobs: makes a source of jobs, at each start, which is closed at each stop; by default
+            :class:`PostgreSQLJobs`, if the settings have a ``queue``.  Without :class:`JobQueue`'s
+            ``add``, no folder is watched.
         :param patience: how many seconds what is under way has to finish when it stops.
         :param now: the wall clock.
         """
@@ -93,6 +98,8 @@ class PushService(Operator, MultiService):
         self._clock = steady(reactor)
         self._client = client
         self._reload = reload
+        self._make_jobs = jobs
+        self._jobs: JobSource | None = None
         self._patience = patience
         self._now = now
         self.rates = RateSchedule(settings.rates, reactor, now=now)
@@ -191,6 +198,11 @@ class PushService(Operator, MultiService):
         self.journal = journal
         self.was_damaged = self.was_damaged or journal.was_damaged
         journal.changed.register(observers_of(self.changed).notify)
+        try:
+            self._jobs = self._opened_jobs()
+        except Exception:
+            self._started.settle(Failure())
+            return
         self.rates.start()
         self._tidy.start()
         self._care.start()
@@ -205,6 +217,12 @@ class PushService(Operator, MultiService):
         self._log.info("Watching {count} folders", count=len(self.settings.folders))
         self._started.settle(None)
 
+    def _opened_jobs(self) -> JobSource | None:
+        if self._make_jobs is not None:
+            return self._make_jobs()
+        queue = self.settings.queue
+        return PostgreSQLJobs(queue.postgresql, reactor=self._reactor) if queue else None
+
     async def _check(self, settings: PushSettings) -> None:
         for name, folder in settings.folders.items():
             await run_in_thread(self._reactor, check_folder, folder)
@@ -216,6 +234,7 @@ class PushService(Operator, MultiService):
             journal,
             self.rates,
             self._reactor,
+            jobs=self._jobs,
             client=self._client,
             now=self._now,
         )
@@ -225,8 +244,14 @@ class PushService(Operator, MultiService):
         delivery.timed.register(observers_of(self.chunk_sent).notify)
         self.apply_to(delivery)
         delivery.start()
-        for route in delivery.routes.values():
+        for route in delivery.routes.values() if self._is_watching() else ():
             route.folder.setServiceParent(self)  # type: ignore[no-untyped-call]
+
+    def _is_watching(self) -> bool:
+        if self._jobs is None:
+            return True
+        watch = self.settings.queue is None or self.settings.queue.watch
+        return watch and isinstance(self._jobs, JobQueue)
 
     async def _end(self, patience: float) -> None:
         delivery, self.delivery = self.delivery, None
@@ -235,7 +260,8 @@ class PushService(Operator, MultiService):
         self._stopping = delivery
         folders = [route.folder for route in delivery.routes.values()]
         for each in folders:
-            each.disownServiceParent()  # type: ignore[no-untyped-call]
+            if each.parent is not None:
+                each.disownServiceParent()  # type: ignore[no-untyped-call]
         ending = [each.stopService() for each in folders]
         await delivery.stop(patience)
         await DeferredList(ending)
@@ -247,6 +273,9 @@ class PushService(Operator, MultiService):
         self._tidy.stop()
         self._care.stop()
         await self._end(patience)
+        jobs, self._jobs = self._jobs, None
+        if jobs is not None:
+            await jobs.close()
         journal, self.journal = self.journal, None
         if journal is not None:
             await journal.close()
@@ -287,7 +316,7 @@ class PushService(Operator, MultiService):
     async def _read_again(self) -> None:
         if self._reload is None:
             raise InvalidOption("reload", None, "must be given to reload settings")
-        settings = self._reload()
+        settings = evolve(self._reload(), queue=self.settings.queue)
         await self._check(settings)
         delivery: Delivery | None = None
         if settings.state != self.settings.state:

@@ -27,6 +27,7 @@ __all__ = [
     "ControlSettings",
     "FolderSettings",
     "PushSettings",
+    "QueueSettings",
     "RateRule",
     "TargetSettings",
 ]
@@ -107,9 +108,9 @@ class FolderSettings:
         by default.
     :ivar attempts: how often a file is tried before it has failed for good.
     :ivar again: how long to wait before a file is tried again.
-    :ivar identify: what the server knows a file by: ``safe``, ``content``, ``resumable_js``, or a
-        function (:mod:`txresumable.identifiers`).  With ``content``, of several files that have
-        the same only the first arrives, under its name.
+    :ivar identify: what the server knows a file by: ``safe``, ``shared``, ``content``,
+        ``resumable_js``, or a function (:mod:`txresumable.identifiers`).  With ``content``, of
+        several files that have the same only the first arrives, under its name.
     :ivar on_sent: a command that is run after a file was sent; see :doc:`service`.
     :ivar on_failed: a command that is run after a file has failed for good.
     :ivar hook_timeout: how long such a command has; then it is killed, and what it has started.
@@ -229,6 +230,25 @@ class ControlSettings:
 
 
 @frozen(kw_only=True)
+class QueueSettings:
+    """
+    A queue that several machines share, which files are handed over to and sent from.
+
+    :ivar postgresql: the database, as libpq takes it: a URL, or ``host=... dbname=...``.
+    :ivar lease: after how long without a sign of life the jobs of a machine are taken over.
+    :ivar poll: how long to wait for new jobs before looking again.
+    :ivar at_once: how many jobs are claimed at a time, for each target.
+    :ivar watch: whether this machine watches the folders, and adds to the queue what is in them.
+    """
+
+    postgresql: str = field(default="", validator=validators.text, repr=False)
+    lease: float = field(default=60.0, validator=validators.seconds(1.0))
+    poll: float = field(default=5.0, validator=validators.seconds(0.1))
+    at_once: int = field(default=16, validator=validators.whole(1))
+    watch: bool = field(default=True, validator=validators.switch)
+
+
+@frozen(kw_only=True)
 class PushSettings:
     """
     All settings of a service.
@@ -238,6 +258,7 @@ class PushSettings:
     :ivar folders: by their names.
     :ivar rates: of those that cover a time, the first one counts; none is no limit.
     :ivar control: how it is controlled; a relative ``socket`` has become absolute.
+    :ivar queue: a queue that it shares with others; none by default.
     :ivar keep: how long the journal remembers a file that is at its end and is not in its folder
         any more.
     """
@@ -247,6 +268,7 @@ class PushSettings:
     folders: Mapping[str, FolderSettings]
     rates: tuple[RateRule, ...] = field(default=(), converter=checks.to_tuple)
     control: ControlSettings = field(factory=ControlSettings)
+    queue: QueueSettings | None = None
     keep: float = field(default=30 * 86400.0, validator=validators.seconds())
 
     def __attrs_post_init__(self) -> None:
@@ -257,6 +279,8 @@ class PushSettings:
             raise InvalidOption("rates", rates, "must be several RateRules")
         if not isinstance(self.control, ControlSettings):
             raise InvalidOption("control", self.control, "must be ControlSettings")
+        if self.queue is not None and not isinstance(self.queue, QueueSettings):
+            raise InvalidOption("queue", self.queue, "must be QueueSettings")
         for folder in self.folders.values():
             if folder.target not in self.targets:
                 known = ", ".join(map(repr, self.targets)) or "nothing"

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ..version import __version__
 from .delivery.delivery import Delivery
+from .delivery.drain import Drain
 from .delivery.route import Route
 from .delivery.target import Target
 from .journal import Journal
@@ -50,6 +51,14 @@ async def status_of(service: Reported) -> dict[str, Any]:
         "was_damaged": service.was_damaged,
         "folders": {name: _folder(route, counts.get(name, {})) for name, route in routes.items()},
         "targets": {name: _target(target) for name, target in targets.items()},
+        "queue": None if delivery is None or delivery.drain is None else _queue(delivery.drain),
+    }
+
+
+def _queue(drain: Drain) -> dict[str, Any]:
+    return {
+        "trouble": drain.trouble,
+        "sending": {str(id): done for id, done in drain.under_way.items()},
     }
 
 

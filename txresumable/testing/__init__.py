@@ -1,5 +1,6 @@
 """
-Fakes for tests of programs that upload, a simulator of what can go wrong, and tests for stores.
+Fakes for tests of programs that upload, a simulator of what can go wrong, and tests for stores and
+queues.
 
 All of it goes with :class:`twisted.internet.task.Clock` in the reactor's place: then nothing
 happens but by the test's own doing, and nothing waits.
@@ -8,6 +9,8 @@ happens but by the test's own doing, and nothing waits.
 from .bucket import Bucket, StoredObject
 from .client import FakeClient
 from .form import Part
+from .job_source import JobSourceTests
+from .jobs import MemoryJobs
 from .network import FaultyNetwork
 from .objects import FakeObjects, StorageFault, StorageForecast
 from .receiver import Response, ScriptedReceiver, StoredFile
@@ -29,6 +32,8 @@ __all__ = [
     "FaultyNetwork",
     "FilePlan",
     "Forecast",
+    "JobSourceTests",
+    "MemoryJobs",
     "Part",
     "ReceiverSchedule",
     "ReceiverSimulation",

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from . import readers
 
-__all__ = ["CONTROL", "FOLDER", "RATE", "TOP", "Key", "Place", "after"]
+__all__ = ["CONTROL", "FOLDER", "QUEUE", "RATE", "TOP", "Key", "Place", "after"]
 
 Place = Callable[[str], str]
 
@@ -147,7 +147,8 @@ FOLDER = (
     Key(
         "identify",
         "NAME",
-        "What the server knows a file by: safe, content, resumable_js (txresumable.identifiers), "
+        "What the server knows a file by: safe, shared (for a queue, on storage that does not "
+        "report the same times to all), content, resumable_js (txresumable.identifiers), "
         "or a function as package.module:function. With content, of several files that have the "
         "same only the first arrives. [default: safe]",
         readers.identification,
@@ -235,3 +236,47 @@ CONTROL = (
     Key("page", "BOOL", "Whether there is a page for browsers. [default: false]", readers.switch),
 )
 """Those of ``[control]``."""
+
+QUEUE = (
+    Key(
+        "postgresql",
+        "CONNECTION",
+        "The database that has the queue, as libpq takes it: postgresql://user@host/database, or "
+        "host=... dbname=...; without a password, for which libpq has a file (passfile).",
+    ),
+    Key(
+        "postgresql_file",
+        "FILE",
+        "A file that has the same in it, and may have the password.",
+        is_path=True,
+    ),
+    Key("postgresql_from_env", "NAME", "A variable of the environment that has it."),
+    Key("postgresql_command", "COMMAND", "A command, for the shell, that prints it."),
+    Key(
+        "lease",
+        "TIME",
+        "After how long without a sign of life the files of a machine are taken over by others. "
+        "[default: 60s]",
+        readers.seconds,
+    ),
+    Key(
+        "poll",
+        "TIME",
+        "How long to wait before looking for new files again. [default: 5s]",
+        readers.seconds,
+    ),
+    Key(
+        "at_once",
+        "N",
+        "How many files a machine has claimed at a time, for each target. [default: 16]",
+        readers.number,
+    ),
+    Key(
+        "watch",
+        "BOOL",
+        "Whether this machine looks for new files in the folders; all that have the queue send. "
+        "[default: true]",
+        readers.switch,
+    ),
+)
+"""Those of ``[queue]``; the first four are ways of giving one setting."""

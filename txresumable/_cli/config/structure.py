@@ -16,12 +16,14 @@ from ...push.settings import (
     ControlSettings,
     FolderSettings,
     PushSettings,
+    QueueSettings,
     RateRule,
     TargetSettings,
 )
 from . import keys
 from .errors import Problem
 from .keys import Key, Place
+from .queue import QUEUE_WAYS, where
 from .target import read_target
 from .unknown import unknown
 
@@ -29,7 +31,7 @@ __all__ = ["Reading"]
 
 T = TypeVar("T")
 Path = tuple[str | int, ...]
-_TABLES = ("target", "folder", "rate", "control")
+_TABLES = ("target", "folder", "rate", "control", "queue")
 _GIVEN = "({})"
 """The key of what is not from the file; the file's own of that name is not looked at."""
 
@@ -65,6 +67,7 @@ class Reading:
         folders = self._folders(self._named("folder", tables["folder"]), tables["target"])
         rates = self._rates(tables["rate"])
         control = self._one(ControlSettings, keys.CONTROL, tables["control"], ("control",))
+        queue = self._queue(data["queue"]) if "queue" in data else None
         top = {name: value for name, value in data.items() if name not in _TABLES}
         if self.problems:
             self._one(PushSettings, keys.TOP, top, (), targets={}, folders={})
@@ -75,6 +78,7 @@ class Reading:
             folders=folders,
             rates=rates,
             control=control,
+            queue=queue,
         )
 
     # Tables ------------------------------------------------------------------------------------
@@ -123,6 +127,24 @@ class Reading:
             self._one(RateRule, keys.RATE, table, ("rate", number))
             for number, table in enumerate(tables)
         ]
+
+    def _queue(self, table: Any) -> QueueSettings | None:
+        known = [key for key in keys.QUEUE if key.name not in QUEUE_WAYS]
+        if not isinstance(table, dict):
+            self._wrong(("queue",), "must be a table, as [queue]")
+            return None
+        rest = {key: value for key, value in table.items() if key not in QUEUE_WAYS}
+        found = None
+        try:
+            found = where(table, self._place)
+            if found is None:
+                self._wrong(("queue",), "postgresql is needed")
+        except ValueError as error:
+            key, reason = error.args
+            self._wrong(("queue", key), reason)
+        return self._one(
+            *(QueueSettings, known, rest, ("queue",)), postgresql=found[1] if found else ""
+        )
 
     # One table ---------------------------------------------------------------------------------
 

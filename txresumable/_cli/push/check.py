@@ -14,12 +14,13 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ...doctor import ask
-from ...errors import InvalidOption
+from ...errors import InvalidOption, ResumableError
 from ...push.folder.places import check_apart, check_places
 from ...push.settings import FolderSettings, PushSettings, TargetSettings
 from ...service.report import explain
 from ..exit_status import FAILED, REFUSED, UNREACHABLE, status_of
 from ..headers import RenewedHeaders
+from .jobs import open_jobs
 
 __all__ = ["check", "local_problems"]
 
@@ -98,12 +99,25 @@ async def _target_problem(target: TargetSettings, reactor: Any) -> tuple[str, in
     return "", 0
 
 
+async def _queue_problem(settings: PushSettings, reactor: Any) -> str:
+    """What is wrong with the queue, if anything is."""
+    try:
+        queue = open_jobs(settings, reactor)
+        try:
+            await queue.counts()
+        finally:
+            await queue.close()
+    except ResumableError as error:
+        return str(error)
+    return ""
+
+
 def check(
     path: str, settings: PushSettings, reactor: Any, say: Callable[[str], object]
 ) -> Deferred[int]:
     """
     Check a configuration: what is on this machine, and whether each target responds as a receiver
-    to a question for a chunk that it cannot have.
+    to a question for a chunk that it cannot have, and the database of the queue at all.
 
     :param path: the configuration file.
     :param settings: what it said.
@@ -120,6 +134,10 @@ def check(
             problem, status = await _target_problem(target, reactor)
             say(f"target {target.name}: {problem or 'responds'}")
             statuses.append(status)
+        if settings.queue is not None:
+            problem = await _queue_problem(settings, reactor)
+            say(f"queue: {problem or 'responds'}")
+            statuses.append(UNREACHABLE if problem else 0)
         return next((each for each in (FAILED, REFUSED, UNREACHABLE) if each in statuses), 0)
 
     return Deferred.fromCoroutine(run())

@@ -19,6 +19,8 @@ from ...errors import ResumableError
 from .. import values
 from ..exit_status import FAILED, RUNNING, UNREACHABLE, USAGE
 from .client import Control, ControlRefused, NotRunning
+from .common import config_option, configured, end, json_option
+from .queue_options import QUEUE_COMMANDS
 from .show import line_of_file, lines_of_status, totals
 
 __all__ = ["COMMANDS", "STATES"]
@@ -28,18 +30,6 @@ STATES = (
     *("waiting", "changed", "failed", "held", "gone"),
 )
 """Those of files; the names are here so that asking needs nothing of the service itself."""
-_CONFIG = "/etc/txresumable.toml"
-
-
-def _config() -> click.Option:
-    return click.Option(
-        ["--config", "-c"],
-        metavar="FILE",
-        envvar="TXRESUMABLE_CONFIG",
-        default=_CONFIG,
-        show_default=True,
-        help="The configuration file of the service; its [control] says where it is asked.",
-    )
 
 
 def _socket() -> click.Option:
@@ -53,27 +43,10 @@ def _socket() -> click.Option:
 
 def _control(config: str, socket: str | None) -> Control:
     if socket is None:
-        socket = _configured("control_of", config)
+        socket = configured("control_of", config)
     if socket is None:
-        _end(f"{config}: the service has no socket", USAGE)
+        end(f"{config}: the service has no socket", USAGE)
     return Control(socket)
-
-
-def _configured(what: str, path: str) -> Any:
-    """What a configuration file says."""
-    try:
-        from .. import config
-    except ImportError as error:
-        _end(f"this needs {error.name}: pip install 'txresumable[push]'", FAILED)
-    try:
-        return getattr(config, what)(path)
-    except config.BadConfig as error:
-        _end(str(error), USAGE)
-
-
-def _end(message: str, status: int) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(status)
 
 
 def _asking(
@@ -87,18 +60,16 @@ def _asking(
             try:
                 status = doing(_control(config, socket), **more, **given)
             except NotRunning as error:
-                _end(str(error), UNREACHABLE)
+                end(str(error), UNREACHABLE)
             except ControlRefused as error:
-                _end(str(error), FAILED)
+                end(str(error), FAILED)
             sys.exit(status or 0)
 
-        return click.Command(name, callback=run, params=[*params, _config(), _socket()], help=text)
+        return click.Command(
+            name, callback=run, params=[*params, config_option(), _socket()], help=text
+        )
 
     return made
-
-
-def _json() -> click.Option:
-    return click.Option(["as_json", "--json"], is_flag=True, help="Print JSON.")
 
 
 def _log_format() -> click.Option:
@@ -129,7 +100,7 @@ def _folder() -> click.Option:
 
 
 def _push(config: str, log_format: str) -> NoReturn:
-    settings = _configured("load", config)
+    settings = configured("load", config)
 
     from twisted.internet.task import react
 
@@ -152,7 +123,7 @@ def _push(config: str, log_format: str) -> NoReturn:
         check_free(settings)
         react(begin)
     except ResumableError as error:
-        _end(str(error), RUNNING)
+        end(str(error), RUNNING)
     except SystemExit as ended:
         if isinstance(ended.code, int) and ended.code > 128:
             # Whoever has started it sees that a signal ended it, and shells say 128 + its number.
@@ -165,7 +136,7 @@ def _push(config: str, log_format: str) -> NoReturn:
 
 
 def _check(config: str) -> NoReturn:
-    settings = _configured("load", config)
+    settings = configured("load", config)
 
     from twisted.internet.task import react
 
@@ -287,19 +258,21 @@ COMMANDS: tuple[click.Command, ...] = (
     click.Command(
         "push",
         callback=_push,
-        params=[_config(), _log_format()],
+        params=[config_option(), _log_format()],
         help="Watch the folders of a configuration file, and upload what is dropped into them, "
         "until a signal comes. SIGHUP has the file read again.",
     ),
     click.Command(
         "check",
         callback=_check,
-        params=[_config()],
+        params=[config_option()],
         help="Check a configuration file, the folders and permissions on this machine, and "
         "whether each target responds as a receiver does. Nothing is uploaded.",
     ),
-    _asking("status", "Show where everything is.", _json())(_status),
-    _asking("ls", "List files, with their numbers and states.", _states(), _folder(), _json())(_ls),
+    _asking("status", "Show where everything is.", json_option())(_status),
+    _asking(
+        "ls", "List files, with their numbers and states.", _states(), _folder(), json_option()
+    )(_ls),
     _asking(
         "retry",
         "Try files now that have failed or wait.",
@@ -337,5 +310,6 @@ COMMANDS: tuple[click.Command, ...] = (
         is_configured=True,
     )(_verify),
     _asking("rescan", "Look at everything in the folders now.", _folder())(_rescan),
+    *QUEUE_COMMANDS,
 )
 """The commands."""

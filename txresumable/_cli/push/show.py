@@ -48,6 +48,8 @@ def lines_of_status(status: Mapping[str, Any]) -> Iterator[str]:
         yield printable(f"folder {name} ({folder['path']}): {counts or 'no files'}")
         if folder["problem"]:
             yield printable(f"  PROBLEM: {folder['problem']}")
+    if queue := status.get("queue"):
+        yield printable(f"queue: {queue['trouble'] or 'up'}; {len(queue['sending'])} files here")
     for name, target in status["targets"].items():
         how = target["why"] or {True: "up", False: "down", None: "not tried yet"}[target["up"]]
         until = f"; tried again at {_clock(target['until'])}" if target["until"] else ""

@@ -17,9 +17,13 @@ from ..._runtime.observers import Signal, observers_of
 from ...file import ResumableFile, transfer_of
 from ...identifiers import safe
 from ..entry import Entry
+from ..jobs.source import JobQueue, JobSource
 from ..journal import Journal
 from ..rates import RateSchedule
-from ..settings import FolderSettings, PushSettings
+from ..settings import FolderSettings, PushSettings, QueueSettings
+from .carrying import Carried, Carrier
+from .claims import Claims
+from .drain import Drain
 from .route import Route
 from .steps import Steps
 from .target import Target
@@ -36,6 +40,7 @@ class Delivery:
     :ivar routes: by the names of their folders.
     :ivar steps: writes down what happens.
     :ivar timed: a chunk was sent to a target and is stored; its name, and seconds.
+    :ivar drain: takes jobs from a queue that several machines share, if there is one.
     :ivar is_paused: whether an operator has it paused.
     """
 
@@ -46,6 +51,7 @@ class Delivery:
         rates: RateSchedule,
         reactor: Any,
         *,
+        jobs: JobSource | None = None,
         client: Any = None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -54,6 +60,7 @@ class Delivery:
         :param journal: where it is written down.
         :param rates: how fast.
         :param reactor: the reactor.
+        :param jobs: the queue that files are handed over to, and that is sent from.
         :param client: sends the requests, as treq's ``HTTPClient``; by default our own.
         :param now: the wall clock.
         """
@@ -67,9 +74,12 @@ class Delivery:
         self._aborts: list[Callable[[], None]] = []
         trash = os.path.join(settings.state, "trash")
         folders = settings.folders.values()
+        queue = jobs if isinstance(jobs, JobQueue) else None
+        self.drain: Drain | None = None
         self.targets = {
-            name: Target(target, _options(folders, name), reactor, client=client, now=now)
+            name: Target(target, options, reactor, client=client, now=now)
             for name, target in settings.targets.items()
+            for options in [_options(folders, name) if jobs is None else _OF_JOBS]
         }
         for name, target in self.targets.items():
             target.timed.register(partial(observers_of(self.timed).notify, name))
@@ -81,10 +91,35 @@ class Delivery:
                 self.steps,
                 trash,
                 reactor,
+                queue=queue,
+                added=self._added,
                 now=now,
             )
             for each in folders
         }
+        if jobs is not None:
+            self.drain = self._draining(settings, jobs, reactor, now)
+
+    def _draining(
+        self,
+        settings: PushSettings,
+        jobs: JobSource,
+        reactor: Any,
+        now: Callable[[], float],
+    ) -> Drain:
+        chosen = settings.queue or QueueSettings()
+        claims = Claims(jobs, chosen.lease, self._clock)
+        routes = self.routes.items()
+        carriers = {
+            name: Carrier(
+                *(each.settings, each.target, claims, each.hooks, each.effects, each.ping),
+                reactor,
+                now=now,
+            )
+            for name, each in routes
+        }
+        targets = {name: each.target for name, each in routes}
+        return Drain(chosen, claims, carriers, targets, self._clock)
 
     def start(self) -> None:
         """Begin; folders are started by who has them."""
@@ -93,6 +128,12 @@ class Delivery:
         for route in self.routes.values():
             route.start(self._waiting)
         self._waiting.look()
+        if self.drain is not None:
+            self.drain.start()
+
+    def _added(self) -> None:
+        if self.drain is not None:
+            self.drain.wake()
 
     def _queued(self, folder: str) -> None:
         if folder in self.routes:
@@ -133,6 +174,9 @@ class Delivery:
         for route in routes:
             route.stop()
         ending: list[Deferred[Any]] = []
+        if self.drain is not None:
+            ending.append(self.drain.stop(patience))
+            self._aborts.append(self.drain.abort)
         for target in self.targets.values():
             closed, abort = target.stop(patience)
             self._aborts.append(abort)
@@ -173,6 +217,14 @@ def _options(folders: Any, target: str) -> dict[str, Any]:
     if len(functions) == 1:
         return {"generate_unique_identifier": functions.pop()}
     return {"generate_unique_identifier": _identify if functions else safe}
+
+
+def _identify_job(file: ResumableFile) -> Any:
+    carried: Carried = transfer_of(file).source.key
+    return carried.identifier(file)
+
+
+_OF_JOBS = {"generate_unique_identifier": _identify_job}
 
 
 def _identify(file: ResumableFile) -> Any:

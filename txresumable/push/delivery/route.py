@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Union
 
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
@@ -18,10 +18,12 @@ from ..effects import Effects
 from ..entry import Entry
 from ..folder import WatchedFolder
 from ..hooks import Hooks, Ping
+from ..jobs.source import JobQueue
 from ..journal import Journal
 from ..settings import FolderSettings
 from .aftercare import Aftercare
 from .effect_queue import EffectQueue
+from .handover import Handover
 from .sending import Sending
 from .steps import Steps
 from .target import Target
@@ -39,9 +41,11 @@ class Route:
     :ivar settings: those of the folder.
     :ivar target: where to.
     :ivar folder: finds files.
-    :ivar sending: sends them.
+    :ivar sending: sends them, or hands them over to a queue.
     :ivar aftercare: sees to them then.
     :ivar effects: what happens to files in the folder.
+    :ivar hooks: runs commands.
+    :ivar ping: calls its URL.
     """
 
     def __init__(
@@ -53,6 +57,8 @@ class Route:
         trash: str,
         reactor: Any,
         *,
+        queue: JobQueue | None = None,
+        added: Callable[[], object] = lambda: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         """
@@ -62,6 +68,8 @@ class Route:
         :param steps: writes it down.
         :param trash: the folder that files are deleted in.
         :param reactor: the reactor.
+        :param queue: where files are handed over to instead of being sent.
+        :param added: called when there is something new in it.
         :param now: the wall clock.
         """
         clock = steady(reactor)
@@ -69,10 +77,16 @@ class Route:
         self.target = target
         self.folder = WatchedFolder(settings, journal, reactor=reactor, now=now)
         self.effects = EffectQueue(Effects(os.fsencode(settings.path), os.fsencode(trash)), reactor)
-        hooks = Hooks(reactor, limit=settings.hook_timeout, at_once=settings.hooks_at_once)
-        ping = Ping(settings.ping, reactor)
-        self.aftercare = Aftercare(settings, steps, hooks, self.effects, ping, clock, now=now)
-        self.sending = Sending(settings, target, steps, self, reactor, now=now)
+        self.hooks = Hooks(reactor, limit=settings.hook_timeout, at_once=settings.hooks_at_once)
+        self.ping = Ping(settings.ping, reactor)
+        self.aftercare = Aftercare(
+            settings, steps, self.hooks, self.effects, self.ping, clock, now=now
+        )
+        self.sending: Union[Sending, Handover]
+        if queue is None:
+            self.sending = Sending(settings, target, steps, self, reactor, now=now)
+        else:
+            self.sending = Handover(settings, queue, steps, added, clock)
         self.waiting: Waiting | None = None
 
     def start(self, waiting: Waiting) -> None:

@@ -7,19 +7,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ..entry import Entry
 from ..errors import ImpossibleTransition, JournalUnavailable, UnknownEntry
 from ..journal import Journal
 from ..state import PushState
+from .insisting import Insisting
 
-__all__ = ["PAUSE", "Steps"]
-
-PAUSE = 5.0
-"""Seconds until a journal that cannot be written is tried again."""
+__all__ = ["Steps"]
 
 _T = TypeVar("_T")
 _log = Logger()
@@ -28,8 +24,6 @@ _log = Logger()
 class Steps:
     """
     The steps of files, from one state to the next, in the journal.
-
-    :ivar trouble: why the journal cannot be written now, or nothing.
     """
 
     def __init__(self, journal: Journal, clock: Any) -> None:
@@ -38,10 +32,12 @@ class Steps:
         :param clock: an ``IReactorTime``.
         """
         self._journal = journal
-        self._clock = clock
-        self._pauses: set[Deferred[None]] = set()
-        self._is_closed = False
-        self.trouble = ""
+        self._insisting = Insisting(clock, JournalUnavailable)
+
+    @property
+    def trouble(self) -> str:
+        """Why the journal cannot be written now, or nothing."""
+        return self._insisting.trouble
 
     async def move(self, id: int, *to: PushState, **facts: Any) -> Entry | None:
         """
@@ -80,33 +76,18 @@ class Steps:
         return await self._insist(self._journal.wake_at)
 
     async def _insist(self, step: Callable[[], Awaitable[_T]]) -> _T | None:
-        while not self._is_closed:
+        async def unless_impossible() -> _T | None:
             try:
-                result = await step()
+                return await step()
             except (ImpossibleTransition, UnknownEntry) as error:
                 _log.info("An operator was faster: {error}", error=error)
                 return None
-            except JournalUnavailable as error:
-                if str(error) != self.trouble:
-                    _log.error("{error}; it is tried again", error=error)
-                self.trouble = str(error)
-            else:
-                self.trouble = ""
-                return result
-            await self._pause()
-        return None
 
-    async def _pause(self) -> None:
-        pause: Deferred[None] = deferLater(self._clock, PAUSE)
-        self._pauses.add(pause)
-        await pause.addErrback(lambda _: None)
-        self._pauses.discard(pause)
+        return await self._insisting.do(unless_impossible)
 
     def close(self) -> None:
         """Insist no more."""
-        self._is_closed = True
-        for pause in list(self._pauses):
-            pause.cancel()
+        self._insisting.close()
 
 
 _PAGE = 256

@@ -23,14 +23,15 @@ class OneThread:
     reactor, keeps nobody from writing.  It ends with the reactor, if it was not stopped before.
 
     :param reactor: a reactor; with a fake one without threads, work is done synchronously.
+    :param name: what it is called.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, name: str = "txresumable journal") -> None:
         self._reactor = reactor
         self._pool: ThreadPool | None = None
         has_threads: bool = IReactorThreads.providedBy(reactor)
         if has_threads:
-            self._pool = pool = ThreadPool(1, 1, "txresumable journal")
+            self._pool = pool = ThreadPool(1, 1, name)
             pool.start()
             self._trigger = reactor.addSystemEventTrigger("after", "shutdown", pool.stop)
 

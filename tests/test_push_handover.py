@@ -1,0 +1,143 @@
+"""Tests for files that watched folders hand over to a queue."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from attrs import evolve
+
+from tests.queue_rig import LEASE, QueueTestCase
+from txresumable.push import JobSource, PushState
+from txresumable.push.delivery.insisting import PAUSE
+
+
+class FourVerbs:
+    """A source of jobs that cannot be filled."""
+
+    def __init__(self, jobs: JobSource) -> None:
+        self.claim, self.renew = jobs.claim, jobs.renew
+        self.done, self.failed, self.close = jobs.done, jobs.failed, jobs.close
+
+
+class HandoverTests(QueueTestCase):
+    """What is dropped into a folder comes into the queue."""
+
+    watching = {"watch": True}
+
+    def test_handed_over(self) -> None:
+        """Each version once, and whoever is free sends it."""
+        self.file("a", "first")
+        service = self.worker(queue=self.watching)
+        self.assertEqual(self.job_states(), {"a": "done"})
+        self.assertEqual(self.states(service), {"a": "done"})
+        self.assertEqual(self.entry(service).why, "in the queue")
+        self.file("a", "second")
+        self.rescan(service)
+        self.assertEqual([row["state"] for row in self.jobs.rows()], ["done", "done"])
+        contents = sorted(file.content for file in self.receiver.files.values())
+        self.assertEqual(contents, [b"first", b"second"])
+
+    def test_by_several(self) -> None:
+        """Several that watch the same folder add it once."""
+        self.file("a")
+        self.file("b")
+        services = [self.worker(queue=self.watching) for _ in range(3)]
+        self.assertEqual(self.job_states(), {"a": "done", "b": "done"})
+        self.assertEqual(len(self.jobs.rows()), 2)
+        for service in services:
+            self.assertEqual(self.states(service), {"a": "done", "b": "done"})
+
+    def test_journal_lost(self) -> None:
+        """Nor is it added again by one that has lost its journal."""
+        self.file("a")
+        service = self.worker(queue=self.watching)
+        self.stop(service)
+        shutil.rmtree(service.settings.state)
+        service.startService()
+        self.rescan(service)
+        self.assertEqual(len(self.jobs.rows()), 1)
+        self.assertEqual(self.states(service), {"a": "done"})
+
+    def test_away(self) -> None:
+        """While the queue is away, it waits."""
+        service = self.worker(queue=self.watching)
+        self.handles[0].trouble = "no route"
+        self.file("a")
+        self.rescan(service)
+        self.assertEqual((self.jobs.rows(), self.states(service)), ([], {"a": "uploading"}))
+        self.handles[0].trouble = ""
+        self.clock.advance(PAUSE)
+        self.assertEqual((self.job_states(), self.states(service)), ({"a": "done"}, {"a": "done"}))
+
+    def test_response_lost(self) -> None:
+        """If it is not known whether it was added, it is added once more, which does nothing."""
+        service = self.worker(queue=self.watching)
+        self.handles[0].loses = True
+        self.file("a")
+        self.rescan(service)
+        self.assertEqual(self.states(service), {"a": "uploading"})
+        self.handles[0].loses = False
+        self.clock.advance(PAUSE)
+        self.assertEqual(len(self.jobs.rows()), 1)
+        self.assertEqual(self.states(service), {"a": "done"})
+
+    def test_stopped(self) -> None:
+        """What was not added when it stopped is added at the next start."""
+        service = self.worker(queue=self.watching)
+        self.handles[0].trouble = "no route"
+        self.file("a")
+        self.rescan(service)
+        self.restarted(service)
+        self.assertEqual((self.job_states(), self.states(service)), ({"a": "done"}, {"a": "done"}))
+
+    def test_reloaded(self) -> None:
+        """Or when the settings were read anew."""
+        service = self.worker(queue=self.watching)
+        self.handles[0].trouble = "no route"
+        self.file("a")
+        self.rescan(service)
+        assert service.delivery is not None
+        sending = service.delivery.routes["scans"].sending
+        sending.stop()
+        self.successResultOf(sending.idle())
+        self.assertEqual(self.states(service), {"a": "uploading"})
+        self.handles[0].trouble = ""
+        service._reload = lambda: evolve(service.settings, keep=5.0, queue=None)
+        reloading = service.reload()
+        self.pass_time(30)
+        self.successResultOf(reloading)
+        self.assertEqual((self.job_states(), self.states(service)), ({"a": "done"}, {"a": "done"}))
+        assert service.settings.queue is not None  # which stays as it is until the next start
+        self.assertEqual((service.settings.queue.lease, service.settings.keep), (LEASE, 5.0))
+
+    def test_not_watching(self) -> None:
+        """One that is not to watch sends what others add."""
+        self.file("a")
+        self.file("b")
+        service = self.worker()
+        self.assertEqual(self.jobs.rows(), [])
+        self.add("a")
+        self.pass_time(6)
+        self.assertEqual((self.job_states(), self.states(service)), ({"a": "done"}, {}))
+        self.assertEqual(self.result(service.status())["folders"]["scans"]["last_scan"], 0.0)
+
+    def test_cannot_be_filled(self) -> None:
+        """A source that cannot be filled is sent from, and no folder is watched."""
+        self.file("a")
+        self.file("b")
+        self.add("b")
+        self.worker(queue=self.watching, source=lambda: FourVerbs(self.handle()))
+        self.assertEqual(self.job_states(), {"b": "done"})
+
+    def test_stop_file(self) -> None:
+        """What is in the queue cannot be held here any more."""
+        self.file("a")
+        service = self.worker(queue=self.watching)
+        self.handles[0].trouble = "no route"
+        self.file("b")
+        self.rescan(service)
+        entry = self.entry(service, "b")
+        self.assertIs(entry.state, PushState.UPLOADING)
+        self.failureResultOf(service.hold(entry.id))
+        self.assertEqual(sorted(os.listdir(self.folder)), ["a", "b"])
