@@ -268,6 +268,21 @@ class LeaseTests(FleetTestCase):
         self.assertEqual(self.wait(again), file)
         self.assertEqual(len(self.told), 1)
 
+    def test_given_back(self) -> None:
+        """That all has arrived is not forgotten when who finishes a file gives it back."""
+        one, two = self.open(on_complete=self.hang), self.open()
+        for number in (1, 2):
+            self.wait(self.send(one, number))
+        sending = self.ended(self.send(one, 3), 3.0)
+        entry = self.wait(two.begin("", self.chunk()))
+        self.assertTrue(entry.full)
+        self.hanging.errback(Refused(503, "not now", 1))
+        self.refused(sending)
+        sink = self.wait(entry.claim(self.chunk()))
+        sink.write(CONTENT[:10])
+        self.wait(sink.commit())
+        self.assertTrue(entry.full)
+
     def test_renewed(self) -> None:
         """However long it takes, nobody else does as long as the receiver lives."""
         one, two = self.open(on_complete=self.hang), self.open(on_complete=self.tell)

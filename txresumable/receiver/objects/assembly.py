@@ -241,7 +241,7 @@ class Assembly:
             if putting is not None:
                 draft.parts.append(await putting)
         finally:
-            if putting is not None and not putting.called:
+            if putting is not None:  # which may have failed while the next was read
                 putting.addErrback(lambda _: None)
                 putting.cancel()
         draft.sha256 = digest.hexdigest()

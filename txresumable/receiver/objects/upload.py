@@ -83,7 +83,7 @@ class ObjectUpload:
         self.id = known.record.id
         self._known = known
         self._tools = tools
-        self._present = Present(known.record.upload.layout.count)
+        self._present = _present(known)
         self._claims = Claims(tools.clock)
         self._looks = Rounds(self._look)
         self._fills = Rounds(self._fill)
@@ -104,8 +104,7 @@ class ObjectUpload:
     @property
     def full(self) -> bool:
         """Whether all chunks are there."""
-        count = self._present.count
-        return self._known.record.is_whole or self._present.first_missing == count
+        return self._present.first_missing == self._present.count
 
     @property
     def memory(self) -> int:
@@ -114,10 +113,7 @@ class ObjectUpload:
 
     def ranges(self) -> str:
         """The chunks that are known to be there, counted from 1."""
-        if not self.full:
-            return self._present.ranges()
-        count = self._present.count
-        return f"1-{count}" if count > 1 else "1"
+        return self._present.ranges()
 
     def take(self, known: Known) -> None:
         """Its record was read, or written; some time ago, perhaps, when that was newer is known."""
@@ -127,6 +123,8 @@ class ObjectUpload:
             self._is_gone = True
         else:
             self._known = known
+            if known.record.is_whole:
+                self._present = _present(known)
 
     def check(self) -> None:
         """
@@ -307,3 +305,9 @@ class ObjectUpload:
         for waiter in waiting:
             if not waiter.called:
                 waiter.callback(result)
+
+
+def _present(known: Known) -> Present:
+    """The chunks that are there for certain: all, once somebody finishes it."""
+    count = known.record.upload.layout.count
+    return Present(count, (0, count) if known.record.is_whole else ())
