@@ -13,6 +13,9 @@
 #                   and 100,000 files at once
 #   make queue-proof three processes that share a queue in PostgreSQL, killed 20 times, with 300 files
 #                                                (QUEUE_KILLS= QUEUE_FILES= SEED=)
+#   make fleet-proof receivers behind nginx and HAProxy on object storage, each killed 100 times, with
+#                   100 files by four clients, of which two were written by others; the storage is
+#                   killed as well                  (FLEET_KILLS= FLEET_FILES= SEED=)
 #   make coverage   the same, with the branches that it takes
 #   make lint       ruff, formatting and news fragments
 #   make types      mypy, strict; and what mypy and pyright, which needs npm, find in users' programs
@@ -21,8 +24,10 @@
 #   make lowest     the suite with the lowest supported versions; make newest: with the newest
 #   make interop    uploads to and from what others wrote (fetches it first); RUNS=20 times several
 #                   files at once to each receiver, and the figures  (INTEROP=tests.interop.test_php)
+#   make interop-rgw object storage by Ceph, which takes minutes to install
 #   make shipped    the manual page and the completions for shells, into contrib
 #   make bench      the benchmarks
+#   make bench-fleet receivers on object storage; with npm, Node's beside them
 #   make bench-receiver the receiver beside others, which it fetches first; with npm, Node's, too
 #   make check      all that a change has to pass but interop
 
@@ -38,6 +43,8 @@ PUSH ?= 5000
 KILLS ?= 100
 FILES ?= 1000
 QUEUE_KILLS ?= 20
+FLEET_FILES ?= 100
+FLEET_KILLS ?= 200
 QUEUE_FILES ?= 300
 SOAK ?= 1800
 RUNS ?= 20
@@ -49,7 +56,7 @@ PIP_QUIET = --quiet --disable-pip-version-check
 FIGURES = $(CURDIR)/build/figures.jsonl
 TRIAL = $(BIN)/python -m twisted.trial --temp-directory=_trial_temp
 
-.PHONY: bench bench-receiver check clean coverage demo dev docs interop lint lowest newest packaging push-proof queue-proof receivers robustness shipped soak test types venv
+.PHONY: bench bench-fleet bench-receiver check clean coverage demo dev docs fleet-proof interop interop-rgw lint lowest newest packaging push-proof queue-proof receivers robustness shipped soak test types venv
 
 test: $(VENV)/ready
 	$(TRIAL) $(TRIALFLAGS) $(TESTS)
@@ -78,6 +85,9 @@ push-proof: $(VENV)/ready
 
 queue-proof: $(VENV)/ready
 	$(BIN)/python -m tests.queueing --files $(QUEUE_FILES) --kills $(QUEUE_KILLS) $(if $(SEED),--seed $(SEED))
+
+fleet-proof: receivers
+	$(BIN)/python -m tests.fleet --files $(FLEET_FILES) --kills $(FLEET_KILLS) $(if $(SEED),--seed $(SEED))
 
 demo: $(VENV)/ready-demo
 	$(BIN)/python demo/demo.py
@@ -109,6 +119,10 @@ interop: $(VENV)/ready
 	status=$$?; \
 	$(BIN)/python -m tests.figures build/interop.jsonl && exit $$status
 
+interop-rgw: $(VENV)/ready
+	$(BIN)/python -m tests.interop.install --ceph
+	INTEROP_REQUIRED=1 $(TRIAL) tests.interop.rgw
+
 # With these in place the suite uploads to them, too.
 receivers: $(VENV)/ready
 	$(BIN)/python -m tests.interop.install
@@ -130,6 +144,15 @@ bench-receiver:
 	        @tus/server@2 @tus/file-store@2; \
 	fi
 	.venv-bench/bin/python benchmarks/receiver.py $(BENCHFLAGS)
+
+# Needs what `make receivers` installs.
+bench-fleet: receivers
+	$(BIN)/python -m pip install $(PIP_QUIET) -e '.[s3]'
+	if command -v npm > /dev/null; then \
+	    npm install --silent --no-audit --no-fund --no-save --prefix benchmarks/receivers \
+	        @tus/server@2 @tus/file-store@2 @tus/s3-store@2; \
+	fi
+	$(BIN)/python benchmarks/fleet.py $(BENCHFLAGS)
 
 # The same suite with the lowest versions that are supported, or with the newest there are.
 lowest:

