@@ -64,7 +64,9 @@ class Lease:
 
         :raises LeaseLost: once it is not; that is cancelled then.
         """
-        if self._is_lost:
+        if self._is_lost or self._is_over():
+            # After it has stalled, it may be another's.
+            self._is_lost = True
             work.close()
             raise _lost()
         doing: Deferred[_T] = Deferred.fromCoroutine(work)
@@ -124,6 +126,9 @@ class Lease:
     def _is_mine(self, record: UploadRecord) -> bool:
         return record.state is State.FINISHING and record.by == self._by
 
+    def _is_over(self) -> bool:
+        return bool(self._clock.seconds() - self._since > self._seconds * 0.9)
+
     def _lose(self) -> None:
         self._is_lost = True
         if self._work is not None:
@@ -134,7 +139,7 @@ class Lease:
 
     def _renew(self) -> None:
         self._timer = None
-        if self._clock.seconds() - self._since > self._seconds * 0.9:
+        if self._is_over():
             # It may be another's by now; what is there says so, but nothing goes on until then.
             self._lose()
             return
