@@ -47,6 +47,21 @@ class ProbeTests(SynchronousTestCase):
             self.bucket.ignores = frozenset({name})
             self.assertIn(f"ignores {name}:", self.found())
 
+    def test_late(self) -> None:
+        """Storage is fit that does not list yet what was put, but lists it another time."""
+
+        class Late(FakeObjects):
+            listings = 0
+
+            async def list(self, prefix: str, **given: Any) -> Listing:
+                self.listings += 1
+                found = await super().list(prefix, **given)
+                return found if self.listings > 2 else Listing(objects=[])
+
+        objects = Late(self.bucket)
+        self.assertIsNone(self.successResultOf(self.run_probe(objects)))
+        self.assertEqual((list(self.bucket.objects), self.bucket.unfinished), (["uploads/k"], []))
+
     def test_quotes(self) -> None:
         """Where ETags are only compared without quotes, they are from now on."""
 

@@ -174,7 +174,7 @@ class Round:
         while self._left and not self._is_over:
             point = self._left.popleft()
             ended = await receiver.start(point)
-            await self._until_listening(port)
+            await self._until_listening(port, ended)
             if has_turn:
                 turns.release()
             await turns.acquire()
@@ -219,10 +219,10 @@ class Round:
                 await deferToThread(storage.restart, name)
                 self.counts[f"kills of {name.partition('-')[0]}s"] += 1
 
-    async def _until_listening(self, port: int) -> None:
+    async def _until_listening(self, port: int, ended: Deferred[None] | None = None) -> None:
         end = self.reactor.seconds() + 60
         while not await deferToThread(_is_listening, port):
-            if self.reactor.seconds() > end:
+            if self.reactor.seconds() > end or (ended is not None and ended.called):
                 raise AssertionError(f"nobody listens: {self.last_words()}")
             await deferLater(self.reactor, 0.05)
 

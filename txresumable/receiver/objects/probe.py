@@ -14,6 +14,8 @@ from .interface import Conflict, Objects, Rejected, StorageError
 
 __all__ = ["Unfit", "probe"]
 
+_ATTEMPTS = 3
+
 
 class Unfit(StorageError):
     """The storage does not do what uploads rest on, so that some would be lost or mixed."""
@@ -22,17 +24,23 @@ class Unfit(StorageError):
 async def probe(objects: Objects, prefix: str = "") -> None:
     """
     Put some small objects under conditions, look at them, and remove them.  Where ETags have to be
-    compared without quotes, that is set from now on.
+    compared without quotes, that is set from now on.  Since a listing may be late, storage is unfit
+    only if it is so several times.
 
     :param prefix: what their keys begin with.
     :raises Unfit: with what the storage ignores.
     :raises StorageError: if that cannot be found out.
     """
-    tested = _Probe(objects, f"{prefix}probe-{uuid4().hex}/")
-    try:
-        await tested.run()
-    finally:
-        await tested.clean()
+    for left in reversed(range(_ATTEMPTS)):
+        tested = _Probe(objects, f"{prefix}probe-{uuid4().hex}/")
+        try:
+            await tested.run()
+            return
+        except Unfit:
+            if not left:
+                raise
+        finally:
+            await tested.clean()
 
 
 class _Probe:
