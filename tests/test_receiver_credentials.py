@@ -7,7 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 from botocore.credentials import RefreshableCredentials
-from botocore.exceptions import CredentialRetrievalError
+from botocore.exceptions import ClientError, CredentialRetrievalError
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -51,7 +51,12 @@ class CredentialsTests(SynchronousTestCase):
         """Those that end are renewed before; that this fails is not the end."""
         ends = datetime.now(timezone.utc) + timedelta(seconds=5)
         fresh = datetime.now(timezone.utc) + timedelta(hours=5)
-        answers: list[Any] = [CredentialRetrievalError(provider="x", error_msg="not now"), fresh]
+        answers: list[Any] = [
+            CredentialRetrievalError(provider="x", error_msg="not now"),
+            ClientError({"Error": {"Code": "Throttling"}}, "AssumeRoleWithWebIdentity"),
+            datetime.now(timezone.utc) - timedelta(hours=1),  # which have ended already
+            fresh,
+        ]
 
         def refresh() -> dict[str, str]:
             answer = answers.pop(0)
@@ -70,7 +75,8 @@ class CredentialsTests(SynchronousTestCase):
         given = RefreshableCredentials.create_from_metadata(facts("old", ends), refresh, "x")
         credentials = Credentials(Clock(), given)
         self.assertIsNone(credentials.ready())
-        self.failureResultOf(self.get(credentials), Unavailable)
+        for _ in range(3):
+            self.failureResultOf(self.get(credentials), Unavailable)
         self.assertEqual(self.successResultOf(self.get(credentials)).access_key, "new")
         self.assertEqual(credentials.ready().access_key, "new")
         self.assertEqual(answers, [])

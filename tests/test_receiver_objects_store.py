@@ -85,6 +85,28 @@ class FleetTests(FleetTestCase):
         self.wait(one.sweep())
         self.assertEqual(self.names("u/c/"), [])
 
+    def test_forgotten_elsewhere(self) -> None:
+        """Nor does what it does not know to be forgotten, even if its record has begun anew."""
+        day = 86400.0
+        one, two = self.open(expire=day), self.open(expire=day)
+        self.wait(self.send(two, 1))
+        self.clock.advance(0.7 * day)
+        self.wait(self.send(two, 1))
+        self.assertEqual(self.record().version, 2)
+        self.clock.advance(1.1 * day)
+        self.wait(one.sweep())
+        self.clock.advance(400)
+        self.wait(one.sweep())
+        self.assertEqual(self.names(""), [])
+        self.wait(self.send(one, 1))
+        self.assertEqual(self.record().version, 1)
+        error = self.refused(self.send(two, 2))
+        self.assertEqual((error.status, error.about), (503, "chunk"))
+        self.wait(self.send(two, 2))
+        file = self.wait(self.send(two, 3))
+        assert file is not None
+        self.assertEqual(self.bucket.objects[file.path].content, CONTENT)
+
     def test_failed_meanwhile(self) -> None:
         """That a file could not be finished is no reason to forget what has arrived."""
 
@@ -174,6 +196,20 @@ class FleetTests(FleetTestCase):
         refused = store.begin("", self.chunk(file_name="no.dat", identifier="other"))
         self.assertEqual(self.refused(refused).status, 422)
         self.assertEqual(len(self.names("u/r/")), 1)
+
+    def test_closed_before_asked(self) -> None:
+        """A store that closes asks no application any more, which might never say anything."""
+        asked: list[AnnouncedFile] = []
+
+        def start(file: AnnouncedFile) -> Deferred[None]:
+            asked.append(file)
+            return Deferred()
+
+        store = self.open(on_started=start)
+        beginning = Deferred.fromCoroutine(store.begin("", self.chunk()))
+        self.wait(store.close())
+        self.assertEqual(self.failureResultOf(beginning, Refused).value.status, 503)
+        self.assertEqual(asked, [])
 
     def test_limits(self) -> None:
         """Files that are too large, or too many, are refused."""

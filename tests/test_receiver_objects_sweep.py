@@ -97,12 +97,13 @@ class SweepTests(FleetTestCase):
         self.bucket.put(f"u/c/{key}/{'0' * 32}/00000000", b"late")
         self.bucket.put(f"u/c/{'0' * 64}/{'0' * 32}/00000000", b"late")
         self.bucket.begin_multipart(f"files/{key}/{'0' * 32}/file.dat")
+        self.bucket.begin_multipart("files/of/others")
         self.wait(store.sweep())
         self.assertEqual(self.names("u/c/"), [name])
-        self.assertEqual(len(self.bucket.unfinished), 1)
+        self.assertEqual(len(self.bucket.unfinished), 2)
         self.clock.advance(4000)
         self.wait(store.sweep())
-        self.assertEqual(self.bucket.unfinished, [])
+        self.assertEqual([key for key, _ in self.bucket.unfinished], ["files/of/others"])
 
     def test_counts(self) -> None:
         """What others have begun counts for the limits from then on, and no more when it ends."""

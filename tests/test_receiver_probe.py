@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -94,6 +95,10 @@ class ProbeTests(SynchronousTestCase):
             assert stat is not None
             return Bucket(self.bucket.clock).put(key, b"1")
 
+        async def sizeless(self: FakeObjects, key: str) -> Any:
+            stat = self.bucket.head(key)
+            return stat and evolve(stat, size=0)
+
         async def lost(self: FakeObjects, key: str, id: str, parts: list[Part]) -> None:
             self.bucket.abort_multipart(key, id)
 
@@ -101,6 +106,7 @@ class ProbeTests(SynchronousTestCase):
         self.assertIn("list", self.found(list=empty))
         self.assertIn("return", self.found(get=nothing))
         self.assertIn("metadata", self.found(head=bare))
+        self.assertIn("size", self.found(head=sizeless))
         self.assertIn("parts", self.found(complete_multipart=lost))
 
     def test_unavailable(self) -> None:

@@ -204,6 +204,9 @@ class ResponseTests(S3TestCase):
         stat, content = self.outcome(self.objects.get("k"), 200, b"content")
         self.assertEqual((stat.size, stat.etag, content), (7, "abc", b"content"))
         self.assertIsNone(self.outcome(self.objects.get("k"), 404, error("NoSuchKey")))
+        for body in (b"", b"<html>not found</html>", error("NoSuchWebsite")):
+            # A proxy says so, and the object may be there.
+            self.assertIsInstance(self.outcome(self.objects.get("k"), 404, body), Unavailable)
         content = bytes(MIB)
         self.assertEqual(self.outcome(self.objects.get("k"), 200, content)[1], content)
         for size in (MIB + 1, 5 * MIB):

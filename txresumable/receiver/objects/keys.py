@@ -10,7 +10,8 @@ from attrs import field, frozen
 
 __all__ = ["Keys"]
 
-_CHUNK = re.compile(r"(?P<key>[0-9a-f]{64})/(?P<id>[0-9a-f]{32})/[0-9]{8,}")
+_FILE = re.compile(r"(?P<key>[0-9a-f]{64})/(?P<id>[0-9a-f]{32})/")
+_CHUNK = re.compile(_FILE.pattern + r"[0-9]{8,}")
 
 
 def _folder(prefix: str) -> str:
@@ -71,7 +72,7 @@ class Keys:
         """The file that an upload becomes."""
         return f"{self.files}{key}/{id}/{name}"
 
-    def upload_of_file(self, name: str) -> tuple[str, str]:
-        """The upload that a file is of, and its id."""
-        key, _, rest = name.removeprefix(self.files).partition("/")
-        return key, rest.partition("/")[0]
+    def upload_of_file(self, name: str) -> tuple[str, str] | None:
+        """The upload that a file is of, and its id; nothing if that is no such file."""
+        found = _FILE.match(name.removeprefix(self.files))
+        return None if found is None else (found["key"], found["id"])

@@ -81,8 +81,9 @@ class _Probe:
         stat = await self._objects.head(self._key)
         if got is None or stat is None or got[1] != b"1":
             raise Unfit("the storage does not return what was put last")
-        if stat.metadata.get("probe") != "a b" or stat.etag != got[0].etag:
-            raise Unfit("the storage does not tell the metadata and the ETag that an object has")
+        facts = (stat.metadata.get("probe"), stat.etag, stat.size)
+        if facts != ("a b", got[0].etag, 1):
+            raise Unfit("the storage does not tell the metadata, ETag and size that an object has")
         listing = await self._objects.list(self._place)
         if [each.key for each in listing.objects] != [self._key]:
             raise Unfit("the storage does not list what was put")

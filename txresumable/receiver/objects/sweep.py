@@ -201,7 +201,10 @@ class Sweep:
                 await self._carefully(found.key, self._end_multipart(found))
 
     async def _end_multipart(self, found: Multipart) -> None:
-        key, id = self._keys.upload_of_file(found.key)
+        upload = self._keys.upload_of_file(found.key)
+        if upload is None:
+            return  # it is somebody else's
+        key, id = upload
         known = await self._tools.records.read(key)
         is_alive = (
             known is not None

@@ -117,11 +117,10 @@ class ObjectUpload:
 
     def take(self, known: Known) -> None:
         """Its record was read, or written; some time ago, perhaps, when that was newer is known."""
-        if known.record.version < self._known.record.version:
-            return
         if known.record.id != self.id or known.record.is_gone:
+            # Another beginning counts its versions from 1 if the record was removed meanwhile.
             self._is_gone = True
-        else:
+        elif known.record.version >= self._known.record.version:
             self._known = known
             if known.record.is_whole:
                 self._present = _present(known)

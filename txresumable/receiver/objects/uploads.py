@@ -172,6 +172,7 @@ class Uploads:
             if wanted is None:
                 wanted = Record.of(owner, chunk, safe_name(chunk.file_name))
                 self._admit(key, wanted)
+                self._tools.running.check()
                 await self._starting.ask(AnnouncedFile.of(owner, chunk))
             self._tools.running.check()
             record = known.record.anew(wanted) if known else UploadRecord(upload=wanted)

@@ -27,6 +27,7 @@ from .body import PiecesBody
 from .credentials import Credentials, configured_region
 from .document import parts_document
 from .exchange import MOST, Exchange
+from .failure import is_said_to_be_missing
 from .location import Location, quoted
 from .reply import begun, check, date_of, document_of, etag_of, listed, raise_malformed, stat_of
 from .signature import Signer
@@ -105,7 +106,10 @@ class S3Objects:
         response = await self._exchange.send("GET", key, {}, {}, size=_BIGGEST_RECORD)
         try:
             check(response, f"GET {key}")
-        except Missing:
+        except Missing as error:
+            if not is_said_to_be_missing(response):
+                # It may come from a proxy: nothing is to be taken for gone by that.
+                raise Unavailable(error.reason)
             return None
         if response.truncated or response.length > _BIGGEST_RECORD:
             raise Rejected(f"GET {key}: it is too big", "EntityTooLarge")

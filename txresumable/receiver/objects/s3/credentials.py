@@ -62,8 +62,6 @@ class Credentials:
 
     def _load(self) -> Any:
         """Called in a thread."""
-        from botocore.exceptions import BotoCoreError
-
         try:
             if self._held is None:
                 import botocore.session
@@ -72,7 +70,10 @@ class Credentials:
             if self._held is None:
                 raise Forbidden("there are no credentials, such as AWS_ACCESS_KEY_ID")
             return self._held.get_frozen_credentials()
-        except BotoCoreError as error:
+        except Forbidden:
+            raise
+        except Exception as error:
+            # What a service says to those who ask for a role is none of botocore's BotoCoreErrors.
             raise Unavailable(f"no credentials: {error}")
 
     def _loaded(self, result: Any) -> None:

@@ -9,7 +9,7 @@ from ...._runtime.printable import printable
 from ..interface import Conflict, Forbidden, Missing, Rejected, StorageError, Unavailable
 from .document import Element, MalformedDocument, parse_document
 
-__all__ = ["error_in", "error_of"]
+__all__ = ["error_in", "error_of", "is_said_to_be_missing"]
 
 _MISSING = ("NoSuchKey", "NoSuchUpload")
 _WRONG = (400, 405, 411, 413, 416, 501)
@@ -62,6 +62,11 @@ def error_in(document: Element, what: str) -> StorageError | None:
     if code.startswith(("Invalid", "EntityTooSmall", "Malformed")):
         return Rejected(shown, code)
     return Unavailable(shown)
+
+
+def is_said_to_be_missing(response: Response) -> bool:
+    """Whether the storage itself says that there is no such object, and not something before it."""
+    return _said(response)[0] in _MISSING
 
 
 def _said(response: Response) -> tuple[str, str]:
