@@ -188,6 +188,28 @@ class FileTests(PushTestCase):
         self.assertEqual(self.states(service), {"a": "done"})
         self.assertEqual(os.listdir(self.folder), ["a"])
 
+    def test_put_aside_meanwhile(self) -> None:
+        """A file that is to be put aside as it is about to be sent again stays where it is."""
+        self.file("a")
+        self.receiver.rule = lambda _: Response(415, b"not a scan")
+        with patch.object(Effects, "put_aside", side_effect=OSError("denied")):
+            service = self.started(failed="BASE/failed")
+        self.receiver.rule = None
+        journal, left = service.journal, [20.0]
+        assert journal is not None
+        move = journal.move
+
+        def late(*arguments: Any, **facts: Any) -> Any:
+            while left:
+                self.clock.advance(left.pop())
+            return move(*arguments, **facts)
+
+        with patch.object(journal, "move", late):
+            self.result(service.again(self.entry(service).id))
+        self.assertEqual(self.states(service), {"a": "done"})
+        self.assertEqual(os.listdir(self.folder), ["a"])
+        self.assertEqual(self.stored(), {"a": b"a"})
+
     def test_retry_all_but_some(self) -> None:
         """One that cannot be moved back, or whose folder is watched no more, is no obstacle."""
         service = self.refusing("a", "b", failed="BASE/failed")

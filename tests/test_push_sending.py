@@ -75,6 +75,24 @@ class SendingTests(PushTestCase):
             while client.waiting:
                 client.answer(200)
 
+    def test_digest_of_another_content(self) -> None:
+        """That a file was written to, and its time reset, is no reason to go by an old digest."""
+        path = self.file("a", "x" * 30)
+        client = FakeClient()
+        options = {"test_chunks": False, "simultaneous_uploads": 1}
+        with patch.object(sending, "_LARGE", 30):
+            service = self.started(options, client, identify="content")
+            first, then = self.entry(service).digest, os.stat(path)
+            self.assertEqual(first, hashlib.sha256(b"x" * 30).hexdigest())
+            while os.stat(path).st_ctime_ns == then.st_ctime_ns:  # clocks tick
+                with open(path, "r+") as file:
+                    file.write("y" * 30)
+                os.utime(path, ns=(then.st_atime_ns, then.st_mtime_ns))
+            service = self.restarted(service)
+            self.assertEqual(self.entry(service).digest, hashlib.sha256(b"y" * 30).hexdigest())
+            while client.waiting:
+                client.answer(200)
+
     def test_states(self) -> None:
         """Every state is durable before the next step: a chunk is sent of what is UPLOADING."""
         self.file("a")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from typing import Any
 
 from twisted.internet.task import Clock
 
@@ -55,20 +56,32 @@ class VersionTests(SourceTestCase):
 
     def test_digest(self) -> None:
         """That of all of it is found once, and told; what is known is not read, parts are."""
-        found: list[str] = []
+        found: list[tuple[str, int]] = []
         now = os.stat(self.name)
         version = now.st_ino, now.st_size, now.st_mtime_ns
-        source = VersionSource(self.name, version, 5, found=found.append)
+
+        def note(*facts: Any) -> None:
+            found.append(facts)
+
+        source = VersionSource(self.name, version, 5, found=note)
         source.look()
         whole = hashlib.sha256(b"mine").hexdigest()
         part = hashlib.sha256(b"in").hexdigest()
         self.assertEqual((source.digest(1, 3), found), (part, []))
         for end in 4, None:
-            self.assertEqual((source.digest(0, end), found), (whole, [whole]))
-        known = VersionSource(self.name, version, 5, digest="known", found=found.append)
+            self.assertEqual((source.digest(0, end), found), (whole, [(whole, now.st_ctime_ns)]))
+        known = VersionSource(self.name, version, 5, known=("known", now.st_ctime_ns), found=note)
         known.look()
         self.assertEqual((known.digest(0, 4), known.digest(1, 3)), ("known", part))
-        self.assertEqual(found, [whole])
+        self.assertEqual(len(found), 1)
+
+    def test_digest_of_another_time(self) -> None:
+        """What was known before the last change of any kind is read anew."""
+        now = os.stat(self.name)
+        version = now.st_ino, now.st_size, now.st_mtime_ns
+        source = VersionSource(self.name, version, 5, known=("old", now.st_ctime_ns - 1))
+        source.look()
+        self.assertEqual(source.digest(0, 4), hashlib.sha256(b"mine").hexdigest())
 
     def test_written_to(self) -> None:
         """Nor is it if the same file was written to."""

@@ -23,7 +23,7 @@ class VersionSource(PathSource):
     :ivar key: what it is to who made it.
     """
 
-    __slots__ = ("_found", "_version", "_whole", "key")
+    __slots__ = ("_ctime_ns", "_found", "_version", "_whole", "key")
 
     def __init__(
         self,
@@ -32,19 +32,19 @@ class VersionSource(PathSource):
         key: object,
         check: str = "strict",
         *,
-        digest: str = "",
-        found: Callable[[str], object] = lambda _: None,
+        known: tuple[str, int] = ("", 0),
+        found: Callable[[str, int], object] = lambda *_: None,
     ) -> None:
         """
         :param version: its inode, its size in bytes, and when it was last written to in
             nanoseconds.
-        :param digest: the SHA-256 of all of it as hexadecimal, if that is known: then it is not
-            read for that.
+        :param known: the SHA-256 of all of it as hexadecimal, and the time of the last change of
+            any kind as it was when that was read: as long as that stays, it is not read once more.
         :param found: called with the same, in a thread, when it was found by reading.
         """
         super().__init__(path, check)
         self._version = version
-        self._whole = digest
+        self._whole, self._ctime_ns = known
         self._found = found
         self.key = key
 
@@ -54,8 +54,9 @@ class VersionSource(PathSource):
         if start or end not in (None, self._version[1]):
             return super().digest(start, end, is_wanted)
         if not self._whole:
-            self._whole = super().digest(start, end, is_wanted)
-            self._found(self._whole)
+            whole = super().digest(start, end, is_wanted)
+            self._whole = whole
+            self._found(whole, self._ctime_ns)
         return self._whole
 
     def _new_descriptor(self) -> int:
@@ -71,4 +72,6 @@ class VersionSource(PathSource):
         if seen is None and (now.st_ino, now.st_size, now.st_mtime_ns) != self._version:
             os.close(fd)
             raise self._changed("it is another version now")
+        if now.st_ctime_ns != self._ctime_ns:  # the time of the last write may have been reset
+            self._whole, self._ctime_ns = "", now.st_ctime_ns
         return fd, now

@@ -281,9 +281,12 @@ class Operator:
 
     async def _again(self, id: int) -> Entry:
         entry = await self._open().entry(id)
-        if entry.state is FAILED:
-            await self._route(entry).aftercare.settled(id)
-            entry = await self._open().entry(id)
+        if entry.state is not FAILED:
+            return await self._send_again(entry)
+        async with self._route(entry).aftercare.alone(id):
+            return await self._send_again(await self._open().entry(id))
+
+    async def _send_again(self, entry: Entry) -> Entry:
         if entry.state not in (DONE, FAILED):
             raise ImpossibleTransition(entry, QUEUED)
         if entry.location:

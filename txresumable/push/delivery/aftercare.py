@@ -7,10 +7,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.logger import Logger
 
 from ..entry import Entry
@@ -69,7 +70,7 @@ class Aftercare:
         self._now = now
         self._under_way: dict[int, Deferred[None]] = {}
         self._next: dict[int, Entry] = {}
-        self._moving: dict[int, Deferred[None]] = {}
+        self._locks: dict[int, DeferredLock] = {}
         self._due: dict[int, float] = {}  # by the clock that nobody sets; after a restart, now
         self._has_more = False
         self._finding: Deferred[None] | None = None
@@ -111,15 +112,21 @@ class Aftercare:
         self._due.pop(entry.id, None)
         self._see_to(entry, is_new=False)
 
-    def settled(self, id: int) -> Deferred[None]:
+    @asynccontextmanager
+    async def alone(self, id: int) -> AsyncIterator[None]:
         """
-        Wait while a file is being put aside.
+        Have a file that has failed for oneself: nobody else moves it, or has it sent again.
 
-        :returns: a Deferred that fires when it is written down where the file lies.
+        :param id: the file; where it lies is written down, and to be read anew.
         """
-        settled: Deferred[None] = Deferred()
-        self._moving.get(id, succeed(None)).chainDeferred(settled)
-        return settled
+        lock = self._locks.setdefault(id, DeferredLock())
+        await lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+            if not lock.locked and self._locks.get(id) is lock:
+                del self._locks[id]
 
     def idle(self) -> Deferred[None]:
         """
@@ -277,19 +284,9 @@ class Aftercare:
             await self._effects.run(lambda do: do.delete_marker(path, ending, key))
 
     async def _put_aside(self, entry: Entry) -> None:
-        path, version, location = entry.path, entry.version, entry.location
-        if self._settings.failed and not location:
-            there = os.fsencode(self._settings.failed)
-            facts, key = facts_of(entry, self._settings), entry.event_id
-            moving = self._moving[entry.id] = Deferred()
-            try:
-                location = await self._effects.run(
-                    lambda do: do.put_aside(path, version, there, key, facts) or b""
-                )
-                noted = await self._steps.note(entry.id, at=FAILED, location=location)
-            finally:
-                del self._moving[entry.id]
-                moving.callback(None)
+        if self._settings.failed and not entry.location:
+            async with self.alone(entry.id):
+                noted = await self._move_aside(entry.id)
             if noted is None:
                 return
             entry = noted
@@ -297,6 +294,18 @@ class Aftercare:
             await self._delete_marker(entry)
         await self._run_hook(self._settings.on_failed, entry)
         await self._steps.note(entry.id, at=FAILED, is_aside=True, until=0.0, note="")
+
+    async def _move_aside(self, id: int) -> Entry | None:
+        """The file, if it is still one that has failed."""
+        entry = await self._steps.entry(id)
+        if entry is None or entry.state is not FAILED:
+            return None
+        there, path, version = os.fsencode(self._settings.failed or ""), entry.path, entry.version
+        facts, key = facts_of(entry, self._settings), entry.event_id
+        location = await self._effects.run(
+            lambda do: do.put_aside(path, version, there, key, facts) or b""
+        )
+        return await self._steps.note(id, at=FAILED, location=location)
 
     async def _put_off(self, entry: Entry, error: Exception) -> None:
         tries = _tries(entry) + 1

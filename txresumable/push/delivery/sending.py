@@ -26,6 +26,7 @@ from ..settings import FolderSettings
 from ..state import CHANGED, FAILED, GONE, QUEUED, STORED, UPLOADING, WAITING, PushState
 from .fate import Fate, fate_of
 from .gathering import Gathering
+from .known_digest import as_facts, known_digest
 from .steps import Steps
 from .target import Target
 
@@ -33,7 +34,6 @@ __all__ = ["WINDOW", "Sending", "SendingListener"]
 
 WINDOW = 256
 """Files of a folder that are with the uploader at a time."""
-
 _FEW = 32
 """Of so many files each is written down as it ends."""
 _LARGE = 64 << 20
@@ -202,16 +202,16 @@ class Sending:
         check = self._target.source_check
         source = VersionSource(
             *(os.fsdecode(path), version, self._settings, check),
-            digest=entry.digest,
+            known=known_digest(entry),
             found=partial(run_in_reactor, self._reactor, self._found, entry),
         )
         name = os.fsdecode(entry.path)
         return {"source": source, "relative_path": name, "file_name": os.path.basename(name)}
 
-    def _found(self, entry: Entry, digest: str) -> None:
+    def _found(self, entry: Entry, digest: str, ctime_ns: int) -> None:
         """All of a file was read for its digest: after a restart, it need not be once more."""
         if entry.version.size >= _LARGE and not self._is_stopped:
-            noting = self._steps.note(entry.id, at=UPLOADING, digest=digest)
+            noting = self._steps.note(entry.id, at=UPLOADING, **as_facts(digest, ctime_ns))
             Deferred.fromCoroutine(noting).addErrback(_not_noted)
 
     # How it ended ------------------------------------------------------------------------------
