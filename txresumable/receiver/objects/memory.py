@@ -4,6 +4,8 @@ Memory for chunks on their way to object storage.
 
 from __future__ import annotations
 
+from collections import deque
+
 from twisted.internet.defer import Deferred
 
 __all__ = ["Holding", "Memory"]
@@ -13,19 +15,18 @@ class Memory:
     """
     A bound on the bytes of all chunks that have arrived and are not stored yet.
 
-    Above it whoever has more is to wait.  So that those who wait for each other with halves of
-    chunks do not wait for ever, one of them at a time goes on above the bound, to its end: the one
-    that lacks the least.
+    Room is taken for all of a chunk when its first bytes arrive, in the order in which they do, so
+    that each one that goes on can go on to its end: halves of chunks that fill the memory while each
+    lacks room for the other half would leave all to the slowest client.
 
-    :param limit: bytes.
-    :ivar used: bytes.
+    :param limit: bytes; a chunk that has more is taken if there is no other.
+    :ivar taken: bytes of the chunks that there is room for, whether they have arrived or not.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.used = 0
-        self._favoured: Holding | None = None
-        self._waiting: list[Holding] = []
+        self.taken = 0
+        self._waiting: deque[Holding] = deque()
 
     def hold(self, size: int) -> Holding:
         """
@@ -35,60 +36,57 @@ class Memory:
         """
         return Holding(self, size)
 
-    def taken(self, holding: Holding, size: int) -> bool:
+    def take(self, holding: Holding) -> bool:
         """
-        Count bytes.
+        Take room for a chunk.
 
-        :returns: whether more may come at once; else it will be told.
+        :returns: whether there is any; else it is told once there is.
         """
-        self.used += size
-        if self.used <= self.limit or self._favoured in (None, holding):
-            if self.used > self.limit:
-                self._favoured = holding
+        if not self._waiting and self._fits(holding):
+            self.taken += holding.size
             return True
         self._waiting.append(holding)
         return False
 
-    def given_back(self, holding: Holding, size: int) -> None:
-        """Count bytes no more, and let others go on."""
-        self.used -= size
-        if holding in self._waiting:
+    def give_back(self, holding: Holding, *, is_waiting: bool) -> None:
+        """Give the room of a chunk to others, or wait for it no more."""
+        if is_waiting:
             self._waiting.remove(holding)
-        if self._favoured is holding:
-            self._favoured = None
-        while self._waiting and (self.used < self.limit or self._favoured is None):
-            nearest = min(self._waiting, key=lambda each: each.left)
-            if self.used >= self.limit:
-                self._favoured = nearest
-            self._waiting.remove(nearest)
-            nearest.go_on()
+        else:
+            self.taken -= holding.size
+        while self._waiting and self._fits(self._waiting[0]):
+            following = self._waiting.popleft()
+            self.taken += following.size
+            following.go_on()
+
+    def _fits(self, holding: Holding) -> bool:
+        return not self.taken or self.taken + holding.size <= self.limit
 
 
 class Holding:
     """
     The bytes of one chunk.
 
-    :ivar left: how many have not arrived.
-    :ivar size: how many are held.
+    :ivar size: how many it will have.
     """
 
     def __init__(self, memory: Memory, size: int) -> None:
-        self.left = size
-        self.size = 0
+        self.size = size
         self._memory = memory
+        self._has_begun = self._is_over = False
         self._held: Deferred[None] | None = None
 
-    def add(self, size: int) -> Deferred[None] | None:
+    def begin(self) -> Deferred[None] | None:
         """
-        So many more bytes have arrived.
+        Its first bytes have arrived; once is enough.
 
         :returns: a Deferred that fires when more can be taken, or nothing if it can at once.
         """
-        self.left -= size
-        self.size += size
-        if self._memory.taken(self, size):
-            return None
-        self._held = Deferred()
+        if self._has_begun:
+            return self._held
+        self._has_begun = True
+        if not self._memory.take(self):
+            self._held = Deferred()
         return self._held
 
     def go_on(self) -> None:
@@ -99,6 +97,7 @@ class Holding:
 
     def release(self) -> None:
         """Hold nothing any more; once is enough."""
-        size, self.size = self.size, 0
-        self._memory.given_back(self, size)
-        self.go_on()
+        if self._has_begun and not self._is_over:
+            self._memory.give_back(self, is_waiting=self._held is not None)
+            self.go_on()
+        self._is_over = True

@@ -25,7 +25,7 @@ class MemorySink(Sink):
 
     :param chunk: which.
     :param claim: to the chunk; released at the end, however it comes.
-    :param memory: counts the bytes.
+    :param memory: has room for it, or will have.
     :param store: stores the bytes, with their digest.
     """
 
@@ -49,7 +49,7 @@ class MemorySink(Sink):
         self._claim.progress()
         self._digest.update(data)
         self._pieces.append(data)
-        held = self._holding.add(len(data))
+        held = self._holding.begin()
         if held is not None:
             self._claim.hold()
             held.addCallback(lambda _: self._claim.progress())

@@ -53,8 +53,8 @@ class ObjectStore:
     :param location: gives the URL of an object, by its key, for
         :attr:`ReceivedFile.location`; by default that is the key.
     :param reactor: whose clock is used; the installed one by default.
-    :param memory: how many bytes of chunks may have arrived and not be stored yet; above it,
-        nothing is read.  No chunk may have more.
+    :param memory: how many bytes of chunks may have arrived and not be stored yet; a chunk that
+        there is no room for is not read until there is.  No chunk may have more.
     :param max_file_size: refuse files of more bytes than this.
     :param max_chunks: refuse to begin a file that has more chunks than this.
     :param max_unfinished: refuse to begin a file when its owner has this many unfinished ones, as

@@ -5,7 +5,7 @@ what is whole, and removing what nobody needs.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from attrs import frozen
@@ -106,17 +106,16 @@ class Sweep:
             if key in self._summaries:
                 summaries[key] = self._summaries[key]
 
-        stats = [stat async for stat in self._records()]
-        await each(stats, see_to, _AT_ONCE)
+        async for page in self._records():
+            await each(page, see_to, _AT_ONCE)
         self._summaries = summaries
         return forgotten
 
-    async def _records(self) -> AsyncIterator[Stat]:
+    async def _records(self) -> AsyncIterator[Sequence[Stat]]:
         after = ""
         while True:
             page = await self._objects.list(self._keys.records, after=after)
-            for stat in page.objects:
-                yield stat
+            yield page.objects
             after = page.next
             if not after:
                 return
