@@ -16,8 +16,8 @@ class Memory:
     A bound on the bytes of all chunks that have arrived and are not stored yet.
 
     Room is taken for all of a chunk when its first bytes arrive, in the order in which they do, so
-    that each one that goes on can go on to its end: halves of chunks that fill the memory while each
-    lacks room for the other half would leave all to the slowest client.
+    that each one that goes on can go on to its end.  If halves of chunks filled memory, and none
+    had room for its other half, all would depend on the slowest client.
 
     :param limit: bytes; a chunk that has more is taken if there is no other.
     :ivar taken: bytes of the chunks that there is room for, whether they have arrived or not.

@@ -54,8 +54,8 @@ class S3Objects:
     :param region: as the storage calls it; by default as botocore is configured, or
         ``us-east-1``.
     :param deadline: how many seconds a request may take; one more for each 256 KiB that it moves.
-    :param connections: how many requests are under way at once; others wait for their turn, which
-        counts toward their deadlines.
+    :param connections: how many requests are under way at once, of which three quarters at most
+        move more than 64 KiB; others wait for their turn, which counts toward their deadlines.
     :param credentials: botocore's, instead of those that it finds.
     :param reactor: the installed one by default.
     :ivar quotes: whether ETags are compared in quotes, as HTTP has it; the start-up self-test finds
@@ -103,7 +103,7 @@ class S3Objects:
         return stat_of(key, response, int(response.header("content-length") or 0))
 
     async def get(self, key: str) -> tuple[Stat, bytes] | None:
-        response = await self._exchange.send("GET", key, {}, {}, size=_BIGGEST_RECORD)
+        response = await self._exchange.send("GET", key, {}, {})
         try:
             check(response, f"GET {key}")
         except Missing as error:

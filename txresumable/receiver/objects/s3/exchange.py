@@ -4,7 +4,7 @@ One signed request out, one response in, within a deadline.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError
@@ -27,6 +27,7 @@ LEAST_RATE = 256 * 1024
 """Bytes a second, for which the deadline of a request is extended."""
 MOST = 4 << 20
 """Bytes of a response."""
+_LITTLE = 64 * 1024
 
 
 class Exchange:
@@ -39,7 +40,8 @@ class Exchange:
     :param credentials: whose they are.
     :param deadline: how many seconds a request may take, from when it is asked for until its
         response is whole; more by its size.
-    :param connections: how many there are at most.
+    :param connections: how many there are at most; some are kept for requests that move little, as
+        who finishes a file loses the right to it if it cannot write that down in time.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Exchange:
         self._credentials = credentials
         self._deadline = deadline
         self._turns = DeferredSemaphore(connections)
+        self._big_turns = DeferredSemaphore(max(1, connections * 3 // 4))
         self._waiting: set[Deferred[Response]] = set()
         self._closed = False
         self._agent = PersistentAgent(
@@ -93,7 +96,9 @@ class Exchange:
         if self._closed:
             raise Unavailable("it is closed")
         seconds = self._deadline * patience + size / LEAST_RATE
-        sending = Deferred.fromCoroutine(self._in_turn(method, key, query, headers, body))
+        turns = [self._big_turns] if size > _LITTLE else []
+        turns.append(self._turns)
+        sending = Deferred.fromCoroutine(self._in_turn(turns, method, key, query, headers, body))
         self._waiting.add(sending)
         sending.addTimeout(seconds, self._clock)
         try:
@@ -114,21 +119,24 @@ class Exchange:
 
     async def _in_turn(
         self,
+        turns: Sequence[DeferredSemaphore],
         method: str,
         key: str,
         query: Mapping[str, str | int],
         headers: Mapping[str, str],
         body: IRequestBody | None,
     ) -> Response:
-        await self._turns.acquire()
-        try:
-            credentials = self._credentials.ready() or await self._credentials.get()
-            path, asked = self._location.path(key), self._location.query(query)
-            lines = self._signer.sign(method, path, asked, headers, credentials)
-            url = f"{self._location.origin}{path}{'?' if asked else ''}{asked}"
-            response: Response = await self._agent.request(
-                method.encode(), url.encode("ascii"), PreparedHeaders(lines), body
-            )
-            return response
-        finally:
-            self._turns.release()
+        if turns:
+            await turns[0].acquire()
+            try:
+                return await self._in_turn(turns[1:], method, key, query, headers, body)
+            finally:
+                turns[0].release()
+        credentials = self._credentials.ready() or await self._credentials.get()
+        path, asked = self._location.path(key), self._location.query(query)
+        lines = self._signer.sign(method, path, asked, headers, credentials)
+        url = f"{self._location.origin}{path}{'?' if asked else ''}{asked}"
+        response: Response = await self._agent.request(
+            method.encode(), url.encode("ascii"), PreparedHeaders(lines), body
+        )
+        return response
