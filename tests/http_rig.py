@@ -49,6 +49,7 @@ class Socket:
         self.arrived = bytearray()
         self.calls: list[tuple[int, int]] = []
         self.broken = False
+        self.fault: Exception | None = None
         self.options: dict[int, int] = {}
 
     def sendmsg(self, parts: list[bytes], _: object = (), flags: int = 0) -> int:
@@ -57,6 +58,8 @@ class Socket:
         return size
 
     def send(self, data: bytes) -> int:
+        if self.fault is not None:
+            raise self.fault
         if self.broken:
             raise ConnectionResetError(104, "the peer is gone")
         if not data:

@@ -87,11 +87,7 @@ class GatheringTests(SynchronousTestCase):
     def test_one_that_cannot_be_sent(self) -> None:
         """One that raises as it goes out ends alone; the others go out."""
         asked = self.ask(3)
-
-        def sendmsg(*_: object) -> int:
-            raise RuntimeError("no such thing")
-
-        self.endpoint.sockets[1].sendmsg = sendmsg  # type: ignore[method-assign]
+        self.endpoint.sockets[1].fault = RuntimeError("no such thing")
         self.reactor.advance(0)
         self.reactor.advance(0)
         self.failureResultOf(asked[1], ConnectionBroken)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from tempfile import mkdtemp
 from typing import Any
 from unittest.mock import patch
 
@@ -40,7 +41,7 @@ class JobsTestCase(SynchronousTestCase):
                 file.write(name)
         self.said: list[str] = []
         self.settings = PushSettings(
-            state=os.path.join(self.folder, "state"),
+            state=mkdtemp(),  # short enough for a socket
             targets={"lab": TargetSettings(name="lab", options={"target": "http://[::1]:9/"})},
             folders={
                 "scans": FolderSettings(

@@ -115,11 +115,13 @@ class UploadTests(ReceiverTestCase):
         self.start()
         file = ClientFile(CONTENT, "../a b", "id", chunk_size=100, relative_path="x/../a b")
         self.ask(file.upload(1))
+        path = os.path.abspath(os.path.join(self.root, "x", "a b"))
         self.assertEqual(
             self.received,
             [
                 ReceivedFile(
-                    path=os.path.abspath(os.path.join(self.root, "x", "a b")),
+                    path=path,
+                    location=path,
                     size=25,
                     sha256=sha256(CONTENT).hexdigest(),
                     identifier="id",

@@ -72,8 +72,8 @@ class S3Objects:
         region: str | None = None,
         deadline: float = 30.0,
         connections: int = 32,
-        credentials: Any = None,
-        reactor: Any = None,
+        credentials: Any = None,  # Any: botocore is not typed
+        reactor: Any = None,  # Any: several interfaces
     ) -> None:
         try:
             import botocore  # noqa: F401
