@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import AnnouncedFile, ObjectStore, ReceivedFile, Refused
+from txresumable.receiver.objects.interface import Conflict
+from txresumable.receiver.objects.record import UploadRecord
 from txresumable.receiver.objects.state import State
 from txresumable.testing import FakeObjects, StorageFault, StorageForecast, UploadStoreTests
 
@@ -106,6 +109,30 @@ class FleetTests(FleetTestCase):
         file = self.wait(self.send(two, 3))
         assert file is not None
         self.assertEqual(self.bucket.objects[file.path].content, CONTENT)
+
+    def test_abandoned_before_it_was_known(self) -> None:
+        """What began unnoticed and was abandoned begins anew under another id, as all does."""
+        other = self.open()
+
+        class Hesitant(FakeObjects):
+            """What the first record is put with is lost, and the upload is abandoned meanwhile."""
+
+            first: str = ""
+
+            async def put(self, key: str, body: Any, **given: Any) -> Any:
+                put = await super().put(key, body, **given)
+                if not self.first and key.startswith("u/r/"):
+                    self.first = UploadRecord.decode(body).id
+                    await other.abandon("", chunk)
+                    raise Conflict("412")
+                return put
+
+        chunk, objects = self.chunk(), Hesitant(self.bucket)
+        store = ObjectStore(objects, reactor=self.clock, _sizes=SIZES)
+        self.wait(store.begin("", chunk))
+        self.assertIs(self.record().state, State.OPEN)
+        self.assertNotEqual(self.record().id, objects.first)
+        self.wait(store.close())
 
     def test_failed_meanwhile(self) -> None:
         """That a file could not be finished is no reason to forget what has arrived."""

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred
 
-from txresumable.receiver import ReceivedFile, Refused
+from txresumable.receiver import ObjectStore, ReceivedFile, Refused
 from txresumable.receiver.objects.state import State
+from txresumable.testing import FakeObjects, StorageForecast
 
 from .object_store_rig import CONTENT, FleetTestCase
 
@@ -104,6 +107,40 @@ class SweepTests(FleetTestCase):
         self.clock.advance(4000)
         self.wait(store.sweep())
         self.assertEqual([key for key, _ in self.bucket.unfinished], ["files/of/others"])
+
+    def test_many(self) -> None:
+        """However many there are, no more are kept in memory than a listing has."""
+        asked: list[str] = []
+
+        class Noting(FakeObjects):
+            async def list(self, prefix: str, **given: Any) -> Any:
+                asked.append(f"list {prefix[:4]}")
+                return await super().list(prefix, **given)
+
+            async def get(self, key: str) -> Any:
+                asked.append(f"get {key[:4]}")
+                return await super().get(key)
+
+            async def delete(self, key: str) -> None:
+                asked.append(f"delete {key[:4]}")
+                await super().delete(key)
+
+        for number in range(1001):
+            self.bucket.put(f"u/r/{number:064d}", b"damaged")
+            self.bucket.put(f"u/c/{'f' * 64}/{'0' * 32}/{number:08d}", b"orphan")
+        for number in range(257):
+            self.bucket.put(f"u/c/{number:064d}/{'0' * 32}/00000000", b"orphan")
+        objects = Noting(self.bucket, forecast=StorageForecast(latency=0.0))
+        store = ObjectStore(objects, reactor=self.clock)
+        self.wait(store.sweep())
+        pages = [at for at, each in enumerate(asked) if each == "list u/r/"]
+        self.assertEqual((len(pages), asked[pages[0] + 1 : pages[1]]), (2, ["get u/r/"] * 1000))
+        groups = asked[pages[1] + 2 :]
+        self.assertEqual(groups[:257], ["list u/c/"] * 256 + ["get u/r/"])
+        pages = [at for at, each in enumerate(asked) if each == "list u/c/"]
+        self.assertEqual(asked[pages[-2] + 1 : pages[-1]], ["delete u/c/"] * 1000)
+        self.assertEqual(len(self.names("u/c/")), 257)  # whose records are damaged
+        self.wait(store.close())
 
     def test_counts(self) -> None:
         """What others have begun counts for the limits from then on, and no more when it ends."""

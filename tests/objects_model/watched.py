@@ -98,7 +98,7 @@ class WatchedBucket(Bucket):
     def _recorded(self, key: str, old: UploadRecord | None, new: UploadRecord) -> None:
         if old is not None and (new.version != old.version + 1 or new.nonce == old.nonce):
             self.wrong.append(f"{key}: version {old.version} became {new.version}")
-        if old is not None and new.id != old.id:
+        if old is not None and (new.id != old.id or (old.is_gone and not new.is_gone)):
             ids = {record.id for _, record in self.history[key] if record is not None}
             if new.id in ids or new.state is not State.OPEN:
                 self.wrong.append(f"{key}: {new.id} is not new")

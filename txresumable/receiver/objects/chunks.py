@@ -80,13 +80,14 @@ class Chunks:
 
     async def listed(self, key: str, id: str) -> AsyncIterator[int]:
         """Those that are there; a listing may lack some of the last moment."""
-        async for name in self._names(self._keys.chunks_of(key, id)):
-            yield self._keys.offset_of(name)
+        async for names in self._pages(self._keys.chunks_of(key, id)):
+            for name in names:
+                yield self._keys.offset_of(name)
 
     async def remove(self, key: str, id: str) -> None:
         """Remove those that are listed."""
-        names = [name async for name in self._names(self._keys.chunks_of(key, id))]
-        await each(names, self._objects.delete, _REMOVED_AT_ONCE)
+        async for names in self._pages(self._keys.chunks_of(key, id)):
+            await each(names, self._objects.delete, _REMOVED_AT_ONCE)
 
     async def uploads(self) -> AsyncIterator[tuple[str, str]]:
         """
@@ -106,12 +107,11 @@ class Chunks:
                 last = found
                 after = self._keys.chunks_of(*found) + "~"  # after all digits
 
-    async def _names(self, prefix: str) -> AsyncIterator[str]:
+    async def _pages(self, prefix: str) -> AsyncIterator[Sequence[str]]:
         after = ""
         while True:
             page = await self._objects.list(prefix, after=after)
-            for stat in page.objects:
-                yield stat.key
+            yield [stat.key for stat in page.objects]
             after = page.next
             if not after:
                 return

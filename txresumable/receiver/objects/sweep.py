@@ -27,6 +27,7 @@ from .uploads import Uploads
 __all__ = ["Sweep"]
 
 _AT_ONCE = 4
+_KNOWN_AT_ONCE = 256
 _HASTE = 10.0
 _OLD_MULTIPART = 3600.0
 _LIVES_ON = (State.OPEN, State.FINISHING)
@@ -90,8 +91,13 @@ class Sweep:
         async def see_to(upload: tuple[str, str]) -> None:
             await self._carefully(upload[0], self._see_to(*upload, found))
 
-        groups = [group async for group in self._tools.chunks.uploads()]
-        await each(groups, see_to, _AT_ONCE)
+        some: list[tuple[str, str]] = []
+        async for upload in self._tools.chunks.uploads():
+            some.append(upload)
+            if len(some) == _KNOWN_AT_ONCE:
+                await each(some, see_to, _AT_ONCE)
+                some.clear()
+        await each(some, see_to, _AT_ONCE)
         self._tools.tally.recount(found)
 
     async def _forget(self) -> int:

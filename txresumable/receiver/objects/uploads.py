@@ -159,7 +159,7 @@ class Uploads:
         return False
 
     async def _begin(self, key: str, owner: str, chunk: Chunk, again: bool) -> ObjectUpload:
-        wanted: Record | None = None
+        is_admitted = False
         for _ in range(_ATTEMPTS):
             known = await self._tools.records.read(key)
             if known is not None:
@@ -169,8 +169,10 @@ class Uploads:
                     left = self._times.settled - known.age
                     reason = "this upload is just being forgotten"
                     raise Refused(503, reason, int(left) + 1, about="upload")
-            if wanted is None:
-                wanted = Record.of(owner, chunk, safe_name(chunk.file_name))
+            # One that was written unnoticed may be gone by now, and its id with it.
+            wanted = Record.of(owner, chunk, safe_name(chunk.file_name))
+            if not is_admitted:
+                is_admitted = True
                 self._admit(key, wanted)
                 self._tools.running.check()
                 await self._starting.ask(AnnouncedFile.of(owner, chunk))
