@@ -9,8 +9,10 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from io import StringIO
 from typing import Any
+from unittest.mock import patch
 
 from click.testing import CliRunner
 from twisted.internet.defer import Deferred
@@ -34,6 +36,7 @@ from txresumable.service import paths
 from txresumable.testing import FakeClient, ScriptedReceiver
 
 TARGET = "http://127.0.0.1/upload"
+HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 
 
 class ArgumentTests(SynchronousTestCase):
@@ -212,6 +215,28 @@ class Reactor(MemoryReactorClock):
         callable(*args, **kwargs)
 
 
+class Beginning(MemoryReactorClock):
+    """
+    A reactor in memory that is about to run.
+
+    :ivar then: what is called once it does.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.then: list[Callable[[], object]] = []
+
+    def callWhenRunning(self, callable: Any, *args: Any, **kwargs: Any) -> None:
+        self.then.append(partial(callable, *args, **kwargs))
+
+
+class Terminal(StringIO):
+    """A stream that somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 class SessionTests(SynchronousTestCase):
     """What a person sees."""
 
@@ -255,6 +280,25 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(self.ended(self.run_session(ScriptedReceiver(), self.file())), 0)
         self.assertEqual(self.output.getvalue(), "1 of 1 files uploaded: 4 chunks sent\n")
         self.assertEqual(self.errors.getvalue(), "")
+
+    def test_cursor(self) -> None:
+        """It is hidden only while signals are handled, and until the first of them."""
+        terminal = patch.dict(os.environ, {"TERM": "xterm"})
+        terminal.start()
+        self.addCleanup(terminal.stop)
+        self.errors, reactor = Terminal(), Beginning()
+        self.reactor = reactor  # type: ignore[assignment]
+        running = self.run_session(FakeClient(), self.file())
+        for each in reactor.then:
+            if not self.signalled:
+                self.assertEqual(self.errors.getvalue(), "")
+            each()
+        self.assertIn(HIDE, self.errors.getvalue())
+        self.assertNotIn(SHOW, self.errors.getvalue())
+        self.signalled[0](signal.SIGINT)
+        self.assertIn(SHOW, self.errors.getvalue().partition("SIGINT")[0])
+        reactor.advance(10)
+        self.assertEqual(self.ended(running), 130)
 
     def test_goes_on(self) -> None:
         """It reports how many chunks were already stored."""

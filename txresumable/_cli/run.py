@@ -141,10 +141,11 @@ class Session:
         if not self._quiet:
             under_way = FilesUnderWay(uploader, tally)
             self._view = View(self._errors, under_way.picture, reactor)
-            self._view.begin()
         if not self._quiet and not self._verbose:
             Reasons(uploader, self._say)
         reactor.callWhenRunning(self._on_signals, reactor, self._signalled)
+        if self._view is not None:  # before that, a signal would leave the terminal as it is then
+            reactor.callWhenRunning(self._view.begin)
         limit = None
         if self._max_duration is not None:
             limit = reactor.callLater(self._max_duration, self._time_is_up)
@@ -193,6 +194,8 @@ class Session:
     def _signalled(self, number: int) -> None:
         if self._signal is None:
             self._signal = number
+            if self._view is not None:
+                self._view.show_cursor()
             if not self._quiet:
                 self._say(
                     f"{signal.Signals(number).name}: chunks under way have {PATIENCE:g} s to "

@@ -112,6 +112,11 @@ class View(io.TextIOBase):
             self._show()
             self._ticker.start()
 
+    def show_cursor(self) -> None:
+        """Have the terminal show its cursor, from now on: the process may be ended at any time."""
+        if self._ticker.is_running:
+            self._console.show_cursor(True)
+
     def end(self) -> None:
         """Show it a last time; what is written then goes on to be."""
         self.flush()

@@ -71,9 +71,10 @@ class Foreground:
     async def _run(self, reactor: Any) -> None:
         if self._is_shown:
             self._errors = View(self._errors, PushUnderWay(self._service).picture, reactor)
-            self._errors.begin()
         self._begin_logging(reactor, self._errors)
         reactor.callWhenRunning(self._on_signals, reactor, self._signalled)
+        if self._is_shown:  # before that, a signal would leave the terminal as it is then
+            reactor.callWhenRunning(self._errors.begin)
         reactor.callWhenRunning(self._on_hangup, reactor, lambda: reload_or_log(self._service))
         self._others.startService()
         try:
@@ -102,6 +103,8 @@ class Foreground:
             self._service.abort()
             return
         self._number = number
+        if self._is_shown:
+            self._errors.show_cursor()
         print(f"{name}: what is under way has 10 s to finish", file=self._errors, flush=True)
         self._others.stopService()
         self._stop.callback(None)
