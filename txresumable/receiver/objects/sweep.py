@@ -78,7 +78,6 @@ class Sweep:
 
         :returns: how many uploads were forgotten.
         """
-        self._tools.tally.begin_recount()
         forgotten = await self._forget()
         await self.recover()
         await self._end_multiparts()
@@ -86,8 +85,10 @@ class Sweep:
 
     async def recover(self) -> None:
         """Finish what is whole, and remove the chunks of what is not there any more."""
-        found: dict[str, Record] = {}
+        with self._tools.tally.recount() as found:
+            await self._recover(found)
 
+    async def _recover(self, found: dict[str, Record]) -> None:
         async def see_to(upload: tuple[str, str]) -> None:
             await self._carefully(upload[0], self._see_to(*upload, found))
 
@@ -98,7 +99,6 @@ class Sweep:
                 await each(some, see_to, _AT_ONCE)
                 some.clear()
         await each(some, see_to, _AT_ONCE)
-        self._tools.tally.recount(found)
 
     async def _forget(self) -> int:
         """Forget what has expired; most is known by its age alone."""
