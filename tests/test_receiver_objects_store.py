@@ -11,6 +11,7 @@ from txresumable.receiver import AnnouncedFile, ObjectStore, ReceivedFile, Refus
 from txresumable.receiver.objects.interface import Conflict
 from txresumable.receiver.objects.record import UploadRecord
 from txresumable.receiver.objects.state import State
+from txresumable.receiver.store.writer import ChunkSink
 from txresumable.testing import FakeObjects, StorageFault, StorageForecast, UploadStoreTests
 
 from .object_store_rig import CONTENT, SIZES, FleetTestCase, InBucket
@@ -50,6 +51,32 @@ class FleetTests(FleetTestCase):
         found = self.wait(gatherResults(sending))
         self.assertEqual(len(told), 1)
         self.assertIn(told[0], found)
+
+    def test_memory(self) -> None:
+        """A chunk that arrives slowly, and keeps others waiting for memory, is refused for now."""
+        store = self.open(memory=32)
+        told: list[Refused] = []
+        sinks = [self.wait(self.claim(store, number)) for number in (1, 2, 3)]
+        for sink in sinks:
+            sink.cut_off = told.append
+        self.assertEqual([sinks[0].write(b"A"), sinks[1].write(b"KL")], [None, None])
+        self.clock.advance(60)
+        waiting = sinks[2].write(b"U")
+        assert waiting is not None
+        self.clock.advance(1)
+        self.assertEqual([(each.status, each.retry_after) for each in told], [(503, 10)])
+        self.assertEqual(told[0].about, "chunk")
+        sinks[0].abandon()
+        self.successResultOf(waiting)
+        for sink in sinks:
+            sink.abandon()
+        self.wait(self.send(store, 1))
+
+    async def claim(self, store: ObjectStore, number: int) -> ChunkSink:
+        """Where a chunk goes."""
+        chunk = self.chunk(number)
+        with await store.begin("", chunk) as entry:
+            return await entry.claim(chunk)
 
     def test_chunks_go(self) -> None:
         """The chunks of a file that is finished are removed."""

@@ -47,7 +47,7 @@ class MemorySink:
     entry: MemoryEntry
     chunk: Chunk
     data: bytearray = field(factory=bytearray)
-    cut_off: Callable[[], None] = lambda: None
+    cut_off: Callable[[Refused], None] = lambda error: None
 
     def write(self, data: bytes) -> None:
         self.data += data

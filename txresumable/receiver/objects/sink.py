@@ -10,12 +10,14 @@ from hashlib import sha256
 from twisted.internet.defer import Deferred
 
 from ..store.chunk import Chunk
-from ..store.claims import Claim
+from ..store.claims import Claim, sent_again
 from ..store.refused import Refused
 from ..store.writer import Sink
 from .memory import Memory
 
 __all__ = ["MemorySink"]
+
+_AGAIN_AFTER = 10
 
 
 class MemorySink(Sink):
@@ -38,18 +40,18 @@ class MemorySink(Sink):
     ) -> None:
         super().__init__(chunk, claim.release)
         self._claim = claim
-        self._holding = memory.hold(chunk.length)
+        self._holding = memory.hold(chunk.length, lambda: self.cut_off(_too_slow()))
         self._store = store
         self._pieces: list[bytes] = []
         self._digest = sha256()
-        claim.cut_off = lambda: self.cut_off()
+        claim.cut_off = lambda: self.cut_off(sent_again())
 
     def write(self, data: bytes) -> Deferred[None] | None:
         self.count(data)
         self._claim.progress()
         self._digest.update(data)
         self._pieces.append(data)
-        held = self._holding.begin()
+        held = self._holding.arrived(len(data))
         if held is not None:
             self._claim.hold()
             held.addCallback(lambda _: self._claim.progress())
@@ -59,6 +61,7 @@ class MemorySink(Sink):
         try:
             self.check_length()
             self._claim.hold()
+            self._holding.complete()
             digest = self._digest.hexdigest()
             if (checksum or self.chunk.checksum) not in ("", digest):
                 raise Refused(422, "the chunk arrived with another digest")
@@ -70,3 +73,8 @@ class MemorySink(Sink):
         self._pieces = []
         self._holding.release()
         super().abandon()
+
+
+def _too_slow() -> Refused:
+    reason = "others wait for the memory that this chunk holds, and it arrives slowly"
+    return Refused(503, reason, _AGAIN_AFTER, about="chunk")

@@ -54,7 +54,8 @@ class ObjectStore:
         :attr:`ReceivedFile.location`; by default that is the key.
     :param reactor: whose clock is used; the installed one by default.
     :param memory: how many bytes of chunks may have arrived and not be stored yet; a chunk that
-        there is no room for is not read until there is.  No chunk may have more.
+        there is no room for is not read until there is, and one that arrives slowly may be refused
+        with 503 while others wait.  No chunk may have more.
     :param max_file_size: refuse files of more bytes than this.
     :param max_chunks: refuse to begin a file that has more chunks than this.
     :param max_unfinished: refuse to begin a file when its owner has this many unfinished ones, as
@@ -143,7 +144,7 @@ class ObjectStore:
                 clock,
                 times,
             ),
-            memory=Memory(check_whole("memory", memory)),
+            memory=Memory(check_whole("memory", memory), clock),
             running=self._running,
             tally=self._tally,
             clock=clock,

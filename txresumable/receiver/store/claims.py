@@ -9,7 +9,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-__all__ = ["Claim", "Claims"]
+from .refused import Refused
+
+__all__ = ["Claim", "Claims", "sent_again"]
 
 # A client that has lost its connection sends the chunk anew long before the old connection is
 # known to be dead; and two that send the same chunk on slow lines must not cut each other off.
@@ -100,3 +102,8 @@ class Claims:
 
         claim = self._claims[offset] = Claim(self._clock, remove)
         return claim
+
+
+def sent_again() -> Refused:
+    """Why a request that has stalled is cut off."""
+    return Refused(503, "a newer request sends this chunk", 1, about="chunk")

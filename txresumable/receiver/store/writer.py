@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from .chunk import Chunk
-from .claims import Claim
+from .claims import Claim, sent_again
 from .refused import Refused
 from .unwritten import Unwritten
 from .usage import Usage
@@ -28,11 +28,12 @@ class ChunkSink(Protocol):
     """
     Takes the bytes of one chunk in their order.
 
-    :ivar cut_off: to be set by the request; called if a newer request waits for the chunk and
-        nothing of it has come for a second: the request should end, and abandon the chunk.
+    :ivar cut_off: to be set by the request; called with the reason if others cannot wait for the
+        rest of the chunk, as a newer request sends it and nothing of it has come for a second: the
+        request should end, and abandon the chunk.
     """
 
-    cut_off: Callable[[], None]
+    cut_off: Callable[[Refused], None]
 
     def write(self, data: bytes) -> Deferred[None] | None:
         """
@@ -64,7 +65,7 @@ class Sink:
     """
 
     def __init__(self, chunk: Chunk, release: Callable[[], None]) -> None:
-        self.cut_off: Callable[[], None] = lambda: None
+        self.cut_off: Callable[[Refused], None] = lambda error: None
         self.chunk = chunk
         self._left = chunk.length
         self._release: Callable[[], None] | None = release
@@ -118,7 +119,7 @@ class ChunkWriter(Sink):
         self._unwritten = Unwritten(self._start)
         self._writing = Usage()
         self._failure: Failure | None = None
-        claim.cut_off = lambda: self.cut_off()
+        claim.cut_off = lambda: self.cut_off(sent_again())
 
     def write(self, data: bytes) -> Deferred[None] | None:
         self.count(data)

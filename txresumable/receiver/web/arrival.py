@@ -90,10 +90,10 @@ class Arrival:
         self.done.addErrback(lambda _: None)
         self.refuse(Refused(400, "the request ended too early"))
 
-    def _give_way(self) -> None:
-        """A newer request sends the same chunk, and this one has stalled."""
+    def _give_way(self, error: Refused) -> None:
+        """Others cannot wait for the rest of the chunk."""
         if not (self._over or self._refused):
-            self.refuse(Refused(503, "a newer request sends this chunk", 1, about="chunk"))
+            self.refuse(error)
             self.cut_off()
 
     def _take(self, events: Iterator[Event]) -> None:
