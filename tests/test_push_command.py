@@ -133,6 +133,33 @@ class PushTests(PushTestCase):
         self.assertEqual(ended.status, 1)
         self.assertIn("is done and cannot be held", ended.errors)
 
+    async def test_signal_during_command(self) -> None:
+        """A command that runs for a file may finish, in the foreground and in twistd."""
+        os.mkfifo(self.folder / "pipe")
+        self.configure(self.target, """on_sent = ["sh", "-c", 'cat "$0" > "$1"',""")
+        with open(self.folder / "c.toml", "a") as file:
+            file.write(f' "{self.folder / "pipe"}", "{self.folder / "said"}"]\n')
+        for number, arguments in enumerate((("push",), ("--config", "c.toml"))):
+            process = self.twistd(*arguments) if number else self.command(*arguments)
+            await process.has_said("Watching 1 folders")
+            self.file(f"in/{number}.dat", 10)
+            pipe: list[int] = []
+
+            def is_read(pipe: list[int] = pipe) -> bool:
+                with contextlib.suppress(OSError):  # nobody reads yet
+                    pipe.append(os.open(self.folder / "pipe", os.O_WRONLY | os.O_NONBLOCK))
+                return bool(pipe)
+
+            await until(is_read)
+            process.signal("TERM")
+            await process.has_said("shutting down" if number else "has 10 s to finish")
+            await process.has_said("control Closed)")
+            os.write(pipe[0], str(number).encode())
+            os.close(pipe[0])
+            self.assertEqual((await process.ended).signal, signal.SIGTERM)
+            self.assertEqual((self.folder / "said").read_text(), str(number))
+            self.assertTrue((self.folder / "sent" / f"{number}.dat").exists())
+
     async def test_second_signal(self) -> None:
         """What is under way may finish, until the second signal."""
         held = self.holding()

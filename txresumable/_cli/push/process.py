@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..._runtime.notify import Notifier
+from ..._runtime.observers import OneShotObserver
 from ..._runtime.shutdown import end_anyway, end_once_stopped, exit_with, on_hangup, on_signals
 from ...push import AlreadyRunning, HostNotices, PushService
 from ...push.control import ControlService
@@ -124,9 +125,11 @@ class PushProcess(MultiService):
         self._end_anyway = end_anyway
         self._status = 0
         self._waiting: Any = None
+        self._stopped: OneShotObserver[Any] = OneShotObserver()
 
     def startService(self) -> None:
         """Begin."""
+        self._stopped = OneShotObserver()
         end_once_stopped(self._reactor, self.stopService, lambda: self._end_anyway(self._status))
         self._notify_started = self._take_waiting()
         super().startService()  # type: ignore[no-untyped-call]
@@ -137,12 +140,15 @@ class PushProcess(MultiService):
 
     def stopService(self) -> Deferred[Any]:
         """
-        End, with care until the next signal.
+        End, with care until the next signal, however often this is called.
 
         :returns: a Deferred that fires when nothing is left.
         """
-        self._on_signals(self._reactor, self._signalled)
-        return super().stopService()  # type: ignore[no-untyped-call, no-any-return]
+        if self.running:  # a second time would give no more time to what is under way
+            self._on_signals(self._reactor, self._signalled)
+            stopping = super().stopService()  # type: ignore[no-untyped-call]
+            stopping.addBoth(self._stopped.settle)
+        return self._stopped.wait()
 
     def reload(self) -> None:
         """Read the configuration again."""

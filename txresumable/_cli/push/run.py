@@ -56,7 +56,7 @@ class Foreground:
         self._end_anyway = end_anyway
         self._begin_logging = begin_logging
         self._number = 0
-        self._stop: Deferred[None] = Deferred()
+        self._stopped: Deferred[Any] = Deferred()
 
     def run(self, reactor: Any) -> Deferred[None]:
         """
@@ -85,8 +85,7 @@ class Foreground:
             self._close()
             print(error, file=self._errors, flush=True)
             raise SystemExit(RUNNING if isinstance(error, AlreadyRunning) else FAILED) from None
-        await self._stop
-        await self._others.stopService()
+        await self._stopped
         self._close()
         status = signal_status(self._number)
         self._end_anyway(status)
@@ -106,5 +105,5 @@ class Foreground:
         if self._is_shown:
             self._errors.show_cursor()
         print(f"{name}: what is under way has 10 s to finish", file=self._errors, flush=True)
-        self._others.stopService()
-        self._stop.callback(None)
+        # Once: a second time would give no more time to what is under way.
+        self._others.stopService().addBoth(self._stopped.callback)
