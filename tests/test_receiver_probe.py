@@ -92,8 +92,15 @@ class ProbeTests(SynchronousTestCase):
 
         async def bare(self: FakeObjects, key: str) -> Any:
             stat = self.bucket.head(key)
-            assert stat is not None
+            if stat is None:
+                return None
             return Bucket(self.bucket.clock).put(key, b"1")
+
+        async def anything(self: FakeObjects, key: str) -> Any:
+            return self.bucket.get("uploads/k")
+
+        async def anywhere(self: FakeObjects, key: str) -> Any:
+            return self.bucket.head("uploads/k")
 
         async def sizeless(self: FakeObjects, key: str) -> Any:
             stat = self.bucket.head(key)
@@ -107,6 +114,8 @@ class ProbeTests(SynchronousTestCase):
         self.assertIn("return", self.found(get=nothing))
         self.assertIn("metadata", self.found(head=bare))
         self.assertIn("size", self.found(head=sizeless))
+        self.assertIn("never put", self.found(get=anything))
+        self.assertIn("never put", self.found(head=anywhere))
         self.assertIn("parts", self.found(complete_multipart=lost))
 
     def test_unavailable(self) -> None:

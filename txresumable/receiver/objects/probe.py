@@ -56,6 +56,7 @@ class _Probe:
         self._multipart: str | None = None
 
     async def run(self) -> None:
+        await self._look_for_nothing()
         await self._put_absent()
         await self._look()
         await self._put_match()
@@ -67,6 +68,11 @@ class _Probe:
             await _quietly(self._objects.abort_multipart(self._parts, self._multipart))
         for key in (self._key, self._parts):
             await _quietly(self._objects.delete(key))
+
+    async def _look_for_nothing(self) -> None:
+        for key in (self._key, self._parts):
+            if await self._objects.get(key) is not None or await self._objects.head(key):
+                raise Unfit("the storage finds what was never put")
 
     async def _put_absent(self) -> None:
         await self._objects.put(self._key, b"1", absent=True, metadata={"probe": "a b"})
