@@ -75,7 +75,7 @@ class StartTests(SynchronousTestCase):
         self.receiver = Receiver()
         self.statuses: list[int] = []
 
-    def start(self, objects: Any = None, seconds: float = 4.0) -> StartOnceFit:
+    def start(self, objects: Any = None, seconds: float = 8.0) -> StartOnceFit:
         service = StartOnceFit(
             self.receiver,
             objects or FakeObjects(self.bucket),
