@@ -215,7 +215,7 @@ class ConnectionTests(PostgreSQLTestCase):
         away = PostgreSQLJobs(place, reactor=Clock())
         self.addCleanup(away.close)
         failed = self.failureResultOf(away.claim(["scans"], 1, 60.0), JobsUnavailable)
-        self.assertIn("nowhere", str(failed.value))
+        self.assertIn("No such file", str(failed.value))
 
     def test_cut(self) -> None:
         """One that was cut is made anew: what was not carried out can be asked for again."""
