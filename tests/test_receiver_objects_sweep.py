@@ -5,6 +5,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from txresumable.receiver import ObjectStore, ReceivedFile, Refused
+from txresumable.receiver.objects.pause import pause
 from txresumable.receiver.objects.state import State
 from txresumable.testing import FakeObjects, StorageForecast
 
@@ -90,6 +91,31 @@ class SweepTests(FleetTestCase):
         self.wait(swept)
         self.assertEqual(self.names(""), [])
         self.wait(one.begin("", self.chunk()))
+
+    def test_leaving_takes_long(self) -> None:
+        """A removal that has to wait for its turn is given up before the upload may begin anew."""
+        clock = self.clock
+
+        class Busy(FakeObjects):
+            async def delete(self, key: str) -> None:
+                await pause(clock, 400.0)
+                await super().delete(key)
+
+        one, two = self.open(), ObjectStore(Busy(self.bucket, deadline=600.0), reactor=clock)
+        self.wait(self.send(one, 1))
+        (record,) = self.names("u/r/")
+        self.wait(one.abandon("", self.chunk()))
+        self.clock.advance(400)
+        swept = two.sweep()
+        while self.record().state is not State.LEAVING:
+            self.step()
+        self.clock.pump([1.0] * 310)
+        self.wait(self.send(one, 1))
+        self.wait(swept)
+        self.clock.pump([1.0] * 200)
+        self.assertEqual(self.names("u/r/"), [record])
+        self.assertIs(self.record().state, State.OPEN)
+        self.wait(two.close())
 
     def test_orphans(self) -> None:
         """Chunks, and parts, of uploads that are not there any more are removed."""

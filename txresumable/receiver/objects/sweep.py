@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from attrs import frozen
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.logger import Logger
 
 from ..store.record import Record
 from ..store.refused import Refused
 from ..store.rejection import Rejected
 from .finishing import Times
-from .interface import Multipart, Objects, Stat, StorageError
+from .interface import Multipart, Objects, Stat, StorageError, Unavailable
 from .keys import Keys
 from .records import Known
 from .state import State
@@ -175,8 +175,13 @@ class Sweep:
         leaving = await self._tools.records.change(
             known, lambda record: record.changed(State.LEAVING)
         )
-        if leaving is not None and self._tools.clock.seconds() - began < _HASTE:
-            await self._tools.records.remove(known.key)
+        if leaving is None or self._tools.clock.seconds() - began >= _HASTE:
+            return
+        removing = Deferred.fromCoroutine(self._tools.records.remove(known.key))
+        try:
+            await removing.addTimeout(_HASTE, self._tools.clock)
+        except TimeoutError:
+            raise Unavailable("it takes too long to remove a record")
 
     async def _see_to(self, key: str, id: str, found: dict[str, Record]) -> None:
         """See to an upload that has chunks."""
