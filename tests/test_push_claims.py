@@ -83,6 +83,23 @@ class ClaimsTests(SynchronousTestCase):
         self.assertEqual(len(self.stopped), 2)
         self.assertTrue(one.is_lost)
 
+    def test_claimed_anew(self) -> None:
+        """What was lost, and is claimed anew before it was let go, is still renewed after that."""
+        before = self.take()
+        self.jobs.trouble = "away"
+        self.clock.pump([TICK] * 4)
+        self.jobs.trouble = ""
+        after = self.take()
+        self.assertEqual([each.job.id for each in after], [each.job.id for each in before])
+        for each in before:
+            self.claims.let_go(each)
+        self.clock.pump([TICK] * 9)
+        self.steal()
+        self.assertEqual((self.stopped, [each.is_lost for each in after]), ([], [False, False]))
+        for each in after:
+            self.claims.let_go(each)
+        self.assertEqual((self.claims.claimed, self.clock.getDelayedCalls()), ({}, []))
+
     def test_hanging(self) -> None:
         """A renewal that has no response delays no other thing, and is not piled up."""
         self.take()

@@ -151,7 +151,8 @@ class Claims:
 
     def let_go(self, claimed: Claimed) -> None:
         """Nothing is done for a job any more."""
-        del self.claimed[claimed.job.id]
+        if self.claimed.get(claimed.job.id) is claimed:  # it was lost, and may be claimed anew
+            del self.claimed[claimed.job.id]
         if not self.claimed:
             self._ticker.stop()
 
