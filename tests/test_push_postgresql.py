@@ -207,6 +207,14 @@ class ConnectionTests(PostgreSQLTestCase):
         for bad in "secret password", "bogus=secret", "postgresql://h/d?secret":
             error = self.assertRaises(InvalidOption, PostgreSQLJobs, bad, reactor=Clock())
             self.assertNotIn("secret", str(error))
+            self.assertIn("not shown", str(error))
+
+    def test_at(self) -> None:
+        """An @ in a password that is not escaped would make the rest a host, which errors show."""
+        bad = "postgresql://me:a@secret@127.0.0.1/d"
+        error = self.assertRaises(InvalidOption, PostgreSQLJobs, bad, reactor=Clock())
+        self.assertNotIn("secret", str(error))
+        self.assertIn("%40", str(error))
 
     def test_away(self) -> None:
         """A database that is not there is no end: once it is, it is used."""

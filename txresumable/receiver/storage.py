@@ -40,6 +40,8 @@ STORAGE_FLAGS: list[list[Any]] = [
 _FOLDER = {"directory": ".", "quota": "0", "existing": "suffix", "mode": None}
 _BUCKET = {"s3-endpoint": None, "s3-region": None, "s3-deadline": "30s", "memory": "64M"}
 _URL = re.compile(r"s3://([^/]+)(?:/(.*))?\Z", re.DOTALL)
+_LONGEST_PREFIX = 600
+"""In bytes: keys have at most 1024, and those of files need the others."""
 
 
 def check_storage(options: Any) -> None:
@@ -143,6 +145,12 @@ def _bucket(url: str) -> tuple[str, str]:
     if found is None:
         raise ValueError("must be like s3://bucket or s3://bucket/prefix")
     prefix = (found[2] or "").strip("/")
+    if len(prefix.encode("utf-8", "surrogateescape")) > _LONGEST_PREFIX:
+        raise ValueError(f"must have a prefix of at most {_LONGEST_PREFIX} bytes")
+    if prefix and any(part in ("", ".", "..") for part in prefix.split("/")):
+        raise ValueError("must have no empty part, and none that is . or .., in its prefix")
+    if not prefix.isprintable():
+        raise ValueError("must have a prefix of characters that can be printed")
     return found[1], f"{prefix}/" if prefix else ""
 
 

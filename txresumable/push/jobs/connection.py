@@ -61,7 +61,11 @@ class Connection:
             self._conninfo = make_conninfo("", **given)
         except (psycopg.Error, TypeError):
             reason = "must be a connection string of PostgreSQL, as postgresql://host/database"
-            raise InvalidOption("postgresql", type(conninfo), reason)
+            raise InvalidOption("postgresql", _Hidden(), reason)
+        if "@" in str(given.get("host")):
+            # What stands before it is a part of the password, which errors would show.
+            reason = "must have %40 for an @ in the password"
+            raise InvalidOption("postgresql", _Hidden(), reason)
         self._psycopg = psycopg
         self._thread = OneThread(reactor, "txresumable jobs")
         self._raw: Any = None
@@ -120,6 +124,13 @@ class Connection:
 
     def _closed(self, _: object) -> None:
         self._thread.stop()
+
+
+class _Hidden:
+    """Stands for what may have a password in it."""
+
+    def __repr__(self) -> str:
+        return "what it is (not shown, as it may have a password)"
 
 
 def _first_line(error: BaseException) -> str:
