@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 from twisted.internet import reactor
@@ -17,6 +19,7 @@ from txresumable.push import (
     NewJob,
     PostgreSQLJobs,
 )
+from txresumable.push.jobs import connection
 from txresumable.push.jobs.schema import MIGRATIONS
 from txresumable.testing import JobSourceTests
 
@@ -162,6 +165,14 @@ class SchemaTests(PostgreSQLTestCase):
         self.assertEqual(len(self.claim(self.open())), 1)
         self.place = self.place.replace("user=worker", "user=postgres")
 
+    def test_dropped(self) -> None:
+        """Where somebody has removed the tables, and not the sequence, they are made anew."""
+        self.add(b"a")
+        self.execute("DROP TABLE txresumable_jobs, txresumable_layout")
+        self.jobs = self.open()
+        self.add(b"b")
+        self.assertEqual([job.path for job in self.claim()], [b"b"])
+
     def test_migrated(self) -> None:
         """A step that is missing is made, and none twice."""
         import psycopg
@@ -275,3 +286,28 @@ class ConnectionTests(PostgreSQLTestCase):
         self.add(b"a")
         self.successResultOf(self.jobs.close())
         self.successResultOf(self.jobs.close())
+
+
+class SilentTests(_WithServer, TestCase):
+    """A database that is stopped, on a machine that is not."""
+
+    timeout = 60
+
+    async def test_silent(self) -> None:
+        """It is given up after some time, and used again once it goes on."""
+        self.open_place()
+        self.patch(connection, "_PATIENCE", 0.5)
+        jobs = PostgreSQLJobs(self.place, reactor=reactor)
+        self.addCleanup(jobs.close)
+        await jobs.counts()
+        statement = "SELECT pid FROM pg_stat_activity WHERE application_name = 'txresumable'"
+        processes = [pid for (pid,) in self.server.rows(statement, place=self.place)]
+        self.assertTrue(processes)
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            await self.assertFailure(jobs.counts(), JobsUnavailable)
+        finally:
+            for pid in processes:
+                os.kill(pid, signal.SIGCONT)
+        await jobs.counts()

@@ -4,7 +4,11 @@ The one connection to PostgreSQL, and the thread that uses it.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
@@ -18,6 +22,9 @@ from .schema import MIGRATIONS, migrate
 __all__ = ["Connection"]
 
 _T = TypeVar("_T")
+_PATIENCE = 35.0
+"""Seconds after which a database says nothing any more: it ends statements after 30 itself."""
+_LOOKS = 1.0
 
 _DEFAULTS = {
     "application_name": "txresumable",
@@ -70,6 +77,10 @@ class Connection:
         self._thread = OneThread(reactor, "txresumable jobs")
         self._raw: Any = None
         self._is_closed = False
+        self._reactor = reactor
+        self._since: float | None = None
+        self._waiting = 0
+        self._looking: Any = None
 
     def run(self, work: Callable[[Any], _T]) -> Deferred[_T]:
         """
@@ -82,9 +93,33 @@ class Connection:
         """
         if self._is_closed:
             return fail(JobsUnavailable("it is closed"))
-        return self._thread.run(self._work, work)
+        self._waiting += 1
+        running = self._thread.run(self._work, work)
+        if self._looking is None and not running.called:
+            self._looking = self._reactor.callLater(_LOOKS, self._look)
+        return running.addBoth(self._has_run)
+
+    def _has_run(self, result: Any) -> Any:
+        self._waiting -= 1
+        if not self._waiting and self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        return result
+
+    def _look(self) -> None:
+        """Cut a connection to a database that says nothing, though its machine does."""
+        since = self._since
+        if since is not None and monotonic() - since > _PATIENCE and (raw := self._raw) is not None:
+            self._since = None
+            with suppress(OSError, self._psycopg.Error):
+                cut = socket.socket(fileno=os.dup(raw.fileno()))
+                # The thread that waits is woken, which closing would not do.
+                with cut:
+                    cut.shutdown(socket.SHUT_RDWR)
+        self._looking = self._reactor.callLater(_LOOKS, self._look)
 
     def _work(self, work: Callable[[Any], _T]) -> _T:
+        self._since = monotonic()
         try:
             raw = self._connected()
             with raw.transaction():
@@ -92,12 +127,13 @@ class Connection:
         except self._psycopg.Error as error:
             raise JobsUnavailable(_first_line(error))
         finally:
+            self._since = None
             if self._raw is not None and self._raw.closed:
                 self._let_go()
 
     def _connected(self) -> Any:
         if self._raw is None:
-            raw = self._psycopg.connect(self._conninfo, autocommit=True)
+            raw = self._raw = self._psycopg.connect(self._conninfo, autocommit=True)
             try:
                 for statement in _PREPARED:
                     raw.execute(statement)
@@ -105,7 +141,6 @@ class Connection:
             except BaseException:
                 raw.close()
                 raise
-            self._raw = raw
         return self._raw
 
     def _let_go(self) -> None:

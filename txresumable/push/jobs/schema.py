@@ -13,7 +13,7 @@ __all__ = ["MIGRATIONS", "migrate"]
 
 MIGRATIONS: Sequence[Sequence[str]] = (
     (
-        "CREATE SEQUENCE txresumable_claims",
+        "CREATE SEQUENCE IF NOT EXISTS txresumable_claims",
         """
         CREATE TABLE txresumable_jobs (
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
