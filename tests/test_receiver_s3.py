@@ -515,13 +515,15 @@ class ExchangeTests(S3TestCase):
     def test_small_ones_pass(self) -> None:
         """Big ones, however many wait, leave some connections to small ones, such as of a lease."""
         self.objects = self.make(connections=4)
-        for _ in range(5):
-            self.begin(self.objects.put("k", bytes(MIB)))
+        big = [self.begin(self.objects.put("k", bytes(MIB))) for _ in range(5)]
         self.assertEqual(len(self.transports), 3)
         waiting = self.begin(self.objects.get("k"))
         self.assertEqual(len(self.transports), 4)
         self.respond(200, b"record")
         self.assertEqual(self.successResultOf(waiting)[1], b"record")
+        self.reactor.advance(40)
+        for each in big:
+            self.failureResultOf(each, Unavailable)
 
     def test_response_before_the_body(self) -> None:
         """A refusal that comes before the body was sent is the response."""
