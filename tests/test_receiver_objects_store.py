@@ -99,6 +99,24 @@ class FleetTests(FleetTestCase):
 
         self.assertEqual(self.wait(ranges()), ["...,2", "1-2"])
 
+    def test_last(self) -> None:
+        """The response to the last chunk of a file has looked as well: it says what is lost."""
+        one, two = self.open(), self.open()
+        self.wait(self.send(one, 1))
+        self.assertTrue(self.wait(two.abandon("", self.chunk())))
+
+        async def ranges(number: int) -> str:
+            chunk = self.chunk(number)
+            with await two.begin("", chunk) as entry:
+                sink = await entry.claim(chunk)
+                start, end = chunk.layout.range(chunk.offset)
+                sink.write(CONTENT[start:end])
+                await sink.commit()
+                return entry.ranges()
+
+        self.assertEqual(self.wait(ranges(2)), "...,2")
+        self.assertEqual(self.wait(ranges(3)), "2-3")
+
     def test_abandoned_elsewhere(self) -> None:
         """What a receiver does not know to be abandoned takes no chunks for the next upload."""
         one, two = self.open(), self.open()

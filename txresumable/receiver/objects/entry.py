@@ -43,7 +43,10 @@ class ObjectEntry(ReleasedAtEnd):
         return await self._upload.holds(chunk)
 
     async def claim(self, chunk: Chunk) -> ChunkSink:
-        return await self._upload.claim(chunk)
+        return await self._upload.claim(chunk, self._was_listed)
+
+    def _was_listed(self) -> None:
+        self._listed = True
 
     def finish(self) -> Deferred[ReceivedFile]:
         return self._upload.finish()

@@ -158,8 +158,14 @@ class ObjectUpload:
                 await self._fills.join()
             return not chunk.checksum or await self._digest_of(chunk) == chunk.checksum
 
-    async def claim(self, chunk: Chunk) -> ChunkSink:
-        """Where a chunk goes, once no other request to this receiver sends it."""
+    async def claim(self, chunk: Chunk, listed: Callable[[], object]) -> ChunkSink:
+        """
+        Where a chunk goes, once no other request to this receiver sends it.
+
+        :param chunk: which.
+        :param listed: called if it is the last one of the file, and all that are there were listed
+            after it was stored: clients send that last, and are to know what is missing.
+        """
         offset = chunk.offset
         while True:
             self.check()
@@ -173,6 +179,10 @@ class ObjectUpload:
 
         async def store(pieces: Sequence[bytes], digest: str) -> None:
             await self._store(chunk, pieces, digest)
+            if offset == self._present.count - 1 and not self.full:
+                with self._tools.running.usage, refusing():
+                    await self.list()
+                listed()
 
         return MemorySink(chunk, claim, self._tools.memory, store)
 
