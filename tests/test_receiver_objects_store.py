@@ -1,18 +1,18 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from txresumable._protocol.layout import ChunkLayout
 from txresumable.receiver import AnnouncedFile, ObjectStore, ReceivedFile, Refused
-from txresumable.receiver.objects.interface import Conflict
+from txresumable.receiver.objects.interface import Conflict, Unavailable
 from txresumable.receiver.objects.record import UploadRecord
 from txresumable.receiver.objects.state import State
 from txresumable.receiver.store.writer import ChunkSink
-from txresumable.testing import FakeObjects, StorageFault, StorageForecast, UploadStoreTests
+from txresumable.testing import Bucket, FakeObjects, StorageFault, StorageForecast, UploadStoreTests
 
 from .object_store_rig import CONTENT, SIZES, FleetTestCase, InBucket
 
@@ -77,6 +77,64 @@ class FleetTests(FleetTestCase):
         chunk = self.chunk(number)
         with await store.begin("", chunk) as entry:
             return await entry.claim(chunk)
+
+    def test_away(self) -> None:
+        """While the storage is away each request is held for five seconds, and then refused."""
+        store = self.open()
+        self.wait(self.send(store, 1))
+        entry, sink = self.wait(store.begin("", self.chunk(2))), self.wait(self.claim(store, 2))
+        sink.write(CONTENT[10:20])
+        again = self.wait(self.claim(store, 1))
+        again.write(CONTENT[:10])
+        self.leave()
+        for work in (
+            lambda: store.begin("", self.chunk(1, identifier="other")),
+            lambda: store.find("", self.chunk(1)),
+            lambda: store.abandon("", self.chunk(1)),
+            lambda: entry.holds(self.chunk(3)),
+            sink.commit,
+            again.commit,
+            entry.finish,
+        ):
+            began = self.clock.seconds()
+            error = self.refused(work())
+            self.assertEqual((error.status, error.reason.split()[-1]), (503, "respond"))
+            took = self.clock.seconds() - began
+            self.assertTrue(5 <= took < 12, took)
+
+    def test_away_without_memory(self) -> None:
+        """Who is held leaves the memory for chunks to others."""
+        store = self.open(memory=16)
+        sink, other = self.wait(self.claim(store, 1)), self.wait(self.claim(store, 2))
+        sink.write(CONTENT[:10])
+        self.leave()
+        committed = Deferred.fromCoroutine(sink.commit())
+        self.clock.pump([0.1] * 40)
+        self.assertNoResult(committed)
+        self.assertIsNone(other.write(b"K"))
+        other.abandon()
+        self.refused(committed)
+
+    def leave(self) -> None:
+        """From now on the storage does not respond."""
+
+        def fails(*given: Any, **named: Any) -> NoReturn:
+            raise Unavailable("it is away")
+
+        for name in ("put", "get", "head", "list"):
+            self.patch(Bucket, name, fails)
+
+    def test_away_and_closed(self) -> None:
+        """Nothing is held once the store closes."""
+        store = self.open()
+        self.leave()
+        asked = Deferred.fromCoroutine(store.find("", self.chunk(1)))
+        self.clock.pump([0.1] * 40)
+        self.assertNoResult(asked)
+        closed = store.close()
+        error = self.failureResultOf(asked, Refused).value
+        self.assertIn("respond", error.reason)
+        self.wait(closed)
 
     def test_chunks_go(self) -> None:
         """The chunks of a file that is finished are removed."""

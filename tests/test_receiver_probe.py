@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.receiver.objects.interface import Conflict, Listing, Part, Unavailable
+from txresumable.receiver.objects.interface import Conflict, Contended, Listing, Part, Unavailable
 from txresumable.receiver.objects.probe import Unfit, probe
 from txresumable.testing import Bucket, FakeObjects, StorageFault, StorageForecast
 
@@ -75,6 +75,28 @@ class ProbeTests(SynchronousTestCase):
         objects = Unquoted(self.bucket)
         self.assertIsNone(self.successResultOf(self.run_probe(objects)))
         self.assertFalse(objects.quotes)
+
+    def test_contended(self) -> None:
+        """That another write is under way (409) says nothing: it is tried again."""
+
+        class Busy(FakeObjects):
+            times = left = 3
+
+            async def put(self, key: str, body: Any, **given: Any) -> Any:
+                if (given.get("absent") or given.get("match")) and self.left:
+                    self.left -= 1
+                    raise Contended("409")
+                self.left = self.times
+                return await super().put(key, body, **given)
+
+        objects = Busy(self.bucket)
+        self.assertIsNone(self.successResultOf(self.run_probe(objects)))
+        self.assertTrue(objects.quotes)
+        objects.left = 100
+        self.failureResultOf(self.run_probe(objects), Unavailable)
+        self.bucket.ignores = frozenset({"If-Match"})
+        failure = self.failureResultOf(self.run_probe(Busy(self.bucket)), Unfit)
+        self.assertIn("ignores If-Match:", failure.value.reason)
 
     def test_wrong(self) -> None:
         """So is storage that does not show what was put."""

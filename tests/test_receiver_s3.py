@@ -18,6 +18,7 @@ from tests.objects_rig import ODD
 from tests.s3_rig import NOW, S3TestCase, signature_in, signature_of
 from txresumable.receiver.objects.interface import (
     Conflict,
+    Contended,
     Forbidden,
     Missing,
     Multipart,
@@ -330,7 +331,7 @@ class ResponseTests(S3TestCase):
         put = self.objects.put
         table: list[tuple[Any, int, str, type[Exception]]] = [
             (lambda: put("k", b"", absent=True), 412, "PreconditionFailed", Conflict),
-            (lambda: put("k", b"", absent=True), 409, "ConditionalRequestConflict", Conflict),
+            (lambda: put("k", b"", absent=True), 409, "ConditionalRequestConflict", Contended),
             (lambda: put("k", b"", match="x"), 404, "NoSuchKey", Conflict),
             (lambda: put("k", b"", match="x"), 404, "NoSuchBucket", Forbidden),
             (lambda: put("k", b""), 409, "OperationAborted", Unavailable),

@@ -15,7 +15,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver, MemoryReactorClock, RaisingMemoryReactor
-from twisted.logger import globalLogPublisher
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
@@ -451,6 +451,35 @@ class ServiceTests(SynchronousTestCase):
         service.startService()
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.successResultOf(service.stopService())
+
+    def test_refused(self) -> None:
+        """That storage is away is a line in the log, once a minute, and none while it stops."""
+        reactor = MemoryReactorClock()
+        service = self.make(reactor)
+        away: list[Deferred[Any]] = []
+        service._store.recover = lambda: fail(Refused(503, "the storage is away"))
+
+        def sweep() -> Deferred[Any]:
+            away.append(Deferred())
+            return away[-1]
+
+        service._store.sweep = sweep
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        service.startService()
+        away.pop().errback(Refused(503, "the storage is away"))
+        reactor.advance(600)
+        away.pop().errback(Refused(503, "the storage is still away"))
+        reactor.advance(600)
+        stopped = service.stopService()
+        away.pop().errback(Refused(503, "the receiver is closing"))
+        self.successResultOf(stopped)
+        shown = [formatEvent(event) for event in events if event["log_level"] is LogLevel.warn]
+        self.assertEqual(
+            shown,
+            ["cannot recover: the storage is away", "cannot sweep: the storage is still away"],
+        )
 
     def test_cannot_listen(self) -> None:
         """If it cannot listen it does not start."""

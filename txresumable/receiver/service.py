@@ -18,6 +18,8 @@ from .._runtime.observers import OneShotObserver
 from .._runtime.reactor import Reactor
 from .site import ReceiverSite
 from .store import UploadStore
+from .store.refused import Refused
+from .web.throttle import LogThrottle
 
 __all__ = ["ReceiverService"]
 
@@ -61,6 +63,7 @@ class ReceiverService(Service):
         self._stopped: OneShotObserver[None] | None = None
         self._listening: Deferred[None] | None = None
         self._clock = steady(reactor)
+        self._refusals = LogThrottle(self._clock.seconds)
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = self._clock
 
@@ -101,7 +104,7 @@ class ReceiverService(Service):
         if self._listening is None:
             self.privilegedStartService()
         recovered = self._store.recover()
-        recovered.addErrback(lambda failure: self._log.failure("cannot recover", failure))
+        recovered.addErrback(self._failed, "cannot recover")
         self._sweeping.start(_BETWEEN_SWEEPS)
 
     def stopService(self) -> Deferred[None]:
@@ -150,7 +153,14 @@ class ReceiverService(Service):
     def _sweep(self) -> Deferred[None]:
         """Sweep; what fails now may go well the next time."""
         swept = self._store.sweep().addCallback(lambda _: None)
-        return swept.addErrback(lambda failure: self._log.failure("cannot sweep", failure))
+        return swept.addErrback(self._failed, "cannot sweep")
+
+    def _failed(self, failure: Failure, what: str) -> None:
+        """Log it; that what the store needs is away, which is no fault of ours, in a line."""
+        if failure.check(Refused) is None:
+            self._log.failure("{what}", failure, what=what)
+        elif self._stopped is None and self._refusals.passes():
+            self._log.warn("{what}: {reason}", what=what, reason=failure.getErrorMessage())
 
     def _listens(self, port: IListeningPort) -> Any:
         if self._stopped is not None:  # while the endpoint was preparing

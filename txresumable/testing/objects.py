@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from ..receiver.objects.interface import (
     Body,
     Conflict,
+    Contended,
     Listing,
     Multipart,
     Part,
@@ -299,7 +300,7 @@ class _Request(Generic[_T]):
         if self._fault is StorageFault.REFUSED:
             return Unavailable("503", retry_after=1.0)
         if self._fault is StorageFault.CONFLICT:
-            return Conflict("409")
+            return Contended("409")
         try:
             result = self._act()
         except StorageError as error:

@@ -12,6 +12,7 @@ from attrs import field, frozen
 __all__ = [
     "Body",
     "Conflict",
+    "Contended",
     "Forbidden",
     "Listing",
     "Missing",
@@ -109,6 +110,10 @@ class Conflict(StorageError):
     A condition was not met (412, or 404 for ``match``), or another write was under way (409).  The
     write that met it may have been this very one: look again.
     """
+
+
+class Contended(Conflict):
+    """Another write was under way (409), whatever the condition: the same may succeed at once."""
 
 
 class Unavailable(StorageError):

@@ -13,10 +13,14 @@ from twisted.logger import Logger
 from ..store.refused import Refused
 from .interface import Conflict, Forbidden, Missing, StorageError, Unavailable
 
-__all__ = ["refusing"]
+__all__ = ["StorageAway", "refusing"]
 
 _log = Logger()
 _SOON, _LATER = 2, 60
+
+
+class StorageAway(Refused):
+    """The storage does not respond, or cannot do anything for now."""
 
 
 @contextmanager
@@ -24,14 +28,14 @@ def refusing() -> Iterator[None]:
     """
     Do something with the storage.
 
-    :raises Refused: with 503 if that fails.
+    :raises Refused: with 503 if that fails; :exc:`StorageAway` if it is to be tried again.
     """
     try:
         yield
     except Unavailable as error:
         _log.warn("the storage failed: {reason}", reason=error.reason)
         wait = max(1, ceil(error.retry_after or _SOON))
-        raise Refused(503, "the receiver's storage does not respond", wait) from error
+        raise StorageAway(503, "the receiver's storage does not respond", wait) from error
     except Forbidden as error:
         _log.critical("the storage refuses this receiver: {reason}", reason=error.reason)
         raise Refused(503, "the receiver's storage refuses it", _LATER) from error

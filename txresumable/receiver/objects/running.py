@@ -69,6 +69,17 @@ class Running:
 
         return doing.addBoth(ended)
 
+    async def unless_closed(self, waiting: Deferred[None]) -> None:
+        """Wait for something, but no longer than until the store closes."""
+
+        async def wait() -> None:
+            await waiting
+
+        try:
+            await self.until_closed(wait())
+        except Refused:
+            waiting.addErrback(lambda failure: None).cancel()
+
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that nobody waits for, and that is no harm if it fails."""
 

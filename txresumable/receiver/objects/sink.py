@@ -14,6 +14,7 @@ from ..store.claims import Claim, sent_again
 from ..store.refused import Refused
 from ..store.writer import Sink
 from .memory import Memory
+from .outage import Outage
 
 __all__ = ["MemorySink"]
 
@@ -28,6 +29,7 @@ class MemorySink(Sink):
     :param chunk: which.
     :param claim: to the chunk; released at the end, however it comes.
     :param memory: has room for it, or will have.
+    :param outage: has the request wait, without the chunk, if the storage is away.
     :param store: stores the bytes, with their digest.
     """
 
@@ -36,11 +38,13 @@ class MemorySink(Sink):
         chunk: Chunk,
         claim: Claim,
         memory: Memory,
+        outage: Outage,
         store: Callable[[Sequence[bytes], str], Awaitable[None]],
     ) -> None:
         super().__init__(chunk, claim.release)
         self._claim = claim
         self._holding = memory.hold(chunk.length, lambda: self.cut_off(_too_slow()))
+        self._outage = outage
         self._store = store
         self._pieces: list[bytes] = []
         self._digest = sha256()
@@ -58,6 +62,14 @@ class MemorySink(Sink):
         return held
 
     async def commit(self, checksum: str = "") -> None:
+        await self._outage.patiently(self._commit(checksum))
+
+    def abandon(self) -> None:
+        self._pieces = []
+        self._holding.release()
+        super().abandon()
+
+    async def _commit(self, checksum: str) -> None:
         try:
             self.check_length()
             self._claim.hold()
@@ -68,11 +80,6 @@ class MemorySink(Sink):
             await self._store(self._pieces, digest)
         finally:
             self.abandon()
-
-    def abandon(self) -> None:
-        self._pieces = []
-        self._holding.release()
-        super().abandon()
 
 
 def _too_slow() -> Refused:

@@ -24,6 +24,7 @@ from .finishing import Finishing, Times
 from .interface import Objects
 from .keys import Keys
 from .memory import Memory
+from .outage import Outage
 from .parts import PartSizes
 from .records import Records
 from .refusing import refusing
@@ -122,6 +123,7 @@ class ObjectStore:
         self._keys = keys = Keys(prefix)
         self._running = Running()
         self._starting = Starting(check_callable("on_started", on_started, none=True))
+        self._outage = Outage(self._running, clock)
         self._tally = Tally()
         self._is_closed = False
         times = Times(lease=check_number("lease", lease))
@@ -145,6 +147,7 @@ class ObjectStore:
                 times,
             ),
             memory=Memory(check_whole("memory", memory), clock),
+            outage=self._outage,
             running=self._running,
             tally=self._tally,
             clock=clock,
@@ -234,7 +237,7 @@ class ObjectStore:
             work.close()
             raise
         with self._running.usage:
-            return await work
+            return await self._outage.patiently(work)
 
     def _until_closed(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> Deferred[_T]:
         async def refused() -> _T:

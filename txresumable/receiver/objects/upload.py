@@ -22,6 +22,7 @@ from .assembly import Assembly
 from .chunks import Chunks
 from .finishing import Finishing
 from .memory import Memory
+from .outage import Outage
 from .records import Known, Records
 from .refusing import refusing
 from .rounds import Rounds
@@ -46,6 +47,7 @@ class Tools:
     :ivar assembly: makes files of them.
     :ivar finishing: finishes uploads.
     :ivar memory: bounds the chunks that arrive.
+    :ivar outage: has requests wait while the storage is away.
     :ivar running: what is under way in the store.
     :ivar tally: what has begun.
     :ivar clock: the time, as a reactor has it.
@@ -57,6 +59,7 @@ class Tools:
     assembly: Assembly
     finishing: Finishing
     memory: Memory
+    outage: Outage
     running: Running
     tally: Tally
     clock: Any
@@ -148,15 +151,7 @@ class ObjectUpload:
 
     async def holds(self, chunk: Chunk) -> bool:
         """Whether a chunk is there, and has the digest that was asked for, if any."""
-        self.check()
-        with self._tools.running.usage, refusing():
-            if not self.full:
-                if chunk.offset not in self._present:
-                    if not await self._is_stored(chunk.offset):
-                        return False
-                    self._add(chunk.offset)
-                await self._fills.join()
-            return not chunk.checksum or await self._digest_of(chunk) == chunk.checksum
+        return await self._tools.outage.patiently(self._holds(chunk))
 
     async def claim(self, chunk: Chunk, listed: Callable[[], object]) -> ChunkSink:
         """
@@ -170,7 +165,9 @@ class ObjectUpload:
         while True:
             self.check()
             if self.full or offset in self._present:
-                return ChunkComparison(chunk, lambda: self._compared(chunk))
+                return ChunkComparison(
+                    chunk, lambda: self._tools.outage.patiently(self._compared(chunk))
+                )
             other = self._claims.get(offset)
             if other is None:
                 break
@@ -184,14 +181,17 @@ class ObjectUpload:
                     await self.list()
                 listed()
 
-        return MemorySink(chunk, claim, self._tools.memory, store)
+        return MemorySink(chunk, claim, self._tools.memory, self._tools.outage, store)
 
     def finish(self, *, patiently: bool = True) -> Deferred[ReceivedFile]:
         """Finish it, once, and fire for everyone who asks."""
         waiter: Deferred[ReceivedFile] = Deferred()
         self._finishing.append(waiter)
         if len(self._finishing) == 1:
-            self._tools.running.until_closed(self._finish(patiently)).addBoth(self._finished)
+            tools, work = self._tools, self._finish(patiently)
+            if patiently:
+                work = tools.outage.patiently(work)
+            tools.running.until_closed(work).addBoth(self._finished)
         return waiter
 
     async def abandon(self) -> bool:
@@ -220,6 +220,17 @@ class ObjectUpload:
             self.take(found)
             known = found
         raise Refused(503, "this upload changes all the time", 1, about="upload")
+
+    async def _holds(self, chunk: Chunk) -> bool:
+        self.check()
+        with self._tools.running.usage, refusing():
+            if not self.full:
+                if chunk.offset not in self._present:
+                    if not await self._is_stored(chunk.offset):
+                        return False
+                    self._add(chunk.offset)
+                await self._fills.join()
+            return not chunk.checksum or await self._digest_of(chunk) == chunk.checksum
 
     async def _store(self, chunk: Chunk, pieces: Sequence[bytes], digest: str) -> None:
         self.check()

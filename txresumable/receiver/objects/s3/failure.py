@@ -6,7 +6,15 @@ from __future__ import annotations
 
 from ...._http.response import Response
 from ...._runtime.printable import printable
-from ..interface import Conflict, Forbidden, Missing, Rejected, StorageError, Unavailable
+from ..interface import (
+    Conflict,
+    Contended,
+    Forbidden,
+    Missing,
+    Rejected,
+    StorageError,
+    Unavailable,
+)
 from .document import Element, MalformedDocument, parse_document
 
 __all__ = ["error_in", "error_of", "is_said_to_be_missing"]
@@ -33,7 +41,7 @@ def error_of(response: Response, what: str, *, conditional: bool = False) -> Sto
     if status == 412:
         return Conflict(shown)
     if status == 409 and conditional:
-        return Conflict(shown)
+        return Contended(shown)
     if status == 404 and conditional and code != "NoSuchBucket":
         return Conflict(shown)
     if status in (401, 403) or code in _FORBIDDEN:
