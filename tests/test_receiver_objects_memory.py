@@ -163,6 +163,10 @@ class MemoryTests(SynchronousTestCase):
         late = self.waits(smalls[6])
         smalls[0].release()
         self.successResultOf(late)
+        for _ in range(20):
+            smalls.pop().release()
+            smalls.append(self.hold(memory, 1))
+            self.assertIsNone(smalls[-1].arrived(1))
         self.assertNoResult(third)
         larges[0].release()
         self.successResultOf(third)
@@ -183,6 +187,19 @@ class MemoryTests(SynchronousTestCase):
                 break
         self.successResultOf(large)
 
+    def test_all_of_it(self) -> None:
+        """So has one that needs all there is, though small ones come and go all the time."""
+        memory = self.memory(80)
+        smalls = [self.hold(memory, 1)]
+        smalls[0].arrived(1)
+        large = self.waits(self.hold(memory, 80))
+        for _ in range(20):
+            smalls.append(self.hold(memory, 1))
+            smalls[-1].arrived(1)
+            smalls.pop(0).release()
+        self.successResultOf(large)
+        self.assertEqual(memory.taken, 80)
+
     def test_abandoned(self) -> None:
         """Who waits and is abandoned waits no more, and holds nothing; the next one is next."""
         memory = self.memory(11)
@@ -197,6 +214,7 @@ class MemoryTests(SynchronousTestCase):
         first.release()
         second.release()
         self.successResultOf(fourth)
+        self.assertEqual(memory.taken, 6)
 
     def test_cut_off(self) -> None:
         """
@@ -221,6 +239,23 @@ class MemoryTests(SynchronousTestCase):
         chunks[3].complete()
         self.clock.pump([1] * 8)
         self.assertEqual(self.cut, [21, 22])
+
+    def test_half(self) -> None:
+        """Slow chunks keep half of the room, or one does that has more, whoever waits."""
+        for sizes, cut in (((25, 25, 25), 1), ((30, 30), 1), ((60,), 0), ((10, 20, 20), 0)):
+            memory = self.memory(100)
+            self.cut.clear()
+            slow = [self.hold(memory, size) for size in sizes]
+            for chunk in slow:
+                self.assertIsNone(chunk.arrived(1))
+            waiting = self.waits(self.hold(memory, 100))
+            self.clock.advance(9.9)
+            self.assertEqual(self.cut, [])
+            self.clock.pump([1] * 30)
+            self.assertEqual(len(self.cut), cut)
+            for chunk in slow:
+                chunk.release()
+            self.successResultOf(waiting)
 
     def test_not_cut_off(self) -> None:
         """Those that are quick, whole, or alone are not."""

@@ -49,6 +49,7 @@ class OutageTests(SynchronousTestCase):
         """So many wait and no more; who comes later has room when they have gone."""
         for _ in range(2):
             held = [self.away() for _ in range(256)]
+            self.assertNoResult(held[-1])
             self.failureResultOf(self.away(), StorageAway)
             self.clock.advance(5)
             for each in held:
