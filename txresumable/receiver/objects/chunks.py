@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-from ..store.refused import Refused
 from .interface import Conflict, Objects, Rejected, StorageError, Unavailable
 from .keys import Keys
 from .pause import pause
@@ -37,13 +36,14 @@ class Chunks:
 
     async def store(
         self, key: str, id: str, offset: int, pieces: Sequence[bytes], sha256: str
-    ) -> None:
+    ) -> str:
         """
         Store a chunk, unless it is there.
 
         :param pieces: its bytes.
         :param sha256: their digest.
-        :raises Refused: with 409 if it is there with other bytes.
+        :returns: the digest of the bytes that are there: another one if it was stored before, with
+            other bytes.
         :raises StorageError: if that cannot be found out; it may be stored later.
         """
         name, problem = self._keys.chunk(key, id, offset), StorageError()
@@ -52,14 +52,12 @@ class Chunks:
                 await pause(self._clock, _PAUSE * attempt)
             try:
                 await self._objects.put(name, pieces, absent=True, metadata={_DIGEST: sha256})
-                return
+                return sha256
             except (Conflict, Unavailable, Rejected) as error:
                 problem = error
             stored = await self.digest(key, id, offset)
-            if stored == sha256:
-                return
             if stored is not None:
-                raise Refused(409, "this chunk is already stored, with other bytes")
+                return stored
         raise problem
 
     async def digest(self, key: str, id: str, offset: int) -> str | None:

@@ -30,7 +30,7 @@ from .running import Running
 from .sink import MemorySink
 from .state import State
 from .tally import Tally
-from .together import persistently, together
+from .together import persistently
 
 __all__ = ["ObjectUpload", "Tools"]
 
@@ -224,47 +224,58 @@ class ObjectUpload:
     async def _holds(self, chunk: Chunk) -> bool:
         self.check()
         with self._tools.running.usage, refusing():
+            if not self.full and chunk.offset not in self._present:
+                if not await self._is_stored(chunk.offset):
+                    return False
+                self._add(chunk.offset)
+            if chunk.checksum:
+                return await self._digest_of(chunk) == chunk.checksum
             if not self.full:
-                if chunk.offset not in self._present:
-                    if not await self._is_stored(chunk.offset):
-                        return False
-                    self._add(chunk.offset)
-                await self._fills.join()
-            return not chunk.checksum or await self._digest_of(chunk) == chunk.checksum
+                await self._looks.join()
+            return True
 
     async def _store(self, chunk: Chunk, pieces: Sequence[bytes], digest: str) -> None:
         self.check()
         with self._tools.running.usage, refusing():
-            await self._tools.chunks.store(self.key, self.id, chunk.offset, pieces, digest)
+            chunks = self._tools.chunks
+            stored = await chunks.store(self.key, self.id, chunk.offset, pieces, digest)
             self._add(chunk.offset)
-            await self._looks.join()
-            # It may have been stored anew after those of a finished file were removed.
-            is_done = self._known.record.state is State.DONE
-            if is_done and await self._digest_in_file(chunk) != digest:
+            if await self._confirmed(chunk, stored) != digest:
                 raise Refused(409, "this chunk is already stored, with other bytes")
 
     async def _compared(self, chunk: Chunk) -> str:
-        """The digest of a chunk that is there, after a look at what has become of the upload."""
         with self._tools.running.usage, refusing():
-            await self._looks.join()
             return await self._digest_of(chunk)
 
     async def _digest_of(self, chunk: Chunk) -> str:
+        """The digest of a chunk that is there."""
+        stored = None
         if self._known.record.state is not State.DONE:
-            found = await self._tools.chunks.digest(self.key, self.id, chunk.offset)
-            if found is not None:
-                return found
-            # It was finished meanwhile.
-            await self._looks.join()
-        return await self._digest_in_file(chunk)
+            stored = await self._tools.chunks.digest(self.key, self.id, chunk.offset)
+        return await self._confirmed(chunk, stored)
 
-    async def _digest_in_file(self, chunk: Chunk) -> str:
-        start, end = chunk.layout.range(chunk.offset)
-        return await self._tools.assembly.digest(self._known, start, end)
+    async def _confirmed(self, chunk: Chunk, stored: str | None) -> str:
+        """
+        The digest of a chunk, after a look at what has become of the upload.
+
+        :param stored: the digest of what was stored before that.  Of a finished file the chunk is
+            removed, or others may have stored it anew: there the file itself is read.
+        """
+        await self._looks.join()
+        if stored is None or self._known.record.state is State.DONE:
+            start, end = chunk.layout.range(chunk.offset)
+            return await self._tools.assembly.digest(self._known, start, end)
+        return stored
 
     async def _look(self) -> None:
-        """See whether it is still there, what it is at, and whether all of it has arrived."""
-        await together(self._refresh(), self._fill())
+        """
+        See whether all of it has arrived, and then what it is at, if it is still there.
+
+        In this order: a chunk that is not there has yet to come if the upload is open later, and
+        else it may have been removed with those of a finished file.
+        """
+        await self._fill()
+        await self._refresh()
         self.check()
 
     async def _refresh(self) -> None:
