@@ -115,3 +115,15 @@ class AbandonedMeanwhileTests(FleetTestCase):
         self.wait(self.send(one, 1))
         self.wait(self.send(two, 2, OTHER))
         self.assertEqual(self.refused(self.send(one, 2)).status, 409)
+
+
+class ClosedTests(FleetTestCase):
+    """A store that closes finishes nothing any more."""
+
+    def test_finish(self) -> None:
+        """Who asks for that is refused, and nothing is left that was not begun."""
+        store = self.open()
+        entry = self.wait(store.begin("", self.chunk()))
+        self.wait(store.close())
+        self.assertEqual(self.refused(entry.finish()).status, 503)
+        self.assertEqual(self.flushWarnings(), [])

@@ -188,10 +188,8 @@ class ObjectUpload:
         waiter: Deferred[ReceivedFile] = Deferred()
         self._finishing.append(waiter)
         if len(self._finishing) == 1:
-            tools, work = self._tools, self._finish(patiently)
-            if patiently:
-                work = tools.outage.patiently(work)
-            tools.running.until_closed(work).addBoth(self._finished)
+            work = self._finish_patiently() if patiently else self._finish(patiently)
+            self._tools.running.until_closed(work).addBoth(self._finished)
         return waiter
 
     async def abandon(self) -> bool:
@@ -317,6 +315,9 @@ class ObjectUpload:
     def _add(self, offset: int) -> None:
         if offset < self._present.count:
             self._present.add(offset)
+
+    async def _finish_patiently(self) -> ReceivedFile:
+        return await self._tools.outage.patiently(self._finish(patiently=True))
 
     async def _finish(self, patiently: bool) -> ReceivedFile:
         tools = self._tools
