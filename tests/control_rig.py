@@ -69,6 +69,7 @@ class FakeService:
             "targets": {
                 "lab": {"url": "https://lab.example", "up": self.up, "why": "", "until": 0.0}
             },
+            "queue": None,
         }
 
     def retry(self, id: int) -> Deferred[Entry]:
