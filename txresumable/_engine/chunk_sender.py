@@ -107,7 +107,7 @@ class ChunkSender:
         if plan is None:
             plan = self._make_plan(transfer)
         if self._plain and transfer.source.is_open and not self._prefetcher.abandoned:
-            if not self._tests or not self._tester.needs_test(plan, offset):
+            if not (self._tests or plan.insists) or not self._tester.needs_test(plan, offset):
                 if offset not in plan.tested:
                     return self._send(attempt, plan)
             elif self._tester.is_plain(plan):

@@ -91,8 +91,10 @@ class ChunkTester:
     def needs_test(self, plan: Plan, offset: int) -> bool:
         """Whether a chunk is to be tested before it is sent."""
         mode = self._options.test_chunks
-        if not mode or offset in plan.tested:
+        if not (mode or plan.insists) or offset in plan.tested:
             return False
+        if plan.insists:
+            return not plan.whole
         if mode == "adaptive" and offset not in plan.preprocessed:
             return not plan.whole and self._misses.are_few(plan, offset)
         return True

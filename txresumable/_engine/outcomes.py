@@ -169,7 +169,10 @@ class Outcomes:
             # Not always the last answer to arrive is the last one that was given.
             said = result.answer.header("Resumable-File-Checksum")
             attempt.ledger.plan.checksum = said or attempt.ledger.plan.checksum
-        transfer.chunks_found += result.found
+        if "complete" in reply and result.answer.header("Resumable-File-Checksum") is not None:
+            attempt.ledger.plan.is_complete = True  # the last response to arrive may not say so
+        before = attempt.ledger.notified
+        transfer.chunks_found += result.found and (before is None or not before[offset])
         attempt.ledger.count_stored(offset)
         if self._emitter.hears_progress(transfer):
             self._emitter.post_progress(transfer)

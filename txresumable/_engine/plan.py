@@ -30,9 +30,13 @@ class Plan:
     :ivar losses: how often the server turned out to lack what it had confirmed.
     :ivar tested: the chunks that need no test before the next attempt.
     :ivar preprocessed: the chunks that were preprocessed.
+    :ivar is_complete: whether a receiver like ours has responded that the whole file is there.
     :ivar is_expected: whether a response was what ``expect_reply`` wants.
+    :ivar insists: whether chunks are tested whatever the options say, unless :attr:`whole`: all
+        were stored as far as is known, and the server did not say so.
     :ivar renews_tests: whether a test that is refused may be for want of a token.
     :ivar checksum: what the server calls the digest of the whole file, or nothing.
+    :ivar whole: whether the server has said of each chunk whether it is there.
     """
 
     __slots__ = (
@@ -40,7 +44,9 @@ class Plan:
         "checksum",
         "digests",
         "hopeless",
+        "insists",
         "is_believed",
+        "is_complete",
         "is_expected",
         "losses",
         "misses",
@@ -56,6 +62,7 @@ class Plan:
         self.template = template
         self.misses = self.losses = 0
         self.whole = self.is_believed = self.is_expected = self.asks_in_vain = False
+        self.is_complete = self.insists = False
         self.renews_tests = True
         self.sampled: int | None = None
         self.checksum = ""

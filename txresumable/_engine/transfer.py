@@ -202,13 +202,13 @@ class Transfer(FileRecord):
 
     def found(self, offsets: Sequence[int]) -> None:
         """The server has these chunks, which were to be sent."""
-        self.chunks_found += len(offsets)
         ledger, observers = self.ledger, self.observers
+        before = ledger.notified
+        news = offsets if before is None else [each for each in offsets if not before[each]]
+        self.chunks_found += len(news)
         for offset in offsets:
             ledger.count_stored(offset)
         if observers is not None or self._listener.hears_chunks:
-            before = ledger.notified
-            news = offsets if before is None else [each for each in offsets if not before[each]]
             self._listener.notify(self._fire_found, news, ledger)
         for offset in observers.awaited_chunks if observers is not None else ():
             if ledger.states[offset] == STORED:
