@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from itertools import cycle
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import formatEvent, globalLogPublisher
@@ -275,7 +275,8 @@ class Balanced(FakeClient):
     """
     What is behind a load balancer: receivers that get requests in turn.
 
-    :ivar confirmed: called with how many chunks were confirmed, before the client is.
+    :ivar confirmed: called with how many chunks were confirmed, before the client is notified, and
+        before another request reaches a receiver.
     """
 
     confirmed: Callable[[int], Awaitable[None]]
@@ -285,6 +286,7 @@ class Balanced(FakeClient):
         self.is_receiver = False
         self._count = 0
         self._clock = clock
+        self._gate = DeferredLock()
         self._sites = cycle([make_site(store, reactor=clock) for store in stores])
 
     def deliver(self, request: SentRequest) -> None:
@@ -293,12 +295,16 @@ class Balanced(FakeClient):
         async def served() -> None:
             await request.produced
             line = Line(self._clock, [written(request)], True, lambda: 0.0)
+            await self._gate.acquire()
             line.open(next(self._sites))
+            self._gate.release()
             response = await line.replied
             assert response is not None
             if request.is_upload and response.status == 200:
+                await self._gate.acquire()
                 self._count += 1
                 await self.confirmed(self._count)
+                self._gate.release()
             request.respond(response.response())
 
         request.start()
