@@ -201,7 +201,9 @@ class Finishing:
         self._check()
 
     async def _give_back(self, lease: Lease) -> None:
-        """Let the next one try at once."""
+        """Let the next one try at once, unless how it ended is written down."""
+        if lease.known.record.state is not State.FINISHING:
+            return
         giving: Deferred[Known] = Deferred.fromCoroutine(lease.change(State.OPEN, by=""))
         giving.addTimeout(_GIVING_BACK, self._clock)
         with suppress(StorageError, Refused, TimeoutError):
