@@ -187,6 +187,14 @@ class FaultTests(SynchronousTestCase):
             seen.add("k" in self.bucket.objects)
         self.assertEqual(seen, {True, False})
 
+    def test_order(self) -> None:
+        """What is under way ends in the order in which it was begun: each run is the same."""
+        client, ended = self.client(), list[int]()
+        for number in range(40):
+            self.put(client).addErrback(lambda _, number=number: ended.append(number))
+        self.successResultOf(Deferred.fromCoroutine(client.close()))
+        self.assertEqual(ended, list(range(40)))
+
     def test_ignores(self) -> None:
         """A bad imitation of the semantics can be had as well."""
         ignored = frozenset({"If-None-Match", "If-Match", "Content-MD5"})

@@ -60,7 +60,7 @@ class Life:
         self._objects = objects
         self._killed = killed
         self._stalled_until = 0.0
-        self._waiting: set[Deferred[Any]] = set()
+        self._waiting: dict[Deferred[Any], None] = {}  # in their order
         self._kill_at: int | None = None
 
     # A clock, as far as one is needed.
@@ -141,7 +141,7 @@ class Life:
             return
         self.is_dead = True
         self._objects.crash()
-        waiting, self._waiting = self._waiting, set()
+        waiting, self._waiting = self._waiting, {}
         for each in waiting:
             self.world_clock.callLater(0.0, _lose, each)
         self._killed()
@@ -152,8 +152,8 @@ class Life:
 
         :returns: a Deferred of the response; fails with :exc:`ConnectionLost` if it is killed.
         """
-        response: Deferred[_T] = Deferred(self._waiting.discard)
-        self._waiting.add(response)
+        response: Deferred[_T] = Deferred(lambda _: self._waiting.pop(response, None))
+        self._waiting[response] = None
 
         def respond(result: _T | Failure) -> None:
             self.when_running(lambda: self._respond(response, result))
@@ -165,7 +165,7 @@ class Life:
 
     def _respond(self, response: Deferred[Any], result: Any) -> None:
         if response in self._waiting:
-            self._waiting.discard(response)
+            del self._waiting[response]
             response.callback(result)
 
 

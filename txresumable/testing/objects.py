@@ -105,7 +105,7 @@ class FakeObjects:
         self._random = Random(seed)
         self._forecast = StorageForecast() if forecast is None else forecast
         self._deadline = deadline
-        self._waiting: set[_Request[Any]] = set()
+        self._waiting: dict[_Request[Any], None] = {}  # in their order
 
     async def head(self, key: str) -> Stat | None:
         return await self._send("head", partial(self.bucket.head, key), self._fault())
@@ -264,7 +264,7 @@ class _Request(Generic[_T]):
         clock: Any,
         act: Callable[[], _T],
         fault: StorageFault | None,
-        waiting: set[_Request[Any]],
+        waiting: dict[_Request[Any], None],
         reaches: bool,
     ) -> None:
         self.response: Deferred[_T] = Deferred(lambda _: self.forget(arrives=reaches))
@@ -277,14 +277,14 @@ class _Request(Generic[_T]):
 
     def begin(self, there: float, back: float, deadline: float) -> None:
         """Have it carried out, responded to, and given up, after so many seconds."""
-        self._waiting.add(self)
+        self._waiting[self] = None
         self._arrival = self._clock.callLater(there, self._arrive, back)
         late = Unavailable("there was no response in time")
         self._calls.append(self._clock.callLater(deadline, self._respond, late))
 
     def forget(self, *, arrives: bool) -> None:
         """Notify nobody any more."""
-        self._waiting.discard(self)
+        self._waiting.pop(self, None)
         if not arrives and self._arrival.active():
             self._arrival.cancel()
         for call in self._calls:

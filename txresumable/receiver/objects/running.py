@@ -32,7 +32,7 @@ class Running:
     def __init__(self) -> None:
         self.usage = Usage()
         self._is_closed = False
-        self._cancelled_at_end: set[Deferred[Any]] = set()
+        self._cancelled_at_end: dict[Deferred[Any], None] = {}  # in their order
 
     @property
     def is_closed(self) -> bool:
@@ -59,10 +59,10 @@ class Running:
                 return await work
 
         doing = Deferred.fromCoroutine(counted())
-        self._cancelled_at_end.add(doing)
+        self._cancelled_at_end[doing] = None
 
         def ended(result: Any) -> Any:
-            self._cancelled_at_end.discard(doing)
+            self._cancelled_at_end.pop(doing, None)
             if isinstance(result, Failure) and result.check(CancelledError) and self._is_closed:
                 return Failure(closing())
             return result
