@@ -41,6 +41,16 @@ class Bucket:
             for found in page.get("Contents", ()):
                 yield found["Key"]
 
+    def has(self, key: str) -> bool:
+        """Whether there is an object, listed or not."""
+        from botocore.exceptions import ClientError
+
+        try:
+            self._client.head_object(Bucket=self._name, Key=key)
+        except ClientError:
+            return False
+        return True
+
     def get(self, key: str) -> bytes:
         """An object."""
         body: bytes = self._client.get_object(Bucket=self._name, Key=key)["Body"].read()
@@ -67,10 +77,15 @@ def judge(
     for file in files:
         digest = file.digest()
         keys = stored.pop(file.name, [])
-        if len(keys) != 1:
-            faults.append(f"{file.name} is stored {len(keys)} times: {keys}")
-        faults += [f"{key} is not equal" for key in keys if bucket.digest(key) != digest]
         said = notices.get(file.name, [])
+        for key in {prefix + each.location.rpartition(prefix)[2] for each in said} - {*keys}:
+            # Filers that were killed may leave an object in a folder that no listing comes to.
+            if bucket.has(key):
+                keys.append(key)
+                counts["files that are there, and not listed"] += 1
+        if len(keys) != 1:
+            faults.append(f"{file.name} is stored {len(keys)} times: {keys}; it was said: {said}")
+        faults += [f"{key} is not equal" for key in keys if bucket.digest(key) != digest]
         counts["notified again"] += max(0, len(said) - 1)
         if not said:
             faults.append(f"{file.name} was not notified")
