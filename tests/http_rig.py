@@ -48,7 +48,6 @@ class Socket:
         self.taken = deque(taken)
         self.arrived = bytearray()
         self.calls: list[tuple[int, int]] = []
-        self.broken = False
         self.fault: Exception | None = None
         self.options: dict[int, int] = {}
 
@@ -60,8 +59,6 @@ class Socket:
     def send(self, data: bytes) -> int:
         if self.fault is not None:
             raise self.fault
-        if self.broken:
-            raise ConnectionResetError(104, "the peer is gone")
         if not data:
             return 0
         size = min(self.taken.popleft(), len(data)) if self.taken else len(data)

@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from txresumable.receiver import ObjectStore, ReceivedFile, Refused
-from txresumable.receiver.objects.pause import pause
 from txresumable.receiver.objects.state import State
 from txresumable.testing import FakeObjects, StorageForecast
 
@@ -98,7 +98,7 @@ class SweepTests(FleetTestCase):
 
         class Busy(FakeObjects):
             async def delete(self, key: str) -> None:
-                await pause(clock, 400.0)
+                await deferLater(clock, 400.0)
                 await super().delete(key)
 
         one, two = self.open(), ObjectStore(Busy(self.bucket, deadline=600.0), reactor=clock)

@@ -232,7 +232,7 @@ class DirectTests(SynchronousTestCase):
         """A connection that breaks while a chunk is offered fails the request."""
         rig = Rig([len(HEAD), 300_000, FULL])
         rig.send(BytesSource("a", bytes(MOST)), MOST)
-        rig.socket.broken = True
+        rig.socket.fault = ConnectionResetError(104, "the peer is gone")
         rig.finish()
         self.assertEqual(rig.results[0].type, ConnectionBroken)
 

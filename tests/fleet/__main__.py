@@ -5,7 +5,6 @@ Runs the proof; see :mod:`tests.fleet`.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from twisted.internet.task import react
 
 from tests.interop.install import BROWSER, NODE, why_not_installed
 from tests.interop.seaweedfs import PARTS
+from tests.proof import report
 
 from .front import BALANCERS
 from .killed import lives
@@ -55,17 +55,11 @@ async def prove(reactor: Any, files: int, kills: int, seed: int, keep: bool) -> 
             await made.run()
         finally:
             await case.clean()
-        say = sys.stdout.write
-        say(f"behind {setting.balancer}\n")
-        for name, count in sorted(made.counts.items()):
-            say(f"  {name}: {count}\n")
-        for fault in made.faults:
-            say(f"  FAULT: {fault}\n")
-        if made.faults:
-            has_failed = True
-            say(f"  all logs are in {base}; repeat it with --seed {seed}\n")
-        elif not keep:
-            shutil.rmtree(base)
+        sys.stdout.write(f"behind {setting.balancer}\n")
+        counts = dict(sorted(made.counts.items()))
+        hint = f"repeat it with --seed {seed}; "
+        is_well = report(counts, made.faults, base, keep=keep, hint=hint, indent="  ")
+        has_failed = has_failed or not is_well
     if has_failed:
         sys.exit(1)
 

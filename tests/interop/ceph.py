@@ -14,6 +14,8 @@ import uuid
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from tests.ports import unused_port
+
 from .install import CEPH
 from .seaweedfs import KEY, SECRET
 
@@ -72,7 +74,7 @@ class Ceph:
         # Sockets are made in there, whose paths have to be short.
         self._folder = Path(tempfile.mkdtemp(prefix="ceph-"))
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._port, self._gateway = _free_port(), _free_port()
+        self._port, self._gateway = unused_port(), unused_port()
         self.endpoints = (f"http://127.0.0.1:{self._gateway}",)
         atexit.register(self.stop)
 
@@ -163,12 +165,6 @@ class Ceph:
         )
         if ran.returncode != 0:
             raise AssertionError(f"{command[0]} failed:\n{ran.stdout}")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 def _is_listening(port: int) -> bool:

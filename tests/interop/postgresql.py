@@ -8,12 +8,13 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import Final
+
+from tests.ports import unused_port
 
 from .install import POSTGRESQL, program
 
@@ -36,7 +37,7 @@ class PostgreSQL:
         assert initdb is not None
         self._programs = Path(initdb).parent
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = unused_port()
         # Sockets are made in there, whose paths have to be short.
         self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
         self._data = self._folder / "data"
@@ -108,9 +109,3 @@ class PostgreSQL:
         if ran.returncode != 0:
             raise AssertionError(f"{name} failed:\n{ran.stdout}")
         return ran.stdout
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port

@@ -16,6 +16,7 @@ from twisted.internet.ssl import Certificate, PrivateCertificate, trustRootFromC
 from twisted.python.failure import Failure
 
 from tests.authority import Authority
+from tests.ports import unused_port
 from tests.processes import ProcessTestCase, until
 from txresumable import ProxyRefused, Resumable, RetriesExhausted, TLSRejected
 from txresumable.errors import ConnectFailed, ResumableError
@@ -27,14 +28,6 @@ reactor: Any = installed
 SQUID_AUTHENTICATION = "/usr/lib/squid/basic_ncsa_auth"
 S3CRET = "anna:$apr1$saltsalt$64vPg1.FPS6FtcYJ7Ti1V."
 """``anna`` with the password ``s3cret``, as ``openssl passwd -apr1`` writes it."""
-
-
-def unused_port() -> int:
-    """A port that nobody listens on."""
-    with closing(socket.socket()) as bound:
-        bound.bind(("127.0.0.1", 0))
-        number: int = bound.getsockname()[1]
-        return number
 
 
 def is_open(port: int) -> bool:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from attrs import frozen
 
+from tests.ports import unused_port
 from tests.processes import ProcessTestCase, Running, until
 
 from .install import program, why_not_installed
@@ -187,8 +188,7 @@ async def _start(
 ) -> WebServer:
     """Start a server on a port that was free a moment before, and wait until it listens."""
     for _ in range(_ATTEMPTS):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = unused_port()
         process = Running(case, command(port), case.folder)
         await until(lambda port=port, process=process: process.ended.called or _listens(port))
         if not process.ended.called:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 from twisted.internet.defer import Deferred, TimeoutError, gatherResults
 from twisted.internet.error import ConnectionLost
+from twisted.internet.task import deferLater
 
 from txresumable.receiver import Chunk, ReceivedFile, Refused
-from txresumable.receiver.objects.pause import pause
 from txresumable.receiver.objects.store import ObjectStore
 from txresumable.receiver.store.names import key_of
 
@@ -57,7 +57,7 @@ class Client:
     async def run(self) -> None:
         """Send all of it."""
         try:
-            await pause(self._world.clock, self.plan.at)
+            await deferLater(self._world.clock, self.plan.at)
             while not (self._is_complete and self._all_acknowledged()):
                 await self._send_all()
                 self._judge_acknowledged()
@@ -101,15 +101,17 @@ class Client:
                 response = await self._request(offset)
             except (ConnectionLost, TimeoutError) as error:
                 self._say(f"{offset}: {type(error).__name__}")
-                await pause(self._world.clock, self._random.random() * 3)
+                await deferLater(self._world.clock, self._random.random() * 3)
             except Refused as error:
                 self._say(f"{offset}: {error.status} {error}")
                 self._refused(error, offset, started)
-                await pause(self._world.clock, (error.retry_after or 1) + self._random.random())
+                await deferLater(
+                    self._world.clock, (error.retry_after or 1) + self._random.random()
+                )
             else:
                 self._say(f"{offset}: {(response and (response.id, response.path)) or 'stored'}")
                 self._respond(offset, started, response)
-                await pause(self._world.clock, self._random.random() * self.plan.pace)
+                await deferLater(self._world.clock, self._random.random() * self.plan.pace)
                 return
 
     async def _request(self, offset: int) -> ReceivedFile | None:
@@ -139,7 +141,7 @@ class Client:
                         if held is not None:
                             await held
                         if self._random.random() < 0.1:
-                            await pause(self._world.clock, self._random.random() * 5)
+                            await deferLater(self._world.clock, self._random.random() * 5)
                     await sink.commit()
                 finally:
                     sink.abandon()
@@ -157,11 +159,11 @@ class Client:
             try:
                 await self._ask(lambda store: store.abandon("", self.chunk))
             except (ConnectionLost, TimeoutError):
-                await pause(self._world.clock, 1.0)
+                await deferLater(self._world.clock, 1.0)
             except Refused as error:
                 if error.status == 409:
                     return
-                await pause(self._world.clock, 1.0)
+                await deferLater(self._world.clock, 1.0)
             else:
                 self._say("has abandoned")
                 self._acknowledged.clear()

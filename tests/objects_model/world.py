@@ -12,11 +12,10 @@ from random import Random
 from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 
 from txresumable.receiver import ReceivedFile, Refused
 from txresumable.receiver.objects.parts import PartSizes
-from txresumable.receiver.objects.pause import pause
 from txresumable.receiver.objects.state import State
 from txresumable.receiver.objects.store import ObjectStore
 from txresumable.testing import FakeObjects
@@ -112,7 +111,7 @@ class World:
             living = [each for each in self._lives if each is not None]
             if living:
                 return random.choice(living)
-            await pause(self.clock, 0.5)
+            await deferLater(self.clock, 0.5)
 
     def _start(self, number: int) -> None:
         plan, seed = self.plan, self._random.randrange(1 << 32)
@@ -149,7 +148,7 @@ class World:
         if (known.path, known.sha256, known.size) != (file.path, file.sha256, file.size):
             self.wrong.append(f"{file.id} was told twice, and differs")
         if self.plan.hook:
-            await pause(life, self._random.random() * self.plan.hook)
+            await deferLater(life, self._random.random() * self.plan.hook)
         if file.identifier in self._rejected:
             raise Refused(422, "not wanted")
         if self._random.random() < self.plan.hook_fails and self._is_stormy():
@@ -190,15 +189,15 @@ class World:
     def _end(self) -> None:
         """All calms down; receivers sweep some times, and close."""
         self._wait(
-            pause(self.clock, max(0.0, self.plan.forecast.clears - self.clock.seconds()) + 200)
+            deferLater(self.clock, max(0.0, self.plan.forecast.clears - self.clock.seconds()) + 200)
         )
         for life in [each for each in self._lives if each is not None]:
             life.kill_at(None)
         for _ in range(3):
             for life in [each for each in self._lives if each is not None]:
                 self._wait(life.store.sweep())
-                self._wait(pause(self.clock, 700.0))
-        self._wait(pause(self.clock, 4000.0))
+                self._wait(deferLater(self.clock, 700.0))
+        self._wait(deferLater(self.clock, 4000.0))
         survivor = next(each for each in self._lives if each is not None)
         self._wait(survivor.store.sweep())
         for life in [each for each in self._lives if each is not None]:

@@ -5,7 +5,6 @@ Runs the proof; see :mod:`tests.pushing`.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
+
+from tests.proof import report
 
 from .killed import labels, lives
 from .round import Round
@@ -27,16 +28,9 @@ async def prove(reactor: Any, files: int, kills: int, seed: int, keep: bool) -> 
     base = Path(tempfile.mkdtemp(prefix="pushing-"))
     made = Round(reactor, random, base, points, files, kills)
     verdict = await made.run()
-    say = sys.stdout.write
-    for name, count in (made.counts + verdict.counts).items():
-        say(f"{name}: {count}\n")
-    for fault in verdict.faults:
-        say(f"FAULT: {fault}\n")
-    if verdict.faults:
-        say(f"{made.last_words}\nall is left in {base}\n")
+    counts = made.counts + verdict.counts
+    if not report(counts, verdict.faults, base, keep=keep, hint=f"{made.last_words}\n"):
         sys.exit(1)
-    if not keep:
-        shutil.rmtree(base)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
+from tests.ports import unused_port
+
 from .producer import Producer
 from .verdict import Verdict
 
@@ -145,9 +147,7 @@ class Round:
     def _prepare(self) -> None:
         for name in ("deleted", "moved", "drafts", "sent", "failed", "received"):
             (self.base / name).mkdir(parents=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = unused_port()
         config = CONFIG.format(base=self.base, port=self._port)
         for name, after in ("deleted", "delete"), ("moved", f"move:{self.base}/sent"):
             config += FOLDER.format(base=self.base, name=name, after=after)

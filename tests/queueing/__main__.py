@@ -5,7 +5,6 @@ Runs the proof; see :mod:`tests.queueing`.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from twisted.internet.task import react
 
 from tests.interop.install import POSTGRESQL, why_not_installed
 from tests.postgres import Database
+from tests.proof import report
 
 from .round import Round
 
@@ -34,16 +34,8 @@ async def prove(reactor: Any, files: int, kills: int, seed: int, keep: bool) -> 
         faults = await made.run()
     finally:
         server.stop()
-    say = sys.stdout.write
-    for name, count in made.counts.items():
-        say(f"{name}: {count}\n")
-    for fault in faults:
-        say(f"FAULT: {fault}\n")
-    if faults:
-        say(f"{made.last_words}\nall is left in {base}\n")
+    if not report(made.counts, faults, base, keep=keep, hint=f"{made.last_words}\n"):
         sys.exit(1)
-    if not keep:
-        shutil.rmtree(base)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from attrs import define, field
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
+from tests.ports import unused_port
 from tests.postgres import Database
 from tests.pushing.content import content_of, digest_of
 from tests.pushing.round import Process
@@ -121,9 +122,7 @@ class Round:
             (self.base / "scans" / f"{number}.dat").write_bytes(content)
             self._contents[digest_of(content)] = number
             self._chunks += max(1, len(content) // CHUNK)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = unused_port()
         self._place = self.server.new_place()
         (self.base / "database").write_text(self._place)
         with psycopg.connect(self._place, autocommit=True) as connection:
