@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from .._engine.totals import ProgressTotals
 from ..events import Events
 from ..file import ResumableChunk, ResumableFile
+from ..service.report import bytes_found
 from .reasons import short
 from .view import Line, Picture
 
@@ -72,6 +73,5 @@ class FilesUnderWay:
 
 
 def _line(file: ResumableFile) -> Line:
-    found = min(file.chunks_found * file.chunk_size, file.size)
     done = file.fraction_completed * file.size
-    return Line(file.file_name, done, file.size, min(found, done), file)
+    return Line(file.file_name, done, file.size, min(bytes_found(file), done), file)

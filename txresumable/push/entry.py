@@ -43,6 +43,21 @@ class Version:
         """
         return cls(status.st_ino, status.st_size, status.st_mtime_ns)
 
+    @property
+    def shared(self) -> str:
+        """The version as other machines see it: their inodes may be others."""
+        return f"{self.size}-{self.mtime_ns}"
+
+    @classmethod
+    def from_shared(cls, text: str) -> Version:
+        """
+        A version as another machine has seen it.
+
+        :param text: its :attr:`shared`.
+        """
+        size, _, mtime_ns = text.partition("-")
+        return cls(0, int(size), int(mtime_ns))
+
 
 @frozen
 class Seen:

@@ -150,8 +150,7 @@ class PushService(Operator, MultiService):
             watched.  It fails with :exc:`InvalidOption` for a pattern that cannot be read, if
             files would be moved to a place in their folder or on another file system, and if a
             folder overlaps with that of state, or with another one from which files are taken;
-            with
-            :exc:`AlreadyRunning` if another process has the journal, with
+            with :exc:`AlreadyRunning` if another process has the journal, with
             :exc:`JournalTooNew`, and with
             :exc:`~twisted.internet.defer.CancelledError` if it is stopped before.  While the
             journal cannot be opened for another reason, that is tried again.

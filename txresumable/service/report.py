@@ -11,7 +11,7 @@ from .._runtime.printable import first_line, printable
 from ..errors import ChunkRejected, FileRejected, RetriesExhausted
 from ..file import ResumableFile
 
-__all__ = ["FailedFile", "Report", "explain"]
+__all__ = ["FailedFile", "Report", "bytes_found", "explain"]
 
 
 def explain(error: BaseException) -> str:
@@ -30,6 +30,15 @@ def explain(error: BaseException) -> str:
     if isinstance(error, (ChunkRejected, RetriesExhausted)):
         error = evolve(error, file_name="")
     return printable(str(error) or first_line(type(error)))
+
+
+def bytes_found(file: ResumableFile) -> int:
+    """
+    Bytes of the chunks that the server had already.
+
+    :param file: a file, whose last chunk may be shorter or longer than the others.
+    """
+    return min(file.size, file.chunks_found * file.chunk_size)
 
 
 @frozen

@@ -54,13 +54,7 @@ def after(value: Any, place: Place) -> str:
 
 
 def secret(value: Any, place: Place) -> str:
-    try:
-        with open(path(value, place), encoding="ascii") as file:
-            return file.read().strip()
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}")
-    except UnicodeDecodeError:
-        raise ValueError("must have a token of ASCII in it")
+    return readers.content(path(value, place), "ascii", "a token of ASCII").strip()
 
 
 TOP = (

@@ -61,13 +61,7 @@ def _plain(text: str, _: Place) -> str:
 
 
 def _of_file(path: str, place: Place) -> str:
-    try:
-        with open(place(path), encoding="utf-8") as file:
-            return file.read()
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}")
-    except UnicodeDecodeError:
-        raise ValueError("must have text in UTF-8 in it")
+    return readers.content(place(path), "utf-8", "text in UTF-8")
 
 
 def _of_environment(name: str, _: Place) -> str:

@@ -15,6 +15,7 @@ from .. import values
 __all__ = [
     "clock",
     "command",
+    "content",
     "days",
     "identification",
     "number",
@@ -32,6 +33,17 @@ def text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("must be text, in quotes")
     return value
+
+
+def content(path: str, encoding: str, what: str) -> str:
+    """What a file has in it, that the key names."""
+    try:
+        with open(path, encoding=encoding) as file:
+            return file.read()
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        raise ValueError(f"must have {what} in it")
 
 
 def switch(value: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..._runtime.printable import printable
 from ...errors import ResumableError
+from ...push.entry import Version
 from ...push.jobs import JobRecord, NewJob, PostgreSQLJobs
 from ...push.settings import PushSettings
 from ..exit_status import FAILED
@@ -51,8 +52,7 @@ def _job_of(settings: PushSettings, folder: str, path: str) -> NewJob:
         raise ResumableError(f"{path!r}: {error.strerror}")
     if not stat.S_ISREG(status.st_mode):
         raise ResumableError(f"{path!r} is no regular file")
-    version = f"{status.st_size}-{status.st_mtime_ns}"
-    return NewJob(folder=folder, path=os.fsencode(below), version=version)
+    return NewJob(folder=folder, path=os.fsencode(below), version=Version.of(status).shared)
 
 
 async def add_jobs(

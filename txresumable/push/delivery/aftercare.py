@@ -20,14 +20,13 @@ from ..settings import FolderSettings
 from ..state import DONE, FAILED, HOOK, MOVING, STORED
 from .effect_queue import EffectQueue
 from .facts import facts_of
+from .postponing import postpone
 from .steps import Steps
 
 __all__ = ["Aftercare"]
 
 _AT_ONCE = 64
 """Files that are seen to at a time, or more if more commands may run; others are in the journal."""
-_FIRST, _LONGEST = 15.0, 3600.0
-"""Seconds until what has failed is tried again: at first, and at most."""
 
 _log = Logger()
 
@@ -308,17 +307,13 @@ class Aftercare:
         return await self._steps.note(id, at=FAILED, location=location)
 
     async def _put_off(self, entry: Entry, error: Exception) -> None:
-        tries = _tries(entry) + 1
-        delay = min(_LONGEST, _FIRST * 2.0 ** min(tries - 1, 16))
-        is_last = tries >= self._settings.attempts
-        until = 0.0 if is_last else self._now() + delay
-        why = str(error)
-        text = "{name}: {why}" + ("; an operator has to see to it" if is_last else "")
-        _log.warn(text, name=entry.name, why=why)
+        tries, why = _tries(entry) + 1, str(error)
+        delay = postpone(entry.name, why, tries, self._settings.attempts)
+        until = 0.0 if delay is None else self._now() + delay
         facts: dict[str, Any] = {"until": until, "note": json.dumps({"tries": tries})}
         if entry.state is not FAILED:  # else it says why that is
             facts["why"] = why
-        if not is_last:
+        if delay is not None:
             self._due[entry.id] = due = self._clock.seconds() + delay
             self._wake_for(due)
         at = FAILED if entry.state is FAILED else None

@@ -19,7 +19,7 @@ from ..._runtime.threads import run_in_thread
 from ..._source.version import VersionSource
 from ...errors import SourceChanged
 from ...file import ResumableFile, transfer_of
-from ...service.report import explain
+from ...service.report import bytes_found, explain
 from ..entry import TAKEN, Entry, Version
 from ..errors import JobLost, WouldNotResume
 from ..hooks import HookFailed, Hooks, Ping
@@ -29,12 +29,11 @@ from .claims import Claimed, Claims
 from .effect_queue import EffectQueue
 from .facts import facts_of
 from .fate import Fate, fate_of
+from .postponing import postpone
 from .target import Target
 
 __all__ = ["Carried", "Carrier"]
 
-_FIRST, _LONGEST = 15.0, 3600.0
-"""Seconds until what has failed after the upload is tried again: at first, and at most."""
 _ELSEWHERE = 5.0
 """Seconds until a job may be claimed again whose target cannot be reached from here."""
 _CHANGED = "it is another version by now"
@@ -160,8 +159,8 @@ class Carrier:
             await self._claims.note(claimed, stored=True)
         else:
             self._target.stored(claimed.job.id)
-            found = min(file.size, file.chunks_found * file.chunk_size)
-            await self._claims.note(claimed, stored=True, sent=file.size - found)
+            sent = file.size - bytes_found(file)
+            await self._claims.note(claimed, stored=True, sent=sent)
         return True
 
     async def _upload(self, claimed: Claimed) -> ResumableFile:
@@ -170,7 +169,7 @@ class Carrier:
         version = await self._look(path)
         if version is None:
             raise FileNotFoundError(2, "it is not there")
-        key = _key(version)
+        key = version.shared
         if job.version not in ("", key) or job.progress.get("version", key) != key:
             raise SourceChanged(job.name, _CHANGED)
         if "version" not in job.progress:
@@ -253,7 +252,7 @@ class Carrier:
         if found is None:  # as another machine has got so far; or not quite
             folder = os.path.dirname(os.path.join(self._root, job.path))
             found = await self._look(os.path.join(folder, TAKEN + key.encode()))
-        if found is None or _key(found) != job.progress.get("version"):
+        if found is None or found.shared != job.progress.get("version"):
             return
         version, sent = found, self._settings.sent
         if sent is None:
@@ -273,7 +272,7 @@ class Carrier:
         job, settings = claimed.job, self._settings
         if settings.failed:
             found = await self._look(os.path.join(self._root, job.path))
-            if found is not None and _key(found) == job.progress.get("version"):
+            if found is not None and found.shared == job.progress.get("version"):
                 version, there = found, os.fsencode(settings.failed)
                 facts = facts_of(_entry_of(claimed, why, self._now()), settings)
                 key = job.event_id
@@ -290,11 +289,8 @@ class Carrier:
     async def _put_off(self, claimed: Claimed, error: BaseException) -> None:
         job, why = claimed.job, str(error)
         attempts = job.attempts + 1
-        is_last = attempts >= self._settings.attempts
-        delay = min(_LONGEST, _FIRST * 2.0 ** min(attempts - 1, 16))
-        text = "{name}: {why}" + ("; an operator has to see to it" if is_last else "")
-        _log.warn(text, name=job.name, why=why)
-        await self._claims.failed(claimed, why, None if is_last else delay, attempts=attempts)
+        delay = postpone(job.name, why, attempts, self._settings.attempts)
+        await self._claims.failed(claimed, why, delay, attempts=attempts)
 
 
 def _keep_digest(claimed: Claimed, digest: str) -> None:
@@ -302,21 +298,15 @@ def _keep_digest(claimed: Claimed, digest: str) -> None:
     claimed.job = evolve(claimed.job, progress=progress)
 
 
-def _key(version: Version) -> str:
-    """A version, as all machines see it."""
-    return f"{version.size}-{version.mtime_ns}"
-
-
 def _entry_of(claimed: Claimed, failed: str, now: float) -> Entry:
     """A job as hooks know files."""
     job = claimed.job
     progress = job.progress
-    size, _, mtime_ns = str(progress.get("version", job.version) or "0-0").partition("-")
     return Entry(
         id=job.id,
         folder=job.folder,
         path=job.path,
-        version=Version(0, int(size), int(mtime_ns)),
+        version=Version.from_shared(str(progress.get("version", job.version) or "0-0")),
         state=FAILED if failed else STORED,
         identifier=progress.get("identifier", ""),
         event_id=job.event_id,

@@ -14,7 +14,7 @@ from ..errors import JobsUnavailable
 from ..jobs.job import NewJob
 from ..jobs.source import JobQueue
 from ..settings import FolderSettings
-from ..state import DONE, HOOK, MOVING, QUEUED, STORED, UPLOADING, PushState
+from ..state import DONE, HOOK, MOVING, STORED, PushState
 from .insisting import Insisting
 from .steps import Steps
 
@@ -79,9 +79,7 @@ class Handover:
         name, order = self._settings.name, self._settings.order
         if not self._has_begun:  # before a reload they may have been added, or not
             self._has_begun = True
-            while left := await self._steps.entries([UPLOADING], name, 0):
-                for entry in left:
-                    await self._steps.move(entry.id, QUEUED, at=UPLOADING)
+            await self._steps.take_back(name)
         while self._again and not self._is_stopped:
             self._again = False
             while entries := await self._steps.take(name, _AT_ONCE, order):
@@ -122,5 +120,4 @@ class Handover:
 
 
 def _job_of(entry: Entry) -> NewJob:
-    version = f"{entry.version.size}-{entry.version.mtime_ns}"
-    return NewJob(folder=entry.folder, path=entry.path, version=version)
+    return NewJob(folder=entry.folder, path=entry.path, version=entry.version.shared)

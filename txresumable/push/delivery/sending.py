@@ -20,7 +20,7 @@ from ..._runtime.clock import steady
 from ..._runtime.threads import run_in_reactor
 from ..._source.version import VersionSource
 from ...file import ResumableFile, transfer_of
-from ...service.report import explain
+from ...service.report import bytes_found, explain
 from ..entry import Entry
 from ..settings import FolderSettings
 from ..state import CHANGED, FAILED, GONE, QUEUED, STORED, UPLOADING, WAITING, PushState
@@ -161,7 +161,7 @@ class Sending:
     async def _take(self) -> None:
         if not self._has_begun:
             self._has_begun = True
-            await self._take_over()
+            await self._steps.take_back(self._settings.name)
         while self._is_to_take():
             self._again = False
             count = self._target.reserve(WINDOW - len(self._sent))
@@ -177,12 +177,6 @@ class Sending:
             elif entries:
                 self._add(entries)
                 self._again = self._again or len(self._sent) <= WINDOW // 2
-
-    async def _take_over(self) -> None:
-        """Queue what nobody is at work with: before a reload its end could not be written down."""
-        while left := await self._steps.entries([UPLOADING], self._settings.name, 0):
-            for entry in left:
-                await self._steps.move(entry.id, QUEUED, at=UPLOADING)
 
     def _is_to_take(self) -> bool:
         return self._again and not self._is_stopped
@@ -217,11 +211,10 @@ class Sending:
     # How it ended ------------------------------------------------------------------------------
 
     def _arrived(self, file: ResumableFile, sent: _Sent) -> None:
-        found = min(file.size, file.chunks_found * file.chunk_size)
         self._target.stored(sent.entry.id)
         facts = {
             "identifier": file.unique_identifier,
-            "sent": sent.entry.sent + file.size - found,
+            "sent": sent.entry.sent + file.size - bytes_found(file),
             "digest": sent.digest,
         }
         self._write(sent, self._stored(sent, facts))

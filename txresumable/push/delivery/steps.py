@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from ..entry import Entry
 from ..errors import ImpossibleTransition, JournalUnavailable, UnknownEntry
 from ..journal import Journal
-from ..state import PushState
+from ..state import QUEUED, UPLOADING, PushState
 from .insisting import Insisting
 
 __all__ = ["Steps"]
@@ -66,6 +66,15 @@ class Steps:
         """Files in some states, by their numbers, from behind one on."""
         find = self._journal.entries
         return await self._insist(lambda: find(states, folder, after, _PAGE)) or []
+
+    async def take_back(self, folder: str) -> None:
+        """
+        Have the files of a folder QUEUED that are UPLOADING, when nobody is at work with them:
+        before a reload their ends could not be written down.
+        """
+        while left := await self.entries([UPLOADING], folder, 0):
+            for entry in left:
+                await self.move(entry.id, QUEUED, at=UPLOADING)
 
     async def due(self) -> list[Entry]:
         """Files that have waited long enough, which are QUEUED now; some hundred at most."""

@@ -30,8 +30,9 @@ class NewJob:
 
     :ivar folder: the name of its folder in the settings of those who send it.
     :ivar path: relative to the folder, as :func:`os.fsencode` returns it.
-    :ivar version: its size in bytes, a hyphen, and when it was last written to in nanoseconds since
-        1970; empty if whatever is there at the first attempt is to be sent.  Of jobs with the same
+    :ivar version: its :attr:`~txresumable.push.Version.shared`: its size in bytes, a hyphen, and
+        when it was last written to in nanoseconds since 1970; empty if whatever is there at the
+        first attempt is to be sent.  Of jobs with the same
         folder, path and version there is one.
     """
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+from twisted.internet.task import deferLater
+
 from .interface import Conflict, Objects, Rejected, StorageError, Unavailable
 from .keys import Keys
-from .pause import pause
+from .pages import pages
 from .together import each
 
 __all__ = ["Chunks"]
@@ -49,7 +51,7 @@ class Chunks:
         name, problem = self._keys.chunk(key, id, offset), StorageError()
         for attempt in range(_ATTEMPTS):
             if attempt:
-                await pause(self._clock, _PAUSE * attempt)
+                await deferLater(self._clock, _PAUSE * attempt)
             try:
                 await self._objects.put(name, pieces, absent=True, metadata={_DIGEST: sha256})
                 return sha256
@@ -78,14 +80,14 @@ class Chunks:
 
     async def listed(self, key: str, id: str) -> AsyncIterator[int]:
         """Those that are there; a listing may lack some of the last moment."""
-        async for names in self._pages(self._keys.chunks_of(key, id)):
-            for name in names:
-                yield self._keys.offset_of(name)
+        async for page in pages(self._objects, self._keys.chunks_of(key, id)):
+            for stat in page:
+                yield self._keys.offset_of(stat.key)
 
     async def remove(self, key: str, id: str) -> None:
         """Remove those that are listed."""
-        async for names in self._pages(self._keys.chunks_of(key, id)):
-            await each(names, self._objects.delete, _REMOVED_AT_ONCE)
+        async for page in pages(self._objects, self._keys.chunks_of(key, id)):
+            await each([stat.key for stat in page], self._objects.delete, _REMOVED_AT_ONCE)
 
     async def uploads(self) -> AsyncIterator[tuple[str, str]]:
         """
@@ -104,12 +106,3 @@ class Chunks:
                 yield found
                 last = found
                 after = self._keys.chunks_of(*found) + "~"  # after all digits
-
-    async def _pages(self, prefix: str) -> AsyncIterator[Sequence[str]]:
-        after = ""
-        while True:
-            page = await self._objects.list(prefix, after=after)
-            yield [stat.key for stat in page.objects]
-            after = page.next
-            if not after:
-                return

@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ..store.completion import Completion
@@ -20,7 +21,6 @@ from ..store.rejection import Rejection
 from .assembly import Assembly, Draft
 from .interface import StorageError
 from .lease import Lease, LeaseLost
-from .pause import pause
 from .records import Known, Records
 from .refusing import refusing
 from .state import State
@@ -132,7 +132,7 @@ class Finishing:
         while known.record.state is State.FINISHING and known.age <= self._times.lease:
             if self._clock.seconds() >= until:
                 raise Refused(503, "another receiver finishes this file", 2, about="upload")
-            await pause(self._clock, _POLLS)
+            await deferLater(self._clock, _POLLS)
             with refusing():
                 found = await self._records.read(key)
             if found is None or found.record.id != id:

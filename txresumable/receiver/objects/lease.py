@@ -90,11 +90,8 @@ class Lease:
         :raises LeaseLost: if it is not.
         :raises StorageError: if that cannot be found out.
         """
-        await self._lock.acquire()
-        try:
+        async with self._lock:
             return await self._change(state, changes)
-        finally:
-            self._lock.release()
 
     def end(self) -> None:
         """Renew it no more."""

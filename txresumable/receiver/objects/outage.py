@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from .pause import pause
+from twisted.internet.task import deferLater
+
 from .refusing import StorageAway
 from .running import Running
 
@@ -44,7 +45,7 @@ class Outage:
             if self._held < _MOST_HELD:
                 self._held += 1
                 try:
-                    await self._running.unless_closed(pause(self._clock, _HELD_FOR))
+                    await self._running.unless_closed(deferLater(self._clock, _HELD_FOR))
                 finally:
                     self._held -= 1
             raise

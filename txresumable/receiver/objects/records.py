@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import frozen
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ..store.refused import Refused
 from .interface import Conflict, Objects, Stat, Unavailable
 from .keys import Keys
-from .pause import pause
 from .record import UploadRecord
 from .together import persistently
 
@@ -96,7 +96,7 @@ class Records:
         problem: Conflict | Unavailable | None = None
         for attempt in range(_ATTEMPTS):
             if attempt:
-                await pause(self._clock, _PAUSE * attempt)
+                await deferLater(self._clock, _PAUSE * attempt)
             try:
                 stat = await self._objects.put(name, body, type="application/json", **condition)
             except (Conflict, Unavailable) as error:

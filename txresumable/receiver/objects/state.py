@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from enum import Enum
 
+from ..._runtime.transitions import advancing
+
 __all__ = ["TRANSITIONS", "State", "advance"]
 
 
@@ -39,12 +41,5 @@ TRANSITIONS: Mapping[State, AbstractSet[State]] = {
 """The states that each one leads to; OPEN to OPEN, and FINISHING to FINISHING, are renewals."""
 
 
-def advance(state: State, following: State) -> State:
-    """
-    The state that follows.
-
-    :raises RuntimeError: if it cannot follow.
-    """
-    if following not in TRANSITIONS[state]:
-        raise RuntimeError(f"an upload that is {state.value} cannot be {following.value}")
-    return following
+advance = advancing(TRANSITIONS, "an upload")
+"""The state that follows."""

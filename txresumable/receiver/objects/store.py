@@ -113,11 +113,11 @@ class ObjectStore:
         self.expire = check_number("expire", expire, none=True)
         self.remember = check_number("remember", remember, none=True)
         self.on_complete = check_callable("on_complete", on_complete, none=True)
-        limits = Quota(
-            file_size=check_whole("max_file_size", max_file_size, none=True),
-            chunks=check_whole("max_chunks", max_chunks),
-            unfinished=check_whole("max_unfinished", max_unfinished, none=True),
-            unfinished_size=check_whole("max_unfinished_size", max_unfinished_size, none=True),
+        limits = Quota.checked(
+            max_file_size=max_file_size,
+            max_chunks=max_chunks,
+            max_unfinished=max_unfinished,
+            max_unfinished_size=max_unfinished_size,
         )
         self._objects = objects
         self._keys = keys = Keys(prefix)

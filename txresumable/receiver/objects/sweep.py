@@ -5,7 +5,7 @@ what is whole, and removing what nobody needs.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from attrs import frozen
@@ -18,6 +18,7 @@ from ..store.rejection import Rejected
 from .finishing import Times
 from .interface import Multipart, Objects, Stat, StorageError, Unavailable
 from .keys import Keys
+from .pages import pages
 from .records import Known
 from .state import State
 from .together import each
@@ -112,19 +113,10 @@ class Sweep:
             if key in self._summaries:
                 summaries[key] = self._summaries[key]
 
-        async for page in self._records():
+        async for page in pages(self._objects, self._keys.records):
             await each(page, see_to, _AT_ONCE)
         self._summaries = summaries
         return forgotten
-
-    async def _records(self) -> AsyncIterator[Sequence[Stat]]:
-        after = ""
-        while True:
-            page = await self._objects.list(self._keys.records, after=after)
-            yield page.objects
-            after = page.next
-            if not after:
-                return
 
     def _is_due(self, key: str, stat: Stat) -> bool:
         """Whether a record may have expired, by what was known of it."""

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.internet.task import deferLater
 
 from .interface import Unavailable
-from .pause import pause
 
 __all__ = ["each", "persistently", "together"]
 
@@ -66,5 +66,5 @@ async def persistently(clock: Any, work: Callable[[], Awaitable[_T]]) -> _T:
             return await work()
         except Unavailable as error:
             wait = max(0.1 * 2**attempt, min(error.retry_after or 0.0, 2.0))
-            await pause(clock, wait)
+            await deferLater(clock, wait)
     return await work()

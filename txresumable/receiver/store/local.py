@@ -139,12 +139,12 @@ class Store:
         self.expire = check_number("expire", expire, none=True)
         self.remember = check_number("remember", remember, none=True)
         self.on_complete = check_callable("on_complete", on_complete, none=True)
-        limits = Quota(
-            file_size=check_whole("max_file_size", max_file_size, none=True),
-            chunks=check_whole("max_chunks", max_chunks),
-            unfinished=check_whole("max_unfinished", max_unfinished, none=True),
-            unfinished_size=check_whole("max_unfinished_size", max_unfinished_size, none=True),
-            total=check_whole("quota", quota, none=True),
+        limits = Quota.checked(
+            max_file_size=max_file_size,
+            max_chunks=max_chunks,
+            max_unfinished=max_unfinished,
+            max_unfinished_size=max_unfinished_size,
+            quota=quota,
         )
         self._work = Work(_run)
         self._folder = Folder(self.root, _disk or disk, placing)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from ..arguments import check_whole
 from .record import Record
 from .refused import Refused
 
@@ -32,6 +33,29 @@ class Quota:
     unfinished: int | None = None
     unfinished_size: int | None = None
     total: int | None = None
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        max_file_size: object,
+        max_chunks: object,
+        max_unfinished: object,
+        max_unfinished_size: object,
+        quota: object = None,
+    ) -> Quota:
+        """
+        The limits that the options of a store ask for.
+
+        :raises InvalidOption: if one of them is no such number.
+        """
+        return cls(
+            file_size=check_whole("max_file_size", max_file_size, none=True),
+            chunks=check_whole("max_chunks", max_chunks),
+            unfinished=check_whole("max_unfinished", max_unfinished, none=True),
+            unfinished_size=check_whole("max_unfinished_size", max_unfinished_size, none=True),
+            total=check_whole("quota", quota, none=True),
+        )
 
     def admit(self, wanted: Record, count: int, size: int, received: int) -> None:
         """

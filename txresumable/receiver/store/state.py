@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from enum import Enum
 
+from ..._runtime.transitions import advancing
 from .refused import Refused
 
 __all__ = ["TRANSITIONS", "State", "advance", "check"]
@@ -51,15 +52,8 @@ _REFUSED: Mapping[State, tuple[int, str, int | None]] = {
 }
 
 
-def advance(state: State, following: State) -> State:
-    """
-    The state that follows.
-
-    :raises RuntimeError: if it cannot follow.
-    """
-    if following not in TRANSITIONS[state]:
-        raise RuntimeError(f"an upload that is {state.value} cannot be {following.value}")
-    return following
+advance = advancing(TRANSITIONS, "an upload")
+"""The state that follows."""
 
 
 def check(state: State) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from enum import Enum
 
+from ..._runtime.transitions import advancing
+
 __all__ = ["TRANSITIONS", "Phase", "advance"]
 
 
@@ -41,12 +43,5 @@ TRANSITIONS: Mapping[Phase, AbstractSet[Phase]] = {
 """The phases that each one leads to."""
 
 
-def advance(phase: Phase, following: Phase) -> Phase:
-    """
-    The phase that follows.
-
-    :raises RuntimeError: if it cannot follow.
-    """
-    if following not in TRANSITIONS[phase]:
-        raise RuntimeError(f"a connection that is {phase.value} cannot be {following.value}")
-    return following
+advance = advancing(TRANSITIONS, "a connection")
+"""The phase that follows."""

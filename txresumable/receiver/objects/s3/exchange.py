@@ -4,7 +4,7 @@ One signed request out, one response in, within a deadline.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError
@@ -96,9 +96,8 @@ class Exchange:
         if self._closed:
             raise Unavailable("it is closed")
         seconds = self._deadline * patience + size / LEAST_RATE
-        turns = [self._big_turns] if size > _LITTLE else []
-        turns.append(self._turns)
-        sending = Deferred.fromCoroutine(self._in_turn(turns, method, key, query, headers, body))
+        request = self._request(method, key, query, headers, body)
+        sending = Deferred.fromCoroutine(self._in_turn(request, is_big=size > _LITTLE))
         self._waiting.add(sending)
         sending.addTimeout(seconds, self._clock)
         try:
@@ -117,21 +116,24 @@ class Exchange:
             sending.cancel()
         await self._agent.close()
 
-    async def _in_turn(
+    async def _in_turn(self, request: Coroutine[Any, Any, Response], *, is_big: bool) -> Response:
+        try:
+            if not is_big:
+                async with self._turns:
+                    return await request
+            async with self._big_turns, self._turns:
+                return await request
+        finally:
+            request.close()  # if it never had its turn
+
+    async def _request(
         self,
-        turns: Sequence[DeferredSemaphore],
         method: str,
         key: str,
         query: Mapping[str, str | int],
         headers: Mapping[str, str],
         body: IRequestBody | None,
     ) -> Response:
-        if turns:
-            await turns[0].acquire()
-            try:
-                return await self._in_turn(turns[1:], method, key, query, headers, body)
-            finally:
-                turns[0].release()
         credentials = self._credentials.ready() or await self._credentials.get()
         path, asked = self._location.path(key), self._location.query(query)
         lines = self._signer.sign(method, path, asked, headers, credentials)
