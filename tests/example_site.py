@@ -14,7 +14,6 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from socket import socket
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -25,6 +24,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from tests.authority import Authority
+from tests.ports import unused_port
 from tests.proxies import ProxyFactory
 from tests.socks import SocksFactory
 from txresumable.receiver import ReceivedFile, ReceiverResource, ReceiverSite, Refused, Store
@@ -84,7 +84,7 @@ class ExampleSite:
             "tor.example.com:9050": f"127.0.0.1:{ports['socks'].getHost().port}",
             "proxy.example.com:3128": f"127.0.0.1:{ports['proxy'].getHost().port}",
             "/run/uploads.sock": "uploads.sock",
-            "8080": str(_free_port()),
+            "8080": str(unused_port()),
             # The path of a socket in there has to be short.
             "/var/lib/txresumable": self._state,
             **{f"/srv/{name}": name for name in ("scans", "sent", "failed")},
@@ -191,14 +191,6 @@ class _Answer(Resource):
         # treq keeps connections for minutes, in a pool that cannot be emptied from outside.
         request.setHeader(b"connection", b"close")
         return json.dumps(self._answer(request)).encode()
-
-
-def _free_port() -> int:
-    """A port that nobody has, for a server in another process."""
-    with socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        port: int = reserved.getsockname()[1]
-        return port
 
 
 def _signature(query: bytes) -> str:

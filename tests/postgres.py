@@ -57,9 +57,9 @@ def server(test: Any) -> Database:
     require(test, _why_not())
     if not _server:
         database = Database()
-        _server.append(database)
         atexit.register(database.stop)
         database.start()
+        _server.append(database)
     return _server[0]
 
 

@@ -4,6 +4,7 @@ Tests for what is around the package: metadata, plugins, and the scripts of ``.c
 
 from __future__ import annotations
 
+import io
 import re
 import runpy
 from importlib import import_module
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from twisted.application.service import IServiceMaker
 from twisted.plugin import IPlugin, getPlugins
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.reporter import Reporter
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 import txresumable
@@ -84,7 +86,8 @@ class SummaryTests(SynchronousTestCase):
     """The line on which ``.ci/run`` ends."""
 
     def setUp(self) -> None:
-        self.count = runpy.run_path(str(ROOT / ".ci" / "summary.py"))["count"]
+        summary = runpy.run_path(str(ROOT / ".ci" / "summary.py"))
+        self.count, self.failures = summary["count"], summary["failures"]
 
     def test_passed(self) -> None:
         """A run that passed is counted."""
@@ -99,6 +102,36 @@ class SummaryTests(SynchronousTestCase):
     def test_nothing_ran(self) -> None:
         """A log without a run has no tests."""
         self.assertEqual(self.count("make: *** [test] Error 2\n")["ran"], 0)
+
+    def test_names(self) -> None:
+        """The tests that failed are named, with why, as trial groups them."""
+
+        class Some(SynchronousTestCase):
+            def test_one(self) -> None:
+                self.fails()
+
+            def test_two(self) -> None:
+                self.fails()
+
+            def test_skipped(self) -> None:
+                raise SkipTest("not here")
+
+            def test_fine(self) -> None:
+                pass
+
+            def fails(self) -> None:
+                raise OSError("port in use")
+
+        log = io.StringIO()
+        reporter = Reporter(log)
+        for name in ("one", "two", "skipped", "fine"):
+            Some(f"test_{name}").run(reporter)
+        reporter.done()
+        # A class of a function has a name that trial's own loader never meets.
+        text = log.getvalue().replace("<locals>.", "")
+        named = [f"{Some.__module__}.{Some.__qualname__}.test_{name}" for name in ("one", "two")]
+        expected = [f"{name}: builtins.OSError: port in use" for name in named]
+        self.assertEqual(self.failures(text), [each.replace("<locals>.", "") for each in expected])
 
 
 def _numbers(text: str) -> list[int]:

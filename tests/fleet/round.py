@@ -21,6 +21,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from tests.interop.seaweedfs import FILERS, GATEWAYS, KEY, SECRET, SeaweedFS
+from tests.ports import unused_ports
 
 from .front import Front
 from .killed import LEASE
@@ -107,7 +108,7 @@ class Round:
         senders = Senders(self.reactor, self.case, self.base, self.patience)
         senders.page_options.update(self.setting.page_options)
         self.case.addCleanup(senders.close)
-        port, *ports = _free_ports(1 + RECEIVERS)
+        port, *ports = unused_ports(1 + RECEIVERS)
         receivers = []
         for number, each in enumerate(ports):
             endpoint = storage.endpoints[number % len(storage.endpoints)]
@@ -243,11 +244,3 @@ class Round:
 def _is_listening(port: int) -> bool:
     with socket.socket() as trying:
         return trying.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_ports(count: int) -> list[int]:
-    free = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in free]
-    for each in free:
-        each.close()
-    return ports

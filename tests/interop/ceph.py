@@ -14,7 +14,7 @@ import uuid
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from tests.ports import unused_port
+from tests.ports import unused_ports
 
 from .install import CEPH
 from .seaweedfs import KEY, SECRET
@@ -74,7 +74,7 @@ class Ceph:
         # Sockets are made in there, whose paths have to be short.
         self._folder = Path(tempfile.mkdtemp(prefix="ceph-"))
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._port, self._gateway = unused_port(), unused_port()
+        self._port, self._gateway = unused_ports(2)
         self.endpoints = (f"http://127.0.0.1:{self._gateway}",)
         atexit.register(self.stop)
 
@@ -82,8 +82,9 @@ class Ceph:
     def running(cls) -> Ceph:
         """One that runs until this process ends, started if need be: share it, by buckets."""
         if cls._last is None:
-            cls._last = cls()
-            cls._last.start()
+            started = cls()
+            started.start()
+            cls._last = started
         return cls._last
 
     def start(self) -> None:

@@ -67,7 +67,8 @@ class PostgreSQL:
             )
         end = time.monotonic() + _PATIENCE
         while self._process.poll() is None and time.monotonic() < end:
-            asked = self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)
+            # Another server may have the port: this one's socket is in its folder.
+            asked = self._programs / "pg_isready", "-q", "-h", self._folder, "-p", str(self.port)
             if subprocess.run(asked).returncode == 0:
                 return
             time.sleep(0.05)

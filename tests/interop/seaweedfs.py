@@ -10,7 +10,6 @@ import json
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from random import Random
 from typing import ClassVar, Final
+
+from tests.ports import is_unused
 
 from .install import SEAWEEDFS, python_of
 from .postgresql import PostgreSQL
@@ -83,8 +84,9 @@ class SeaweedFS:
     def running(cls) -> SeaweedFS:
         """One that runs until this process ends, started if need be: share it, by buckets."""
         if cls._last is None:
-            cls._last = cls()
-            cls._last.start()
+            started = cls()
+            started.start()
+            cls._last = started
         return cls._last
 
     def start(self) -> None:
@@ -230,14 +232,6 @@ def _free_ports(count: int) -> list[int]:
     random = Random()
     while len(found) < count:
         port = random.randrange(10_000, 20_000)
-        if port not in found and all(map(_is_free, (port, port + 10_000))):
+        if port not in found and all(map(is_unused, (port, port + 10_000))):
             found.append(port)
     return found
-
-
-def _is_free(port: int) -> bool:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
