@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from tests.processes import Running, reactor, until
 
-from .receivers import Receiver, start
+from .receivers import Receiver, RunningReceiver, start
 from .web_servers import CommandTestCase, nginx
 
 __all__ = ["Pushed"]
@@ -61,7 +61,7 @@ class Pushed(CommandTestCase):
             f'path = "{source}"\ntarget = "lab"\nsettle = 0\nrescan = 1\nagain = 1\n'
             f'after = "move:{sent}"\n'
         )
-        digests = sorted(self.make(source, number) for number in range(FILES))
+        digests = dict(self.make(source, number) for number in range(FILES))
         for kill in range(1, KILLS + 1):
             process = self.python("-m", "txresumable", "push", "-c", "c.toml")
             await self.until_sent(FILES * kill // (KILLS + 2), process)
@@ -71,9 +71,13 @@ class Pushed(CommandTestCase):
         await self.until_sent(FILES, process)
         process.signal("TERM")
         await process.ended
-        # Some call a file by its identifier.
-        self.assertEqual(sorted(server.stored().values()), digests)
+        await server.stop()
+        self.assert_arrived(server, digests)
         self.assertEqual(os.listdir(source), [])
+
+    def assert_arrived(self, server: RunningReceiver, digests: dict[str, str]) -> None:
+        """Each file is there once, and as it is; some receivers call it by its identifier."""
+        self.assertEqual(sorted(server.stored().values()), sorted(digests.values()))
 
     async def until_sent(self, count: int, process: Running) -> None:
         """Wait until so many files are moved, as long as there are ever more."""
@@ -82,12 +86,13 @@ class Pushed(CommandTestCase):
             is_sent = partial(_has, sent, number)
             await until(is_sent, lambda: process.written)
 
-    def make(self, folder: Path, number: int) -> str:
-        """A file, small, or of a few chunks; its SHA-256."""
+    def make(self, folder: Path, number: int) -> tuple[str, str]:
+        """A file, small, or of a few chunks; its name and SHA-256."""
         size = random.randrange(1, 1_300_000) if number % 10 == 0 else random.randrange(1, 5000)
         content = os.urandom(size)
-        (folder / f"file-{number:03}.bin").write_bytes(content)
-        return hashlib.sha256(content).hexdigest()
+        name = f"file-{number:03}.bin"
+        (folder / name).write_bytes(content)
+        return name, hashlib.sha256(content).hexdigest()
 
 
 def _has(folder: Path, count: int) -> bool:

@@ -35,6 +35,7 @@ __all__ = [
     "DJANGO_RESUMABLE",
     "FLASK_ALL",
     "FLASK_LAST",
+    "FLASK_RENAMING",
     "FLOWJS_NODE",
     "FLOWJS_TORNADO",
     "RESUMABLEJS_JAVA",
@@ -97,6 +98,7 @@ DJANGO_RESUMABLE: Final = Receiver("django-resumable", "django_resumable.py", "/
 FLOWJS_TORNADO: Final = Receiver("flowjs", "flowjs_tornado.py", "/upload")
 FLASK_ALL: Final = Receiver("flask", "flask_sample.py", "/upload", ("all",))
 FLASK_LAST: Final = Receiver("flask", "flask_sample.py", "/upload", ("last",))
+FLASK_RENAMING: Final = Receiver("flask", "flask_sample.py", "/upload", ("renaming",))
 DASH_RESUMABLE: Final = Receiver("dash-uploader", "dash_gunicorn.py", "/upload", ("resumable",))
 DASH_FLOW: Final = Receiver("dash-uploader-0.7", "dash_gunicorn.py", "/upload", ("flow",))
 DASH_UPLOADER: Final = Receiver("dash", "dash_ng.py", "/upload")
@@ -205,6 +207,15 @@ class RunningReceiver:
     def requests(self, method: str) -> Counter[int]:
         """How often each chunk was asked for; complete once the receiver has been stopped."""
         return Counter(said["chunk"] for said in self._host.said if said["method"] == method)
+
+    def sent_again(self) -> set[str]:
+        """The names of files of which a chunk was sent more than once, likewise."""
+        sent = Counter(
+            (said["file_name"], said["chunk"])
+            for said in self._host.said
+            if said["method"] == "POST"
+        )
+        return {name for (name, _), count in sent.items() if count > 1}
 
     def found(self) -> set[int]:
         """The chunks that a test was told are there."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
 from typing import Any
 
 from txresumable import ChunkRejected
 
 from . import scenarios
-from .receivers import DASH_RESUMABLE, FLASK_ALL, FLASK_LAST
+from .receivers import DASH_RESUMABLE, FLASK_ALL, FLASK_LAST, FLASK_RENAMING
 
 
 class FlaskAllTests(scenarios.Uploads):
@@ -24,6 +26,38 @@ class FlaskAllTests(scenarios.Uploads):
     def stored_name(self, name: str, size: int) -> str:
         """The name as it was sent."""
         return name
+
+
+class FlaskTwiceTests(scenarios.ReceiverTestCase):
+    """What becomes of a file whose end the client did not get to know, and that it sends again."""
+
+    receiver = FLASK_ALL
+    options = {"server": "flask-sample"}
+    content = random.randbytes(25_000)
+
+    async def send_twice(self) -> str:
+        """Send it twice, and read what is stored."""
+        path = self.folder / "some.bin"
+        path.write_bytes(self.content)
+        for _ in range(2):
+            await self.uploader(chunk_size=10_000).add_file(path)
+        return self.server.stored()["some.bin"]
+
+    async def test_appended(self) -> None:
+        """The sample appends it to the first one."""
+        twice = hashlib.sha256(self.content * 2).hexdigest()
+        self.assertEqual(await self.send_twice(), twice)
+
+
+class FlaskRenamingTests(FlaskTwiceTests):
+    """The sample as it should be."""
+
+    receiver = FLASK_RENAMING
+
+    async def test_appended(self) -> None:
+        """It takes the place of the first one."""
+        once = hashlib.sha256(self.content).hexdigest()
+        self.assertEqual(await self.send_twice(), once)
 
 
 class FlaskLastTests(scenarios.ReceiverTestCase):

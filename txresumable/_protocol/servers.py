@@ -58,7 +58,8 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
             options={"last_chunk_alone": True, "permanent_errors": _TRY_500_AGAIN},
             tried=True,
             note="With several workers it responds with 500 where two of them make one folder. It "
-            "appends to a file of the same name that is there already.",
+            "appends to a file of the same name that is there already: one that is sent again, as "
+            "its end was not heard of, is there twice over.",
         ),
         "flask-page": Server(
             title="samples/Backend on Flask.md of resumable.js",

@@ -6,12 +6,18 @@ not empty before: ``all`` when every chunk is there, which two requests may find
 when a chunk comes that ends within one chunk's size of the end, as if all others had to be there.
 Neither is ready for another worker that makes the folder for the chunks at the same time: that is
 500.
+
+``renaming`` is ``all`` as it should be: what is written has a name of its own until it is whole, so
+that whatever comes twice, at once or later, takes the place of the same.
 """
 
 # mypy: ignore-errors
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+import uuid
 from pathlib import Path
 
 from flask import Flask, abort, request
@@ -38,6 +44,8 @@ def upload():
     fields = request.form
     number = int(fields["resumableChunkNumber"])
     path = chunk(fields, number)
+    if "renaming" in sys.argv:
+        return upload_and_rename(fields, path)
     if not path.parent.is_dir():
         path.parent.mkdir()
     request.files["file"].save(path)
@@ -47,6 +55,31 @@ def upload():
             finish(fields, number)
     elif all(chunk(fields, each).exists() for each in range(1, total(fields) + 1)):
         finish(fields, total(fields))
+    return "OK"
+
+
+def upload_and_rename(fields, path: Path):
+    """Take a chunk, and put the file together, under other names first."""
+    paths = [chunk(fields, each) for each in range(1, total(fields) + 1)]
+    one, whole = (chunks / f"{uuid.uuid4()}.part" for _ in range(2))
+    request.files["file"].save(one)
+    while True:
+        path.parent.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # as it was just removed
+            os.replace(one, path)
+            break
+    try:
+        with whole.open("wb") as file:
+            for each in paths:
+                file.write(each.read_bytes())
+    except FileNotFoundError:  # one is missing still, or another request has done all of this
+        whole.unlink()
+        return "OK"
+    os.replace(whole, stored / fields["resumableFilename"])
+    for each in paths:
+        each.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        path.parent.rmdir()
     return "OK"
 
 
