@@ -5,7 +5,7 @@ from __future__ import annotations
 from inspect import signature
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.testing import MemoryReactor
@@ -349,6 +349,101 @@ class ClosingTests(ReceiverTestCase):
         self.assertEqual(wire.transport.producerState, "paused")
         wire.protocol.resumeProducing()
         self.assertEqual(wire.transport.producerState, "producing")
+
+
+class DrainTests(ReceiverTestCase):
+    """A receiver that stops."""
+
+    def drain(self) -> Deferred[None]:
+        drained = self.site.drain()
+        self.assertNoResult(drained)
+        return drained
+
+    def test_nobody(self) -> None:
+        """Without connections it is drained at once, and idle ones are closed at once."""
+        self.start()
+        self.successResultOf(self.site.drain())
+        wire = self.connect().send(TEST)
+        self.assertEqual(wire.response().status, 503)
+        wire.lose()
+        idle = self.connect()
+        drained = self.drain()
+        self.assertTrue(idle.aborted)
+        idle.lose()
+        self.successResultOf(drained)
+
+    def test_arriving(self) -> None:
+        """
+        A chunk that arrives is taken as a whole, and its response is the last of the connection;
+        what follows it gets none.
+        """
+        self.start()
+        file = ClientFile(CONTENT, chunk_size=25)
+        data = file.upload(1)
+        wire = self.connect().send(data[:-5])
+        drained = self.drain()
+        self.assertFalse(wire.closed)
+        wire.send(data[-5:] + TEST)
+        response = wire.response()
+        self.assertEqual((response.status, response.headers["connection"]), (200, "close"))
+        self.assertEqual(
+            (wire.transport.half_closed, self.finished()), (True, {"file.dat": CONTENT})
+        )
+        self.assertNoResult(drained)
+        wire.end()
+        self.assertTrue(wire.transport.disconnecting)
+        wire.lose()
+        self.successResultOf(drained)
+
+    def test_responding(self) -> None:
+        """A response that is on its way is waited for."""
+        thread = Thread()
+        self.start(run=thread.run)
+        wire = self.connect().send(TEST + TEST)
+        drained = self.drain()
+        thread.work()
+        response = wire.response()
+        self.assertEqual((response.status, response.headers["connection"]), (404, "close"))
+        wire.lose()
+        self.successResultOf(drained)
+
+    def test_new(self) -> None:
+        """
+        What begins now is refused with 503 before its body is there, also if some of its head was
+        there before.
+        """
+        self.start()
+        data = ClientFile(bytes(300_000), chunk_size=10**6).upload(1)
+        wires = [self.connect().send(data[:50]), self.connect().send(TEST[:-2])]
+        drained = self.drain()
+        end = data.index(b"\r\n\r\n") + 100
+        wires[0].send(data[50:end])
+        wires[1].send(TEST[-2:])
+        wires.append(self.connect().send(TEST))
+        for wire in wires:
+            response = wire.response()
+            self.assertEqual((response.status, response.headers["connection"]), (503, "close"))
+            self.assertEqual(response.headers["retry-after"], "1")
+            self.assertTrue(wire.transport.half_closed)
+        wires.append(self.connect().send(TEST.replace(b"GET", b"HEAD", 1)))
+        head = wires[-1].transport.value()
+        self.assertTrue(head.startswith(b"HTTP/1.1 503 ") and head.endswith(b"\r\n\r\n"))
+        wires[0].send(data[end:])
+        self.assertEqual((wires[0].responses(), self.private()), ([], []))
+        for wire in wires:
+            self.assertNoResult(drained)
+            wire.lose()
+        self.successResultOf(drained)
+
+    def test_given_up(self) -> None:
+        """Whoever waits for it may give up, and others still wait."""
+        self.start()
+        wire = self.connect().send(TEST[:-2])
+        one, other = self.drain(), self.drain()
+        one.cancel()
+        self.failureResultOf(one, CancelledError)
+        wire.lose()
+        self.successResultOf(other)
 
 
 class PlainSiteTests(ReceiverTestCase):

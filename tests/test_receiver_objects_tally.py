@@ -43,8 +43,8 @@ class TallyTests(SynchronousTestCase):
         tally.add("elsewhere", record("x", 1))
         tally.add("still", record("x", 2))
         with tally.recount() as found:
-            found["still"] = found["over"] = record("x", 30)
-            found["others"] = record("x", 400)
+            found["still"] = found["over"] = ("x", 30)
+            found["others"] = ("x", 400)
             tally.forget("over")
             tally.add("new", record("x", 5000))
             self.assertEqual(len(tally), 3)
@@ -60,7 +60,7 @@ class TallyTests(SynchronousTestCase):
                 raise ZeroDivisionError
             self.assertEqual(tally.of("x", ""), (2, 3))
             tally.forget("b")
-            found["b"] = record("x", 2)
+            found["b"] = ("x", 2)
         self.assertEqual(tally.of("x", ""), (1, 1))
 
     def test_forgotten(self) -> None:

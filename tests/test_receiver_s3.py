@@ -26,6 +26,7 @@ from txresumable.receiver.objects.interface import (
     Rejected,
     Stat,
     Unavailable,
+    Unreadable,
 )
 from txresumable.receiver.objects.s3 import S3Objects
 
@@ -207,7 +208,7 @@ class ResponseTests(S3TestCase):
         self.assertIsNone(self.outcome(self.objects.get("k"), 404, error("NoSuchKey")))
         for body in (b"", b"<html>not found</html>", error("NoSuchWebsite")):
             # A proxy says so, and the object may be there.
-            self.assertIsInstance(self.outcome(self.objects.get("k"), 404, body), Unavailable)
+            self.assertIsInstance(self.outcome(self.objects.get("k"), 404, body), Unreadable)
         content = bytes(MIB)
         self.assertEqual(self.outcome(self.objects.get("k"), 200, content)[1], content)
         for size in (MIB + 1, 5 * MIB):

@@ -6,24 +6,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from constantly import NamedConstant
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.receiver.objects.interface import Forbidden
+from txresumable.receiver.objects.interface import (
+    Forbidden,
+    Missing,
+    Rejected,
+    StorageError,
+    Unavailable,
+    Unreadable,
+)
 from txresumable.receiver.objects.start import StartOnceFit
 from txresumable.testing import Bucket, FakeObjects, StorageFault, StorageForecast
 
 
 @contextmanager
-def critical() -> Iterator[list[str]]:
-    """What is logged as critical."""
+def logged(level: NamedConstant) -> Iterator[list[str]]:
+    """What is logged at a level."""
     lines: list[str] = []
 
     def observe(event: Any) -> None:
-        if event["log_level"] is LogLevel.critical:
+        if event["log_level"] is level:
             lines.append(formatEvent(event))
 
     globalLogPublisher.addObserver(observe)
@@ -80,6 +88,7 @@ class StartTests(SynchronousTestCase):
             self.receiver,
             objects or FakeObjects(self.bucket),
             "a/",
+            "--s3-endpoint http://storage",
             reactor=self.reactor,
             exit_with=self.statuses.append,
         )
@@ -112,10 +121,57 @@ class StartTests(SynchronousTestCase):
     def test_unfit(self) -> None:
         """Unfit storage ends the process with 1, and a sentence that says why."""
         self.bucket.ignores = frozenset({"If-Match"})
-        with critical() as lines:
+        with logged(LogLevel.critical) as lines:
             self.start()
-        self.assertIn("ignores If-Match", lines[0])
+        self.assertIn("--s3-endpoint http://storage: the storage ignores If-Match", lines[0])
         self.assertEqual((self.receiver.did, self.reactor.stopped, self.statuses), ([], 1, [1]))
+
+    def test_no_storage(self) -> None:
+        """
+        What does not respond as storage does for half a minute is none, and ends the process with
+        a sentence that has the option; but for that it has to be so all the time.
+        """
+        for error in (
+            Unreadable("GET a: 404"),
+            Rejected("PUT a: 405", "405"),
+            Missing("GET a: 404"),
+        ):
+            failures: list[StorageError] = [error] * 6 + [Unavailable("GET a: 502")] + [error] * 7
+
+            class Web(FakeObjects):
+                async def get(self, key: str) -> Any:
+                    raise failures.pop(0)  # noqa: B023
+
+            self.reactor.stopped, self.statuses = 0, []
+            with logged(LogLevel.critical) as lines:
+                self.start(Web(self.bucket), 60.0)
+                self.assertEqual((lines, self.reactor.stopped), ([], 0))
+                self.pass_time(15.0)
+            expected = (
+                "the receiver does not start: --s3-endpoint http://storage: "
+                f"no object storage responds there that speaks S3: {error}"
+            )
+            self.assertEqual(lines, [expected])
+            self.assertEqual((self.receiver.did, self.reactor.stopped, failures), ([], 1, []))
+            self.assertEqual(self.statuses, [1])
+
+    def test_says_what_it_waits_for(self) -> None:
+        """Each time that storage is away is a line in the log."""
+
+        class Away(FakeObjects):
+            async def get(self, key: str) -> Any:
+                raise Unavailable("GET a: Connection was refused by other side.")
+
+        with logged(LogLevel.warn) as lines:
+            service = self.start(Away(self.bucket), 3601.0)
+        expected = (
+            "--s3-endpoint http://storage: the storage is not ready, and waited for: "
+            "GET a: Connection was refused by other side."
+        )
+        self.assertEqual(set(lines), {expected})
+        self.assertGreater(len(lines), 650)
+        self.assertEqual((self.receiver.did, self.reactor.stopped), ([], 0))
+        self.successResultOf(service.stopService())
 
     def test_forbidden(self) -> None:
         """So does storage that does not let us in."""
@@ -124,15 +180,15 @@ class StartTests(SynchronousTestCase):
             async def put(self, key: str, body: Any, **given: Any) -> Any:
                 raise Forbidden("403 AccessDenied")
 
-        with critical() as lines:
+        with logged(LogLevel.critical) as lines:
             self.start(Closed(self.bucket))
-        self.assertIn("AccessDenied", lines[0])
+        self.assertIn("--s3-endpoint http://storage: 403 AccessDenied", lines[0])
         self.assertEqual((self.reactor.stopped, self.statuses), (1, [1]))
 
     def test_cannot_listen(self) -> None:
         """So does a receiver that cannot listen, or not start."""
         self.receiver.fails = SystemExit("Couldn't listen")
-        with critical() as lines:
+        with logged(LogLevel.critical) as lines:
             self.start()
         self.assertIn("Couldn't listen", lines[0])
         self.receiver = Receiver()

@@ -22,14 +22,23 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.authority import Authority
-from tests.receiver_rig import Connection, QuickDisk, connecting_reactor, fail_once, request
+from tests.receiver_rig import (
+    ClientFile,
+    Connection,
+    QuickDisk,
+    connecting_reactor,
+    fail_once,
+    request,
+)
 from tests.test_receiver_command import FILE, Processes
 from txresumable._runtime.clock import steady
-from txresumable.receiver import ReceiverService, Refused, Store, make_site
+from txresumable.errors import InvalidOption
+from txresumable.receiver import ObjectStore, ReceiverService, Refused, Store, make_site
 from txresumable.receiver.observers import on_complete
 from txresumable.receiver.process import ReceiverProcess
 from txresumable.receiver.store import at_once
 from txresumable.receiver.tap import Options, makeService
+from txresumable.testing import Bucket, FakeObjects
 
 
 def parse(*arguments: str) -> Options:
@@ -346,13 +355,19 @@ class Endpoint:
 class ServiceTests(SynchronousTestCase):
     """The service at work."""
 
-    def make(self, reactor: Any, **options: Any) -> ReceiverService:
-        """A service over a reactor in memory."""
+    def make(
+        self, reactor: Any, *, grace: Any = 20.0, in_bucket: bool = False, **options: Any
+    ) -> ReceiverService:
+        """A service over a reactor in memory, and a folder or object storage."""
         self.root = self.mktemp()
-        store = Store(self.root, _run=at_once, _disk=QuickDisk(), **options)
+        store: Any
+        if in_bucket:
+            store = ObjectStore(FakeObjects(Bucket(reactor)), reactor=reactor, **options)
+        else:
+            store = Store(self.root, _run=at_once, _disk=QuickDisk(), **options)
         site = make_site(store, reactor=reactor)
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-        return ReceiverService(endpoint, site, store=store, reactor=reactor)
+        return ReceiverService(endpoint, site, store=store, reactor=reactor, grace=grace)
 
     def test_installed_reactor(self) -> None:
         """Without a reactor it goes by the clock of the one that is installed."""
@@ -398,6 +413,55 @@ class ServiceTests(SynchronousTestCase):
                 self.assertRaises(RuntimeError, start)
             self.assertFalse(service.running)
             self.assertEqual((len(reactor.tcpServers), reactor.getDelayedCalls()), (is_started, []))
+
+    def test_drains(self) -> None:
+        """When it stops, chunks that arrive are taken, whatever they are stored in."""
+        for in_bucket in (False, True):
+            reactor = MemoryReactorClock()
+            service = self.make(reactor, in_bucket=in_bucket)
+            service.startService()
+            data = ClientFile(bytes(25)).upload(1)
+            wire = Connection(service._site)
+            wire.send(data[:-4])
+            stopped = service.stopService()
+            reactor.advance(15)
+            self.assertNoResult(stopped)
+            wire.send(data[-4:])
+            reactor.pump([0.05] * 40)
+            response = wire.response()
+            self.assertEqual((response.status, response.headers["connection"]), (200, "close"))
+            self.assertEqual(response.content, {"status": "stored"})
+            self.assertFalse(wire.aborted)
+            wire.end()
+            wire.lose()
+            self.successResultOf(stopped)
+            self.assertEqual(reactor.getDelayedCalls(), [])
+
+    def test_grace(self) -> None:
+        """What takes longer than that is cut off, with a line in the log."""
+        for grace, seconds in ((20.0, 20), (3.5, 4), (0.0, 0)):
+            reactor = MemoryReactorClock()
+            service = self.make(reactor, grace=grace)
+            service.startService()
+            wire = Connection(service._site)
+            wire.send(ClientFile(bytes(25)).upload(1)[:-4])
+            logged = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+            stopped = service.stopService()
+            if seconds:
+                reactor.advance(seconds - 1)
+                self.assertFalse(wire.aborted)
+                reactor.advance(1)
+            self.assertTrue(wire.aborted)
+            shown = [formatEvent(each) for each in logged if each["log_level"] is LogLevel.warn]
+            self.assertEqual(shown, ["1 connections are cut, which took too long"])
+            wire.lose()
+            self.successResultOf(stopped)
+            self.assertEqual(reactor.getDelayedCalls(), [])
+
+    def test_wrong_grace(self) -> None:
+        """Its seconds are a number."""
+        for wrong in ("20s", -1, None):
+            self.assertRaises(InvalidOption, self.make, MemoryReactorClock(), grace=wrong)
 
     def test_sweeps(self) -> None:
         """It forgets what has expired, from time to time."""

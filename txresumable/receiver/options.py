@@ -32,6 +32,7 @@ _READ = {
     "max-unfinished-size": size,
     "on-complete-timeout": span,
     "expire": span,
+    "grace": span,
 }
 
 
@@ -64,6 +65,7 @@ class Options(UsageOptions):
             number,
         ],
         ["min-rate", None, 256, "End connections that send fewer bytes a second.", number],
+        ["grace", None, "20s", "How long requests may go on when it is told to stop.", span],
         ["tokens", None, None, "Who may upload: a file with NAME:TOKEN in each line."],
         ["htpasswd", None, None, "Who may upload: a file as Apache's htpasswd -B writes it."],
         ["on-complete", None, None, "A command to run for each file, with its path as argument."],

@@ -32,9 +32,10 @@ class ReceiverProcess(ReceiverService):
         store: UploadStore,
         reactor: Reactor,
         scheme: str,
+        grace: float = 20.0,
         end_anyway: Callable[[int], object] = end_anyway,
     ) -> None:
-        super().__init__(endpoint, site, store=store, reactor=reactor, scheme=scheme)
+        super().__init__(endpoint, site, store=store, reactor=reactor, scheme=scheme, grace=grace)
         self._process_reactor = reactor
         self._end_anyway = end_anyway
 

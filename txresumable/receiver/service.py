@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, maybeDeferred
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from .._runtime.clock import steady
 from .._runtime.observers import OneShotObserver
 from .._runtime.reactor import Reactor
+from .arguments import check_number
 from .site import ReceiverSite
 from .store import UploadStore
 from .store.refused import Refused
@@ -24,7 +25,7 @@ from .web.throttle import LogThrottle
 __all__ = ["ReceiverService"]
 
 _BETWEEN_SWEEPS = 600.0
-# Less than the 90 s after which systemd kills.
+# With the grace, less than the 90 s after which systemd kills.
 _LONGEST_CLOSE = 60.0
 
 
@@ -37,6 +38,8 @@ class ReceiverService(Service):
     :param store: where files go; closed when the service stops.
     :param reactor: whose clock to use; the installed one by default.
     :param scheme: how the URL that is logged begins.
+    :param grace: for how many seconds requests that are under way may go on when it stops.
+    :raises InvalidOption: if that is no such number.
     :ivar scheme: the same.
     :ivar address: where it listens, once it does.
     """
@@ -51,6 +54,7 @@ class ReceiverService(Service):
         store: UploadStore,
         reactor: Reactor | None = None,
         scheme: str = "http",
+        grace: float = 20.0,
     ) -> None:
         if reactor is None:
             from twisted.internet import reactor
@@ -59,6 +63,7 @@ class ReceiverService(Service):
         self.scheme = scheme
         self._site = site
         self._store = store
+        self._grace = check_number("grace", grace)
         self._port: IListeningPort | None = None
         self._stopped: OneShotObserver[None] | None = None
         self._listening: Deferred[None] | None = None
@@ -109,9 +114,11 @@ class ReceiverService(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop.  Its store is closed, so that it cannot be started again.
+        Stop.  New connections are refused at once, and new requests with 503; those under way go on
+        for the ``grace`` seconds at most, and are cut then.  Then its store is closed, so that it
+        cannot be started again.
 
-        :returns: a Deferred that fires when nothing listens and all is closed, or that has taken
+        :returns: a Deferred that fires when nothing listens and all is closed, or closing has taken
             a minute, as on a disk that hangs.
         """
         super().stopService()  # type: ignore[no-untyped-call]
@@ -128,8 +135,24 @@ class ReceiverService(Service):
         if self._sweeping.running:
             self._sweeping.stop()
         stopped: Deferred[Any] = maybeDeferred(lambda: self._port and self._port.stopListening())
+        stopped.addCallback(lambda _: self._drain())
         stopped.addCallback(lambda _: self._site.drop_connections())
         return stopped.addCallback(lambda _: self._close_store())
+
+    def _drain(self) -> Deferred[None]:
+        """Let what is under way end, within limits."""
+        drained = self._site.drain()
+        if self._grace:
+            drained.addTimeout(self._grace, self._clock)
+        else:
+            drained.cancel()
+
+        def cut(failure: Failure) -> None:
+            failure.trap(TimeoutError, CancelledError)
+            count = len(self._site.connections)
+            self._log.warn("{count} connections are cut, which took too long", count=count)
+
+        return drained.addErrback(cut)
 
     def _close_store(self) -> Deferred[None]:
         closed: Deferred[None] = Deferred()

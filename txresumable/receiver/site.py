@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web import http
 from twisted.web.resource import IResource
@@ -53,6 +54,7 @@ class ReceiverSite(Site):
     :raises InvalidOption: if one of these is no such number, or cannot be called.
     :ivar clock: what connections wait by.
     :ivar connections: the connections that there are, with the addresses of their peers.
+    :ivar is_draining: whether new requests are refused with 503, as the receiver stops.
     """
 
     protocol = ReceiverChannel  # type: ignore[assignment]
@@ -84,6 +86,8 @@ class ReceiverSite(Site):
         self._max_total = check_whole("max_total_connections", max_total_connections)
         self._on_response = check_callable("on_response", on_response, none=True)
         self.connections: dict[ReceiverChannel, str] = {}
+        self.is_draining = False
+        self._drained: list[Deferred[None]] = []
 
     def acceptableProtocols(self) -> list[bytes]:
         """HTTP/1.1."""
@@ -130,11 +134,34 @@ class ReceiverSite(Site):
     def forget(self, channel: ReceiverChannel) -> None:
         """A connection has ended."""
         self.connections.pop(channel, None)
+        self._check_drained()
+
+    def drain(self) -> Deferred[None]:
+        """
+        Let requests end that are under way, and refuse new ones with 503 from now on; each
+        connection is closed after its response, and at once if it is idle.
+
+        :returns: a Deferred that fires when there is no connection left.
+        """
+        self.is_draining = True
+        drained: Deferred[None] = Deferred()
+        self._drained.append(drained)
+        for channel in list(self.connections):
+            channel.drain()
+        self._check_drained()
+        return drained
 
     def drop_connections(self) -> None:
         """Abort all connections."""
         for channel in list(self.connections):
             channel.transport.abortConnection()
+
+    def _check_drained(self) -> None:
+        if not self.connections:
+            drained, self._drained = self._drained, []
+            for each in drained:
+                if not each.called:
+                    each.callback(None)
 
 
 def make_site(

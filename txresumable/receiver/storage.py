@@ -18,7 +18,7 @@ from .store.completion import OnComplete
 from .store.folder import Folder
 from .values import checked, lasting, octal, size
 
-__all__ = ["STORAGE", "STORAGE_FLAGS", "check_storage", "make_store"]
+__all__ = ["STORAGE", "STORAGE_FLAGS", "check_storage", "make_store", "place_of"]
 
 STORAGE: list[list[Any]] = [
     ["directory", "d", None, "Where finished files go; made if need be.  [default: .]"],
@@ -123,6 +123,12 @@ def make_store(
     return folder, None
 
 
+def place_of(options: Any) -> str:
+    """The option that says where the storage is, with its value."""
+    name = "store" if options["s3-endpoint"] is None else "s3-endpoint"
+    return f"--{name} {options[name]}"
+
+
 def _make_objects(options: Any, reactor: Any) -> S3Objects:
     try:
         return S3Objects(
@@ -135,8 +141,7 @@ def _make_objects(options: Any, reactor: Any) -> S3Objects:
     except ImportError as error:
         raise UsageError(f"--store: {error}")
     except ValueError as error:
-        name = "store" if options["s3-endpoint"] is None else "s3-endpoint"
-        raise UsageError(f"--{name} {options[name]}: {error}")
+        raise UsageError(f"{place_of(options)}: {error}")
 
 
 def _bucket(url: str) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from .permission import one_owner
 from .process import ReceiverProcess
 from .site import make_site
 from .status import make_status_site
-from .storage import make_store
+from .storage import make_store, place_of
 
 __all__ = ["Options", "makeService"]
 
@@ -50,10 +50,18 @@ def makeService(options: Options) -> IService:
     )
     secure = options["listen"].partition(":")[0] in _SECURE
     scheme = "https" if secure else "http"
-    endpoint = options["endpoint"]
-    process: Any = ReceiverProcess(endpoint, site, store=store, reactor=reactor, scheme=scheme)
+    process: Any = ReceiverProcess(
+        options["endpoint"],
+        site,
+        store=store,
+        reactor=reactor,
+        scheme=scheme,
+        grace=options["grace"] or 0.0,
+    )
     if objects is not None:
-        process = StartOnceFit(process, objects, options["prefix"], reactor=reactor)
+        process = StartOnceFit(
+            process, objects, options["prefix"], place_of(options), reactor=reactor
+        )
     made: IService = process
     if options["status"] is not None:
         if metrics is not None:

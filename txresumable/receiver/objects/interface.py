@@ -23,6 +23,7 @@ __all__ = [
     "Stat",
     "StorageError",
     "Unavailable",
+    "Unreadable",
 ]
 
 Body: TypeAlias = "bytes | bytearray | memoryview | Sequence[bytes]"
@@ -127,6 +128,13 @@ class Unavailable(StorageError):
     def __init__(self, reason: str = "", retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class Unreadable(Unavailable):
+    """
+    What responded does not speak as the storage does: something before it that failed, or no
+    storage at all.
+    """
 
 
 class Missing(StorageError):

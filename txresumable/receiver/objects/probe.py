@@ -72,7 +72,7 @@ class _Probe:
 
     async def _look_for_nothing(self) -> None:
         if await self._objects.get(self._key) or await self._objects.head(self._key):
-            raise Unfit("the storage finds what was never put")
+            raise Unfit("what was never put is there, as at a web site")
 
     async def _put_absent(self) -> None:
         await self._put(b"1", absent=True, metadata={"probe": "a b"})

@@ -14,23 +14,25 @@ from twisted.logger import Logger
 
 from ..._runtime.clock import steady
 from ..._runtime.shutdown import exit_with
-from .interface import Forbidden, Objects, StorageError
+from .interface import Forbidden, Objects, StorageError, Unavailable, Unreadable
 from .probe import Unfit, probe
 
 __all__ = ["StartOnceFit"]
 
 _AGAIN_AFTER = 5.0
+_PATIENCE = 30.0
 
 
 class StartOnceFit(Service):
     """
     Starts another service, which listens then, once storage has passed its self-test.  While the
-    storage is unavailable that is tried again and again; storage that is unfit, or does not let us
-    in, ends the process with 1.
+    storage is away that is tried again and again.  Storage that is unfit, or does not let us in,
+    ends the process with 1; so does what does not respond as storage does for half a minute.
 
     :param service: the other service, whose stop also closes the storage.
     :param objects: the storage.
     :param prefix: what the keys of all objects begin with.
+    :param place: where the storage is said to be, for people.
     :param reactor: that of this process.
     """
 
@@ -41,6 +43,7 @@ class StartOnceFit(Service):
         service: Any,  # Any: IService, and what starts it may raise SystemExit
         objects: Objects,
         prefix: str,
+        place: str,
         *,
         reactor: Any,
         exit_with: Callable[[int], object] = exit_with,
@@ -48,6 +51,7 @@ class StartOnceFit(Service):
         self._service = service
         self._objects = objects
         self._prefix = prefix
+        self._place = place
         self._reactor = reactor
         self._exit_with = exit_with
         self._starting: Deferred[None] | None = None
@@ -71,21 +75,37 @@ class StartOnceFit(Service):
         return stopped
 
     async def _start(self) -> None:
+        try:
+            await self._until_fit()
+            self._service.startService()
+        except (StorageError, SystemExit) as error:
+            self._end(error)
+
+    async def _until_fit(self) -> None:
+        """:raises StorageError: if it is not to be waited for."""
         clock = steady(self._reactor)
+        strange_since: float | None = None
         while True:
             try:
                 await probe(self._objects, self._prefix)
-                break
-            except (Unfit, Forbidden) as error:
-                self._end(error)
                 return
+            except (Unfit, Forbidden) as error:
+                raise type(error)(f"{self._place}: {error}")
             except StorageError as error:
-                self._log.warn("the storage is not ready: {error}", error=error)
+                now = clock.seconds()
+                if isinstance(error, Unavailable) and not isinstance(error, Unreadable):
+                    strange_since = None
+                elif strange_since is None:
+                    strange_since = now
+                elif now - strange_since >= _PATIENCE:
+                    what = "no object storage responds there that speaks S3"
+                    raise Unfit(f"{self._place}: {what}: {error}")
+                self._log.warn(
+                    "{place}: the storage is not ready, and waited for: {error}",
+                    place=self._place,
+                    error=error,
+                )
             await deferLater(clock, _AGAIN_AFTER)
-        try:
-            self._service.startService()
-        except SystemExit as error:
-            self._end(error)
 
     def _failed(self, failure: Any) -> None:
         if failure.check(CancelledError) is None:

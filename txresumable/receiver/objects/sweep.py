@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.logger import Logger
 
-from ..store.record import Record
 from ..store.refused import Refused
 from ..store.rejection import Rejected
 from .finishing import Times
@@ -21,6 +19,7 @@ from .keys import Keys
 from .pages import pages
 from .records import Known
 from .state import State
+from .summaries import Summaries
 from .together import each
 from .upload import Tools
 from .uploads import Uploads
@@ -34,12 +33,15 @@ _OLD_MULTIPART = 3600.0
 _LIVES_ON = (State.OPEN, State.FINISHING)
 
 
-@frozen
-class _Summary:
-    """What a record said, when it had this ETag."""
-
-    etag: str
-    state: State
+# What has the same limit.
+_KINDS = {
+    State.DEAD: 1,
+    State.LEAVING: 1,
+    State.OPEN: 2,
+    State.FINISHING: 2,
+    State.DONE: 3,
+    State.REJECTED: 3,
+}
 
 
 class Sweep:
@@ -71,7 +73,7 @@ class Sweep:
         self._tools = tools
         self._times = times
         self._remember = remember
-        self._summaries: dict[str, _Summary] = {}
+        self._summaries = Summaries()
 
     async def sweep(self) -> int:
         """
@@ -89,7 +91,7 @@ class Sweep:
         with self._tools.tally.recount() as found:
             await self._recover(found)
 
-    async def _recover(self, found: dict[str, Record]) -> None:
+    async def _recover(self, found: dict[str, tuple[str, int]]) -> None:
         async def see_to(upload: tuple[str, str]) -> None:
             await self._carefully(upload[0], self._see_to(*upload, found))
 
@@ -103,42 +105,35 @@ class Sweep:
 
     async def _forget(self) -> int:
         """Forget what has expired; most is known by its age alone."""
-        forgotten, summaries = 0, dict[str, _Summary]()
+        forgotten, summaries = 0, Summaries()
 
         async def see_to(stat: Stat) -> None:
             nonlocal forgotten
             key = self._keys.upload_of_record(stat.key)
-            if self._is_due(key, stat):
-                forgotten += bool(await self._carefully(key, self._age(key)))
-            if key in self._summaries:
-                summaries[key] = self._summaries[key]
+            kind = self._summaries.find(key, stat.etag)
+            if kind is None or self._has_expired(kind, stat.now - stat.modified):
+                forgotten += bool(await self._carefully(key, self._age(key, summaries)))
+            else:
+                summaries.put(key, stat.etag, kind)
 
         async for page in pages(self._objects, self._keys.records):
             await each(page, see_to, _AT_ONCE)
         self._summaries = summaries
         return forgotten
 
-    def _is_due(self, key: str, stat: Stat) -> bool:
-        """Whether a record may have expired, by what was known of it."""
-        known = self._summaries.get(key)
-        if known is None or known.etag != stat.etag:
-            return True
-        return self._has_expired(known.state, stat.now - stat.modified)
-
-    def _has_expired(self, state: State, age: float) -> bool:
-        if state is State.DEAD or state is State.LEAVING:
-            return age > self._times.settled
-        limit = self._tools.expire() if state in _LIVES_ON else self._remember()
+    def _has_expired(self, kind: int, age: float) -> bool:
+        limit = (self._times.settled, self._tools.expire(), self._remember())[kind - 1]
         return limit is not None and age > limit
 
-    async def _age(self, key: str) -> bool:
+    async def _age(self, key: str, summaries: Summaries) -> bool:
         """Let a record that has expired become what follows."""
         known = await self._tools.records.read(key)
         if known is None:
             return False
         record = known.record
-        self._summaries[key] = _Summary(known.stat.etag, record.state)
-        if not self._has_expired(record.state, known.age):
+        kind = _KINDS[record.state]
+        summaries.put(key, known.stat.etag, kind)
+        if not self._has_expired(kind, known.age):
             return False
         if record.is_gone:
             await self._remove(known)
@@ -175,7 +170,7 @@ class Sweep:
         except TimeoutError:
             raise Unavailable("it takes too long to remove a record")
 
-    async def _see_to(self, key: str, id: str, found: dict[str, Record]) -> None:
+    async def _see_to(self, key: str, id: str, found: dict[str, tuple[str, int]]) -> None:
         """See to an upload that has chunks."""
         known = await self._tools.records.read(key)
         if known is None or known.record.id != id or known.record.is_gone:
@@ -183,7 +178,7 @@ class Sweep:
             return
         record = known.record
         if record.state in _LIVES_ON:
-            found[key] = record.upload
+            found[key] = record.upload.owner, record.upload.size
         if record.state is State.DONE:
             await self._tools.chunks.remove(key, id)
         elif record.state is State.REJECTED:

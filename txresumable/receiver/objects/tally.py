@@ -45,23 +45,23 @@ class Tally:
         self._set(key, None)
 
     @contextmanager
-    def recount(self) -> Iterator[dict[str, Record]]:
+    def recount(self) -> Iterator[dict[str, tuple[str, int]]]:
         """
         Count them anew.
 
-        :returns: where to put those that are found; they count at the end of the block, unless it
-            fails, and what begins or ends meanwhile counts as well.
+        :returns: where to put the owners and sizes of those that are found; they count at the end
+            of the block, unless it fails, and what begins or ends meanwhile counts as well.
         """
-        found: dict[str, Record] = {}
+        found: dict[str, tuple[str, int]] = {}
         self._recounts += 1
         try:
             yield found
             for key in [key for key in self._unfinished if key not in found]:
                 self._count(key, None)
-            for key, record in found.items():
-                self._count(key, (record.owner, record.size))
-            for key, begun in self._since.items():
+            for key, begun in found.items():
                 self._count(key, begun)
+            for key, since in self._since.items():
+                self._count(key, since)
         finally:
             self._recounts -= 1
             if not self._recounts:

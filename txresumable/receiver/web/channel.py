@@ -35,6 +35,7 @@ class ChannelSite(Protocol):
 
     min_rate: float
     max_body: int
+    is_draining: bool
     clock: Any
 
     def admit(self, channel: ReceiverChannel) -> bool:
@@ -191,6 +192,15 @@ class ReceiverChannel(HTTPChannel):
         self.persistent = False
         self._pace.enter(Phase.REFUSING)
         self.clearLineBuffer()  # type: ignore[no-untyped-call]
+
+    def drain(self) -> None:
+        """Respond to the request that is under way, and close then."""
+        if self.is_idle:
+            self.transport.abortConnection()
+            return
+        for request in self.requests:
+            self.persistent = False
+            request.responseHeaders.setRawHeaders("Connection", ["close"])
 
     def loseConnection(self) -> None:
         """

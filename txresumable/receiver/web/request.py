@@ -10,20 +10,23 @@ from urllib.parse import unquote_to_bytes
 
 from twisted.python.failure import Failure
 from twisted.web.guard import HTTPAuthSessionWrapper
-from twisted.web.http import REQUEST_ENTITY_TOO_LARGE, parse_qs
+from twisted.web.http import parse_qs
 from twisted.web.resource import IResource, getChildForRequest
 from twisted.web.server import Request
 from twisted.web.util import DeferredResource
 from zope.interface import Interface
 
+from ..store.refused import Refused
 from .arrival import Arrival
 from .channel import ReceiverChannel
 from .private import UnauthorizedResource
+from .response import Response, refusal
 
 __all__ = ["IBodyTaker", "StreamedRequest"]
 
 _DRAINED = 1024 * 1024
 _BIG = 128 * 1024
+_ELSEWHERE = 1
 _WITHOUT_BODY = (b"GET", b"HEAD", b"DELETE", b"OPTIONS")
 
 
@@ -57,6 +60,9 @@ class StreamedRequest(Request):
         self.method, self.uri, self.clientproto = self.channel.head
         self.path = self.uri.partition(b"?")[0]
         self.content = BytesIO()
+        if self.channel.site.is_draining:
+            self._respond_at_once(refusal(Refused(503, "the receiver is stopping", _ELSEWHERE)))
+            return
         if length == 0 and self.method in _WITHOUT_BODY:
             return
         if length is None or length > _BIG:
@@ -130,12 +136,17 @@ class StreamedRequest(Request):
         if self._is_refused:
             self._respond_early()
             return
-        self._ignore_the_rest()
-        self.setResponseCode(REQUEST_ENTITY_TOO_LARGE)
         reason = b"There is no room here for more than %d bytes.\n" % self.channel.site.max_body
-        self.responseHeaders.setRawHeaders("Content-Type", ["text/plain; charset=utf-8"])
-        self.responseHeaders.setRawHeaders("Content-Length", [str(len(reason))])
-        self.write(reason)  # type: ignore[no-untyped-call]
+        self._respond_at_once(Response(413, reason, type="text/plain; charset=utf-8"))
+
+    def _respond_at_once(self, response: Response) -> None:
+        """Respond without a resource, and without the body."""
+        self._ignore_the_rest()
+        self.setResponseCode(response.status)
+        about = {"Content-Type": response.type, "Content-Length": str(len(response.body))}
+        for name, value in {**about, **response.headers}.items():
+            self.responseHeaders.setRawHeaders(name, [value])
+        self.write(b"" if self.method == b"HEAD" else response.body)  # type: ignore[no-untyped-call]
         self.finish()  # type: ignore[no-untyped-call]
 
     def _respond_early(self) -> None:

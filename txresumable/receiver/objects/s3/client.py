@@ -21,6 +21,7 @@ from ..interface import (
     Rejected,
     Stat,
     Unavailable,
+    Unreadable,
 )
 from ..metadata import check_metadata
 from .body import PiecesBody
@@ -109,7 +110,7 @@ class S3Objects:
         except Missing as error:
             if not is_said_to_be_missing(response):
                 # It may come from a proxy: nothing is to be taken for gone by that.
-                raise Unavailable(error.reason)
+                raise Unreadable(error.reason)
             return None
         if response.truncated or response.length > _BIGGEST_RECORD:
             raise Rejected(f"GET {key}: it is too big", "EntityTooLarge")

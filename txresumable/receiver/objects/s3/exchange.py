@@ -15,8 +15,8 @@ from ...._http.prepared import PreparedHeaders
 from ...._http.response import Response
 from ...._runtime.clock import steady
 from ...._runtime.printable import first_line
-from ....errors import ProxyRefused, TLSRejected, TransportError
-from ..interface import Unavailable
+from ....errors import MalformedResponse, ProxyRefused, TLSRejected, TransportError
+from ..interface import Unavailable, Unreadable
 from .credentials import Credentials
 from .location import Location
 from .signature import Signer
@@ -28,6 +28,7 @@ LEAST_RATE = 256 * 1024
 MOST = 4 << 20
 """Bytes of a response."""
 _LITTLE = 64 * 1024
+_UNREADABLE = (MalformedResponse, TLSRejected)
 
 
 class Exchange:
@@ -92,6 +93,7 @@ class Exchange:
         :param patience: how many times the deadline it may take.
         :returns: the response, whatever it says.
         :raises Unavailable: if there is none in time.
+        :raises Unreadable: if it is not HTTP, or comes from somebody with another certificate.
         """
         if self._closed:
             raise Unavailable("it is closed")
@@ -105,7 +107,8 @@ class Exchange:
         except TimeoutError:
             raise Unavailable(f"{method} {key}: no response within {seconds:.0f} s")
         except (TransportError, TLSRejected, ProxyRefused) as error:
-            raise Unavailable(f"{method} {key}: {str(error) or first_line(type(error))}")
+            raised = Unreadable if isinstance(error, _UNREADABLE) else Unavailable
+            raise raised(f"{method} {key}: {str(error) or first_line(type(error))}")
         finally:
             self._waiting.discard(sending)
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 from urllib.parse import unquote_plus
 
 from ...._http.response import Response
-from ..interface import Multipart, Stat, Unavailable
+from ..interface import Multipart, Stat, Unreadable
 from .document import Element, MalformedDocument, parse_document, parse_time
 from .failure import error_in, error_of
 
@@ -50,7 +50,7 @@ def document_of(response: Response, what: str) -> Element:
 
 
 def raise_malformed(what: str, why: object) -> NoReturn:
-    raise Unavailable(f"{what}: the response cannot be read: {why}")
+    raise Unreadable(f"{what}: the response cannot be read: {why}")
 
 
 def stat_of(key: str, response: Response, size: int) -> Stat:
@@ -99,7 +99,7 @@ def begun(each: Element, now: float) -> Multipart:
 def etag_of(response: Response) -> str:
     etag = (response.header("etag") or "").removeprefix("W/").strip('"')
     if not etag:
-        raise Unavailable("there is no ETag in the response")
+        raise Unreadable("there is no ETag in the response")
     return etag
 
 
@@ -113,4 +113,4 @@ def _parsed(text: str) -> float:
     try:
         return float(int(parsedate_to_datetime(text).timestamp()))
     except (ValueError, TypeError, OverflowError):
-        raise Unavailable(f"{text!r} is no time")
+        raise Unreadable(f"{text!r} is no time")
