@@ -20,7 +20,9 @@
 #   make lint       ruff, formatting and news fragments
 #   make types      mypy, strict; and what mypy and pyright, which needs npm, find in users' programs
 #   make docs       the documentation, into docs/_build
-#   make packaging  four ways to install, and uninstalling
+#   make packaging  four ways to install, and uninstalling; the package for Debian, where root may have
+#                   a copy of the system
+#   make deb        the package for Debian, into build, for the release that this is
 #   make lowest     the suite with the lowest supported versions; make newest: with the newest
 #   make interop    uploads to and from what others wrote (fetches it first); RUNS=20 times several
 #                   files at once to each receiver, and the figures  (INTEROP=tests.interop.test_php)
@@ -56,7 +58,7 @@ PIP_QUIET = --quiet --disable-pip-version-check
 FIGURES = $(CURDIR)/build/figures.jsonl
 TRIAL = $(BIN)/python -m twisted.trial --temp-directory=_trial_temp
 
-.PHONY: bench bench-fleet bench-receiver check clean coverage demo dev docs fleet-proof interop interop-rgw lint lowest newest packaging push-proof queue-proof receivers robustness shipped soak test types venv
+.PHONY: bench bench-fleet bench-receiver check clean coverage deb demo dev docs fleet-proof interop interop-rgw lint lowest newest packaging push-proof queue-proof receivers robustness shipped soak test types venv
 
 test: $(VENV)/ready
 	$(TRIAL) $(TRIALFLAGS) $(TESTS)
@@ -112,6 +114,10 @@ docs: $(VENV)/ready-dev
 
 packaging: $(VENV)/ready-dev
 	$(BIN)/python .ci/packaging.py
+	$(BIN)/python .ci/debian.py
+
+deb: $(VENV)/ready
+	$(BIN)/python contrib/debian/build.py build
 
 interop: $(VENV)/ready
 	mkdir -p build && rm -f build/interop.jsonl

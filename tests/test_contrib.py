@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from txresumable.receiver.tap import Options
 
 CONTRIB = ROOT / "contrib"
 UNIT = CONTRIB / "systemd" / "txresumable-push.service"
+DEBIAN = CONTRIB / "debian"
 DOCKER = CONTRIB / "docker"
 INSTRUCTIONS = ["FROM", "RUN", "COPY", "USER", "WORKDIR", "STOPSIGNAL", "ENTRYPOINT", "CMD"]
 
@@ -70,6 +72,20 @@ class ContribTests(SynchronousTestCase):
         [push] = [each for each in COMMANDS if each.name == "push"]
         context = push.make_context("push", words[1:])
         self.assertEqual(context.params["log_format"], "json")
+
+    def test_debian(self) -> None:
+        """The package has what is there, scripts that sh can read, and the unit's folders."""
+        build = runpy.run_path(str(DEBIAN / "build.py"))
+        for source in build["FILES"]:
+            self.assertTrue((ROOT / source).is_file(), source)
+        self.assertIn(
+            f"/{build['FILES']['contrib/push.toml']}\n", (DEBIAN / "conffiles").read_text()
+        )
+        for name in build["SCRIPTS"]:
+            subprocess.run(["sh", "-n", DEBIAN / name], check=True)
+        unit, advice = UNIT.read_text(), (DEBIAN / "README.Debian").read_text()
+        for pattern in r"ReadWritePaths=/.*", r"/etc/\S+\.token\b":
+            self.assertEqual(re.findall(pattern, unit), re.findall(pattern, advice))
 
     def test_image(self) -> None:
         """Each line of the Dockerfile is an instruction that there is."""
