@@ -55,7 +55,7 @@ class CompletenessTests(SynchronousTestCase):
         for name, default in (
             ("chunk-size", "1 MiB"),
             ("simultaneous-uploads", "auto"),
-            ("test-chunks", "yes"),
+            ("test-chunks", "adaptive"),
             ("generate-unique-identifier", "safe"),
             ("connect-timeout", "30"),
             ("test-method", "GET"),

@@ -48,12 +48,14 @@ def follow(
     rate: Callable[[int], float],
     chunks: int,
     seconds: Callable[[int], float] | None = None,
+    size: int = MIB,
 ) -> str:
     """
     Let chunks arrive one after another.
 
     :param rate: from a number of slots to chunks a second.
     :param seconds: from a number of slots to how long a chunk takes.
+    :param size: bytes of a chunk.
     :returns: the numbers, one after another, each with how many chunks arrived by it.
     """
     now, numbers = 0.0, []
@@ -62,7 +64,7 @@ def follow(
         numbers.append(number)
         now += 1 / rate(number)
         took = seconds(number) if seconds else number / rate(number)
-        assert adaptive.stored(now, 1000, took) == adaptive.number
+        assert adaptive.stored(now, size, took) == adaptive.number
     return " ".join(f"{number}:{len(list(each))}" for number, each in groupby(numbers))
 
 
@@ -134,11 +136,47 @@ class StepTests(SynchronousTestCase):
 
     def test_small_chunks(self) -> None:
         """How long a chunk takes is seen by the byte: a small one that is done early is no hint."""
-        for size, seconds in ((100, 0.01), (1, 3e-5), (0, 3e-5)):
+        for size, seconds in ((MIB // 10, 0.01), (MIB // 1000, 3e-5)):
             adaptive = AdaptiveConcurrency(ALL)
             adaptive.stored(seconds, size, seconds)
             found = follow(adaptive, lambda number: 10.0 * min(number, 6), 83, lambda number: 0.1)
             self.assertEqual(found, "3:7 6:18 12:36 7:21 6:1", size)
+
+    def test_little_is_under_way(self) -> None:
+        """
+        Of chunks of 4 KiB there are 16 slots at once, though they bring nothing and one less would
+        do; of less than 5 KiB twelve, and one may try more; of 20 KiB three, which may be too many.
+        """
+        for size, numbers in (
+            (64 * 1024 // 16, "3:8 16:492"),
+            (64 * 1024 // 13 + 1, "3:8 12:36 16:48 13:39 12:369"),
+            (20 * 1024, "3:8 6:18 4:12 3:154 4:12 3:154 4:12 3:130"),
+            (0, "3:8 16:492"),
+        ):
+            found = follow(
+                AdaptiveConcurrency(ALL),
+                lambda number: 10.0,
+                500,
+                lambda number: 0.1,
+                size=size,
+            )
+            self.assertEqual(found, numbers, size)
+
+    def test_little_is_under_way_among_much(self) -> None:
+        """That goes by the chunks that came last: among large ones as many as they need."""
+        adaptive = AdaptiveConcurrency(ALL)
+        follow(adaptive, lambda number: 10.0, 100, size=4096)
+        self.assertEqual(adaptive.number, 16)
+        follow(adaptive, lambda number: 10.0, 3000)
+        self.assertLessEqual(adaptive.number, 2)
+
+    def test_little_is_too_much_for_some(self) -> None:
+        """A server that pushes back wants fewer, however small chunks are."""
+        adaptive = AdaptiveConcurrency(ALL)
+        follow(adaptive, lambda number: 10.0, 100, size=4096)
+        self.assertEqual(adaptive.pushed_back(), 8)
+        follow(adaptive, lambda number: 10.0, 3000, size=4096)
+        self.assertLessEqual(adaptive.number, 2)
 
     def test_goes_down_to_one(self) -> None:
         """Where one is enough, it stays at one and tries two now and then."""
@@ -203,7 +241,7 @@ class StepTests(SynchronousTestCase):
             self.assertEqual(adaptive.stored(0.0, 0, 0.0), 3)
         for _ in range(8):
             adaptive.stored(1.0, 0, 0.0)
-        self.assertEqual(adaptive.number, 6)
+        self.assertEqual(adaptive.number, ALL)
 
 
 class AdaptiveConcurrencyTests(SynchronousTestCase):

@@ -68,6 +68,7 @@ class ArgumentTests(SynchronousTestCase):
                 "min_file_size": 0,
                 "when_changed": "wait",
                 "simultaneous_uploads": "auto",
+                "test_chunks": "adaptive",
                 "target": TARGET,
                 "chunk_size": 2 << 20,
                 "headers": {"A": "b", "C": "d"},

@@ -28,6 +28,9 @@ from txresumable.uploader import engine_of
 
 from .uploader_rig import UploaderTestCase
 
+_LARGE = 24 * 1024
+"""Of chunks of so many bytes, more than two are not too little to be worth a thought."""
+
 
 class AutoTests(UploaderTestCase):
     """
@@ -51,8 +54,8 @@ class AutoTests(UploaderTestCase):
     def test_grows(self) -> None:
         """It begins with three, and takes more where that pays."""
         self.clock.advance(1000)
-        uploader = self.uploader(simultaneous_uploads="auto", test_chunks=False)
-        upload = uploader.add_file(b"x" * 2000, file_name="a")
+        uploader = self.uploader(simultaneous_uploads="auto", test_chunks=False, chunk_size=_LARGE)
+        upload = uploader.add_file(bytes(200 * _LARGE), file_name="a")
         self.assertEqual(self.rounds(9), [3, 3, 3, 6, 6, 6, 12, 12, 12])
         self.assertEqual(len(self.client.waiting), 24)
         upload.file.cancel()
@@ -61,8 +64,8 @@ class AutoTests(UploaderTestCase):
     def test_a_full_link(self) -> None:
         """Where three chunks a second arrive, however many are sent, it stays at a few."""
         self.clock.advance(1000)
-        uploader = self.uploader(simultaneous_uploads="auto", test_chunks=False)
-        upload = uploader.add_file(b"x" * 2000, file_name="a")
+        uploader = self.uploader(simultaneous_uploads="auto", test_chunks=False, chunk_size=_LARGE)
+        upload = uploader.add_file(bytes(200 * _LARGE), file_name="a")
         found = set()
         for _ in range(30):
             found.add(len(self.client.waiting))

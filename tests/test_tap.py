@@ -51,6 +51,7 @@ class OptionsTests(SynchronousTestCase):
                 "min_file_size": 0,
                 "when_changed": "wait",
                 "simultaneous_uploads": "auto",
+                "test_chunks": "adaptive",
                 "target": TARGET,
                 "chunk_size": 2 << 20,
                 "headers": {"A": "b", "C": "d"},

@@ -172,6 +172,7 @@ _DEFAULTS: dict[str, Any] = {
     "min_file_size": 0,
     "when_changed": "wait",
     "simultaneous_uploads": "auto",
+    "test_chunks": "adaptive",
 }
 """
 Options that have another default here: who names a folder wants all that is in it, and as fast as

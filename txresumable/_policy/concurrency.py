@@ -45,6 +45,11 @@ SAME = 0.97
 """The part of the rate that must remain for a slot to be given up."""
 QUIET = 6
 """Windows between two trials when the last one changed nothing."""
+LITTLE = 64 * 1024
+"""
+So many bytes under way at once cost neither end anything worth mentioning: of small chunks there
+are as many as that, whatever they bring.
+"""
 SLOWER = 4.0
 """Chunks that take this many times the shortest time seen indicate a queue somewhere."""
 
@@ -79,6 +84,7 @@ class AdaptiveConcurrency:
         self._trial = _Trial.NONE
         self._next = _Trial.MORE
         self._quiet = 0
+        self._cheap = 0
         self._fastest = float("inf")
         self._begin(0.0, fresh=True)
 
@@ -140,6 +146,7 @@ class AdaptiveConcurrency:
         self._times += pace
         self._fastest = min(self._fastest, pace)
         if self._chunks >= max(8, 2 * self.number) and now > self._since:
+            self._cheap = min(LITTLE * self._chunks // max(self._bytes, 1), self.cap)
             self._judge(self._bytes / (now - self._since), self._times / self._chunks)
             self._begin(now)
         return self.number
@@ -189,7 +196,7 @@ class AdaptiveConcurrency:
     @property
     def _least(self) -> int:
         """How many there are at least, unless the server wants fewer."""
-        return 1 if self._filling is None else max(1, 2 * self._filling.wanted)
+        return 1 if self._filling is None else max(1, 2 * self._filling.wanted, self._cheap)
 
     @property
     def _is_full(self) -> bool:
@@ -197,7 +204,9 @@ class AdaptiveConcurrency:
 
     def _judge(self, rate: float, pace: float) -> None:
         trial, self._trial = self._trial, _Trial.NONE
-        if trial is _Trial.MORE:
+        if self._filling is not None and self.number < self._cheap:
+            self.number, self._rate = self._cheap, 0.0
+        elif trial is _Trial.MORE:
             before = self.number - self._step
             wanted = 1 + ENOUGH * self._step / before
             if rate < self._rate * wanted:
