@@ -201,6 +201,10 @@ class ProcessTestCase(TestCase):
         own = ("-n", "--pidfile=", "resumable-upload")
         return self.run_process(*_TWISTD, *own, *arguments)
 
+    def receiver(self, *arguments: str) -> Running:
+        """Start ``twistd -n resumable-receive``."""
+        return self.run_process(*_TWISTD, "-n", "--pidfile=", "resumable-receive", *arguments)
+
     def daemon(self, *arguments: str) -> Running:
         """Start ``twistd resumable-upload``, that goes to the background."""
         return self.run_process(*_TWISTD, "resumable-upload", *arguments)

@@ -303,6 +303,19 @@ class ExchangeTests(SynchronousTestCase):
             self.connection.connectionLost()
             self.assert_failed(ConnectionBroken, where)
 
+    def test_closed_after_what_is_no_http(self) -> None:
+        """What speaks something else, and closes then, has not responded in HTTP."""
+        for data, line in (
+            (b"SSH-2.0-x\r\nmore", "'SSH-2.0-x'"),
+            (b"\x15\x03\x01\x00\x02\x02\x16", "'\\x15"),
+            (b"HTTX", "'HTTX'"),
+        ):
+            self.setUp()
+            self.rig.ask()
+            self.connection.dataReceived(data)
+            self.connection.connectionLost()
+            self.assert_failed(MalformedResponse, line)
+
     def test_closed_without_a_response(self) -> None:
         """A new connection that is closed was not closed before the request."""
         self.rig.ask()

@@ -17,7 +17,7 @@ from treq.client import HTTPClient
 from twisted.application.service import MultiService
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, inlineCallbacks, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint
 from twisted.internet.task import Clock, react
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
@@ -47,14 +47,28 @@ from txresumable.receiver import (
     Chunk,
     Entry,
     Login,
+    ObjectStore,
     ReceivedFile,
+    ReceiverService,
     Refused,
+    S3Objects,
     Store,
+    Unfit,
+    UploadStore,
     make_site,
+    probe,
 )
 from txresumable.retry import FailedAttempt, full_jitter
 from txresumable.service import Report, UploadService
-from txresumable.testing import FakeClient, MemoryJobs, ScriptedReceiver, SentRequest
+from txresumable.testing import (
+    Bucket,
+    FakeClient,
+    FakeObjects,
+    MemoryJobs,
+    ScriptedReceiver,
+    SentRequest,
+    StorageForecast,
+)
 
 URL = "https://example.com/upload"
 
@@ -339,6 +353,30 @@ def services() -> MultiService:
     make_site(OwnStore(), owner=owner_later, authorize=allowed)
     make_site(Store("uploads", choose_name=lambda file: file.identifier), owner=Login())
     return services
+
+
+async def in_bucket(endpoint: IStreamServerEndpoint) -> ReceiverService:
+    objects = S3Objects("uploads", endpoint="https://s3.example.com", region="us-east-1")
+    try:
+        await probe(objects, "some/where/")
+    except Unfit as error:
+        print(error.reason)
+    store = ObjectStore(
+        objects,
+        prefix="some/where/",
+        location=lambda key: f"https://files.example.com/{key}",
+        memory=256 << 20,
+        expire=86400,
+        on_started=begun,
+        on_complete=received,
+    )
+    kept: UploadStore = store
+    forgotten: int = await store.sweep()
+    print(forgotten, store.unfinished, objects.bucket)
+    simulated = FakeObjects(Bucket(Clock()), forecast=StorageForecast(rate=0.1))
+    await probe(simulated)
+    make_site(ObjectStore(simulated, reactor=Clock()))
+    return ReceiverService(endpoint, make_site(store), store=kept, grace=30)
 
 
 def queues(settings: PushSettings) -> list[PushService]:

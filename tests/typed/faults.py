@@ -13,7 +13,7 @@ from twisted.web.iweb import IResponse
 
 from txresumable import SERVERS, RateLimiter, Resumable, ResumableChunk, ResumableFile
 from txresumable.push import NewJob, PushService, PushSettings
-from txresumable.receiver import Store, make_site
+from txresumable.receiver import ObjectStore, S3Objects, Store, make_site, probe
 from txresumable.service import UploadService
 from txresumable.testing import FakeClient, MemoryJobs
 
@@ -107,6 +107,10 @@ def others(client: HTTPClient) -> None:
     make_site(Store("uploads"), origin="*")  # fault: the argument is origins
     make_site(Store("uploads"), page="page.html")  # fault: a flag, and no page of one's own
     make_site(Store("uploads"), authorize=lambda request: True)  # fault: there is a file, too
+    ObjectStore("uploads")  # fault: takes a bucket, not its name
+    ObjectStore(S3Objects("uploads"), memory="64M")  # fault: bytes, and no text
+    S3Objects("uploads", endpoint=9000)  # fault: a URL, and no port
+    probe("uploads")  # fault: likewise
     FakeClient().answer("200")  # fault: a status is a number
     Resumable(URL, client=client, reactor=Clock)  # fault: the class, not an instance
 

@@ -278,6 +278,9 @@ class HTTPConnection(protocol.Protocol):
             rejected = tls_error(reason.value)  # the server may want a client certificate
             if rejected is not None:
                 return rejected
+        malformed = self._parser.no_http()
+        if malformed is not None:
+            return malformed
         where = "before it responded" if self._parser.response is None else "within its response"
         return ConnectionBroken(f"the server closed the connection {where}")
 

@@ -181,6 +181,13 @@ class ResponseParser:
         if self.response is not None or self._read_head():
             self._read_body()
 
+    def no_http(self) -> MalformedResponse | None:
+        """What is wrong with what has come instead of a response, if it does not begin as one."""
+        line = _LINE_END.split(self.buffer, 1)[0]
+        if self.response is not None or line.startswith(b"HTTP/"[: len(line)]):
+            return None
+        return MalformedResponse(f"its first line is {shown(line)}")
+
     def finish(self) -> None:
         """The response is complete with what was received so far."""
         assert self.response is not None
