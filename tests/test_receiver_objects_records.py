@@ -5,6 +5,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._protocol.layout import ChunkLayout
@@ -127,11 +129,31 @@ class RecordsTests(SynchronousTestCase):
         doing = self.do(self.client(StorageFault.REFUSED).read(KEY))
         self.failureResultOf(doing, Unavailable)
 
+    def test_tried(self) -> None:
+        """A write is tried three times, after a pause that becomes longer."""
+        clock, puts = self.clock, list[float]()
+
+        class Refusing(FakeObjects):
+            async def put(self, key: str, body: Any, **given: Any) -> Any:
+                puts.append(clock.seconds())
+                raise Conflict("409")
+
+        objects = Refusing(self.bucket, forecast=StorageForecast(latency=0.0))
+        began = clock.seconds()
+        records = Records(objects, Keys("p"), clock)
+        self.failureResultOf(self.do(records.write(KEY, record(), None)), Conflict)
+        self.assertEqual([round(at - began, 1) for at in puts], [0.0, 0.2, 0.6])
+
     def test_damaged(self) -> None:
         """One that is damaged is not taken for none."""
         self.bucket.put("p/u/r/" + KEY, b"what?")
+        logged = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
         doing = self.do(self.records.read(KEY))
         self.assertEqual(self.failureResultOf(doing, Refused).value.status, 500)
+        self.assertEqual(
+            [formatEvent(each) for each in logged],
+            [f"the record of an upload is damaged: {KEY}"],
+        )
 
 
 class KeysTests(SynchronousTestCase):
