@@ -77,6 +77,7 @@ class ReadTests(ConfigTestCase):
             """
             state = "/var/lib/push"
             keep = "7d"
+            hooks_at_once = 2
             [control]
             socket = "/run/push"
             port = 8000
@@ -113,11 +114,11 @@ class ReadTests(ConfigTestCase):
             on_sent = ["/usr/bin/sent", "a b"]
             on_failed = "/usr/bin/failed 'a b'"
             hook_timeout = "1h"
-            hooks_at_once = 2
             ping = "https://example.com/ping"
             """
         )
         self.assertEqual((settings.state, settings.keep), ("/var/lib/push", 7 * 86400.0))
+        self.assertEqual(settings.hooks_at_once, 2)
         control = settings.control
         self.assertEqual((control.socket, control.port, control.page), ("/run/push", 8000, True))
         self.assertEqual((control.interface, control.token), ("::1", "x" * 20))
@@ -135,7 +136,7 @@ class ReadTests(ConfigTestCase):
         self.assertEqual((folder.attempts, folder.identifier), (7, identifiers.safe))
         self.assertEqual(folder.on_sent, ("/usr/bin/sent", "a b"))
         self.assertEqual(folder.on_failed, ("/usr/bin/failed", "a b"))
-        self.assertEqual((folder.hook_timeout, folder.hooks_at_once), (3600.0, 2))
+        self.assertEqual(folder.hook_timeout, 3600.0)
         self.assertEqual(folder.ping, "https://example.com/ping")
 
     def target(self, lines: str) -> dict[str, Any]:

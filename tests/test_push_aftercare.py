@@ -10,10 +10,11 @@ import os
 from typing import Any
 from unittest.mock import patch
 
+from attrs import evolve
 from twisted.internet.error import ProcessExitedAlready
 
 from tests.push_rig import FakeProcess, PushTestCase
-from txresumable.push import PushService
+from txresumable.push import ControlSettings, PushService
 from txresumable.push.delivery import aftercare
 from txresumable.push.effects import Effects
 from txresumable.push.hooks import Ping
@@ -222,6 +223,34 @@ class SentTests(AftercareTestCase):
                 ended += 1
         self.assertEqual(ended, 20)
         self.assertEqual(set(self.states(service).values()), {"done"})
+
+    def test_places(self) -> None:
+        """However many folders there are, as many commands run at a time as may."""
+        settings = self.settings(on_sent=["/bin/sent"])
+        one = settings.folders["scans"]
+        folders = {}
+        for name in "abc":
+            path = os.path.join(self.folder, name)
+            folders[name] = evolve(one, name=name, path=path)
+            for number in range(3):
+                self.file(f"{name}/{number}")
+        service = PushService(
+            evolve(
+                settings, folders=folders, hooks_at_once=2, control=ControlSettings(socket=None)
+            ),
+            reactor=self.clock,
+            client=self.receiver,
+            now=self.now,
+        )
+        self.services.append(service)
+        service.startService()
+        self.successResultOf(service.when_started())
+        for ended in range(9):
+            self.assertEqual(len(self.clock.hooks), min(ended + 2, 9))
+            self.clock.hooks[ended].end()
+        begun = [hook.environment[b"TXRESUMABLE_FOLDER"] for hook in self.clock.hooks]
+        self.assertEqual({*begun[2:5]}, {b"a", b"b", b"c"})
+        self.assertEqual({entry.state.value for entry in self.entries(service)}, {"done"})
 
     def test_ping(self) -> None:
         """A URL is called when a file is sent, and after each scan while all is well."""

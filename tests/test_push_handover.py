@@ -8,7 +8,7 @@ import shutil
 from attrs import evolve
 
 from tests.queue_rig import LEASE, QueueTestCase
-from txresumable.push import JobSource, PushState
+from txresumable.push import JobSource, NotThere, PushState
 from txresumable.push.delivery.insisting import PAUSE
 
 
@@ -129,6 +129,32 @@ class HandoverTests(QueueTestCase):
         self.add("b")
         self.worker(queue=self.watching, source=lambda: FourVerbs(self.handle()))
         self.assertEqual(self.job_states(), {"b": "done"})
+
+    def test_once_more(self) -> None:
+        """What was sent is sent once more if an operator wants that, also after a restart."""
+        self.file("a")
+        service = self.worker(queue=self.watching)
+        before = self.entry(service)
+        self.handles[0].trouble = "no route"
+        self.result(service.again(before.id))
+        self.assertEqual(self.states(service), {"a": "uploading"})
+        self.assertEqual(sum(self.arrivals().values()), 1)
+        self.restarted(service)
+        self.assertEqual((self.job_states(), self.states(service)), ({"a": "done"}, {"a": "done"}))
+        self.assertEqual(self.entry(service).note, "")
+        asked = [name for name in self.handles[1].asked if name in ("add", "again", "done")]
+        self.assertEqual(asked, ["again", "done"])
+
+    def test_not_there_once_more(self) -> None:
+        """One that was taken away, by whichever machine, is not, and that is said."""
+        self.file("a")
+        service = self.worker(queue=self.watching, after="delete")
+        self.assertEqual(os.listdir(self.folder), [])
+        error = self.failureResultOf(service.again(self.entry(service).id), NotThere).value
+        self.assertEqual(str(error), "'a' is not in its folder any more, or is another version")
+        self.assertEqual(self.states(service), {"a": "done"})
+        error = self.failureResultOf(service.hold(self.entry(service).id)).value
+        self.assertEqual(str(error), "'a' is done (in the queue) and cannot be held")
 
     def test_stop_file(self) -> None:
         """What is in the queue cannot be held here any more."""

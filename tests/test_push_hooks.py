@@ -23,7 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from tests.processes import until
 from txresumable.push.hooks import HookFailed, Hooks, Ping
 
-FACTS = {"event": "sent", "id": "0123", "name": "a\udcff", "size": 5}
+FACTS = {"event": "sent", "folder": "scans", "id": "0123", "name": "a\udcff", "size": 5}
 
 
 class Reactor(Clock):
@@ -73,7 +73,7 @@ class HookTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = Reactor()
-        self.hooks = Hooks(self.reactor, limit=300.0, at_once=2)
+        self.hooks = Hooks(self.reactor, at_once=2)
 
     def tearDown(self) -> None:
         self.assertEqual(self.reactor.getDelayedCalls(), [])
@@ -81,7 +81,7 @@ class HookTests(SynchronousTestCase):
     def run_hook(self, *words: str, is_again: bool = False) -> Deferred[None]:
         """Run a command."""
         command = words or ("/bin/sent",)
-        return self.hooks.run(command, FACTS, b"/srv/a\xff", is_again=is_again)
+        return self.hooks.run(command, FACTS, b"/srv/a\xff", limit=300.0, is_again=is_again)
 
     def test_facts(self) -> None:
         """It gets the facts, the path as the system has it, and nothing that is secret."""
@@ -90,7 +90,7 @@ class HookTests(SynchronousTestCase):
         [(_, words, environment)] = self.reactor.started
         self.assertEqual(words[-2:], [b"/bin/sent", b"--all"])
         ours = {name for name in environment if name.startswith((b"TXRES", b"NOTIFY"))}
-        names = ("EVENT", "ID", "NAME", "SIZE", "PATH")
+        names = ("EVENT", "FOLDER", "ID", "NAME", "SIZE", "PATH")
         self.assertEqual(ours, {f"TXRESUMABLE_{name}".encode() for name in names})
         self.assertEqual(environment[b"TXRESUMABLE_PATH"], b"/srv/a\xff")
         self.assertEqual(environment[b"TXRESUMABLE_ID"], b"0123")
@@ -157,6 +157,18 @@ class HookTests(SynchronousTestCase):
         self.reactor.end(2)
         self.successResultOf(done[3])
 
+    def test_folders(self) -> None:
+        """All folders share the places, and have them in turn."""
+        for folder in "aaaab":
+            self.hooks.run(("/bin/sent",), {"folder": folder}, b"/srv/a", limit=300.0)
+        begun = []
+        for number in range(5):
+            self.assertEqual(len(self.reactor.started), min(number + 2, 5))
+            environment = self.reactor.started[number][2]
+            begun.append(environment[b"TXRESUMABLE_FOLDER"].decode())
+            self.reactor.end(number)
+        self.assertEqual("".join(begun), "aaaba")
+
     def test_again(self) -> None:
         """Those that have failed before leave a place to others, which also go first."""
         again = [self.run_hook(is_again=True) for _ in range(3)]
@@ -173,7 +185,7 @@ class HookTests(SynchronousTestCase):
         self.failureResultOf(again[2], CancelledError)
         self.reactor.end(3)
         self.assertIsNone(self.successResultOf(again[1]))
-        self.hooks = Hooks(self.reactor, limit=300.0, at_once=1)
+        self.hooks = Hooks(self.reactor, at_once=1)
         only = self.run_hook(is_again=True)
         self.reactor.end(4)
         self.assertIsNone(self.successResultOf(only))
@@ -183,7 +195,7 @@ class RealHookTests(TestCase):
     """A process of the system."""
 
     def setUp(self) -> None:
-        self.hooks = Hooks(installed, limit=300.0, at_once=2)
+        self.hooks = Hooks(installed, at_once=2)
 
     async def test_runs(self) -> None:
         """It reads the facts on its input, and is found by the usual way to commands."""
@@ -193,15 +205,17 @@ class RealHookTests(TestCase):
             "sys.stdin.read() + os.environ['TXRESUMABLE_NAME'] + os.getcwd())"
         )
         words = (sys.executable, "-c", script, os.path.abspath(path))
-        await self.hooks.run(words, {"name": "a\xe9"}, b"/srv/a")
+        await self.hooks.run(words, {"folder": "s", "name": "a\xe9"}, b"/srv/a", limit=300.0)
         with open(path) as file:
-            self.assertEqual(file.read(), '{"name": "a\\u00e9"}\na\xe9/')
+            self.assertEqual(file.read(), '{"folder": "s", "name": "a\\u00e9"}\na\xe9/')
 
     async def test_no_such_command(self) -> None:
         """One that there is not fails."""
         for path in os.environ["PATH"], "/nowhere":  # without setsid(1), too
             with patch.dict(os.environ, {"PATH": path}):
-                running = self.hooks.run(("/no/such/command",), {}, b"/srv/a")
+                running = self.hooks.run(
+                    ("/no/such/command",), {"folder": "s"}, b"/srv/a", limit=3.0
+                )
                 error = (await self.assertFailure(running, HookFailed)).args[0]
             self.assertIn("/no/such/command ended with status", error)
             self.assertIn("No such file or directory", error)
@@ -215,7 +229,8 @@ class RealHookTests(TestCase):
             self.addCleanup(os.close, reading)
             script = "PATH=/usr/bin:/bin; exec 3>$0; (echo $$ >&3; exec sleep 600) & wait"
             with patch.dict(os.environ, {"PATH": path}):
-                running = self.hooks.run(("/bin/sh", "-c", script, pipe), {}, b"/srv/a")
+                words = ("/bin/sh", "-c", script, pipe)
+                running = self.hooks.run(words, {"folder": "s"}, b"/srv/a", limit=300.0)
             await until(partial(_read, reading))
             self.assertIsNone(_read(reading))
             running.cancel()

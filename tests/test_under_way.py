@@ -46,6 +46,12 @@ class UnderWayTests(SynchronousTestCase):
         picture = self.under_way.picture(9)
         self.assertEqual((picture.files, picture.total.name), ([], "1 of 2 files"))
 
+    def test_nothing(self) -> None:
+        """Nothing is not all of it."""
+        self.make(FakeClient())
+        total = self.under_way.picture(9).total
+        self.assertEqual((total.name, total.size), ("no files yet", None))
+
     def test_found(self) -> None:
         """What was there does not count for the rate."""
         receiver = ScriptedReceiver()

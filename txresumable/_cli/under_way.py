@@ -45,9 +45,10 @@ class FilesUnderWay:
         """
         tally, shown = self._tally, list(islice(self._files, most))
         name = f"{tally.files_completed} of {tally.files} files"
-        if tally.files == 1:
-            name = "1 file"
-        total = Line(name, tally.done, tally.total, tally.found)
+        if tally.files < 2:
+            name = "1 file" if tally.files else "no files yet"
+        size = tally.total if tally.files else None
+        total = Line(name, tally.done, size, tally.found)
         note = self._note
         if not note and tally.chunks_found:
             note = f"{tally.chunks_found} chunks were found there"

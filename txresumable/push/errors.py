@@ -98,7 +98,9 @@ class ImpossibleTransition(PushError):
     to: PushState
 
     def __str__(self) -> str:
-        return f"{self.entry.name!r} is {self.entry.state.value} and cannot be {self.to.value}"
+        entry = self.entry
+        how = f" ({entry.why})" if entry.state is PushState.DONE and entry.why else ""
+        return f"{entry.name!r} is {entry.state.value}{how} and cannot be {self.to.value}"
 
 
 @define(eq=False, slots=False)
@@ -125,13 +127,15 @@ class NotThere(PushError):
     A file is not where it was put, or another one is in its place.
 
     :ivar name: the file.
-    :ivar location: where it was to be.
+    :ivar location: where it was to be; empty for its folder.
     """
 
     name: str
     location: str
 
     def __str__(self) -> str:
+        if not self.location:
+            return f"{self.name!r} is not in its folder any more, or is another version"
         return f"{self.name!r} cannot be put back from {self.location}"
 
 

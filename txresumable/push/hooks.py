@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from twisted.web.client import Agent
 
 from .._runtime.clock import steady
 from .._runtime.command import Command, in_own_session
+from .turns import Turns
 
 __all__ = ["HookFailed", "Hooks", "Ping"]
 
@@ -37,7 +37,7 @@ class HookFailed(Exception):
 
 class Hooks:
     """
-    Runs commands, a few at a time.
+    Runs commands, a few at a time, those of each folder in turn.
 
     A command gets the facts about the file as environment variables, ``TXRESUMABLE_PATH`` for the
     fact ``path``, and as one JSON object on its standard input.  It may be run more than once for
@@ -45,21 +45,22 @@ class Hooks:
 
     Those that are run once more, as they have failed or did not end before, leave a place to
     others: files whose commands hang each time do not hold up all.
+
+    :ivar at_once: how many may run at a time.
     """
 
-    def __init__(self, reactor: Any, *, limit: float, at_once: int) -> None:
+    def __init__(self, reactor: Any, *, at_once: int) -> None:
         """
         :param reactor: starts processes.
-        :param limit: seconds after which a command is killed.
         :param at_once: how many may run at a time.
         """
+        self.at_once = at_once
         self._reactor = reactor
         self._clock = steady(reactor)
-        self._limit = limit
         self._free = at_once
         self._free_again = max(at_once - 1, 1)
-        self._waiting: deque[Callable[[], None]] = deque()
-        self._waiting_again: deque[Callable[[], None]] = deque()
+        self._waiting: Turns[Callable[[], None]] = Turns()
+        self._waiting_again: Turns[Callable[[], None]] = Turns()
 
     def run(
         self,
@@ -67,25 +68,28 @@ class Hooks:
         facts: Mapping[str, Any],
         path: bytes,
         *,
+        limit: float,
         is_again: bool = False,
     ) -> Deferred[None]:
         """
         Run a command.
 
         :param command: its words; no shell reads them.
-        :param facts: what it is about.
+        :param facts: what it is about; ``folder`` has its turn.
         :param path: the path of the file, as the system has it: the fact ``path`` is text.
+        :param limit: seconds after which it is killed.
         :param is_again: whether it has failed for this file before.
         :returns: a Deferred that fires when it has ended with 0, and fails with
             :class:`HookFailed`.  Cancelling it kills the command.
         """
         started: list[Command] = []
+        folder = str(facts["folder"])
         waiting = self._waiting_again if is_again else self._waiting
 
         def begin() -> None:
             self._free -= 1
             self._free_again -= is_again
-            started.append(self._begin(command, facts, path, ended))
+            started.append(self._begin(command, facts, path, limit, ended))
 
         def ended(_: bytes, why: str) -> None:
             self._free += 1
@@ -95,31 +99,31 @@ class Hooks:
                 outcome.callback(Failure(HookFailed(f"{command[0]} {why}")) if why else None)
 
         def cancel(_: Deferred[None]) -> None:
-            if begin in waiting:
-                waiting.remove(begin)
+            waiting.remove(folder, begin)
             for process in started:
                 process.kill("was stopped")
 
         outcome: Deferred[None] = Deferred(cancel)
-        waiting.append(begin)
+        waiting.add(folder, begin)
         self._go_on()
         return outcome
 
     def _go_on(self) -> None:
         if self._free and self._waiting:
-            self._waiting.popleft()()
+            self._waiting.next()()
         elif self._free and self._free_again and self._waiting_again:
-            self._waiting_again.popleft()()
+            self._waiting_again.next()()
 
     def _begin(
         self,
         command: Sequence[str],
         facts: Mapping[str, Any],
         path: bytes,
+        limit: float,
         ended: Callable[[bytes, str], object],
     ) -> Command:
         given = json.dumps(facts).encode() + b"\n"
-        process = Command(self._clock, self._limit, ended, given=given, is_heard=False)
+        process = Command(self._clock, limit, ended, given=given, is_heard=False)
         environment = {**_environment(), **_variables(facts), b"TXRESUMABLE_PATH": path}
         try:
             words = in_own_session([os.fsencode(word) for word in command])

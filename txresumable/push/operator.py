@@ -16,6 +16,7 @@ from ..errors import InvalidOption
 from ..options import Options
 from .changes import Changes
 from .delivery.delivery import Delivery
+from .delivery.handover import ONCE_MORE
 from .delivery.route import Route
 from .entry import Entry, Seen, Version
 from .errors import ImpossibleTransition, NotRunning, NotThere, UnknownEntry
@@ -176,7 +177,8 @@ class Operator:
         Send a file once more that is DONE or has FAILED; it is moved back for that if need be.
 
         :param id: the file.
-        :returns: a Deferred, which also fails with :exc:`NotThere` if it cannot be moved back.
+        :returns: a Deferred, which also fails with :exc:`NotThere` if it cannot be moved back, or
+            was handed over to a queue and does not lie in its folder any more.
         """
         return Deferred.fromCoroutine(self._again(id))
 
@@ -294,6 +296,10 @@ class Operator:
             back = self._route(entry).effects.run(lambda do: do.put_back(path, version, location))
             if not await back:
                 raise NotThere(entry.name, printable(os.fsdecode(location)))
+        elif entry.state is DONE and self._route(entry).is_shared:
+            if not self._route(entry).lies_there(entry):  # as whoever sent it took it away
+                raise NotThere(entry.name, "")
+            return await self._queue(entry, ONCE_MORE)
         return await self._queue(entry)
 
     async def _release(self, id: int) -> Entry:
@@ -302,8 +308,8 @@ class Operator:
             raise ImpossibleTransition(entry, QUEUED)
         return await self._queue(entry)
 
-    async def _queue(self, entry: Entry) -> Entry:
-        queued = await self._open().move(entry.id, QUEUED, at=entry.state, note="")
+    async def _queue(self, entry: Entry, note: str = "") -> Entry:
+        queued = await self._open().move(entry.id, QUEUED, at=entry.state, note=note)
         self._route(entry).sending.wake()
         return queued
 

@@ -114,7 +114,6 @@ class FolderSettings:
     :ivar on_sent: a command that is run after a file was sent; see :doc:`service`.
     :ivar on_failed: a command that is run after a file has failed for good.
     :ivar hook_timeout: how long such a command has; then it is killed, and what it has started.
-    :ivar hooks_at_once: how many of them may run at a time.
     :ivar ping: a URL that is requested when files were sent, and after each full scan while the
         target takes files; with ``/fail`` when one has failed for good.
     """
@@ -142,7 +141,6 @@ class FolderSettings:
         default=(), converter=checks.to_tuple, validator=checks.command
     )
     hook_timeout: float = field(default=300.0, validator=validators.seconds(0.1))
-    hooks_at_once: int = field(default=4, validator=validators.whole(1))
     ping: str = field(default="", validator=checks.url, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -261,6 +259,7 @@ class PushSettings:
     :ivar queue: a queue that it shares with others; none by default.
     :ivar keep: how long the journal remembers a file that is at its end and is not in its folder
         any more.
+    :ivar hooks_at_once: how many commands of all folders may run at a time.
     """
 
     state: str = field(converter=checks.to_path, validator=checks.path)
@@ -270,6 +269,7 @@ class PushSettings:
     control: ControlSettings = field(factory=ControlSettings)
     queue: QueueSettings | None = None
     keep: float = field(default=30 * 86400.0, validator=validators.seconds())
+    hooks_at_once: int = field(default=4, validator=validators.whole(1))
 
     def __attrs_post_init__(self) -> None:
         for option, kind in ("targets", TargetSettings), ("folders", FolderSettings):

@@ -278,6 +278,24 @@ class JobSourceTests(_TestCase):
         self.assertEqual(await self.add(), 0)
         self.assertEqual(await self.count(), {"done": 3, "queued": 1})
 
+    async def test_begun_anew(self) -> None:
+        """What is done or has failed is done once more, as another delivery; nothing else is."""
+        await self.add("a", "b", "c", "d")
+        jobs = await self.claim(3)
+        jobs = [evolve(job, attempts=2, progress={"stored": True}) for job in jobs]
+        await self.source.done(jobs[0])
+        await self.source.failed(jobs[1], "why", None)
+        every = [NewJob(folder="scans", path=path, version="1-1") for path in (b"a", b"b", b"c")]
+        begun = [*every, every[0], NewJob(folder="scans", path=b"new")]
+        self.assertEqual(await self.source.again(begun), 3)
+        await self.lost(self.source.done(jobs[0]))
+        again = sorted(await self.claim(), key=lambda job: job.path)
+        self.assertEqual([job.path for job in again], [b"a", b"b", b"d", b"new"])
+        for job, before in zip(again, jobs[:2], strict=False):
+            self.assertEqual((job.id, job.attempts, dict(job.progress)), (before.id, 0, {}))
+            self.assertNotEqual(job.event_id, before.event_id)
+        self.assertEqual(await self.source.renew(jobs, 10.0), {jobs[2].id})
+
     async def test_lasts(self) -> None:
         """All of it is there for another process, and after the source was closed."""
         await self.add("a", "b", "c")

@@ -164,18 +164,31 @@ class MemoryJobs:
 
     def add(self, jobs: Sequence[NewJob]) -> Deferred[int]:
         """:meth:`~txresumable.push.JobQueue.add`."""
+        return self._do("add", lambda: self._add(jobs))
+
+    def _add(self, jobs: Sequence[NewJob]) -> int:
+        now, rows, keys = self._clock.seconds(), self._table.rows, self._table.keys
+        before = len(rows)
+        for new in jobs:
+            key = new.folder, new.path, new.version
+            if key not in keys:
+                keys.add(key)
+                rows[len(rows) + 1] = _Row(len(rows) + 1, new, now, now)
+        return len(rows) - before
+
+    def again(self, jobs: Sequence[NewJob]) -> Deferred[int]:
+        """:meth:`~txresumable.push.JobQueue.again`."""
 
         def work() -> int:
-            now, rows, keys = self._clock.seconds(), self._table.rows, self._table.keys
-            before = len(rows)
-            for new in jobs:
-                key = new.folder, new.path, new.version
-                if key not in keys:
-                    keys.add(key)
-                    rows[len(rows) + 1] = _Row(len(rows) + 1, new, now, now)
-            return len(rows) - before
+            now, rows = self._clock.seconds(), self._table.rows
+            ended = [row for row in rows.values() if row.state in ("done", "failed")]
+            begun = [row for row in ended if row.new in jobs]
+            for row in begun:
+                self._table.claims += 1
+                rows[row.id] = _Row(row.id, row.new, now, row.added, claim=self._table.claims)
+            return len(begun) + self._add(jobs)
 
-        return self._do("add", work)
+        return self._do("again", work)
 
     def counts(self) -> Deferred[Mapping[str, Mapping[str, int]]]:
         """:meth:`~txresumable.push.JobQueue.counts`."""

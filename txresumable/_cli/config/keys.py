@@ -73,6 +73,13 @@ TOP = (
         "[default: 30d]",
         readers.seconds,
     ),
+    Key(
+        "hooks_at_once",
+        "N",
+        "How many of the programs on_sent and on_failed may run at a time, those of each folder in "
+        "turn. Those that have failed before leave one place to others. [default: 4]",
+        readers.number,
+    ),
 )
 """Those in no table."""
 
@@ -166,13 +173,6 @@ FOLDER = (
         "How long these programs have; then they are killed with all that they have started, and "
         "are run again later. [default: 5m]",
         readers.seconds,
-    ),
-    Key(
-        "hooks_at_once",
-        "N",
-        "How many of them may run at a time. Those that have failed before leave one place to "
-        "others. [default: 4]",
-        readers.number,
     ),
     Key(
         "ping",

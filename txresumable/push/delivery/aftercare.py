@@ -60,7 +60,7 @@ class Aftercare:
         :param now: the wall clock.
         """
         self._settings = settings
-        self._at_once = max(_AT_ONCE, settings.hooks_at_once)
+        self._at_once = max(_AT_ONCE, hooks.at_once)
         self._steps = steps
         self._hooks = hooks
         self._effects = effects
@@ -262,8 +262,9 @@ class Aftercare:
         if command:
             path = os.path.join(os.fsencode(self._settings.path), entry.path)
             facts = facts_of(entry, self._settings)
-            is_again = _tries(entry) > 0
-            await self._hooks.run(command, facts, entry.location or path, is_again=is_again)
+            limit, is_again = self._settings.hook_timeout, _tries(entry) > 0
+            there = entry.location or path
+            await self._hooks.run(command, facts, there, limit=limit, is_again=is_again)
 
     async def _move(self, entry: Entry) -> bytes:
         path, version, sent = entry.path, entry.version, self._settings.sent

@@ -239,7 +239,8 @@ class Carrier:
         entry = _entry_of(claimed, failed, self._now())
         facts = facts_of(entry, self._settings)
         path = os.path.join(self._root, claimed.job.path)
-        running = self._hooks.run(command, facts, path, is_again=claimed.job.attempts > 0)
+        limit, is_again = self._settings.hook_timeout, claimed.job.attempts > 0
+        running = self._hooks.run(command, facts, path, limit=limit, is_again=is_again)
         claimed.halt = running.cancel
         if claimed.is_stopped:
             running.cancel()

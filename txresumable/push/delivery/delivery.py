@@ -17,6 +17,7 @@ from ..._runtime.observers import Signal, observers_of
 from ...file import ResumableFile, transfer_of
 from ...identifiers import safe
 from ..entry import Entry
+from ..hooks import Hooks
 from ..jobs.source import JobQueue, JobSource
 from ..journal import Journal
 from ..rates import RateSchedule
@@ -69,6 +70,7 @@ class Delivery:
         self._journal = journal
         self.is_paused = False
         self.steps = Steps(journal, self._clock)
+        self._hooks = Hooks(reactor, at_once=settings.hooks_at_once)
         self.timed: Signal[[str, float]] = Signal("timed")
         self._waiting = Waiting(self.steps, self._clock, self._queued, now=now)
         self._aborts: list[Callable[[], None]] = []
@@ -90,6 +92,7 @@ class Delivery:
                 journal,
                 self.steps,
                 trash,
+                self._hooks,
                 reactor,
                 queue=queue,
                 added=self._added,
@@ -112,7 +115,7 @@ class Delivery:
         routes = self.routes.items()
         carriers = {
             name: Carrier(
-                *(each.settings, each.target, claims, each.hooks, each.effects, each.ping),
+                *(each.settings, each.target, claims, self._hooks, each.effects, each.ping),
                 reactor,
                 now=now,
             )

@@ -18,11 +18,13 @@ from ..state import DONE, HOOK, MOVING, STORED, PushState
 from .insisting import Insisting
 from .steps import Steps
 
-__all__ = ["Handover"]
+__all__ = ["ONCE_MORE", "Handover"]
 
 _AT_ONCE = 256
 """Files that are handed over in one transaction."""
 _WHY = "in the queue"
+ONCE_MORE = '{"again": true}'
+"""The note of files that are to be sent although they were."""
 
 _log = Logger()
 
@@ -87,17 +89,21 @@ class Handover:
                     return
 
     async def _add(self, entries: Sequence[Entry]) -> bool:
-        jobs = [_job_of(entry) for entry in entries]
+        new = [_job_of(entry) for entry in entries if entry.note != ONCE_MORE]
+        again = [_job_of(entry) for entry in entries if entry.note == ONCE_MORE]
 
         async def add() -> bool:
-            await self._queue.add(jobs)
+            if new:
+                await self._queue.add(new)
+            if again:
+                await self._queue.again(again)
             return True
 
         if not await self._insisting.do(add):
             return False
         self._added()
         for entry in entries:
-            await self._steps.move(entry.id, STORED, HOOK, MOVING, DONE, why=_WHY)
+            await self._steps.move(entry.id, STORED, HOOK, MOVING, DONE, why=_WHY, note="")
         return True
 
     def stop_file(self, id: int, wanted: PushState, why: str) -> Deferred[None]:

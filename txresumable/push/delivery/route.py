@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from ..._runtime.clock import steady
 from ..effects import Effects
-from ..entry import Entry
+from ..entry import Entry, Version
 from ..folder import WatchedFolder
 from ..hooks import Hooks, Ping
 from ..jobs.source import JobQueue
@@ -42,9 +42,9 @@ class Route:
     :ivar target: where to.
     :ivar folder: finds files.
     :ivar sending: sends them, or hands them over to a queue.
+    :ivar is_shared: whether that is so.
     :ivar aftercare: sees to them then.
     :ivar effects: what happens to files in the folder.
-    :ivar hooks: runs commands.
     :ivar ping: calls its URL.
     """
 
@@ -55,6 +55,7 @@ class Route:
         journal: Journal,
         steps: Steps,
         trash: str,
+        hooks: Hooks,
         reactor: Any,
         *,
         queue: JobQueue | None = None,
@@ -67,6 +68,7 @@ class Route:
         :param journal: where all is written down.
         :param steps: writes it down.
         :param trash: the folder that files are deleted in.
+        :param hooks: runs commands.
         :param reactor: the reactor.
         :param queue: where files are handed over to instead of being sent.
         :param added: called when there is something new in it.
@@ -77,11 +79,9 @@ class Route:
         self.target = target
         self.folder = WatchedFolder(settings, journal, reactor=reactor, now=now)
         self.effects = EffectQueue(Effects(os.fsencode(settings.path), os.fsencode(trash)), reactor)
-        self.hooks = Hooks(reactor, limit=settings.hook_timeout, at_once=settings.hooks_at_once)
         self.ping = Ping(settings.ping, reactor)
-        self.aftercare = Aftercare(
-            settings, steps, self.hooks, self.effects, self.ping, clock, now=now
-        )
+        self.aftercare = Aftercare(settings, steps, hooks, self.effects, self.ping, clock, now=now)
+        self.is_shared = queue is not None
         self.sending: Union[Sending, Handover]
         if queue is None:
             self.sending = Sending(settings, target, steps, self, reactor, now=now)
@@ -106,6 +106,14 @@ class Route:
         self.folder.found.unregister(self.sending.wake)
         self.folder.scanned.unregister(self._scanned)
         self.sending.stop()
+
+    def lies_there(self, entry: Entry) -> bool:
+        """Whether the version of a file lies in the folder now."""
+        path = os.path.join(os.fsencode(self.settings.path), entry.path)
+        try:
+            return Version.of(os.stat(path, follow_symlinks=False)) == entry.version
+        except OSError:
+            return False
 
     def _scanned(self) -> None:
         if self.target.is_up is not False:

@@ -95,6 +95,13 @@ class PostgreSQLJobs:
 
     def add(self, jobs: Sequence[NewJob]) -> Deferred[int]:
         """:meth:`JobQueue.add`."""
+        return self._put(jobs, _ADD)
+
+    def again(self, jobs: Sequence[NewJob]) -> Deferred[int]:
+        """:meth:`JobQueue.again`."""
+        return self._put(list(dict.fromkeys(jobs)), _AGAIN)  # no row may be met twice
+
+    def _put(self, jobs: Sequence[NewJob], statement: str) -> Deferred[int]:
         columns = (
             [job.folder for job in jobs],
             [job.path for job in jobs],
@@ -102,7 +109,7 @@ class PostgreSQLJobs:
         )
 
         def work(raw: Any) -> int:
-            return int(raw.execute(_ADD, columns).rowcount)
+            return int(raw.execute(statement, columns).rowcount)
 
         return self._connection.run(work)
 
@@ -186,10 +193,15 @@ _FAILED = """
         attempts = %s, progress = %s::jsonb, changed = now()
     WHERE id = %s AND claim = %s AND state <> 'done'
 """
-_ADD = """
-    INSERT INTO txresumable_jobs (folder, path, version)
+_PUT = """
+    INSERT INTO txresumable_jobs AS job (folder, path, version)
     SELECT * FROM unnest(%s::text[], %s::bytea[], %s::text[])
-    ON CONFLICT DO NOTHING
+    ON CONFLICT"""
+_ADD = f"{_PUT} DO NOTHING"
+_AGAIN = f"""{_PUT} (folder, path, version) DO UPDATE SET state = 'queued', due = now(),
+        claim = nextval('txresumable_claims'), attempts = 0, why = '', progress = '{{}}',
+        event_id = gen_random_uuid(), changed = now()
+    WHERE job.state IN ('done', 'failed')
 """
 _COUNTS = "SELECT folder, state, count(*) FROM txresumable_jobs GROUP BY folder, state"
 _RECORDS = """

@@ -93,6 +93,15 @@ class JobQueue(JobSource, Protocol):
         :returns: a Deferred that fires with how many were new, once they are durable.
         """
 
+    def again(self, jobs: Sequence[NewJob]) -> Deferred[int]:
+        """
+        Have jobs done once more: one that is done or has failed begins anew, with another
+        ``event_id``; one that is not there is added; one that is queued or claimed is left as it
+        is.
+
+        :returns: a Deferred that fires with how many begin anew or are added, once that is durable.
+        """
+
     def counts(self) -> Deferred[Mapping[str, Mapping[str, int]]]:
         """
         How many jobs each folder has in each state.
