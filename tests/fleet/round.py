@@ -31,7 +31,7 @@ from .senders import Senders
 from .told import Listener
 from .verdict import Bucket, judge
 
-__all__ = ["SETTINGS", "Round", "Setting"]
+__all__ = ["SETTINGS", "Round", "Setting", "is_listening"]
 
 RECEIVERS: Final = 3
 LONGEST_LIFE: Final = 4.0
@@ -222,7 +222,7 @@ class Round:
 
     async def _until_listening(self, port: int, ended: Deferred[None] | None = None) -> None:
         end = self.reactor.seconds() + 60
-        while not await deferToThread(_is_listening, port):
+        while not await deferToThread(is_listening, port):
             if self.reactor.seconds() > end or (ended is not None and ended.called):
                 raise AssertionError(f"nobody listens: {self.last_words()}")
             await deferLater(self.reactor, 0.05)
@@ -241,6 +241,7 @@ class Round:
         return "\n".join(log.read_text("utf-8", "replace")[-5000:] for log in logs)
 
 
-def _is_listening(port: int) -> bool:
+def is_listening(port: int) -> bool:
+    """Whether somebody listens at a port."""
     with socket.socket() as trying:
         return trying.connect_ex(("127.0.0.1", port)) == 0

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from twisted.internet import reactor as installed
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.examples import ROOT
+from tests.fleet.front import Front
 from tests.fleet.killed import lives
-from tests.fleet.round import SETTINGS, Round
+from tests.fleet.receiver import Receiver
+from tests.fleet.round import SETTINGS, Round, is_listening
+from tests.ports import unused_ports
+from tests.processes import until
+from txresumable import Resumable
 from txresumable.receiver.tap import Options
 
 from .install import BROWSER, NODE, program, python_of, why_not_installed
 from .scenarios import require
-from .seaweedfs import PARTS
+from .seaweedfs import KEY, PARTS, SECRET, SeaweedFS
 
 FLEET = ROOT / "contrib" / "fleet"
 
@@ -56,6 +63,63 @@ class ShortProof(TestCase):
     async def test_haproxy(self) -> None:
         """So they do behind HAProxy, even if no receiver is left for a while."""
         await self.prove(1)
+
+
+class RollingTests(TestCase):
+    """Receivers that are told to stop, one after the other, and are started anew."""
+
+    timeout = 240
+    options: tuple[str, ...] = ()
+
+    def setUp(self) -> None:
+        require(self, why_not_installed(*PARTS, "nginx"))
+
+    async def test_upload(self) -> None:
+        """An upload through all of that hardly notices: nothing that has begun is cut."""
+        base = Path(self.mktemp()).absolute()
+        base.mkdir()
+        storage = await deferToThread(SeaweedFS.running)
+        await deferToThread(storage.make_bucket, "rolling")
+        port, *ports = unused_ports(4)
+        receivers = []
+        for number, each in enumerate(ports):
+            own = ["-n", "--pidfile=", "resumable-receive", "--port", str(each)]
+            own += ["--store", "s3://rolling/", "--s3-endpoint", storage.endpoints[number % 2]]
+            own += ["--s3-region", "us-east-1", "--max-connections", "0", *self.options]
+            known = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+            receivers.append(Receiver(reactor, base / f"log-{number}", own, known))
+            self.addCleanup(receivers[-1].close)
+        front = Front("nginx", base / "nginx", port, ports)
+        self.addCleanup(front.close)
+        ended = [await each.start() for each in receivers]
+        for each in ports:
+            await until(lambda each=each: is_listening(each))
+        retries: list[Any] = []
+        uploader = Resumable(
+            f"http://127.0.0.1:{port}/",
+            reactor=reactor,
+            chunk_size=1 << 20,
+            simultaneous_uploads=4,
+            max_rate=12 << 20,
+        )
+        uploader.chunk_retry.register(lambda *given: retries.append(given))
+        self.addCleanup(uploader.close)
+        content = Random(1).randbytes(1 << 20) * 200
+        uploading = uploader.add_file(content, file_name="file.dat")
+        restarts = 0
+        while not uploading.called:
+            for number, receiver in enumerate(receivers):
+                receiver.signal(signal.SIGTERM)
+                await ended[number]
+                ended[number] = await receiver.start()
+                await until(lambda: is_listening(ports[number]))  # noqa: B023
+                restarts += 1
+        await uploading
+        logs = [(base / f"log-{number}").read_text("utf-8") for number in range(3)]
+        self.assertEqual(sum(log.count("received file.dat") for log in logs), 1)
+        self.assertEqual(sum(log.count("connections are cut") for log in logs), 0)
+        self.assertGreaterEqual(restarts, 6)
+        self.assertLess(len(retries), restarts / 2, retries)
 
 
 class ContribTests(SynchronousTestCase):
