@@ -72,6 +72,7 @@ class OptionsTests(SynchronousTestCase):
                 "simultaneous_uploads": 3,
                 "max_simultaneous_uploads": 32,
                 "prioritize_first_and_last_chunk": False,
+                "small_files_first": False,
                 "test_chunks": True,
                 "generate_unique_identifier": safe,
                 "source_check": "strict",

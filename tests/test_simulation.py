@@ -221,6 +221,6 @@ class CommandTests(SynchronousTestCase):
     def test_failure(self) -> None:
         """A simulation that fails is told of, and the status says so."""
         with patch.object(ScriptedReceiver, "_store", side_effect=ValueError("no reason")):
-            status, output = self.run_command("5")
+            status, output = self.run_command("6")
         self.assertEqual(status, 1)
-        self.assertIn("FAILED\npython -m txresumable.testing 5 shows:", output)
+        self.assertIn("FAILED\npython -m txresumable.testing 6 shows:", output)

@@ -126,6 +126,7 @@ class Options:
         default=None, validator=validators.one_of(None, True, False)
     )
     prioritize_first_and_last_chunk: bool = field(default=False, validator=validators.switch)
+    small_files_first: bool = field(default=False, validator=validators.switch)
     test_chunks: bool | Literal["adaptive"] = field(
         default=True, validator=validators.one_of(True, False, "adaptive")
     )
@@ -191,9 +192,8 @@ class Options:
             shown = validators.shown_target(self.test_target)
             raise InvalidOption("test_target", shown, "must be left out where test_chunks is False")
         if self.max_file_size is not None and self.max_file_size < self.min_file_size:
-            raise InvalidOption(
-                "max_file_size", self.max_file_size, f"must be at least {self.min_file_size}"
-            )
+            reason = f"must be at least {self.min_file_size}"
+            raise InvalidOption("max_file_size", self.max_file_size, reason)
         for name, value in self._renamed().items():
             if value is not None and not isinstance(value, str):
                 raise InvalidOption(f"{name}_parameter_name", value, "must be text")
@@ -278,8 +278,7 @@ class Options:
 
 class ResumableOptions(TypedDict, total=False):
     """
-    The options as the arguments of :class:`~txresumable.Resumable`, for type checkers: those of
-    :class:`Options` but for ``target``, which is given first.
+    The options as arguments, for type checkers: those of :class:`Options` but for ``target``.
     """
 
     server: str | None
@@ -318,6 +317,7 @@ class ResumableOptions(TypedDict, total=False):
     in_order: bool | None
     last_chunk_alone: bool | None
     prioritize_first_and_last_chunk: bool
+    small_files_first: bool
     test_chunks: bool | Literal["adaptive"]
     preprocess: ChunkHook | None
     preprocess_file: FileHook | None

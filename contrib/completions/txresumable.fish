@@ -164,6 +164,7 @@ complete -c txresumable -n '__fish_seen_subcommand_from upload' -l simultaneous-
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l in-order -r -d 'Whether each chunk of a file waits until those before it are stored: yes, or no'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l last-chunk-alone -r -d 'Whether the last chunk of each file waits until the others are stored: yes, or no'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l prioritize-first-and-last-chunk -l no-prioritize-first-and-last-chunk -d 'Send the first and the last chunk of each file first'
+complete -c txresumable -n '__fish_seen_subcommand_from upload' -l small-files-first -l no-small-files-first -d 'Send the smallest file first, instead of the one that was added first'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l test-chunks -r -d 'Whether to ask for each chunk before it is sent: yes, no, or adaptive, which stops asking once that does not help'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l preprocess -r -d 'Called with each chunk before it is tested and sent'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l preprocess-file -r -d 'Called with each file before its first chunk'

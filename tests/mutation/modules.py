@@ -170,6 +170,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "_policy/probing": ("tests.test_probing", "tests.test_outages"),
     "_engine/outages": ("tests.test_outages",),
     "_engine/queue": ("tests.test_queue", "tests.test_order"),
+    "_engine/smallest": ("tests.test_smallest",),
     "_engine/turn": ("tests.test_turn",),
     "_runtime/observers": ("tests.test_observers",),
     "_runtime/printable": ("tests.test_printable",),

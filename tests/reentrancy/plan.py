@@ -163,6 +163,7 @@ def _options(random: Random) -> dict[str, Any]:
         "test_chunks": choice((True, False, False, "adaptive")),
         "force_chunk_size": random.random() < 0.3,
         "prioritize_first_and_last_chunk": random.random() < 0.2,
+        "small_files_first": random.random() < 0.2,
         "checksum": choice((None, None, None, "sha256")),
         "max_chunk_retries": choice((0, 1, 3, 100, 100)),
         "max_files": choice((None, None, None, None, 1, 3)),

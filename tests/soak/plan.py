@@ -294,6 +294,7 @@ def _options(random: Random, chunk_size: int, dialect: str) -> dict[str, Any]:
         "force_chunk_size": random.random() < 0.4,
         "simultaneous_uploads": random.choice((1, 3, 8, 8, "auto")),
         "prioritize_first_and_last_chunk": random.random() < 0.2,
+        "small_files_first": random.random() < 0.2,
         "test_chunks": random.choice((True, True, False, "adaptive")),
         "checksum": random.choice((None, None, "sha256")),
         "min_file_size": 0,

@@ -136,6 +136,7 @@ def options() -> list[Resumable]:
             test_chunks="adaptive",
             simultaneous_uploads="auto",
             in_order=True,
+            small_files_first=True,
             last_chunk_alone=None,
             retry_policy=full_jitter(),
         ),

@@ -50,6 +50,7 @@ def by_attempt(attempt: int, requested: float | None) -> float:
 def options() -> None:
     Resumable(URL, chunksize=1024)  # fault: no such option
     Resumable(URL, chunk_size="1 MiB")  # fault: a size is a number of bytes
+    Resumable(URL, small_files_first="yes")  # fault: True or False
     Resumable(URL, in_order="yes")  # fault: True, False or None
     Resumable(URL, last_chunk_alone="no")  # fault: True, False or None
     Resumable(URL, links=True)  # fault: "skip" or "follow"

@@ -116,6 +116,7 @@ _TEXTS = {
     "last_chunk_alone": "Whether the last chunk of each file waits until the others are stored: "
     "yes, or no. [default: yes]",
     "prioritize_first_and_last_chunk": "Send the first and the last chunk of each file first.",
+    "small_files_first": "Send the smallest file first, instead of the one that was added first.",
     "test_chunks": "Whether to ask for each chunk before it is sent: yes, no, or adaptive, which "
     "stops asking once that does not help.",
     "preprocess": "Called with each chunk before it is tested and sent.",

@@ -30,16 +30,16 @@ from .completion import Completion
 from .emitter import Emitter
 from .handle import Upload
 from .ledger import NO_CHUNKS
-from .lending import Lending
+from .lending import Jobs, Lending
 from .prefetch import Prefetcher
 from .preparation import Preparation
-from .queue import ChunkQueue
 from .quiet import Quiet
 from .reasons import as_error
 from .room import Room
 from .roster import Roster
 from .scheduler import Scheduler
 from .shortage import Shortage
+from .smallest import queue_for
 from .transfer import Transfer
 from .turn import Turn
 from .twins import Twins
@@ -85,11 +85,12 @@ class Engine:
         self.client = make_client(reactor, clock, client, options, breadth.most, breadth.connected)
         breadth.gauge = self.client.gauge
         self._prefetcher = Prefetcher(reactor, clock)
-        self._queue = ChunkQueue(options.order)
+        jobs: Jobs = {}
+        self._queue = queue_for(options, breadth.slots, jobs)
         rate = options.max_rate
         if isinstance(rate, (int, float)):
             rate = RateLimiter(rate, reactor=reactor)
-        lending = Lending(clock, turn, breadth.slots, self._queue)
+        lending = Lending(clock, turn, breadth.slots, self._queue, jobs)
         shortage = Shortage(clock, turn, breadth, self._prefetcher, self.roster, lending)
         self._sender = ChunkSender(
             options, turn, self.client, self._prefetcher, self._queue, lending, rate, breadth

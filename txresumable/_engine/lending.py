@@ -20,7 +20,10 @@ from .queue import ChunkQueue
 from .transfer import Transfer
 from .turn import Turn
 
-__all__ = ["PATIENCE", "Lending", "settled"]
+__all__ = ["PATIENCE", "Jobs", "Lending", "settled"]
+
+Jobs = dict[Transfer, dict[int, Attempt]]
+"""Attempts, by file and offset."""
 
 PATIENCE = 1.0
 """Seconds that a chunk keeps its slot while it waits for something else than the network."""
@@ -41,14 +44,15 @@ class Lending:
 
     when_lent: Callable[[Attempt], object]
 
-    def __init__(self, clock: Any, turn: Turn, slots: Slots, queue: ChunkQueue) -> None:
+    def __init__(self, clock: Any, turn: Turn, slots: Slots, queue: ChunkQueue, jobs: Jobs) -> None:
         """
         :param clock: an ``IReactorTime``.
         :param turn: runs when a slot is lent, or wanted back.
         :param slots: what is lent.
         :param queue: has the files that are to borrow.
+        :param jobs: has the attempts under way.
         """
-        self.jobs: dict[Transfer, dict[int, Attempt]] = {}
+        self.jobs = jobs
         self._clock = clock
         self._turn = turn
         self._slots = slots

@@ -8,6 +8,7 @@ import heapq
 from collections import deque
 from collections.abc import Collection
 from itertools import chain, islice
+from typing import Any
 
 from .._policy.order import ChunkOrder
 from .ledger import ChunkLedger
@@ -34,15 +35,14 @@ class ChunkQueue:
         self._ends_first = order is ChunkOrder.ENDS_FIRST
         self._choose = _CHOICES.get(order, ChunkLedger.next_pending)
         self._files: deque[Transfer] = deque()
-        self._early: list[tuple[int, Transfer]] = []
+        self._early: list[tuple[Any, Transfer]] = []
         self._ends: list[tuple[int, Transfer]] = []
         self._ending: set[Transfer] = set()
 
     def add(self, transfer: Transfer) -> None:
         """Take a file in, or in again: it has chunks that wait for their turn."""
-        if self._ends_first and transfer not in self._ending:
-            self._ending.add(transfer)
-            heapq.heappush(self._ends, (transfer.order, transfer))
+        if self._ends_first:
+            self._add_ends(transfer)
         if transfer.is_queued:
             return
         transfer.is_queued = True
@@ -57,12 +57,9 @@ class ChunkQueue:
 
         :returns: its file and which it is, counted from 0; or nothing.
         """
-        while self._ends:
-            transfer = self._ends[0][1]
-            for offset in self._ends_of(transfer):
-                return transfer, offset
-            heapq.heappop(self._ends)
-            self._ending.remove(transfer)
+        end = self._next_end() if self._ends else None
+        if end is not None:
+            return end
         while self._files or self._early:
             early = bool(self._early) and self._comes_early()
             transfer = self._early[0][1] if early else self._files[0]
@@ -104,6 +101,20 @@ class ChunkQueue:
         """The files that come next, roughly in their order."""
         early = [transfer for _, transfer in self._early[:count]]
         return early + list(islice(self._files, count - len(early)))
+
+    def _add_ends(self, transfer: Transfer) -> None:
+        if transfer not in self._ending:
+            self._ending.add(transfer)
+            heapq.heappush(self._ends, (transfer.order, transfer))
+
+    def _next_end(self) -> tuple[Transfer, int] | None:
+        while self._ends:
+            transfer = self._ends[0][1]
+            for offset in self._ends_of(transfer):
+                return transfer, offset
+            heapq.heappop(self._ends)
+            self._ending.remove(transfer)
+        return None
 
     def _ends_of(self, transfer: Transfer) -> list[int]:
         if not transfer.may_go:

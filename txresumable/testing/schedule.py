@@ -118,6 +118,7 @@ def _options(random: Random) -> dict[str, Any]:
         "test_chunks": random.choice((True, True, False, "adaptive")),
         "force_chunk_size": random.random() < 0.3,
         "prioritize_first_and_last_chunk": random.random() < 0.3,
+        "small_files_first": random.random() < 0.2,
         "checksum": random.choice((None, None, "sha256")),
         "dialect": random.choice((*DIALECTS, "resumable", "resumable")),
         "max_chunk_retries": random.choice((0, 1, 5, 100, 100, 100, 100)),
