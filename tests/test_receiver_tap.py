@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -605,6 +606,19 @@ class ProcessTests(SynchronousTestCase):
                 ended = self.assertRaises(SystemExit, getattr(service, start))
                 self.assertRegex(str(ended), r"Couldn't listen.*: \[Errno [0-9]+\] [A-Z]")
                 self.successResultOf(service.stopService())
+
+    def test_modules(self) -> None:
+        """Garbage is not looked for in what was loaded, once: that would hold everybody up."""
+        done: list[str] = []
+        service = self.make(MemoryReactorClock(), self.fail)
+        with (
+            patch.object(gc, "collect", lambda: done.append("collect")),
+            patch.object(gc, "freeze", lambda: done.append("freeze")),
+        ):
+            service.startService()
+            service.startService()
+        self.assertEqual(done, ["collect", "freeze"])
+        self.successResultOf(service.stopService())
 
     def test_threads_that_hang(self) -> None:
         """Once it has stopped, or has given up, the process ends whatever hangs."""

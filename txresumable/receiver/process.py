@@ -4,6 +4,7 @@ A process that is a receiver.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 from twisted.internet.error import CannotListenError
@@ -56,4 +57,7 @@ class ReceiverProcess(ReceiverService):
         """Start, and see to the end of the process."""
         if not self.running:
             end_once_stopped(self._process_reactor, self.stopService, lambda: self._end_anyway(1))
+            # What is loaded stays: to look through it each time holds everybody up.
+            gc.collect()
+            gc.freeze()
         super().startService()
