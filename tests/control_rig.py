@@ -41,6 +41,7 @@ class FakeService:
         self.sending: dict[str, float] = {}
         self.is_paused = False
         self.up: bool | None = True
+        self.queue: dict[str, Any] | None = None
 
     def status(self) -> Deferred[dict[str, Any]]:
         return Deferred.fromCoroutine(self._status())
@@ -69,7 +70,7 @@ class FakeService:
             "targets": {
                 "lab": {"url": "https://lab.example", "up": self.up, "why": "", "until": 0.0}
             },
-            "queue": None,
+            "queue": self.queue,
         }
 
     def retry(self, id: int) -> Deferred[Entry]:

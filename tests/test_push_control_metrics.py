@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.defer import Deferred
 
@@ -87,6 +89,32 @@ class MetricsTests(ControlTestCase):
         figures = self.figures()
         self.assertEqual(figures["txresumable_rate_limit_bytes"], 1000)
         self.assertEqual(figures["txresumable_paused"], 1)
+
+    def test_queue(self) -> None:
+        """What is in the queue, as long as there is one; totals go on after a reload."""
+        queue: dict[str, Any] = {
+            "trouble": "",
+            "outages": 2,
+            "sending": {"7": 0.5},
+            "lost": 1,
+            "jobs": {"scans": {"queued": 3, "failed": 1}},
+        }
+        self.assertEqual([name for name in self.figures() if "queue_" in name], [])
+        for outages, total in (2, 2), (2, 2), (3, 3), (1, 4):
+            self.service.queue = {**queue, "outages": outages}
+            self.assertEqual(self.figures()["txresumable_queue_outages_total"], total)
+        figures = self.figures()
+        for state, count in {"queued": 3, "claimed": 0, "done": 0, "failed": 1}.items():
+            self.assertEqual(figures[f"txresumable_queue_jobs scans {state}"], count)
+        self.assertEqual(figures["txresumable_queue_up"], 1)
+        self.assertEqual(figures["txresumable_queue_claimed"], 1)
+        self.assertEqual(figures["txresumable_queue_lost_claims_total"], 1)
+        self.service.queue = {**queue, "trouble": "no route", "jobs": {}}
+        figures = self.figures()
+        self.assertEqual(figures["txresumable_queue_up"], 0)
+        self.assertNotIn("txresumable_queue_jobs scans queued", figures)
+        self.service.queue = None
+        self.assertEqual([name for name in self.figures() if "queue_" in name], [])
 
     def test_journal_that_cannot_be_read(self) -> None:
         """Without a journal there are no figures, and that is said."""

@@ -85,7 +85,11 @@ class DrainTests(QueueTestCase):
         self.assertEqual(self.job_states(), {"a": "done", "b": "done"})
         self.assertEqual(len(client.sent), 2)
         status = self.result(service.status())["queue"]
-        self.assertEqual(status, {"trouble": "", "sending": {}})
+        self.assertEqual((status["trouble"], status["outages"]), ("", 1))
+        self.assertEqual((status["sending"], status["lost"]), ({}, 0))
+        self.pass_time(15)
+        status = self.result(service.status())["queue"]
+        self.assertEqual(status["jobs"], {"scans": {"done": 2}})
 
     def test_away_at_first(self) -> None:
         """One that starts while the queue is away begins when it is there."""
@@ -114,7 +118,8 @@ class DrainTests(QueueTestCase):
         self.handles[0].trouble = ""
         self.pass_time(60)
         self.assertEqual(set(self.arrivals().values()), {1})
-        self.assertEqual(self.result(self.services[0].status())["queue"]["sending"], {})
+        status = self.result(self.services[0].status())["queue"]
+        self.assertEqual((status["sending"], status["lost"]), ({}, 1))
 
     def test_stopped(self) -> None:
         """What is not finished when it stops is given back at once."""

@@ -103,13 +103,14 @@ class HandoverTests(QueueTestCase):
         self.successResultOf(sending.idle())
         self.assertEqual(self.states(service), {"a": "uploading"})
         self.handles[0].trouble = ""
-        service._reload = lambda: evolve(service.settings, keep=5.0, queue=None)
+        queue = evolve(service.settings.queue, lease=LEASE / 2)
+        service._reload = lambda: evolve(service.settings, queue=queue)
         reloading = service.reload()
         self.pass_time(30)
         self.successResultOf(reloading)
         self.assertEqual((self.job_states(), self.states(service)), ({"a": "done"}, {"a": "done"}))
-        assert service.settings.queue is not None  # which stays as it is until the next start
-        self.assertEqual((service.settings.queue.lease, service.settings.keep), (LEASE, 5.0))
+        self.assertEqual(len(self.handles), 1)  # as the source is the application's
+        self.assertEqual(service.settings.queue, queue)
 
     def test_not_watching(self) -> None:
         """One that is not to watch sends what others add."""

@@ -168,11 +168,15 @@ class QueueCommandTests(JobsTestCase):
             "was_damaged": False,
             "folders": {},
             "targets": {},
-            "queue": {"trouble": "", "sending": {"1": 0.5}},
+            "queue": {
+                "trouble": "",
+                "sending": {"1": 0.5},
+                "jobs": {"a": {"queued": 2, "claimed": 1}, "b": {"queued": 1}},
+            },
         }
-        self.assertIn("queue: up; 1 files here", list(lines_of_status(status)))
-        status["queue"] = {"trouble": "no\x1b", "sending": {}}
-        self.assertIn("queue: no\\x1b; 0 files here", list(lines_of_status(status)))
+        self.assertIn("queue: up; 1 files here; 1 claimed, 3 queued", list(lines_of_status(status)))
+        status["queue"] = {"trouble": "no\x1b", "sending": {}, "jobs": {}}
+        self.assertIn("queue: no\\x1b; 0 files here; no jobs known", list(lines_of_status(status)))
 
 
 class CheckTests(JobsTestCase):

@@ -23,15 +23,17 @@ from txresumable.push import (
     AlreadyRunning,
     ControlSettings,
     FolderSettings,
+    JobsUnavailable,
     Journal,
     JournalUnavailable,
     PushService,
     PushSettings,
+    QueueSettings,
     RateRule,
     TargetSettings,
 )
 from txresumable.receiver import Store, make_site
-from txresumable.testing import FakeClient
+from txresumable.testing import FakeClient, MemoryJobs
 
 
 class LifeTests(PushTestCase):
@@ -268,6 +270,50 @@ class ReloadTests(PushTestCase):
         self.failureResultOf(service.reload(), InvalidOption)
         self.assertIs(service.delivery, delivery)
         self.assertIs(service.settings, settings)
+
+    def test_queue(self) -> None:
+        """Another queue is used from then on, and the one before is closed; or none is."""
+        queues: dict[str, MemoryJobs] = {}
+
+        def opened(place: str, reactor: Any) -> MemoryJobs:
+            queues[place] = MemoryJobs(self.clock)
+            return queues[place]
+
+        plain = self.settings()
+        first, second = QueueSettings(postgresql="first"), QueueSettings(postgresql="second")
+        given: list[PushSettings] = []
+        service = PushService(
+            plain, reactor=self.clock, client=self.receiver, now=self.now, reload=given.pop
+        )
+        self.services.append(service)
+        service.startService()
+        names = iter("abcdefg")
+
+        def reload(queue: QueueSettings | None) -> str:
+            given.append(evolve(plain, queue=queue))
+            reloaded = service.reload()
+            self.clock.pump([1.0] * 5)
+            self.successResultOf(reloaded)
+            name = next(names)
+            self.file(name)
+            self.rescan(service)
+            self.assertEqual(self.states(service)[name], "done")
+            return self.entry(service, name).why
+
+        with patch("txresumable.push.service.PostgreSQLJobs", side_effect=opened):
+            self.assertEqual(reload(None), "")
+            for queue in first, second, evolve(second, lease=5.0):
+                self.assertEqual(reload(queue), "in the queue")
+            self.assertEqual(reload(None), "")
+            with patch("txresumable.push.service.Delivery", side_effect=OSError("no threads")):
+                given.append(evolve(plain, queue=QueueSettings(postgresql="third")))
+                self.failureResultOf(service.reload(), OSError)
+        rows = {place: [row["name"] for row in jobs.rows()] for place, jobs in queues.items()}
+        # What was sent before lies in the folder still, and is known.
+        self.assertEqual(rows, {"first": ["b"], "second": ["c", "d"], "third": []})
+        for jobs in queues.values():
+            self.failureResultOf(jobs.counts(), JobsUnavailable)
+        self.assertIsNone(self.result(service.status())["queue"])
 
     def test_impossible(self) -> None:
         """If there can be no delivery by them, it goes on by those that it has."""

@@ -69,6 +69,19 @@ class PushPageTests(TestCase):
         self.assertEqual(await tab.evaluate("location.hash"), "")
         self.assertEqual(tab.complaints(), [])
 
+    async def test_queue(self) -> None:
+        """What is in a queue of several machines is shown, and why it cannot be used."""
+        tab = await self.open()
+        await tab.until("document.querySelectorAll('#groups li').length === 4")
+        self.assertTrue(await tab.evaluate("document.getElementById('queue').hidden"))
+        jobs = {"scans": {"queued": 3, "done": 1}, "b": {"queued": 1, "claimed": 2}}
+        facts = {"outages": 1, "lost": 0, "sending": {"7": 0.5}, "jobs": jobs}
+        self.service.queue = {"trouble": "no <b>route</b>", **facts}
+        await tab.until("!document.getElementById('queue').hidden")
+        counts = "4 queued, 2 claimed, 1 done, 0 failed; 1 of them claimed by this one"
+        self.assertEqual(await tab.text("#queue"), [f"Queue of all machines: {counts}."])
+        self.assertEqual(await tab.text("#trouble"), ["The queue: no <b>route</b>"])
+
     async def test_events(self) -> None:
         """What changes is shown without a reload."""
         tab = await self.open()

@@ -10,7 +10,7 @@ from typing import Any, Union
 
 from attrs import evolve
 from twisted.application.service import MultiService
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -27,6 +27,7 @@ from .errors import JournalUnavailable
 from .folder import check_apart, check_folder
 from .jobs import JobQueue, JobSource, PostgreSQLJobs
 from .journal import Journal
+from .one_by_one import OneByOne
 from .operator import Operator
 from .rates import RateSchedule
 from .settings import ControlSettings, PushSettings
@@ -104,7 +105,7 @@ class PushService(Operator, MultiService):
         self._now = now
         self.rates = RateSchedule(settings.rates, reactor, now=now)
         self._started: OneShotObserver[None] = OneShotObserver()
-        self._work: Deferred[None] = succeed(None)
+        self._one_by_one = OneByOne()
         self._pause: Deferred[None] | None = None
         self._stopping: Delivery | None = None
         self._tidy = Ticker(self._clock, _TIDY, self._tidy_up)
@@ -123,7 +124,7 @@ class PushService(Operator, MultiService):
         super().startService()  # type: ignore[no-untyped-call]
         if self._started.settled:  # or somebody already waits for it
             self._started = OneShotObserver()
-        self._do(self._start)
+        self._one_by_one.do(self._start)
 
     def stopService(self) -> Deferred[None]:
         """
@@ -136,11 +137,11 @@ class PushService(Operator, MultiService):
             others = super().stopService()  # type: ignore[no-untyped-call]
             if self._pause is not None:
                 self._pause.cancel()
-            self._do(lambda: self._stop(self._patience))
-            self._do(lambda: others)
+            self._one_by_one.do(lambda: self._stop(self._patience))
+            self._one_by_one.do(lambda: others)
         else:
             self.abort()
-        return self._when_idle()
+        return self._one_by_one.idle()
 
     def when_started(self) -> Deferred[None]:
         """
@@ -161,19 +162,6 @@ class PushService(Operator, MultiService):
         """While it stops: no longer wait for what is under way."""
         if self._stopping is not None:
             self._stopping.abort()
-
-    def _do(self, work: Callable[[], Any]) -> Deferred[None]:
-        """Do something when what was asked for before is done."""
-        done: Deferred[None] = Deferred()
-
-        def begin(_: object) -> Any:
-            return Deferred.fromCoroutine(_awaited(work)).addBoth(_pass_on, done)
-
-        self._work.addCallback(begin)
-        return done
-
-    def _when_idle(self) -> Deferred[None]:
-        return self._do(lambda: succeed(None))
 
     async def _start(self) -> None:
         while self.running:
@@ -198,7 +186,7 @@ class PushService(Operator, MultiService):
         self.was_damaged = self.was_damaged or journal.was_damaged
         journal.changed.register(observers_of(self.changed).notify)
         try:
-            self._jobs = self._opened_jobs()
+            self._jobs = self._opened_jobs(self.settings)
         except Exception:
             self._started.settle(Failure())
             return
@@ -209,17 +197,17 @@ class PushService(Operator, MultiService):
             self._started.settle(Failure(CancelledError()))
             return
         try:
-            self._begin(self._made(self.settings, journal))
+            self._begin(self._made(self.settings, journal, self._jobs))
         except Exception:
             self._started.settle(Failure())
             return
         self._log.info("Watching {count} folders", count=len(self.settings.folders))
         self._started.settle(None)
 
-    def _opened_jobs(self) -> JobSource | None:
+    def _opened_jobs(self, settings: PushSettings) -> JobSource | None:
         if self._make_jobs is not None:
             return self._make_jobs()
-        queue = self.settings.queue
+        queue = settings.queue
         return PostgreSQLJobs(queue.postgresql, reactor=self._reactor) if queue else None
 
     async def _check(self, settings: PushSettings) -> None:
@@ -227,13 +215,13 @@ class PushService(Operator, MultiService):
             await run_in_thread(self._reactor, check_folder, folder)
             await run_in_thread(self._reactor, check_apart, settings, name)
 
-    def _made(self, settings: PushSettings, journal: Journal) -> Delivery:
+    def _made(self, settings: PushSettings, journal: Journal, jobs: JobSource | None) -> Delivery:
         return Delivery(
             settings,
             journal,
             self.rates,
             self._reactor,
-            jobs=self._jobs,
+            jobs=jobs,
             client=self._client,
             now=self._now,
         )
@@ -266,15 +254,19 @@ class PushService(Operator, MultiService):
         await DeferredList(ending)
         self._stopping = None
 
+    async def _use(self, jobs: JobSource | None) -> None:
+        """Use this source from now on, and close the one before."""
+        before, self._jobs = self._jobs, jobs
+        if before is not None and before is not jobs:
+            await before.close()
+
     async def _stop(self, patience: float) -> None:
         self._started.settle(Failure(CancelledError()))
         self.rates.stop()
         self._tidy.stop()
         self._care.stop()
         await self._end(patience)
-        jobs, self._jobs = self._jobs, None
-        if jobs is not None:
-            await jobs.close()
+        await self._use(None)
         journal, self.journal = self.journal, None
         if journal is not None:
             await journal.close()
@@ -284,7 +276,7 @@ class PushService(Operator, MultiService):
         if self.journal is None or not self.journal.is_damaged:
             return True
         self.was_damaged = True
-        self._do(self._begin_anew)
+        self._one_by_one.do(self._begin_anew)
         return False
 
     async def _begin_anew(self) -> None:
@@ -308,16 +300,17 @@ class PushService(Operator, MultiService):
         Read the settings anew, and go by them; what is under way finishes first.
 
         :returns: a Deferred that fires when they are in force.  If they cannot be read, it fails
-            as that failed, and nothing changes.  ``state`` stays as it is until it is made anew.
+            as that failed, and nothing changes.  ``state``, and ``jobs`` that were given, stay as
+            they are until it is made anew.
         """
-        return self._do(self._read_again)
+        return self._one_by_one.do(self._read_again)
 
     async def _read_again(self) -> None:
         if self._reload is None:
             raise InvalidOption("reload", None, "must be given to reload settings")
-        settings = evolve(self._reload(), queue=self.settings.queue)
+        settings = self._reload()
         await self._check(settings)
-        delivery: Delivery | None = None
+        delivery, jobs = None, self._jobs
         if settings.state != self.settings.state:
             self._log.warn(
                 "The journal stays in {state} until the next start", state=self.settings.state
@@ -325,11 +318,20 @@ class PushService(Operator, MultiService):
             settings = evolve(settings, state=self.settings.state)
         is_rate = _delivered(settings) == _delivered(self.settings)
         if not is_rate and self.journal is not None and self.running:
-            delivery = self._made(settings, self.journal)  # before anything ends: it may fail
+            # Before anything ends, as it may fail.
+            if self._make_jobs is None and _place(settings) != _place(self.settings):
+                jobs = self._opened_jobs(settings)
+            try:
+                delivery = self._made(settings, self.journal, jobs)
+            except Exception:
+                if jobs is not None and jobs is not self._jobs:
+                    await jobs.close()
+                raise
         self.settings = settings
         self.rates.use(settings.rates)
         if delivery is not None:
             await self._end(self._patience)
+            await self._use(jobs)
             self._begin(delivery)
         observers_of(self.reloaded).notify()
         self._log.info("The settings are read anew")
@@ -340,9 +342,6 @@ def _delivered(settings: PushSettings) -> PushSettings:
     return evolve(settings, rates=(), control=ControlSettings(socket=None))
 
 
-async def _awaited(work: Callable[[], Any]) -> None:
-    await work()
-
-
-def _pass_on(result: Any, done: Deferred[None]) -> None:
-    done.callback(result)
+def _place(settings: PushSettings) -> str:
+    """Where the queue is, if there is one."""
+    return "" if settings.queue is None else settings.queue.postgresql

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from ..version import __version__
 from .delivery.delivery import Delivery
-from .delivery.drain import Drain
 from .delivery.route import Route
 from .delivery.target import Target
 from .journal import Journal
@@ -41,6 +40,8 @@ async def status_of(service: Reported) -> dict[str, Any]:
     counts = {} if journal is None else await journal.counts()
     routes = {} if delivery is None else delivery.routes
     targets = {} if delivery is None else delivery.targets
+    drain = None if delivery is None else delivery.drain
+    queue = None if drain is None else await drain.status()
     return {
         "version": __version__,
         "pid": os.getpid(),
@@ -51,14 +52,7 @@ async def status_of(service: Reported) -> dict[str, Any]:
         "was_damaged": service.was_damaged,
         "folders": {name: _folder(route, counts.get(name, {})) for name, route in routes.items()},
         "targets": {name: _target(target) for name, target in targets.items()},
-        "queue": None if delivery is None or delivery.drain is None else _queue(delivery.drain),
-    }
-
-
-def _queue(drain: Drain) -> dict[str, Any]:
-    return {
-        "trouble": drain.trouble,
-        "sending": {str(id): done for id, done in drain.under_way.items()},
+        "queue": queue,
     }
 
 

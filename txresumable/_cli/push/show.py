@@ -49,7 +49,13 @@ def lines_of_status(status: Mapping[str, Any]) -> Iterator[str]:
         if folder["problem"]:
             yield printable(f"  PROBLEM: {folder['problem']}")
     if queue := status.get("queue"):
-        yield printable(f"queue: {queue['trouble'] or 'up'}; {len(queue['sending'])} files here")
+        jobs: dict[str, int] = {}
+        for states in queue["jobs"].values():
+            for each, count in states.items():
+                jobs[each] = jobs.get(each, 0) + count
+        counted = ", ".join(f"{count} {each}" for each, count in sorted(jobs.items()))
+        here = f"{len(queue['sending'])} files here"
+        yield printable(f"queue: {queue['trouble'] or 'up'}; {here}; {counted or 'no jobs known'}")
     for name, target in status["targets"].items():
         how = target["why"] or {True: "up", False: "down", None: "not tried yet"}[target["up"]]
         until = f"; tried again at {_clock(target['until'])}" if target["until"] else ""

@@ -21,6 +21,7 @@ from ..entry import Entry
 from ..state import CHANGED, FAILED, GONE, HELD, HOOK, QUEUED, STORED, UPLOADING, WAITING, PushState
 from .controlled import Controlled
 from .guard import Guard
+from .queue_metrics import QueueMetrics
 from .refusal import Refusal, refusal_of
 from .request import refuse, respond
 
@@ -81,6 +82,7 @@ class Metrics:
             "attempts", "Attempts to send a file, by how they ended", "folder", "result"
         )
         self._hooks = counter("hook_failures", "Commands that failed", "folder")
+        self._queue = QueueMetrics(registry)
         self._chunks = Histogram(
             "txresumable_chunk_duration_seconds",
             "How long a chunk took that was sent, until it was stored",
@@ -127,6 +129,7 @@ class Metrics:
         rate = status["rate"]
         self._rate.set(float("inf") if rate is None else rate)
         self._paused.set(status["paused"])
+        self._queue.show(status["queue"])
         return generate_latest(self.registry)
 
     async def _look_for_oldest(self, folder: str) -> None:

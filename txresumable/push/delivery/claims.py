@@ -60,6 +60,7 @@ class Claims:
     that differs from that of the source does no harm.
 
     :ivar claimed: by the numbers of the jobs.
+    :ivar lost: how many claims were lost.
     """
 
     def __init__(self, source: JobSource, lease: float, clock: Any) -> None:
@@ -69,6 +70,7 @@ class Claims:
         :param clock: an ``IReactorTime``.
         """
         self.claimed: dict[int, Claimed] = {}
+        self.lost = 0
         self._source = source
         self._lease = lease
         self._clock = clock
@@ -80,6 +82,11 @@ class Claims:
     def trouble(self) -> str:
         """Why the source cannot be used now, or nothing."""
         return self._insisting.trouble
+
+    @property
+    def outages(self) -> int:
+        """How often it could not be used any more."""
+        return self._insisting.outages
 
     async def take(self, folders: Sequence[str], count: int) -> list[Claimed] | None:
         """
@@ -193,6 +200,7 @@ class Claims:
     def _lose(self, claimed: Claimed) -> None:
         if not claimed.is_lost:
             claimed.is_lost = True
+            self.lost += 1
             _log.warn("{name} is left to others: its claim has run out", name=claimed.job.name)
             claimed.stop()
 

@@ -25,6 +25,7 @@ from ..settings import FolderSettings, PushSettings, QueueSettings
 from .carrying import Carried, Carrier
 from .claims import Claims
 from .drain import Drain
+from .job_counts import JobCounts
 from .route import Route
 from .steps import Steps
 from .target import Target
@@ -122,7 +123,8 @@ class Delivery:
             for name, each in routes
         }
         targets = {name: each.target for name, each in routes}
-        return Drain(chosen, claims, carriers, targets, self._clock)
+        counts = JobCounts(jobs, self._clock)
+        return Drain(chosen, claims, carriers, targets, counts, self._clock)
 
     def start(self) -> None:
         """Begin; folders are started by who has them."""

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from ..settings import QueueSettings
 from .carrying import Carrier
 from .claims import Claimed, Claims
+from .job_counts import JobCounts
 from .target import Target
 
 __all__ = ["Drain"]
@@ -35,6 +36,7 @@ class Drain:
         claims: Claims,
         carriers: Mapping[str, Carrier],
         targets: Mapping[str, Target],
+        counts: JobCounts,
         clock: Any,
     ) -> None:
         """
@@ -42,9 +44,11 @@ class Drain:
         :param claims: claims jobs.
         :param carriers: by the names of their folders.
         :param targets: where each folder's files are sent to, likewise.
+        :param counts: counts all jobs that there are.
         :param clock: an ``IReactorTime``.
         """
         self._settings = settings
+        self._counts = counts
         self._claims = claims
         self._carriers = carriers
         self._clock = clock
@@ -60,15 +64,22 @@ class Drain:
         self._timers: list[Any] = []
         self._idle: Deferred[None] | None = None
 
-    @property
-    def trouble(self) -> str:
-        """Why the queue cannot be used now, or nothing."""
-        return self._claims.trouble
-
-    @property
-    def under_way(self) -> dict[int, float]:
-        """The jobs that are claimed, and how much of each is sent, from 0 to 1."""
-        return {id: claimed.done() for id, claimed in self._claims.claimed.items()}
+    async def status(self) -> dict[str, Any]:
+        """
+        How it is, as JSON can have it: ``trouble``, why the queue cannot be used now, and
+        ``outages``, how often it could not any more; ``sending``, the jobs that are claimed here,
+        and how much of each is sent, from 0 to 1; ``lost``, how many claims ran out; and ``jobs``,
+        how many all machines have in each folder and state, as far as that is known.
+        """
+        claims = self._claims
+        jobs = await self._counts.look()
+        return {
+            "trouble": claims.trouble,
+            "outages": claims.outages,
+            "sending": {str(id): claimed.done() for id, claimed in claims.claimed.items()},
+            "lost": claims.lost,
+            "jobs": {folder: dict(states) for folder, states in jobs.items()},
+        }
 
     # Taking ------------------------------------------------------------------------------------
 

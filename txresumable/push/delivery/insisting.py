@@ -25,6 +25,7 @@ class Insisting:
     Asks for things, however long what is asked is not available.
 
     :ivar trouble: why that is not available now, or nothing.
+    :ivar outages: how often it was available no more.
     """
 
     def __init__(self, clock: Any, unavailable: type[Exception], pause: float = PAUSE) -> None:
@@ -39,6 +40,7 @@ class Insisting:
         self._pauses: set[Deferred[None]] = set()
         self._is_closed = False
         self.trouble = ""
+        self.outages = 0
 
     async def do(
         self, step: Callable[[], Awaitable[_T]], wanted: Callable[[], bool] = lambda: True
@@ -63,6 +65,7 @@ class Insisting:
 
     def failed(self, error: Exception) -> None:
         """Take note that it is not available, and say so once."""
+        self.outages += not self.trouble
         if str(error) != self.trouble:
             _log.error("{error}; it is tried again", error=error)
         self.trouble = str(error)

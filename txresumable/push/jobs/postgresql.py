@@ -119,6 +119,7 @@ class PostgreSQLJobs:
         """:meth:`JobQueue.counts`."""
 
         def work(raw: Any) -> Mapping[str, Mapping[str, int]]:
+            raw.execute(_BRIEFLY)
             found: dict[str, dict[str, int]] = {}
             for folder, state, count in raw.execute(_COUNTS).fetchall():
                 found.setdefault(folder, {})[state] = count
@@ -203,6 +204,8 @@ _AGAIN = f"""{_PUT} (folder, path, version) DO UPDATE SET state = 'queued', due 
         event_id = gen_random_uuid(), changed = now()
     WHERE job.state IN ('done', 'failed')
 """
+# Claims are renewed on the same connection.
+_BRIEFLY = "SET LOCAL statement_timeout = '5s'"
 _COUNTS = "SELECT folder, state, count(*) FROM txresumable_jobs GROUP BY folder, state"
 _RECORDS = """
     SELECT id, folder, path, version, state, why, attempts, worker,

@@ -211,6 +211,18 @@ function total() {
   return files;
 }
 
+function showQueue(queue) {
+  byId('queue').hidden = !queue;
+  if (!queue) return;
+  const jobs = {queued: 0, claimed: 0, done: 0, failed: 0};
+  for (const states of Object.values(queue.jobs)) {
+    for (const [state, count] of Object.entries(states)) jobs[state] += count;
+  }
+  const here = Object.keys(queue.sending).length;
+  const counts = Object.entries(jobs).map(([state, count]) => `${count} ${state}`).join(', ');
+  setText(byId('queue'), `Queue of all machines: ${counts}; ${here} of them claimed by this one.`);
+}
+
 function show() {
   const files = total();
   const troubles = [status.trouble];
@@ -220,6 +232,8 @@ function show() {
   for (const [name, target] of Object.entries(status.targets)) {
     if (target.why) troubles.push(`${name} takes no files: ${target.why}`);
   }
+  if (status.queue?.trouble) troubles.push(`The queue: ${status.queue.trouble}`);
+  showQueue(status.queue);
   setText(byId('trouble'), troubles.filter(Boolean).join('; '));
   const open = ['uploading', 'queued', 'waiting', 'seen', 'settling'];
   const left = open.reduce((sum, state) => sum + (files[state] ?? 0), 0);
