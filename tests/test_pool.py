@@ -48,6 +48,24 @@ class PoolTests(AgentTestCase):
             windows[expected] = 0
         self.assertEqual(len(self.endpoint.protocols), 3)
 
+    def test_a_short_round_trip(self) -> None:
+        """Near the server the last one is used, and the kernel is asked about no other."""
+        kept = self.keep(3)
+        windows, looked = dict(zip(kept, (4000, 9000, 1000), strict=True)), []
+        round_trip = 0.000999
+
+        def look(connection: HTTPConnection) -> TCPInfo:
+            looked.append(connection)
+            return TCPInfo(round_trip, windows[connection], 0)
+
+        self.patch(HTTPConnection, "tcp_info", look)
+        self.ask()
+        self.assertEqual((kept[2].state, looked), (ACTIVE, [kept[2]]))
+        round_trip = 0.001
+        windows[kept[0]] = 10_000
+        self.ask()
+        self.assertEqual([each.state for each in kept], [ACTIVE, IDLE, ACTIVE])
+
     def test_the_last(self) -> None:
         """Without knowing how fast they are, the one is used that was used last."""
         kept = self.keep(3)

@@ -77,9 +77,9 @@ class ParserTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.parser = ResponseParser()
 
-    def parse(self, data: bytes, bodiless: bool = False) -> ResponseParser:
+    def parse(self, data: bytes, bodiless: bool = False, sends: bool = False) -> ResponseParser:
         """What is made of a response that comes at once, over the same connection."""
-        self.parser.begin(bodiless)
+        self.parser.begin(bodiless, sends)
         self.parser.feed(data)
         return self.parser
 
@@ -203,6 +203,24 @@ class HeadTests(ParserTestCase):
         assert responses[0] is not None and responses[1] is not None
         self.assertIsNot(responses[0], responses[1])
         self.assertIs(responses[0].headers, responses[1].headers)
+
+    def test_same_again_by_turns(self) -> None:
+        """Nor is one that is the same as the last one to a request of its kind."""
+        absent = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+        stored = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+        for end in (b"ok", b""):  # at once, or in pieces
+            before: dict[int, Headers] = {}
+            for _ in range(2):
+                for data, sends in ((absent, False), (stored + end, True)):
+                    parser = self.parse(data, sends=sends)
+                    if not parser.over:
+                        parser.feed(b"ok")
+                    response = parser.response
+                    assert response is not None and parser.over
+                    self.assertEqual(response.body, b"ok" if sends else b"")
+                    code = 200 if sends else 404
+                    self.assertEqual(response.code, code)
+                    self.assertIs(before.setdefault(code, response.headers), response.headers)
 
     def test_same_again_in_pieces(self) -> None:
         """Neither more than one response nor less is taken for one, though its head is known."""

@@ -110,7 +110,7 @@ class ChunkSender:
             if not (self._tests or plan.insists) or not self._tester.needs_test(plan, offset):
                 if offset not in plan.tested:
                     return self._send(attempt, plan)
-            elif self._tester.is_plain(plan):
+            elif self._tester.is_plain:
                 start, end = attempt.ledger.layout.range(offset)
                 facts = ChunkFacts(offset + 1, end - start)
                 return self._tester.ask(attempt, plan, facts, self._upload)

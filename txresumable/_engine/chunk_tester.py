@@ -47,16 +47,19 @@ class ChunkTester:
     """
     Tests chunks as the options say.
 
-    A server is first asked for a chunk that it cannot have; once it is believed, and unless a
-    function of the user's has to be asked for the request, there is nothing to wait for but the
-    response.
+    A server that claims to have a chunk is first asked for one that it cannot have.  Unless that is
+    to be done, or a function of the user's has to be asked for the request, there is nothing to
+    wait for but the response.
 
     :param turn: runs when the state is settled.
     :param client: sends the requests.
     :param hooks: what functions of the user's say about them.
     :param lending: lends the slots of those that wait.
     :param breadth: is notified of how long tests take.
+    :ivar is_plain: whether no function has to be asked for a request: see :meth:`ask`.
     """
+
+    is_plain: bool
 
     def __init__(
         self,
@@ -83,6 +86,7 @@ class ChunkTester:
         slots = options.simultaneous_uploads
         self._misses.enough = max(16, 2 * slots if isinstance(slots, int) else 0)
         self._one_server = not (callable(options.target) or callable(options.test_target))
+        self.is_plain = self._one_server and None not in (self._query, self._headers)
         target = options.test_target
         own = target is not None and target != "/"
         self._option = "test_target" if own else "target"
@@ -99,13 +103,9 @@ class ChunkTester:
             return not plan.whole and self._misses.are_few(plan, offset)
         return True
 
-    def is_plain(self, plan: Plan) -> bool:
-        """Whether there is nothing to wait for but the response: see :meth:`ask`."""
-        return plan.is_believed and self._query is not None and self._headers is not None
-
     def ask(self, attempt: Attempt, plan: Plan, facts: ChunkFacts, send: Send) -> Deferred[None]:
         """
-        Test a chunk for which that :meth:`is_plain`, and have it sent unless the server has it.
+        Test a chunk, if tests are plain, and have it sent unless the server has it.
 
         :param send: sends it, given the other three.
         :returns: a Deferred that fires when the attempt's listener was notified of what came of it.
@@ -130,8 +130,11 @@ class ChunkTester:
         url: str,
         answer: Response,
     ) -> Deferred[None] | None:
+        verdict = self._verdict(answer)
+        if verdict is STORED and not plan.is_believed:
+            return attempt.report(self._doubt(attempt, plan, facts, send, url, answer))
         try:
-            result = self._heard(answer, attempt, plan, url)
+            result = self._heard(verdict, answer, attempt, plan, url)
         except BaseException:  # as a Deferred does
             attempt.failed(Failure())
             return None
@@ -154,13 +157,25 @@ class ChunkTester:
         plan.tested.add(attempt.offset)
         return attempt.report(send(attempt, plan, facts))
 
+    async def _doubt(
+        self,
+        attempt: Attempt,
+        plan: Plan,
+        facts: ChunkFacts,
+        send: Send,
+        url: str,
+        answer: Response,
+    ) -> Result:
+        """The chunk is there, if the server is to be believed."""
+        result = await self._believed(attempt, plan, facts, url, answer)
+        return await send(attempt, plan, facts) if result is None else result
+
     async def test(self, attempt: Attempt, plan: Plan, facts: ChunkFacts) -> Result | None:
         """
         Ask the server whether it has a chunk.
 
         :returns: a result if the chunk is there, or the server has had enough of the file.
         """
-        options, offset = self._options, attempt.offset
         while True:
             url = await self._url(attempt, plan.template, facts, await self._custom(attempt))
             try:
@@ -169,7 +184,7 @@ class ChunkTester:
                 if not _says_nothing(error):
                     raise
                 attempt.check()
-                plan.tested.add(offset)
+                plan.tested.add(attempt.offset)
                 return None
             attempt.check()
             if answer.code not in UNAUTHORIZED:
@@ -177,19 +192,28 @@ class ChunkTester:
             if not (plan.renews_tests and self._hooks.renew(attempt, answer.code)):
                 plan.renews_tests = False  # it is not for want of a token
                 break
-        if not (plan.is_believed or plan.asks_in_vain) and self._verdict(answer) is STORED:
+        return await self._believed(attempt, plan, facts, url, answer)
+
+    async def _believed(
+        self, attempt: Attempt, plan: Plan, facts: ChunkFacts, url: str, answer: Response
+    ) -> Result | None:
+        """What is known of the chunk, once the server is known to tell chunks apart."""
+        options, verdict = self._options, self._verdict(answer)
+        if not (plan.is_believed or plan.asks_in_vain) and verdict is STORED:
             ask = partial(self._ask_for, attempt, plan, facts)
             passing = self._control.passes(attempt, plan.template, url, options.dialect, ask)
             later = await passing
             if later is not None:
-                return Result(RETRY, later, refusal(later, url, offset, True))
+                return Result(RETRY, later, refusal(later, url, attempt.offset, True))
             plan.is_believed = self._one_server
-        return self._heard(answer, attempt, plan, url)
+        return self._heard(verdict, answer, attempt, plan, url)
 
-    def _heard(self, answer: Response, attempt: Attempt, plan: Plan, url: str) -> Result | None:
+    def _heard(
+        self, verdict: Verdict, answer: Response, attempt: Attempt, plan: Plan, url: str
+    ) -> Result | None:
         """What is known of the chunk, now that there is a response."""
         attempt.check()
-        verdict, offset = self._verdict(answer), attempt.offset
+        offset = attempt.offset
         if self._breadth.adapts_tests:
             self._breadth.tested(attempt)
         if verdict is STORED:

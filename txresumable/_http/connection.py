@@ -150,8 +150,8 @@ class HTTPConnection(protocol.Protocol):
         self.state = change(self.state, ACTIVE)
         self._uses += 1
         self._responding_since = None
-        self._parser.begin(bodiless)
         self._has_body = body is not None
+        self._parser.begin(bodiless, self._has_body)
         self._over = over
         waiting: Deferred[Response] = Deferred(self._cancelled)
         self._waiting = waiting

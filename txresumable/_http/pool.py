@@ -18,6 +18,11 @@ httpd (``KeepAliveTimeout``) close after 5 by default, the shortest limits in wi
 must not cross that.  With a server whose limit is shorter, the request is sent once more over a new
 connection (:class:`~txresumable.errors.StaleConnection`).
 """
+NEAR = 0.001
+"""
+Seconds of a round trip below which it does not matter which connection is taken: to ask the kernel
+about each of them would take longer than what that saves.
+"""
 
 
 class ConnectionPool:
@@ -39,8 +44,8 @@ class ConnectionPool:
 
     def take(self) -> HTTPConnection | None:
         """
-        A connection for a request: of several the one that sends fastest, as far as the kernel
-        says, or else the one that was used last; those that cannot be used are closed.
+        A connection for a request: of several the one that was used last, or over a long line the
+        one that sends fastest, as far as the kernel says; those that cannot be used are closed.
 
         :returns: it, or :data:`None` if a new one is needed.
         """
@@ -56,6 +61,9 @@ class ConnectionPool:
 
     def _pop_fastest(self) -> HTTPConnection:
         fastest, most = len(self._idle) - 1, 0
+        told = self._idle[fastest].tcp_info()
+        if told is None or told.round_trip < NEAR:
+            return self._idle.pop()
         for place, connection in enumerate(self._idle):
             told = connection.tcp_info()
             if told is not None and told.window > most:

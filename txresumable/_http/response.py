@@ -126,6 +126,7 @@ class ResponseParser:
         "_known",
         "_left",
         "_most",
+        "_sends",
         "_taken",
         "buffer",
         "informed",
@@ -137,17 +138,19 @@ class ResponseParser:
     def __init__(self, most: int = LIMIT) -> None:
         """:param most: how many bytes of a body are kept."""
         self._most = most
-        self._known: _Known | None = None
+        self._known: list[_Known | None] = [None, None]
         self.begin()
 
-    def begin(self, bodiless: bool = False) -> None:
+    def begin(self, bodiless: bool = False, sends: bool = False) -> None:
         """
         Expect a response.
 
         :param bodiless: whether it has no body, as one to ``HEAD``.
+        :param sends: whether the request has a body: its response is like that to the last one
+            that had.
         """
-        self._bodiless = bodiless
-        self._expected = None if bodiless else self._known
+        self._bodiless, self._sends = bodiless, sends
+        self._expected = None if bodiless else self._known[sends]
         self.buffer = b""
         self.response: Response | None = None
         self.over = self.informed = self.keep = False
@@ -204,7 +207,7 @@ class ResponseParser:
             start, head = self.buffer[: end.end()], self.buffer[: end.start()]
             self.buffer = self.buffer[end.end() :]
             self._taken += end.end()
-            known = self._known
+            known = self._known[self._sends]
             if known is not None and known.head == head and not self._bodiless:
                 response = Response(known.version, known.code, known.phrase, known.headers)
                 self.keep, self._left = known.keep, known.left
@@ -226,7 +229,7 @@ class ResponseParser:
         check_coding(headers)
         if not self._chunk and not self._bodiless:
             left = self._left
-            self._known = _Known(
+            self._known[self._sends] = _Known(
                 head,
                 start,
                 len(start) + left if left is not None and left <= self._most else None,

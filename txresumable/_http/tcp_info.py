@@ -15,12 +15,10 @@ ESTABLISHED = 1
 """The state of a connection while both ends may send."""
 RECEIVED = struct.Struct("=B127xQ")
 """Its state, and ``tcpi_bytes_received``: how many bytes have arrived, read or not (Linux 4.1)."""
-_SIZE = 128
-_TIMEOUT, _SEGMENT, _IDLE, _ROUND_TRIP, _WINDOW, _ACKNOWLEDGED = 8, 16, 44, 68, 80, 120
+_INFO = struct.Struct("=8xI4xI24xI20xI8xI36xQ")
 """
-Where in Linux's ``struct tcp_info`` there are ``tcpi_rto``, ``tcpi_snd_mss``,
-``tcpi_last_data_sent``, ``tcpi_rtt``, ``tcpi_snd_cwnd`` and ``tcpi_bytes_acked``, which came with
-Linux 4.1.
+Of Linux's ``struct tcp_info``: ``tcpi_rto``, ``tcpi_snd_mss``, ``tcpi_last_data_sent``,
+``tcpi_rtt``, ``tcpi_snd_cwnd`` and ``tcpi_bytes_acked``, which came with Linux 4.1.
 """
 _FIRST = 10
 """Segments of a window in the beginning (RFC 6928)."""
@@ -66,16 +64,12 @@ def tcp_info(connected: Any) -> TCPInfo | None:
     :returns: that, or :data:`None` if it is closed, or the kernel is too old.
     """
     try:
-        told = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
+        told = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
     except (OSError, ValueError):
         return None
-    if len(told) < _SIZE:
+    if len(told) < _INFO.size:
         return None
-    timeout, segment, idle, round_trip, window = (
-        struct.unpack_from("=I", told, at)[0]
-        for at in (_TIMEOUT, _SEGMENT, _IDLE, _ROUND_TRIP, _WINDOW)
-    )
-    (acknowledged,) = struct.unpack_from("=Q", told, _ACKNOWLEDGED)
+    timeout, segment, idle, round_trip, window, acknowledged = _INFO.unpack(told)
     if timeout and window > _FIRST:
         window = max(window >> min(idle * 1000 // timeout, 32), _FIRST)
     return TCPInfo(round_trip / 1e6, segment * window, acknowledged)
