@@ -80,6 +80,19 @@ class BreadthTests(SynchronousTestCase):
         self.assertEqual((breadth.number, breadth.slots.number), (8, 8))
         breadth.close()
 
+    def test_small_files(self) -> None:
+        """Of requests that carry hardly anything there are more, if there are enough of them."""
+        for small, trip, number in ((True, 0.05, 28), (True, 0.1, 32), (False, 0.05, 8)):
+            breadth, small_next = self.auto(), Mock(return_value=small)
+            breadth.small_next = small_next
+            breadth.connected(trip)
+            breadth.connected(trip / 2)
+            assert breadth.tests is not None
+            self.assertEqual((breadth.number, breadth.slots.number), (number, number))
+            self.assertLess(breadth.tests.number, 18)
+            small_next.assert_called_with(32)
+            breadth.close()
+
     def test_looks(self) -> None:
         """Once in a round trip it sees what has arrived; a second connection changes nothing."""
         breadth = self.auto()

@@ -56,6 +56,12 @@ class FillingTests(SynchronousTestCase):
         self.assertFalse(filling.look(0.0, 0, 1))
         self.assertFalse(filling.look(0.0, 1, 1))
 
+    def test_small_requests(self) -> None:
+        """Those that carry hardly anything are as many as fit into a round trip."""
+        for round_trip, number in ((0.0001, 3), (0.01, 8), (0.08, 43), (0.6, 303)):
+            self.assertEqual(over(round_trip).guess(3, small=True), number)
+        self.assertEqual(over(0.08).guess(3), 13)
+
     def test_a_queue(self) -> None:
         """A round trip that is a quarter longer, and two thousandths of a second."""
         filling = over(0.1)

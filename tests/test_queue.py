@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable._engine.queue import ChunkQueue
+from txresumable._engine.queue import SMALL, ChunkQueue
 from txresumable._engine.transfer import Transfer
 from txresumable._policy.order import ChunkOrder
 from txresumable.states import FileState
@@ -73,6 +73,15 @@ class ChunkQueueTests(SynchronousTestCase):
         first.ledger.put_back(0)
         queue.add(first)
         self.assertEqual(self.drain(queue), ["1.0", "2.0"])
+
+    def test_are_small(self) -> None:
+        """So many files that come next are small, those that were put back included."""
+        queue, files = ChunkQueue(), [self.file(order, SMALL) for order in (1, 2, 3)]
+        for file in reversed(files):
+            queue.add(file)
+        self.assertEqual([queue.are_small(count) for count in (1, 3, 4)], [True, True, False])
+        queue.add(self.file(4, SMALL + 1))
+        self.assertEqual([queue.are_small(count) for count in (3, 4)], [True, False])
 
     def test_put_back(self) -> None:
         """A chunk that is to be tried again goes before those that come after it."""

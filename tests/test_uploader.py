@@ -42,6 +42,7 @@ from txresumable._source.source import PathSource
 from txresumable.file import transfer_of
 from txresumable.retry import FailedAttempt
 from txresumable.testing import FakeClient, Response, ScriptedReceiver
+from txresumable.uploader import engine_of
 
 from .reentrancy.reactor import SplitReactor
 from .uploader_rig import TARGET, UploaderTestCase
@@ -496,6 +497,18 @@ class ConcurrencyTests(UploaderTestCase):
         self.answer_all()
         numbers = [request.parameters["resumableChunkNumber"] for request in self.client.sent]
         self.assertEqual(numbers, ["1", "4", "2", "3"])
+
+    def test_small_files_are_known(self) -> None:
+        """Small files that wait make the number of slots begin with more over a long line."""
+        for size, number in ((1, 32), (10_000, 13)):
+            uploader = self.uploader(
+                simultaneous_uploads="auto", chunk_size=10_000, test_chunks=False
+            )
+            for name in range(40):
+                uploader.add_file(b"x" * size, file_name=f"{name}")
+            engine_of(uploader).breadth.connected(0.08)
+            self.assertEqual(len(self.client.waiting), number)
+            self.answer_all()
 
     def test_a_retry_waits_without_a_slot(self) -> None:
         """A chunk gives its slot back before it waits to be tried again."""

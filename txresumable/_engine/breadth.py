@@ -33,6 +33,7 @@ class Breadth:
     :ivar is_timed: whether anybody wants to know how long attempts take.
     :ivar adapts_tests: whether that of tests is.
     :ivar gauge: how fast connections are, if that is known.
+    :ivar small_next: returns whether so many files come next that are small.
     """
 
     gauge: Gauge | None = None
@@ -44,6 +45,7 @@ class Breadth:
         :param turn: runs when there are more slots.
         """
         number = options.simultaneous_uploads
+        self.small_next: Callable[[int], bool] = lambda count: False
         self._clock = clock
         self._turn = turn
         self._adaptive: AdaptiveConcurrency | None = None
@@ -108,7 +110,8 @@ class Breadth:
         if self._adaptive is None:
             self._turn.run()
             return
-        self._resize(self._adaptive.connected(round_trip))
+        small = self._adaptive.is_fresh and self.small_next(self._adaptive.cap)
+        self._resize(self._adaptive.connected(round_trip, small))
         if self._adaptive.is_fresh and self._ticker is None:
             self._ticker = Ticker(self._clock, max(round_trip, SHORTEST), self._look)
             self._ticker.start()

@@ -87,6 +87,7 @@ class Engine:
         self._prefetcher = Prefetcher(reactor, clock)
         jobs: Jobs = {}
         self._queue = queue_for(options, breadth.slots, jobs)
+        breadth.small_next = self._queue.are_small
         rate = options.max_rate
         if isinstance(rate, (int, float)):
             rate = RateLimiter(rate, reactor=reactor)

@@ -16,6 +16,9 @@ from .transfer import Transfer
 
 __all__ = ["ChunkQueue"]
 
+SMALL = 8 * 1024
+"""Bytes of a file that TCP sends at once, with its request, over a new connection (RFC 6928)."""
+
 
 _CHOICES = {
     ChunkOrder.LAST_ALONE: ChunkLedger.next_but_last,
@@ -101,6 +104,11 @@ class ChunkQueue:
         """The files that come next, roughly in their order."""
         early = [transfer for _, transfer in self._early[:count]]
         return early + list(islice(self._files, count - len(early)))
+
+    def are_small(self, count: int) -> bool:
+        """Whether so many files come next that are small."""
+        files = self.following(count)
+        return len(files) == count and all(transfer.size <= SMALL for transfer in files)
 
     def _add_ends(self, transfer: Transfer) -> None:
         if transfer not in self._ending:

@@ -95,18 +95,19 @@ class AdaptiveConcurrency:
         # Chunks that were under way when the number changed were sent at the old number.
         self._skip = 0 if fresh else self.number
 
-    def connected(self, round_trip: float) -> int:
+    def connected(self, round_trip: float, small: bool = False) -> int:
         """
         A connection was opened.
 
         :param round_trip: seconds of a round trip over it.
+        :param small: whether the next requests carry hardly anything.
         :returns: :attr:`number`.
         """
         filling = self._filling
         if filling is not None and round_trip < filling.round_trip:
             is_first, filling.round_trip = filling.round_trip == float("inf"), round_trip
             if is_first and self.is_fresh:
-                self.number = min(filling.guess(self.number), self.cap)
+                self.number = min(filling.guess(self.number, small), self.cap)
         return self.number
 
     def look(self, now: float, arrived: int, size: int) -> int:

@@ -20,6 +20,8 @@ power, for the longer it is, the longer it takes to find out how many there shou
 """
 MOST_GUESSED = 24
 """How many to begin with at the most."""
+ALONE = 0.002
+"""Seconds between two requests that carry hardly anything, so that they do not fill a line."""
 ROUND_TRIPS = 16.0
 """So many of them a request is to take: then waiting costs a few per cent of the time."""
 QUEUE = 1.25
@@ -48,13 +50,17 @@ class Filling:
         self._ended = 0
         self._longest = 0.0
 
-    def guess(self, number: int) -> int:
+    def guess(self, number: int, small: bool = False) -> int:
         """
         How many to begin with.  Connections that are opened once the line is full have to fight for
         their part of it, so that it is better to open them early.
 
         :param number: how many would be, if the line was short.
+        :param small: whether requests carry hardly anything, and only wait for their responses:
+            then as many are worth having as fit into a round trip.
         """
+        if small:
+            return number + int(self.round_trip / ALONE)
         return max(number, min(number + int((self.round_trip / GUESS) ** GROWTH), MOST_GUESSED))
 
     def ended(self, now: float, seconds: float, number: int) -> bool:
