@@ -15,7 +15,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from txresumable.push import Entry, Journal, JournalUnavailable, PushState, Seen, Version
 from txresumable.push.state import UPLOADING
 
-SETTLE = 30.0
 TODAY = 1_800_000_000.0
 
 _T = TypeVar("_T")
@@ -86,7 +85,7 @@ class JournalTestCase(SynchronousTestCase):
 
     def observe(self, *files: Seen, folder: str = "scans") -> Any:
         """Have files observed."""
-        return self.result(self.journal.observe(folder, files, SETTLE))
+        return self.result(self.journal.observe(folder, files))
 
     def queued(self, *paths: str, folder: str = "scans") -> list[Entry]:
         """Files that have settled."""

@@ -192,9 +192,7 @@ class FullTests(JournalTestCase):
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages}")
         files = [seen(f"file-{number}") for number in range(400)]
-        error = self.failureResultOf(
-            self.journal.observe("scans", files, 30), JournalUnavailable
-        ).value
+        error = self.failureResultOf(self.journal.observe("scans", files), JournalUnavailable).value
         self.assertIn("full", str(error))
         self.assertNotIsInstance(error, JournalDamaged)
         self.assertEqual((self.entries(), self.changes), (entries, []))
@@ -299,7 +297,7 @@ class FullTests(JournalTestCase):
         known = dict(self.states())
         failed = 0
         for number in range(2000):
-            moved = self.journal.observe("scans", [seen(f"file-{number}", is_marked=True)], 30)
+            moved = self.journal.observe("scans", [seen(f"file-{number}", is_marked=True)])
             if not isinstance(moved.result, Failure):
                 known[f"file-{number}"] = "queued"
                 continue

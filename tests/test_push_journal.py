@@ -244,7 +244,7 @@ class OwnerTests(JournalTestCase):
         for deferred in (
             self.journal.entry(entry.id),
             self.journal.checkpoint(),
-            self.journal.observe("scans", [seen("b")], 1),
+            self.journal.observe("scans", [seen("b")]),
         ):
             self.failureResultOf(deferred, JournalUnavailable)
         self.result(self.journal.close())

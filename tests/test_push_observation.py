@@ -7,7 +7,9 @@ from __future__ import annotations
 import os
 from unittest.mock import patch
 
-from tests.journal_rig import SETTLE, JournalTestCase, seen
+from attrs import evolve
+
+from tests.journal_rig import JournalTestCase, seen
 from txresumable.push import Observation, PushState, Seen, Version
 from txresumable.push.state import (
     CHANGED,
@@ -38,29 +40,21 @@ class SettlingTests(JournalTestCase):
     """From SEEN to QUEUED."""
 
     def test_settles(self) -> None:
-        """A file that has not changed for long enough is queued."""
+        """A file is queued once whoever looks says that it is complete, however long that takes."""
         self.assertEqual(self.observe(seen("a")), Observation(new=1, unsettled=(b"a",)))
-        self.clock.advance(SETTLE - 0.1)
+        self.clock.advance(1e6)
         self.assertEqual(self.observe(seen("a")), Observation(unsettled=(b"a",)))
         self.assertEqual(self.states(), {"a": "seen"})
-        self.clock.advance(0.1)
-        self.assertEqual(self.observe(seen("a")), Observation(queued=1))
-        self.assertEqual(self.observe(seen("a")), Observation())
+        self.assertEqual(self.observe(seen("a", is_marked=True)), Observation(queued=1))
+        self.assertEqual(self.observe(seen("a", is_marked=True)), Observation())
         self.assertEqual(self.states(), {"a": "queued"})
 
     def test_no_wait(self) -> None:
-        """Without a time to settle, or with a mark, a file is queued as it is seen."""
-        found = self.result(self.journal.observe("scans", [seen("a")], 0))
-        self.assertEqual(found, Observation(new=1, queued=1))
+        """One that is complete when it is seen is queued as it is seen."""
         self.assertEqual(self.observe(seen("b", is_marked=True)), Observation(new=1, queued=1))
 
-    def test_marked_later(self) -> None:
-        """A mark ends the wait."""
-        self.observe(seen("a"))
-        self.assertEqual(self.observe(seen("a", is_marked=True)), Observation(queued=1))
-
     def test_grows(self) -> None:
-        """A growing file is one entry, whose time begins anew with each change of any kind."""
+        """A growing file is one entry, whatever it is that changes."""
         self.observe(seen("a"))
         first = self.entries()[0]
         for change in (
@@ -69,43 +63,21 @@ class SettlingTests(JournalTestCase):
             seen("a", 2, mtime_ns=2, inode=2),
             seen("a", 1),
         ):
-            self.clock.advance(SETTLE - 1)
+            self.clock.advance(1)
             self.assertEqual(self.observe(change), Observation(1, 1, 0, (b"a",)))
             (entry,) = self.entries()
             self.assertEqual((entry.id, entry.version), (first.id, change.version))
             self.assertEqual((entry.state, entry.changed), (PushState.SETTLING, self.now()))
             self.assertEqual(entry.seen, first.seen)
-        self.clock.advance(SETTLE)
-        self.observe(change)
+        self.observe(evolve(change, is_marked=True))
         self.assertEqual(self.states(), {"a": "queued"})
-
-    def test_wall_clock(self) -> None:
-        """Neither an hour that the clock is set forward, nor one back, changes the wait."""
-        for hour in (3600, -3600):
-            self.observe(seen(f"{hour}"))
-            self.today += hour
-            self.clock.advance(SETTLE - 1)
-            self.observe(seen(f"{hour}"))
-            self.assertEqual(self.states()[f"{hour}"], "seen")
-            self.clock.advance(1)
-            self.observe(seen(f"{hour}"))
-            self.assertEqual(self.states()[f"{hour}"], "queued")
-
-    def test_restart(self) -> None:
-        """After a restart the wait begins anew, as nobody has watched meanwhile."""
-        self.observe(seen("a"), seen("b"))
-        self.clock.advance(SETTLE)
-        self.restart()
-        self.assertEqual(self.observe(seen("a"), seen("b", 2)).unsettled, (b"a", b"b"))
-        self.clock.advance(SETTLE)
-        self.assertEqual(self.observe(seen("a"), seen("b", 2)).queued, 2)
 
     def test_any_version(self) -> None:
         """A version may have any inode of 64 bits, and times before 1970."""
         for inode in (0, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1):
             version = Version(inode, 1 << 62, -5)
             for _ in range(2):
-                self.result(self.journal.observe("scans", [Seen(b"\xff", version, True)], 1))
+                self.result(self.journal.observe("scans", [Seen(b"\xff", version, True)]))
                 entry = self.entries()[-1]
                 self.assertEqual((entry.version, entry.path), (version, b"\xff"))
         self.assertEqual(len(self.entries()), 5)
@@ -120,7 +92,7 @@ class SettlingTests(JournalTestCase):
         files = [seen(f"{number}") for number in range(1234)]
         found = self.observe(*files)
         self.assertEqual((found.new, len(set(found.unsettled))), (1234, 1234))
-        self.clock.advance(SETTLE)
+        files = [evolve(each, is_marked=True) for each in files]
         self.assertEqual(self.observe(*files), Observation(queued=1234))
         with patch.object(
             self.journal._commits, "_write", side_effect=self.journal._commits._write
@@ -141,7 +113,6 @@ class KnownTests(JournalTestCase):
         files = [seen(state.value) for state in REACH]
         for _ in range(2):
             self.assertEqual(self.observe(*files), Observation())
-            self.clock.advance(SETTLE)
         self.assertEqual(self.states(), known)
         self.restart()
         self.assertEqual(self.observe(*files), Observation())
@@ -160,10 +131,10 @@ class KnownTests(JournalTestCase):
             late = self.observe(seen(path, is_marked=True))  # looked at before it was taken away
             self.assertEqual(late, Observation(unsettled=(os.fsencode(path),)))
             self.assertIs(self.entries()[-1].state, state)
-            self.clock.advance(SETTLE)
-            self.observe(seen(path))
-            self.clock.advance(SETTLE)
-            self.assertEqual(self.observe(seen(path)), Observation(queued=1))
+            again = self.observe(seen(path))
+            self.assertEqual(again, Observation(unsettled=(os.fsencode(path),)))
+            found = self.observe(seen(path, is_marked=True))
+            self.assertEqual(found, Observation(queued=1))
             after = self.entries()[-1]
             self.assertEqual((after.id, after.state), (before.id, QUEUED))
             self.assertEqual((after.is_aside, after.location), (False, b""))
@@ -197,7 +168,6 @@ class KnownTests(JournalTestCase):
         (entry,) = self.entries()
         self.assertEqual((entry.state, entry.version.size), (HELD, 2))
         self.assertEqual((entry.identifier, entry.digest), ("", ""))
-        self.clock.advance(SETTLE)
         self.assertEqual(self.observe(seen("a", 2, is_marked=True)), Observation())
 
     def test_back_again(self) -> None:
@@ -205,10 +175,9 @@ class KnownTests(JournalTestCase):
         for state in (CHANGED, GONE):
             path = state.value
             entry = self.bring(self.queued(path)[-1].id, state)
-            self.clock.advance(SETTLE)
             self.assertEqual(self.observe(seen(path)).unsettled, (os.fsencode(path),))
-            self.clock.advance(SETTLE)
-            self.assertEqual(self.observe(seen(path)), Observation(queued=1))
+            found = self.observe(seen(path, is_marked=True))
+            self.assertEqual(found, Observation(queued=1))
             after = self.entries()[-1]
             self.assertEqual((after.id, after.state), (entry.id, QUEUED))
 

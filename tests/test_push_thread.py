@@ -49,7 +49,7 @@ class OneThreadTests(TestCase):
         before = journal_threads()
         journal = yield Journal.open(self.mktemp(), reactor=reactor)
         files = [seen(f"{number}", is_marked=True) for number in range(50)]
-        yield journal.observe("scans", files, 0)
+        yield journal.observe("scans", files)
         taken = yield journal.take("scans", 50)
         moved = yield gatherResults([journal.move(each.id, PushState.STORED) for each in taken])
         self.assertEqual({each.state for each in moved}, {PushState.STORED})

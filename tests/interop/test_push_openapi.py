@@ -12,7 +12,7 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.control_rig import FakeService
-from tests.journal_rig import SETTLE, seen
+from tests.journal_rig import seen
 from txresumable.push import ControlService, ControlSettings, Journal
 
 from .scenarios import folder_for
@@ -36,7 +36,7 @@ class OpenApiTests(TestCase):
         journal = await Journal.open(str(folder / "state"), reactor=reactor)
         self.addCleanup(journal.close)
         self.state, self.journal = str(folder), journal
-        await journal.observe("scans", [seen(str(n), is_marked=True) for n in range(50)], SETTLE)
+        await journal.observe("scans", [seen(str(n), is_marked=True) for n in range(50)])
         settings = ControlSettings(socket=None, port=1, token=TOKEN)
         service: Any = FakeService(self)  # type: ignore[arg-type]
         control = ControlService(settings, service, reactor=AnyPort(reactor))

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from tests.control_rig import FakeService
-from tests.journal_rig import SETTLE, seen
+from tests.journal_rig import seen
 from txresumable.push import ControlService, ControlSettings, Entry, Journal, PushState
 
 from .devtools import Tab, open_tab
@@ -45,7 +45,7 @@ class PushPageTests(TestCase):
         """Files in several states."""
         names = [EVIL, "b.dcm", "c.dcm", "d.dcm"]
         seens = [seen(name, 1 << 20, is_marked=True) for name in names]
-        await self.journal.observe("scans", seens, SETTLE)
+        await self.journal.observe("scans", seens)
         self.files: list[Entry] = await self.journal.take("scans", 3)
         first, second, third = self.files
         await self.journal.move(first.id, PushState.FAILED, why="the server <i>refused</i> it")
@@ -131,7 +131,7 @@ class PushPageTests(TestCase):
         tab = await self.open()
         for start in range(0, 10_000, 500):
             files = [seen(f"file-{start + index}", is_marked=True) for index in range(500)]
-            await self.journal.observe("scans", files, SETTLE)
+            await self.journal.observe("scans", files)
         queued = "document.querySelector('details:has(ul[aria-label=Queued])')"
         await tab.until(f"{queued}.querySelector('summary').textContent === 'Queued (10001)'")
         await tab.until(f"{queued}.querySelectorAll('li').length === 100")

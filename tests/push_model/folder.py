@@ -7,7 +7,7 @@ from random import Random
 
 from attrs import define, field
 
-from txresumable.push import Entry, Seen, Version
+from txresumable.push import Entry, Version
 
 __all__ = ["File", "Folder", "Ledger", "Wrong"]
 
@@ -49,11 +49,6 @@ class Folder:
         """What a path is, if it is there."""
         file = self.files.get(path)
         return file and file.version
-
-    def seen(self, path: bytes, marked: bool = False) -> list[Seen]:
-        """What a scan sees of a path."""
-        version = self.version(path)
-        return [] if version is None else [Seen(path, version, marked)]
 
     def create(self, path: bytes) -> None:
         """A new file, or another one in its place; an inode may be one that had been another's."""

@@ -18,8 +18,11 @@ from txresumable.push import (
     Journal,
     JournalUnavailable,
     PushState,
+    Seen,
     UnknownEntry,
 )
+from txresumable.push.folder.scan import Found
+from txresumable.push.folder.settle import Settling
 from txresumable.push.journal.possession import Possession
 from txresumable.push.journal.transaction import Transaction
 
@@ -97,6 +100,7 @@ class Life:
         self.is_over = False
         self.at_work: set[int] = set()
         self._uploads: dict[int, object] = {}
+        self._settling = Settling(world.settle)
         self._waiters: list[Deferred[None]] = []
         opened = Deferred.fromCoroutine(
             Possession.take(world.state, world.clock, world.now, world.clock.seconds)
@@ -176,8 +180,7 @@ class Life:
             world.random.shuffle(paths)
             while paths:
                 part = [paths.pop() for _ in range(min(len(paths), world.random.randint(1, 3)))]
-                seen = [each for path in part for each in world.folder.seen(path)]
-                await self.ask(lambda seen=seen: self.journal.observe("a", seen, world.settle))
+                await self._observe([each for path in part for each in self._seen(path)])
                 if world.random.random() < 0.3:
                     await self.sleep(world.random.random())
             await self.ask(partial(self.journal.vanished, "a", began))
@@ -187,8 +190,22 @@ class Life:
 
     def notice(self, path: bytes) -> None:
         """The system reports a file that was renamed to its place."""
-        seen = self.world.folder.seen(path, True)
-        self.spawn(self.ask(lambda: self.journal.observe("a", seen, self.world.settle)))
+        version = self.world.folder.version(path)
+        if version is not None:
+            self.spawn(self._observe([Seen(path, version, is_marked=True)]))
+
+    def _seen(self, path: bytes) -> list[Seen]:
+        """What a scan sees of a path."""
+        version = self.world.folder.version(path)
+        if version is None:
+            return []
+        found = Found(path, version)
+        is_settled = self._settling.is_settled(found, self.journal.seconds())
+        return [Seen(path, version, is_settled)]
+
+    async def _observe(self, seen: list[Seen]) -> None:
+        observed = await self.ask(lambda: self.journal.observe("a", seen))
+        self._settling.forget({each.path for each in seen}.difference(observed.unsettled))
 
     async def _wake(self) -> None:
         while True:

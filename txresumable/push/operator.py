@@ -250,7 +250,7 @@ class Operator:
 
         journal.changed.register(changed)
         try:
-            await journal.observe(folder, [seen], 0.0)
+            await journal.observe(folder, [seen])
         finally:
             journal.changed.unregister(changed)
         if found:

@@ -311,7 +311,7 @@ class WatchedFolder(Service):
             )
             for each in found
         ]
-        observed = await self._journal.observe(self.settings.name, seen, math.inf)
+        observed = await self._journal.observe(self.settings.name, seen)
         settling.forget({each.path for each in seen}.difference(observed.unsettled))
         if observed.queued:
             observers_of(self.found).notify()

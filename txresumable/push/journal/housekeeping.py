@@ -54,7 +54,7 @@ def end_scan(transaction: Transaction, folder: str, scan_began: float) -> None:
     """
     execute = transaction.connection.execute
     execute("DELETE FROM present WHERE folder = ? AND at < ?", (folder, scan_began))
-    execute("DELETE FROM settling WHERE id NOT IN (SELECT id FROM present)")
+    execute("DELETE FROM met WHERE id NOT IN (SELECT id FROM present)")
 
 
 def prune(transaction: Transaction, scanned: Mapping[str, float], keep: float, limit: int) -> int:

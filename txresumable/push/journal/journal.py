@@ -89,31 +89,25 @@ class Journal:
         """Whether it turned out to be damaged: only another one, opened anew, is of any use."""
         return self._possession.database.is_damaged
 
-    def observe(
-        self, folder: str, seen: Sequence[Seen], settled_after: float
-    ) -> Deferred[Observation]:
+    def observe(self, folder: str, seen: Sequence[Seen]) -> Deferred[Observation]:
         """
         Take note of files that lie in a folder.
 
-        A version that is new is SEEN; a file that has changed since then is SETTLING.  After
-        ``settled_after`` seconds without a change, which another call has to find, it is QUEUED;
-        if ``is_marked``, at once.  A file that changes while it is QUEUED or WAITING has CHANGED,
+        A version that is new is SEEN; a file that has changed since then is SETTLING.  One that
+        ``is_marked`` is QUEUED.  A file that changes while it is QUEUED or WAITING has CHANGED,
         and what it became is new.  What is known and has gone farther is left alone.
 
         :param folder: the name of the folder's settings.
         :param seen: the files, any number of them.
-        :param settled_after: in seconds.
         :returns: a Deferred that fires with what that came to.
         """
-        return Deferred.fromCoroutine(self._observe(folder, seen, settled_after))
+        return Deferred.fromCoroutine(self._observe(folder, seen))
 
-    async def _observe(
-        self, folder: str, seen: Sequence[Seen], settled_after: float
-    ) -> Observation:
+    async def _observe(self, folder: str, seen: Sequence[Seen]) -> Observation:
         total = Observation()
         for start in range(0, len(seen), LARGEST):
             part = seen[start : start + LARGEST]
-            work = partial(observe, folder=folder, seen=part, settled_after=settled_after)
+            work = partial(observe, folder=folder, seen=part)
             total += await self._do(work, len(part))
         return total
 

@@ -25,9 +25,10 @@ _PRESENT = f"""
     SELECT id, ?, ? FROM ({_KNOWN.format(more="")})
 """
 _UNFINISHED = f"""
-    SELECT is_marked, since, {", ".join(f"entries.{each}" for each in COLUMNS.split(", "))}
+    SELECT is_marked, met.id IS NOT NULL,
+        {", ".join(f"entries.{each}" for each in COLUMNS.split(", "))}
     FROM ({_KNOWN.format(more=", scan.is_marked")}) AS known
-    JOIN entries USING (id) LEFT JOIN settling USING (id)
+    JOIN entries USING (id) LEFT JOIN met ON met.id = entries.id
     WHERE entries.state IN ('seen', 'settling', 'changed', 'gone')
     OR entries.state = 'done' AND entries.is_aside
     OR entries.state = 'failed' AND entries.location != x'' ORDER BY entries.id
@@ -70,16 +71,13 @@ class Observation:
         )
 
 
-def observe(
-    transaction: Transaction, folder: str, seen: Sequence[Seen], settled_after: float
-) -> Observation:
+def observe(transaction: Transaction, folder: str, seen: Sequence[Seen]) -> Observation:
     """
     Take note of files that lie in a folder.
 
     :param transaction: what to do it in.
     :param folder: the name of the folder's settings.
     :param seen: the files; of one path, only the last counts.
-    :param settled_after: seconds without a change after which a file is complete.
     """
     connection = transaction.connection
     connection.execute("DELETE FROM scan")
@@ -87,11 +85,11 @@ def observe(
         "INSERT OR REPLACE INTO scan VALUES (?, ?, ?, ?, ?)",
         [(each.path, *key_of(each.version), each.is_marked) for each in seen],
     )
-    scan = _Scan(transaction, folder, settled_after)
+    scan = _Scan(transaction, folder)
     # Read whole before anything is written, so that no row is met twice.
     unknown = connection.execute(_UNKNOWN, (folder,)).fetchall()
-    for is_marked, since, *row in connection.execute(_UNFINISHED, (folder,)).fetchall():
-        scan.meet_again(entry_of(tuple(row)), bool(is_marked), since)
+    for is_marked, is_met, *row in connection.execute(_UNFINISHED, (folder,)).fetchall():
+        scan.meet_again(entry_of(tuple(row)), bool(is_marked), bool(is_met))
     for path, inode, size, mtime_ns, is_marked in unknown:
         scan.meet(path, version_of(inode, size, mtime_ns), bool(is_marked))
     connection.execute(_PRESENT, (folder, transaction.seconds, folder))
@@ -118,31 +116,29 @@ def keep_below(transaction: Transaction, folder: str, path: bytes) -> None:
 class _Scan:
     """What some files turn out to be."""
 
-    def __init__(self, transaction: Transaction, folder: str, settled_after: float) -> None:
+    def __init__(self, transaction: Transaction, folder: str) -> None:
         self.changed = self.queued = 0
         self.unsettled: list[bytes] = []
         self._transaction = transaction
         self._folder = folder
-        self._settled_after = settled_after
 
-    def meet_again(self, entry: Entry, is_marked: bool, since: float | None) -> None:
+    def meet_again(self, entry: Entry, is_marked: bool, is_met: bool) -> None:
         """
         A version that is known, and not queued: it waits, had changed or vanished, or was taken
         away.  One that was taken away is seen twice before it counts as dropped once more: whoever
         reports it may have looked before that.
         """
         if entry.state in (PushState.DONE, PushState.FAILED):
-            if since is None:
-                self._begin_settling(entry.id)
+            execute = self._transaction.connection.execute
+            if not is_met:
+                execute("INSERT INTO met VALUES (?)", (entry.id,))
                 self.unsettled.append(entry.path)
                 return
+            execute("DELETE FROM met WHERE id = ?", (entry.id,))
             entry = self._transaction.move(entry, PushState.GONE, {})
         if entry.state in (PushState.CHANGED, PushState.GONE):
             entry = self._transaction.move(entry, PushState.SEEN, {})
-            since = None
-        if since is None:
-            since = self._begin_settling(entry.id)
-        self._settle(entry, is_marked, since)
+        self._settle(entry, is_marked)
 
     def meet(self, path: bytes, version: Version, is_marked: bool) -> None:
         """A version that is not known."""
@@ -160,23 +156,15 @@ class _Scan:
             entry = self._transaction.grow(growing, version)
             self.changed += 1
         if entry.state is not PushState.HELD:
-            self._settle(entry, is_marked, self._begin_settling(entry.id))
+            self._settle(entry, is_marked)
 
     def _earlier(self, path: bytes) -> list[Entry]:
         rows = self._transaction.connection.execute(_EARLIER, (self._folder, path))
         return [entry_of(row) for row in rows]
 
-    def _begin_settling(self, id: int) -> float:
-        seconds = self._transaction.seconds
-        self._transaction.connection.execute(
-            "INSERT OR REPLACE INTO settling VALUES (?, ?)", (id, seconds)
-        )
-        return seconds
-
-    def _settle(self, entry: Entry, is_marked: bool, since: float) -> None:
-        if not is_marked and self._transaction.seconds - since < self._settled_after:
+    def _settle(self, entry: Entry, is_marked: bool) -> None:
+        if not is_marked:
             self.unsettled.append(entry.path)
             return
         self._transaction.move(entry, PushState.QUEUED, {})
-        self._transaction.connection.execute("DELETE FROM settling WHERE id = ?", (entry.id,))
         self.queued += 1

@@ -50,10 +50,10 @@ MIGRATIONS: Sequence[Sequence[str]] = (
 """What leads from each layout to the next; the number of a layout is how many were applied."""
 
 MEMORY = (
-    # What the latest scan of each folder saw, and since when each file has been as it is: by
-    # monotonic time, which means nothing to another process.
+    # What the latest scan of each folder saw, by monotonic time, which means nothing to another
+    # process; and which files that were taken away were met once since then.
     "CREATE TEMP TABLE present (id INTEGER PRIMARY KEY, folder TEXT NOT NULL, at REAL NOT NULL)",
-    "CREATE TEMP TABLE settling (id INTEGER PRIMARY KEY, since REAL NOT NULL)",
+    "CREATE TEMP TABLE met (id INTEGER PRIMARY KEY)",
     """
     CREATE TEMP TABLE scan (
         path BLOB PRIMARY KEY,
