@@ -110,6 +110,7 @@ class ChunksTests(SynchronousTestCase):
             self.assertEqual(len(pauses), 3)
             self.assertTrue(0.0 == pauses[0] < pauses[1] < pauses[2], pauses)
             self.assertGreater(pauses[2] - pauses[1], pauses[1])
+            self.assertLess(pauses[2], 1.3)
             self.objects.failures = [error] * 100
             self.assertIs(self.failureResultOf(self.store(2)).value, error)
             self.assertEqual(100 - len(self.objects.failures), 3)

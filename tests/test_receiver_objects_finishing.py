@@ -221,14 +221,16 @@ class FinishingTests(SynchronousTestCase):
 
     def test_rejected(self) -> None:
         """What is rejected now is removed, and that it was is written down."""
-        self.answers.append(Refused(422, "no dogs"))
-        self.maker.fails["remove"] = Unavailable("503")
-        error = self.failureResultOf(self.finish(2.0), Rejected).value
-        self.assertEqual((error.status, error.reason), (422, "no dogs"))
-        assert self.table.there is not None
-        self.assertEqual(self.table.there.state, State.REJECTED)
-        self.assertEqual(self.table.there.rejection, Rejection(422, "no dogs"))
-        self.assertEqual(self.maker.did, ["prepare", "publish", "remove"])
+        for status in (422, 499):
+            self.setUp()
+            self.answers.append(Refused(status, "no dogs"))
+            self.maker.fails["remove"] = Unavailable("503")
+            error = self.failureResultOf(self.finish(2.0), Rejected).value
+            self.assertEqual((error.status, error.reason), (status, "no dogs"))
+            assert self.table.there is not None
+            self.assertEqual(self.table.there.state, State.REJECTED)
+            self.assertEqual(self.table.there.rejection, Rejection(status, "no dogs"))
+            self.assertEqual(self.maker.did, ["prepare", "publish", "remove"])
 
     def test_not_now(self) -> None:
         """What on_complete wants later is given back, and told again."""
@@ -252,6 +254,13 @@ class FinishingTests(SynchronousTestCase):
         self.assertEqual(self.refused(doing), shown)
         self.assertEqual(self.maker.did, [])
         self.assertEqual(self.refused(self.finish(0.3, patiently=False)), shown)
+        # A request waits unless it is said otherwise.
+        self.another()
+        doing = Deferred.fromCoroutine(self.finishing.finish(KEY, record_id(self.table)))
+        self.pass_time(15.0)
+        self.assertNoResult(doing)
+        self.pass_time(7.0)
+        self.assertEqual(self.refused(doing), shown)
 
     def test_another_has_finished(self) -> None:
         """It is notified soon after the other one has finished."""
@@ -292,6 +301,10 @@ class FinishingTests(SynchronousTestCase):
         self.pass_time(3.0)
         self.assertEqual(self.successResultOf(doing).record.state, State.DONE)
         self.assertEqual(self.maker.did, ["forsake", "prepare", "publish"])
+
+    def test_times(self) -> None:
+        """The seconds are those that the pages say."""
+        self.assertEqual(Times(), Times(lease=30.0, patience=20.0, settled=300.0))
 
     def test_alive(self) -> None:
         """With one it does not."""
