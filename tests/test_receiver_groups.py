@@ -56,6 +56,23 @@ class GroupsTests(SynchronousTestCase):
         self.thread.work()
         self.assertEqual((self.stored, self.outcomes), ([[1, 2, 3, 4, 5]], [1, 2, 3, 4, 5]))
 
+    def test_quiet(self) -> None:
+        """A group goes once none has arrived for five turns, or as soon as it is full."""
+        later = self.clock.callLater
+        self.patch(self.clock, "callLater", lambda delay, *call: later(delay + 0.01, *call))
+        for numbers, again, turns in (((1,), (), 6), ((1,), (2,), 9), (range(64), (), 1)):
+            self.add(*numbers)
+            if again:
+                self.clock.pump([0.01] * 3)
+                self.add(*again)
+            for _ in range(turns - 1 - (3 if again else 0)):
+                self.clock.advance(0.01)
+                self.assertEqual(self.thread.waiting, [], numbers)
+            self.clock.advance(0.01)
+            self.assertEqual(len(self.thread.waiting), 1, numbers)
+            self.thread.work()
+            self.assertEqual(self.stored.pop(), [*numbers, *again])
+
     def test_meanwhile(self) -> None:
         """Those that arrive while a group is stored are the next."""
         self.add(1)

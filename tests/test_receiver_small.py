@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any
+from collections.abc import Awaitable
+from hashlib import sha256
+from typing import Any, TypeVar
+
+from attrs import evolve
+from twisted.internet.defer import ensureDeferred
 
 from tests.receiver_rig import ClientFile, Connection, FaultyDisk, ReceiverTestCase, Thread
+from txresumable._protocol.layout import ChunkLayout
+from txresumable.receiver import Refused
+from txresumable.receiver.store.chunk import Chunk
 from txresumable.receiver.store.small import SMALL
+
+_T = TypeVar("_T")
 
 
 class SmallTests(ReceiverTestCase):
@@ -134,6 +144,15 @@ class SmallTests(ReceiverTestCase):
         self.assertEqual(self.finished(), {})
         self.assertEqual(self.status(self.arrive(self.file)[0]), 200)
 
+    def test_two_abandoned(self) -> None:
+        """What its client abandons is refused in each of the requests that it still arrives in."""
+        self.begin()
+        wires = [self.arrive(self.file, 30) for _ in range(2)]
+        self.settle()
+        self.assertEqual(self.delete(self.file), 204)
+        statuses = [self.status(wire.send(rest)) for wire, rest in wires]
+        self.assertEqual((statuses, self.finished()), ([500, 500], {}))
+
     def test_limits_of_two_at_once(self) -> None:
         """What is sent again, since its connection is dead, does not count twice."""
         options: list[dict[str, Any]] = [
@@ -200,6 +219,92 @@ class SmallTests(ReceiverTestCase):
         self.settle()
         self.assertEqual(self.private().count("chunks"), 2)
 
+    def test_how_small(self) -> None:
+        """256 KiB are small, and a byte more is not."""
+        self.begin()
+        for size, found in ((262144, []), (262145, ["chunks", "data"])):
+            file = ClientFile(bytes(size), "a", f"{size}", chunk_size=2 * size)
+            self.arrive(file, 52)
+            self.settle()
+            self.assertEqual(sorted(self.private()), found, size)
+
+    def done(self, work: Awaitable[_T]) -> _T:
+        """What comes of something, once all has happened."""
+        doing = ensureDeferred(work)
+        self.settle()
+        return self.successResultOf(doing)
+
+    def test_as_the_store_has_it(self) -> None:
+        """It is an upload like any other for whoever has it, before and after it is there."""
+        self.begin()
+        chunk = Chunk(identifier="a", offset=0, layout=ChunkLayout(7, 100), file_name="a")
+        known = evolve(chunk, checksum=sha256(b"content").hexdigest())
+        with self.done(self.store.begin("", chunk)) as entry:
+            self.assertEqual((entry.full, entry.ranges()), (False, ""))
+            self.assertIs(self.done(entry.holds(chunk)), False)
+            self.put(entry, chunk, b"content")
+            self.assertEqual((entry.full, entry.ranges()), (True, "1"))
+            self.assertIs(self.done(entry.holds(known)), True)
+            self.assertIs(self.done(entry.holds(evolve(chunk, checksum="0" * 64))), False)
+            self.put(entry, chunk, b"content")
+            sink = self.done(entry.claim(chunk))
+            sink.write(b"CONTENT")
+            comparing = ensureDeferred(sink.commit())
+            self.settle()
+            self.assertEqual(self.failureResultOf(comparing, Refused).value.status, 409)
+            file = entry.finish()
+            self.settle()
+            self.assertEqual(self.successResultOf(file).sha256, known.checksum)
+
+    def put(self, entry: Any, chunk: Chunk, content: bytes) -> None:
+        """Send a chunk."""
+        sink = self.done(entry.claim(chunk))
+        self.assertIsNone(sink.write(content))
+        self.done(sink.commit())
+
+    def test_whether_it_was_abandoned(self) -> None:
+        """There was something to abandon while it arrived, and there is nothing before or after."""
+        self.begin()
+        chunk = Chunk(identifier="a", offset=0, layout=ChunkLayout(7, 100), file_name="a")
+        self.assertIs(self.done(self.store.abandon("", chunk)), False)
+        with self.done(self.store.begin("", chunk)):
+            self.assertIs(self.done(self.store.abandon("", chunk)), True)
+        self.assertIs(self.done(self.store.abandon("", chunk)), False)
+
+    def test_counts_for_its_owner(self) -> None:
+        """What is there counts for the quota of its owner."""
+        self.begin(quota=10)
+        self.assertEqual(self.status(self.arrive(self.file)[0]), 200)
+        other, _ = self.arrive(ClientFile(b"content", "b", "b", chunk_size=100))
+        self.assertEqual((self.status(other), list(self.finished())), (507, ["a"]))
+
+    def test_late_checksum(self) -> None:
+        """A checksum that follows the bytes is as good as one before them."""
+        self.begin()
+        for sent, status in ((b"content", 200), (b"another", 422)):
+            checksum = "sha256:" + sha256(sent).hexdigest()
+            self.file = ClientFile(b"content", f"{status}", f"{status}", chunk_size=100)
+            data = self.file.upload(1, late={"resumableChunkChecksum": checksum})
+            self.assertEqual(self.status(self.connect().send(data)), status)
+        self.assertEqual(list(self.finished()), ["200"])
+
+    def test_let_go_of(self) -> None:
+        """One that came the ordinary way, and could not be stored either, is not held on to."""
+        disk = FaultyDisk()
+        self.begin(disk=disk)
+        disk.sync_all = disk.write_pieces = _fail  # type: ignore[method-assign]
+        chunk = Chunk(identifier="a", offset=0, layout=ChunkLayout(7, 100), file_name="a")
+        entry = self.done(self.store.begin("", chunk))
+        sink = self.done(entry.claim(chunk))
+        sink.write(b"content")
+        committing = ensureDeferred(sink.commit())
+        self.settle()
+        self.failureResultOf(committing, OSError)
+        self.assertEqual(self.store.unfinished, 1)
+        entry.release()
+        self.settle()
+        self.assertEqual((self.store.unfinished, self.finished()), (0, {}))
+
     def test_asked(self) -> None:
         """If the application decides about new files, they come the ordinary way."""
         options: list[dict[str, Any]] = [
@@ -244,5 +349,5 @@ class SmallTests(ReceiverTestCase):
         self.assertEqual((self.status(wire), self.finished()), (200, {"a": b"content"}))
 
 
-def _fail(fd: int) -> None:
+def _fail(*_: object) -> None:
     raise OSError(errno.EIO, "the disk fails")
