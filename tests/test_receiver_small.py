@@ -186,6 +186,7 @@ class SmallTests(ReceiverTestCase):
             self.assertEqual(len(self.thread.waiting), 1)
             self.assertEqual((self.status(wire), self.status(deleted)), statuses)
             self.assertEqual((list(self.finished()), self.store.unfinished), (finished, 0))
+            self.assertEqual(self.private(), ["done"] * len(finished))
             self.hang_up()
 
     def test_on_complete_after_all(self) -> None:

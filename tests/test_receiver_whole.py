@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from tempfile import mkdtemp
 
 from attrs import evolve
@@ -278,6 +278,85 @@ class WholeTests(ReceiverTestCase):
         for name, mode in (("folder/a", 0o604), ("folder", 0o705)):
             found = os.stat(os.path.join(self.root, name)).st_mode
             self.assertEqual(found & 0o777, mode, name)
+
+    def test_usual_mode(self) -> None:
+        """Without a mode the process's own mask decides, as it does elsewhere."""
+        self.start(run=self.thread.run, disk=self.disk, on_complete=None)
+        before = os.umask(0)
+        try:
+            self.assertEqual(self.send(file_of(1, "a")), [200])
+        finally:
+            os.umask(before)
+        self.assertEqual(os.stat(os.path.join(self.root, "a")).st_mode & 0o777, 0o666)
+
+    def private_path(self, suffix: str) -> str:
+        """Receive a file, take it away with its end, and tell where another part of it would be."""
+        self.start(run=self.thread.run, disk=self.disk, on_complete=None)
+        self.assertEqual(self.send(file_of(1, "a")), [200])
+        private = os.path.join(self.root, ".resumable")
+        (done,) = os.listdir(private)
+        with open(os.path.join(private, done), "rb") as file:
+            self.end = file.read()
+        os.remove(os.path.join(private, done))
+        os.remove(os.path.join(self.root, "a"))
+        return os.path.join(private, done.replace(".done", suffix))
+
+    def test_ends_that_do_not_count(self) -> None:
+        """Of a file whose end was not written to its end, or without a name, nothing is left."""
+        for size in (10, None):
+            self.root, self.disk = self.mktemp(), FaultyDisk()
+            data = self.private_path(".data")
+            self.hang_up()
+            self.successResultOf(self.store.close())
+            for path, content in ((data, b"content 1"), (data[:-5] + ".new", self.end[:size])):
+                with open(path, "wb") as file:
+                    file.write(content)
+            self.start(run=self.thread.run, disk=self.disk, on_complete=None)
+            self.assertEqual((self.private(), self.finished()), ([], {}))
+            self.hang_up()
+
+    def test_in_the_way(self) -> None:
+        """What is in the way of one file, in the private folder, is no matter of the others."""
+        for suffix in (".data", ".new"):
+            self.root, self.disk = self.mktemp(), FaultyDisk()
+            with open(self.private_path(suffix), "wb"):
+                pass
+            self.assertEqual(self.send(file_of(1, "a"), file_of(2, "b")), [200, 200], suffix)
+            self.assertEqual(self.waits()[:2], ["sync_all"] * 2)
+            self.assertEqual(self.finished(), {"a": b"content 1", "b": b"content 2"})
+            self.hang_up()
+
+    def test_taken_back(self) -> None:
+        """If names cannot be made durable, what others have put there meanwhile is not removed."""
+        for replaced in (True, False):
+            self.root, self.disk = self.mktemp(), FaultyDisk()
+            self.start(run=self.thread.run, disk=self.disk, on_complete=None)
+            path, sync, calls = os.path.join(self.root, "a"), self.disk.sync_all, iter((0, 1))
+
+            def failing(
+                fd: int,
+                replaced: bool = replaced,
+                path: str = path,
+                sync: Callable[[int], None] = sync,
+                calls: Iterator[int] = calls,
+            ) -> None:
+                if not next(calls):
+                    sync(fd)
+                    return
+                os.remove(path)
+                if replaced:
+                    with open(path, "wb") as file:
+                        file.write(b"another's")
+                raise OSError(errno.EIO, "broken")
+
+            self.disk.sync_all = failing  # type: ignore[method-assign]
+            self.assertEqual(self.send(file_of(1, "a"), file_of(2, "b")), [200, 200])
+            contents = [b"another's"] if replaced else []
+            self.assertEqual(
+                sorted(self.finished().values()), sorted([*contents, b"content 1", b"content 2"])
+            )
+            self.assertEqual(self.private(), ["done"] * 2)
+            self.hang_up()
 
     def test_one_fails(self) -> None:
         """What the disk says of one file, or of its name, is no matter of the others."""
