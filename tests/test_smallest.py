@@ -94,6 +94,14 @@ class SmallestFirstTests(SynchronousTestCase):
         self.slots.resize(12)
         self.assertEqual(self.taken(queue), ["a.7", "a.8", "b.0"])
 
+    def test_many_slots(self) -> None:
+        """However many there are, files of several chunks take sixteen."""
+        for number, most in ((20, 15), (21, 16), (22, 16), (64, 16)):
+            self.slots, self.jobs = Slots(number), {}
+            queue = self.queue()
+            queue.add(self.file("a", 900, 90))
+            self.assertEqual(len(self.taken(queue)), most)
+
     def test_few_slots(self) -> None:
         """Of three or less none is left."""
         for number in (1, 2, 3):

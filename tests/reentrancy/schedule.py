@@ -29,7 +29,7 @@ from txresumable import (
     RetriesExhausted,
     StallTimeout,
 )
-from txresumable._engine.smallest import LEFT
+from txresumable._engine.smallest import most_of_large
 from txresumable.testing import FakeResponse, ScriptedReceiver
 
 from .client import DrivenClient, DrivenRequest
@@ -523,7 +523,7 @@ class Schedule:
             self.uploader.remove_file(file)
         most = 1 if self.plan.options.get("in_order") else self.slots or 1
         if self.plan.options["small_files_first"]:
-            most -= most // LEFT
+            most = most_of_large(most)
         chunk = self.plan.options["chunk_size"]
         known = Known("fresh.txt", bytes(chunk * (most * 3 + 3 if chunk < 1000 else most + 2)))
         program.known[known.name] = known

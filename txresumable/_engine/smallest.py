@@ -14,10 +14,12 @@ from .attempt import Attempt
 from .queue import ChunkQueue
 from .transfer import Transfer
 
-__all__ = ["SmallestFirst", "queue_for"]
+__all__ = ["SmallestFirst", "most_of_large", "queue_for"]
 
 LEFT = 4
 """One of so many slots is left to files of one chunk."""
+MOST = 16
+"""So many slots are for files of several chunks at the most."""
 
 
 Jobs = Mapping[Transfer, Mapping[int, Attempt]]
@@ -28,8 +30,9 @@ class SmallestFirst(ChunkQueue):
     The smallest file is the next, whenever it was added.
 
     Files of several chunks leave a quarter of the slots to others, so that one that comes later
-    does not wait for their chunks to end.  As many connections as small files need over a long line
-    would be too many for large ones, too.
+    does not wait for their chunks to end.  Nor do they ever have more than sixteen: over a long
+    line small files need as many connections as there may be, and if large chunks began over all
+    of these at once, they would overflow the line's queue.
 
     :param order: in which order the chunks of a file begin.
     :param slots: of chunks under way.
@@ -54,8 +57,7 @@ class SmallestFirst(ChunkQueue):
         place = super().next()
         if place is None or not _is_large(place[0]):
             return place
-        number = self._slots.number
-        return place if self._taken() < number - number // LEFT else None
+        return place if self._taken() < most_of_large(self._slots.number) else None
 
     def _taken(self) -> int:
         """How many slots large files have."""
@@ -65,6 +67,11 @@ class SmallestFirst(ChunkQueue):
             if _is_large(transfer)
             for attempt in attempts.values()
         )
+
+
+def most_of_large(number: int) -> int:
+    """How many of so many slots files of several chunks may have."""
+    return min(number - number // LEFT, MOST)
 
 
 def queue_for(options: Options, slots: Slots, jobs: Jobs) -> ChunkQueue:
