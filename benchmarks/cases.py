@@ -25,6 +25,8 @@ class Case:
     :param stored: whether the tests say "there", so that nothing is sent.
     :param sparse: the file's bytes are never sent, so that it need not have any.
     :param secure: over TLS.
+    :param large: how many chunks a file has that is added before the others.
+    :param size: bytes of each of those, if it is less than a chunk.
     """
 
     name: str
@@ -37,21 +39,23 @@ class Case:
     stored: bool = False
     sparse: bool = False
     secure: bool = False
+    large: int = 0
+    size: int = 0
 
     @property
     def file_size(self) -> int:
         """Bytes of each file."""
-        return self.chunks * self.chunk_size
+        return self.size or self.chunks * self.chunk_size
 
     @property
     def units(self) -> int:
         """Chunks of all files: what a time is divided by."""
-        return self.chunks * self.files
+        return self.chunks * self.files + self.large
 
     @property
     def payload(self) -> int:
         """Bytes that have to arrive."""
-        return 0 if self.stored else self.units * self.chunk_size
+        return 0 if self.stored else self.files * self.file_size + self.large * self.chunk_size
 
     def scaled(self, scale: float) -> Case:
         """The same with fewer chunks, or files, to try things out."""
@@ -63,6 +67,9 @@ class Case:
 
     def make_files(self, folder: Path) -> list[Path]:
         """The files to send, made if they are not there yet, and in the page cache."""
+        before = []
+        if self.large:
+            before = Case("large", "", self.large, self.chunk_size).make_files(folder)
         paths = [
             folder / f"{self.files}x{self.file_size}-{number}.dat" for number in range(self.files)
         ]
@@ -77,7 +84,7 @@ class Case:
                 with path.open("rb", buffering=0) as file:
                     while file.read(MIB):
                         pass
-        return paths
+        return before + paths
 
 
 CASES = (

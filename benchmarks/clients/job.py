@@ -42,6 +42,7 @@ class Job:
     :param at_once: how many requests to have in flight.
     :param certificate: path of the certificate to trust.
     :param core: the core to run on.
+    :param smallest_first: whether small files go before large ones.
     """
 
     url: str
@@ -51,6 +52,7 @@ class Job:
     at_once: int
     certificate: str
     core: int
+    smallest_first: bool = False
 
     @classmethod
     def read(cls) -> Job:
@@ -110,13 +112,19 @@ class Meter:
         gc.collect()
         self._use = resource.getrusage(resource.RUSAGE_SELF)
         self._time = time.perf_counter()
+        self._small = 0.0
+
+    def small_are_there(self) -> None:
+        """From the start until here, all files arrived but the first."""
+        self._small = time.perf_counter() - self._time
 
     def stop(self) -> None:
         """Up to here: seconds, CPU seconds of all threads, and the peak of memory in bytes."""
         wall = time.perf_counter() - self._time
         use = resource.getrusage(resource.RUSAGE_SELF)
         cpu = use.ru_utime + use.ru_stime - self._use.ru_utime - self._use.ru_stime
-        print(json.dumps({"wall": wall, "cpu": cpu, "rss": peak_rss()}), flush=True)
+        measured = {"wall": wall, "cpu": cpu, "rss": peak_rss(), "small": self._small}
+        print(json.dumps(measured), flush=True)
 
 
 def peak_rss() -> int:
