@@ -64,7 +64,8 @@ class SmallestFirstTests(SynchronousTestCase):
         files += [self.file("d", 4, 1), self.file("e", 5, 1)]
         self.added(queue, [*reversed(files), files[0]])
         self.assertEqual(queue.following(1), [files[3]])
-        self.assertEqual(set(queue.following(9)), set(files))
+        following = queue.following(9)
+        self.assertEqual((set(following), len(following)), (set(files), 5))
         order = ["d.0", "b.0", "e.0", "c.0", "c.1", "a.0", "a.1", "a.2"]
         self.assertEqual(self.taken(queue), order)
         self.assertFalse(any(file.is_queued for file in files))
@@ -109,6 +110,13 @@ class SmallestFirstTests(SynchronousTestCase):
             queue = self.queue()
             queue.add(self.file("a", 90, 9))
             self.assertEqual(len(self.taken(queue)), number)
+
+    def test_two_chunks(self) -> None:
+        """A file of two chunks is one of several."""
+        self.slots = Slots(4)
+        queue = self.queue()
+        self.added(queue, [self.file("a", 20, 2), self.file("b", 20, 2)])
+        self.assertEqual(self.taken(queue), ["a.0", "a.1", "b.0"])
 
     def test_what_has_no_slot(self) -> None:
         """Chunks that are tested ahead, or have lent their slots, leave room for others."""
