@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import signature
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable.receiver.objects.summaries import Summaries
@@ -32,7 +34,13 @@ class SummariesTests(SynchronousTestCase):
         self.assertGreater(right, 49_500)
         self.assertEqual(right, 50_000 - found.count(None))
         self.assertEqual(known.memory, 131_072 * 8)
+        self.assertEqual(len(known), right)
         self.assertEqual([known.find(f"{n:064x}", "other") for n in range(1000)], [None] * 1000)
+
+    def test_sizes(self) -> None:
+        """It has 8 KiB at first, and 16 MiB at most."""
+        self.assertEqual(Summaries().memory, 8192)
+        self.assertEqual(signature(Summaries).parameters["most"].default * 8, 16 << 20)
 
     def test_bounded(self) -> None:
         """Beyond its places some are forgotten, the last one is known, and none is wrong."""

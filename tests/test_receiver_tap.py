@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, cast
 from unittest.mock import patch
 
@@ -463,6 +464,9 @@ class ServiceTests(SynchronousTestCase):
         """Its seconds are a number."""
         for wrong in ("20s", -1, None):
             self.assertRaises(InvalidOption, self.make, MemoryReactorClock(), grace=wrong)
+        default = signature(ReceiverService).parameters["grace"].default
+        self.assertEqual((parse()["grace"], default), (20.0, 20.0))
+        self.assertIsNone(parse("--grace", "0")["grace"])
 
     def test_sweeps(self) -> None:
         """It forgets what has expired, from time to time."""
