@@ -12,7 +12,7 @@ from typing import Any, cast
 from unittest.mock import patch
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
@@ -358,7 +358,13 @@ class ServiceTests(SynchronousTestCase):
     """The service at work."""
 
     def make(
-        self, reactor: Any, *, grace: Any = 20.0, in_bucket: bool = False, **options: Any
+        self,
+        reactor: Any,
+        *,
+        grace: Any = 20.0,
+        sweep_every: Any = 600.0,
+        in_bucket: bool = False,
+        **options: Any,
     ) -> ReceiverService:
         """A service over a reactor in memory, and a folder or object storage."""
         self.root = self.mktemp()
@@ -369,7 +375,8 @@ class ServiceTests(SynchronousTestCase):
             store = Store(self.root, _run=at_once, _disk=QuickDisk(), **options)
         site = make_site(store, reactor=reactor)
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-        return ReceiverService(endpoint, site, store=store, reactor=reactor, grace=grace)
+        own = {"grace": grace, "sweep_every": sweep_every}
+        return ReceiverService(endpoint, site, store=store, reactor=reactor, **own)
 
     def test_installed_reactor(self) -> None:
         """Without a reactor it goes by the clock of the one that is installed."""
@@ -481,6 +488,29 @@ class ServiceTests(SynchronousTestCase):
         self.assertFalse(os.path.exists(path))
         self.successResultOf(service.stopService())
         self.assertEqual(reactor.getDelayedCalls(), [])
+
+    def test_sweep_every(self) -> None:
+        """It sweeps as often as is wanted, or leaves that to others."""
+        for seconds, expected in ((600.0, 3), (60.0, 21), (0.0, 0)):
+            reactor = MemoryReactorClock()
+            service = self.make(reactor, sweep_every=seconds)
+            sweeps: list[None] = []
+
+            def sweep(sweeps: list[None] = sweeps) -> Deferred[int]:
+                sweeps.append(None)
+                return succeed(0)
+
+            service._store.sweep = sweep
+            service.startService()
+            reactor.pump([10.0] * 120)
+            self.assertEqual(len(sweeps), expected)
+            self.successResultOf(service.stopService())
+            self.assertEqual(reactor.getDelayedCalls(), [])
+        for wrong in ("10m", -1, None):
+            self.assertRaises(InvalidOption, self.make, MemoryReactorClock(), sweep_every=wrong)
+        default = signature(ReceiverService).parameters["sweep_every"].default
+        self.assertEqual((parse()["sweep"], default), (600.0, 600.0))
+        self.assertIsNone(parse("--sweep", "0")["sweep"])
 
     def test_sweep_that_fails(self) -> None:
         """A sweep that fails is logged, and the next one comes all the same."""

@@ -33,6 +33,7 @@ _READ = {
     "on-complete-timeout": span,
     "expire": span,
     "grace": span,
+    "sweep": span,
 }
 
 
@@ -76,6 +77,7 @@ class Options(UsageOptions):
         ["access-log", None, None, "A file for a line for each request."],
         ["remember", None, None, "Forget what was received after so long.  [default: --expire]"],
         ["expire", None, "7d", "Forget uploads idle for so long: 15m, 12h, 7d; 0: never.", span],
+        ["sweep", None, "10m", "How often to look for what has expired; 0: others do.", span],
     ]
     optFlags = [
         ["page", None, "Show browsers a page to drop files on."],

@@ -34,9 +34,18 @@ class ReceiverProcess(ReceiverService):
         reactor: Reactor,
         scheme: str,
         grace: float = 20.0,
+        sweep_every: float = 600.0,
         end_anyway: Callable[[int], object] = end_anyway,
     ) -> None:
-        super().__init__(endpoint, site, store=store, reactor=reactor, scheme=scheme, grace=grace)
+        super().__init__(
+            endpoint,
+            site,
+            store=store,
+            reactor=reactor,
+            scheme=scheme,
+            grace=grace,
+            sweep_every=sweep_every,
+        )
         self._process_reactor = reactor
         self._end_anyway = end_anyway
 

@@ -24,7 +24,6 @@ from .web.throttle import LogThrottle
 
 __all__ = ["ReceiverService"]
 
-_BETWEEN_SWEEPS = 600.0
 # With the grace, less than the 90 s after which systemd kills.
 _LONGEST_CLOSE = 60.0
 
@@ -39,7 +38,9 @@ class ReceiverService(Service):
     :param reactor: whose clock to use; the installed one by default.
     :param scheme: how the URL that is logged begins.
     :param grace: for how many seconds requests that are under way may go on when it stops.
-    :raises InvalidOption: if that is no such number.
+    :param sweep_every: how many seconds lie between two calls of the store's ``sweep()``, the first
+        of which is made when it starts; 0 for none, where another receiver sees to that.
+    :raises InvalidOption: if one of these is no such number.
     :ivar scheme: the same.
     :ivar address: where it listens, once it does.
     """
@@ -55,6 +56,7 @@ class ReceiverService(Service):
         reactor: Reactor | None = None,
         scheme: str = "http",
         grace: float = 20.0,
+        sweep_every: float = 600.0,
     ) -> None:
         if reactor is None:
             from twisted.internet import reactor
@@ -64,6 +66,7 @@ class ReceiverService(Service):
         self._site = site
         self._store = store
         self._grace = check_number("grace", grace)
+        self._sweep_every = check_number("sweep_every", sweep_every)
         self._port: IListeningPort | None = None
         self._stopped: OneShotObserver[None] | None = None
         self._listening: Deferred[None] | None = None
@@ -110,7 +113,8 @@ class ReceiverService(Service):
             self.privilegedStartService()
         recovered = self._store.recover()
         recovered.addErrback(self._failed, "cannot recover")
-        self._sweeping.start(_BETWEEN_SWEEPS)
+        if self._sweep_every:
+            self._sweeping.start(self._sweep_every)
 
     def stopService(self) -> Deferred[None]:
         """

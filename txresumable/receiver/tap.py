@@ -57,6 +57,7 @@ def makeService(options: Options) -> IService:
         reactor=reactor,
         scheme=scheme,
         grace=options["grace"] or 0.0,
+        sweep_every=options["sweep"] or 0.0,
     )
     if objects is not None:
         process = StartOnceFit(
