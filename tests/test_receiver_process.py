@@ -68,6 +68,50 @@ class StopTests(ProcessTestCase):
         self.assertIn("1 connections are cut, which took too long", ended.output)
 
 
+class CredentialsTests(ProcessTestCase):
+    """Those of object storage."""
+
+    def start(self, **environment: str) -> Running:
+        """A receiver whose credentials are looked for in a folder."""
+        self.environment = {
+            "AWS_ACCESS_KEY_ID": "",
+            "AWS_SECRET_ACCESS_KEY": "",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": str(self.folder / "config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.folder / "shared"),
+            **environment,
+        }
+        storage = ("--store", "s3://bucket/a", "--s3-endpoint", "http://127.0.0.1:1")
+        return self.receiver("--port", "0", *storage)
+
+    async def test_mistaken(self) -> None:
+        """Those that cannot be loaded end the process with 1, and a line says where they were."""
+        (self.folder / "fails").write_text("[default]\ncredential_process = false\n", "utf-8")
+        fails = str(self.folder / "fails")
+        for expected, environment in (
+            ("there are no credentials, neither AWS_ACCESS_KEY_ID", {}),
+            ("(nope)", {"AWS_PROFILE": "nope"}),
+            ("(nope)", {"AWS_PROFILE": "nope", "AWS_REGION": "us-east-1"}),
+            ("custom-process", {"AWS_CONFIG_FILE": fails}),
+        ):
+            ended = await self.start(**environment).ended
+            self.assertEqual(ended.status, 1)
+            output = ended.output + ended.errors
+            self.assertNotIn("Traceback", output)
+            (line,) = [line for line in output.splitlines() if expected in line]
+            self.assertIn("--s3-endpoint http://127.0.0.1:1: ", line)
+            for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+                self.assertIn(self.environment[name], line)
+
+    async def test_service_away(self) -> None:
+        """A service of the network that has them, and is away, is waited for."""
+        running = self.start(AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:1/")
+        await running.has_said("and waited for: no credentials: ")
+        self.assertFalse(running.ended.called)
+        running.signal("TERM")
+        self.assertEqual((await running.ended).signal, signal.SIGTERM)
+
+
 def _connect(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=40)
 

@@ -62,7 +62,8 @@ class S3Objects:
     :ivar quotes: whether ETags are compared in quotes, as HTTP has it; the start-up self-test finds
         out where that is not so.
     :raises ImportError: if botocore is not installed.
-    :raises ValueError: if there can be no such bucket, or endpoint.
+    :raises ValueError: if there can be no such bucket, or endpoint, or if what botocore is
+        configured by cannot be read.
     """
 
     def __init__(
