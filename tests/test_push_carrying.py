@@ -122,6 +122,48 @@ class SendingTests(QueueTestCase):
         states = {"a": "failed", "b": "done", "c": "failed", "d/e": "failed"}
         self.assertEqual(self.job_states(), states)
 
+    def test_not_mounted(self) -> None:
+        """A machine that does not see the folder leaves its jobs to others, and sees later."""
+        self.file("a")
+        self.file("b")
+        self.add("a", "b")
+        there = self.folder + "-mounted"
+        os.rename(self.folder, there)
+        for is_empty, why in ((True, "is the disk mounted?"), (False, "cannot be looked at")):
+            if is_empty:
+                os.mkdir(self.folder)
+                self.worker()
+            else:
+                os.rmdir(self.folder)
+                self.pass_time(20)
+            self.assertEqual(self.job_states(), {"a": "queued", "b": "queued"})
+            self.assertIn(why, self.job()["why"])
+        self.assertEqual(self.job()["attempts"], 0)
+        os.rename(there, self.folder)
+        self.pass_time(10)
+        self.assertEqual(self.job_states(), {"a": "done", "b": "done"})
+
+    def test_not_mounted_for_long(self) -> None:
+        """Of a folder that is not seen nothing more is claimed for a while."""
+        os.rmdir(self.folder)
+        self.add("a", version="1-1")
+        self.worker(queue={"poll": 0.5})
+        self.add("b", version="1-1")
+        self.pass_time(4)
+        self.assertEqual(self.job("b")["why"], "")
+        self.pass_time(10)
+        self.assertIn("cannot be looked at", self.job("b")["why"])
+
+    def test_gone_from_empty(self) -> None:
+        """In a folder in which files were found, one that is not there is gone."""
+        self.file("a")
+        self.add("a")
+        self.worker()
+        os.unlink(os.path.join(self.folder, "a"))
+        self.add("b", version="1-1")
+        self.pass_time(10)
+        self.assertEqual(self.job_states(), {"a": "done", "b": "failed"})
+
     def test_digest(self) -> None:
         """A digest of the receiver that was right is kept."""
         self.file("a")

@@ -144,6 +144,20 @@ class HookTests(SynchronousTestCase):
         for number in (3, 4, 5):
             self.reactor.end(number)
 
+    def test_none_can_be_started(self) -> None:
+        """Where no process can be started, any number of those that wait fail."""
+        self.run_hook()
+        self.run_hook()
+        done = [self.run_hook() for _ in range(1000)]
+        self.reactor.fault = OSError(11, "no process left")
+        self.reactor.end(0)
+        for each in done:
+            self.failureResultOf(each, HookFailed)
+        self.reactor.fault = None
+        self.run_hook()
+        self.reactor.end(1)
+        self.reactor.end(2)
+
     def test_cancelled(self) -> None:
         """One that is cancelled is killed, or does not begin; its place is free once it is dead."""
         done = [self.run_hook() for _ in range(4)]

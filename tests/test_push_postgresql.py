@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet import reactor
 from twisted.internet.task import Clock
@@ -292,6 +294,31 @@ class SilentTests(_WithServer, TestCase):
     """A database that is stopped, on a machine that is not."""
 
     timeout = 60
+
+    async def test_asked_meanwhile(self) -> None:
+        """Who asks while it is connected to in vain does not wait for another attempt."""
+        self.open_place()
+        import psycopg
+
+        all_have_asked, attempts = threading.Event(), []
+
+        def connect(*given: Any, **options: Any) -> None:
+            attempts.append(given)
+            all_have_asked.wait(30)
+            raise psycopg.OperationalError("connection timeout expired")
+
+        with patch("psycopg.connect", connect):
+            jobs = PostgreSQLJobs(self.place, reactor=reactor)
+            self.addCleanup(jobs.close)
+            asked = [jobs.counts() for _ in range(5)]
+            all_have_asked.set()
+            for each in asked:
+                error = await self.assertFailure(each, JobsUnavailable)
+                self.assertIn("connection timeout expired", str(error))
+            self.assertEqual(len(attempts), 1)
+            await self.assertFailure(jobs.counts(), JobsUnavailable)
+            self.assertEqual(len(attempts), 2)
+        self.assertEqual(await jobs.counts(), {})
 
     async def test_silent(self) -> None:
         """It is given up after some time, and used again once it goes on."""

@@ -59,6 +59,7 @@ class Hooks:
         self._clock = steady(reactor)
         self._free = at_once
         self._free_again = max(at_once - 1, 1)
+        self._is_going_on = False
         self._waiting: Turns[Callable[[], None]] = Turns()
         self._waiting_again: Turns[Callable[[], None]] = Turns()
 
@@ -109,10 +110,22 @@ class Hooks:
         return outcome
 
     def _go_on(self) -> None:
+        """Begin what there is room for; not from within itself, as one may end at once."""
+        if self._is_going_on:
+            return
+        self._is_going_on = True
+        try:
+            while (waiting := self._next()) is not None:
+                waiting.next()()
+        finally:
+            self._is_going_on = False
+
+    def _next(self) -> Turns[Callable[[], None]] | None:
         if self._free and self._waiting:
-            self._waiting.next()()
-        elif self._free and self._free_again and self._waiting_again:
-            self._waiting_again.next()()
+            return self._waiting
+        if self._free and self._free_again and self._waiting_again:
+            return self._waiting_again
+        return None
 
     def _begin(
         self,

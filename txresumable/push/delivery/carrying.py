@@ -30,6 +30,7 @@ from .effect_queue import EffectQueue
 from .facts import facts_of
 from .fate import Fate, fate_of
 from .postponing import postpone
+from .storage import Storage
 from .target import Target
 
 __all__ = ["Carried", "Carrier"]
@@ -117,6 +118,12 @@ class Carrier:
         self._reactor = reactor
         self._now = now
         self._root = os.fsencode(settings.path)
+        self._storage = Storage(self._root, reactor)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the folder cannot be seen from here."""
+        return self._storage.is_away
 
     async def carry(self, claimed: Claimed) -> None:
         """
@@ -169,6 +176,7 @@ class Carrier:
         version = await self._look(path)
         if version is None:
             raise FileNotFoundError(2, "it is not there")
+        await self._storage.found()
         key = version.shared
         if job.version not in ("", key) or job.progress.get("version", key) != key:
             raise SourceChanged(job.name, _CHANGED)
@@ -207,6 +215,8 @@ class Carrier:
             await failed(claimed, "", 0.0)
         elif fate is Fate.CHANGED and not job.version:  # then whatever it has become
             await failed(claimed, why, max(1.0, self._settings.settle), progress={})
+        elif fate is Fate.GONE and (problem := await self._storage.missed()):
+            await failed(claimed, problem, 0.0)  # others may see it
         elif fate in (Fate.CHANGED, Fate.GONE):
             await failed(claimed, why, None)
         elif fate is Fate.UNREACHABLE:

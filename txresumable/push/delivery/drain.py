@@ -120,6 +120,9 @@ class Drain:
                 await self._take_for(target, folders)
 
     async def _take_for(self, target: Target, folders: list[str]) -> None:
+        folders = [each for each in folders if not self._carriers[each].is_away]
+        if not folders:
+            return
         at_once = self._settings.at_once
         room = at_once - self._busy[target]
         if room * 2 < at_once:  # soon there is more: then they are claimed together

@@ -81,6 +81,8 @@ class Connection:
         self._since: float | None = None
         self._waiting = 0
         self._looking: Any = None
+        self._failures = 0
+        self._failure = ""
 
     def run(self, work: Callable[[Any], _T]) -> Deferred[_T]:
         """
@@ -89,12 +91,13 @@ class Connection:
         :param work: called in the thread with the connection of psycopg.
         :returns: a Deferred that fires with what that returned, once it is durable.  It fails with
             what that raised, and with :exc:`JobsUnavailable` if the database fails: then it may
-            have been carried out, if the connection was lost at the end.
+            have been carried out, if the connection was lost at the end.  If it could not be
+            connected to meanwhile, it is not tried once more.
         """
         if self._is_closed:
             return fail(JobsUnavailable("it is closed"))
         self._waiting += 1
-        running = self._thread.run(self._work, work)
+        running = self._thread.run(self._work, work, self._failures)
         if self._looking is None and not running.called:
             self._looking = self._reactor.callLater(_LOOKS, self._look)
         return running.addBoth(self._has_run)
@@ -118,10 +121,13 @@ class Connection:
                     cut.shutdown(socket.SHUT_RDWR)
         self._looking = self._reactor.callLater(_LOOKS, self._look)
 
-    def _work(self, work: Callable[[Any], _T]) -> _T:
+    def _work(self, work: Callable[[Any], _T], failures: int) -> _T:
+        if self._raw is None and self._failures != failures:
+            # Else of many that wait each would wait for a database that says nothing.
+            raise JobsUnavailable(self._failure)
         self._since = monotonic()
         try:
-            raw = self._connected()
+            raw = self._raw or self._connected()
             with raw.transaction():
                 return work(raw)
         except self._psycopg.Error as error:
@@ -132,7 +138,7 @@ class Connection:
                 self._let_go()
 
     def _connected(self) -> Any:
-        if self._raw is None:
+        try:
             raw = self._raw = self._psycopg.connect(self._conninfo, autocommit=True)
             try:
                 for statement in _PREPARED:
@@ -141,7 +147,11 @@ class Connection:
             except BaseException:
                 raw.close()
                 raise
-        return self._raw
+        except self._psycopg.Error as error:
+            self._failure = _first_line(error)
+            self._failures += 1
+            raise
+        return raw
 
     def _let_go(self) -> None:
         raw, self._raw = self._raw, None
