@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.testing import MemoryReactor
+from twisted.internet.testing import MemoryReactor, StringTransport
 from twisted.web.http import HTTPFactory
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
@@ -360,17 +360,47 @@ class DrainTests(ReceiverTestCase):
         return drained
 
     def test_nobody(self) -> None:
-        """Without connections it is drained at once, and idle ones are closed at once."""
+        """Without connections it is drained at once."""
         self.start()
         self.successResultOf(self.site.drain())
         wire = self.connect().send(TEST)
         self.assertEqual(wire.response().status, 503)
         wire.lose()
-        idle = self.connect()
+
+    def test_idle(self) -> None:
+        """
+        What is idle is closed at once, without waiting for the peer, but not before that has what
+        was written.
+        """
+        self.start()
+        idle = self.connect().send(TEST)
         drained = self.drain()
-        self.assertTrue(idle.aborted)
+        self.assertEqual(idle.response().status, 404)
+        self.assertEqual((idle.transport.disconnecting, idle.aborted), (True, False))
+        self.assertIsNone(idle.transport.producer)
+        self.assertEqual(idle.send(TEST).responses(), [])
         idle.lose()
         self.successResultOf(drained)
+
+    def test_reads_slowly(self) -> None:
+        """Who does not read what was written last gets ten seconds for it, not the grace."""
+        self.start()
+        idle = self.connect().send(TEST)
+        self.drain()
+        self.clock.advance(9.0)
+        self.assertFalse(idle.aborted)
+        self.clock.advance(2.0)
+        self.assertTrue(idle.aborted)
+
+    def test_idle_over_tls(self) -> None:
+        """That the peer notices the end over TLS is not waited for, either."""
+        self.start()
+        idle = self.connect().send(TEST)
+        below = StringTransport()
+        idle.transport.transport = below  # type: ignore[attr-defined]
+        self.drain()
+        self.assertEqual((idle.transport.disconnecting, below.disconnecting), (True, True))
+        self.assertFalse(idle.aborted or below.disconnected)
 
     def test_arriving(self) -> None:
         """

@@ -82,6 +82,24 @@ class StartTests(SynchronousTestCase):
         self.bucket = Bucket(self.reactor)
         self.receiver = Receiver()
         self.statuses: list[int] = []
+        self.ending: list[int] = []
+
+    def test_threads_that_hang(self) -> None:
+        """
+        When the process is stopped before the storage has responded it ends, though a thread may
+        still look for credentials, or for an address.
+        """
+        hangs: Deferred[Any] = Deferred()
+
+        class Hangs(FakeObjects):
+            async def get(self, key: str) -> Any:
+                return await hangs
+
+        self.start(Hangs(self.bucket), 1.0)
+        [(stopping, args, named)] = self.reactor.triggers["before"]["shutdown"]
+        self.assertEqual(self.ending, [])
+        self.successResultOf(stopping(*args, **named))
+        self.assertEqual((self.receiver.did, self.ending), (["stop"], [1]))
 
     def start(self, objects: Any = None, seconds: float = 8.0) -> StartOnceFit:
         service = StartOnceFit(
@@ -91,6 +109,7 @@ class StartTests(SynchronousTestCase):
             "--s3-endpoint http://storage",
             reactor=self.reactor,
             exit_with=self.statuses.append,
+            end_anyway=self.ending.append,
         )
         service.startService()
         self.assertEqual(self.receiver.did, [])

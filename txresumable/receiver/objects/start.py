@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ..._runtime.clock import steady
-from ..._runtime.shutdown import exit_with
+from ..._runtime.shutdown import end_anyway, end_once_stopped, exit_with
 from .interface import Forbidden, Objects, StorageError, Unavailable, Unreadable
 from .probe import Unfit, probe
 
@@ -47,6 +47,7 @@ class StartOnceFit(Service):
         *,
         reactor: Any,
         exit_with: Callable[[int], object] = exit_with,
+        end_anyway: Callable[[int], object] = end_anyway,
     ) -> None:
         self._service = service
         self._objects = objects
@@ -54,10 +55,15 @@ class StartOnceFit(Service):
         self._place = place
         self._reactor = reactor
         self._exit_with = exit_with
+        self._end_anyway = end_anyway
         self._starting: Deferred[None] | None = None
 
     def startService(self) -> None:
-        """Begin to find out."""
+        """
+        Begin to find out, and see to the end of the process: threads look for credentials, and for
+        addresses, and they may hang.
+        """
+        end_once_stopped(self._reactor, self.stopService, lambda: self._end_anyway(1))
         super().startService()  # type: ignore[no-untyped-call]
         self._starting = Deferred.fromCoroutine(self._start())
         self._starting.addErrback(self._failed)

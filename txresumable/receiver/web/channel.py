@@ -196,7 +196,7 @@ class ReceiverChannel(HTTPChannel):
     def drain(self) -> None:
         """Respond to the request that is under way, and close then."""
         if self.is_idle:
-            self.transport.abortConnection()
+            self._close_after_what_was_written()
             return
         for request in self.requests:
             self.persistent = False
@@ -223,6 +223,17 @@ class ReceiverChannel(HTTPChannel):
             close_one()
         if not self.transport.disconnecting or secure:
             self.transport.resumeProducing()
+
+    def _close_after_what_was_written(self) -> None:
+        """
+        Close without waiting for the peer, who may still be reading the last response: of a
+        connection that is aborted it would not get what is not with it yet.
+        """
+        self._pace.enter(Phase.CLOSING)
+        super().loseConnection()  # type: ignore[no-untyped-call]
+        below_tls = getattr(self.transport, "transport", None)
+        if below_tls is not None:
+            below_tls.loseConnection()
 
     def _refuse_malformed(self) -> None:
         if self._pace.phase not in _DEAF:
