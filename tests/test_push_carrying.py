@@ -154,6 +154,25 @@ class SendingTests(QueueTestCase):
         self.pass_time(10)
         self.assertIn("cannot be looked at", self.job("b")["why"])
 
+    def test_back(self) -> None:
+        """What was gone, or another version, is sent once it is added as it lies there again."""
+        self.file("a")
+        self.file("b")
+        self.file("other")
+        names = os.path.join(self.folder, "a"), os.path.join(self.folder, "b")
+        self.add("a", "b")
+        for name in names:
+            os.rename(name, self.folder + os.path.basename(name))
+        self.file("b", "another")
+        self.worker()
+        self.assertEqual(self.job_states(), {"a": "failed", "b": "failed"})
+        for name in names:
+            os.rename(self.folder + os.path.basename(name), name)
+        self.add("a", "b")
+        self.pass_time(10)
+        self.assertEqual(self.job_states(), {"a": "done", "b": "done"})
+        self.assertEqual(self.stored(), {"a": b"a", "b": b"b"})
+
     def test_gone_from_empty(self) -> None:
         """In a folder in which files were found, one that is not there is gone."""
         self.file("a")

@@ -278,6 +278,19 @@ class JobSourceTests(_TestCase):
         self.assertEqual(await self.add(), 0)
         self.assertEqual(await self.count(), {"done": 3, "queued": 1})
 
+    async def test_added_as_it_is_back(self) -> None:
+        """What has failed as its file was gone begins anew; what has failed otherwise does not."""
+        await self.add("a", "b")
+        jobs = {job.path: evolve(job, attempts=2) for job in await self.claim(2)}
+        await self.source.failed(evolve(jobs[b"a"], progress={"gone": True}), "why", None)
+        await self.source.failed(evolve(jobs[b"b"], progress={"other": True}), "why", None)
+        self.assertEqual(await self.add("a", "b", "a"), 1)
+        again = await self.claim_one()
+        self.assertEqual((again.path, again.attempts, dict(again.progress)), (b"a", 0, {}))
+        self.assertNotEqual(again.event_id, jobs[b"a"].event_id)
+        self.assertEqual(await self.add("a"), 0)
+        self.assertEqual(await self.count(), {"claimed": 1, "failed": 1})
+
     async def test_begun_anew(self) -> None:
         """What is done or has failed is done once more, as another delivery; nothing else is."""
         await self.add("a", "b", "c", "d")

@@ -164,7 +164,19 @@ class MemoryJobs:
 
     def add(self, jobs: Sequence[NewJob]) -> Deferred[int]:
         """:meth:`~txresumable.push.JobQueue.add`."""
-        return self._do("add", lambda: self._add(jobs))
+        return self._do(
+            "add",
+            lambda: self._begin(jobs, lambda row: row.state == "failed" and "gone" in row.progress),
+        )
+
+    def _begin(self, jobs: Sequence[NewJob], is_over: Callable[[_Row], bool]) -> int:
+        """Have some jobs begun anew, and add those that are not there."""
+        now, rows = self._clock.seconds(), self._table.rows
+        begun = [row for row in rows.values() if row.new in jobs and is_over(row)]
+        for row in begun:
+            self._table.claims += 1
+            rows[row.id] = _Row(row.id, row.new, now, row.added, claim=self._table.claims)
+        return len(begun) + self._add(jobs)
 
     def _add(self, jobs: Sequence[NewJob]) -> int:
         now, rows, keys = self._clock.seconds(), self._table.rows, self._table.keys
@@ -178,17 +190,9 @@ class MemoryJobs:
 
     def again(self, jobs: Sequence[NewJob]) -> Deferred[int]:
         """:meth:`~txresumable.push.JobQueue.again`."""
-
-        def work() -> int:
-            now, rows = self._clock.seconds(), self._table.rows
-            ended = [row for row in rows.values() if row.state in ("done", "failed")]
-            begun = [row for row in ended if row.new in jobs]
-            for row in begun:
-                self._table.claims += 1
-                rows[row.id] = _Row(row.id, row.new, now, row.added, claim=self._table.claims)
-            return len(begun) + self._add(jobs)
-
-        return self._do("again", work)
+        return self._do(
+            "again", lambda: self._begin(jobs, lambda row: row.state in ("done", "failed"))
+        )
 
     def counts(self) -> Deferred[Mapping[str, Mapping[str, int]]]:
         """:meth:`~txresumable.push.JobQueue.counts`."""

@@ -84,7 +84,8 @@ class Carrier:
     What a job has in ``progress``: ``version``, size and time of the file; ``identifier``, that of
     the server; ``stored`` once all of it is there, with ``sent``, the bytes of the last claim, and
     ``digest``, if the server's was right; ``reported`` once ``on_sent`` was run; ``failed``, why it
-    has failed for good and is to be put aside.
+    has failed for good and is to be put aside; ``gone``, if the file did not lie there as it was to
+    be, and who adds it once more has it begun anew.
     """
 
     def __init__(
@@ -218,7 +219,8 @@ class Carrier:
         elif fate is Fate.GONE and (problem := await self._storage.missed()):
             await failed(claimed, problem, 0.0)  # others may see it
         elif fate in (Fate.CHANGED, Fate.GONE):
-            await failed(claimed, why, None)
+            progress = {**claimed.job.progress, "gone": True}
+            await failed(claimed, why, None, progress=progress)
         elif fate is Fate.UNREACHABLE:
             self._target.unreachable(why)
             await failed(claimed, why, _ELSEWHERE)

@@ -99,9 +99,10 @@ class PostgreSQLJobs:
 
     def again(self, jobs: Sequence[NewJob]) -> Deferred[int]:
         """:meth:`JobQueue.again`."""
-        return self._put(list(dict.fromkeys(jobs)), _AGAIN)  # no row may be met twice
+        return self._put(jobs, _AGAIN)
 
     def _put(self, jobs: Sequence[NewJob], statement: str) -> Deferred[int]:
+        jobs = list(dict.fromkeys(jobs))  # no row may be met twice
         columns = (
             [job.folder for job in jobs],
             [job.path for job in jobs],
@@ -197,13 +198,12 @@ _FAILED = """
 _PUT = """
     INSERT INTO txresumable_jobs AS job (folder, path, version)
     SELECT * FROM unnest(%s::text[], %s::bytea[], %s::text[])
-    ON CONFLICT"""
-_ADD = f"{_PUT} DO NOTHING"
-_AGAIN = f"""{_PUT} (folder, path, version) DO UPDATE SET state = 'queued', due = now(),
-        claim = nextval('txresumable_claims'), attempts = 0, why = '', progress = '{{}}',
+    ON CONFLICT (folder, path, version) DO UPDATE SET state = 'queued', due = now(),
+        claim = nextval('txresumable_claims'), attempts = 0, why = '', progress = '{}',
         event_id = gen_random_uuid(), changed = now()
-    WHERE job.state IN ('done', 'failed')
-"""
+    WHERE"""
+_ADD = f"{_PUT} job.state = 'failed' AND jsonb_exists(job.progress, 'gone')"
+_AGAIN = f"{_PUT} job.state IN ('done', 'failed')"
 # Claims are renewed on the same connection.
 _BRIEFLY = "SET LOCAL statement_timeout = '5s'"
 _COUNTS = "SELECT folder, state, count(*) FROM txresumable_jobs GROUP BY folder, state"

@@ -88,9 +88,11 @@ class JobQueue(JobSource, Protocol):
 
     def add(self, jobs: Sequence[NewJob]) -> Deferred[int]:
         """
-        Add jobs.  One that is there already, in whichever state, is left as it is.
+        Add jobs.  One that is there already, in whichever state, is left as it is; but one that has
+        failed with ``gone`` in its ``progress`` begins anew, with another ``event_id``: its file
+        did not lie there as it was to be, and does now.
 
-        :returns: a Deferred that fires with how many were new, once they are durable.
+        :returns: a Deferred that fires with how many were new or begin anew, once that is durable.
         """
 
     def again(self, jobs: Sequence[NewJob]) -> Deferred[int]:
