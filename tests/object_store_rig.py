@@ -49,6 +49,7 @@ def open_store(
 ) -> ObjectStore:
     """A receiver's store over a bucket, with parts of a few bytes."""
     objects = FakeObjects(bucket, seed=seed, forecast=forecast or StorageForecast())
+    objects.checks_sha256 = True
     return ObjectStore(objects, reactor=bucket.clock, _sizes=SIZES, **options)
 
 

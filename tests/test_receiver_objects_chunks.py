@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine
+from hashlib import sha256
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -98,6 +99,14 @@ class ChunksTests(SynchronousTestCase):
         self.assertEqual(self.result(self.chunks.digest(KEY, ID, 7)), "d")
         self.assertIsNone(self.result(self.chunks.digest(KEY, ID, 8)))
         self.assertIsNone(self.result(self.chunks.digest(KEY, LATER, 7)))
+
+    def test_damaged(self) -> None:
+        """One that arrives changed is not stored, where the storage checks its digest."""
+        self.objects.checks_sha256 = True
+        self.failureResultOf(self.store(7, b"abc", sha256(b"abd").hexdigest()), Rejected)
+        self.assertEqual(self.bucket.objects, {})
+        digest = sha256(b"abc").hexdigest()
+        self.assertEqual(self.successResultOf(self.store(7, b"abc", digest)), digest)
 
     def test_tried_again(self) -> None:
         """What fails for now is tried again, after pauses; and fails if that goes on."""

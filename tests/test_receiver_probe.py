@@ -9,7 +9,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.receiver.objects.interface import Conflict, Contended, Listing, Part, Unavailable
+from txresumable.receiver.objects.interface import (
+    Conflict,
+    Contended,
+    Forbidden,
+    Listing,
+    Part,
+    Rejected,
+    Unavailable,
+)
 from txresumable.receiver.objects.probe import Unfit, probe
 from txresumable.testing import Bucket, FakeObjects, StorageFault, StorageForecast
 
@@ -75,6 +83,38 @@ class ProbeTests(SynchronousTestCase):
         objects = Unquoted(self.bucket)
         self.assertIsNone(self.successResultOf(self.run_probe(objects)))
         self.assertFalse(objects.quotes)
+
+    def test_sha256(self) -> None:
+        """A SHA-256 goes with bodies only where wrong ones, and no others, are refused."""
+        objects = FakeObjects(self.bucket)
+        self.assertFalse(objects.checks_sha256)
+        self.assertIsNone(self.successResultOf(self.run_probe(objects)))
+        self.assertTrue(objects.checks_sha256)
+        self.bucket.ignores = frozenset({"x-amz-checksum-sha256"})
+        self.assertIsNone(self.successResultOf(self.run_probe(objects)))
+        self.assertFalse(objects.checks_sha256)
+
+    def test_sha256_unknown(self) -> None:
+        """Nor where no field of that name is taken; a storage that fails meanwhile says nothing."""
+        for error, fits in (
+            (Rejected("501", "NotImplemented"), True),
+            (Forbidden("403 SignatureDoesNotMatch"), True),
+            (Unavailable("503"), False),
+        ):
+
+            class Older(FakeObjects):
+                async def put(self, key: str, body: Any, **given: Any) -> Any:
+                    if "sha256" in given:
+                        raise error  # noqa: B023
+                    return await super().put(key, body, **given)
+
+            objects = Older(self.bucket)
+            probing = self.run_probe(objects)
+            if fits:
+                self.assertIsNone(self.successResultOf(probing))
+            else:
+                self.failureResultOf(probing, Unavailable)
+            self.assertFalse(objects.checks_sha256)
 
     def test_contended(self) -> None:
         """That another write is under way (409) says nothing: it is tried again."""

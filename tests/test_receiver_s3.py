@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from base64 import b64encode
 from collections.abc import Coroutine
-from hashlib import md5
+from hashlib import md5, sha256
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -120,6 +120,26 @@ class RequestTests(S3TestCase):
         """An MD5 that is known is sent as it is, even if it is wrong."""
         self.begin(self.objects.put("k", b"x", md5=bytes(16)))
         self.assertEqual(self.asked().headers["content-md5"], b64encode(bytes(16)).decode())
+
+    def test_sha256(self) -> None:
+        """A SHA-256 that is known goes instead of the MD5, once the storage is known to do that."""
+        known, put = sha256(b"x").hexdigest(), self.objects.put
+        self.begin(put("k", b"x", sha256=known))
+        headers = self.asked().headers
+        self.assertNotIn("x-amz-checksum-sha256", headers)
+        self.assertEqual(headers["content-md5"], b64encode(md5(b"x").digest()).decode())
+        self.respond(200)
+        self.objects.checks_sha256 = True
+        self.begin(put("k", [b"x"], sha256=known))
+        asked = self.asked()
+        self.assertNotIn("content-md5", asked.headers)
+        given = asked.headers["x-amz-checksum-sha256"]
+        self.assertEqual(given, b64encode(bytes.fromhex(known)).decode())
+        self.assertIn("x-amz-checksum-sha256", asked.headers["authorization"])
+        self.assertEqual(signature_of(asked), signature_in(asked))
+        self.respond(200)
+        self.begin(put("k", b"x"))
+        self.assertIn("content-md5", self.asked().headers)
 
     def test_big(self) -> None:
         """A body of any size, in pieces of any size, arrives as it is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from hashlib import sha256
 from typing import Any
 
 from twisted.internet import reactor
@@ -15,6 +16,7 @@ from txresumable.receiver.objects.interface import (
     Conflict,
     Objects,
     Rejected,
+    Stat,
     StorageError,
     Unavailable,
 )
@@ -204,6 +206,15 @@ class FaultTests(SynchronousTestCase):
             bucket.put("k", b"1", match="other", md5=b"wrong")
         with self.assertRaises(Rejected):
             Bucket(self.clock).put("k", b"1", md5=b"wrong")
+
+    def test_sha256(self) -> None:
+        """One that is wrong is refused, where they are checked."""
+        right, wrong = (sha256(each).hexdigest() for each in (b"content", b"other"))
+        client = self.client()
+        self.assertIsInstance(self.outcome(self.put(client, sha256=wrong)), Stat)
+        client.checks_sha256 = True
+        self.assertIsInstance(self.outcome(self.put(client, sha256=wrong)), Rejected)
+        self.assertIsInstance(self.outcome(self.put(client, sha256=right)), Stat)
 
     def test_whole_seconds(self) -> None:
         """The storage's clock is told in whole seconds."""

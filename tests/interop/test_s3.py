@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from hashlib import sha256
 from uuid import uuid4
 
 from botocore.credentials import Credentials
@@ -12,7 +13,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from tests.objects_rig import ObjectsTests
-from txresumable.receiver.objects.interface import Forbidden, Unavailable
+from txresumable.receiver.objects.interface import Forbidden, Rejected, Unavailable
 from txresumable.receiver.objects.probe import probe
 from txresumable.receiver.objects.s3 import S3Objects
 
@@ -50,6 +51,18 @@ class SeaweedFSTests(ObjectsTests, TestCase):
         await probe(self.objects, self.prefix)
         self.assertEqual(await self.keys(), [])
         self.assertTrue(self.objects.quotes)
+        self.assertTrue(self.objects.checks_sha256)
+
+    async def test_sha256(self) -> None:
+        """What arrives changed is not stored, once that is known to be checked."""
+        await probe(self.objects, self.prefix)
+        right, wrong = (sha256(each).hexdigest() for each in (b"content", b"other"))
+        await self.fails(Rejected, self.objects.put(self.prefix, b"content", sha256=wrong))
+        self.assertIsNone(await self.objects.head(self.prefix))
+        await self.objects.put(self.prefix, b"content", sha256=right)
+        found = await self.objects.get(self.prefix)
+        assert found is not None
+        self.assertEqual(found[1], b"content")
 
     async def test_two_gateways(self) -> None:
         """Of those that want to be the first, over two gateways, one is; each sees it at once."""

@@ -116,6 +116,7 @@ class World:
     def _start(self, number: int) -> None:
         plan, seed = self.plan, self._random.randrange(1 << 32)
         objects = FakeObjects(self.bucket, seed=seed, forecast=plan.forecast)
+        objects.checks_sha256 = True
 
         def killed() -> None:
             self.counted["kills"] += 1

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import md5 as md5_of
+from hashlib import sha256 as sha256_of
 from itertools import count
 from typing import Any
 
@@ -61,7 +62,7 @@ class Bucket:
     :ivar clock: the storage's clock, an ``IReactorTime``; it is told in whole seconds.
     :ivar least_part: how many bytes a part has at least that is not the last.
     :ivar ignores: headers that are ignored, as bad imitations do: ``If-None-Match``,
-        ``If-Match``, ``Content-MD5``.
+        ``If-Match``, ``Content-MD5``, ``x-amz-checksum-sha256``.
     :ivar objects: what is there, by key.
     """
 
@@ -112,9 +113,13 @@ class Bucket:
         metadata: Mapping[str, str] | None = None,
         type: str = "",
         md5: bytes | None = None,
+        sha256: str = "",
     ) -> Stat:
         """Write an object."""
         self._check_md5(content, md5)
+        is_checked = sha256 and "x-amz-checksum-sha256" not in self.ignores
+        if is_checked and sha256 != sha256_of(content).hexdigest():
+            raise Rejected("the SHA-256 is wrong", "BadDigest")
         there = self.objects.get(key)
         if absent and there is not None and "If-None-Match" not in self.ignores:
             raise Conflict(f"{key} exists")

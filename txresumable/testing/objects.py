@@ -88,6 +88,7 @@ class FakeObjects:
     :param forecast: what may be expected.
     :param deadline: after how many seconds a request fails.
     :ivar quotes: whether ETags are compared in quotes; of no effect here.
+    :ivar checks_sha256: whether the SHA-256 that goes with a body is compared with it.
     :ivar requests: how many there were, by method.
     """
 
@@ -101,6 +102,7 @@ class FakeObjects:
     ) -> None:
         self.bucket = bucket
         self.quotes = True
+        self.checks_sha256 = False
         self.requests: dict[str, int] = {}
         self._random = Random(seed)
         self._forecast = StorageForecast() if forecast is None else forecast
@@ -139,6 +141,7 @@ class FakeObjects:
         metadata: Mapping[str, str] | None = None,
         type: str = "",
         md5: bytes | None = None,
+        sha256: str = "",
     ) -> Stat:
         if absent and match is not None:
             raise ValueError("absent and match exclude each other")
@@ -152,6 +155,7 @@ class FakeObjects:
             metadata=metadata,
             type=type,
             md5=md5,
+            sha256=sha256 if self.checks_sha256 else "",
         )
         may = [StorageFault.LATE]
         if absent or match is not None:

@@ -168,6 +168,7 @@ class Assembly:
                         absent=absent,
                         type=draft.type,
                         metadata={"sha256": draft.sha256},
+                        sha256=draft.sha256,
                     )
             except (Conflict, Missing, Unavailable) as error:
                 problem = error

@@ -53,7 +53,9 @@ class Chunks:
             if attempt:
                 await deferLater(self._clock, _PAUSE * attempt)
             try:
-                await self._objects.put(name, pieces, absent=True, metadata={_DIGEST: sha256})
+                await self._objects.put(
+                    name, pieces, absent=True, metadata={_DIGEST: sha256}, sha256=sha256
+                )
                 return sha256
             except (Conflict, Unavailable, Rejected) as error:
                 problem = error

@@ -170,9 +170,12 @@ class Objects(Protocol):
 
     :ivar quotes: whether ETags are compared in quotes, as HTTP has it; the start-up self-test
         finds out.
+    :ivar checks_sha256: whether the SHA-256 that goes with a body is compared with what arrives,
+        instead of the MD5, which has to be made for that; likewise.
     """
 
     quotes: bool
+    checks_sha256: bool
 
     async def head(self, key: str) -> Stat | None:
         """What is known about an object; nothing if there is none."""
@@ -203,6 +206,7 @@ class Objects(Protocol):
         metadata: Mapping[str, str] | None = None,
         type: str = "",
         md5: bytes | None = None,
+        sha256: str = "",
     ) -> Stat:
         """
         Write an object, all of it or nothing.
@@ -211,9 +215,11 @@ class Objects(Protocol):
         :param match: only if there is one with this ETag.
         :param type: its media type.
         :param md5: the body's MD5, 16 bytes, if that is known; it is compared with what arrives.
+        :param sha256: the body's SHA-256 in hexadecimal, if that is known; it is compared with what
+            arrives, and the MD5 is not, if the storage does that.
         :returns: what was written; ``modified`` is no later than what a later look tells.
         :raises Conflict: if the condition is not met.
-        :raises Rejected: if the MD5 is wrong.
+        :raises Rejected: if the MD5, or the SHA-256, is wrong.
         """
 
     async def list(self, prefix: str, *, after: str = "", limit: int = 1000) -> Listing:

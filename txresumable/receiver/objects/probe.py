@@ -7,10 +7,20 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from contextlib import suppress
 from hashlib import md5 as md5_of
+from hashlib import sha256 as sha256_of
 from typing import Any
 from uuid import uuid4
 
-from .interface import Conflict, Contended, Objects, Rejected, Stat, StorageError, Unavailable
+from .interface import (
+    Conflict,
+    Contended,
+    Forbidden,
+    Objects,
+    Rejected,
+    Stat,
+    StorageError,
+    Unavailable,
+)
 
 __all__ = ["Unfit", "probe"]
 
@@ -25,7 +35,8 @@ class Unfit(StorageError):
 async def probe(objects: Objects, prefix: str = "") -> None:
     """
     Put some small objects under conditions, look at them, and remove them.  Where ETags have to be
-    compared without quotes, that is set from now on.  Since a listing may be late, storage is unfit
+    compared without quotes, that is set from now on; so is whether a SHA-256 is compared with what
+    arrives.  Since a listing may be late, storage is unfit
     only if it is so several times.
 
     :param prefix: what their keys begin with.
@@ -62,6 +73,7 @@ class _Probe:
         await self._look()
         await self._put_match()
         await self._check_md5()
+        self._objects.checks_sha256 = await self._is_sha256_checked()
         await self._put_parts()
 
     async def clean(self) -> None:
@@ -128,13 +140,28 @@ class _Probe:
             return
         raise Unfit("the storage ignores Content-MD5: it takes what arrives damaged")
 
+    async def _is_sha256_checked(self) -> bool:
+        """Whether wrong ones are refused, and right ones are not."""
+        return not await self._is_taken(b"7", b"8") and await self._is_taken(b"8", b"8")
+
+    async def _is_taken(self, body: bytes, other: bytes) -> bool:
+        """Whether a body is, with the SHA-256 of one, and no MD5."""
+        self._objects.checks_sha256 = True
+        try:
+            await self._objects.put(self._key, body, sha256=sha256_of(other).hexdigest())
+        except (Forbidden, Rejected):  # the latter also by what knows no such field
+            return False
+        finally:
+            self._objects.checks_sha256 = False
+        return True
+
     async def _put_parts(self) -> None:
         self._multipart = await self._objects.begin_multipart(self._parts)
-        part = await self._objects.put_part(self._parts, self._multipart, 1, b"7")
+        part = await self._objects.put_part(self._parts, self._multipart, 1, b"9")
         await self._objects.complete_multipart(self._parts, self._multipart, [part])
         self._multipart = None
         got = await self._objects.get(self._parts)
-        if got is None or got[1] != b"7":
+        if got is None or got[1] != b"9":
             raise Unfit("the storage does not make an object of its parts")
 
 

@@ -23,8 +23,8 @@ _AGAIN_AFTER = 10
 
 class MemorySink(Sink):
     """
-    Collects a chunk in memory, and stores it once all of it is there: the storage wants its MD5
-    first, and keeps its SHA-256 with it.
+    Collects a chunk in memory, and stores it once all of it is there: the storage wants a
+    digest first, and keeps its SHA-256 with it.
 
     :param chunk: which.
     :param claim: to the chunk; released at the end, however it comes.

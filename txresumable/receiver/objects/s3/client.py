@@ -38,6 +38,7 @@ __all__ = ["S3Objects"]
 _BIGGEST_RECORD = 1 << 20
 _READ = MOST
 _SMALL = 64 * 1024
+_SHA256 = "x-amz-checksum-sha256"
 # Making an object of many parts may take S3 minutes.
 _PATIENCE = 4.0
 
@@ -61,6 +62,8 @@ class S3Objects:
     :param reactor: the installed one by default.
     :ivar quotes: whether ETags are compared in quotes, as HTTP has it; the start-up self-test finds
         out where that is not so.
+    :ivar checks_sha256: whether a SHA-256 that is known goes with a body, in place of its MD5; the
+        start-up self-test finds out where that is compared with what arrives.
     :raises ImportError: if botocore is not installed.
     :raises ValueError: if there can be no such bucket, or endpoint, or if what botocore is
         configured by cannot be read.
@@ -85,6 +88,7 @@ class S3Objects:
             from twisted.internet import reactor
         self.bucket = bucket
         self.quotes = True
+        self.checks_sha256 = False
         self._reactor = reactor
         region = region or configured_region() or "us-east-1"
         location = Location.of(bucket, endpoint, region)
@@ -140,6 +144,7 @@ class S3Objects:
         metadata: Mapping[str, str] | None = None,
         type: str = "",
         md5: bytes | None = None,
+        sha256: str = "",
     ) -> Stat:
         if absent and match is not None:
             raise ValueError("absent and match exclude each other")
@@ -148,6 +153,8 @@ class S3Objects:
             headers["If-None-Match"] = "*"
         if match is not None:
             headers["If-Match"] = self._shown(match)
+        if sha256 and self.checks_sha256:
+            headers[_SHA256] = b64encode(bytes.fromhex(sha256)).decode()
         response, size = await self._send_body(key, {}, headers, body, md5)
         check(response, f"PUT {key}", conditional=absent or match is not None)
         now = date_of(response.header("date"))
@@ -268,13 +275,14 @@ class S3Objects:
     ) -> tuple[Response, int]:
         pieces = _pieces(body)
         sent = PiecesBody(pieces)
-        if md5 is not None:
-            digest = md5
-        elif sent.length > _SMALL:
-            digest = await run_in_thread(self._reactor, _digest, pieces)
-        else:
-            digest = _digest(pieces)
-        headers["Content-MD5"] = b64encode(digest).decode()
+        if _SHA256 not in headers:
+            if md5 is not None:
+                digest = md5
+            elif sent.length > _SMALL:
+                digest = await run_in_thread(self._reactor, _digest, pieces)
+            else:
+                digest = _digest(pieces)
+            headers["Content-MD5"] = b64encode(digest).decode()
         response = await self._exchange.send("PUT", key, query, headers, sent, size=sent.length)
         return response, sent.length
 

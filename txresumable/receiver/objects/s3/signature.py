@@ -14,8 +14,8 @@ class Signer:
     """
     Signs requests by botocore.
 
-    Bodies are not signed: what comes between is TLS's to keep out, and damage is found by the MD5
-    that goes with each.
+    Bodies are not signed: what comes between is TLS's to keep out, and damage is found by the
+    digest that goes with each.
 
     :param origin: scheme, host and port of all requests.
     :param host: what they say in ``Host``.
