@@ -396,6 +396,35 @@ class WatchTests(SynchronousTestCase):
         self.rig.finish()
         self.assertIs(self.rig.connection.state, IDLE)
 
+    def test_waits_for_others(self) -> None:
+        """A new one does until something comes; one that was served before does not."""
+        self.rig.ask()
+        self.rig.finish()
+        waits = self.rig.connection.waits_for_others
+        self.rig.reactor.advance(0.9)
+        self.assertEqual((waits(1), waits(0.9)), (False, True))
+        self.rig.connection.dataReceived(OK[:1])
+        self.assertIs(waits(0.9), False)
+        self.rig.connection.dataReceived(OK[1:])
+        self.rig.reactor.advance(10)
+        self.assertIs(waits(0.9), False)
+        self.rig.ask()
+        self.rig.finish()
+        self.rig.reactor.advance(10)
+        self.assertIs(waits(0.9), False)
+
+    def test_waits_with_tls(self) -> None:
+        """One that has not agreed on TLS waits since it was made."""
+        rig = Rig([])
+        made = HTTPConnection(
+            seconds=rig.reactor.seconds,
+            batch=WriteBatch(rig.reactor, ()),
+            listener=Listener(),
+            secure=True,
+        )
+        rig.reactor.advance(0.9)
+        self.assertEqual((made.waits_for_others(1), made.waits_for_others(0.9)), (False, True))
+
     def test_no_response(self) -> None:
         """A server that says nothing has as much time as was given."""
         self.rig.reactor.advance(100)

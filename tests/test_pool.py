@@ -114,6 +114,31 @@ class PoolTests(AgentTestCase):
         self.assertIs(kept[0].state, CLOSING)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_a_new_one_waits(self) -> None:
+        """While a new one waits for its first response, none is kept: a worker may be free then."""
+        kept = self.keep(2)
+        asked = [self.ask() for _ in range(3)]
+        self.reactor.advance(0)
+        kept[1].dataReceived(OK)
+        self.successResultOf(asked[0])
+        self.assertEqual(self.open(kept), [False, True])
+        self.clock.advance(0.5)
+        self.assertEqual(self.open(kept), [False, True])
+        self.clock.advance(0.5)
+        self.assertIs(kept[1].state, CLOSING)
+        self.assertIs(kept[0].state, ACTIVE)
+        self.assertIs(self.endpoint.protocols[2].state, ACTIVE)
+
+    def test_an_old_one_waits(self) -> None:
+        """One that was served before has its worker: the others are kept."""
+        kept = self.keep(2)
+        self.ask()
+        self.reactor.advance(0)
+        self.clock.advance(0.5)
+        self.clock.advance(0.5)
+        self.assertEqual(self.open(kept), [True, False])
+        self.assertIs(kept[1].state, ACTIVE)
+
     def test_one_by_one(self) -> None:
         """Each is closed in its time; the others stay."""
         kept = self.keep(1)

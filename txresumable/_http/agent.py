@@ -24,7 +24,7 @@ from .connector import Connector
 from .gauge import Gauge
 from .head import request_head
 from .origin import first_fields, parse_origin, split_url
-from .pool import ConnectionPool
+from .pool import MAX_WAIT, ConnectionPool
 from .prepared import SplitURL
 from .response import LIMIT, Response
 from .tunnel import let_through
@@ -185,7 +185,9 @@ class PersistentAgent:
             except Exception:
                 _log.failure("A connection cannot be watched; it is aborted")
                 connection.abort()
-        idle = [origin.pool.close_expired() for origin in self._origins.values()]
+        connections = self._connector.connections
+        wanted = any(each.waits_for_others(MAX_WAIT) for each in connections)
+        idle = [origin.pool.close_expired(wanted) for origin in self._origins.values()]
         return bool(self._active) or any(idle)
 
     def proxy_for(self, url: str) -> Proxy | None:

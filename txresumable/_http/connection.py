@@ -59,7 +59,7 @@ class HTTPConnection(protocol.Protocol):
     :ivar is_quiet: returns whether nothing has arrived since the last response.  Anything that has,
         including the end of the connection, is a response neither to that request nor to the next
         one, so that the connection must not be used again.
-    :ivar idle_since: when its last request ended, in seconds of the clock.
+    :ivar idle_since: when its last request ended, or it was made, in seconds of the clock.
     """
 
     transport: Any
@@ -90,6 +90,7 @@ class HTTPConnection(protocol.Protocol):
         self._secure = secure
         self.state: ConnectionState = CONNECTING
         self._uses = 0
+        self.idle_since = seconds()
         self._parser = ResponseParser(most)
         self._waiting: Deferred[Response] | None = None
         self._refusal: Response | None = None
@@ -322,6 +323,13 @@ class HTTPConnection(protocol.Protocol):
         return self._sender.queue.tcp_info()
 
     # Watching ----------------------------------------------------------------------------------
+
+    def waits_for_others(self, limit: float) -> bool:
+        """Whether this is a new one, over which nothing has moved for so many seconds."""
+        asks = self._uses == 1 and self._waiting is not None and self._responding_since is None
+        if self._uses and not asks:
+            return False
+        return self._seconds() - (self._sender.moved if asks else self.idle_since) >= limit
 
     def watch(self, limit: float) -> None:
         """

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from .connection import HTTPConnection
 from .state import IDLE
 
-__all__ = ["MAX_IDLE_TIME", "ConnectionPool"]
+__all__ = ["MAX_IDLE_TIME", "MAX_WAIT", "ConnectionPool"]
 
 MAX_IDLE_TIME = 4.0
 """
@@ -17,6 +17,11 @@ Seconds that a connection is kept without use.  Node.js (``server.keepAliveTimeo
 httpd (``KeepAliveTimeout``) close after 5 by default, the shortest limits in wide use: a request
 must not cross that.  With a server whose limit is shorter, the request is sent once more over a new
 connection (:class:`~txresumable.errors.StaleConnection`).
+"""
+MAX_WAIT = 1.0
+"""
+Seconds that nothing moves over a new connection before idle ones are closed: a server that has a
+process or a thread for each may serve it only then, as Apache httpd with ``MaxRequestWorkers``.
 """
 NEAR = 0.001
 """
@@ -86,13 +91,16 @@ class ConnectionPool:
         elif is_stale:
             self.close_all()
 
-    def close_expired(self) -> bool:
+    def close_expired(self, wanted: bool = False) -> bool:
         """
         Close the connections that would be idle for too long by the next time.  To be called at
         least once a second.
 
+        :param wanted: whether a new one waits, perhaps until the server has one less: then all.
         :returns: whether any are left.
         """
+        if wanted:
+            self.close_all()
         now = self._seconds()
         for connection in self._idle:
             if now - connection.idle_since >= MAX_IDLE_TIME - 1:
