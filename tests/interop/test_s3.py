@@ -56,11 +56,12 @@ class SeaweedFSTests(ObjectsTests, TestCase):
     async def test_sha256(self) -> None:
         """What arrives changed is not stored, once that is known to be checked."""
         await probe(self.objects, self.prefix)
+        key = f"{self.prefix}k"
         right, wrong = (sha256(each).hexdigest() for each in (b"content", b"other"))
-        await self.fails(Rejected, self.objects.put(self.prefix, b"content", sha256=wrong))
-        self.assertIsNone(await self.objects.head(self.prefix))
-        await self.objects.put(self.prefix, b"content", sha256=right)
-        found = await self.objects.get(self.prefix)
+        await self.fails(Rejected, self.objects.put(key, b"content", sha256=wrong))
+        self.assertIsNone(await self.objects.head(key))
+        await self.objects.put(key, b"content", sha256=right)
+        found = await self.objects.get(key)
         assert found is not None
         self.assertEqual(found[1], b"content")
 
