@@ -88,6 +88,11 @@ def check_content(package: Path, scratch: Path) -> None:
     listed = run(["dpkg-deb", "--contents", str(package)]).splitlines()
     others = [line for line in listed if line.split()[1] != "root/root" or line[7:9] == "-w"]
     require(not others, f"not root's alone: {others[:5]}")
+    libraries = [line for line in listed if ".so" in line.split()[5]]
+    runnable = [line for line in libraries if line[0] == "-" and "x" in line[:10]]
+    require(libraries and not runnable, f"libraries that can be run: {runnable[:5]}")
+    if shutil.which("lintian"):
+        run(["lintian", "--allow-root", "--fail-on=error", str(package)])
     there = scratch / "extracted"
     run(["dpkg-deb", "--extract", str(package), str(there)])
     home = there / "usr/lib/txresumable"
@@ -116,7 +121,13 @@ def inside(package: Path, scratch: Path) -> None:
     system.run("dpkg", "--remove", "txresumable")
     require(not (root / "usr/lib/txresumable").exists(), "removed, and files are left")
     require((root / "etc/txresumable.toml").exists(), "removed, and so is the configuration")
+    others = root / "var/lib/txresumable/received"
+    others.mkdir()
+    (others / "file").write_text("of somebody")
     system.run("dpkg", "--purge", "txresumable")
+    found = [path.name for path in others.parent.rglob("*")]
+    require(found == ["received", "file"], f"purged, and of the state and others is left: {found}")
+    shutil.rmtree(others.parent)
     left = [name for name in new_in(changed) if not name.startswith((*LEFT, *OURS))]
     require(not left, f"purged, and these are left: {left}")
     print("Debian: removed, and nothing is left", flush=True)

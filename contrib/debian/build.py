@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from email.utils import formatdate
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -28,6 +29,7 @@ FILES = {
     "contrib/push.toml": "etc/txresumable.toml",
     "contrib/systemd/txresumable-push.service": "usr/lib/systemd/system/txresumable-push.service",
     "contrib/debian/README.Debian": "usr/share/doc/txresumable/README.Debian",
+    "contrib/debian/lintian-overrides": "usr/share/lintian/overrides/txresumable",
     "LICENSE": "usr/share/doc/txresumable/copyright",
     "contrib/completions/txresumable": "usr/share/bash-completion/completions/txresumable",
     "contrib/completions/_txresumable": "usr/share/zsh/vendor-completions/_txresumable",
@@ -132,6 +134,7 @@ def describe(staged: Path, version: str, architecture: str) -> None:
     control = (HERE / "control").read_text()
     for name, value in known.items():
         control = control.replace(name, value)
+    place_changelog(staged, version, control)
     (staged / "DEBIAN").mkdir()
     (staged / "DEBIAN" / "control").write_text(control)
     shutil.copyfile(HERE / "conffiles", staged / "DEBIAN" / "conffiles")
@@ -140,13 +143,27 @@ def describe(staged: Path, version: str, architecture: str) -> None:
         (staged / "DEBIAN" / name).chmod(0o755)
 
 
+def place_changelog(staged: Path, version: str, control: str) -> None:
+    """Say in Debian's form where it is said what is new."""
+    [maintainer] = re.findall("^Maintainer: (.*)$", control, re.M)
+    [homepage] = re.findall("^Homepage: (.*)$", control, re.M)
+    lines = (
+        f"txresumable ({version}) unstable; urgency=medium",
+        f"  * {homepage}/en/latest/changelog.html says what is new.",
+        f" -- {maintainer}  {formatdate()}",
+    )
+    target = staged / "usr/share/doc/txresumable/changelog.gz"
+    target.write_bytes(gzip.compress(("\n\n".join(lines) + "\n").encode(), mtime=0))
+
+
 def allow_reading(staged: Path) -> None:
-    """Everybody may read all, whatever the umask is here."""
+    """Everybody may read all, whatever the umask is here, and run what is a program."""
     for folder, _, names in os.walk(staged):
         os.chmod(folder, 0o755)
         for path in (Path(folder) / name for name in names):
             if not path.is_symlink():
-                path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+                is_program = path.stat().st_mode & 0o100 and ".so" not in path.suffixes
+                path.chmod(0o755 if is_program else 0o644)
 
 
 def run(command: list[str]) -> str:
