@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from commands import require, run
+
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED = {
     "/usr/bin/python3": "python3",
@@ -245,20 +247,6 @@ def is_there(port: int) -> bool:
     """Whether somebody listens on a port."""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def run(command: list[str]) -> str:
-    """What a command prints; its failure ends this program with all that it said."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def require(condition: bool, message: str) -> None:
-    """End with a message unless something holds."""
-    if not condition:
-        sys.exit(message)
 
 
 if __name__ == "__main__":

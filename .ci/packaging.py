@@ -8,7 +8,6 @@ behind.  The first thing that is not as it should be ends it.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -16,6 +15,8 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from commands import require, run
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("resumable-upload", "resumable-receive")
@@ -125,20 +126,6 @@ def environment(folder: Path) -> Iterator[Path]:
         yield place / "bin"
     finally:
         shutil.rmtree(place)
-
-
-def run(command: list[str], cwd: Path | None = None) -> str:
-    """What a command prints; its failure ends this program with all that it said."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def require(condition: bool, message: str) -> None:
-    """End with a message unless something holds."""
-    if not condition:
-        sys.exit(message)
 
 
 if __name__ == "__main__":

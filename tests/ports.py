@@ -9,10 +9,16 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-__all__ = ["is_unused", "unused_port", "unused_ports"]
+__all__ = ["is_listening", "is_unused", "unused_port", "unused_ports"]
 
 _FIRST: Final = 30_000
 _LINUX: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+def is_listening(port: int) -> bool:
+    """Whether somebody listens on it."""
+    with socket.socket() as trying:
+        return trying.connect_ex(("127.0.0.1", port)) == 0
 
 
 def is_unused(port: int) -> bool:

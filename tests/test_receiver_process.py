@@ -9,6 +9,7 @@ from contextlib import closing
 
 from twisted.internet.threads import deferToThread
 
+from tests.ports import is_listening
 from tests.processes import Ended, ProcessTestCase, Running, until
 from tests.receiver_rig import ClientFile
 
@@ -39,7 +40,7 @@ class StopTests(ProcessTestCase):
                 self.assertIn(b" 404 ", await deferToThread(idle.recv, 65536))
                 running.signal("TERM")
                 self.assertEqual(await deferToThread(_rest_of, idle), b"")
-            await until(lambda: _is_refused(port))
+            await until(lambda: not is_listening(port))
             begun.sendall(data[20:])
             refused = await deferToThread(_rest_of, begun)
             self.assertTrue(refused.startswith(b"HTTP/1.1 503 "), refused)
@@ -133,8 +134,3 @@ def _rest_of(connection: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return bytes(data)
-
-
-def _is_refused(port: int) -> bool:
-    with socket.socket() as trying:
-        return trying.connect_ex(("127.0.0.1", port)) != 0

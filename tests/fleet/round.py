@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
 import time
 import traceback
 from collections import Counter, deque
@@ -21,7 +20,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from tests.interop.seaweedfs import FILERS, GATEWAYS, KEY, SECRET, SeaweedFS
-from tests.ports import unused_ports
+from tests.ports import is_listening, unused_ports
 
 from .front import Front
 from .killed import LEASE
@@ -31,7 +30,7 @@ from .senders import Senders
 from .told import Listener
 from .verdict import Bucket, judge
 
-__all__ = ["SETTINGS", "Round", "Setting", "is_listening"]
+__all__ = ["SETTINGS", "Round", "Setting"]
 
 RECEIVERS: Final = 3
 LONGEST_LIFE: Final = 4.0
@@ -239,9 +238,3 @@ class Round:
         """What receivers have logged."""
         logs = sorted(self.base.glob("log-*"))
         return "\n".join(log.read_text("utf-8", "replace")[-5000:] for log in logs)
-
-
-def is_listening(port: int) -> bool:
-    """Whether somebody listens at a port."""
-    with socket.socket() as trying:
-        return trying.connect_ex(("127.0.0.1", port)) == 0

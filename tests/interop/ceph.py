@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import atexit
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,7 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from tests.ports import unused_ports
+from tests.ports import is_listening, unused_ports
 
 from .install import CEPH
 from .seaweedfs import KEY, SECRET
@@ -116,7 +115,7 @@ class Ceph:
         keys = (f"--access-key={KEY}", f"--secret-key={SECRET}")
         self._run("radosgw-admin", *client, "user", "create", *name, *keys)
         end = time.monotonic() + _PATIENCE
-        while not _is_listening(self._gateway):
+        while not is_listening(self._gateway):
             if time.monotonic() > end:
                 raise AssertionError("the gateway does not start")
             time.sleep(0.1)
@@ -166,8 +165,3 @@ class Ceph:
         )
         if ran.returncode != 0:
             raise AssertionError(f"{command[0]} failed:\n{ran.stdout}")
-
-
-def _is_listening(port: int) -> bool:
-    with socket.socket() as trying:
-        return trying.connect_ex(("127.0.0.1", port)) == 0

@@ -17,8 +17,8 @@ from tests.examples import ROOT
 from tests.fleet.front import Front
 from tests.fleet.killed import lives
 from tests.fleet.receiver import Receiver
-from tests.fleet.round import SETTINGS, Round, is_listening
-from tests.ports import unused_ports
+from tests.fleet.round import SETTINGS, Round
+from tests.ports import is_listening, unused_ports
 from tests.processes import until
 from txresumable import Resumable
 from txresumable.receiver.tap import Options

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
-from contextlib import closing
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -16,7 +14,7 @@ from twisted.internet.ssl import Certificate, PrivateCertificate, trustRootFromC
 from twisted.python.failure import Failure
 
 from tests.authority import Authority
-from tests.ports import unused_port
+from tests.ports import is_listening, unused_port
 from tests.processes import ProcessTestCase, until
 from txresumable import ProxyRefused, Resumable, RetriesExhausted, TLSRejected
 from txresumable.errors import ConnectFailed, ResumableError
@@ -28,12 +26,6 @@ reactor: Any = installed
 SQUID_AUTHENTICATION = "/usr/lib/squid/basic_ncsa_auth"
 S3CRET = "anna:$apr1$saltsalt$64vPg1.FPS6FtcYJ7Ti1V."
 """``anna`` with the password ``s3cret``, as ``openssl passwd -apr1`` writes it."""
-
-
-def is_open(port: int) -> bool:
-    """Whether somebody listens on a port."""
-    with closing(socket.socket()) as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Running(ProcessProtocol):
@@ -91,7 +83,7 @@ class ThroughProxy(ProcessTestCase):
             await running.ended
 
         self.addCleanup(lambda: Deferred.fromCoroutine(end()))
-        await until(lambda: is_open(self.place) or running.ended.called)
+        await until(lambda: is_listening(self.place) or running.ended.called)
         self.assertFalse(running.ended.called, running.written)
         self.proxy = f"http://anna:s3cret@127.0.0.1:{self.place}"
 

@@ -6,7 +6,6 @@ own, on a free port of the loopback interface, with a configuration of its own i
 from __future__ import annotations
 
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from attrs import frozen
 
-from tests.ports import unused_port
+from tests.ports import is_listening, unused_port
 from tests.processes import ProcessTestCase, Running, until
 
 from .install import program, why_not_installed
@@ -190,15 +189,7 @@ async def _start(
     for _ in range(_ATTEMPTS):
         port = unused_port()
         process = Running(case, command(port), case.folder)
-        await until(lambda port=port, process=process: process.ended.called or _listens(port))
+        await until(lambda port=port, process=process: process.ended.called or is_listening(port))
         if not process.ended.called:
             return WebServer(f"http://127.0.0.1:{port}", process, log)
     raise AssertionError(f"it did not start:\n{process.written}")
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True

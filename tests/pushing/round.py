@@ -5,7 +5,6 @@ One round: a service that is killed again and again, a receiver likewise, and wh
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from collections import Counter, deque
@@ -21,7 +20,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from tests.ports import unused_port
+from tests.ports import is_listening, unused_port
 
 from .producer import Producer
 from .verdict import Verdict
@@ -231,7 +230,8 @@ class Round:
     async def _finish(self) -> None:
         """Nobody is killed any more: all is done, and the service stops when it is asked to."""
         deadline = time.monotonic() + PATIENCE
-        while not self._is_listening() and time.monotonic() < deadline:
+        # Else the service would leave it alone for a while.
+        while not is_listening(self._port) and time.monotonic() < deadline:
             await self._pause(0.1)
         service = self._start_service("")
         while self._files_left() and time.monotonic() < deadline and not service.ended.called:
@@ -240,11 +240,6 @@ class Round:
         await service.end("TERM")
         self.counts["status"] = service.status or 0
         self.last_words = service.output.decode(errors="replace")[-5000:]
-
-    def _is_listening(self) -> bool:
-        """Whether the receiver is: else the service would leave it alone for a while."""
-        with socket.socket() as trying:
-            return trying.connect_ex(("127.0.0.1", self._port)) == 0
 
     def _files_left(self) -> int:
         folders = (os.fsencode(self.base / name) for name in ("deleted", "moved"))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from attrs import define, field
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from tests.ports import unused_port
+from tests.ports import is_listening, unused_port
 from tests.postgres import Database
 from tests.pushing.content import content_of, digest_of
 from tests.pushing.round import Process
@@ -96,7 +95,7 @@ class Round:
         began = time.monotonic()
         receiver = self._receive()
         try:
-            while not self._is_listening():
+            while not is_listening(self._port):
                 await self._pause(0.1)
             self._workers = [self._work(number) for number in range(WORKERS)]
             await self._kill_some()
@@ -153,10 +152,6 @@ class Round:
         own = ["-n", "--pidfile=", "resumable-receive", "-p", str(self._port)]
         own += ["-d", str(self.base / "received"), "--access-log", str(self.base / "requests")]
         return Process(self.reactor, "-c", script, *own)
-
-    def _is_listening(self) -> bool:
-        with socket.socket() as trying:
-            return trying.connect_ex(("127.0.0.1", self._port)) == 0
 
     async def _kill_some(self) -> None:
         """Workers are killed and begin again; in between the database is restarted, and crashes."""

@@ -5,12 +5,11 @@ Which chunk is next where small files do not wait for large ones.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
 
 from .._policy.order import ChunkOrder
 from .._policy.slots import Slots
 from ..options import Options
-from .attempt import Attempt
+from .lending import Jobs
 from .queue import ChunkQueue
 from .transfer import Transfer
 
@@ -20,9 +19,6 @@ LEFT = 4
 """One of so many slots is left to files of one chunk."""
 MOST = 16
 """So many slots are for files of several chunks at the most."""
-
-
-Jobs = Mapping[Transfer, Mapping[int, Attempt]]
 
 
 class SmallestFirst(ChunkQueue):

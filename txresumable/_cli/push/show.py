@@ -5,6 +5,7 @@ What a service reports, for people.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -49,10 +50,9 @@ def lines_of_status(status: Mapping[str, Any]) -> Iterator[str]:
         if folder["problem"]:
             yield printable(f"  PROBLEM: {folder['problem']}")
     if queue := status.get("queue"):
-        jobs: dict[str, int] = {}
+        jobs = Counter[str]()
         for states in queue["jobs"].values():
-            for each, count in states.items():
-                jobs[each] = jobs.get(each, 0) + count
+            jobs.update(states)
         counted = ", ".join(f"{count} {each}" for each, count in sorted(jobs.items()))
         here = f"{len(queue['sending'])} files here"
         yield printable(f"queue: {queue['trouble'] or 'up'}; {here}; {counted or 'no jobs known'}")
