@@ -407,12 +407,20 @@ class Schedule:
         stored = self.receiver.files.get(known.file.unique_identifier)
         chunk = known.file.chunk_size
         chunks = {} if stored is None else stored.chunks
+        marked = self._marked(known)
         for offset in range(len(known.file.chunks)):
-            if offset in known.marked:
+            if offset in marked:
                 continue
             content = chunks.get(offset + 1)
             if content is None or content != self._expected(known, offset, chunk):
                 self._err(f"lost: {where} says that {known} is stored, and chunk {offset} is not")
+
+    def _marked(self, known: Known) -> set[int]:
+        """What was declared stored of the upload that a file shares with others."""
+        name = known.file.unique_identifier
+        files = [each for each in self.program.known.values() if each.file is not None]
+        same = [each for each in files if each.file.unique_identifier == name]
+        return set().union(*(each.marked for each in same if each.content == known.content))
 
     def _expected(self, known: Known, offset: int, chunk: int) -> bytes:
         last = offset == len(known.file.chunks) - 1
