@@ -138,10 +138,18 @@ class SmallestFirstTests(SynchronousTestCase):
         self.assertEqual(self.taken(queue), ["held.0", "other.0"])
 
     def test_ends_first(self) -> None:
-        """The ends of all files go before, in the order of the files."""
+        """The ends of all files go before, those of the smallest first."""
         queue = self.queue(ChunkOrder.ENDS_FIRST)
         self.added(queue, (self.file("a", 30, 3), self.file("b", 1, 1), self.file("c", 20, 3)))
-        self.assertEqual(self.taken(queue), ["a.0", "a.2", "b.0", "c.0", "c.2", "c.1", "a.1"])
+        self.assertEqual(self.taken(queue), ["b.0", "c.0", "c.2", "a.0", "a.2", "c.1", "a.1"])
+
+    def test_ends_that_wait(self) -> None:
+        """The ends of large files, which have enough slots, keep no small one from the others."""
+        queue = self.queue(ChunkOrder.ENDS_FIRST)
+        self.added(queue, [self.file(f"{number}", 30, 3) for number in range(4)])
+        self.assertEqual(len(self.taken(queue)), 6)
+        self.added(queue, [self.file("a", 1, 1), self.file("b", 2, 1)])
+        self.assertEqual(self.taken(queue), ["a.0", "b.0"])
 
     def test_the_option(self) -> None:
         """Files go in the order in which they were added, if nothing else is asked for."""

@@ -39,13 +39,13 @@ class ChunkQueue:
         self._choose = _CHOICES.get(order, ChunkLedger.next_pending)
         self._files: deque[Transfer] = deque()
         self._early: list[tuple[Any, Transfer]] = []
-        self._ends: list[tuple[int, Transfer]] = []
+        self._ends: list[tuple[Any, Transfer]] = []
         self._ending: set[Transfer] = set()
 
     def add(self, transfer: Transfer) -> None:
         """Take a file in, or in again: it has chunks that wait for their turn."""
         if self._ends_first:
-            self._add_ends(transfer)
+            self._add_ends(transfer, transfer.order)
         if transfer.is_queued:
             return
         transfer.is_queued = True
@@ -110,10 +110,10 @@ class ChunkQueue:
         files = self.following(count)
         return len(files) == count and all(transfer.size <= SMALL for transfer in files)
 
-    def _add_ends(self, transfer: Transfer) -> None:
+    def _add_ends(self, transfer: Transfer, place: Any) -> None:
         if transfer not in self._ending:
             self._ending.add(transfer)
-            heapq.heappush(self._ends, (transfer.order, transfer))
+            heapq.heappush(self._ends, (place, transfer))
 
     def _next_end(self) -> tuple[Transfer, int] | None:
         while self._ends:

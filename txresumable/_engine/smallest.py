@@ -23,7 +23,7 @@ MOST = 16
 
 class SmallestFirst(ChunkQueue):
     """
-    The smallest file is the next, whenever it was added.
+    The smallest file is the next, whenever it was added; so are its ends, where these come first.
 
     Files of several chunks leave a quarter of the slots to others, so that one that comes later
     does not wait for their chunks to end.  Nor do they ever have more than sixteen: over a long
@@ -42,11 +42,12 @@ class SmallestFirst(ChunkQueue):
 
     def add(self, transfer: Transfer) -> None:
         """As of any queue."""
+        place = (transfer.size, transfer.order)
         if self._ends_first:
-            self._add_ends(transfer)
+            self._add_ends(transfer, place)
         if not transfer.is_queued:
             transfer.is_queued = True
-            heapq.heappush(self._early, ((transfer.size, transfer.order), transfer))
+            heapq.heappush(self._early, (place, transfer))
 
     def next(self) -> tuple[Transfer, int] | None:
         """As of any queue; and nothing if it is of a large file, and those have enough slots."""
