@@ -143,19 +143,12 @@ class PushTests(PushTestCase):
             process = self.twistd(*arguments) if number else self.command(*arguments)
             await process.has_said("Watching 1 folders")
             self.file(f"in/{number}.dat", 10)
-            pipe: list[int] = []
-
-            def is_read(pipe: list[int] = pipe) -> bool:
-                with contextlib.suppress(OSError):  # nobody reads yet
-                    pipe.append(os.open(self.folder / "pipe", os.O_WRONLY | os.O_NONBLOCK))
-                return bool(pipe)
-
-            await until(is_read)
+            pipe = await _opened(self.folder / "pipe")
             process.signal("TERM")
             await process.has_said("shutting down" if number else "has 10 s to finish")
             await process.has_said("control Closed)")
-            os.write(pipe[0], str(number).encode())
-            os.close(pipe[0])
+            os.write(pipe, str(number).encode())
+            os.close(pipe)
             self.assertEqual((await process.ended).signal, signal.SIGTERM)
             self.assertEqual((self.folder / "said").read_text(), str(number))
             self.assertTrue((self.folder / "sent" / f"{number}.dat").exists())
@@ -172,6 +165,25 @@ class PushTests(PushTestCase):
         process.signal("INT")
         self.assertEqual((await process.ended).signal, signal.SIGINT)
         self.assertIn("stopping at once", process.written)
+
+    async def test_hangup_before_it_watches(self) -> None:
+        """SIGHUP does not end it once it reads the file, which is read again as soon as may be."""
+        for number, arguments in enumerate((("push",), ("--config", "c.toml"))):
+            config = self.folder / "c.toml"
+            written = config.read_bytes()
+            config.unlink()
+            os.mkfifo(config)
+            process = self.twistd(*arguments) if number else self.command(*arguments)
+            pipe = await _opened(config)
+            config.unlink()
+            config.write_bytes(written)
+            process.signal("HUP")
+            os.write(pipe, written)
+            os.close(pipe)
+            await process.has_said("The settings are read anew")
+            process.signal("TERM")
+            self.assertEqual((await process.ended).signal, signal.SIGTERM)
+            self.assertNotIn("Traceback", process.written)
 
     async def test_wrong(self) -> None:
         """What is wrong with the file is said before anything begins, with 2."""
@@ -253,6 +265,19 @@ class TwistdTests(PushTestCase):
         """End a daemon."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
+
+
+async def _opened(path: Path) -> int:
+    """A pipe, as soon as somebody reads from it, to write to."""
+    pipe: list[int] = []
+
+    def is_read() -> bool:
+        with contextlib.suppress(OSError):  # nobody reads yet
+            pipe.append(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(pipe)
+
+    await until(is_read)
+    return pipe[0]
 
 
 def _is_alive(pid: int) -> bool:

@@ -68,6 +68,23 @@ class StopTests(ProcessTestCase):
         self.assertEqual((ended.status, ended.signal), (None, signal.SIGTERM))
         self.assertIn("1 connections are cut, which took too long", ended.output)
 
+    async def test_second_signal(self) -> None:
+        """What is under way is cut at once, and nobody complains."""
+        running, port = await self.start("--grace", "50s")
+        with closing(_connect(port)) as slow, closing(_connect(port)) as idle:
+            slow.sendall(ClientFile(CONTENT, chunk_size=25).upload(1)[:-5])
+            idle.sendall(ClientFile(CONTENT, "other", "other").test(1))
+            self.assertIn(b" 404 ", await deferToThread(idle.recv, 65536))
+            running.signal("TERM")
+            self.assertEqual(await deferToThread(_rest_of, idle), b"")
+            running.signal("INT")
+            self.assertEqual(await deferToThread(_rest_of, slow), b"")
+        ended = await running.ended
+        self.assertEqual((ended.status, ended.signal), (None, signal.SIGTERM))
+        self.assertIn("SIGINT: stopping at once", ended.output)
+        self.assertIn("1 connections are cut", ended.output)
+        self.assertNotIn("Traceback", ended.output + ended.errors)
+
 
 class CredentialsTests(ProcessTestCase):
     """Those of object storage."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,6 +61,9 @@ class Receiver(Service):
         self.did.append("stop")
         return succeed(None)
 
+    def abort(self) -> None:
+        self.did.append("abort")
+
 
 class Reactor(MemoryReactorClock):
     """Notes that it is stopped."""
@@ -83,6 +86,7 @@ class StartTests(SynchronousTestCase):
         self.receiver = Receiver()
         self.statuses: list[int] = []
         self.ending: list[int] = []
+        self.aborts: list[Callable[[], object]] = []
 
     def test_threads_that_hang(self) -> None:
         """
@@ -109,6 +113,7 @@ class StartTests(SynchronousTestCase):
             "--s3-endpoint http://storage",
             reactor=self.reactor,
             exit_with=self.statuses.append,
+            abort_on_signal=lambda _, abort, __: self.aborts.append(abort),
             end_anyway=self.ending.append,
         )
         service.startService()
@@ -127,6 +132,13 @@ class StartTests(SynchronousTestCase):
         self.successResultOf(service.stopService())
         self.assertEqual(self.receiver.did, ["start", "stop"])
         self.assertEqual((self.reactor.stopped, self.statuses), (0, []))
+
+    def test_second_signal(self) -> None:
+        """It aborts the other service, which may have begun to stop."""
+        service = self.start()
+        self.successResultOf(service.stopService())
+        self.aborts[0]()
+        self.assertEqual(self.receiver.did, ["start", "stop", "abort"])
 
     def test_unavailable(self) -> None:
         """Storage that is not there yet is waited for."""

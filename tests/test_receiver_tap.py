@@ -467,6 +467,28 @@ class ServiceTests(SynchronousTestCase):
             self.successResultOf(stopped)
             self.assertEqual(reactor.getDelayedCalls(), [])
 
+    def test_abort(self) -> None:
+        """What is under way is cut at once, if that is asked for while it stops or before."""
+        for is_late in (True, False):
+            reactor = MemoryReactorClock()
+            service = self.make(reactor)
+            service.startService()
+            wire = Connection(service._site)
+            wire.send(ClientFile(bytes(25)).upload(1)[:-4])
+            if not is_late:
+                service.abort()
+                self.assertFalse(wire.aborted)
+            stopped = service.stopService()
+            if is_late:
+                self.assertFalse(wire.aborted)
+                service.abort()
+                service.abort()
+            self.assertTrue(wire.aborted)
+            wire.lose()
+            self.successResultOf(stopped)
+            service.abort()
+            self.assertEqual(reactor.getDelayedCalls(), [])
+
     def test_wrong_grace(self) -> None:
         """Its seconds are a number."""
         for wrong in ("20s", -1, None):
@@ -615,6 +637,7 @@ class ProcessTests(SynchronousTestCase):
 
     def make(self, reactor: Any, end_anyway: Callable[[int], object]) -> ReceiverProcess:
         """A service of a process."""
+        self.aborts: list[Callable[[], object]] = []
         store = Store(self.mktemp(), _run=at_once, _disk=QuickDisk())
         return ReceiverProcess(
             TCP4ServerEndpoint(reactor, 0),
@@ -622,6 +645,7 @@ class ProcessTests(SynchronousTestCase):
             store=store,
             reactor=reactor,
             scheme="http",
+            abort_on_signal=lambda *given: self.aborts.append(given[1]),
             end_anyway=end_anyway,
         )
 
@@ -670,3 +694,11 @@ class ProcessTests(SynchronousTestCase):
         self.assertEqual(ending, [1])
         self.successResultOf(stopped)
         self.successResultOf(store_close())
+
+    def test_second_signal(self) -> None:
+        """It aborts, and is asked for once."""
+        service = self.make(MemoryReactorClock(), self.fail)
+        service.startService()
+        service.startService()
+        self.assertEqual(self.aborts, [service.abort])
+        self.successResultOf(service.stopService())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -18,7 +17,6 @@ from tests.processes import ProcessTestCase, until
 from txresumable import Resumable
 from txresumable._cli.arguments import ARGUMENTS
 from txresumable._cli.tap import Options, UploadProcess, makeService
-from txresumable._runtime.shutdown import on_signals
 from txresumable.testing import FakeClient, ScriptedReceiver
 
 TARGET = "http://127.0.0.1/upload"
@@ -103,9 +101,6 @@ class Reactor(MemoryReactorClock):
     def callWhenRunning(self, callable: Any, *args: Any, **kwargs: Any) -> None:
         callable(*args, **kwargs)
 
-    def callFromThread(self, callable: Any, *args: Any, **kwargs: Any) -> None:
-        callable(*args, **kwargs)
-
 
 class ProcessTests(SynchronousTestCase):
     """The end of the service is the end of the process."""
@@ -114,7 +109,7 @@ class ProcessTests(SynchronousTestCase):
         """A service that is started."""
         self.reactor = Reactor()
         self.statuses: list[int] = []
-        self.signalled: list[Callable[[int], object]] = []
+        self.signalled: list[Callable[[], object]] = []
         self.ending: list[int] = []
         uploader = Resumable(
             TARGET, client=client, reactor=self.reactor, chunk_size=10, test_chunks=False
@@ -124,7 +119,7 @@ class ProcessTests(SynchronousTestCase):
             paths,
             reactor=self.reactor,
             exit_with=self.statuses.append,
-            on_signals=lambda _, called: self.signalled.append(called),
+            abort_on_signal=lambda _, abort, __: self.signalled.append(abort),
             end_anyway=self.ending.append,
         )
         service.startService()
@@ -156,8 +151,7 @@ class ProcessTests(SynchronousTestCase):
         stopped = service.stopService()
         self.reactor.advance(5)
         self.assertNoResult(stopped)
-        self.signalled[0](signal.SIGTERM)
-        self.assertEqual(self.ending, [128 + signal.SIGTERM])
+        self.signalled[0]()
         self.reactor.advance(0.05)
         self.successResultOf(stopped)
         self.assertTrue(all(request.given_up for request in client.sent))
@@ -176,31 +170,6 @@ class ProcessTests(SynchronousTestCase):
             self.reactor.pump([0.05] * 200)
             self.successResultOf(stopped)
             self.assertEqual(self.ending, statuses)
-
-
-class SignalTests(SynchronousTestCase):
-    """Hearing of signals."""
-
-    def test_heard(self) -> None:
-        """Two are heard of, in the reactor's thread; later ones do what they do by default."""
-        heard: list[int] = []
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self.addCleanup(signal.signal, number, signal.getsignal(number))
-        on_signals(Reactor(), heard.append)
-        signal.raise_signal(signal.SIGTERM)
-        self.assertNotEqual(signal.getsignal(signal.SIGINT), signal.SIG_DFL)
-        signal.raise_signal(signal.SIGINT)
-        self.assertEqual(heard, [signal.SIGTERM, signal.SIGINT])
-        for number in (signal.SIGINT, signal.SIGTERM):  # which a blocked reactor does not keep
-            self.assertEqual(signal.getsignal(number), signal.SIG_DFL)
-
-    def test_other_thread(self) -> None:
-        """A thread that cannot ask for signals leaves them as they are."""
-        before = signal.getsignal(signal.SIGTERM)
-        thread = threading.Thread(target=on_signals, args=(Reactor(), print))
-        thread.start()
-        thread.join()
-        self.assertIs(signal.getsignal(signal.SIGTERM), before)
 
 
 class TwistdTests(ProcessTestCase):
@@ -289,6 +258,7 @@ class TwistdTests(ProcessTestCase):
         ended = await process.ended
         self.assertEqual(ended.signal, signal.SIGTERM, ended.output)
         self.assertIn("SIGINT: stopping at once", ended.output)
+        self.assertNotIn("Traceback", ended.output)
         self.assertIn("3 chunks under way are aborted", ended.output)
 
     async def test_daemon(self) -> None:

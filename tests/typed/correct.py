@@ -377,7 +377,9 @@ async def in_bucket(endpoint: IStreamServerEndpoint) -> ReceiverService:
     simulated = FakeObjects(Bucket(Clock()), forecast=StorageForecast(rate=0.1))
     await probe(simulated)
     make_site(ObjectStore(simulated, reactor=Clock()))
-    return ReceiverService(endpoint, make_site(store), store=kept, grace=30)
+    service = ReceiverService(endpoint, make_site(store), store=kept, grace=30)
+    service.abort()
+    return service
 
 
 def queues(settings: PushSettings) -> list[PushService]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from .._runtime.shutdown import hold_hangups
 from ..version import __version__
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ __all__ = ["command_group", "main"]
 
 def main() -> NoReturn:
     """The console script: what follows its name decides."""
+    if sys.argv[1:2] == ["push"]:
+        hold_hangups()  # from the beginning, until there is a service that reads its file again
     try:
         import click  # noqa: F401
         import rich  # noqa: F401

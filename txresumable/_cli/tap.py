@@ -5,17 +5,22 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from twisted.application.app import ServerOptions
 from twisted.application.service import IService
-from twisted.internet.defer import Deferred
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
-from .._runtime.shutdown import end_anyway, end_once_stopped, exit_with, on_signals
+from .._runtime.shutdown import (
+    abort_on_signal,
+    end_anyway,
+    end_once_stopped,
+    exit_with,
+    hold_hangups,
+    stop_reactor,
+)
 from ..errors import ResumableError
 from ..service.report import Report
 from ..service.upload import UploadService
@@ -23,7 +28,7 @@ from ..uploader import Resumable
 from .argument import Argument, BadArgument
 from .arguments import ARGUMENTS, TARGET, read_options
 from .environment import more_given
-from .exit_status import RUNNING, USAGE, signal_status, upload_status
+from .exit_status import RUNNING, USAGE, upload_status
 
 __all__ = ["Options", "UploadProcess", "makeService"]
 
@@ -55,6 +60,7 @@ class Options(UsageOptions):
         Watch the folders of this configuration file, and upload what is dropped into them; no other
         option, and no file, can be given with it.
         """
+        hold_hangups()  # until there is a service that reads the file again
         self["config"] = os.path.abspath(path)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
@@ -156,12 +162,12 @@ class UploadProcess(UploadService):
         *,
         reactor: Any,
         exit_with: Callable[[int], object] = exit_with,
-        on_signals: Callable[[Any, Callable[[int], object]], object] = on_signals,
+        abort_on_signal: Callable[..., object] = abort_on_signal,
         end_anyway: Callable[[int], object] = end_anyway,
     ) -> None:
         super().__init__(uploader, paths, reactor=reactor)
         self._exit_with = exit_with
-        self._on_signals = on_signals
+        self._abort_on_signal = abort_on_signal
         self._end_anyway = end_anyway
         self._status = 1
 
@@ -169,22 +175,8 @@ class UploadProcess(UploadService):
         """Begin to upload."""
         super().startService()
         end_once_stopped(self._reactor, self.stopService, lambda: self._end_anyway(self._status))
+        self._abort_on_signal(self._reactor, self.abort, self._end_anyway)
         self.when_done().addCallback(self._over)
-
-    def stopService(self) -> Deferred[None]:
-        """
-        End, with care until the next signal.
-
-        :returns: a Deferred that fires when nothing is left.
-        """
-        # The reactor, which is stopping, would only complain about a second one.
-        self._on_signals(self._reactor, self._signalled)
-        return super().stopService()
-
-    def _signalled(self, number: int) -> None:
-        self._log.info("{signal}: stopping at once", signal=signal.Signals(number).name)
-        self._end_anyway(signal_status(number))
-        self.abort()
 
     def _over(self, report: Report) -> None:
         self._status = upload_status(report)
@@ -194,7 +186,7 @@ class UploadProcess(UploadService):
 
     def _end(self) -> None:
         if self.running:
-            self._reactor.stop()
+            stop_reactor(self._reactor)
 
 
 def makeService(options: Options) -> IService:

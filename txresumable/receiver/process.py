@@ -11,7 +11,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from .._runtime.reactor import Reactor
-from .._runtime.shutdown import end_anyway, end_once_stopped
+from .._runtime.shutdown import abort_on_signal, end_anyway, end_once_stopped
 from .service import ReceiverService
 from .site import ReceiverSite
 from .store import UploadStore
@@ -22,7 +22,7 @@ __all__ = ["ReceiverProcess"]
 class ReceiverProcess(ReceiverService):
     """
     A receiver that a process is for: once it has stopped, the process ends, even if a thread hangs
-    at the disk.
+    at the disk.  A signal lets it finish what is under way; a second one does not.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class ReceiverProcess(ReceiverService):
         scheme: str,
         grace: float = 20.0,
         sweep_every: float = 600.0,
+        abort_on_signal: Callable[..., object] = abort_on_signal,
         end_anyway: Callable[[int], object] = end_anyway,
     ) -> None:
         super().__init__(
@@ -47,6 +48,7 @@ class ReceiverProcess(ReceiverService):
             sweep_every=sweep_every,
         )
         self._process_reactor = reactor
+        self._abort_on_signal = abort_on_signal
         self._end_anyway = end_anyway
 
     def privilegedStartService(self) -> None:
@@ -66,6 +68,7 @@ class ReceiverProcess(ReceiverService):
         """Start, and see to the end of the process."""
         if not self.running:
             end_once_stopped(self._process_reactor, self.stopService, lambda: self._end_anyway(1))
+            self._abort_on_signal(self._process_reactor, self.abort, self._end_anyway)
             # What is loaded stays: to look through it each time holds everybody up.
             gc.collect()
             gc.freeze()

@@ -69,6 +69,7 @@ class ReceiverService(Service):
         self._sweep_every = check_number("sweep_every", sweep_every)
         self._port: IListeningPort | None = None
         self._stopped: OneShotObserver[None] | None = None
+        self._drained: Deferred[None] | None = None
         self._listening: Deferred[None] | None = None
         self._clock = steady(reactor)
         self._refusals = LogThrottle(self._clock.seconds)
@@ -131,6 +132,12 @@ class ReceiverService(Service):
             self._stop().addBoth(self._stopped.settle)
         return self._stopped.wait()
 
+    def abort(self) -> None:
+        """While it stops, or as soon as it does: cut the requests that are under way."""
+        self._grace = 0.0
+        if self._drained is not None:
+            self._drained.cancel()
+
     def _check_stopped(self) -> None:
         if self._stopped is not None:
             raise RuntimeError("the receiver was stopped, and its store is closed")
@@ -145,7 +152,7 @@ class ReceiverService(Service):
 
     def _drain(self) -> Deferred[None]:
         """Let what is under way end, within limits."""
-        drained = self._site.drain()
+        drained = self._drained = self._site.drain()
         if self._grace:
             drained.addTimeout(self._grace, self._clock)
         else:

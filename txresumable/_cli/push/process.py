@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -18,13 +17,20 @@ from twisted.python.failure import Failure
 
 from ..._runtime.notify import Notifier
 from ..._runtime.observers import OneShotObserver
-from ..._runtime.shutdown import end_anyway, end_once_stopped, exit_with, on_hangup, on_signals
+from ..._runtime.shutdown import (
+    abort_on_signal,
+    end_anyway,
+    end_once_stopped,
+    exit_with,
+    on_hangup,
+    stop_reactor,
+)
 from ...push import AlreadyRunning, HostNotices, PushService
 from ...push.control import ControlService
 from ...push.journal.lock import Lock
 from ...push.settings import PushSettings
 from ..config import load
-from ..exit_status import FAILED, RUNNING, signal_status
+from ..exit_status import FAILED, RUNNING
 
 __all__ = ["PushProcess", "check_free", "make_push", "make_whole", "reload_or_log", "tell_daemon"]
 
@@ -104,7 +110,7 @@ class PushProcess(MultiService):
         reactor: Any,
         waiting: Callable[[], Callable[[str], object]] = lambda: lambda _: None,
         exit_with: Callable[[int], object] = exit_with,
-        on_signals: Callable[[Any, Callable[[int], object]], object] = on_signals,
+        abort_on_signal: Callable[..., object] = abort_on_signal,
         on_hangup: Callable[[Any, Callable[[], object]], object] = on_hangup,
         end_anyway: Callable[[int], object] = end_anyway,
     ) -> None:
@@ -120,7 +126,7 @@ class PushProcess(MultiService):
         self._take_waiting = waiting
         self._notify_started: Callable[[str], object] = lambda _: None
         self._exit_with = exit_with
-        self._on_signals = on_signals
+        self._abort_on_signal = abort_on_signal
         self._on_hangup = on_hangup
         self._end_anyway = end_anyway
         self._status = 0
@@ -131,6 +137,7 @@ class PushProcess(MultiService):
         """Begin."""
         self._stopped = OneShotObserver()
         end_once_stopped(self._reactor, self.stopService, lambda: self._end_anyway(self._status))
+        self._abort_on_signal(self._reactor, self.service.abort, self._end_anyway)
         self._notify_started = self._take_waiting()
         super().startService()  # type: ignore[no-untyped-call]
         self._on_hangup(self._reactor, self.reload)
@@ -140,12 +147,11 @@ class PushProcess(MultiService):
 
     def stopService(self) -> Deferred[Any]:
         """
-        End, with care until the next signal, however often this is called.
+        End, with care, however often this is called.
 
         :returns: a Deferred that fires when nothing is left.
         """
         if self.running:  # a second time would give no more time to what is under way
-            self._on_signals(self._reactor, self._signalled)
             stopping = super().stopService()  # type: ignore[no-untyped-call]
             stopping.addBoth(self._stopped.settle)
         return self._stopped.wait()
@@ -173,12 +179,7 @@ class PushProcess(MultiService):
 
     def _end(self) -> None:
         if self.running:
-            self._reactor.stop()
-
-    def _signalled(self, number: int) -> None:
-        self._log.info("{signal}: stopping at once", signal=signal.Signals(number).name)
-        self._end_anyway(signal_status(number))
-        self.service.abort()
+            stop_reactor(self._reactor)
 
 
 def tell_daemon(options: Any) -> Callable[[], Callable[[str], None]]:

@@ -13,7 +13,13 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ..._runtime.clock import steady
-from ..._runtime.shutdown import end_anyway, end_once_stopped, exit_with
+from ..._runtime.shutdown import (
+    abort_on_signal,
+    end_anyway,
+    end_once_stopped,
+    exit_with,
+    stop_reactor,
+)
 from .interface import Forbidden, Objects, StorageError, Unavailable, Unreadable
 from .probe import Unfit, probe
 
@@ -47,6 +53,7 @@ class StartOnceFit(Service):
         *,
         reactor: Any,
         exit_with: Callable[[int], object] = exit_with,
+        abort_on_signal: Callable[..., object] = abort_on_signal,
         end_anyway: Callable[[int], object] = end_anyway,
     ) -> None:
         self._service = service
@@ -55,6 +62,7 @@ class StartOnceFit(Service):
         self._place = place
         self._reactor = reactor
         self._exit_with = exit_with
+        self._abort_on_signal = abort_on_signal
         self._end_anyway = end_anyway
         self._starting: Deferred[None] | None = None
 
@@ -64,6 +72,7 @@ class StartOnceFit(Service):
         addresses, and they may hang.
         """
         end_once_stopped(self._reactor, self.stopService, lambda: self._end_anyway(1))
+        self._abort_on_signal(self._reactor, self._service.abort, self._end_anyway)
         super().startService()  # type: ignore[no-untyped-call]
         self._starting = Deferred.fromCoroutine(self._start())
         self._starting.addErrback(self._failed)
@@ -125,4 +134,4 @@ class StartOnceFit(Service):
 
     def _stop(self) -> None:
         if self.running:
-            self._reactor.stop()
+            stop_reactor(self._reactor)
