@@ -146,6 +146,31 @@ class HandoverTests(QueueTestCase):
         asked = [name for name in self.handles[1].asked if name in ("add", "again", "done")]
         self.assertEqual(asked, ["again", "done"])
 
+    def test_once_more_response_lost(self) -> None:
+        """
+        If it is not known whether it was queued once more, it is sent once more all the same, and
+        not twice, not even if a restart comes in between.
+        """
+        self.file("a")
+        service = self.worker(queue=self.watching)
+        self.worker()
+        self.handles[0].loses = True
+        self.result(service.again(self.entry(service).id))
+        self.assertEqual(self.states(service), {"a": "uploading"})
+        self.stop(service)
+        self.pass_time(30)
+        self.assertEqual((self.job_states(), self.sent()), ({"a": "done"}, 2))
+        service.startService()
+        self.pass_time(30)
+        self.assertEqual((self.job_states(), self.sent()), ({"a": "done"}, 2))
+        self.assertEqual(self.states(service), {"a": "done"})
+        self.assertEqual(self.handles[0].asked.count("again"), 1)
+        self.assertEqual(self.handles[2].asked.count("again"), 1)
+
+    def sent(self) -> int:
+        """How often a job was done."""
+        return sum(name == "done" for each in self.handles for name in each.asked)
+
     def test_not_there_once_more(self) -> None:
         """One that was taken away, by whichever machine, is not, and that is said."""
         self.file("a")

@@ -309,6 +309,15 @@ class JobSourceTests(_TestCase):
             self.assertNotEqual(job.event_id, before.event_id)
         self.assertEqual(await self.source.renew(jobs, 10.0), {jobs[2].id})
 
+    async def test_begun_anew_once(self) -> None:
+        """To ask for it twice, as when the response was lost, does nothing more, ever."""
+        for _ in range(2):
+            asked = NewJob(folder="scans", path=b"a", version="1-1")
+            self.assertEqual([await self.source.again([asked]) for _ in range(2)], [1, 0])
+            job = await self.claim_one()
+            await self.source.done(job)
+            self.assertEqual((await self.source.again([asked]), job.event_id), (0, asked.event_id))
+
     async def test_lasts(self) -> None:
         """All of it is there for another process, and after the source was closed."""
         await self.add("a", "b", "c")

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, fail, succeed
@@ -27,7 +26,6 @@ class _Row:
     new: NewJob
     due: float
     added: float
-    event_id: str = field(factory=lambda: uuid4().hex)
     state: str = "queued"
     claim: int = 0
     attempts: int = 0
@@ -107,7 +105,7 @@ class MemoryJobs:
             folder=row.new.folder,
             path=row.new.path,
             version=row.new.version,
-            event_id=row.event_id,
+            event_id=row.new.event_id,
             attempts=row.attempts,
             progress=row.progress,
             added=row.added,
@@ -164,18 +162,23 @@ class MemoryJobs:
 
     def add(self, jobs: Sequence[NewJob]) -> Deferred[int]:
         """:meth:`~txresumable.push.JobQueue.add`."""
-        return self._do(
-            "add",
-            lambda: self._begin(jobs, lambda row: row.state == "failed" and "gone" in row.progress),
-        )
 
-    def _begin(self, jobs: Sequence[NewJob], is_over: Callable[[_Row], bool]) -> int:
+        def is_over(row: _Row, new: NewJob) -> bool:
+            return row.state == "failed" and "gone" in row.progress
+
+        return self._do("add", lambda: self._begin(jobs, is_over))
+
+    def _begin(self, jobs: Sequence[NewJob], is_over: Callable[[_Row, NewJob], bool]) -> int:
         """Have some jobs begun anew, and add those that are not there."""
         now, rows = self._clock.seconds(), self._table.rows
-        begun = [row for row in rows.values() if row.new in jobs and is_over(row)]
+        given: dict[NewJob, NewJob] = {}
+        for job in jobs:
+            given.setdefault(job, job)  # of equal ones, each has an event id of its own
+        begun = [row for row in rows.values() if row.new in given and is_over(row, given[row.new])]
         for row in begun:
             self._table.claims += 1
-            rows[row.id] = _Row(row.id, row.new, now, row.added, claim=self._table.claims)
+            new, claim = given[row.new], self._table.claims
+            rows[row.id] = _Row(row.id, new, now, row.added, claim=claim)
         return len(begun) + self._add(jobs)
 
     def _add(self, jobs: Sequence[NewJob]) -> int:
@@ -190,9 +193,11 @@ class MemoryJobs:
 
     def again(self, jobs: Sequence[NewJob]) -> Deferred[int]:
         """:meth:`~txresumable.push.JobQueue.again`."""
-        return self._do(
-            "again", lambda: self._begin(jobs, lambda row: row.state in ("done", "failed"))
-        )
+
+        def is_over(row: _Row, new: NewJob) -> bool:
+            return row.state in ("done", "failed") and row.new.event_id != new.event_id
+
+        return self._do("again", lambda: self._begin(jobs, is_over))
 
     def counts(self) -> Deferred[Mapping[str, Mapping[str, int]]]:
         """:meth:`~txresumable.push.JobQueue.counts`."""

@@ -126,4 +126,6 @@ class Handover:
 
 
 def _job_of(entry: Entry) -> NewJob:
-    return NewJob(folder=entry.folder, path=entry.path, version=entry.version.shared)
+    # What is asked for once more, as it is not known whether it was done, is known by its event id.
+    folder, version = entry.folder, entry.version.shared
+    return NewJob(folder=folder, path=entry.path, version=version, event_id=entry.event_id)

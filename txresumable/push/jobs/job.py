@@ -8,8 +8,10 @@ import os
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+from uuid import uuid4
 
 from attrs import field, frozen
+from attrs.validators import matches_re
 
 from ..._runtime.printable import printable
 
@@ -17,6 +19,8 @@ __all__ = ["STATES", "Job", "JobRecord", "NewJob"]
 
 STATES = ("queued", "claimed", "done", "failed")
 """What a job is at.  A job that is queued may have been claimed before, and be tried again."""
+
+_DIGITS = matches_re("[0-9a-f]{32}")
 
 
 def _to_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -34,11 +38,14 @@ class NewJob:
         when it was last written to in nanoseconds since 1970; empty if whatever is there at the
         first attempt is to be sent.  Of jobs with the same
         folder, path and version there is one.
+    :ivar event_id: 32 hexadecimal digits, by which hooks know the delivery that this asks for; new
+        ones by default.
     """
 
     folder: str
     path: bytes
     version: str = ""
+    event_id: str = field(factory=lambda: uuid4().hex, validator=_DIGITS, eq=False)
 
 
 @frozen(kw_only=True)

@@ -107,6 +107,7 @@ class PostgreSQLJobs:
             [job.folder for job in jobs],
             [job.path for job in jobs],
             [job.version for job in jobs],
+            [job.event_id for job in jobs],
         )
 
         def work(raw: Any) -> int:
@@ -196,14 +197,14 @@ _FAILED = """
     WHERE id = %s AND claim = %s AND state <> 'done'
 """
 _PUT = """
-    INSERT INTO txresumable_jobs AS job (folder, path, version)
-    SELECT * FROM unnest(%s::text[], %s::bytea[], %s::text[])
+    INSERT INTO txresumable_jobs AS job (folder, path, version, event_id)
+    SELECT * FROM unnest(%s::text[], %s::bytea[], %s::text[], %s::uuid[])
     ON CONFLICT (folder, path, version) DO UPDATE SET state = 'queued', due = now(),
         claim = nextval('txresumable_claims'), attempts = 0, why = '', progress = '{}',
-        event_id = gen_random_uuid(), changed = now()
+        event_id = excluded.event_id, changed = now()
     WHERE"""
 _ADD = f"{_PUT} job.state = 'failed' AND jsonb_exists(job.progress, 'gone')"
-_AGAIN = f"{_PUT} job.state IN ('done', 'failed')"
+_AGAIN = f"{_PUT} job.state IN ('done', 'failed') AND job.event_id <> excluded.event_id"
 # Claims are renewed on the same connection.
 _BRIEFLY = "SET LOCAL statement_timeout = '5s'"
 _COUNTS = "SELECT folder, state, count(*) FROM txresumable_jobs GROUP BY folder, state"

@@ -89,17 +89,17 @@ class JobQueue(JobSource, Protocol):
     def add(self, jobs: Sequence[NewJob]) -> Deferred[int]:
         """
         Add jobs.  One that is there already, in whichever state, is left as it is; but one that has
-        failed with ``gone`` in its ``progress`` begins anew, with another ``event_id``: its file
-        did not lie there as it was to be, and does now.
+        failed with ``gone`` in its ``progress`` begins anew, with the ``event_id`` that is given
+        now: its file did not lie there as it was to be, and does now.
 
         :returns: a Deferred that fires with how many were new or begin anew, once that is durable.
         """
 
     def again(self, jobs: Sequence[NewJob]) -> Deferred[int]:
         """
-        Have jobs done once more: one that is done or has failed begins anew, with another
-        ``event_id``; one that is not there is added; one that is queued or claimed is left as it
-        is.
+        Have jobs done once more: one that is done or has failed begins anew, with the ``event_id``
+        that is given now, unless it has this already, as this was asked for before; one that is not
+        there is added; one that is queued or claimed is left as it is.
 
         :returns: a Deferred that fires with how many begin anew or are added, once that is durable.
         """
