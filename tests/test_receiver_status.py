@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 
 from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, Response, request
 from txresumable.receiver.metrics import Metrics
@@ -47,6 +47,28 @@ class StatusTests(ReceiverTestCase):
         self.patch(self.store, "check", lambda: fail(OSError(5, "broken")))
         response = self.page("/healthz")
         self.assertEqual((response.status, response.content["error"]), (503, "[Errno 5] broken"))
+
+    def test_draining(self) -> None:
+        """From when it stops it is not well for those who are connected, or wait for a response."""
+        self.start()
+        checked: Deferred[None] = Deferred()
+        results: list[Deferred[None]] = [succeed(None), checked, succeed(None)]
+        self.patch(self.store, "check", lambda: results.pop(0))
+        wires = [
+            Connection(make_status_site(self.store, site=self.site, reactor=self.clock))
+            for _ in range(2)
+        ]
+        for wire in wires:
+            self.addCleanup(wire.lose)
+            wire.send(request("GET", "/healthz", {}))
+        self.assertEqual(wires[0].response().status, 200)
+        self.site.drain()
+        checked.callback(None)
+        wires[0].send(request("GET", "/healthz", {}))
+        for wire in wires:
+            response = wire.response()
+            self.assertEqual(response.status, 503)
+            self.assertEqual(response.content["error"], "the receiver is stopping")
 
     def test_gone(self) -> None:
         """Who has gone before it was known gets nothing."""

@@ -68,7 +68,7 @@ def makeService(options: Options) -> IService:
         if metrics is not None:
             metrics.watch(store, site)
         shown = None if metrics is None else metrics.resource()
-        status = make_status_site(store, metrics=shown, reactor=reactor)
+        status = make_status_site(store, site=site, metrics=shown, reactor=reactor)
         services: Any = MultiService()
         services.addService(process)
         services.addService(StreamServerEndpointService(options["status-endpoint"], status))
