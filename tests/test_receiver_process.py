@@ -6,13 +6,18 @@ import re
 import signal
 import socket
 from contextlib import closing
+from typing import Any
 
+from twisted.internet import reactor as installed
 from twisted.internet.threads import deferToThread
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
 
 from tests.ports import is_listening
 from tests.processes import Ended, ProcessTestCase, Running, until
 from tests.receiver_rig import ClientFile
 
+reactor: Any = installed
 CONTENT = bytes(range(65, 90))
 
 
@@ -136,6 +141,47 @@ class CredentialsTests(ProcessTestCase):
         self.assertFalse(running.ended.called)
         running.signal("TERM")
         self.assertEqual((await running.ended).signal, signal.SIGTERM)
+
+
+class StorageTests(ProcessTestCase):
+    """What is given as object storage."""
+
+    environment = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+
+    async def test_web_site(self) -> None:
+        """A web site that turns it away ends the process with 1, and with a line that names it."""
+        for status, page in (
+            (403, Page(403, b"<html>no</html>")),
+            (301, Page(301, b"<html>there</html>", "https://www.example.com/")),
+        ):
+            port = reactor.listenTCP(0, Site(page), interface="127.0.0.1")
+            self.addCleanup(port.stopListening)
+            endpoint = f"http://127.0.0.1:{port.getHost().port}"
+            ended = await self.receiver(
+                *("--port", "0", "--store", "s3://bucket/a", "--s3-endpoint", endpoint)
+            ).ended
+            self.assertEqual(ended.status, 1)
+            self.assertNotIn("Traceback", ended.output + ended.errors)
+            [line] = [each for each in ended.output.splitlines() if "does not start" in each]
+            self.assertIn(f"does not start: --s3-endpoint {endpoint}: GET a/probe-", line)
+            self.assertIn(f": {status} with a page that is no error of S3", line)
+            self.assertEqual("at https://www.example.com/" in line, status == 301)
+
+
+class Page(Resource):
+    """A page of a web site, whatever is asked for."""
+
+    isLeaf = True
+
+    def __init__(self, status: int, body: bytes, location: str = "") -> None:
+        super().__init__()
+        self._status, self._body, self._location = status, body, location
+
+    def render(self, request: Request) -> bytes:
+        request.setResponseCode(self._status)
+        if self._location:
+            request.setHeader("Location", self._location)
+        return self._body
 
 
 def _connect(port: int) -> socket.socket:

@@ -399,6 +399,18 @@ class ResponseTests(S3TestCase):
         got = self.outcome(self.objects.head("k"), 301, b"", elsewhere)
         self.assertIn("eu-north-1", str(got))
 
+    def test_pages(self) -> None:
+        """What is no storage, but a web site, is told from one by what is said of its response."""
+        page = b"<html><head><title>Sorry</title></head></html>"
+        shown = "GET k: 403 with a page that is no error of S3"
+        self.assertEqual(str(self.outcome(self.objects.get("k"), 403, page)), shown)
+        moved = {"Location": "https://www.example.com/\x7f"}
+        shown = "GET k: 301 with a page that is no error of S3: it is elsewhere, at "
+        got = self.outcome(self.objects.get("k"), 301, page, moved)
+        self.assertIs(type(got), Forbidden)
+        self.assertEqual(str(got), f"{shown}https://www.example.com/\\x7f")
+        self.assertEqual(str(self.outcome(self.objects.head("k"), 403, b"")), "HEAD k: 403")
+
     def test_late_failure(self) -> None:
         """A response that began as success may yet be a failure."""
         complete = self.objects.complete_multipart

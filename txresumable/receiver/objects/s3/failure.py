@@ -38,6 +38,8 @@ def error_of(response: Response, what: str, *, conditional: bool = False) -> Sto
     shown = f"{what}: {status}"
     if code or message:
         shown += f" {printable(f'{code} {message}'.strip())[:300]}"
+    elif response.body:
+        shown += " with a page that is no error of S3"
     if status == 412:
         return Conflict(shown)
     if status == 409 and conditional:
@@ -86,10 +88,11 @@ def _said(response: Response) -> tuple[str, str]:
 
 
 def _redirected(response: Response, shown: str) -> StorageError:
-    region = response.header("x-amz-bucket-region")
+    region, target = response.header("x-amz-bucket-region"), response.header("location")
     if response.code == 307:  # the name of a new bucket is not known everywhere yet
         return Unavailable(shown, _retry_after(response))
-    return Forbidden(f"{shown}: it is elsewhere{f', in {printable(region)}' if region else ''}")
+    place = f", in {region}" if region else f", at {target}" if target else ""
+    return Forbidden(f"{shown}: it is elsewhere{printable(place)[:300]}")
 
 
 def _retry_after(response: Response) -> float | None:
