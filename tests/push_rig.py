@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any, TypeVar
+from unittest.mock import patch
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
@@ -21,6 +23,7 @@ from txresumable.push import (
     PushSettings,
     TargetSettings,
 )
+from txresumable.push.delivery import route
 from txresumable.testing import ScriptedReceiver
 
 TARGET = "http://127.0.0.1/upload"
@@ -188,6 +191,23 @@ class PushTestCase(SynchronousTestCase):
         stopped = service.stopService()
         self.clock.pump([1.0] * 30)
         self.successResultOf(stopped)
+
+    def hung(self, asking: Callable[[], Deferred[Any]]) -> tuple[Callable[[], None], Deferred[Any]]:
+        """Ask for something while threads hang. :returns: what ends that, and the result."""
+        left: list[tuple[Deferred[Any], Any, tuple[Any, ...]]] = []
+
+        def run(_: object, work: Any, *args: Any) -> Deferred[Any]:
+            left.append((Deferred(), work, args))
+            return left[-1][0]
+
+        with patch.object(route, "run_in_thread", run):
+            asked = asking()
+
+        def go_on() -> None:
+            [(waiting, work, args)] = left
+            maybeDeferred(work, *args).chainDeferred(waiting)
+
+        return go_on, asked
 
     def stored(self) -> dict[str, bytes]:
         """What the receiver has, by its path."""

@@ -171,6 +171,18 @@ class HandoverTests(QueueTestCase):
         """How often a job was done."""
         return sum(name == "done" for each in self.handles for name in each.asked)
 
+    def test_once_more_from_disk_that_hangs(self) -> None:
+        """Only that file waits for it: whether it lies there is found out in a thread."""
+        self.file("a")
+        service = self.worker(queue=self.watching)
+        go_on, again = self.hung(lambda: service.again(self.entry(service).id))
+        self.assertNoResult(again)
+        self.assertEqual(self.states(service), {"a": "done"})
+        go_on()
+        self.result(again)
+        self.pass_time(6)
+        self.assertEqual(self.handles[0].asked.count("done"), 2)
+
     def test_not_there_once_more(self) -> None:
         """One that was taken away, by whichever machine, is not, and that is said."""
         self.file("a")

@@ -251,11 +251,25 @@ class FileTests(PushTestCase):
         self.assertIsNone(self.result(service.add("scans", "b/a")))
         self.assertRaises(InvalidOption, service.add, "other", "b/a")
         for wrong in ("..", "../x", "b", self.base, "", "x\0"):
-            self.assertRaises(InvalidOption, service.add, "scans", wrong)
-        self.assertRaises(OSError, service.add, "scans", "none")
+            self.failureResultOf(service.add("scans", wrong), InvalidOption)
+        self.failureResultOf(service.add("scans", "none"), OSError)
         self.file("..b")
         self.result(service.add("scans", "..b"))
         self.assertEqual(self.states(service)["..b"], "done")
+
+    def test_add_from_disk_that_hangs(self) -> None:
+        """Only that file waits for it: it is looked at in a thread."""
+        service = self.started()
+        self.file("a")
+        go_on, adding = self.hung(lambda: service.add("scans", "a"))
+        self.assertNoResult(adding)
+        go_on()
+        self.assertIsNotNone(self.result(adding))
+        self.file("b")
+        go_on, adding = self.hung(lambda: service.add("scans", "b"))
+        self.stop(service)
+        go_on()
+        self.failureResultOf(adding, NotRunning)
 
     def test_add_over_link(self) -> None:
         """What lies elsewhere is not in the folder, though a link in it leads there."""
@@ -264,7 +278,7 @@ class FileTests(PushTestCase):
             file.write("secret")
         os.symlink(os.path.join(self.base, "private"), os.path.join(self.folder, "link"))
         service = self.started()
-        self.assertRaises(InvalidOption, service.add, "scans", "link/key")
+        self.failureResultOf(service.add("scans", "link/key"), InvalidOption)
         self.assertEqual(self.stored(), {})
 
     def test_not_running(self) -> None:

@@ -5,7 +5,6 @@ What an operator sees and does.
 from __future__ import annotations
 
 import os
-import stat
 from typing import Any, Union
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -18,7 +17,7 @@ from .changes import Changes
 from .delivery.delivery import Delivery
 from .delivery.handover import ONCE_MORE
 from .delivery.route import Route
-from .entry import Entry, Seen, Version
+from .entry import Entry
 from .errors import ImpossibleTransition, NotRunning, NotThere, UnknownEntry
 from .folder import WatchedFolder
 from .journal import Journal
@@ -222,26 +221,19 @@ class Operator:
 
         :param folder: the name of the folder.
         :param path: its path, absolute or below the folder.
-        :returns: a Deferred that fires with it, or with :data:`None` if it was known already.
-        :raises InvalidOption: if there is no such folder, or that is no path of a file in it.
-        :raises OSError: if it cannot be looked at.
+        :returns: a Deferred that fires with it, or with :data:`None` if it was known already.  It
+            fails with :exc:`InvalidOption` if that is no path of a file in it, and with
+            :exc:`OSError` if it cannot be looked at.
+        :raises InvalidOption: if there is no such folder.
         """
         if folder not in self.settings.folders:
             raise InvalidOption("folder", folder, "must be the name of a folder")
-        root = self.settings.folders[folder].path
-        below = os.path.relpath(os.path.join(root, path), root)
-        if below.split(os.sep)[0] in ("..", ".") or "\0" in below:
-            raise InvalidOption("path", printable(path), "must be in the folder")
-        within = os.path.join(os.path.realpath(root), os.path.dirname(below))
-        if os.path.realpath(within) != os.path.normpath(within):
-            raise InvalidOption("path", printable(path), "must not lead over symbolic links")
-        now = os.stat(os.path.join(root, below), follow_symlinks=False)
-        if not stat.S_ISREG(now.st_mode):
-            raise InvalidOption("path", printable(path), "must be a regular file")
-        seen = Seen(os.fsencode(below), Version.of(now), is_marked=True)
-        return Deferred.fromCoroutine(self._add(folder, seen))
+        return Deferred.fromCoroutine(self._add(folder, path))
 
-    async def _add(self, folder: str, seen: Seen) -> Entry | None:
+    async def _add(self, folder: str, path: str) -> Entry | None:
+        if self.delivery is None:
+            raise NotRunning()
+        seen = await self.delivery.routes[folder].look(path)
         journal, found = self._open(), []
 
         def changed(_: Entry | None, entry: Entry) -> None:
@@ -297,7 +289,7 @@ class Operator:
             if not await back:
                 raise NotThere(entry.name, printable(os.fsdecode(location)))
         elif entry.state is DONE and self._route(entry).is_shared:
-            if not self._route(entry).lies_there(entry):  # as whoever sent it took it away
+            if not await self._route(entry).has(entry):  # as whoever sent it took it away
                 raise NotThere(entry.name, "")
             return await self._queue(entry, ONCE_MORE)
         return await self._queue(entry)

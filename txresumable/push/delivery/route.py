@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable
 from typing import Any, Union
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..._runtime.clock import steady
+from ..._runtime.threads import run_in_thread
 from ..effects import Effects
-from ..entry import Entry, Version
+from ..entry import Entry, Seen
 from ..folder import WatchedFolder
+from ..folder.lookup import has, look
 from ..hooks import Hooks, Ping
 from ..jobs.source import JobQueue
 from ..journal import Journal
@@ -75,6 +77,7 @@ class Route:
         :param now: the wall clock.
         """
         clock = steady(reactor)
+        self._reactor = reactor
         self.settings = settings
         self.target = target
         self.folder = WatchedFolder(settings, journal, reactor=reactor, now=now)
@@ -107,13 +110,24 @@ class Route:
         self.folder.scanned.unregister(self._scanned)
         self.sending.stop()
 
-    def lies_there(self, entry: Entry) -> bool:
-        """Whether the version of a file lies in the folder now."""
-        path = os.path.join(os.fsencode(self.settings.path), entry.path)
-        try:
-            return Version.of(os.stat(path, follow_symlinks=False)) == entry.version
-        except OSError:
-            return False
+    def look(self, path: str) -> Deferred[Seen]:
+        """
+        Look at one file in the folder, which is taken to be complete.
+
+        :param path: its path, absolute or below the folder.
+        :returns: a Deferred that fires with it.  It fails with :exc:`InvalidOption` if that is no
+            path of a file in the folder, and with :exc:`OSError` if it cannot be looked at.
+        """
+        return run_in_thread(self._reactor, look, self.settings.path, path)
+
+    def has(self, entry: Entry) -> Deferred[bool]:
+        """
+        Look whether the version of a file lies in the folder now.
+
+        :returns: a Deferred that fires with that.
+        """
+        root, path, version = self.settings.path, entry.path, entry.version
+        return run_in_thread(self._reactor, has, root, path, version)
 
     def _scanned(self) -> None:
         if self.target.is_up is not False:
