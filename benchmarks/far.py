@@ -26,7 +26,6 @@ class Line:
     :param round_trip: milliseconds.
     :param loss: per cent of the packets.
     :param mtu: bytes of a packet at most.
-    :param size: MiB of the large file that is sent over it.
     """
 
     name: str
@@ -34,16 +33,11 @@ class Line:
     round_trip: float
     loss: float = 0.0
     mtu: int = 1500
-    size: int = 64
-
-    def seconds(self, payload: int) -> float:
-        """How long so many bytes take at least."""
-        return payload * 8 / (self.rate * 1e6) + self.round_trip / 1e3
 
 
 LINES = (
-    Line("100 Mbit, 80 ms", 100, 80, size=256),
-    Line("1,000 Mbit, 100 ms", 1000, 100, mtu=9000, size=512),
+    Line("100 Mbit, 80 ms", 100, 80),
+    Line("1,000 Mbit, 100 ms", 1000, 100, mtu=9000),
     Line("20 Mbit, 600 ms", 20, 600),
     Line("20 Mbit, 50 ms, 0.5 % loss", 20, 50, 0.5),
     Line("10 Mbit, 30 ms", 10, 30),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from line import Run as LineRun
 
 OURS_COLOUR, THEIRS_COLOUR = "#1f6f8b", "#b8c4cc"
+FIRST = 1000
+"""Bytes in a tenth of a second: what comes before is the kernel that looks for routers."""
 
 
 def cases(results: Results, path: Path) -> None:
@@ -80,30 +82,39 @@ def growth(watched: Sequence[Watched], path: Path) -> None:
 
 
 def lines(runs: Sequence[LineRun], over: Sequence[Line], path: Path) -> None:
-    """A panel for each line: how much of it each client's large file used, over time."""
+    """A panel for each line: how much of it a large file used over time, ``"auto"`` beside 3."""
     shown = [line for line in over if any(run.line == line.name for run in runs)]
     figure, panels = plt.subplots(len(shown), 1, figsize=(10, 1.9 * len(shown) + 0.4))
     for panel, line in zip([panels] if len(shown) == 1 else panels, shown, strict=True):
-        for run in runs:
-            if run.round or not run.tenths or (run.line, run.work) != (line.name, "file"):
-                continue
-            ours = run.client.startswith(OURS)
-            seconds = range(len(run.tenths) // 10)
-            full = line.rate * 1e6 / 8
-            panel.plot(
-                seconds,
-                [sum(run.tenths[10 * at : 10 * at + 10]) / full * 100 for at in seconds],
-                label=run.client,
-                linewidth=2.0 if run.client.endswith("auto") else 1.0,
-                linestyle="-" if ours else ":",
-            )
+        for client, colour in ((f"{OURS} 3", THEIRS_COLOUR), (f"{OURS} auto", OURS_COLOUR)):
+            label: str | None = client
+            for run in runs:
+                key = (run.line, run.work, run.client, run.secure)
+                if key == (line.name, "file", client, False):
+                    panel.plot(*_shares(run, line), label=label, color=colour, linewidth=1)
+                    label = None
         panel.set_title(line.name, loc="left", fontsize=10, fontweight="bold")
+        panel.set_xlim(0)
         panel.set_ylim(0, 105)
         panel.tick_params(labelsize=8)
         panel.spines[["top", "right"]].set_visible(False)
-        panel.legend(fontsize=7, ncols=2, frameon=False, loc="lower right")
-    figure.supxlabel("seconds", fontsize=9)
-    figure.suptitle("Share of the line in each second, per cent: more is better", fontsize=11)
+        panel.legend(fontsize=7, frameon=False, loc="lower right")
+    figure.supxlabel("seconds from the first packet on", fontsize=9)
+    figure.suptitle("Share of the line that 64 MiB used, per cent: more is better", fontsize=11)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
+
+
+def _shares(run: LineRun, line: Line) -> tuple[list[float], list[float]]:
+    """Seconds, and per cent of the line: by tenths of a second, or up to seconds in long runs."""
+    first = next((at for at, passed in enumerate(run.tenths) if passed > FIRST), 0)
+    tenths = run.tenths[first:]
+    width = min(max(len(tenths) // 40, 1), 10)
+    starts = range(0, len(tenths), width)
+    full = line.rate * 1e6 / 8 / 10
+    parts = [tenths[start : start + width] for start in starts]
+    return (
+        [start / 10 for start in starts],
+        [sum(part) / len(part) / full * 100 for part in parts],
+    )

@@ -43,6 +43,7 @@ class Job:
     :param certificate: path of the certificate to trust.
     :param core: the core to run on.
     :param smallest_first: whether small files go before large ones.
+    :param priority: the nice value to go on with, if it began with another.
     """
 
     url: str
@@ -53,12 +54,15 @@ class Job:
     certificate: str
     core: int
     smallest_first: bool = False
+    priority: int | None = None
 
     @classmethod
     def read(cls) -> Job:
         """The job on standard input; this process is pinned to its core from here on."""
         job = cls(**json.load(sys.stdin))
         os.sched_setaffinity(0, {job.core})
+        if job.priority is not None:
+            os.setpriority(os.PRIO_PROCESS, 0, job.priority)
         return job
 
     @property
