@@ -31,15 +31,16 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
 
-    def issue(self, name: str) -> bytes:
+    def issue(self, name: str, address: str = "127.0.0.1") -> bytes:
         """
         A certificate and its key.
 
-        :param name: whom for; servers are reached at it and at 127.0.0.1.
+        :param name: whom for; servers are reached at it and at the address.
+        :param address: likewise.
         :returns: both in one PEM text, as ``PrivateCertificate.loadPEM`` reads them.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        names = [x509.DNSName(name), x509.IPAddress(ip_address("127.0.0.1"))]
+        names = [x509.DNSName(name), x509.IPAddress(ip_address(address))]
         certificate = (
             self._builder(_name(name), key)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)

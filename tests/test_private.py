@@ -135,6 +135,20 @@ class PrivateTests(SynchronousTestCase):
         """Where pyOpenSSL has no such thing, nothing is done."""
         private.write_whole(object())
 
+    def test_is_same_session(self) -> None:
+        """Two sessions of pyOpenSSL's may be one; where that is not known, they are two."""
+        context = CertificateOptions().getContext()
+        client, other = SSL.Connection(context, None), SSL.Connection(context, None)
+        for each in (client, other):
+            each.set_connect_state()
+            with contextlib.suppress(SSL.WantReadError):
+                each.do_handshake()
+        one, two = client.get_session(), client.get_session()
+        self.assertIsNot(one, two)
+        self.assertTrue(private.is_same_session(one, two))
+        self.assertFalse(private.is_same_session(one, other.get_session()))
+        self.assertFalse(private.is_same_session(object(), object()))
+
     def test_host_name(self) -> None:
         """An endpoint reads its name so, by a method that can be overridden."""
 

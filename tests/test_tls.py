@@ -25,6 +25,7 @@ from zope.interface.verify import verifyObject
 
 from tests.authority import Authority
 from txresumable._http.tls import TLSEndpoint, tls_error
+from txresumable._http.tls_sessions import TLSSessions
 
 
 class Hearing(Protocol):
@@ -62,7 +63,8 @@ class TLSEndpointTests(SynchronousTestCase):
         root = trustRootFromCertificates([Certificate.loadPEM(authority.certificate)])
         self.plain = MemoryEndpoint()
         options = optionsForClientTLS("localhost", root)
-        self.endpoint = TLSEndpoint(options, self.plain, self.clock)
+        sessions = TLSSessions(options, self.clock.seconds)
+        self.endpoint = TLSEndpoint(sessions, self.plain, self.clock)
         self.certificate = PrivateCertificate.loadPEM(authority.issue("localhost"))
 
     def test_interface(self) -> None:

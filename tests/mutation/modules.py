@@ -231,6 +231,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_batch",
     ),
     "_http/tls_writer": ("tests.test_tls_writer",),
+    "_http/tls_sessions": ("tests.test_tls_sessions",),
     "_http/response": ("tests.test_response",),
     "_http/fields": ("tests.test_response",),
     "_http/connection": (
@@ -239,7 +240,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests.test_request_sender",
     ),
     "_http/client": ("tests.test_client", "tests.test_cleartext"),
-    "_http/connector": ("tests.test_connector", "tests.faults.test_proxies"),
+    "_http/connector": (
+        "tests.test_connector",
+        "tests.test_tls_sessions",
+        "tests.faults.test_proxies",
+    ),
     "_http/tunnel": ("tests.test_tunnel", "tests.faults.test_proxies"),
     "_http/agent": (
         "tests.test_agent",

@@ -22,9 +22,13 @@ from .connection import HTTPConnection
 from .hostname import NameEndpoint, tls_options
 from .response import LIMIT
 from .tls import TLSEndpoint, tls_error
+from .tls_sessions import TLSSessions
 from .tunnel import ProxyEndpoint, TunnelEndpoint
 
 __all__ = ["Connector"]
+
+_TICKETS = {"enableSessionTickets": True}
+"""Twisted's option without which servers that keep no sessions of TLS 1.2 could resume none."""
 
 
 class Connector:
@@ -154,10 +158,11 @@ class Connector:
         if not secure:
             return plain
         try:
-            options = tls_options(host, **self._tls)
+            options = tls_options(host, **self._tls, extraCertificateOptions=dict(_TICKETS))
         except UnicodeError as error:
             raise InvalidOption("target", host, "is no name of a host") from error
-        return TLSEndpoint(options, plain, self._reactor)
+        sessions = TLSSessions(options, self._clock.seconds)
+        return TLSEndpoint(sessions, plain, self._reactor)
 
     def _plain_endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
         # Their timeout would depend on the wall clock; that of the attempt does not.
@@ -184,22 +189,29 @@ class _Attempt:
         self._connector = connector
         self._endpoint = endpoint
         self._secure = secure
+        self._sessions = endpoint.sessions if isinstance(endpoint, TLSEndpoint) else None
 
     def start(self, clock: Any, timeout: float) -> Deferred[HTTPConnection]:
         result: Deferred[HTTPConnection] = Deferred(lambda _: self._give_up())
         self._result = result
         self._deadline = clock.callLater(timeout, self._time_out, timeout)
+        self._connect()
+        return result
+
+    def _connect(self) -> None:
         factory = Factory.forProtocol(lambda: self._connector.build(self, self._secure))
         factory.noisy = False
         self._connecting = maybeDeferred(self._endpoint.connect, factory)
         self._connecting.addErrback(self._fail)
-        return result
 
     def connection_made(self, connection: HTTPConnection) -> None:
         if self._result is not None:
             self._connector.made(connection, self.connected_after)
 
     def connection_ready(self, connection: HTTPConnection) -> None:
+        # Twisted before 26 says so of one that it has just given up, of another host.
+        if self._sessions is not None and not connection.transport.disconnecting:
+            self._sessions.ready(connection.transport.getHandle())
         result = self._finish()
         if result is None:
             connection.abort()
@@ -211,7 +223,12 @@ class _Attempt:
 
     def connection_lost(self, connection: HTTPConnection, reason: Failure) -> None:
         self._connector.forget(connection)
-        self._fail(reason)  # does nothing if it was ready before
+        sessions = self._sessions
+        had_one = sessions is not None and sessions.lost(connection.transport.getHandle())
+        if had_one and not connection.transport.disconnecting:
+            self._connect()  # without a session
+        else:
+            self._fail(reason)  # does nothing if it was ready before
 
     def _fail(self, failure: Failure) -> None:
         result = self._finish()

@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from .._runtime.printable import first_line
 from ..errors import TLSRejected
+from .tls_sessions import TLSSessions
 
 __all__ = ["TLSEndpoint", "tls_error"]
 
@@ -37,19 +38,20 @@ class TLSEndpoint:
     Another endpoint, over TLS.  :func:`~twisted.internet.endpoints.wrapClientTLS` has no clock in
     Twisted 24: it would send small writes by the installed reactor, even where another one runs.
 
-    :param options: what :func:`~twisted.internet.ssl.optionsForClientTLS` gives.
+    :param sessions: make its connections.
     :param plain: the other endpoint.
     :param clock: the reactor's.
+    :ivar sessions: likewise.
     """
 
-    def __init__(self, options: Any, plain: IStreamClientEndpoint, clock: Any) -> None:
-        self._options = options
+    def __init__(self, sessions: TLSSessions, plain: IStreamClientEndpoint, clock: Any) -> None:
+        self.sessions = sessions
         self._plain = plain
         self._clock = clock
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """:returns: a Deferred as that of the other endpoint."""
-        factory = TLSMemoryBIOFactory(self._options, True, protocolFactory, self._clock)
+        factory = TLSMemoryBIOFactory(self.sessions, True, protocolFactory, self._clock)
         connecting: Deferred[Any] = self._plain.connect(factory)
         return connecting.addCallback(lambda protocol: protocol.wrappedProtocol)
 

@@ -17,6 +17,7 @@ from twisted.internet.endpoints import HostnameEndpoint
 
 __all__ = [
     "host_as_bytes_and_text",
+    "is_same_session",
     "is_unhandled",
     "mark_handled",
     "set_host_name",
@@ -120,6 +121,15 @@ def write_whole(handle: Any) -> None:
     ssl = getattr(handle, "_ssl", None)
     if ssl is not None and hasattr(library, "SSL_clear_mode"):
         library.SSL_clear_mode(ssl, library.SSL_MODE_ENABLE_PARTIAL_WRITE)
+
+
+def is_same_session(one: Any, other: Any) -> bool:
+    """
+    Whether two ``Session`` of pyOpenSSL's stand for one of OpenSSL's.  Where that is not known, it
+    counts as two.
+    """
+    kept = getattr(one, "_session", None)
+    return kept is not None and bool(kept == getattr(other, "_session", None))
 
 
 def wrapped_transport(transport: Any) -> Any:
