@@ -46,7 +46,7 @@ class SendingTests(QueueTestCase):
         """After the lease of one that is dead another one goes on where that was."""
         self.file("a", LONG)
         self.add("a")
-        self.worker(client=CutReceiver(self.receiver, 5))  # three tests, and two chunks
+        self.worker(client=CutReceiver(self.receiver, 4))  # two tests, and two chunks
         self.handles[0].trouble = "dead"
         self.assertEqual(self.job_states(), {"a": "claimed"})
         before = dict(self.arrivals())
@@ -64,7 +64,7 @@ class SendingTests(QueueTestCase):
         """One that would begin anew under another identifier does not, and says what is wrong."""
         self.file("a", LONG)
         self.add("a")
-        self.worker(client=CutReceiver(self.receiver, 5))
+        self.worker(client=CutReceiver(self.receiver, 4))
         self.handles[0].trouble = "dead"
         self.worker(identify=lambda file: f"here-{file.file_name}")
         self.pass_time(LEASE + 10)
@@ -92,7 +92,7 @@ class SendingTests(QueueTestCase):
         """If that changes meanwhile, it is begun anew."""
         self.file("a", LONG)
         self.add("a", version="")
-        self.worker(client=CutReceiver(self.receiver, 5))
+        self.worker(client=CutReceiver(self.receiver, 4))
         self.handles[0].trouble = "dead"
         self.file("a", "another")
         self.worker()

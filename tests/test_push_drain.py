@@ -108,7 +108,7 @@ class DrainTests(QueueTestCase):
         """A file whose claim has run out is stopped, and another process has sent it once."""
         self.file("a", "x" * 35)
         self.add("a")
-        client = CutReceiver(self.receiver, 5)
+        client = CutReceiver(self.receiver, 4)
         self.worker(client=client)
         self.handles[0].trouble = "no route"
         self.worker()
@@ -125,7 +125,7 @@ class DrainTests(QueueTestCase):
         """What is not finished when it stops is given back at once."""
         self.file("a", "x" * 35)
         self.add("a")
-        service = self.worker(client=CutReceiver(self.receiver, 5))
+        service = self.worker(client=CutReceiver(self.receiver, 4))
         self.stop(service)
         self.assertEqual((self.job_states(), self.job()["attempts"]), ({"a": "queued"}, 0))
         self.assertEqual(self.handles[0].asked[-1], "failed")
@@ -162,7 +162,7 @@ class DrainTests(QueueTestCase):
         """It does not wait for a queue that is away; others have what is left in time."""
         self.file("a", "x" * 35)
         self.add("a")
-        service = self.worker(client=CutReceiver(self.receiver, 5))
+        service = self.worker(client=CutReceiver(self.receiver, 4))
         self.handles[0].trouble = "no route"
         self.stop(service)
         self.assertEqual(self.job_states(), {"a": "claimed"})

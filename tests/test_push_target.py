@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.error import ConnectionRefusedError
 
 from tests.push_rig import PushTestCase
+from tests.queue_rig import CutReceiver
 from txresumable import InvalidOption, TLSRejected
 from txresumable.push.delivery.target import Target
 from txresumable.push.settings import TargetSettings
@@ -108,6 +109,37 @@ class TargetTests(PushTestCase):
         self.assertEqual(set(states.values()), {"done"})
         self.assertEqual(self.entry(service).attempts, 2)
         self.assertEqual(self.target(service).why, "")
+
+    def test_new_files(self) -> None:
+        """Many that are new take hardly more than a request each, unless that is not wanted."""
+        for number, (options, most) in enumerate((({}, 20), ({"test_chunks": True}, 100))):
+            for name in range(100):
+                self.file(f"{number}-{name}")
+            self.receiver.sent.clear()
+            service = self.started(options)
+            self.clock.pump([1.0] * 60)
+            self.assertEqual(set(self.states(service).values()), {"done"})
+            tests = sum(request.method == "GET" for request in self.receiver.sent)
+            self.assertEqual(len(self.receiver.sent) - tests, 100)
+            self.assertEqual(tests == 100, most == 100)
+            self.assertLessEqual(tests, most)
+            self.stop(service)
+
+    def test_rest_of_large_one(self) -> None:
+        """What the server has of a file is not sent again after a crash."""
+        for size, name in ((60, "short"), (400, "long")):
+            self.file(name, "x" * size)
+            service = self.started(client=CutReceiver(self.receiver, left=4))
+            self.stop(service)
+            stored = sum(len(file.chunks) for file in self.receiver.files.values())
+            self.assertGreater(stored, 0)
+            self.receiver.sent.clear()
+            self.started()
+            self.clock.pump([1.0] * 60)
+            posts = [each for each in self.receiver.sent if each.method == "POST"]
+            self.assertEqual(len(posts), size // 10 - stored)
+            self.stop(self.services[-1])
+            self.receiver.files.clear()
 
     def test_not_verified(self) -> None:
         """A certificate that cannot be verified is the target's, for however many files."""

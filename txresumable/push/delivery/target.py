@@ -27,8 +27,11 @@ _FIRST, _LONGEST = 5.0, 300.0
 """Seconds until a target that takes no files is tried again: at first, and at most."""
 _REMEMBERED = 10_000
 """Files that it seems to refuse."""
-_DEFAULTS = {"min_file_size": 0, "simultaneous_uploads": "auto"}
-"""Options that have another default here: all files are sent, as fast as the line is."""
+_DEFAULTS = {"min_file_size": 0, "simultaneous_uploads": "auto", "test_chunks": "adaptive"}
+"""
+Options that have another default here: all files are sent, as fast as the line is, and those that
+are new are not all asked for first.
+"""
 _OURS = {"keep_completed": False, "max_files": None, "when_changed": "fail", "min_age": 0.0}
 """Options that are not up to the settings: these things are seen to here."""
 
