@@ -8,9 +8,9 @@ from base64 import b64encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.receiver_rig import ClientFile, ReceiverTestCase
+from tests.receiver_rig import ClientFile, ReceiverTestCase, Response
 from txresumable.receiver import Refused
-from txresumable.receiver.web.digest import DigestedBody, digested
+from txresumable.receiver.web.digest import DigestedBody, digested, repr_digest
 from txresumable.receiver.web.form import OctetBody
 
 CONTENT = bytes(range(65, 100))  # 35 bytes: three chunks of 10, 10 and 15
@@ -76,3 +76,59 @@ class DigestTests(ReceiverTestCase):
         list(body.end())
         list(body.parse(b"x"))
         self.assertRaises(Refused, lambda: list(body.end()))
+
+
+class ReprDigestTests(ReceiverTestCase):
+    """Digests of responses."""
+
+    def check(self, response: Response, algorithm: str = "sha-256") -> None:
+        """It vouches for what was sent, and that for the file."""
+        self.assertEqual(response.headers["repr-digest"], header(response.body, algorithm))
+        digest = hashlib.sha256(CONTENT).hexdigest()
+        self.assertEqual(
+            (response.content["status"], response.content["sha256"]), ("complete", digest)
+        )
+        self.assertEqual(response.headers["resumable-file-checksum"], f"sha256:{digest}")
+
+    def test_complete(self) -> None:
+        """It is in the response to the last chunk, and to tests; HEAD has that of GET."""
+        self.start()
+        file = ClientFile(CONTENT)
+        for response in self.ask(file.upload(1)), self.ask(file.test(1)), self.ask(file.test(2)):
+            self.assertNotIn("repr-digest", response.headers)
+        self.ask(file.upload(2))
+        self.check(self.ask(file.upload(3)))
+        self.check(tested := self.ask(file.test(1)))
+        head = self.ask(file.test(1).replace(b"GET", b"HEAD", 1))
+        self.assertEqual(head.headers["repr-digest"], tested.headers["repr-digest"])
+
+    def test_wanted(self) -> None:
+        """Clients choose."""
+        self.start()
+        file = ClientFile(CONTENT)
+        for number in (1, 2):
+            self.ask(file.upload(number, want_repr_digest="sha-512=1"))
+        wanted = "sha-512=10, sha-256=1"
+        self.check(self.ask(file.upload(3, want_repr_digest=wanted)), "sha-512")
+        none = self.ask(file.upload(3, want_repr_digest="sha-256=0"))
+        self.assertEqual(none.content["status"], "complete")
+        self.assertNotIn("repr-digest", none.headers)
+
+    def test_preferences(self) -> None:
+        """What is not known or malformed says nothing, and 0 is not acceptable."""
+        body = b"body"
+        for wanted, algorithm in {
+            None: "sha-256",
+            "": "sha-256",
+            "md5=10": "sha-256",
+            "sha-512=3": "sha-512",
+            "sha-512=3,sha-256=4": "sha-256",
+            "sha-512=3 ,sha-256=0, md5=10": "sha-512",
+            "sha-512=0": "sha-256",
+            "sha-512=11": "sha-256",
+            "sha-512=3, ?": "sha-256",
+        }.items():
+            expected = {"Repr-Digest": header(body, algorithm)}
+            self.assertEqual(repr_digest(body, wanted), expected, wanted)
+        self.assertEqual(repr_digest(body, "sha-256=0"), {})
+        self.assertEqual(repr_digest(body, "sha-256=0, sha-512=0"), {})

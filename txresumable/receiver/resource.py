@@ -239,7 +239,7 @@ class ReceiverResource(Resource):
             # Nobody reads a big chunk for a client that has gone.
             gone.addCallback(lambda is_gone: asking.cancel() if is_gone else None)
             if await asking:
-                return await self._result(entry)
+                return await self._result(request, entry)
             absent = stored(entry.ranges())
             return Response(self._absent, {"status": "absent"}, absent.headers)
 
@@ -263,7 +263,7 @@ class ReceiverResource(Resource):
             arrival = self.take_body(request)
             await _feed(arrival, request)
         with await arrival.done as entry:
-            return await self._result(entry)
+            return await self._result(request, entry)
 
     async def _abandon(self, request: Request) -> Response:
         self._check_origin(request)
@@ -278,9 +278,10 @@ class ReceiverResource(Resource):
         wanted = _header(request, "access-control-request-headers")
         return Response(204, {}, self._origins.preflight(wanted))
 
-    async def _result(self, entry: Entry) -> Response:
+    async def _result(self, request: Request, entry: Entry) -> Response:
         if entry.full:
-            return complete(await entry.finish(), entry.ranges())
+            wanted = _header(request, "want-repr-digest")
+            return complete(await entry.finish(), entry.ranges(), wanted)
         return stored(entry.ranges())
 
     def _check_origin(self, request: Request) -> None:

@@ -24,7 +24,7 @@ __all__ = ["METHODS", "Origins"]
 METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 """The methods that the receiver knows."""
 
-_EXPOSED = "Resumable-Stored, Resumable-File-Checksum, Resumable-Refused, Retry-After"
+_EXPOSED = "Repr-Digest, Resumable-File-Checksum, Resumable-Refused, Resumable-Stored, Retry-After"
 _A_DAY = "86400"
 # RFC 6454, 6.2: an origin is ASCII.  RFC 9110, 5.6: a list of tokens.
 _ORIGIN = re.compile(r"[!-~]+\Z", re.ASCII)

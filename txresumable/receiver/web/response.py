@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from ..store.received import ReceivedFile
 from ..store.refused import Refused
+from .digest import repr_digest
 
 __all__ = ["Response", "complete", "refusal", "refused_by_disk", "stored"]
 
@@ -68,8 +69,16 @@ def stored(ranges: str = "") -> Response:
     return Response(200, {"status": "stored"}, {"Resumable-Stored": ranges} if ranges else {})
 
 
-def complete(file: ReceivedFile, ranges: str = "") -> Response:
-    """The whole file is in its place."""
+def complete(file: ReceivedFile, ranges: str = "", wanted: str | None = None) -> Response:
+    """
+    The whole file is in its place.
+
+    What is sent describes the request's status, so ``Repr-Digest`` has to be of that (RFC 9530,
+    3.1 and B.8), and vouches for the file's digest, which is in it.
+
+    :param ranges: the chunks that are stored, for the ``Resumable-Stored`` header.
+    :param wanted: the request's ``Want-Repr-Digest``.
+    """
     content = {
         "status": "complete",
         "identifier": file.identifier,
@@ -77,10 +86,14 @@ def complete(file: ReceivedFile, ranges: str = "") -> Response:
         "size": file.size,
         "sha256": file.sha256,
     }
-    headers = {"Resumable-File-Checksum": f"sha256:{file.sha256}"}
+    body = json.dumps(content).encode()
+    headers = {
+        "Resumable-File-Checksum": f"sha256:{file.sha256}",
+        **repr_digest(body, wanted),
+    }
     if ranges:
         headers["Resumable-Stored"] = ranges
-    return Response(200, content, headers)
+    return Response(200, body, headers)
 
 
 def refusal(error: Refused) -> Response:
