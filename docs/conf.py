@@ -9,6 +9,7 @@ from docutils.statemachine import StringList
 
 from txresumable import SERVERS
 from txresumable._cli.config import keys, target
+from txresumable.push.delivery.facts import FACTS
 
 project = "txresumable"
 author = "The txresumable contributors"
@@ -77,6 +78,21 @@ class ConfigKeys(Directive):
         return list_of_them.children
 
 
+class HookFacts(Directive):
+    """Lists what commands are given about a file: ``.. hook-facts::``."""
+
+    def run(self) -> list[nodes.Node]:
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 12 26 62", ""]
+        lines += ["   * - JSON", "     - Environment", "     - What it says"]
+        for name, text in FACTS.items():
+            shown = text.replace("*", r"\*").replace("_", r"\_")
+            variable = f"TXRESUMABLE_{name.upper()}"
+            lines += [f"   * - ``{name}``", f"     - ``{variable}``", f"     - {shown}"]
+        table = nodes.Element()
+        self.state.nested_parse(StringList(lines, "FACTS"), 0, table)
+        return table.children
+
+
 def config_keys(table: str) -> list[tuple[str, str, str]]:
     """The keys of a table, each with what it takes and what it does."""
     if table == "TARGET":
@@ -87,5 +103,6 @@ def config_keys(table: str) -> list[tuple[str, str, str]]:
 def setup(app: object) -> None:
     """Called by Sphinx."""
     app.add_directive("config-keys", ConfigKeys)
+    app.add_directive("hook-facts", HookFacts)
     app.add_directive("known-servers", KnownServers)
     app.add_directive("twistd-options", TwistdOptions)

@@ -88,6 +88,7 @@ class ExampleSite:
             # The path of a socket in there has to be short.
             "/var/lib/txresumable": self._state,
             **{f"/srv/{name}": name for name in ("scans", "sent", "failed")},
+            "/srv/records": str(self._folder / "records"),  # of a command, which is run in /
         }
 
     def localize(self, text: str) -> str:

@@ -37,8 +37,10 @@ class FakeProcess:
     A process that a test ends, if nobody kills it.
 
     :ivar environment: its variables.
+    :ivar given: what it reads.
     """
 
+    given = b""
     pid = None
 
     def __init__(self, protocol: Any, environment: dict[bytes, bytes]) -> None:
@@ -48,6 +50,7 @@ class FakeProcess:
 
     def writeToChild(self, fd: int, data: bytes) -> None:
         """The facts, which are in the environment as well."""
+        self.given += data
 
     def closeStdin(self) -> None:
         """There is no more."""

@@ -12,11 +12,23 @@ from pathlib import Path
 import click
 
 from txresumable._cli.main import command_group
+from txresumable.push.delivery.facts import FACTS
 
 __all__ = ["SHIPPED", "write"]
 
 SHIPPED = Path(__file__).resolve().parent.parent / "contrib"
 _NAME = "txresumable"
+_COMMANDS = """\
+The programs on_sent and on_failed of a watched folder are run in the folder /, without a \
+shell, with the environment of the service but for its own variables and secrets. On their \
+standard input they have these facts about the file as one JSON object on one line, and each \
+also in a variable of the environment. NAME.error.json, which is written beside a file that was \
+moved to the folder of failed, has the same facts.
+
+A program that ends with 0 has done its work. After any other status or a signal, and when \
+hook_timeout is over, it is run again with the same id: after 15 seconds, then after twice as \
+long each time, an hour at most, attempts times in all. Then the file waits for retry. What it \
+writes to standard output is not kept; the last line on standard error is logged if it fails."""
 
 
 def made() -> dict[str, str]:
@@ -77,6 +89,14 @@ def manual(group: click.Group) -> Iterator[str]:
             yield ".TP"
             yield f"\\fB{roff(', '.join(names))}\\fR{roff(value)}"
             yield roff(text)
+    yield ".SH COMMANDS FOR FILES"
+    for paragraph in _COMMANDS.split("\n\n"):
+        yield ".PP"
+        yield roff(paragraph)
+    for fact, text in FACTS.items():
+        yield ".TP"
+        yield f"\\fB{fact}\\fR, \\fBTXRESUMABLE_{fact.upper()}\\fR"
+        yield roff(text)
     yield ".SH SEE ALSO"
     yield ".BR twistd (1)"
 

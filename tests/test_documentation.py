@@ -30,6 +30,10 @@ from txresumable import Resumable, Signal
 from txresumable._protocol.dialect import DIALECTS
 from txresumable.events import Events
 from txresumable.options import Options
+from txresumable.push import FolderSettings
+from txresumable.push.delivery.facts import FACTS, facts_of
+from txresumable.push.entry import Entry, Version
+from txresumable.push.state import STORED
 from txresumable.receiver import Store, make_site
 from txresumable.receiver.tap import Options as ReceiverOptions
 
@@ -41,7 +45,7 @@ _FILES = {
     "photos/2026/sunset.jpg": 60_000,
 }
 _OURS = ("python", "twistd", "txresumable")
-_CAPTIONS = ("outbox.py", "push.toml", "receiver.tac", "test_pictures.py", "upload.tac")
+_CAPTIONS = ("outbox.py", "push.toml", "receiver.tac", "sent.py", "test_pictures.py", "upload.tac")
 _SHOWN_ONLY = ("git", "make", "pip")
 
 
@@ -283,6 +287,18 @@ class TableTests(SynchronousTestCase):
         signals = {name for name, each in vars(Events()).items() if isinstance(each, Signal)}
         documented = set(re.findall(r"^   \* - ``(\w+)\(", _text("callbacks"), re.M))
         self.assertEqual(signals - documented, set())
+
+    def test_facts_are_explained(self) -> None:
+        """Each fact that a command is given is explained, on the page and in the manual."""
+        blank: Any = {field.name: "" for field in attrs.fields(Entry)}
+        blank |= {"path": b"b", "version": Version(1, 2, 3), "state": STORED, "location": b""}
+        entry = Entry(**blank)
+        given = facts_of(entry, FolderSettings(name="a", path="/a", target="b"))
+        self.assertEqual(list(given), list(FACTS))
+        self.assertIn("\n.. hook-facts::\n", _text("push"))
+        manual = (ROOT / "contrib" / "man" / "txresumable.1").read_text(encoding="utf-8")
+        named = re.findall(r"^\\fB(\w+)\\fR, \\fBTXRESUMABLE_(\w+)\\fR$", manual, re.M)
+        self.assertEqual(named, [(name, name.upper()) for name in given])
 
     def test_limits_have_their_defaults(self) -> None:
         """The page on security has each limit of the receiver with its defaults."""

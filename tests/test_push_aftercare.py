@@ -344,6 +344,7 @@ class FailedTests(AftercareTestCase):
         self.assertEqual((facts["name"], facts["event"], facts["attempts"]), ("a/b", "failed", 1))
         [hook] = self.clock.hooks
         self.assertEqual(self.variable(hook, "PATH"), os.path.join(self.base, "failed/a/b"))
+        self.assertEqual(facts, json.loads(hook.given))
         self.assertFalse(self.entry(service, "a/b").is_aside)
         hook.end()
         self.assertTrue(self.entry(service, "a/b").is_aside)

@@ -217,7 +217,7 @@ class FailureTests(QueueTestCase):
         self.assertEqual(sorted(os.listdir(aside)), ["a", "a.error.json"])
         with open(os.path.join(aside, "a.error.json")) as file:
             facts = json.load(file)
-        self.assertEqual((facts["event"], facts["name"], facts["attempts"]), ("failed", "a", 2))
+        self.assertEqual((facts["event"], facts["name"], facts["attempts"]), ("failed", "a", 3))
 
     def refuse_a(self, request: Any) -> Response | None:
         name = request.parameters["resumableFilename"]
@@ -234,6 +234,27 @@ class FailureTests(QueueTestCase):
         self.assertEqual(hook.environment[b"TXRESUMABLE_EVENT"], b"failed")
         hook.end()
         self.assertEqual((self.job()["state"], self.job()["attempts"]), ("failed", 1))
+
+    def test_path_of_what_is_aside(self) -> None:
+        """A command is told where the file was put, also by a machine that takes it over."""
+        self.file("a b")
+        self.add("a b")
+        self.receiver.rule = lambda _: 400
+        folder: Any = {"on_failed": ["/bin/false"], "failed": "BASE/failed"}
+        self.worker(**folder)
+        self.handles[0].trouble = "dead"
+        self.worker(**folder)
+        self.pass_time(LEASE + 10)
+        where = os.path.join(self.base, "failed", "a b")
+        with open(f"{where}.error.json") as file:
+            written = json.load(file)
+        self.assertEqual((written["path"], written["attempts"]), (where, 1))
+        for hook in self.clock.hooks:
+            self.assertEqual(hook.environment[b"TXRESUMABLE_PATH"], where.encode())
+            self.assertEqual({**json.loads(hook.given), "at": written["at"]}, written)
+        self.assertEqual(len(self.clock.hooks), 2)
+        self.clock.hooks[1].end()
+        self.assertEqual(self.job("a b")["state"], "failed")
 
     def test_put_aside_by_another(self) -> None:
         """One that dies before all is done for a file that has failed leaves that to others."""

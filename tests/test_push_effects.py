@@ -333,7 +333,9 @@ class PutAsideTests(EffectsTestCase):
             self.assertEqual(self.put_aside(version), self.there + b"/a/b")
         found = self.found()
         self.assertEqual(sorted(found), [b"there/a/b", b"there/a/b.error.json"])
-        self.assertEqual(json.loads(found[b"there/a/b.error.json"]), {"why": "bad", "id": KEY})
+        where = os.fsdecode(self.there + b"/a/b")
+        facts = json.loads(found[b"there/a/b.error.json"])
+        self.assertEqual(facts, {"why": "bad", "path": where, "id": KEY})
 
     def test_taken(self) -> None:
         """Neither a file nor a reason of another one is written over."""

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
 
+from .._runtime.printable import printable
 from .._runtime.rename import rename_new
 from .entry import TAKEN, Version
 
@@ -141,15 +142,17 @@ class Effects:
         :param path: its path below the folder.
         :param target: the folder to move it to, on the same file system; made if need be.
         :param key: tells these facts from those of another file.
-        :param facts: what to write.
+        :param facts: what to write; ``path`` becomes where the file lies then.
         :returns: as :meth:`move`.  If there is nothing to move, nothing is written.
         :raises OSError: likewise, and if the facts cannot be written.
         """
         location = self._move(path, version, target, True)
         if location is not None:
             with self._inside(os.path.dirname(location), b"x") as folder:
-                content = json.dumps({**facts, "id": key}, indent=2).encode() + b"\n"
-                _write(folder, _beside(os.path.basename(location)), content, key)
+                where = printable(os.fsdecode(location))
+                content = json.dumps({**facts, "path": where, "id": key}, indent=2)
+                name = _beside(os.path.basename(location))
+                _write(folder, name, content.encode() + b"\n", key)
         return location
 
     def put_back(self, path: bytes, version: Version, location: bytes) -> bool:

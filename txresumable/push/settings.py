@@ -111,7 +111,8 @@ class FolderSettings:
     :ivar identify: what the server knows a file by: ``safe``, ``shared``, ``content``,
         ``resumable_js``, or a function (:mod:`txresumable.identifiers`).  With ``content``, of
         several files that have the same only the first arrives, under its name.
-    :ivar on_sent: a command that is run after a file was sent; see :doc:`service`.
+    :ivar on_sent: a command that is run after a file was sent, with facts about it; see
+        :doc:`push`.
     :ivar on_failed: a command that is run after a file has failed for good.
     :ivar hook_timeout: how long such a command has; then it is killed, and what it has started.
     :ivar ping: a URL that is requested when files were sent, and after each full scan while the

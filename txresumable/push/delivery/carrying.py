@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
@@ -83,9 +84,9 @@ class Carrier:
 
     What a job has in ``progress``: ``version``, size and time of the file; ``identifier``, that of
     the server; ``stored`` once all of it is there, with ``sent``, the bytes of the last claim, and
-    ``digest``, if the server's was right; ``reported`` once ``on_sent`` was run; ``failed``, why it
-    has failed for good and is to be put aside; ``gone``, if the file did not lie there as it was to
-    be, and who adds it once more has it begun anew.
+    ``digest``, if the server's was right; ``reported`` once ``on_sent`` was run; ``failed``, why
+    it has failed for good and is to be put aside; ``aside``, where it was put; ``gone``, if the
+    file did not lie there as it was to be, and who adds it once more has it begun anew.
     """
 
     def __init__(
@@ -250,7 +251,7 @@ class Carrier:
     async def _run_hook(self, claimed: Claimed, command: Any, failed: str) -> None:
         entry = _entry_of(claimed, failed, self._now())
         facts = facts_of(entry, self._settings)
-        path = os.path.join(self._root, claimed.job.path)
+        path = entry.location or os.path.join(self._root, claimed.job.path)
         limit, is_again = self._settings.hook_timeout, claimed.job.attempts > 0
         running = self._hooks.run(command, facts, path, limit=limit, is_again=is_again)
         claimed.halt = running.cancel
@@ -284,20 +285,24 @@ class Carrier:
     async def _put_aside(self, claimed: Claimed, why: str) -> None:
         job, settings = claimed.job, self._settings
         if settings.failed:
-            found = await self._look(os.path.join(self._root, job.path))
-            if found is not None and found.shared == job.progress.get("version"):
-                version, there = found, os.fsencode(settings.failed)
-                facts = facts_of(_entry_of(claimed, why, self._now()), settings)
-                key = job.event_id
-                await self._effects.run(
-                    lambda do: do.put_aside(job.path, version, there, key, facts)
-                )
-                await self._delete_marker(claimed)
+            await self._move_aside(claimed, why, os.fsencode(settings.failed))
         if settings.on_failed:
             await self._run_hook(claimed, settings.on_failed, why)
         _log.warn("{name} has failed: {why}", name=job.name, why=why)
         await self._claims.failed(claimed, why, None, attempts=job.attempts + 1)
         self._ping.failed()
+
+    async def _move_aside(self, claimed: Claimed, why: str, there: bytes) -> None:
+        job = claimed.job
+        found = await self._look(os.path.join(self._root, job.path))
+        if found is None or found.shared != job.progress.get("version"):
+            return
+        version, key = found, job.event_id
+        facts = facts_of(_entry_of(claimed, why, self._now()), self._settings)
+        put = await self._effects.run(lambda do: do.put_aside(job.path, version, there, key, facts))
+        if put is not None:
+            await self._claims.note(claimed, aside=quote(put))
+        await self._delete_marker(claimed)
 
     async def _put_off(self, claimed: Claimed, error: BaseException) -> None:
         job, why = claimed.job, str(error)
@@ -323,7 +328,7 @@ def _entry_of(claimed: Claimed, failed: str, now: float) -> Entry:
         state=FAILED if failed else STORED,
         identifier=progress.get("identifier", ""),
         event_id=job.event_id,
-        attempts=job.attempts,
+        attempts=job.attempts + 1,
         why=failed,
         until=0.0,
         seen=job.added,
@@ -331,6 +336,6 @@ def _entry_of(claimed: Claimed, failed: str, now: float) -> Entry:
         sent=progress.get("sent", 0),
         digest=progress.get("digest", ""),
         note="",
-        location=b"",
+        location=unquote_to_bytes(progress.get("aside", "")),
         is_aside=False,
     )
