@@ -951,3 +951,35 @@ def octet(query: dict[str, str], body: bytes) -> bytes:
     """An upload of bare bytes."""
     kind = {"content_type": "application/octet-stream"}
     return request("POST", f"/?{urlencode(query)}", kind, body)
+
+
+class PhraseTests(ReceiverTestCase):
+    """The first line of a response."""
+
+    def test_phrases(self) -> None:
+        """It says what the status means, also where Twisted has no phrase."""
+        self.start(site={"hosts": ["receiver.example"]})
+        file = ClientFile(CONTENT)
+        wrong = "sha-256=:" + "A" * 43 + "=:"
+        for data, line in {
+            file.upload(1): b"HTTP/1.1 200 OK",
+            file.upload(2, content_digest=wrong): b"HTTP/1.1 422 Unprocessable Content",
+            file.upload(1).replace(b"Host: receiver", b"Host: other"): (
+                b"HTTP/1.1 421 Misdirected Request"
+            ),
+        }.items():
+            connection = self.connect()
+            connection.send(data)
+            self.assertEqual(connection.transport.value().split(b"\r\n")[0], line)
+
+    def test_chosen(self) -> None:
+        """An application that refuses with another status gets its phrase as well."""
+
+        def refuse(request: object, file: object) -> bool:
+            raise Refused(429, "not so fast")
+
+        self.start(site={"authorize": refuse})
+        connection = self.connect()
+        connection.send(ClientFile(CONTENT).upload(1))
+        first = connection.transport.value().split(b"\r\n")[0]
+        self.assertEqual(first, b"HTTP/1.1 429 Too Many Requests")

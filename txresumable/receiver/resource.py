@@ -15,6 +15,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
 
 from .._protocol.dialect import Dialect, ParameterNames
+from .._protocol.phrase import reason_phrase
 from .arguments import as_dialect, as_hosts, as_names, as_origins, as_parameters, check_flag
 from .permission import Authorize, Owner, Permission, one_owner
 from .store import UploadStore
@@ -292,7 +293,7 @@ class ReceiverResource(Resource):
 
     def _write(self, request: Request, response: Response) -> None:
         origin = _header(request, "origin")
-        request.setResponseCode(response.status)
+        request.setResponseCode(response.status, reason_phrase(response.status))
         headers = {**_ALWAYS, **response.headers}
         if self._origin_admitted(request, origin):
             headers.update(self._origins.headers(origin))

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
+from .._protocol.phrase import reason_phrase
 from .._runtime.reactor import Reactor
 from .site import ReceiverSite
 from .store.interface import UploadStore
@@ -80,7 +81,7 @@ def _failed(failure: Failure) -> tuple[int, dict[str, str]]:
 
 
 def _respond(request: Any, status: int, content: dict[str, str]) -> None:
-    request.setResponseCode(status)
+    request.setResponseCode(status, reason_phrase(status))
     request.setHeader("Content-Type", "application/json")
     request.setHeader("Cache-Control", "no-store")
     body = json.dumps(content).encode()

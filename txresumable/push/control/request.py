@@ -13,6 +13,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.server import NOT_DONE_YET
 from twisted.web.server import Request as SiteRequest
 
+from ..._protocol.phrase import reason_phrase
 from .refusal import Refusal
 
 __all__ = ["LARGEST", "BoundedRequest", "Query", "refuse", "respond", "sent_fields"]
@@ -137,7 +138,7 @@ def respond(
     """
     if isinstance(content, Mapping):
         content = json.dumps(content).encode() + b"\n"
-    request.setResponseCode(status)
+    request.setResponseCode(status, reason_phrase(status))
     given: Headers = request.responseHeaders
     fields = {**_SAFE, "Content-Type": type, "Content-Length": str(len(content)), **(headers or {})}
     for name, value in fields.items():

@@ -16,6 +16,7 @@ from twisted.web.server import Request
 from twisted.web.util import DeferredResource
 from zope.interface import Interface
 
+from ..._protocol.phrase import reason_phrase
 from ..store.refused import Refused
 from .arrival import Arrival
 from .channel import ReceiverChannel
@@ -142,7 +143,7 @@ class StreamedRequest(Request):
     def _respond_at_once(self, response: Response) -> None:
         """Respond without a resource, and without the body."""
         self._ignore_the_rest()
-        self.setResponseCode(response.status)
+        self.setResponseCode(response.status, reason_phrase(response.status))
         about = {"Content-Type": response.type, "Content-Length": str(len(response.body))}
         for name, value in {**about, **response.headers}.items():
             self.responseHeaders.setRawHeaders(name, [value])
