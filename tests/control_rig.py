@@ -164,8 +164,14 @@ class ControlTestCase(JournalTestCase):
             self.journal.changed.register(listener.changed)
         self.service.chunk_sent.register(self.metrics.chunk_sent)
         guard = Guard(self.token, frozenset({"push.example"}))
-        figures = self.metrics.resource(guard)
-        root = make_root(self.service, guard, self.log, self.traffic, figures=figures, page=True)
+        root = make_root(
+            self.service,
+            guard,
+            self.log,
+            self.traffic,
+            metrics=self.metrics.resource(guard),
+            page=True,
+        )
         self.site = ControlSite(root, self.clock)
 
     def connect(self) -> tuple[Any, Transport]:

@@ -1,4 +1,4 @@
-"""Figures of a service."""
+"""Metrics of a service."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.defer import Deferred
 
 from tests.control_rig import ControlTestCase
+from tests.metrics_rig import named, ours, shown
 from tests.push_rig import PushTestCase
 from txresumable._runtime.observers import observers_of
 from txresumable.push import PushState
@@ -115,6 +116,14 @@ class MetricsTests(ControlTestCase):
         self.assertNotIn("txresumable_queue_jobs scans queued", figures)
         self.service.queue = None
         self.assertEqual([name for name in self.figures() if "queue_" in name], [])
+
+    def test_named(self) -> None:
+        """What pages say there is, there is, and they name all that is ours."""
+        self.service.queue = {"trouble": "", "outages": 0, "sending": {}, "lost": 0, "jobs": {}}
+        found = shown(self.ask("GET", "/metrics").body.decode())
+        pages = named("push.rst")
+        self.assertEqual(pages - found, set())
+        self.assertEqual(ours(found) - pages, set())
 
     def test_journal_that_cannot_be_read(self) -> None:
         """Without a journal there are no figures, and that is said."""

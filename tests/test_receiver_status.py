@@ -7,7 +7,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 
+from tests.metrics_rig import named, ours, shown
 from tests.receiver_rig import ClientFile, Connection, ReceiverTestCase, Response, request
+from txresumable._runtime.process_metrics import process_registry
 from txresumable.receiver.metrics import Metrics
 from txresumable.receiver.status import make_status_site
 
@@ -113,6 +115,22 @@ class StatusTests(ReceiverTestCase):
             "resumable_receiver_connections": "1.0",
         }
         self.assertEqual({name: found.get(name) for name in expected}, expected)
+
+    def test_named(self) -> None:
+        """What pages say there is, there is, and they name all that is ours."""
+        metrics = Metrics()
+        self.start(site={"on_response": metrics.responded})
+        metrics.watch(self.store, self.site)
+        found = shown(self.page("/metrics", metrics=metrics.resource()).body.decode())
+        pages = named("receiver.rst", "growing.rst")
+        self.assertEqual(pages - found, set())
+        self.assertEqual(ours(found) - pages, set())
+
+    def test_own_registry(self) -> None:
+        """An application that keeps metrics may have those of the process already."""
+        registry = process_registry()
+        metrics = Metrics(registry)
+        self.assertIs(metrics.registry, registry)
 
     def test_observer_fails(self) -> None:
         """What fails as a request is counted is logged, and the response has been sent."""

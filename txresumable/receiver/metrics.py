@@ -1,5 +1,5 @@
 """
-Figures of a receiver for Prometheus; needs the ``metrics`` extra.
+Metrics of a receiver for Prometheus; needs the ``metrics`` extra.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from prometheus_client import (
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
+from .._runtime.process_metrics import process_registry
 from .objects.store import ObjectStore
 from .site import ReceiverSite
 from .store import ReceivedFile, Store
@@ -27,12 +28,13 @@ class Metrics:
     """
     Counts requests and files.
 
-    :param registry: where the figures are kept; a new one by default.
+    :param registry: where the metrics are kept; by default a new one, with those of the process
+        (``process_resident_memory_bytes``).
     :ivar registry: the same.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry or CollectorRegistry()
+        self.registry = process_registry() if registry is None else registry
         self._requests = Counter(
             "resumable_receiver_requests",
             "Requests that were responded to",
@@ -68,7 +70,7 @@ class Metrics:
         connections.set_function(lambda: len(site.connections))
 
     def resource(self) -> Resource:
-        """What shows the figures."""
+        """What shows the metrics."""
         return _Page(self.registry)
 
 

@@ -1,5 +1,5 @@
 """
-Watching and controlling a running service: JSON over HTTP, a page, and figures.
+Watching and controlling a running service: JSON over HTTP, a page, and metrics.
 """
 
 from .service import ControlService

@@ -1,5 +1,5 @@
 """
-Figures of a service for Prometheus; needs the ``metrics`` extra.
+Metrics of a service for Prometheus; needs the ``metrics`` extra.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from ..._runtime.process_metrics import process_registry
 from ..entry import Entry
 from ..state import CHANGED, FAILED, GONE, HELD, HOOK, QUEUED, STORED, UPLOADING, WAITING, PushState
 from .controlled import Controlled
@@ -43,15 +44,16 @@ _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 
 class Metrics:
     """
-    Figures that are counted as files change, and figures of the moment.
+    Metrics that are counted as files change, and metrics of the moment.
     """
 
     def __init__(self, service: Controlled, registry: CollectorRegistry | None = None) -> None:
         """
         :param service: what they are about.
-        :param registry: where they are kept; a new one by default.
+        :param registry: where they are kept; by default a new one, with those of the process
+            (``process_resident_memory_bytes``).
         """
-        self.registry = registry = registry or CollectorRegistry()
+        self.registry = registry = process_registry() if registry is None else registry
         self._service = service
 
         def gauge(name: str, text: str, *labels: str) -> Gauge:
@@ -113,7 +115,7 @@ class Metrics:
 
     async def collect(self) -> bytes:
         """
-        The figures, in Prometheus's format.
+        The metrics, in Prometheus's format.
         """
         status = await self._service.status()
         self._files.clear()
@@ -139,14 +141,14 @@ class Metrics:
 
     def resource(self, guard: Guard) -> Resource:
         """
-        What shows the figures.
+        What shows the metrics.
 
         :param guard: to whom.
         """
-        return _Figures(self, guard)
+        return _Page(self, guard)
 
 
-class _Figures(Resource):
+class _Page(Resource):
     isLeaf = True
 
     def __init__(self, metrics: Metrics, guard: Guard) -> None:

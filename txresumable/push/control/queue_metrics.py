@@ -1,5 +1,5 @@
 """
-Figures of the queue that several machines share, for Prometheus.
+Metrics of the queue that several machines share, for Prometheus.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _STATES = ("queued", "claimed", "done", "failed")
 
 
 class QueueMetrics:
-    """Figures that are there as long as there is a queue."""
+    """Metrics that are there as long as there is a queue."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """
@@ -42,7 +42,7 @@ class QueueMetrics:
 
     def show(self, queue: Mapping[str, Any] | None) -> None:
         """
-        Show these figures.
+        Show these metrics.
 
         :param queue: as in the status of the service.
         """

@@ -26,7 +26,7 @@ def make_root(
     log: EventLog,
     traffic: Traffic,
     *,
-    figures: Resource | None = None,
+    metrics: Resource | None = None,
     page: bool = False,
 ) -> Resource:
     """
@@ -36,7 +36,7 @@ def make_root(
     :param guard: by whom.
     :param log: what happens.
     :param traffic: how much was sent.
-    :param figures: shows them for Prometheus, if that is installed.
+    :param metrics: shows them for Prometheus, if that is installed.
     :param page: whether there is a page for browsers.
     """
     do = Commands(service, traffic)
@@ -47,7 +47,7 @@ def make_root(
         b"readyz": Endpoint(guard, get=do.readiness, is_open=True),
         b"files": Files(guard, service),
         b"events": EventStream(guard, log),
-        b"metrics": figures or Endpoint(guard, get=_not_installed),
+        b"metrics": metrics or Endpoint(guard, get=_not_installed),
         b"retry": Endpoint(guard, post=do.retry),
         b"pause": Endpoint(guard, post=do.pause),
         b"resume": Endpoint(guard, post=do.resume),
@@ -62,4 +62,4 @@ def make_root(
 
 
 async def _not_installed(request: Request) -> dict[str, object]:
-    raise Refusal(501, "Figures need the metrics extra: pip install 'txresumable[metrics]'.")
+    raise Refusal(501, "Metrics need the metrics extra: pip install 'txresumable[metrics]'.")

@@ -160,9 +160,9 @@ class ControlService(Service):
     def _site(self, token: str | None) -> ControlSite:
         guard = Guard(token, frozenset({self._settings.interface.lower()}))
         page = self._settings.page
-        figures = None if self._metrics is None else self._metrics.resource(guard)
+        metrics = None if self._metrics is None else self._metrics.resource(guard)
         root = make_root(
-            self._service, guard, self._events, self._traffic, figures=figures, page=page
+            self._service, guard, self._events, self._traffic, metrics=metrics, page=page
         )
         site = ControlSite(root, self._reactor)
         self._sites.append(site)
