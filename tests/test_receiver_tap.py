@@ -532,7 +532,11 @@ class ServiceTests(SynchronousTestCase):
             self.assertRaises(InvalidOption, self.make, MemoryReactorClock(), sweep_every=wrong)
         default = signature(ReceiverService).parameters["sweep_every"].default
         self.assertEqual((parse()["sweep"], default), (600.0, 600.0))
-        self.assertIsNone(parse("--sweep", "0")["sweep"])
+        stored = ("--store", "s3://bucket", "--s3-endpoint", "https://storage.example")
+        self.assertIsNone(parse("--sweep", "0", *stored)["sweep"])
+        error = self.assertRaises(UsageError, parse, "--sweep", "0", "--directory", self.mktemp())
+        expected = "--sweep 0: is for --store, where another receiver sweeps"
+        self.assertEqual(str(error), expected)
 
     def test_sweep_that_fails(self) -> None:
         """A sweep that fails is logged, and the next one comes all the same."""

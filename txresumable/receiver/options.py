@@ -133,6 +133,8 @@ class Options(UsageOptions):
         for name, read in _READ.items():
             if isinstance(self[name], str):
                 self[name] = read(self[name])
+        if self["sweep"] is None and self["store"] is None:
+            raise UsageError("--sweep 0: is for --store, where another receiver sweeps")
         if self["dialect"] not in DIALECTS:
             raise UsageError(f"--dialect: must be one of {', '.join(sorted(DIALECTS))}")
         names = DIALECTS[self["dialect"]].names
