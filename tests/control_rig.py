@@ -164,14 +164,8 @@ class ControlTestCase(JournalTestCase):
             self.journal.changed.register(listener.changed)
         self.service.chunk_sent.register(self.metrics.chunk_sent)
         guard = Guard(self.token, frozenset({"push.example"}))
-        root = make_root(
-            self.service,
-            guard,
-            self.log,
-            self.traffic,
-            metrics=self.metrics.resource(guard),
-            page=True,
-        )
+        metrics = self.metrics.resource(guard)
+        root = make_root(self.service, guard, self.log, self.traffic, metrics=metrics, page=True)
         self.site = ControlSite(root, self.clock)
 
     def connect(self) -> tuple[Any, Transport]:

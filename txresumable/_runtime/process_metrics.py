@@ -10,7 +10,9 @@ __all__ = ["process_registry"]
 
 
 def process_registry() -> CollectorRegistry:
-    """A new registry with ``process_*`` (memory, CPU, descriptors; on Linux) and ``python_info``."""
+    """
+    Make a registry with ``python_info`` and, on Linux, ``process_*``: memory, CPU, descriptors.
+    """
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
