@@ -94,6 +94,12 @@ class ContribTests(SynchronousTestCase):
         self.assertEqual({line.split()[0] for line in lines} - set(INSTRUCTIONS), set())
         self.assertTrue(lines[0].startswith("FROM "))
 
+    def test_extras(self) -> None:
+        """What the Debian package can do, the image can, too."""
+        [given] = re.findall(r"source\[([a-z0-9,]+)\]", (DOCKER / "Dockerfile").read_text())
+        package = runpy.run_path(str(DEBIAN / "build.py"))["EXTRAS"]
+        self.assertEqual(set(package.split(",")) - set(given.split(",")), set())
+
     def test_compose(self) -> None:
         """The services are there, their files too, and the receiver takes its options."""
         if find_spec("yaml") is None:

@@ -27,6 +27,8 @@ import txresumable
 from tests.example_site import ExampleSite
 from tests.examples import ROOT, Example, examples, pages
 from txresumable import Resumable, Signal
+from txresumable._cli.tap import Options as UploadOptions
+from txresumable._cli.upload import upload_command
 from txresumable._protocol.dialect import DIALECTS
 from txresumable.events import Events
 from txresumable.options import Options
@@ -34,7 +36,7 @@ from txresumable.push import FolderSettings
 from txresumable.push.delivery.facts import FACTS, facts_of
 from txresumable.push.entry import Entry, Version
 from txresumable.push.state import STORED
-from txresumable.receiver import Store, make_site
+from txresumable.receiver import ReceivedFile, Store, make_site
 from txresumable.receiver.tap import Options as ReceiverOptions
 
 _FILES = {
@@ -274,6 +276,31 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(_missing(text, "The uploader", set(dir(uploader))), [])
         self.assertEqual(_missing(text, "A file", set(dir(txresumable.ResumableFile))), [])
         self.assertEqual(_missing(text, "A chunk", set(dir(txresumable.ResumableChunk))), [])
+
+    def test_public_modules_are_listed(self) -> None:
+        """The page on versions has each module of which something is documented, and no other."""
+        documented = {"txresumable"}
+        for page in pages():
+            names = re.findall(r"^\.\. auto\w+:: (txresumable[\w.]*)", page.read_text(), re.M)
+            documented |= {re.findall(r"txresumable(?:\.[a-z]+\b)?", name)[0] for name in names}
+        public = _text("versions").partition("What is public\n")[2].partition("\n\n")[2]
+        listed = set(re.findall(r"``(txresumable[a-z.]*)``", public.partition("\n\n")[0]))
+        self.assertEqual(listed, documented)
+
+    def test_options_of_the_run(self) -> None:
+        """The page on the service has each option of the command that twistd's has not."""
+        ours = {name for each in upload_command().params for name in each.opts if "--" in name}
+        theirs = {f"--{name.rstrip('=')}" for name in UploadOptions().longOpt}
+        text = _text("service").partition("What is about the run")[2].partition("The options")[0]
+        self.assertEqual(set(re.findall(r"``(--[\w-]+)``", text)), ours - theirs)
+
+    def test_fields_of_received_files(self) -> None:
+        """The page on the receiver has each field of the JSON that commands and URLs get."""
+        text = (
+            _text("receiver").partition('--on-complete "COMMAND')[2].partition("The client gets")[0]
+        )
+        fields = {field.name for field in attrs.fields(ReceivedFile)}
+        self.assertEqual(set(re.findall(r"``(\w+)``", text)), fields)
 
     def test_every_error_is_explained(self) -> None:
         """The page on errors has each public type of error."""

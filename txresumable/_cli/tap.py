@@ -42,11 +42,11 @@ class Options(UsageOptions):
     synopsis = "--target URL [options] FILE... | --config FILE"
     longdesc = (
         "Upload files, and folders with all that is below them, to a server that speaks the "
-        "protocol of resumable.js, then exit: with 0, or with 1 if any file failed. Started "
-        "again, it resumes with the chunks that the server does not have. SIZE may end in K, M, G "
-        "or T, SECONDS in ms, s, m, h or d; FUNCTION is a Python function as "
-        "package.module:function. Each option but --target can be in the environment, as "
-        "TXRESUMABLE_CHUNK_SIZE for --chunk-size."
+        "protocol of resumable.js, then exit with 0, or a status that says why files failed, as "
+        "the command does. Started again, it resumes with the chunks that the server does not "
+        "have. SIZE may end in K, M, G or T, SECONDS in ms, s, m, h or d; FUNCTION is a Python "
+        "function as package.module:function. Each option but --target can be in the "
+        "environment, as TXRESUMABLE_CHUNK_SIZE for --chunk-size."
     )
     compData: Any = None
 
