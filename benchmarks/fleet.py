@@ -1,10 +1,11 @@
 """
 Receivers on object storage: ``python benchmarks/fleet.py``, after ``make receivers``.
 
-A big file, in chunks of 1 and of 8 MiB, to one, two and three receivers on one SeaweedFS; beside
+A big file, in chunks of several sizes, to one, two and three receivers on one SeaweedFS; beside
 the same bytes by SeaweedFS's own client, by our client for S3 alone, and by ``@tus/server`` with
 ``@tus/s3-store``, if that is there: see ``make bench-fleet``.  All of it runs on this machine: what
-they take of its cores is told apart by CPU time.
+they take of its cores is told apart by CPU time.  What is compared is measured in each round, all
+else in the first ones; every other round goes backwards.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from attrs import define
@@ -36,6 +39,7 @@ from tests.interop.seaweedfs import KEY, SECRET, SeaweedFS  # noqa: E402
 HERE = Path(__file__).parent
 MIB = 1024 * 1024
 CHUNKS = (MIB, 8 * MIB)
+USUAL, LARGE = 8 * MIB, 32 * MIB
 CONNECTIONS = 6
 BUCKET = "benchmark"
 TABLE = ROOT / "docs/_static/growing.csv"
@@ -51,8 +55,8 @@ class Found:
 
     :ivar took: seconds, until the file was complete.
     :ivar finish: seconds, of these, from when all but the last chunk were stored.
-    :ivar cpu: seconds of CPU time of the receivers.
-    :ivar storage: seconds of CPU time of the storage.
+    :ivar cpu: seconds of CPU time of the receivers, or of the client.
+    :ivar storage: seconds of CPU time of the storage, but for its database.
     :ivar requests: how many the storage got.
     """
 
@@ -129,11 +133,13 @@ class Rig:
         self._content = os.urandom(8 * MIB)
         self._files = 0
 
-    def ours(self, receivers: int, size: int, connections: int = CONNECTIONS) -> Found:
-        """One file to several receivers, so many chunks at once."""
+    def ours(
+        self, receivers: int, size: int, *options: str, connections: int = CONNECTIONS
+    ) -> Found:
+        """One file to several receivers with some options, so many chunks at once."""
         self._files += 1
         count = self._size // size
-        chunk = self._content[:size]
+        chunk = self._piece(size)
         name = f"{self._files}-{os.getpid()}.dat"
 
         def requests(first: int, last: int) -> Iterator[bytes]:
@@ -141,7 +147,7 @@ class Rig:
                 yield OURS.chunk(name, chunk, number, count, size, self._size)
 
         with ExitStack() as stack:
-            started = [self._receiver(number, stack) for number in range(receivers)]
+            started = [self._receiver(number, stack, options) for number in range(receivers)]
             ports = [port for port, _ in started]
             pids = [pid for _, pid in started]
 
@@ -158,9 +164,9 @@ class Rig:
         self._files += 1
         count = self._size // size
         name = f"{self._files}-{os.getpid()}.dat"
-        chunk = self._content[:size]
+        chunk = self._piece(size)
         with ExitStack() as stack:
-            port, pid = self._receiver(0, stack)
+            port, pid = self._receiver(0, stack, ())
             before = memory(pid, "VmRSS")
             requests = (
                 OURS.chunk(name, chunk, number, count, size, self._size)
@@ -194,18 +200,24 @@ class Rig:
         began = 0.0
         for offset in range(0, self._size, size):
             began = time.perf_counter()
-            piece = self._content * (size // len(self._content)) or self._content[:size]
-            ask(connection, TUS.next(path, offset, piece))
+            ask(connection, TUS.next(path, offset, self._piece(size)))
         connection.close()
-        return time.perf_counter() - began
+        return time.perf_counter() - began if size < self._size else 0.0
 
     def put(self, size: int) -> Found:
         """The same bytes by our client for S3 alone."""
         own = [str(HERE / "fleet_put.py"), self._storage.endpoints[0], BUCKET]
         words = [sys.executable, *own, str(size), str(self._size // size), str(CONNECTIONS)]
-        ran = subprocess.run(words, env=ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True)
-        took, used = map(float, ran.stdout.split())
-        return Found(took, cpu=used)
+        said = ""
+
+        def work() -> float:
+            nonlocal said
+            said = subprocess.check_output(words, env=ENVIRONMENT, text=True)
+            return 0.0
+
+        found = self._timed(work, ())
+        found.took, found.cpu = map(float, said.split())
+        return found
 
     def weed(self, size: int) -> Found:
         """The same bytes by SeaweedFS's own client, to its filer, past S3."""
@@ -213,26 +225,33 @@ class Rig:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         for number in range(self._size // size):
-            (folder / f"{number}.dat").write_bytes(self._content[:size])
+            (folder / f"{number}.dat").write_bytes(self._piece(size))
         weed = python_of(SEAWEEDFS).parent / "weed"
         filer = self._storage.filer_url
         words = [str(weed), "filer.copy", f"-c={CONNECTIONS}", str(folder)]
-        began = time.perf_counter()
-        subprocess.run(
-            [*words, f"{filer}/buckets/{BUCKET}/weed/"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        return Found(time.perf_counter() - began)
 
-    def _receiver(self, number: int, stack: ExitStack) -> tuple[int, int]:
+        def work() -> float:
+            subprocess.run(
+                [*words, f"{filer}/buckets/{BUCKET}/weed/"],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            return 0.0
+
+        return self._timed(work, ())
+
+    def _piece(self, size: int) -> bytes:
+        """So many bytes."""
+        return self._content * (size // len(self._content)) or self._content[:size]
+
+    def _receiver(self, number: int, stack: ExitStack, options: Sequence[str]) -> tuple[int, int]:
         """A receiver's port and the number of its process."""
         endpoint = self._storage.endpoints[number % len(self._storage.endpoints)]
         words = ["-n", "--pidfile=", "resumable-receive", "--port", "0"]
         # A prefix for each file: what another one has left is not what is measured.
         words += ["--store", f"s3://{BUCKET}/{self._files}/", "--s3-endpoint", endpoint]
-        words += ["--s3-region", "us-east-1"]
+        words += ["--s3-region", "us-east-1", *options]
         process = subprocess.Popen(
             [*TWISTD, *words], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
         )
@@ -268,54 +287,71 @@ def has_tus() -> bool:
     return there and shutil.which("node") is not None
 
 
+def measurements(rig: Rig, size: int) -> Iterator[tuple[str, int, bool, Callable[[], Found]]]:
+    """What is measured: its name, the chunks, whether it is compared, and how."""
+    for chunk in CHUNKS:
+        yield "SeaweedFS's own client", chunk, False, partial(rig.weed, chunk)
+        yield "our S3 client alone", chunk, False, partial(rig.put, chunk)
+        for receivers in (1, 2, 3):
+            is_compared = (receivers, chunk) == (3, USUAL)
+            yield named(receivers), chunk, is_compared, partial(rig.ours, receivers, chunk)
+        alone = partial(rig.ours, 1, chunk, connections=1)
+        yield "1 receiver, one chunk at a time", chunk, False, alone
+        if has_tus():
+            yield TUS.name, chunk, chunk == USUAL, partial(rig.tus, chunk)
+    if has_tus():
+        yield TUS.name, size, True, partial(rig.tus, size)
+    without = partial(rig.ours, 3, USUAL, "--no-digest")
+    yield "3 receivers, --no-digest", USUAL, True, without
+    large = partial(rig.ours, 3, LARGE, "--memory", "256M")
+    yield named(3), LARGE, False, large
+
+
 def rows(size: int, found: dict[tuple[str, int], list[Found]]) -> Iterator[list[str]]:
-    """The table, of the fastest rounds, which were disturbed least."""
-    yield ["", "chunks of", "MB/s", "CPU s a GiB", "requests a chunk", "finish, s"]
-    for (name, chunk), rounds in found.items():
-        best = min(rounds, key=lambda each: each.took)
-        used = min(each.cpu for each in rounds) * 1024 / size
-        requests = best.requests / (size * MIB / chunk)
+    """The table, of medians."""
+    heads = ["", "chunks of", "rounds", "MB/s", "CPU s a GiB", "of the storage"]
+    yield [*heads, "requests a chunk", "finish, s"]
+    for (name, chunk), rounds in sorted(found.items(), key=lambda each: each[0][1]):
+        took, finish, used, storage, requests = (
+            median(getattr(each, what) for each in rounds)
+            for what in ("took", "finish", "cpu", "storage", "requests")
+        )
         yield [
             name,
             f"{chunk // MIB} MiB" if chunk < size * MIB else "all at once",
-            f"{size * MIB / best.took / 1e6:.0f}",
-            f"{used:.2f}" if used else "",
-            f"{requests:.2f}" if best.requests else "",
-            f"{best.finish:.2f}" if best.finish else "",
+            f"{len(rounds)}",
+            f"{size * MIB / took / 1e6:.0f}",
+            f"{used * 1024 / size:.2f}" if used else "",
+            f"{storage * 1024 / size:.1f}",
+            f"{requests / (size * MIB / chunk):.2f}" if requests else "",
+            f"{finish:.2f}" if finish else "",
         ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--size", type=int, default=256, help="how many MiB the file has")
-    parser.add_argument("--rounds", type=int, default=3, help="how many rounds, interleaved")
+    parser.add_argument("--rounds", type=int, default=5, help="how many rounds, interleaved")
+    parser.add_argument("--all", type=int, default=3, help="how many of these measure everything")
     parser.add_argument("--publish", action="store_true", help="renew the documentation's table")
     options = parser.parse_args()
     found: dict[tuple[str, int], list[Found]] = {}
     beyond: list[tuple[int, int]] = []
-
-    def note(name: str, chunk: int, what: Found) -> None:
-        found.setdefault((name, chunk), []).append(what)
-        print(f"{name}, {chunk // MIB} MiB: {what}", flush=True)
-
     with TemporaryDirectory() as place:
-        for _ in range(options.rounds):
+        for number in range(options.rounds):
             storage = SeaweedFS()
             try:
                 storage.start()
                 storage.make_bucket(BUCKET)
                 rig = Rig(storage, options, Path(place))
-                for chunk in CHUNKS:
-                    note("SeaweedFS's own client", chunk, rig.weed(chunk))
-                    note("our S3 client alone", chunk, rig.put(chunk))
-                    for receivers in (1, 2, 3):
-                        note(named(receivers), chunk, rig.ours(receivers, chunk))
-                    note("1 receiver, one chunk at a time", chunk, rig.ours(1, chunk, 1))
-                    if has_tus():
-                        note(TUS.name, chunk, rig.tus(chunk))
-                if has_tus():
-                    note(TUS.name, options.size * MIB, rig.tus(options.size * MIB))
-                beyond.append(rig.memory(16, MIB))
+                every = list(measurements(rig, options.size * MIB))
+                for name, chunk, is_compared, measure in every[:: -1 if number % 2 else 1]:
+                    if is_compared or number < options.all:
+                        what = measure()
+                        found.setdefault((name, chunk), []).append(what)
+                        print(f"{name}, {chunk // MIB} MiB: {what}", flush=True)
+                if number < options.all:
+                    beyond.append(rig.memory(16, MIB))
             finally:
                 storage.stop()
     table = list(rows(options.size, found))

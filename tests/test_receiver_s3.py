@@ -15,7 +15,7 @@ from botocore.credentials import Credentials
 from twisted.internet.defer import CancelledError, Deferred
 
 from tests.objects_rig import ODD
-from tests.s3_rig import NOW, S3TestCase, signature_in, signature_of
+from tests.s3_rig import FACTS, NOW, S3TestCase, signature_in, signature_of
 from txresumable.receiver.objects.interface import (
     Conflict,
     Contended,
@@ -236,30 +236,58 @@ class ResponseTests(S3TestCase):
             self.assertIsInstance(got, Rejected)
 
     def test_read(self) -> None:
-        """A range is read piece by piece, of one object, and no faster than it is taken."""
-        content = Random(1).randbytes(9 * MIB)
+        """
+        A range is read by few requests, of one object, and handed over as it arrives: nothing of it
+        is kept.
+        """
+        content = Random(1).randbytes(35 * MIB)
         taken: list[bytes] = []
-        held: list[Deferred[None]] = []
-
-        def write(data: bytes) -> Deferred[None]:
-            taken.append(data)
-            held.append(Deferred())
-            return held[-1]
-
-        reading = self.begin(self.objects.read("k", 1, 9 * MIB, write))
-        edges = [1, 4 * MIB + 1, 8 * MIB + 1, 9 * MIB]
+        reading = self.begin(self.objects.read("k", 1, 35 * MIB, taken.append))
+        edges = [1, 16 * MIB + 1, 32 * MIB + 1, 35 * MIB]
         for at, (start, end) in enumerate(pairwise(edges)):
             asked = self.asked()
             self.assertEqual(asked.headers["range"], f"bytes={start}-{end - 1}")
             self.assertEqual(asked.headers.get("if-match"), '"abc"' if at else None)
-            self.respond(206, content[start:end])
-            self.assertEqual(self.transports[-1][0].value(), b"")
-            self.reactor.advance(1000)
+            self.respond(206, content[start : end - 1], {"Content-Length": str(end - start)})
+            self.assertEqual(sum(map(len, taken)), end - 2)
             self.assertNoResult(reading)
-            held[-1].callback(None)
-            self.settle()
+            self.send(content[end - 1 : end])
         self.assertIsNone(self.successResultOf(reading))
         self.assertEqual(b"".join(taken), content[1:])
+        self.assertLess(max(map(len, taken)), 65537)
+        self.assertEqual(len(self.transports), 1)
+
+    def test_read_chunked(self) -> None:
+        """Bytes whose number the response does not say are counted: no others are handed over."""
+        framed = {"Transfer-Encoding": "chunked"}
+        for extra in b"", b"1\r\n7\r\n":
+            taken: list[bytes] = []
+            reading = self.begin(self.objects.read("k", 4, 10, taken.append))
+            self.asked()
+            lines = "".join(f"{name}: {value}\r\n" for name, value in {**FACTS, **framed}.items())
+            body = b"6\r\n123456\r\n" + extra + b"0\r\n\r\n"
+            self.send(f"HTTP/1.1 206 X\r\n{lines}\r\n".encode() + body)
+            if extra:
+                self.failureResultOf(reading, Unavailable)
+            else:
+                self.assertIsNone(self.successResultOf(reading))
+            self.assertEqual(taken, [b"123456"])
+
+    def test_read_cut(self) -> None:
+        """If the storage is lost within the bytes, or does not go on, reading fails in time."""
+        for lose in True, False:
+            taken: list[bytes] = []
+            reading = self.begin(self.objects.read("k", 0, 16 * MIB, taken.append))
+            self.asked()
+            self.respond(206, b"1234", {"Content-Length": str(16 * MIB)})
+            if lose:
+                self.lose()
+            else:
+                self.reactor.advance(93)
+                self.assertNoResult(reading)
+                self.reactor.advance(2)
+            self.failureResultOf(reading, Unavailable)
+            self.assertEqual(taken, [b"1234"])
 
     def test_read_wrong(self) -> None:
         """Other bytes than those that were asked for are not taken for them."""

@@ -82,6 +82,7 @@ class StorageTests(SynchronousTestCase):
             ("--s3-region", "x"),
             ("--s3-deadline", "30s"),
             ("--memory", "64M"),
+            ("--no-digest",),
         ):
             why = self.refused("--directory", self.mktemp(), *given)
             self.assertEqual(why, f"{given[0]} is for --store")
@@ -119,7 +120,14 @@ class StorageTests(SynchronousTestCase):
         with patch("txresumable.receiver.storage.ObjectStore", note):
             make_store(parse(*BUCKET), Clock(), None)
         self.assertEqual(made["location"]("a/b/c"), "s3://bucket/a/b/c")
+        self.assertIs(made["digest"], True)
         self.assertIn("location", {field.name for field in ReceivedFile.__attrs_attrs__})
+
+    def test_no_digest(self) -> None:
+        """With --no-digest nothing is read for digests that nobody wants."""
+        with patch("txresumable.receiver.storage.ObjectStore") as made:
+            make_store(parse(*BUCKET, "--no-digest"), Clock(), None)
+        self.assertIs(made.call_args.kwargs["digest"], False)
 
     def test_service(self) -> None:
         """A receiver into a bucket starts once that has proved fit, one into a folder at once."""

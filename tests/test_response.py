@@ -281,6 +281,61 @@ class HeadTests(ParserTestCase):
             self.assertEqual(parser.buffer, b"")
 
 
+class TakenTests(ParserTestCase):
+    """
+    A body that is taken while it arrives.
+    """
+
+    def taken(self, data: bytes, *, step: int, most: int = 4) -> tuple[Any, list[bytes], list[str]]:
+        """
+        Parse a response over a connection that had one like it before.
+
+        :returns: the parser, what was taken, and what was known of the response before that.
+        """
+        parser, taken, heads = ResponseParser(most), list[bytes](), list[str]()
+        parser.feed(data)
+
+        def take(response: Response) -> Any:
+            heads.append(f"{response.code} {response.header('content-length')} {response.length}")
+            return None if response.code >= 400 else taken.append
+
+        parser.begin(taker=take)
+        for at in range(0, len(data), step):
+            parser.feed(data[at : at + step])
+        return parser, taken, heads
+
+    def test_taken(self) -> None:
+        """It is handed over as it arrives, however long it is, and none of it is kept."""
+        data = b"HTTP/1.1 206 X\r\nContent-Length: 10\r\n\r\n0123456789"
+        for step in 1, 3, len(data):
+            parser, taken, heads = self.taken(data, step=step)
+            self.assertEqual((b"".join(taken), heads), (b"0123456789", ["206 10 0"]))
+            self.assertLess(max(map(len, taken)), step + 1)
+            self.assertEqual((parser.over, parser.keep, parser.buffer), (True, True, b""))
+            self.assertEqual((parser.response.body, parser.response.truncated), (b"", False))
+
+    def test_taken_chunked(self) -> None:
+        """So is one in chunks, without what is around them."""
+        head = b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n"
+        data = head + b"3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
+        for step in 1, len(data):
+            parser, taken, heads = self.taken(data, step=step)
+            self.assertEqual((b"".join(taken), heads), (b"abcdefg", ["200 None 0"]))
+            self.assertEqual((parser.over, parser.keep), (True, True))
+
+    def test_not_taken(self) -> None:
+        """One that is not wanted is kept, up to a bound; and so is that of the next response."""
+        data = b"HTTP/1.1 404 X\r\nContent-Length: 5\r\n\r\nabcde"
+        parser, taken, heads = self.taken(data, step=7)
+        self.assertEqual((taken, heads), ([], ["404 5 0"]))
+        self.assertEqual((parser.response.body, parser.response.truncated), (b"abcd", True))
+        ok = b"HTTP/1.1 200 X\r\nContent-Length: 3\r\n\r\nabc"
+        parser, taken, heads = self.taken(ok, step=len(ok))
+        parser.begin()
+        parser.feed(ok)
+        self.assertEqual((parser.response.body, taken), (b"abc", [b"abc"]))
+
+
 class BodyTests(ParserTestCase):
     """
     Where a body ends.

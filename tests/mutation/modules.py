@@ -322,6 +322,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "receiver/objects/upload": _OBJECTS,
     "receiver/objects/uploads": _OBJECTS,
     "receiver/objects/s3/body": ("tests.test_receiver_s3",),
+    "receiver/objects/s3/byte_range": ("tests.test_receiver_s3",),
     "receiver/objects/s3/client": ("tests.test_receiver_s3",),
     "receiver/objects/s3/exchange": ("tests.test_receiver_s3",),
     "receiver/objects/s3/failure": ("tests.test_receiver_s3",),

@@ -26,7 +26,7 @@ from .head import request_head
 from .origin import first_fields, parse_origin, split_url
 from .pool import MAX_WAIT, ConnectionPool
 from .prepared import SplitURL
-from .response import LIMIT, Response
+from .response import LIMIT, Response, Taker
 from .tunnel import let_through
 
 __all__ = ["PersistentAgent"]
@@ -121,11 +121,13 @@ class PersistentAgent:
         uri: bytes,
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
+        taker: Taker | None = None,
     ) -> Deferred[Any]:
         """
         Send a request.
 
         :param bodyProducer: an :class:`~txresumable._http.body.IRequestBody`.
+        :param taker: may have the body of the response while it arrives.
         :returns: a Deferred that fires with a :class:`~txresumable._http.response.Response` that
             is whole, and fails with a :class:`~txresumable.errors.TransportError` or
             :class:`~txresumable.errors.TLSRejected`.  Cancelling it aborts the connection.
@@ -136,10 +138,10 @@ class PersistentAgent:
         bodiless = method == b"HEAD"
         connection = origin.pool.take()
         if connection is not None:
-            return self._send(origin, connection, head, bodyProducer, bodiless)
+            return self._send(origin, connection, head, bodyProducer, bodiless, taker)
         connecting = self._connector.connect(origin.endpoint, origin.secure)
         connecting.addCallback(
-            lambda fresh: self._send(origin, fresh, head, bodyProducer, bodiless)
+            lambda fresh: self._send(origin, fresh, head, bodyProducer, bodiless, taker)
         )
         return connecting
 
@@ -165,11 +167,13 @@ class PersistentAgent:
         head: bytes,
         body: Any,
         bodiless: bool,
+        taker: Taker | None,
     ) -> Deferred[Response]:
         self._active.add(connection)
         if not self._ticker.is_running:
             self._ticker.start()
-        sent = connection.send(head, body, bodiless=bodiless, over=origin.pool.put_back)
+        over = origin.pool.put_back
+        sent = connection.send(head, body, bodiless=bodiless, over=over, taker=taker)
         if origin.forwards is not None:
             sent.addCallback(let_through, origin.forwards)
         return sent

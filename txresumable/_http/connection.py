@@ -22,7 +22,7 @@ from ..errors import ConnectionBroken, MalformedResponse, StaleConnection, Stall
 from .batch import WriteBatch
 from .body import IRequestBody
 from .request_sender import RequestSender
-from .response import LIMIT, Response, ResponseParser
+from .response import LIMIT, Response, ResponseParser, Taker
 from .state import ACTIVE, CLOSED, CLOSING, CONNECTING, IDLE, ConnectionState, change
 from .tcp_info import TCPInfo
 from .tls import tls_error
@@ -134,6 +134,7 @@ class HTTPConnection(protocol.Protocol):
         *,
         bodiless: bool = False,
         over: Callable[[HTTPConnection, bool], object] | None = None,
+        taker: Taker | None = None,
     ) -> Deferred[Response]:
         """
         Send a request.
@@ -143,6 +144,7 @@ class HTTPConnection(protocol.Protocol):
         :param bodiless: whether the response has no body (``HEAD``).
         :param over: called when the request has ended, before the Deferred fires, with this
             connection, and whether the server had closed it before the request.
+        :param taker: see :class:`~txresumable._http.response.ResponseParser`.
         :returns: a Deferred that fires with the complete
             :class:`~txresumable._http.response.Response`.  It fails with a
             :class:`~txresumable.errors.TransportError`, or as the body failed; the connection is
@@ -152,7 +154,7 @@ class HTTPConnection(protocol.Protocol):
         self._uses += 1
         self._responding_since = None
         self._has_body = body is not None
-        self._parser.begin(bodiless, self._has_body)
+        self._parser.begin(bodiless, self._has_body, taker)
         self._over = over
         waiting: Deferred[Response] = Deferred(self._cancelled)
         self._waiting = waiting
@@ -216,8 +218,7 @@ class HTTPConnection(protocol.Protocol):
         response = parser.response
         assert response is not None
         if response.code >= 400 and self._repeats(response):
-            error = StaleConnection("the server repeats its response to a test")
-            self._fail(Failure(error))
+            self._fail(Failure(StaleConnection("the server repeats its response to a test")))
             return
         waiting, self._waiting = self._waiting, None
         assert waiting is not None
@@ -279,8 +280,7 @@ class HTTPConnection(protocol.Protocol):
             rejected = tls_error(reason.value)  # the server may want a client certificate
             if rejected is not None:
                 return rejected
-        malformed = self._parser.no_http()
-        if malformed is not None:
+        if (malformed := self._parser.no_http()) is not None:
             return malformed
         where = "before it responded" if self._parser.response is None else "within its response"
         return ConnectionBroken(f"the server closed the connection {where}")

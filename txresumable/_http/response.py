@@ -5,6 +5,7 @@ The response to a request: strictly parsed, and bounded.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from attrs import define
@@ -18,8 +19,9 @@ from zope.interface import implementer
 from ..errors import MalformedResponse
 from .coding import check_coding
 from .fields import ResponseHeaders, lengths_of, parse_fields, shown, tokens_of
+from .known_head import KnownHead
 
-__all__ = ["LIMIT", "Response", "ResponseParser"]
+__all__ = ["LIMIT", "Response", "ResponseParser", "Taker"]
 
 LIMIT = 64 * 1024
 """
@@ -84,25 +86,11 @@ class Response:
         self.previousResponse = response
 
 
-@define(eq=False)
-class _Known:
-    """
-    A head that was parsed before: a server sends nearly the same one for each chunk.
-
-    :ivar head: without the empty line.
-    :ivar start: with it.
-    :ivar size: bytes of the whole response, if all of its body is kept.
-    """
-
-    head: bytes
-    start: bytes
-    size: int | None
-    version: tuple[bytes, int, int]
-    code: int
-    phrase: bytes
-    headers: Headers
-    keep: bool
-    left: int | None
+Taker = Callable[[Response], Callable[[bytes], object] | None]
+"""
+Given a response of which only the head has arrived, gives what is called with its body, piece by
+piece, or nothing if that is to be kept.
+"""
 
 
 class ResponseParser:
@@ -128,6 +116,8 @@ class ResponseParser:
         "_most",
         "_sends",
         "_taken",
+        "_taker",
+        "_write",
         "buffer",
         "informed",
         "keep",
@@ -138,19 +128,23 @@ class ResponseParser:
     def __init__(self, most: int = LIMIT) -> None:
         """:param most: how many bytes of a body are kept."""
         self._most = most
-        self._known: list[_Known | None] = [None, None]
+        self._known: list[KnownHead | None] = [None, None]
         self.begin()
 
-    def begin(self, bodiless: bool = False, sends: bool = False) -> None:
+    def begin(
+        self, bodiless: bool = False, sends: bool = False, taker: Taker | None = None
+    ) -> None:
         """
         Expect a response.
 
         :param bodiless: whether it has no body, as one to ``HEAD``.
         :param sends: whether the request has a body: its response is like that to the last one
             that had.
+        :param taker: may have a body that is not kept, and not bounded.
         """
-        self._bodiless, self._sends = bodiless, sends
-        self._expected = None if bodiless else self._known[sends]
+        self._bodiless, self._sends, self._taker = bodiless, sends, taker
+        self._expected = None if bodiless or taker else self._known[sends]
+        self._write: Callable[[bytes], object] | None = None
         self.buffer = b""
         self.response: Response | None = None
         self.over = self.informed = self.keep = False
@@ -212,6 +206,7 @@ class ResponseParser:
                 response = Response(known.version, known.code, known.phrase, known.headers)
                 self.keep, self._left = known.keep, known.left
                 self.response, self.informed = response, self._taken > end.end()
+                self._write = self._taker and self._taker(response)
                 return True
             lines = _LINE_END.split(head)
             status = _STATUS.match(lines[0])
@@ -229,7 +224,7 @@ class ResponseParser:
         check_coding(headers)
         if not self._chunk and not self._bodiless:
             left = self._left
-            self._known[self._sends] = _Known(
+            self._known[self._sends] = KnownHead(
                 head,
                 start,
                 len(start) + left if left is not None and left <= self._most else None,
@@ -241,6 +236,7 @@ class ResponseParser:
                 left,
             )
         self.response = response
+        self._write = self._taker and self._taker(response)
         return True
 
     def _frame(self, response: Response, headers: Headers) -> None:
@@ -326,6 +322,9 @@ class ResponseParser:
 
     def _keep_data(self, data: bytes) -> bool:
         """:returns: whether there was more than is kept."""
+        if self._write is not None:
+            self._write(data)
+            return False
         room = self._most - self._kept
         self._content.append(data[:room])
         self._kept += len(data)

@@ -35,10 +35,12 @@ STORAGE: list[list[Any]] = [
 STORAGE_FLAGS: list[list[Any]] = [
     ["no-fsync", None, "Do not wait for the disk: a power cut may lose what was stored."],
     ["flat", None, "Put all files into the directory itself, whatever folders they come from."],
+    ["no-digest", None, "Read no chunks of 5 MiB and more once more for a file's SHA-256."],
 ]
 
 _FOLDER = {"directory": ".", "quota": "0", "existing": "suffix", "mode": None}
 _BUCKET = {"s3-endpoint": None, "s3-region": None, "s3-deadline": "30s", "memory": "64M"}
+_FOLDER_FLAGS, _BUCKET_FLAGS = ("no-fsync", "flat"), ("no-digest",)
 _URL = re.compile(r"s3://([^/]+)(?:/(.*))?\Z", re.DOTALL)
 _LONGEST_PREFIX = 600
 """In bytes: keys have at most 1024, and those of files need the others."""
@@ -53,9 +55,9 @@ def check_storage(options: Any) -> None:
     """
     in_bucket = options["store"] is not None
     others = _FOLDER if in_bucket else _BUCKET
-    flags = [name for name, *_ in STORAGE_FLAGS if options[name]] if in_bucket else []
+    flags = _FOLDER_FLAGS if in_bucket else _BUCKET_FLAGS
     for name in (*others, *flags):
-        if options[name] is not None:
+        if options[name] not in (None, 0):
             why = "is for --directory, not for --store" if in_bucket else "is for --store"
             raise UsageError(f"--{name} {why}")
     for name, default in {**_FOLDER, **_BUCKET}.items():
@@ -105,6 +107,7 @@ def make_store(
             prefix=options["prefix"],
             location=lambda key: f"s3://{objects.bucket}/{key}",
             memory=options["memory"],
+            digest=not options["no-digest"],
             **common,
         )
         return store, objects

@@ -5,7 +5,7 @@ Object storage in memory that may respond ambiguously.
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from random import Random
 from typing import Any, Generic, TypeVar
@@ -115,9 +115,7 @@ class FakeObjects:
     async def get(self, key: str) -> tuple[Stat, bytes] | None:
         return await self._send("get", partial(self.bucket.get, key), self._fault())
 
-    async def read(
-        self, key: str, start: int, end: int, write: Callable[[bytes], Awaitable[None] | None]
-    ) -> None:
+    async def read(self, key: str, start: int, end: int, write: Callable[[bytes], object]) -> None:
         fault = self._fault(StorageFault.CUT)
         content = await self._send("read", partial(self.bucket.part_of, key, start, end), fault)
         arrives = len(content)
@@ -125,9 +123,7 @@ class FakeObjects:
             arrives = self._random.randint(0, arrives)
         piece = max(1, len(content) // self._random.randint(1, 4))
         for at in range(0, arrives, piece):
-            written = write(content[at : min(at + piece, arrives)])
-            if written is not None:
-                await written
+            write(content[at : min(at + piece, arrives)])
         if fault is StorageFault.CUT:
             raise Unavailable("the response was cut")
 

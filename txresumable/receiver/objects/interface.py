@@ -4,7 +4,7 @@ What a store of uploads asks of object storage.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from attrs import field, frozen
@@ -183,16 +183,14 @@ class Objects(Protocol):
     async def get(self, key: str) -> tuple[Stat, bytes] | None:
         """An object of at most 1 MiB; nothing if there is none."""
 
-    async def read(
-        self, key: str, start: int, end: int, write: Callable[[bytes], Awaitable[None] | None]
-    ) -> None:
+    async def read(self, key: str, start: int, end: int, write: Callable[[bytes], object]) -> None:
         """
         Read a part of an object.
 
         :param start: the first byte.
         :param end: the one after the last; the object is at least that long.
-        :param write: called with the bytes, piece by piece; if it returns an awaitable, nothing
-            is read meanwhile, which counts toward no deadline.
+        :param write: called with the bytes, piece by piece, as they arrive: with some of them if
+            reading fails then.
         :raises Missing: if there is no such object.
         """
 

@@ -5,7 +5,7 @@ A bucket that is spoken to as S3.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import md5 as md5_of
 from typing import Any
@@ -20,14 +20,14 @@ from ..interface import (
     Part,
     Rejected,
     Stat,
-    Unavailable,
     Unreadable,
 )
 from ..metadata import check_metadata
 from .body import PiecesBody
+from .byte_range import ByteRange
 from .credentials import Credentials, configured_region
 from .document import parts_document
-from .exchange import MOST, Exchange
+from .exchange import Exchange
 from .failure import is_said_to_be_missing
 from .location import Location, quoted
 from .reply import begun, check, date_of, document_of, etag_of, listed, raise_malformed, stat_of
@@ -36,7 +36,8 @@ from .signature import Signer
 __all__ = ["S3Objects"]
 
 _BIGGEST_RECORD = 1 << 20
-_READ = MOST
+# Of more, one that stalls would be waited for too long.
+_READ = 16 << 20
 _SMALL = 64 * 1024
 _SHA256 = "x-amz-checksum-sha256"
 # Making an object of many parts may take S3 minutes.
@@ -121,18 +122,18 @@ class S3Objects:
             raise Rejected(f"GET {key}: it is too big", "EntityTooLarge")
         return stat_of(key, response, response.length), response.body
 
-    async def read(
-        self, key: str, start: int, end: int, write: Callable[[bytes], Awaitable[None] | None]
-    ) -> None:
+    async def read(self, key: str, start: int, end: int, write: Callable[[bytes], object]) -> None:
         same: dict[str, str] = {}
         while start < end:
-            stop = min(start + _READ, end)
-            response = await self._range(key, start, stop, same)
+            bytes_ = ByteRange(start, min(start + _READ, end), write)
+            headers, what = {"Range": bytes_.header, **same}, f"GET {key}, {bytes_.header}"
+            response = await self._exchange.send(
+                "GET", key, {}, headers, size=bytes_.size, taker=bytes_.of
+            )
+            check(response, what)
+            bytes_.check(what)
             same = {"If-Match": self._shown(etag_of(response))}
-            written = write(response.body)
-            if written is not None:
-                await written
-            start = stop
+            start = bytes_.end
 
     async def put(
         self,
@@ -253,17 +254,6 @@ class S3Objects:
 
     def _shown(self, etag: str) -> str:
         return f'"{etag}"' if self.quotes else etag
-
-    async def _range(self, key: str, start: int, end: int, same: Mapping[str, str]) -> Response:
-        headers = {"Range": f"bytes={start}-{end - 1}", **same}
-        response = await self._exchange.send("GET", key, {}, headers, size=end - start)
-        what = f"GET {key}, bytes {start} to {end}"
-        check(response, what)
-        if response.code != 206 and start:
-            raise Unavailable(f"{what}: it ignores Range")
-        if response.length != end - start or response.truncated:
-            raise Unavailable(f"{what}: {response.length} bytes arrived")
-        return response
 
     async def _send_body(
         self,

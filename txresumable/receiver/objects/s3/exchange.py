@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError
 from ...._http.agent import PersistentAgent
 from ...._http.body import IRequestBody
 from ...._http.prepared import PreparedHeaders
-from ...._http.response import Response
+from ...._http.response import Response, Taker
 from ...._runtime.clock import steady
 from ...._runtime.printable import first_line
 from ....errors import MalformedResponse, ProxyRefused, TLSRejected, TransportError
@@ -26,7 +26,7 @@ __all__ = ["LEAST_RATE", "MOST", "Exchange"]
 LEAST_RATE = 256 * 1024
 """Bytes a second, for which the deadline of a request is extended."""
 MOST = 4 << 20
-"""Bytes of a response."""
+"""Bytes of a response that is kept."""
 _LITTLE = 64 * 1024
 _UNREADABLE = (MalformedResponse, TLSRejected)
 
@@ -84,6 +84,7 @@ class Exchange:
         *,
         size: int = 0,
         patience: float = 1.0,
+        taker: Taker | None = None,
     ) -> Response:
         """
         Send a request.
@@ -91,6 +92,7 @@ class Exchange:
         :param key: what it is about; the bucket, if empty.
         :param size: how many bytes are moved by it.
         :param patience: how many times the deadline it may take.
+        :param taker: may have the body of the response while it arrives.
         :returns: the response, whatever it says.
         :raises Unavailable: if there is none in time.
         :raises Unreadable: if it is not HTTP, or comes from somebody with another certificate.
@@ -98,7 +100,7 @@ class Exchange:
         if self._closed:
             raise Unavailable("it is closed")
         seconds = self._deadline * patience + size / LEAST_RATE
-        request = self._request(method, key, query, headers, body)
+        request = self._request(method, key, query, headers, body, taker)
         sending = Deferred.fromCoroutine(self._in_turn(request, is_big=size > _LITTLE))
         self._waiting.add(sending)
         sending.addTimeout(seconds, self._clock)
@@ -136,12 +138,13 @@ class Exchange:
         query: Mapping[str, str | int],
         headers: Mapping[str, str],
         body: IRequestBody | None,
+        taker: Taker | None,
     ) -> Response:
         credentials = self._credentials.ready() or await self._credentials.get()
         path, asked = self._location.path(key), self._location.query(query)
         lines = self._signer.sign(method, path, asked, headers, credentials)
         url = f"{self._location.origin}{path}{'?' if asked else ''}{asked}"
         response: Response = await self._agent.request(
-            method.encode(), url.encode("ascii"), PreparedHeaders(lines), body
+            method.encode(), url.encode("ascii"), PreparedHeaders(lines), body, taker
         )
         return response
