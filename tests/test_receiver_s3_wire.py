@@ -243,7 +243,7 @@ class NoStorageTests(TestCase):
             (b"404 Not Found", Unreadable, "404"),
             (b"400 Bad Request", Rejected, "400"),
             (b"405 Method Not Allowed", Rejected, "405"),
-            (b"301 Moved\r\nLocation: /", Forbidden, "301: it is elsewhere"),
+            (b"301 Moved\r\nLocation: /", Forbidden, "it is elsewhere, at /"),
             (b"403 Forbidden", Forbidden, "403"),
             (b"500 Internal Server Error", Unavailable, "500"),
             (b"502 Bad Gateway", Unavailable, "502"),
