@@ -217,9 +217,11 @@ class ProblemTests(ConfigTestCase):
         """What does not go together is told at the table that it is in."""
         nested = '[folder.two]\npath = "scans/two"\ntarget = "lab"\nafter = "delete"\n'
         [told] = self.problems(LEAST + nested)
-        self.assertRegex(told, r"^8: folder\.two: must not be in, or around, .*/scans, which is")
+        self.assertRegex(
+            told, r"^8: folder\.two: '/.*' must not be in, or around, .*/scans, which is"
+        )
         [told] = self.problems(LEAST + "[control]\nport = 1\n")
-        self.assertEqual(told, "9: control.port: must go with a token, not 1")
+        self.assertEqual(told, "9: control.port: 1 must go with a token")
         [told] = self.problems(LEAST + "[control]\nsocket = 'x" + "x" * 100 + "'\n")
         self.assertRegex(told, r"^9: control\.socket: must be a path of at most 107 bytes, not '/")
 

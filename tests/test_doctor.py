@@ -155,7 +155,7 @@ class ConsultationTests(DoctorTestCase):
     def test_function(self) -> None:
         """What cannot be examined is an error of usage."""
         self.assertEqual(self.status(self.consult(FakeClient(), headers=lambda *_: {})), 2)
-        self.assertIn("headers cannot be a function here", self.errors.getvalue())
+        self.assertIn("headers must be a value here, not", self.errors.getvalue())
 
     def test_headers(self) -> None:
         """Headers from a file or a command are those that there are; without them it ends."""

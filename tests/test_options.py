@@ -391,7 +391,7 @@ class OptionsTests(SynchronousTestCase):
         """Something is a success, but no redirect, and nothing before the response itself."""
         self.refuses("success_statuses", [])
         for status in (100, 199, 300, 399):
-            self.assertIn("redirects", self.refuses("success_statuses", [200, status]))
+            self.assertIn("a redirect", self.refuses("success_statuses", [200, status]))
         options = Options(target="http://h", dialect="flow", success_statuses=[200, 409])
         self.assertEqual(options.stored, {200, 409})
         self.assertEqual(Options(target="http://h", dialect="flow").stored, {200, 201, 202})

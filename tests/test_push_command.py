@@ -212,12 +212,14 @@ class PushTests(PushTestCase):
         ended = await self.command("check").ended
         self.assertEqual(ended.status, 1, ended.errors)
         place, apart, hook, linked, target = ended.output.splitlines()
-        self.assertIn("folder scans: path ", apart)
-        self.assertIn("folder link: path ", linked)
+        self.assertIn("[folder.scans] path ", apart)
+        self.assertIn("[folder.link] path ", linked)
         self.assertIn("must not be in, or around", apart)
-        self.assertIn("folder scans: after ", place)
+        self.assertIn("[folder.scans] after 'move:", place)
         self.assertIn("is no folder", place)
-        self.assertEqual(hook, "folder scans: on_sent no-such-command: there is no such command")
+        self.assertEqual(
+            hook, "[folder.scans] on_sent 'no-such-command' is no command that there is"
+        )
         self.assertIn("target lab: no connection", target)
 
 

@@ -13,7 +13,22 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable.errors import InvalidOption
 from txresumable.push import FolderSettings, PushSettings, TargetSettings
-from txresumable.push.folder.places import check_apart, check_folder, check_places
+from txresumable.push.folder.places import check_folder, folder_problems
+
+
+def settings_of(state: str, *folders: FolderSettings) -> PushSettings:
+    """The settings of a service."""
+    lab = TargetSettings(name="lab", options={"target": "http://127.0.0.1/"})
+    by_name = {each.name: each for each in folders}
+    return PushSettings(state=state, targets={"lab": lab}, folders=by_name)
+
+
+def check_places(path: str, sent: str = "", failed: str | None = None) -> None:
+    """Check one folder; the first problem is raised."""
+    after = f"move:{sent}" if sent else "keep"
+    folder = FolderSettings(name="one", path=path, target="lab", after=after, failed=failed)
+    for problem in folder_problems(settings_of("/nowhere", folder), "one"):
+        raise problem
 
 
 class PlacesTests(SynchronousTestCase):
@@ -55,11 +70,33 @@ class PlacesTests(SynchronousTestCase):
 
     def test_settings(self) -> None:
         """The settings of a folder are checked whole; one that is away may come back."""
-        settings = FolderSettings(name="a", path=self.path, target="b")
-        check_folder(settings)
-        inside = evolve(settings, failed=f"{self.path}/x")
-        self.wrong(lambda: check_folder(inside), "failed", "lies in")
-        check_folder(evolve(settings, path=str(self.base / "gone")))
+        folder = FolderSettings(name="one", path=self.path, target="lab")
+        check_folder(settings_of("/nowhere", folder), "one")
+        inside = settings_of("/nowhere", evolve(folder, failed=f"{self.path}/x"))
+        self.wrong(lambda: check_folder(inside, "one"), "failed", "lies in")
+        gone = evolve(folder, path=str(self.base / "gone"))
+        check_folder(settings_of("/nowhere", gone), "one")
+
+    def test_all(self) -> None:
+        """All that is wrong with a folder is found, as sentences that name folder and option."""
+        file = str(self.base / "file")
+        (self.base / "file").write_bytes(b"")
+        sent, gone = f"move:{file}", str(self.base / "gone")
+        folder = FolderSettings(
+            name="one", path=self.path, target="lab", after=sent, failed=f"{self.path}/x"
+        )
+        found = [*map(str, folder_problems(settings_of(self.path, folder), "one"))]
+        path = f"[folder.one] path {self.path!r} must not be in, or around, {self.path}, where the "
+        expected = [
+            f"[folder.one] after {sent!r} is no folder",
+            f"[folder.one] failed '{self.path}/x' lies in the folder that is watched, {self.path}",
+            f"{path}journal is",
+        ]
+        self.assertEqual(found, expected)
+        away = settings_of("/nowhere", evolve(folder, path=gone))
+        found = [*map(str, folder_problems(away, "one"))]
+        missing = f"[folder.one] path {gone!r} is missing"
+        self.assertEqual(found, [missing, f"[folder.one] after {sent!r} is no folder"])
 
     def test_inside(self) -> None:
         """Files are not moved to where they would be found again, nor by way of a link."""
@@ -73,13 +110,9 @@ class PlacesTests(SynchronousTestCase):
 
     def apart(self, path: str, other: str, **given: Any) -> None:
         """Check the first of two folders; the other one may be missing."""
-        folders = {
-            "one": FolderSettings(name="one", path=path, target="lab", **given),
-            "two": FolderSettings(name="two", path=other, target="lab"),
-        }
-        lab = TargetSettings(name="lab", options={"target": "http://127.0.0.1/"})
-        state = str(self.base / "state")
-        check_apart(PushSettings(state=state, targets={"lab": lab}, folders=folders), "one")
+        one = FolderSettings(name="one", path=path, target="lab", **given)
+        two = FolderSettings(name="two", path=other, target="lab")
+        check_folder(settings_of(str(self.base / "state"), one, two), "one")
 
     def test_apart(self) -> None:
         """Files are not taken away from what is another folder as well, by a link or a mount."""

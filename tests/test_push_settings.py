@@ -224,7 +224,12 @@ class PushTests(SynchronousTestCase):
     def test_names(self) -> None:
         """Each target and folder is there under its own name, and folders name targets."""
         refused(self, lambda: settings(targets={}), "target", "'lab'")
-        refused(self, lambda: settings(targets={"x": target()}), "targets", "of that name")
+        refused(
+            self,
+            lambda: settings(targets={"x": target()}),
+            "targets",
+            "is not the name of its TargetSettings",
+        )
         folders: Any = [folder()]
         refused(self, lambda: settings(folders=folders), "folders", "mapping")
         refused(self, lambda: settings(rates=(1,)), "rates")

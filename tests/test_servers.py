@@ -86,7 +86,7 @@ class OptionTests(SynchronousTestCase):
     def test_conflict(self) -> None:
         """Where a given option excludes one of the server's, the error says whose that is."""
         error = refused(server="dilab", prioritize_first_and_last_chunk=True)
-        self.assertIn("last_chunk_alone of server='dilab' must be left out", str(error))
+        self.assertIn("last_chunk=True: it is set by server='dilab'", str(error))
         error = refused(server="dilab", in_order=True, last_chunk_alone=False)
         self.assertNotIn("dilab", str(error))
 

@@ -287,7 +287,7 @@ class UsageTests(UploaderTestCase):
             with self.assertRaises(InvalidOption) as caught:
                 self.uploader(**{option: value})
             self.assertEqual(caught.exception.option, option)
-            self.assertIn("client is given", str(caught.exception))
+            self.assertIn("cannot go with client", str(caught.exception))
             self.assertNotIn("s3cret", str(caught.exception))
 
     def test_repr(self) -> None:

@@ -178,16 +178,16 @@ def check_headers(headers: object, *, multipart: bool = False) -> Mapping[str, s
     for name, value in headers.items():
         if not isinstance(name, str) or not _TOKEN.match(name):
             shown = name.partition(":")[0] if isinstance(name, str) else type(name)
-            raise InvalidOption("headers", shown, "takes header names that are HTTP tokens")
+            raise InvalidOption("headers", shown, "must have names that are HTTP tokens")
         if name.lower() in ("content-length", "transfer-encoding", "connection", "host"):
-            raise InvalidOption("headers", name, "cannot set the headers that frame a request")
+            raise InvalidOption(
+                "headers", name, "cannot be set: it is one of those that frame a request"
+            )
         if multipart and name.lower() == "content-type":
-            reason = "cannot set that of a form, only with method='octet'"
+            reason = "cannot be set for a form, only with method='octet'"
             raise InvalidOption("headers", name, reason)
         if not isinstance(value, str) or _NO_VALUE.search(value):
-            raise InvalidOption(
-                "headers", f"that of {name}", "takes header values that are text on one line"
-            )
+            raise InvalidOption("headers", name, "has a value that is not text on one line")
     return headers
 
 
@@ -207,7 +207,7 @@ def query_pairs(query: object) -> tuple[tuple[str, str], ...]:
             pairs.append((js_string(name), js_string(value)))
         except TypeError:
             shown = f"{type(value)} as {name!r}" if isinstance(name, str) else type(name)
-            reason = "takes text, numbers, booleans, None and lists of them"
+            reason = "must have values of text, numbers, booleans, None and lists of them"
             raise InvalidOption("query", shown, reason) from None
     return tuple(pairs)
 
@@ -225,16 +225,16 @@ def statuses(_: object, attribute: Attribute[Any], value: object) -> None:
         _refuse(attribute, value, "must be a collection of HTTP statuses")
     for status in value:
         if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:
-            _refuse(attribute, status, "takes HTTP statuses from 100 to 599")
+            _refuse(attribute, status, "must be HTTP statuses from 100 to 599")
 
 
 def success(_: object, attribute: Attribute[Any], value: Any) -> None:
     statuses(_, attribute, value)
     if value is not None and not value:
-        _refuse(attribute, value, "cannot be empty")
+        _refuse(attribute, value, "must be at least one status")
     for status in value or ():
         if status < 200 or 300 <= status < 400:
-            _refuse(attribute, status, "takes neither interim statuses nor redirects")
+            _refuse(attribute, status, "is an interim status or a redirect")
 
 
 def to_statuses(value: Any) -> Any:
@@ -247,7 +247,7 @@ def to_statuses(value: Any) -> Any:
 
 
 def to_types(value: Any) -> tuple[str, ...]:
-    reason = "takes extensions (jpg, .jpg) and types (image/png, image/*)"
+    reason = "must be extensions (jpg, .jpg) or types (image/png, image/*)"
     if not isinstance(value, Iterable) or isinstance(value, bytes):
         raise InvalidOption("file_type", value, reason)
     kinds = (value,) if isinstance(value, str) else tuple(value)

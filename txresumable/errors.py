@@ -58,15 +58,23 @@ class InvalidOption(ResumableError, ValueError):
 
     :ivar option: its name.
     :ivar value: the value.
-    :ivar reason: what is allowed.
+    :ivar reason: what it must be, or what is wrong with that value.
+    :ivar section: what the option is one of, as ``[folder.scans]``, if that is known.
     """
 
     option: str
     value: object
     reason: str
+    section: str = ""
+
+    @property
+    def complaint(self) -> str:
+        """What follows the name of the option in a sentence."""
+        is_must = self.reason.startswith(("must be ", "must give ", "must have "))
+        return f"{self.reason}, not {self.value!r}" if is_must else f"{self.value!r} {self.reason}"
 
     def __str__(self) -> str:
-        return f"{self.option} {self.reason}, not {self.value!r}"
+        return f"{self.section} {self.option} {self.complaint}".lstrip()
 
 
 @define(eq=False, slots=False)
@@ -338,6 +346,5 @@ class RetriesExhausted(ResumableError):
 
 
 def _chunk_of(number: int, file_name: str) -> str:
-    if not number:
-        return repr(file_name) if file_name else "it"
-    return f"chunk {number} of {file_name!r}" if file_name else f"chunk {number}"
+    chunk = f"chunk {number}" if number else ""
+    return " of ".join(filter(None, (chunk, file_name and repr(file_name)))) or "it"

@@ -178,19 +178,19 @@ class Options:
             self.__attrs_init__(target=target, **{**needed, **given})  # type: ignore[attr-defined]
         except InvalidOption as error:
             if error.option in needed and error.option not in given:
-                error.reason = f"of server={given.get('server')!r} {error.reason}"
+                error.reason += f": it is set by server={given.get('server')!r}"
             raise
 
     def __attrs_post_init__(self) -> None:
         check_order(self.prioritize_first_and_last_chunk, self.in_order, self.last_chunk_alone)
         if self.method == "octet" and self.chunk_format == "base64":
-            raise InvalidOption("chunk_format", "base64", "must be 'blob' when method is 'octet'")
+            raise InvalidOption("chunk_format", "base64", "cannot go with method='octet'")
         if self.retry_policy is not None and self.chunk_retry_interval is not None:
-            reason = "must be left out where retry_policy is given"
+            reason = "cannot go with retry_policy"
             raise InvalidOption("chunk_retry_interval", self.chunk_retry_interval, reason)
         if self.test_target is not None and not self.test_chunks:
             shown = validators.shown_target(self.test_target)
-            raise InvalidOption("test_target", shown, "must be left out where test_chunks is False")
+            raise InvalidOption("test_target", shown, "cannot go with test_chunks=False")
         if self.max_file_size is not None and self.max_file_size < self.min_file_size:
             reason = f"must be at least {self.min_file_size}"
             raise InvalidOption("max_file_size", self.max_file_size, reason)
@@ -198,7 +198,7 @@ class Options:
             if value is not None and not isinstance(value, str):
                 raise InvalidOption(f"{name}_parameter_name", value, "must be text")
         if self.file_parameter_name == "":
-            raise InvalidOption("file_parameter_name", "", "cannot be empty")
+            raise InvalidOption("file_parameter_name", "", "must be text that is not empty")
         if self.max_rate is not None and not isinstance(self.max_rate, RateLimiter):
             check_rate(self.max_rate)
 

@@ -316,7 +316,7 @@ def _check(options: dict[str, Any], whose: str = "") -> None:
         Options(**options)
     except InvalidOption as error:
         name = "header" if error.option == "headers" else error.option.replace("_", "-")
-        raise BadArgument(f"{name}{whose}", None, f"{error.reason}, not {error.value!r}")
+        raise BadArgument(f"{name}{whose}", None, error.complaint)
 
 
 def _added(argument: Argument, before: Any, value: Any) -> Any:

@@ -120,7 +120,7 @@ def _upload(
     except ImportError as error:
         raise click.UsageError(f"patterns need {error.name}: pip install 'txresumable[push]'")
     except InvalidOption as error:
-        raise click.UsageError(f"--{error.option} {error.value}: {error.reason}")
+        raise click.UsageError(f"--{error.option}: {error.complaint}")
     except ValueError as error:
         raise click.UsageError(f"--max-duration {max_duration}: {error}")
     if dry_run or not paths:

@@ -95,4 +95,4 @@ def _check_given(client: Any, options: Options) -> None:
         if option.name in _OF_OUR_OWN and getattr(options, option.name) != option.default:
             value = getattr(options, option.name)
             shown = value if isinstance(value, (bool, float, int)) else type(value)
-            raise InvalidOption(option.name, shown, "must be left out where client is given")
+            raise InvalidOption(option.name, shown, "cannot go with client: it is up to that")

@@ -33,7 +33,7 @@ def check_rate(rate: Any) -> None:
     :raises InvalidOption: unless it is a number of bytes a second.
     """
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= FASTEST:
-        reason = "must be a number of bytes a second above 0; None is no limit"
+        reason = "must be a number of bytes a second above 0, or None for no limit"
         raise InvalidOption("max_rate", rate, reason)
 
 

@@ -41,8 +41,8 @@ def check_order(ends_first: bool, in_order: bool | None, last_alone: bool | None
     if ends_first:
         for name, value in (("in_order", in_order), ("last_chunk_alone", last_alone)):
             if value:
-                reason = "must be left out where prioritize_first_and_last_chunk is True"
+                reason = "cannot go with prioritize_first_and_last_chunk=True"
                 raise InvalidOption(name, True, reason)
     elif in_order and last_alone is False:
-        reason = "must be left out where in_order is True"
+        reason = "cannot go with in_order=True"
         raise InvalidOption("last_chunk_alone", False, reason)

@@ -72,7 +72,7 @@ def examine(
     chosen = Options(target=target, **options)
     for name in ("target", "test_target", "headers", "query"):
         if callable(getattr(chosen, name)):
-            raise InvalidOption(name, getattr(chosen, name), "cannot be a function here")
+            raise InvalidOption(name, getattr(chosen, name), "must be a value here")
     given: dict[str, Any] = {**options}
     return Deferred.fromCoroutine(_Examination(reactor, client, chosen, given).run())
 

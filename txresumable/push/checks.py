@@ -27,7 +27,7 @@ MOVE = "move:"
 
 def name(_: object, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, str) or not value or not value.isprintable() or "/" in value:
-        reason = "must be a name: text on one line, and no slash"
+        reason = "must be text on one line without a slash"
         raise InvalidOption(attribute.name, value, reason)
 
 
@@ -64,7 +64,7 @@ def texts(_: object, attribute: Attribute[Any], value: object) -> None:
 def command(instance: object, attribute: Attribute[Any], value: Any) -> None:
     texts(instance, attribute, value)
     if any("\0" in word for word in value) or (value and not value[0]):
-        reason = "must be a command: a program and its arguments"
+        reason = "must be a program and its arguments"
         raise InvalidOption(attribute.name, value, reason)
 
 

@@ -24,7 +24,7 @@ from ..errors import InvalidOption
 from .delivery.delivery import Delivery
 from .entry import Entry
 from .errors import JournalUnavailable
-from .folder import check_apart, check_folder
+from .folder import check_folder
 from .jobs import JobQueue, JobSource, PostgreSQLJobs
 from .journal import Journal
 from .one_by_one import OneByOne
@@ -211,9 +211,8 @@ class PushService(Operator, MultiService):
         return PostgreSQLJobs(queue.postgresql, reactor=self._reactor) if queue else None
 
     async def _check(self, settings: PushSettings) -> None:
-        for name, folder in settings.folders.items():
-            await run_in_thread(self._reactor, check_folder, folder)
-            await run_in_thread(self._reactor, check_apart, settings, name)
+        for name in settings.folders:
+            await run_in_thread(self._reactor, check_folder, settings, name)
 
     def _made(self, settings: PushSettings, journal: Journal, jobs: JobSource | None) -> Delivery:
         return Delivery(

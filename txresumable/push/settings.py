@@ -192,7 +192,7 @@ class RateRule:
         if rate is not None and (
             isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1e18
         ):
-            reason = "must be a number of bytes a second; 0 sends nothing, None is no limit"
+            reason = "must be a number of bytes a second (0 sends nothing), or None for no limit"
             raise InvalidOption("max_rate", rate, reason)
 
 
@@ -284,8 +284,9 @@ class PushSettings:
             raise InvalidOption("queue", self.queue, "must be QueueSettings")
         for folder in self.folders.values():
             if folder.target not in self.targets:
-                known = ", ".join(map(repr, self.targets)) or "nothing"
-                raise InvalidOption("target", folder.target, f"must be a target: one of {known}")
+                known = ", ".join(map(repr, self.targets)) or "there are none"
+                reason = f"must be one of the targets ({known})"
+                raise InvalidOption("target", folder.target, reason)
         self._check_apart()
         if self.control.socket is not None:
             path = os.path.join(self.state, self.control.socket)
@@ -300,7 +301,7 @@ class PushSettings:
             raise InvalidOption(option, given, f"must be a mapping of names to {kind.__name__}")
         for name, each in given.items():
             if not isinstance(each, kind) or each.name != name:  # type: ignore[attr-defined]
-                raise InvalidOption(option, name, f"must name {kind.__name__} of that name")
+                raise InvalidOption(option, name, f"is not the name of its {kind.__name__}")
         object.__setattr__(self, option, MappingProxyType(dict(given)))
 
     def _check_apart(self) -> None:

@@ -223,4 +223,4 @@ class Reading:
         elif error.option == "path":
             found = (name for name, each in self._paths.items() if each == error.value)
             where = ("folder", *found)
-        self._wrong(where, f"{error.reason}, not {error.value!r}")
+        self._wrong(where, error.complaint)

@@ -79,7 +79,7 @@ def read_target(
         return None, [Problem(("target", name, *whose), error.reason)]
     except InvalidOption as error:
         whose = _key_of(error.option, table)
-        return None, [Problem(("target", name, *whose), f"{error.reason}, not {error.value!r}")]
+        return None, [Problem(("target", name, *whose), error.complaint)]
 
 
 def _key_of(argument: str, table: Mapping[str, Any]) -> tuple[str, ...]:

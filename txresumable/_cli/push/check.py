@@ -8,14 +8,13 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from ...doctor import ask
-from ...errors import InvalidOption, ResumableError
-from ...push.folder.places import check_apart, check_places
+from ...errors import ResumableError
+from ...push.folder.places import folder_problems
 from ...push.settings import FolderSettings, PushSettings, TargetSettings
 from ...service.report import explain
 from ..exit_status import FAILED, REFUSED, UNREACHABLE, status_of
@@ -36,9 +35,8 @@ def local_problems(path: str, settings: PushSettings) -> Iterator[str]:
     if mode & stat.S_IWOTH:
         yield f"{path}: everybody may write to it, and so have commands run"
     yield from _state_problems(settings.state)
-    for name, folder in settings.folders.items():
-        for problem in _folder_problems(folder, settings):
-            yield f"folder {name}: {problem}"
+    for folder in settings.folders.values():
+        yield from _folder_problems(folder, settings)
 
 
 def _state_problems(state: str) -> Iterator[str]:
@@ -58,21 +56,14 @@ def _state_problems(state: str) -> Iterator[str]:
 
 
 def _folder_problems(folder: FolderSettings, settings: PushSettings) -> Iterator[str]:
-    checks = (
-        partial(check_places, folder.path, sent=folder.sent, failed=folder.failed),
-        partial(check_apart, settings, folder.name),
-    )
-    for check in checks:
-        try:
-            check()
-        except InvalidOption as error:
-            yield f"{error.option} {error.value}: {error.reason}"
+    yield from map(str, folder_problems(settings, folder.name))
+    where = f"[folder.{folder.name}]"
     is_there = os.path.isdir(folder.path)
     if folder.after == "delete" and is_there and not os.access(folder.path, os.W_OK):
-        yield f"path {folder.path}: files cannot be deleted there"
+        yield f"{where} path {folder.path!r} may not be written to: files cannot be deleted"
     for option, command in ("on_sent", folder.on_sent), ("on_failed", folder.on_failed):
         if command and shutil.which(command[0]) is None:
-            yield f"{option} {command[0]}: there is no such command"
+            yield f"{where} {option} {command[0]!r} is no command that there is"
 
 
 async def _target_problem(target: TargetSettings, reactor: Any) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from ..exit_status import FAILED, USAGE
+from ..exit_status import USAGE
 
 __all__ = ["config_option", "configured", "end", "json_option"]
 
@@ -38,7 +38,7 @@ def configured(what: str, path: str) -> Any:
     try:
         from .. import config
     except ImportError as error:
-        end(f"this needs {error.name}: pip install 'txresumable[push]'", FAILED)
+        end(f"this needs {error.name}: pip install 'txresumable[push]'", USAGE)
     try:
         return getattr(config, what)(path)
     except config.BadConfig as error:

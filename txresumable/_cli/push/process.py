@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from ..._runtime.notify import Notifier
 from ..._runtime.observers import OneShotObserver
+from ..._runtime.printable import printable
 from ..._runtime.shutdown import (
     abort_on_signal,
     end_anyway,
@@ -25,14 +26,24 @@ from ..._runtime.shutdown import (
     on_hangup,
     stop_reactor,
 )
+from ...errors import InvalidOption
 from ...push import AlreadyRunning, HostNotices, PushService
 from ...push.control import ControlService
+from ...push.errors import JournalTooNew
 from ...push.journal.lock import Lock
 from ...push.settings import PushSettings
 from ..config import load
-from ..exit_status import FAILED, RUNNING
+from ..exit_status import FAILED, RUNNING, USAGE
 
-__all__ = ["PushProcess", "check_free", "make_push", "make_whole", "reload_or_log", "tell_daemon"]
+__all__ = [
+    "PushProcess",
+    "check_free",
+    "make_push",
+    "make_whole",
+    "reload_or_log",
+    "start_status",
+    "tell_daemon",
+]
 
 _WAIT = 10.0
 """Seconds that whoever waits on the terminal for a daemon waits at most."""
@@ -97,8 +108,8 @@ def reload_or_log(service: PushService) -> None:
 class PushProcess(MultiService):
     """
     Watched folders that a process is for, in ``twistd``.  SIGHUP has the configuration read again.
-    If it cannot start, the process ends: with 75 if another one runs.  A signal lets it finish what
-    is under way; a second one does not.
+    If it cannot start, the process ends, with the status of :func:`start_status`.  A signal lets it
+    finish what is under way; a second one does not.
     """
 
     _log = Logger()
@@ -172,7 +183,7 @@ class PushProcess(MultiService):
             return
         why = str(failure.value)
         self._log.critical("It could not start: {why}", why=why)
-        self._status = RUNNING if failure.check(AlreadyRunning) else FAILED
+        self._status = start_status(failure)
         self._tell(why)
         self._exit_with(self._status)
         self._reactor.callWhenRunning(self._end)
@@ -182,25 +193,45 @@ class PushProcess(MultiService):
             stop_reactor(self._reactor)
 
 
+def start_status(error: BaseException | Failure) -> int:
+    """
+    The exit status of a service that could not start.
+
+    :param error: why: what only a change of the configuration or of what is installed helps
+        against is 2, which keeps systemd from starting it again.
+    """
+    reason = error.value if isinstance(error, Failure) else error
+    if isinstance(reason, AlreadyRunning):
+        return RUNNING
+    return USAGE if isinstance(reason, (InvalidOption, JournalTooNew, ImportError)) else FAILED
+
+
 def tell_daemon(options: Any) -> Callable[[], Callable[[str], None]]:
     """
     Who waits on the terminal for a daemon is told by ``twistd`` as soon as its services are
-    started, which says little; with this it waits until the journal is open.
+    started, which says little; with this it waits until the journal is open, and sees why it could
+    not start: the pipe of ``twistd`` takes 100 bytes, which it shows as Python would.
 
     :param options: those of ``twistd``, which have the pipe to it once there is one.
     :returns: to be called when the service starts; what that returns is to be called with nothing,
         or with why it could not start.
     """
+    terminal = None if options.get("nodaemon", True) else os.dup(2)
 
     def take() -> Callable[[str], None]:
         pipe, options["statusPipe"] = options.get("statusPipe"), None
 
         def tell(why: str) -> None:
-            nonlocal pipe
+            nonlocal pipe, terminal
+            if why and terminal is not None:
+                with suppress(OSError):
+                    os.write(terminal, f"{printable(why)}\n".encode())
             if pipe is not None:
-                os.write(pipe, b"1 " + why.encode("utf-8", "replace")[:90] if why else b"0")
-                os.close(pipe)
-                pipe = None
+                os.write(pipe, b"1 it could not start" if why else b"0")
+            for each in pipe, terminal:
+                if each is not None:
+                    os.close(each)
+            pipe = terminal = None
 
         return tell
 

@@ -13,11 +13,11 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred
 
 from ..._runtime.shutdown import end_anyway, on_hangup, on_signals
-from ...push import AlreadyRunning, PushService
-from ..exit_status import FAILED, RUNNING, signal_status
+from ...push import PushService
+from ..exit_status import signal_status
 from ..output import Output
 from ..view import View
-from .process import reload_or_log
+from .process import reload_or_log, start_status
 from .under_way import PushUnderWay
 
 __all__ = ["Foreground"]
@@ -63,8 +63,7 @@ class Foreground:
         Watch.
 
         :returns: a Deferred that fails with :exc:`SystemExit` that has the exit status: 128 and the
-            number of the signal that ended it, 75 if another process does the same, 1 if it could
-            not start for another reason.
+            number of the signal that ended it, or that of :func:`start_status`.
         """
         return Deferred.fromCoroutine(self._run(reactor))
 
@@ -84,7 +83,7 @@ class Foreground:
         except Exception as error:
             self._close()
             print(error, file=self._errors, flush=True)
-            raise SystemExit(RUNNING if isinstance(error, AlreadyRunning) else FAILED) from None
+            raise SystemExit(start_status(error)) from None
         await self._stopped
         self._close()
         status = signal_status(self._number)

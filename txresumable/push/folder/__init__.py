@@ -4,6 +4,6 @@ Watched folders: what lies in them, and when it is complete.
 
 from ..patterns import Patterns
 from .folder import WatchedFolder
-from .places import check_apart, check_folder, check_places
+from .places import check_folder
 
-__all__ = ["Patterns", "WatchedFolder", "check_apart", "check_folder", "check_places"]
+__all__ = ["Patterns", "WatchedFolder", "check_folder"]

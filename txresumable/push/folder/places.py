@@ -11,68 +11,87 @@ from contextlib import suppress
 from ...errors import InvalidOption
 from ..settings import FolderSettings, PushSettings
 
-__all__ = ["check_apart", "check_folder", "check_places"]
+__all__ = ["check_folder", "folder_problems"]
+
+_MISSING, _NO_FOLDER, _NOT_WRITABLE = "is missing", "is no folder", "may not be written to"
 
 
-def check_folder(settings: FolderSettings) -> None:
+def check_folder(settings: PushSettings, name: str) -> None:
     """
     Check the settings of a folder before anything is done by them.  Blocks.
 
     A folder that is missing is not wrong: it may be on a disk that is still to be mounted.
 
-    :raises InvalidOption: as :func:`check_places`.
+    :param settings: those of all.
+    :param name: the name of the folder.
+    :raises InvalidOption: for the first of what :func:`folder_problems` finds.
     """
-    if os.path.isdir(settings.path):
-        check_places(settings.path, sent=settings.sent, failed=settings.failed)
+    is_there = os.path.isdir(settings.folders[name].path)
+    for problem in folder_problems(settings, name):
+        if is_there or problem.reason != _MISSING:
+            raise problem
 
 
-def check_apart(settings: PushSettings, name: str) -> None:
+def folder_problems(settings: PushSettings, name: str) -> Iterator[InvalidOption]:
     """
-    Check where a folder really lies, by whichever links and mounts: not in, or around, the folder
-    of state, and if files of it are taken away, not in, or around, another folder.  Blocks.
+    What is wrong with a folder, and where its files are moved to: that one is no folder or may not
+    be used; that files would be moved to a place in the folder itself, or to another file system,
+    where a move is not one step; and where it really lies, by whichever links and mounts: in, or
+    around, the folder of state, or if files are taken away, another folder.  Blocks.
 
     :param settings: those of all.
     :param name: the name of the folder.
-    :raises InvalidOption: if it does.
     """
+    for problem in (*_place_problems(settings.folders[name]), *_apart_problems(settings, name)):
+        problem.section = f"[folder.{name}]"
+        yield problem
+
+
+def _place_problems(settings: FolderSettings) -> Iterator[InvalidOption]:
+    path, moves = settings.path, settings.sent or settings.failed
+    folder = os.path.realpath(path)
+    if not os.path.lexists(path):
+        yield InvalidOption("path", path, _MISSING)
+    elif not os.path.isdir(path):
+        yield InvalidOption("path", path, _NO_FOLDER)
+    elif not os.access(path, os.R_OK | os.X_OK):
+        yield InvalidOption("path", path, "may not be read")
+    elif moves and not os.access(path, os.W_OK):
+        yield InvalidOption("path", path, _NOT_WRITABLE)
+    for option, shown, place in (
+        ("after", settings.after, settings.sent),
+        ("failed", settings.failed, settings.failed),
+    ):
+        reason = "" if place is None else _why_not(os.path.realpath(place), folder, path)
+        if reason:
+            yield InvalidOption(option, shown, reason)
+
+
+def _why_not(place: str, folder: str, path: str) -> str:
+    """Why files of a folder cannot be moved to a place, or nothing."""
+    if _lies_in(place, folder):
+        return f"lies in the folder that is watched, {path}"
+    while not os.path.lexists(place):  # it is made, if need be
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        return _NO_FOLDER
+    if not os.access(place, os.W_OK | os.X_OK):
+        return _NOT_WRITABLE
+    if os.path.isdir(folder) and os.stat(place).st_dev != os.stat(folder).st_dev:
+        return f"is on another file system than {path}: a file cannot be moved there in one step"
+    return ""
+
+
+def _apart_problems(settings: PushSettings, name: str) -> Iterator[InvalidOption]:
     folder = settings.folders[name]
     if _overlap(folder.path, settings.state):
         reason = f"must not be in, or around, {settings.state}, where the journal is"
-        raise InvalidOption("path", folder.path, reason)
+        yield InvalidOption("path", folder.path, reason)
     for other in settings.folders.values():
         is_taken = any(each.after != "keep" or each.failed is not None for each in (folder, other))
         if other is not folder and is_taken and _overlap(folder.path, other.path):
             reason = f"must not be in, or around, {other.path}, which is watched, too"
-            raise InvalidOption("path", folder.path, reason)
-
-
-def check_places(path: str, *, sent: str | None = None, failed: str | None = None) -> None:
-    """
-    Check a watched folder and where its files are moved to.  Blocks.
-
-    :param path: the folder.
-    :param sent: where files are moved to when they are on the server; it is made, if need be.
-    :param failed: where those are moved to that have failed for good; likewise.
-    :raises InvalidOption: if one is no folder or may not be used, if files would be moved to a
-        place in the folder itself, or to another file system, where a move is not one step.
-    """
-    if not os.path.lexists(path):
-        raise InvalidOption("path", path, "is missing")
-    _check_access("path", path, path, os.R_OK | os.X_OK)
-    folder = os.path.realpath(path)
-    for option, place in ("after", sent), ("failed", failed):
-        if place is None:
-            continue
-        real = os.path.realpath(place)
-        if _lies_in(real, folder):
-            raise InvalidOption(option, place, f"lies in the folder that is watched, {path}")
-        while not os.path.lexists(real):
-            real = os.path.dirname(real)
-        _check_access(option, place, real, os.W_OK | os.X_OK)
-        _check_access("path", path, path, os.W_OK)
-        if os.stat(real).st_dev != os.stat(folder).st_dev:
-            reason = f"is on another file system than {path}: a file cannot be moved in one step"
-            raise InvalidOption(option, place, reason)
+            yield InvalidOption("path", folder.path, reason)
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -98,11 +117,3 @@ def _way_to(path: str) -> Iterator[os.stat_result]:
         if above == at:
             return
         at = above
-
-
-def _check_access(option: str, value: str, path: str, access: int) -> None:
-    if not os.path.isdir(path):
-        raise InvalidOption(option, value, "is no folder")
-    if not os.access(path, access):
-        what = "read" if access & os.R_OK else "written to"
-        raise InvalidOption(option, value, f"may not be {what}")
