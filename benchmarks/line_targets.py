@@ -14,7 +14,7 @@ from line_run import OURS, WORKS, Run
 AUTO = f"{OURS} auto"
 BEST = "the best fixed number"
 CLOSE = 0.08
-"""A ratio that is no further than that from its limit is one of medians."""
+"""A ratio that is no further than that below its limit is one of medians."""
 CANDIDATES = 2
 """So many of the fastest fixed numbers may be the best."""
 

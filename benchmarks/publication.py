@@ -33,7 +33,7 @@ PUBLICATIONS = 3
 LONG = 15.0
 """Seconds: what takes so long over the fastest line only waits there, and need not be alone."""
 ROUNDS, SHORT_ROUNDS = 3, 7
-"""Of what is close to its limit; the shorter a run, the more of it is chance."""
+"""Of what is close to its limit, or above; the shorter a run, the more of it is chance."""
 LANES = {10: 3, 20: 2, 100: 1, 1000: 1}
 """How many runs over a line of so many Mbit/s go side by side."""
 
@@ -139,7 +139,7 @@ class Publication:
             if (target.work, target.secure) != (work.name, work.secure):
                 continue
             ratio = target.ratio(measured, line)
-            if ratio is not None and abs(ratio / target.limit - 1) <= CLOSE:
+            if ratio is not None and ratio > target.limit * (1 - CLOSE):
                 rivals |= dict.fromkeys(target.rivals(measured, line.name))
         rounds = SHORT_ROUNDS if least(line, work, AUTO) < LONG else ROUNDS
         for number in range(1, rounds if rivals else 1):

@@ -261,8 +261,8 @@ class PublicationTests(LineTestCase):
 
     def test_close(self) -> None:
         """
-        What is close to its limit is measured three times, beside its rivals, or seven times if it
-        is short; all else once.
+        What is close to its limit or above is measured three times, beside its rivals, or seven
+        times if it is short; all else once.
         """
         on = line("10 Mbit")
         measured = self.measure([on], txresumable_auto=1.02, txresumable_12=0.99)
@@ -270,6 +270,8 @@ class PublicationTests(LineTestCase):
         self.assertEqual(measured.clients("file", 1), [AUTO, *rivals])
         self.assertEqual(measured.clients("file", 2), [AUTO, *rivals])
         self.assertEqual(measured.clients("file", 3), [])
+        above = self.measure([on], txresumable_auto=1.5, txresumable_12=0.99)
+        self.assertEqual(above.clients("file", 2), [AUTO, *rivals])
         self.assertEqual(measured.clients("many", 1), [])
         short = self.measure([line("100 Mbit")], txresumable_auto=1.02, txresumable_12=0.99)
         self.assertEqual(short.clients("file", 6), [AUTO, *rivals])
