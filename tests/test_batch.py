@@ -5,6 +5,7 @@ Requests that begin together.
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
@@ -43,6 +44,20 @@ class GatheringTests(SynchronousTestCase):
         """One for which nobody waits goes out at once."""
         self.ask(1)
         self.assertEqual(self.sent(), [1])
+
+    def test_written(self) -> None:
+        """Whoever wants to know hears of those that went out together, once for all of them."""
+        written = Mock()
+        self.agent = make_agent(
+            self.reactor, self.clock, endpoint=lambda _: self.endpoint, written=written
+        )
+        self.addCleanup(self.agent.close)
+        written.side_effect = lambda: self.assertEqual(self.sent(), [1, 1, 1])
+        self.ask(3)
+        self.reactor.advance(0)
+        written.assert_called_once_with()
+        self.reactor.advance(1)
+        written.assert_called_once_with()
 
     def test_together(self) -> None:
         """Others go out at the end of the turn, each once."""

@@ -46,7 +46,7 @@ class BreadthTests(SynchronousTestCase):
         turn.begin_next = lambda: False
         breadth = Breadth(Options(target="http://h", **options), self.clock, turn)
         gauge: Any = self.gauge
-        breadth.gauge = gauge
+        breadth.use(gauge)
         return breadth
 
     def auto(self, **options: Any) -> Breadth:
@@ -59,6 +59,15 @@ class BreadthTests(SynchronousTestCase):
         breadth.pushed_back()
         self.assertEqual((breadth.number, breadth.most, breadth.slots.number), (5, 5, 5))
         self.assertEqual((breadth.adapts, self.clock.getDelayedCalls()), (False, []))
+        self.assertEqual((breadth.is_timed, breadth.written), (False, None))
+
+    def test_lent(self) -> None:
+        """Where slots are lent, as many connections are kept as that needs."""
+        breadth = self.breadth(simultaneous_uploads=5, lend_slots=True)
+        self.assertEqual((breadth.most, breadth.slots.number, breadth.is_timed), (10, 5, True))
+        self.assertEqual(breadth.written, breadth.loans.written)
+        breadth.connected(0.0001)
+        self.assertFalse(breadth.adapts)
 
     def test_watched(self) -> None:
         """Whoever wants to know is notified of how long a chunk took that was sent."""
@@ -75,7 +84,7 @@ class BreadthTests(SynchronousTestCase):
     def test_a_connection_is_opened(self) -> None:
         """The longer a round trip is, the more slots there are to begin with."""
         breadth = self.auto()
-        self.assertEqual((breadth.number, breadth.most, breadth.slots.number), (3, 64, 3))
+        self.assertEqual((breadth.number, breadth.most, breadth.slots.number), (3, 96, 3))
         breadth.connected(0.05)
         self.assertEqual((breadth.number, breadth.slots.number), (8, 8))
         breadth.close()

@@ -138,6 +138,19 @@ class StateTests(SynchronousTestCase):
         connection.makeConnection(StringTransport())
         self.assertIs(connection.state, IDLE)
 
+    def test_how_long_it_took(self) -> None:
+        """It knows how long its last request with a body took, with its response."""
+        rig = Rig([])
+        for body, seconds, took in ((True, 3.0, 3.0), (False, 5.0, 3.0), (True, 7.0, 7.0)):
+            if body:
+                rig.send(BytesSource("a", b"content"), 7)
+            else:
+                rig.ask()
+            self.assertEqual(rig.connection.has_body, body)
+            rig.reactor.advance(seconds)
+            rig.connection.dataReceived(OK)
+            self.assertEqual(rig.connection.took, took)
+
 
 class ExchangeTests(SynchronousTestCase):
     """

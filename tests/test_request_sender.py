@@ -7,6 +7,7 @@ from __future__ import annotations
 import socket
 from random import Random
 from typing import Any
+from unittest.mock import Mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable._engine.body import PIECE
-from txresumable._http.request_sender import LEAST, MOST, TURN
+from txresumable._http.batch import WriteBatch
+from txresumable._http.request_sender import LEAST, MOST, TURN, RequestSender
 from txresumable._http.response import Response
 from txresumable._http.state import (
     IDLE,
@@ -324,6 +326,30 @@ class DirectTests(SynchronousTestCase):
             rig.reactor.turn()
             rig.connection.watch(60)
         self.assertEqual(rig.results, [])
+
+    def test_written(self) -> None:
+        """A request is written once the kernel has all of it, large or small."""
+        for size in 1000, MOST:
+            rig = Rig([len(HEAD), FULL, 500, FULL])
+            rig.send(BytesSource("a", bytes(size)), size)
+            self.assertFalse(rig.connection.sender.is_written)
+            rig.reactor.turn()
+            self.assertFalse(rig.connection.sender.is_written)
+            rig.finish()
+            self.assertTrue(rig.connection.sender.is_written)
+            self.assertEqual(rig.results, [])
+
+    def test_held(self) -> None:
+        """Nor is one that waits for others to go out with it."""
+        rig = Rig([])
+        batch = WriteBatch(rig.reactor, (1, 2))
+        sender = RequestSender(
+            rig.transport, False, seconds=rig.reactor.seconds, batch=batch, listener=Mock()
+        )
+        sender.start(HEAD, None)
+        self.assertFalse(sender.is_written)
+        batch.flush()
+        self.assertTrue(sender.is_written)
 
     def test_stuck(self) -> None:
         """What stays where it is does not move."""

@@ -92,8 +92,8 @@ class TCPInfoTests(SynchronousTestCase):
     def test_fields(self) -> None:
         """What is where in the kernel's structure."""
 
-        known: Any = Known({16: 1000, 68: 80_000, 80: 20, 120: 7})
-        self.assertEqual(tcp_info(known), (0.08, 20_000, 7))
+        known: Any = Known({16: 1000, 68: 80_000, 80: 20, 100: 3, 120: 7})
+        self.assertEqual(tcp_info(known), (0.08, 20_000, 7, 3))
 
     def test_an_idle_connection(self) -> None:
         """Its window is halved for each timeout of 0.2 s, but is never less than a first one."""

@@ -72,6 +72,9 @@ def one_of(*values: object) -> Validator:
     return validate
 
 
+maybe = one_of(None, True, False)
+
+
 def switch(_: object, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, bool):
         _refuse(attribute, value, "must be True or False")

@@ -95,9 +95,7 @@ class Options:
     dialect: DialectName = field(default="resumable", validator=validators.one_of(*DIALECTS))
     method: Method = field(default="multipart", validator=validators.one_of("multipart", "octet"))
     chunk_format: ChunkFormat = field(default="blob", validator=validators.one_of("blob", "base64"))
-    set_chunk_type_from_file: bool | None = field(
-        default=None, validator=validators.one_of(None, True, False)
-    )
+    set_chunk_type_from_file: bool | None = field(default=None, validator=validators.maybe)
     parameter_namespace: str = field(default="", validator=validators.text)
     chunk_number_parameter_name: str | None = None
     chunk_size_parameter_name: str | None = None
@@ -121,10 +119,9 @@ class Options:
     simultaneous_tests: int | Literal["auto"] | None = field(
         default=None, validator=validators.slots_or_none
     )
-    in_order: bool | None = field(default=None, validator=validators.one_of(None, True, False))
-    last_chunk_alone: bool | None = field(
-        default=None, validator=validators.one_of(None, True, False)
-    )
+    lend_slots: bool | None = field(default=None, validator=validators.maybe)
+    in_order: bool | None = field(default=None, validator=validators.maybe)
+    last_chunk_alone: bool | None = field(default=None, validator=validators.maybe)
     prioritize_first_and_last_chunk: bool = field(default=False, validator=validators.switch)
     small_files_first: bool = field(default=False, validator=validators.switch)
     test_chunks: bool | Literal["adaptive"] = field(
@@ -314,6 +311,7 @@ class ResumableOptions(TypedDict, total=False):
     simultaneous_uploads: int | Literal["auto"]
     max_simultaneous_uploads: int
     simultaneous_tests: int | Literal["auto"] | None
+    lend_slots: bool | None
     in_order: bool | None
     last_chunk_alone: bool | None
     prioritize_first_and_last_chunk: bool

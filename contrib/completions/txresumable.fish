@@ -161,6 +161,7 @@ complete -c txresumable -n '__fish_seen_subcommand_from upload' -l force-chunk-s
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l simultaneous-uploads -r -d 'How many chunks are under way at once, or auto'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l max-simultaneous-uploads -r -d 'How many chunks are under way at the most, if that is auto'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l simultaneous-tests -r -d 'How many chunks are tested at once, ahead of those that are sent, or auto'
+complete -c txresumable -n '__fish_seen_subcommand_from upload' -l lend-slots -r -d 'Whether a small chunk that only waits for its response lets another one begin: yes, or no'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l in-order -r -d 'Whether each chunk of a file waits until those before it are stored: yes, or no'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l last-chunk-alone -r -d 'Whether the last chunk of each file waits until the others are stored: yes, or no'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l prioritize-first-and-last-chunk -l no-prioritize-first-and-last-chunk -d 'Send the first and the last chunk of each file first'

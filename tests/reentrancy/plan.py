@@ -134,6 +134,7 @@ class Plan:
             nonsense=choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.4)),
             statuses=statuses,
         )
+        plan.options["lend_slots"] = Random(-seed).choice((None, True))
         later = tuple(event for event in _LATER_EVENTS if random.random() < density)
         if not plan.options["prioritize_first_and_last_chunk"]:
             plan.options["in_order"] = choice((None, None, True, False))

@@ -31,6 +31,8 @@ from txresumable import (
 )
 from txresumable._engine.smallest import most_of_large
 from txresumable.testing import FakeResponse, ScriptedReceiver
+from txresumable.testing.gauge import RequestGauge
+from txresumable.uploader import engine_of
 
 from .client import DrivenClient, DrivenRequest
 from .plan import Plan
@@ -140,6 +142,9 @@ class Schedule:
         self.uploader = Resumable(reactor=self.reactor, client=self.client, **options)
         slots = plan.options["simultaneous_uploads"]
         self.slots = slots if isinstance(slots, int) else None
+        breadth = engine_of(self.uploader).breadth
+        breadth.use(RequestGauge(lambda: self.client.open))
+        self._loans = breadth.loans
 
     def _err(self, what: str) -> None:
         self._say(f"!!! {what}")
@@ -270,6 +275,7 @@ class Schedule:
             return True
         if not request.is_started:
             request.start()
+            self._loans.written()
             return True
         if request.is_paused:
             request.unpause()
@@ -363,7 +369,7 @@ class Schedule:
         under_way = list(client.open)
         if self.plan.options.get("test_chunks") == "adaptive":  # tests have slots of their own
             under_way = [each for each in under_way if each.is_upload]
-        if self.slots is not None and len(under_way) > self.slots:
+        if self.slots is not None and len(under_way) > self.slots * (1 + self._loans.is_on):
             self._err(f"slots: {len(under_way)} requests in {self.slots} slots")
         self._check_counted()
         twins = [each for each in client.open if _place(each) == _place(request)]

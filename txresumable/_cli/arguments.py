@@ -111,6 +111,8 @@ _TEXTS = {
     "simultaneous_tests": "How many chunks are tested at once, ahead of those that are sent, or "
     "auto. [default: auto if tests are adaptive or --simultaneous-uploads is auto; else tested "
     "chunks are among those]",
+    "lend_slots": "Whether a small chunk that only waits for its response lets another one begin: "
+    "yes, or no. [default: yes if --simultaneous-uploads is auto]",
     "in_order": "Whether each chunk of a file waits until those before it are stored: yes, or no. "
     "[default: yes if --simultaneous-uploads is 1]",
     "last_chunk_alone": "Whether the last chunk of each file waits until the others are stored: "

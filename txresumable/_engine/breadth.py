@@ -14,6 +14,7 @@ from .._protocol.dialect import STORED
 from .._runtime.ticker import Ticker
 from ..options import Options
 from .attempt import Attempt, Result
+from .loans import Loans
 from .turn import Turn
 
 __all__ = ["Breadth"]
@@ -32,11 +33,10 @@ class Breadth:
     :ivar adapts: whether the number of either is found while chunks are sent.
     :ivar is_timed: whether anybody wants to know how long attempts take.
     :ivar adapts_tests: whether that of tests is.
-    :ivar gauge: how fast connections are, if that is known.
+    :ivar loans: those of slots that only wait for responses.
+    :ivar written: called when small requests were given to the kernel, if anybody wants to know.
     :ivar small_next: returns whether so many files come next that are small.
     """
-
-    gauge: Gauge | None = None
 
     def __init__(self, options: Options, clock: Any, turn: Turn) -> None:
         """
@@ -66,7 +66,11 @@ class Breadth:
             self.tests = Slots(self._testing.number)
         self._fixed_tests = 0 if self.tests is None else self.tests.number
         self.adapts_tests = self._testing is not None
-        self.is_timed = self.adapts = self._adaptive is not None or self.adapts_tests
+        self.adapts = self._adaptive is not None or self.adapts_tests
+        self.loans = Loans(options, clock, turn, self.slots)
+        self.written = self.loans.written if self.loans.is_on else None
+        self.is_timed = self.adapts or self.loans.is_on
+        self._gauge: Gauge | None = None
         self._stored: Callable[[float], object] | None = None
         self._is_held = False
         self._chunk_size = options.chunk_size
@@ -79,9 +83,19 @@ class Breadth:
 
     @property
     def most(self) -> int:
-        """How many slots there may ever be, of both kinds."""
+        """How many slots there may ever be, of both kinds and lent."""
         tests = self._fixed_tests if self._testing is None else self._testing.cap
-        return tests + (self._fixed if self._adaptive is None else self._adaptive.cap)
+        uploads = self._fixed if self._adaptive is None else self._adaptive.cap
+        return tests + (2 * uploads if self.loans.is_on else uploads)
+
+    def use(self, gauge: Gauge | None) -> None:
+        """
+        Ask this from now on.
+
+        :param gauge: how fast connections are; :data:`None` if that is not known.
+        """
+        self._gauge = gauge
+        self.loans.use(gauge)
 
     def hold(self, lasts: bool) -> None:
         """
@@ -90,12 +104,13 @@ class Breadth:
         :param lasts: which of it.
         """
         self._is_held = lasts
+        self.loans.stop()
         if self.tests is not None:
             number = self._fixed_tests if self._testing is None else self._testing.number
             self.tests.resize(1 if lasts else number)
 
     def _round_trip(self) -> float | None:
-        return None if self.gauge is None else self.gauge.round_trip()
+        return None if self._gauge is None else self._gauge.round_trip()
 
     def connected(self, round_trip: float) -> None:
         """
@@ -103,6 +118,7 @@ class Breadth:
 
         :param round_trip: seconds of a round trip over it.
         """
+        self.loans.connected(round_trip)
         if not self.adapts:
             return
         if self._testing is not None:
@@ -119,7 +135,7 @@ class Breadth:
 
     def _look(self) -> bool:
         """:returns: whether it is worth another look."""
-        adaptive, gauge = self._adaptive, self.gauge
+        adaptive, gauge = self._adaptive, self._gauge
         arrived = None if gauge is None else gauge.acknowledged()
         if adaptive is None or arrived is None:
             return False
@@ -165,6 +181,7 @@ class Breadth:
 
     def pushed_back(self) -> None:
         """The server asked for less, or did not respond in time."""
+        self.loans.stop()
         if self._adaptive is not None:
             self._resize(self._adaptive.pushed_back())
         if self._testing is not None:

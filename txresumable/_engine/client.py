@@ -32,6 +32,7 @@ def make_client(
     options: Options,
     max_idle: int,
     connected: Callable[[float], object] = bool,
+    written: Callable[[], object] | None = None,
 ) -> RequestClient:
     """
     The client that the options describe.
@@ -42,6 +43,7 @@ def make_client(
     :param options: the options.
     :param max_idle: how many connections are kept between requests.
     :param connected: notified of each new connection: how many seconds a round trip takes.
+    :param written: called when small requests were given to the kernel.
     :raises InvalidOption: if that is no client, or there are options that are about our own.
     """
     agent = None
@@ -58,6 +60,7 @@ def make_client(
             client_certificate=options.client_certificate,
             proxy=_proxies(options.proxy),
             connected=connected,
+            written=written,
         )
     return RequestClient(
         reactor,

@@ -82,8 +82,10 @@ class Engine:
         self.roster = Roster()
         self.completion = Completion(self, clock, turn, self.emitter, self.roster)
         self.breadth = breadth = Breadth(options, clock, turn)
-        self.client = make_client(reactor, clock, client, options, breadth.most, breadth.connected)
-        breadth.gauge = self.client.gauge
+        self.client = make_client(
+            reactor, clock, client, options, breadth.most, breadth.connected, breadth.written
+        )
+        breadth.use(self.client.gauge)
         self._prefetcher = Prefetcher(reactor, clock)
         jobs: Jobs = {}
         self._queue = queue_for(options, breadth.slots, jobs)
@@ -91,7 +93,7 @@ class Engine:
         rate = options.max_rate
         if isinstance(rate, (int, float)):
             rate = RateLimiter(rate, reactor=reactor)
-        lending = Lending(clock, turn, breadth.slots, self._queue, jobs)
+        lending = Lending(clock, turn, breadth.loans, self._queue, jobs)
         shortage = Shortage(clock, turn, breadth, self._prefetcher, self.roster, lending)
         self._sender = ChunkSender(
             options, turn, self.client, self._prefetcher, self._queue, lending, rate, breadth

@@ -13,9 +13,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from .._policy.slots import Slots
 from ..states import READY
 from .attempt import Attempt
+from .loans import Loans
 from .queue import ChunkQueue
 from .transfer import Transfer
 from .turn import Turn
@@ -44,18 +44,18 @@ class Lending:
 
     when_lent: Callable[[Attempt], object]
 
-    def __init__(self, clock: Any, turn: Turn, slots: Slots, queue: ChunkQueue, jobs: Jobs) -> None:
+    def __init__(self, clock: Any, turn: Turn, loans: Loans, queue: ChunkQueue, jobs: Jobs) -> None:
         """
         :param clock: an ``IReactorTime``.
         :param turn: runs when a slot is lent, or wanted back.
-        :param slots: what is lent.
+        :param loans: has the slots, some of which others lend.
         :param queue: has the files that are to borrow.
         :param jobs: has the attempts under way.
         """
         self.jobs = jobs
         self._clock = clock
         self._turn = turn
-        self._slots = slots
+        self._slots, self._loans = loans.slots, loans
         self._queue = queue
         self.lent: dict[Transfer, int] = {}
         self.returning: deque[tuple[Attempt, Deferred[None]]] = deque()
@@ -97,6 +97,8 @@ class Lending:
         else:
             returning: Deferred[None] = Deferred()
             self.returning.append((attempt, returning))
+            if self._loans.is_open:
+                self._turn.run()
             await returning
         attempt.check()
 
@@ -105,7 +107,10 @@ class Lending:
             self.give_back(attempt)
         else:
             attempt.slots.release()
-        self._slots.acquire()
+        if self._slots.tokens > 0:
+            self._slots.acquire()
+        else:
+            self._slots.borrow()
         attempt.slots = self._slots
         attempt.began = self._clock.seconds()
 
@@ -117,12 +122,16 @@ class Lending:
     def resume_next(self) -> bool:
         """
         Give a free slot to an attempt that has lent its own, or had its chunk tested, and let it go
-        on.
+        on; or one that others lend, if it may borrow.
 
         :returns: whether there is one.
         """
         while self.returning:
-            attempt, returning = self.returning.popleft()
+            attempt, returning = self.returning[0]
+            borrows = not attempt.cancelled and self._slots.tokens <= 0
+            if borrows and not self._loans.suit(attempt.transfer, attempt.offset):
+                return False
+            self.returning.popleft()
             if not attempt.cancelled:
                 self._exchange(attempt)
                 returning.callback(None)

@@ -138,6 +138,7 @@ class Outcomes:
                 self._unreachable(attempt, error)
             elif isinstance(error, TransportError):
                 self._outages.broken(attempt.transfer)
+                self._breadth.loans.stop()
                 if isinstance(error, (StallTimeout, ChunkTimeout)):
                     self._breadth.pushed_back()
                 self._retry(attempt, error, None)
@@ -244,6 +245,7 @@ class Outcomes:
     def _unreachable(self, attempt: Attempt, error: ConnectFailed) -> None:
         """One chunk probes; the others wait for it, and no retry is counted against them."""
         transfer, now = attempt.transfer, self._clock.seconds()
+        self._breadth.loans.stop()
         outage, options = self._outages.of(transfer), self._listener.options
         if not self._outages.failed(outage, transfer, attempt.offset, now):
             self._attempts.wait(attempt, 0)

@@ -80,6 +80,7 @@ class Scheduler:
         )
         self._shortage = shortage
         self._lending = lending
+        self._loans = breadth.loans
         self._jobs = lending.jobs
         self._timers: dict[tuple[Transfer, int], Any] = {}
         self._may_start = False
@@ -129,24 +130,24 @@ class Scheduler:
 
         :returns: whether there is more to do: to notify somebody, or another chunk to begin.
         """
-        is_free, tests = self.slots.tokens > 0, self.tests
-        if not is_free and (tests is None or tests.tokens <= 0):
-            return False
         if self.paused or not (self.started or self._may_start):
             return False
-        if is_free and self._lending.returning and self._lending.resume_next():
-            return True
+        is_free, tests = self.slots.tokens > 0, self.tests
         away = self._outages.shared.failures
+        borrows = not (is_free or away) and self._loans.is_open and self._loans.any()
+        if not (is_free or borrows) and (tests is None or tests.tokens <= 0):
+            return False
+        if (is_free or borrows) and self._lending.returning and self._lending.resume_next():
+            return True
         place = self._outages.next_probe() if away else self._queue.next()
         if place is None:
             self._may_start = False
             return False
         slots = self.slots
-        if tests is not None:
-            if self._sender.tests_first(*place):
-                slots = tests
-            if slots.tokens <= 0:
-                return False
+        if tests is not None and self._sender.tests_first(*place):
+            slots, borrows = tests, False
+        if slots.tokens <= 0 and not (borrows and self._loans.suit(*place)):
+            return False
         if self.started:
             self._start(*place, slots)
         else:
@@ -161,7 +162,10 @@ class Scheduler:
             self._queue.begun(transfer)
         began = self._clock.seconds() if self._breadth.is_timed else 0.0
         attempt = Attempt(transfer, offset, ledger, self._outcomes, slots, began)
-        slots.acquire()
+        if slots.tokens > 0:
+            slots.acquire()
+        else:
+            slots.borrow()
         self._jobs.setdefault(transfer, {})[offset] = attempt
         if self._lending.lent:
             self._lending.look(transfer)

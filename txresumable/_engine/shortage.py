@@ -74,7 +74,7 @@ class Shortage:
         if not self.lasts:
             _log.warn("Too many open files (ulimit -n): fewer chunks at once until there are less")
         self._set(True)
-        under_way = self._slots.number - self._slots.tokens
+        under_way = min(self._slots.number - self._slots.tokens, self._breadth.number)
         self._slots.resize(max(under_way, transfer is None))
         if not self._swept:  # it looks at all files
             self._swept = True

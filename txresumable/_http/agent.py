@@ -77,6 +77,7 @@ class PersistentAgent:
         proxy: Callable[[str], Proxy | None] | None = None,
         endpoint: Callable[[URI], IStreamClientEndpoint] | None = None,
         connected: Callable[[float], object] = bool,
+        written: Callable[[], object] | None = None,
         most: int = LIMIT,
     ) -> None:
         """
@@ -90,6 +91,7 @@ class PersistentAgent:
         :param proxy: gives the proxy for an origin, or :data:`None`.
         :param endpoint: makes an endpoint from a parsed URL, instead of the usual one.
         :param connected: notified of each new connection: how many seconds a round trip takes.
+        :param written: called when small requests were given to the kernel.
         :param most: how many bytes of a response's body are kept.
         """
         self._clock = clock
@@ -97,7 +99,7 @@ class PersistentAgent:
         self._max_idle = max_idle
         self._active: set[HTTPConnection] = set()
         self._origins: dict[bytes, _Origin] = {}
-        self._batch = WriteBatch(reactor, self._active)
+        self._batch = WriteBatch(reactor, self._active, written)
         self._connector = Connector(
             reactor,
             clock,

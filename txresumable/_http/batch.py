@@ -4,7 +4,7 @@ Small requests that begin together, and are written together.
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from typing import Any, Protocol
 
 from twisted.logger import Logger
@@ -31,11 +31,15 @@ class WriteBatch:
 
     :param reactor: whose turns these are.
     :param active: the connections with a request under way; the only one does not wait.
+    :param written: called when some were written.
     """
 
-    def __init__(self, reactor: Any, active: Sized) -> None:
+    def __init__(
+        self, reactor: Any, active: Sized, written: Callable[[], object] | None = None
+    ) -> None:
         self._reactor = reactor
         self._active = active
+        self._written = written
         self._held: list[HeldRequest] = []
         self._flushing: Any = None
 
@@ -61,6 +65,8 @@ class WriteBatch:
             except Exception:
                 _log.failure("A request cannot be sent; its connection is aborted")
                 request.abort()
+        if held and self._written is not None:
+            self._written()
 
     def clear(self) -> list[HeldRequest]:
         """

@@ -60,12 +60,14 @@ class HTTPConnection(protocol.Protocol):
         including the end of the connection, is a response neither to that request nor to the next
         one, so that the connection must not be used again.
     :ivar idle_since: when its last request ended, or it was made, in seconds of the clock.
+    :ivar sender: sends its requests.
+    :ivar has_body: whether that under way has a body.
+    :ivar took: seconds from the beginning of the last one with a body to the end of its response.
     """
 
     transport: Any
     is_quiet: Callable[[], bool]
     idle_since: float
-    _sender: RequestSender
     _responding_since: float | None
 
     def __init__(
@@ -93,6 +95,7 @@ class HTTPConnection(protocol.Protocol):
         self.idle_since = seconds()
         self._parser = ResponseParser(most)
         self._waiting: Deferred[Response] | None = None
+        self.has_body, self.took = False, 0.0
         self._refusal: Response | None = None
         self._over: Callable[[HTTPConnection, bool], object] | None = None
 
@@ -102,14 +105,14 @@ class HTTPConnection(protocol.Protocol):
         if self.state is not CONNECTING:  # aborted before it was connected
             self.transport.abortConnection()
             return
-        self._sender = RequestSender(
+        self.sender = RequestSender(
             self.transport,
             self._secure,
             seconds=self._seconds,
             batch=self._batch,
             listener=self,
         )
-        self.is_quiet = self._sender.queue.is_quiet
+        self.is_quiet = self.sender.queue.is_quiet
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         if self._secure:
@@ -153,12 +156,12 @@ class HTTPConnection(protocol.Protocol):
         self.state = change(self.state, ACTIVE)
         self._uses += 1
         self._responding_since = None
-        self._has_body = body is not None
-        self._parser.begin(bodiless, self._has_body, taker)
+        self.has_body = body is not None
+        self._parser.begin(bodiless, self.has_body, taker)
         self._over = over
         waiting: Deferred[Response] = Deferred(self._cancelled)
         self._waiting = waiting
-        self._sender.start(head, body)
+        self.sender.start(head, body)
         return waiting
 
     def send_failed(self, failure: Failure) -> None:
@@ -170,13 +173,13 @@ class HTTPConnection(protocol.Protocol):
         if self._waiting is None:
             self.abort()  # there is no request
             return
-        parser, queue = self._parser, self._sender.queue
+        parser, queue = self._parser, self.sender.queue
         queue.received += len(data)
         begins = parser.response is None
         if begins:
             unsent = queue.unsent()
             if self._responding_since is None:
-                if unsent >= self._sender.given:
+                if unsent >= self.sender.given:
                     self._unrequested()
                     return
                 self._responding_since = self._seconds()
@@ -185,7 +188,7 @@ class HTTPConnection(protocol.Protocol):
             if begins and parser.response is not None:
                 if parser.informed:
                     self._responding_since = self._seconds()  # the final response begins only now
-                if unsent or self._sender.body is not None:
+                if unsent or self.sender.body is not None:
                     self._stop_early(parser.response)
         except MalformedResponse as error:
             self._fail(Failure(error))
@@ -205,7 +208,7 @@ class HTTPConnection(protocol.Protocol):
     def _stop_early(self, response: Response) -> None:
         """The server responded before the whole request was sent: it will not read the rest."""
         self._parser.keep = False
-        self._sender.stopProducing()
+        self.sender.stopProducing()
         if response.code < 300:
             raise MalformedResponse(f"a {response.code} came before the whole request was sent")
 
@@ -223,6 +226,8 @@ class HTTPConnection(protocol.Protocol):
         waiting, self._waiting = self._waiting, None
         assert waiting is not None
         self.idle_since = self._seconds()
+        if self.has_body:
+            self.took = self.idle_since - self.sender.began
         if parser.keep and not parser.buffer and self.state is ACTIVE:
             self.state = change(self.state, IDLE)
         else:
@@ -237,7 +242,7 @@ class HTTPConnection(protocol.Protocol):
         it over this connection.  Some proxies send a response twice, and the second one comes when
         the next request is under way.  Over a new connection, a refusal is that of its request.
         """
-        if not self._has_body:
+        if not self.has_body:
             self._refusal = response
             return False
         before = self._refusal
@@ -258,7 +263,7 @@ class HTTPConnection(protocol.Protocol):
 
     def _ended(self, reason: Failure, aborted: bool) -> None:
         """The connection is lost: the response may end with it, or be missing."""
-        self._sender.close()
+        self.sender.close()
         response = self._parser.response
         if self._parser.ends_with_connection and (
             # A server that closes before it has read the request resets the connection: what it
@@ -275,7 +280,7 @@ class HTTPConnection(protocol.Protocol):
         if aborted:
             return ConnectionBroken("the connection was closed")
         if self._responding_since is None:
-            if self._uses > 1 and self._crossed:
+            if self._uses > 1 and self._seconds() - self.sender.began < CROSSING:
                 return StaleConnection("the server had closed the kept connection")
             rejected = tls_error(reason.value)  # the server may want a client certificate
             if rejected is not None:
@@ -284,11 +289,6 @@ class HTTPConnection(protocol.Protocol):
             return malformed
         where = "before it responded" if self._parser.response is None else "within its response"
         return ConnectionBroken(f"the server closed the connection {where}")
-
-    @property
-    def _crossed(self) -> bool:
-        """Whether the server may have closed the connection before it saw the request."""
-        return self._seconds() - self._sender.began < CROSSING
 
     def _fail(self, failure: Failure) -> None:
         waiting, self._waiting = self._waiting, None
@@ -306,7 +306,7 @@ class HTTPConnection(protocol.Protocol):
 
     def _end(self) -> None:
         """End the request and the connection."""
-        self._sender.stopProducing()
+        self.sender.stopProducing()
         self.abort()
 
     def abort(self) -> None:
@@ -315,12 +315,12 @@ class HTTPConnection(protocol.Protocol):
             return
         self.state = change(self.state, CLOSING)
         if self.transport is not None:
-            self._sender.close()
+            self.sender.close()
             self.transport.abortConnection()
 
     def tcp_info(self) -> TCPInfo | None:
         """What the kernel knows of the connection, if it says anything."""
-        return self._sender.queue.tcp_info()
+        return self.sender.queue.tcp_info()
 
     # Watching ----------------------------------------------------------------------------------
 
@@ -329,7 +329,7 @@ class HTTPConnection(protocol.Protocol):
         asks = self._uses == 1 and self._waiting is not None and self._responding_since is None
         if self._uses and not asks:
             return False
-        return self._seconds() - (self._sender.moved if asks else self.idle_since) >= limit
+        return self._seconds() - (self.sender.moved if asks else self.idle_since) >= limit
 
     def watch(self, limit: float) -> None:
         """
@@ -343,8 +343,8 @@ class HTTPConnection(protocol.Protocol):
         if self._waiting is None:
             return
         if self._parser.response is None:
-            self._sender.look()
-        moved, since = self._sender.moved, self._responding_since
+            self.sender.look()
+        moved, since = self.sender.moved, self._responding_since
         if self._seconds() - (moved if since is None else max(since, moved)) >= limit:
             what = "nothing moved" if since is None else "the response did not end"
             self._fail(Failure(StallTimeout(f"{what} for {limit:g} s")))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from .connection import HTTPConnection
 from .state import IDLE
 
-__all__ = ["MAX_IDLE_TIME", "MAX_WAIT", "ConnectionPool"]
+__all__ = ["MAX_IDLE_TIME", "MAX_WAIT", "NEAR", "ConnectionPool"]
 
 MAX_IDLE_TIME = 4.0
 """

@@ -116,6 +116,11 @@ class RequestSender:
         self._head = self._held = b""
         self.body: IRequestBody | None = None
 
+    @property
+    def is_written(self) -> bool:
+        """Whether the kernel has all of the request."""
+        return self.body is None and not self._held and not self.queue.buffered()
+
     def start(self, head: bytes, body: IRequestBody | None) -> None:
         """
         Send a request.

@@ -15,10 +15,11 @@ ESTABLISHED = 1
 """The state of a connection while both ends may send."""
 RECEIVED = struct.Struct("=B127xQ")
 """Its state, and ``tcpi_bytes_received``: how many bytes have arrived, read or not (Linux 4.1)."""
-_INFO = struct.Struct("=8xI4xI24xI20xI8xI36xQ")
+_INFO = struct.Struct("=8xI4xI24xI20xI8xI16xI16xQ")
 """
 Of Linux's ``struct tcp_info``: ``tcpi_rto``, ``tcpi_snd_mss``, ``tcpi_last_data_sent``,
-``tcpi_rtt``, ``tcpi_snd_cwnd`` and ``tcpi_bytes_acked``, which came with Linux 4.1.
+``tcpi_rtt``, ``tcpi_snd_cwnd``, ``tcpi_total_retrans`` and ``tcpi_bytes_acked``, which came with
+Linux 4.1.
 """
 _FIRST = 10
 """Segments of a window in the beginning (RFC 6928)."""
@@ -32,11 +33,13 @@ class TCPInfo(NamedTuple):
     :ivar window: bytes that may be on their way at once, if something was sent now: the kernel
         halves that for each retransmission timeout that nothing was (RFC 2861).
     :ivar acknowledged: bytes that have arrived at the peer.
+    :ivar repeated: segments that were sent again.
     """
 
     round_trip: float
     window: int
     acknowledged: int
+    repeated: int = 0
 
 
 def says_state(connected: Any) -> bool:
@@ -69,7 +72,7 @@ def tcp_info(connected: Any) -> TCPInfo | None:
         return None
     if len(told) < _INFO.size:
         return None
-    timeout, segment, idle, round_trip, window, acknowledged = _INFO.unpack(told)
+    timeout, segment, idle, round_trip, window, repeated, acknowledged = _INFO.unpack(told)
     if timeout and window > _FIRST:
         window = max(window >> min(idle * 1000 // timeout, 32), _FIRST)
-    return TCPInfo(round_trip / 1e6, segment * window, acknowledged)
+    return TCPInfo(round_trip / 1e6, segment * window, acknowledged, repeated)

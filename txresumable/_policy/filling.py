@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from math import ceil
 
-__all__ = ["Filling"]
+__all__ = ["JITTER", "QUEUE", "Filling"]
 
 GUESS, GROWTH = 0.013, 1.3
 """

@@ -20,7 +20,7 @@ class Slots:
     :param number: how many there are.
     :ivar number: that number.
     :ivar tokens: how many can be acquired now; less than 0 if more are in use than there are to be,
-        since their number was reduced.
+        since their number was reduced, or some are lent.
     """
 
     __slots__ = ("number", "tokens")
@@ -31,6 +31,10 @@ class Slots:
     def acquire(self) -> None:
         """Take a token.  There has to be one."""
         assert self.tokens > 0, "no token is free"
+        self.tokens -= 1
+
+    def borrow(self) -> None:
+        """Take one that does not exist: somebody who has one does not need it for now."""
         self.tokens -= 1
 
     def release(self) -> None:

@@ -64,6 +64,7 @@ class FaultyNetwork(FakeClient):
     :ivar refused: what the receiver found wrong with requests that arrived as they were sent.
     :ivar faults: how often each fault happened.
     :ivar watch: called before each request.
+    :ivar written: called when a request was sent whole.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class FaultyNetwork(FakeClient):
         self.refused: list[str] = []
         self.faults: dict[Fault, int] = {}
         self.watch: Callable[[], object] = bool
+        self.written: Callable[[], object] = bool
 
     def cut(self) -> None:
         """The uploader's process is gone: what it sent may arrive, and nothing comes back."""
@@ -126,6 +128,8 @@ class FaultyNetwork(FakeClient):
         request.produced.addCallback(lambda _: self._later(self._arrived, request, fault))
         request.result.addBoth(self._over, request)
         request.start()
+        if request.is_whole:
+            self.written()
         if fault in (Fault.STALLED, Fault.RESET, Fault.EARLY):
             request.pause()
         if fault is Fault.STALLED:

@@ -20,6 +20,7 @@ from ..retry import full_jitter
 from ..states import STORED, UPLOADING
 from ..uploader import Resumable, engine_of
 from .changing import ChangingFile
+from .gauge import RequestGauge
 from .network import FaultyNetwork
 from .schedule import Schedule
 
@@ -131,6 +132,9 @@ class Process:
         if options["chunk_retry_interval"] is None:
             options["retry_policy"] = full_jitter(uniform=random.uniform)
         self.uploader = Resumable(TARGET, reactor=self.clock, client=network, **options)
+        breadth = engine_of(self.uploader).breadth
+        breadth.use(RequestGauge(lambda: network.waiting))
+        network.written = breadth.loans.written
         self.uploader.completed.register(self._all_completed)
         self.uploader.file_added.register(self._admitted)
         self._files = files
@@ -142,7 +146,9 @@ class Process:
             upload.completed.register(partial(self._completed, index))
             upload.addBoth(partial(self._ended, index))
         self._order = engine_of(self.uploader).options.order
-        network.watch = self._check_order
+        self._slots = options["simultaneous_uploads"]
+        self._may_lend = breadth.loans.is_on
+        network.watch = self._watch
         self._check_order()
 
     @property
@@ -195,6 +201,12 @@ class Process:
         *chunks, last = self._heard[index] or [None]
         if sorted(map(str, chunks)) != sorted(map(str, numbers)) or last != "completed":
             self._err(index, f"told {self._heard[index]} of chunks {numbers}")
+
+    def _watch(self) -> None:
+        self._check_order()
+        uploads = sum(request.is_upload for request in self.network.waiting)
+        if isinstance(self._slots, int) and uploads > self._slots * (1 + self._may_lend):
+            self.wrong.append(f"{uploads} uploads in {self._slots} slots")
 
     def _check_order(self) -> None:
         """A chunk that has to wait for others of its file is under way only if they are stored."""

@@ -92,6 +92,7 @@ class Schedule:
         disk_delay = random.choice((None, 0.0, 0.01, 1.0))
         options.update(_order(random, options))
         options["when_changed"] = random.choice(("fail", "wait"))
+        options["lend_slots"] = random.choice((None, True))
         return cls(seed, options, files, acts, forecast, disk_delay, hook_delay)
 
     @property
