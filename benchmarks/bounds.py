@@ -19,9 +19,9 @@ HEADERS = 52
 
 
 def at_once(client: str) -> int:
-    """How many requests a client has under way at the most."""
+    """How many requests a client has under way at the most: ``"auto"`` twice its cap of 32."""
     number = client.split()[1]
-    return int(number) if number.isdecimal() else 32
+    return int(number) if number.isdecimal() else 64
 
 
 def requests(work: Case, client: str) -> tuple[int, int]:
