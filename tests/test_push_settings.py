@@ -69,6 +69,9 @@ class TargetTests(SynchronousTestCase):
         refused(self, lambda: target(when_changed="wait"), "when_changed", "file of its own")
         refused(self, lambda: target(min_age=1), "min_age", "settle")
         refused(self, lambda: target(max_files=1), "max_files", "no last file")
+        refused(self, lambda: target(links="follow"), "links", "never followed")
+        progress = "throttle_progress_callbacks"
+        refused(self, lambda: target(**{progress: 1.0}), progress, "asked for progress")
         refused(self, lambda: TargetSettings(name="x", options={}), "target", "URL")
         options: Any = [URL]
         refused(self, lambda: TargetSettings(name="x", options=options), "options", "mapping")
@@ -116,7 +119,7 @@ class FolderTests(SynchronousTestCase):
     def test_bad(self) -> None:
         """What cannot be is refused, naming it."""
         for option, value, part in (
-            ("name", "a/b", "no slash"),
+            ("name", "a/b", "without a slash"),
             ("name", "a\nb", "one line"),
             ("path", "", "path"),
             ("path", "a\0b", "path"),

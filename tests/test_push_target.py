@@ -7,15 +7,62 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import attrs
 from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.ssl import PrivateCertificate, platformTrust
 
+from tests.authority import Authority
 from tests.push_rig import PushTestCase
 from tests.queue_rig import CutReceiver
 from txresumable import InvalidOption, TLSRejected
+from txresumable.options import Options
 from txresumable.push.delivery.target import Target
-from txresumable.push.settings import TargetSettings
+from txresumable.push.settings import NOT_OF_TARGETS, TargetSettings
 from txresumable.testing import FakeClient, Response
 
+_OTHERS: dict[str, Any] = {
+    "test_target": "https://example.com/test",
+    "target": "https://example.com/other",
+    "headers": {"A": "b"},
+    "query": {"a": "b"},
+    "server": "flow-php-server",
+    "insecure_credentials": "allow",
+    "dialect": "flow",
+    "method": "octet",
+    "chunk_format": "base64",
+    "set_chunk_type_from_file": True,
+    "checksum": "sha256",
+    "simultaneous_uploads": 2,
+    "simultaneous_tests": 2,
+    "in_order": True,
+    "last_chunk_alone": True,
+    "test_chunks": False,
+    "expect_reply": "yes",
+    "source_check": "size",
+    "max_file_size": 10**9,
+    "file_type": (".x",),
+    "success_statuses": frozenset({299}),
+    "permanent_errors": frozenset({499}),
+    "chunk_retry_interval": 2.0,
+    "chunk_timeout": 2.0,
+    "max_rate": 1000.0,
+    "trust_root": platformTrust(),
+    "client_certificate": PrivateCertificate.loadPEM(Authority("localhost").issue("client")),
+    "proxy": "http://127.0.0.1:9",
+    **dict.fromkeys(
+        (
+            "preprocess",
+            "preprocess_file",
+            "verify",
+            "retry_policy",
+            "min_file_size_error_callback",
+            "max_file_size_error_callback",
+            "file_type_error_callback",
+        ),
+        print,
+    ),
+}
+"""Values of options for which no other is found by itself."""
 ONCE = {"max_chunk_retries": 0, "test_chunks": False}
 
 
@@ -38,6 +85,24 @@ class TargetTests(PushTestCase):
             target = Target(settings, {}, self.clock)
             made = target.uploader.options
             self.assertEqual((made.simultaneous_uploads, made.min_file_size), (number, 0))
+
+    def test_all_options(self) -> None:
+        """Each option of the client is as it was given, or is refused."""
+        for option in attrs.fields(Options):
+            name, value = option.name, _OTHERS.get(option.name)
+            if value is None and option.name in NOT_OF_TARGETS:
+                continue
+            if value is None:
+                default: Any = option.default
+                value = not default if isinstance(default, bool) else "x"
+                value = default + 2 if type(default) in (int, float) else value
+            given = {"target": "https://example.com/upload", name: value}
+            target = Target(TargetSettings(name="lab", options=given), {}, self.clock)
+            made = getattr(target.uploader.options, name)
+            if name == "max_rate":
+                made = target.limiter.rate
+            self.assertEqual(made, getattr(Options(**given), name), name)
+            self.assertNotEqual(made, getattr(Options(target="https://x"), name), name)
 
     def test_unreachable(self) -> None:
         """While it cannot be reached nothing fails; it is tried with one file, then with all."""

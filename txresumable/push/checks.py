@@ -27,7 +27,7 @@ MOVE = "move:"
 
 def name(_: object, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, str) or not value or not value.isprintable() or "/" in value:
-        reason = "must be text on one line without a slash"
+        reason = "must be a name on one line without a slash"
         raise InvalidOption(attribute.name, value, reason)
 
 

@@ -39,9 +39,11 @@ ORDERS = ("oldest", "newest", "smallest", "largest", "name")
 NOT_OF_TARGETS = {
     "generate_unique_identifier": "is up to each folder (identify)",
     "keep_completed": "is not for a service: the journal knows what is completed",
+    "links": "is not for a service: symbolic links in a folder are never followed",
     "max_files": "is not for a service: it has no last file",
     "max_files_error_callback": "is not for a service: it has no last file",
     "min_age": "is up to each folder (settle)",
+    "throttle_progress_callbacks": "is not for a service: it is asked for progress",
     "when_changed": "is not for a service: what a file has become is a file of its own",
 }
 """Options of the client that targets do not have, and why."""
@@ -57,8 +59,8 @@ class TargetSettings:
     :ivar name: what folders call it.
     :ivar options: keyword arguments of :class:`~txresumable.Resumable`, ``target`` among them; but
         for those that each folder decides, and those that make no sense for a service:
-        ``generate_unique_identifier``, ``keep_completed``, ``max_files``, ``min_age`` and
-        ``when_changed``.
+        ``generate_unique_identifier``, ``keep_completed``, ``links``, ``max_files``, ``min_age``,
+        ``throttle_progress_callbacks`` and ``when_changed``.
     """
 
     name: str = field(validator=checks.name)
