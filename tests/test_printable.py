@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis.strategies import characters, text
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable._runtime.printable import printable
+from txresumable._runtime.printable import counted, printable
 
 
 class PrintableTests(SynchronousTestCase):
@@ -39,3 +39,14 @@ class PrintableTests(SynchronousTestCase):
         self.assertLessEqual(len(shown.encode().splitlines()), 1)
         self.assertEqual(len(shown.splitlines()), 1 if shown else 0)
         self.assertEqual(printable(shown), shown)
+
+
+class CountTests(SynchronousTestCase):
+    """Numbers of things."""
+
+    def test_counted(self) -> None:
+        """One is no plural."""
+        self.assertEqual(
+            [counted(count, "folder") for count in (0, 1, 2)],
+            ["0 folders", "1 folder", "2 folders"],
+        )

@@ -55,7 +55,7 @@ class PushTests(PushTestCase):
         the file read again, or tells what is wrong with it; a signal ends it with 128 + its number.
         """
         process = self.command("push")
-        await process.has_said("Watching 1 folders")
+        await process.has_said("Watching 1 folder")
         content = self.file("a.dat", 2_500_000)
         os.rename(self.folder / "a.dat", self.folder / "in" / "a.dat")
         await until((self.folder / "sent" / "a.dat").exists)
@@ -67,7 +67,7 @@ class PushTests(PushTestCase):
             self.assertIn(f"already running, pid {pid}", ended.output + ended.errors)
         await self.controlled(hashlib.sha256(content).hexdigest())
         process.signal("HUP")
-        await process.has_said("The settings are read anew")
+        await process.has_said("The settings were reloaded")
         self.configure(self.target, "settel = 1\n")
         process.signal("HUP")
         await process.has_said("c.toml:11: folder.scans.settel: is not known; perhaps settle")
@@ -99,7 +99,7 @@ class PushTests(PushTestCase):
             process = self.command("push", "--log-format", "json")
         await until(lambda: has_received("READY=1"))
         await until(lambda: has_received("STATUS=0 uploading, 0 to send"))
-        await process.has_said("Watching 1 folders")
+        await process.has_said("Watching 1 folder")
         received.clear()
         process.signal("HUP")
         await until(lambda: has_received("RELOADING=1"))
@@ -108,7 +108,7 @@ class PushTests(PushTestCase):
         await until(lambda: has_received("STOPPING=1"))
         ended = await process.ended
         lines = [json.loads(line) for line in ended.errors.splitlines() if line.startswith("{")]
-        self.assertIn("Watching 1 folders", [line["message"] for line in lines])
+        self.assertIn("Watching 1 folder", [line["message"] for line in lines])
         self.assertNotIn("error", [line["level"] for line in lines])
 
     async def controlled(self, digest: str) -> None:
@@ -141,7 +141,7 @@ class PushTests(PushTestCase):
             file.write(f' "{self.folder / "pipe"}", "{self.folder / "said"}"]\n')
         for number, arguments in enumerate((("push",), ("--config", "c.toml"))):
             process = self.twistd(*arguments) if number else self.command(*arguments)
-            await process.has_said("Watching 1 folders")
+            await process.has_said("Watching 1 folder")
             self.file(f"in/{number}.dat", 10)
             pipe = await _opened(self.folder / "pipe")
             process.signal("TERM")
@@ -180,7 +180,7 @@ class PushTests(PushTestCase):
             process.signal("HUP")
             os.write(pipe, written)
             os.close(pipe)
-            await process.has_said("The settings are read anew")
+            await process.has_said("The settings were reloaded")
             process.signal("TERM")
             self.assertEqual((await process.ended).signal, signal.SIGTERM)
             self.assertNotIn("Traceback", process.written)
@@ -239,7 +239,7 @@ class TwistdTests(PushTestCase):
         await until((self.folder / "sent" / "a.dat").exists)
         self.assertEqual(self.received("a.dat"), content)
         process.signal("HUP")
-        await process.has_said("The settings are read anew")
+        await process.has_said("The settings were reloaded")
         process.signal("TERM")
         self.assertEqual((await process.ended).signal, signal.SIGTERM)
 

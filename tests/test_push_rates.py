@@ -7,6 +7,8 @@ from __future__ import annotations
 from datetime import datetime, time
 
 from twisted.internet.task import Clock
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from txresumable import InvalidOption
@@ -104,6 +106,16 @@ class ScheduleTests(SynchronousTestCase):
         self.begin -= 3600
         self.clock.advance(60)
         self.assertEqual(self.changes, [5, None])
+
+    def test_logged(self) -> None:
+        """The log says each rate, as a number that can be read."""
+        logged = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        for rate in 2_000_000, 0, None:
+            self.schedule.set(rate)
+        self.assertEqual(
+            [formatEvent(event) for event in logged],
+            ["Rate limit: 2,000,000 bytes/s", "Rate limit: 0 (paused)", "Rate limit: none"],
+        )
 
     def test_operator(self) -> None:
         """What an operator wants counts until the rules are to count again."""

@@ -71,7 +71,7 @@ class StopTests(ProcessTestCase):
             self.assertEqual(await deferToThread(_rest_of, slow), b"")
         ended = await running.ended
         self.assertEqual((ended.status, ended.signal), (None, signal.SIGTERM))
-        self.assertIn("1 connections are cut, which took too long", ended.output)
+        self.assertIn("aborting 1 connection with unfinished requests", ended.output)
 
     async def test_second_signal(self) -> None:
         """What is under way is cut at once, and nobody complains."""
@@ -87,7 +87,7 @@ class StopTests(ProcessTestCase):
         ended = await running.ended
         self.assertEqual((ended.status, ended.signal), (None, signal.SIGTERM))
         self.assertIn("SIGINT: stopping at once", ended.output)
-        self.assertIn("1 connections are cut", ended.output)
+        self.assertIn("aborting 1 connection with unfinished requests", ended.output)
         self.assertNotIn("Traceback", ended.output + ended.errors)
 
 
@@ -137,7 +137,7 @@ class CredentialsTests(ProcessTestCase):
     async def test_service_away(self) -> None:
         """A service of the network that has them, and is away, is waited for."""
         running = self.start(AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:1/")
-        await running.has_said("and waited for: no credentials: ")
+        await running.has_said("waiting for the storage: no credentials: ")
         self.assertFalse(running.ended.called)
         running.signal("TERM")
         self.assertEqual((await running.ended).signal, signal.SIGTERM)

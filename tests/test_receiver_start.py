@@ -196,7 +196,7 @@ class StartTests(SynchronousTestCase):
         with logged(LogLevel.warn) as lines:
             service = self.start(Away(self.bucket), 3601.0)
         expected = (
-            "--s3-endpoint http://storage: the storage is not ready, and waited for: "
+            "--s3-endpoint http://storage: waiting for the storage: "
             "GET a: Connection was refused by other side."
         )
         self.assertEqual(set(lines), {expected})

@@ -462,7 +462,7 @@ class ServiceTests(SynchronousTestCase):
                 reactor.advance(1)
             self.assertTrue(wire.aborted)
             shown = [formatEvent(each) for each in logged if each["log_level"] is LogLevel.warn]
-            self.assertEqual(shown, ["1 connections are cut, which took too long"])
+            self.assertEqual(shown, ["aborting 1 connection with unfinished requests"])
             wire.lose()
             self.successResultOf(stopped)
             self.assertEqual(reactor.getDelayedCalls(), [])

@@ -268,7 +268,7 @@ class TellingTests(UploaderTestCase):
         levels, texts = zip(*self.lines(), strict=True)
         self.assertEqual(set(levels), {LogLevel.info})
         self.assertTrue(texts[0].startswith("The server cannot be reached"), texts)
-        self.assertEqual(texts[1], "The server answers again")
+        self.assertEqual(texts[1], "The server responds again")
 
     def test_logs_refusals_of_the_server(self) -> None:
         """A server that refuses is worth a line at first, whenever that doubles, and at its end."""
@@ -281,7 +281,7 @@ class TellingTests(UploaderTestCase):
         self.successResultOf(upload)
         _, texts = zip(*self.lines(), strict=True)
         refuses = "The server refuses for now; next try in {delay:.1f} s: {error}"
-        self.assertEqual(texts, (*[refuses] * 4, "The server answers again"))
+        self.assertEqual(texts, (*[refuses] * 4, "The server responds again"))
 
     def test_logs_a_failure(self) -> None:
         """A file that fails is warned of; one that arrives is not worth a line."""

@@ -341,7 +341,7 @@ class StopTests(ServiceTestCase):
         self.assertEqual(report.completed, ())
         self.assertEqual([type(each.error) for each in report.failed], [CancelledError] * 2)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertIn("Stopping; 3 chunks under way have 10 s to finish", self.lines())
+        self.assertIn("Stopping; 3 chunks under way may take 10 s to finish", self.lines())
         self.assertEqual(self.lines("error"), [])
 
     def test_patience(self) -> None:
@@ -354,7 +354,7 @@ class StopTests(ServiceTestCase):
         self.clock.advance(0.1)
         self.successResultOf(stopped)
         self.assertTrue(all(request.given_up for request in client.sent))
-        self.assertIn("3 chunks under way are aborted", self.lines("warn"))
+        self.assertIn("Aborting 3 chunks under way", self.lines("warn"))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_stopped_twice(self) -> None:

@@ -155,7 +155,7 @@ class Admission:
         self._is_running = False
         if self._closed:
             return
-        _log.failure("Adding files stopped", failure=failure)
+        _log.failure("Adding files failed", failure=failure)
         batch, self._batch = self._batch, []
         for handle in batch:
             if _is_undecided(handle):

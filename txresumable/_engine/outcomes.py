@@ -112,7 +112,7 @@ class Outcomes:
             if outage is not None:
                 self._held(attempt, result, outage)
             elif self._outages.responded(attempt.transfer, attempt.offset, verdict):
-                _log.info("The server answers again")
+                _log.info("The server responds again")
             if self._outages.is_offline and self._outages.end():
                 self._emitter.post("online")
             if verdict is STORED:

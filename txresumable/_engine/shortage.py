@@ -72,7 +72,7 @@ class Shortage:
         :param transfer: whose chunk waits now; :data:`None` if the file is not even accepted.
         """
         if not self.lasts:
-            _log.warn("Too many open files (ulimit -n): fewer chunks at once until there are less")
+            _log.warn("Too many open files (ulimit -n): fewer chunks at a time for now")
         self._set(True)
         under_way = min(self._slots.number - self._slots.tokens, self._breadth.number)
         self._slots.resize(max(under_way, transfer is None))

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
-__all__ = ["first_line", "printable", "text_of"]
+__all__ = ["counted", "first_line", "printable", "text_of"]
 
 _UNSAFE = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """
@@ -42,6 +42,11 @@ def text_of(body: str) -> str:
     """
     title = re.search(r"(?is)<title[^>]*>(.*?)</title", body)
     return printable(" ".join((unescape(title[1]) if title else body).split()))
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things, such as ``1 folder`` and ``2 folders``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def first_line(kind: type[BaseException]) -> str:

@@ -226,7 +226,7 @@ class Ping:
 
     def _not_called(self, failure: Failure) -> None:
         said = failure.getErrorMessage() or type(failure.value).__name__
-        self._log.warn("The URL of ping was called in vain: {said}", said=said)
+        self._log.warn("The ping URL failed: {said}", said=said)
 
     def _called(self, _: object) -> None:
         self._calling = None

@@ -113,8 +113,8 @@ class RateSchedule:
         rate = self._current()
         if rate != self.rate:
             self.rate = rate
-            shown = "no limit" if rate is None else f"{rate:g} bytes/s"
-            self._log.info("The rate is now: {rate}", rate=shown if rate != 0 else "paused")
+            shown = "none" if rate is None else f"{rate:,.0f} bytes/s"
+            self._log.info("Rate limit: {rate}", rate=shown if rate != 0 else "0 (paused)")
             observers_of(self.changed).notify()
 
     def _look(self) -> None:

@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from .._runtime.clock import steady
 from .._runtime.observers import OneShotObserver, Signal, observers_of
+from .._runtime.printable import counted
 from .._runtime.reactor import Reactor
 from .._runtime.threads import run_in_thread
 from .._runtime.ticker import Ticker
@@ -201,7 +202,7 @@ class PushService(Operator, MultiService):
         except Exception:
             self._started.settle(Failure())
             return
-        self._log.info("Watching {count} folders", count=len(self.settings.folders))
+        self._log.info("Watching {what}", what=counted(len(self.settings.folders), "folder"))
         self._started.settle(None)
 
     def _opened_jobs(self, settings: PushSettings) -> JobSource | None:
@@ -333,7 +334,7 @@ class PushService(Operator, MultiService):
             await self._use(jobs)
             self._begin(delivery)
         observers_of(self.reloaded).notify()
-        self._log.info("The settings are read anew")
+        self._log.info("The settings were reloaded")
 
 
 def _delivered(settings: PushSettings) -> PushSettings:

@@ -68,7 +68,7 @@ class _Lines:
             self._refresh()
         except (OSError, ValueError) as error:
             self._log.error("{path}: {error}", path=self._path, error=error)
-            raise Refused(503, "nobody can log in just now", retry_after=30) from None
+            raise Refused(503, "logins cannot be checked now", retry_after=30) from None
         return self._table
 
     def _refresh(self) -> None:

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from .._runtime.clock import steady
 from .._runtime.observers import OneShotObserver
+from .._runtime.printable import counted
 from .._runtime.reactor import Reactor
 from .arguments import check_number
 from .site import ReceiverSite
@@ -160,8 +161,8 @@ class ReceiverService(Service):
 
         def cut(failure: Failure) -> None:
             failure.trap(TimeoutError, CancelledError)
-            count = len(self._site.connections)
-            self._log.warn("{count} connections are cut, which took too long", count=count)
+            what = counted(len(self._site.connections), "connection")
+            self._log.warn("aborting {what} with unfinished requests", what=what)
 
         return drained.addErrback(cut)
 

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from .._runtime.printable import counted
 from ..file import ResumableFile
 from ..uploader import Resumable
 
@@ -50,8 +51,8 @@ class Draining:
         self._deadline = clock.seconds() + self._patience
         if count:
             _log.info(
-                "Stopping; {count} chunks under way have {patience:g} s to finish",
-                count=count,
+                "Stopping; {what} under way may take {patience:g} s to finish",
+                what=counted(count, "chunk"),
                 patience=self._patience,
             )
         drained: Deferred[None] = Deferred()
@@ -62,7 +63,7 @@ class Draining:
                 clock.callLater(_LOOK, look)
                 return
             if left:
-                _log.warn("{count} chunks under way are aborted", count=left)
+                _log.warn("Aborting {what} under way", what=counted(left, "chunk"))
             uploader.file_added.unregister(_suspend)
             drained.callback(None)
 

@@ -130,7 +130,7 @@ class ScriptedReceiver(FakeClient):
         """
 
         def broken(failure: Failure) -> None:
-            _log.failure("What the script or the rule gives is no answer", failure)
+            _log.failure("The script or the rule gave no response", failure)
             assert failure.value is not None
             request.fail(failure.value)
 

@@ -98,7 +98,7 @@ def reload_or_log(service: PushService) -> None:
 
     def refused(failure: Failure) -> None:
         for line in str(failure.value).splitlines():
-            _log.error("The settings stay as they are: {line}", line=line)
+            _log.error("The settings were not reloaded: {line}", line=line)
 
     notifier = Notifier()
     notifier.reloading()
@@ -182,7 +182,7 @@ class PushProcess(MultiService):
             self._tell("it was stopped before it had started")
             return
         why = str(failure.value)
-        self._log.critical("It could not start: {why}", why=why)
+        self._log.critical("Could not start: {why}", why=why)
         self._status = start_status(failure)
         self._tell(why)
         self._exit_with(self._status)

@@ -152,7 +152,7 @@ class ControlService(Service):
             try:
                 self.ports.append(listen())
             except (CannotListenError, OSError) as error:
-                self._log.error("No control: {error}; it is tried again", error=error)
+                self._log.error("Cannot listen for control: {error}; trying again", error=error)
             else:
                 self._waiting.remove(listen)
         return bool(self._waiting)

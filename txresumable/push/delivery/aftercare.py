@@ -174,7 +174,7 @@ class Aftercare:
     def _seen_to(self, result: Any, entry: Entry) -> None:
         self._under_way.pop(entry.id, None)
         if getattr(result, "check", None) is not None and not result.check(CancelledError):
-            _log.failure("Seeing to {name!r} stopped", result, name=entry.name)
+            _log.failure("Processing {name!r} failed", result, name=entry.name)
         if entry.id in self._next:
             self._see_to(self._next.pop(entry.id), is_new=False)
         self._find_more()

@@ -201,7 +201,7 @@ class Claims:
         if not claimed.is_lost:
             claimed.is_lost = True
             self.lost += 1
-            _log.warn("{name} is left to others: its claim has run out", name=claimed.job.name)
+            _log.warn("{name} is left to others: its claim has expired", name=claimed.job.name)
             claimed.stop()
 
     def close(self) -> None:

@@ -99,7 +99,7 @@ class Drain:
         if not self._is_taking and not self._is_stopped:
             self._is_taking = True
             taking = Deferred.fromCoroutine(self._take())
-            taking.addErrback(lambda failure: _log.failure("Taking jobs stopped", failure))
+            taking.addErrback(lambda failure: _log.failure("Claiming jobs failed", failure))
             taking.addBoth(self._taken)
 
     def _taken(self, _: object) -> None:
@@ -147,7 +147,7 @@ class Drain:
         self._busy[target] += 1
         carrying = Deferred.fromCoroutine(self._carry(claimed))
         self._carrying[claimed] = carrying
-        carrying.addErrback(lambda failure: _log.failure("A job stopped", failure))
+        carrying.addErrback(lambda failure: _log.failure("Processing a job failed", failure))
         carrying.addBoth(self._carried, claimed, target)
 
     async def _carry(self, claimed: Claimed) -> None:

@@ -69,7 +69,7 @@ class Handover:
         self._again = True
         if self._handing is None and not self._is_stopped:
             handing = Deferred.fromCoroutine(self._hand_over())
-            handing.addErrback(lambda failure: _log.failure("Handing over stopped", failure))
+            handing.addErrback(lambda failure: _log.failure("Handing files over failed", failure))
             if not handing.called:
                 self._handing = handing
                 handing.addBoth(self._handed)

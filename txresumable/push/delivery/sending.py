@@ -151,7 +151,7 @@ class Sending:
         if not self._is_taking and not self._is_stopped and len(self._sent) <= WINDOW // 2:
             self._is_taking = True
             taking = Deferred.fromCoroutine(self._take())
-            taking.addErrback(lambda failure: _log.failure("Taking files stopped", failure))
+            taking.addErrback(lambda failure: _log.failure("Taking queued files failed", failure))
             taking.addBoth(self._taken)
 
     def _taken(self, _: object) -> None:
@@ -224,7 +224,7 @@ class Sending:
 
     def _write(self, sent: _Sent, writing: Any) -> None:
         written = Deferred.fromCoroutine(writing)
-        written.addErrback(lambda failure: _log.failure("A file's end is not known", failure))
+        written.addErrback(lambda failure: _log.failure("A file's end is not recorded", failure))
         written.addBoth(self._written, sent)
 
     def _written(self, _: object, sent: _Sent) -> None:

@@ -89,7 +89,7 @@ class Steps:
             try:
                 return await step()
             except (ImpossibleTransition, UnknownEntry) as error:
-                _log.info("An operator was faster: {error}", error=error)
+                _log.info("An operator changed the file first: {error}", error=error)
                 return None
 
         return await self._insisting.do(unless_impossible)

@@ -173,7 +173,7 @@ class Target:
         self._refused.pop(id, None)
         self.is_reached = True
         if self._is_probing or self.why:
-            _log.info("The target {name} takes files again", name=self.name)
+            _log.info("The target {name} accepts files again", name=self.name)
             self._open()
 
     def unreachable(self, why: str) -> None:

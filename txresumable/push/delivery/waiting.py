@@ -54,7 +54,7 @@ class Waiting:
             self._is_looking = True
             self._cancel()
             looking = Deferred.fromCoroutine(self._look())
-            looking.addErrback(lambda failure: _log.failure("Waiting stopped", failure))
+            looking.addErrback(lambda failure: _log.failure("Waiting for files failed", failure))
             looking.addBoth(self._looked)
 
     def _looked(self, _: object) -> None:

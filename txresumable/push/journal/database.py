@@ -74,7 +74,7 @@ class Database:
         try:
             if not is_first and not os.path.lexists(self._path):
                 self.was_damaged = True
-                _log.error("The journal {path} is missing, and begins anew", path=self._path)
+                _log.error("The journal {path} is missing; a new one was created", path=self._path)
             try:
                 self._connect()
             except sqlite3.DatabaseError as error:

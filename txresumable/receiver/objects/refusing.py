@@ -43,5 +43,5 @@ def refusing() -> Iterator[None]:
         # Somebody else was faster.
         raise Refused(503, "another receiver changes this upload", 1, about="upload") from error
     except StorageError as error:
-        _log.error("the storage did not take what it was given: {reason}", reason=error.reason)
+        _log.error("the storage rejected a request: {reason}", reason=error.reason)
         raise Refused(503, "the receiver's storage failed", _SOON) from error

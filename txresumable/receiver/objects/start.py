@@ -116,7 +116,7 @@ class StartOnceFit(Service):
                     what = "no object storage responds there that speaks S3"
                     raise Unfit(f"{self._place}: {what}: {error}")
                 self._log.warn(
-                    "{place}: the storage is not ready, and waited for: {error}",
+                    "{place}: waiting for the storage: {error}",
                     place=self._place,
                     error=error,
                 )
