@@ -8,8 +8,9 @@ import shutil
 from attrs import evolve
 
 from tests.queue_rig import LEASE, QueueTestCase
-from txresumable.push import JobSource, NotThere, PushState
+from txresumable.push import JobSource, NotThere, PushService, PushState
 from txresumable.push.delivery.insisting import PAUSE
+from txresumable.push.entry import HANDED_OVER
 
 
 class FourVerbs:
@@ -142,7 +143,7 @@ class HandoverTests(QueueTestCase):
         self.assertEqual(sum(self.arrivals().values()), 1)
         self.restarted(service)
         self.assertEqual((self.job_states(), self.states(service)), ({"a": "done"}, {"a": "done"}))
-        self.assertEqual(self.entry(service).note, "")
+        self.assertEqual(self.entry(service).note, HANDED_OVER)
         asked = [name for name in self.handles[1].asked if name in ("add", "again", "done")]
         self.assertEqual(asked, ["again", "done"])
 
@@ -193,6 +194,91 @@ class HandoverTests(QueueTestCase):
         self.assertEqual(self.states(service), {"a": "done"})
         error = self.failureResultOf(service.hold(self.entry(service).id)).value
         self.assertEqual(str(error), "'a' is done (in the queue) and cannot be held")
+
+    def missed(self) -> PushService:
+        """A service that has found a file missing which it had handed over, in its folder."""
+        self.file("a")
+        self.file("b")
+        service = self.worker(queue=self.watching)
+        service.pause()
+        self.file("c")
+        self.rescan(service)
+        self.assertEqual(self.job_states(), {"a": "done", "b": "done", "c": "queued"})
+        return service
+
+    def move_away(self) -> None:
+        """Take a file out of the folder."""
+        os.rename(os.path.join(self.folder, "c"), os.path.join(self.base, "away"))
+
+    def move_back(self) -> None:
+        """Move it back."""
+        os.rename(os.path.join(self.base, "away"), os.path.join(self.folder, "c"))
+
+    def test_moved_back(self) -> None:
+        """What was away as its turn came, and is back, is sent, and once; so after a restart."""
+        for is_restarted in (False, True):
+            service = self.missed()
+            self.move_away()
+            self.rescan(service)
+            self.assertEqual(self.states(service)["c"], "done")
+            service.resume()
+            self.pass_time(10)
+            self.assertEqual(self.job_states()["c"], "failed")
+            if is_restarted:
+                self.restarted(service)
+            self.move_back()
+            self.rescan(service)
+            self.rescan(service)
+            self.pass_time(10)
+            self.assertEqual(self.job_states()["c"], "done")
+            self.assertEqual(self.states(service)["c"], "done")
+            self.assertEqual(set(self.arrivals("c").values()), {1})
+            self.rescan(service)
+            self.stop(service)
+            self.setUp()
+
+    def test_moved_back_in_time(self) -> None:
+        """What is back before its turn, or after it was sent, is not sent once more."""
+        service = self.missed()
+        for _ in range(2):
+            self.move_away()
+            self.rescan(service)
+            self.move_back()
+            for _ in range(3):
+                self.rescan(service)
+            service.resume()
+            self.pass_time(10)
+            self.assertEqual(self.job_states()["c"], "done")
+            self.assertEqual(set(self.arrivals("c").values()), {1})
+        self.assertEqual(len(self.jobs.rows()), 3)
+
+    def test_moved_back_at_once(self) -> None:
+        """It is noticed as it comes back, even if no scan has missed it."""
+        service = self.missed()
+        self.move_away()
+        service.resume()
+        self.pass_time(10)
+        self.assertEqual(self.job_states()["c"], "failed")
+        self.move_back()
+        assert service.delivery is not None
+        folder = service.delivery.routes["scans"].folder
+        folder._touched.touched(b"c", b"")
+        self.pass_time(10)
+        self.assertEqual(self.job_states()["c"], "done")
+        self.assertEqual(set(self.arrivals("c").values()), {1})
+
+    def test_written_to(self) -> None:
+        """What only was looked at, or is there all the time, is left alone."""
+        service = self.worker(queue=self.watching)
+        self.file("a")
+        self.rescan(service)
+        changes = len(self.changes)
+        assert service.delivery is not None
+        service.delivery.routes["scans"].folder._touched.touched(b"a", None)
+        self.pass_time(10)
+        for _ in range(3):
+            self.rescan(service)
+        self.assertEqual(len(self.changes), changes)
 
     def test_stop_file(self) -> None:
         """What is in the queue cannot be held here any more."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 from functools import partial
 
 from tests.journal_rig import JournalTestCase, seen
+from txresumable.push.entry import HANDED_OVER
 from txresumable.push.journal import journal as module
 from txresumable.push.journal.housekeeping import prune
 from txresumable.push.state import (
@@ -131,6 +132,20 @@ class VanishedTests(JournalTestCase):
         self.assertEqual(kept(), ([2], [2]))
         self.observe(seen("b", is_marked=True))
         self.assertEqual((kept(), self.states()), (([2], []), {"a": "done", "b": "queued"}))
+
+    def test_away(self) -> None:
+        """What was handed over is aside once a scan has missed it; what was sent here is not."""
+        self.patch(module, "LARGEST", 3)
+        for number, entry in enumerate(self.queued(*"abcdefgh")):
+            self.bring(entry.id, UPLOADING, STORED, HOOK, MOVING, DONE)
+            self.result(self.journal.note(entry.id, note=HANDED_OVER if number < 6 else ""))
+        self.clock.advance(1)
+        began = self.journal.seconds()
+        self.observe(seen("a"))
+        self.assertEqual(self.result(self.journal.vanished("other", began)), 0)
+        self.assertEqual([each.name for each in self.entries() if each.is_aside], [])
+        self.assertEqual(self.result(self.journal.vanished("scans", began)), 0)
+        self.assertEqual([each.name for each in self.entries() if each.is_aside], [*"bcdef"])
 
     def test_wrong_clock(self) -> None:
         """A scan that has not begun yet, by the journal's clock, is an error."""

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from tests.journal_rig import JournalTestCase, seen
 from txresumable.push import Observation, PushState, Seen, Version
+from txresumable.push.entry import HANDED_OVER
 from txresumable.push.state import (
     CHANGED,
     DONE,
@@ -139,6 +140,23 @@ class KnownTests(JournalTestCase):
             self.assertEqual((after.id, after.state), (before.id, QUEUED))
             self.assertEqual((after.is_aside, after.location), (False, b""))
             self.assertNotEqual(after.event_id, before.event_id)
+
+    def test_moved_back(self) -> None:
+        """What was handed over, and is renamed to its place, may have been missed meanwhile."""
+        for note, ends in ((HANDED_OVER, QUEUED), ("", DONE)):
+            path = f"a{note}"
+            before = self.bring(self.queued(path)[-1].id, *REACH[DONE])
+            self.result(self.journal.note(before.id, note=note))
+            self.observe(seen(path, is_marked=True))
+            self.assertIs(self.entries()[-1].state, DONE)
+            self.observe(seen(path, 2, is_renamed=True))
+            self.result(self.journal.vanished("scans", self.journal.seconds()))
+            [first, *_] = [each for each in self.entries() if each.id == before.id]
+            self.assertIs(first.is_aside, False)
+            self.observe(seen(path, is_renamed=True))
+            self.observe(seen(path, is_marked=True))
+            [first, *_] = [each for each in self.entries() if each.id == before.id]
+            self.assertIs(first.state, ends)
 
     def test_another_version(self) -> None:
         """Another version of such a path is an entry of its own."""

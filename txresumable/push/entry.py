@@ -11,7 +11,13 @@ from attrs import frozen
 from .._runtime.printable import printable
 from .state import PushState
 
-__all__ = ["TAKEN", "Entry", "Seen", "Version"]
+__all__ = ["HANDED_OVER", "TAKEN", "Entry", "Seen", "Version"]
+
+HANDED_OVER = '{"handed over": true}'
+"""
+The note of what is done here, as somebody else sends it: who that is may have looked while it was
+not there, so one that is back is handed over once more.
+"""
 
 TAKEN = b".resumable-"
 """
@@ -68,11 +74,13 @@ class Seen:
     :ivar version: its version.
     :ivar is_marked: whether it is known to be complete: by a marker, or because it was renamed to
         its place.
+    :ivar is_renamed: whether it has just been renamed to its place, from outside.
     """
 
     path: bytes
     version: Version
     is_marked: bool = False
+    is_renamed: bool = False
 
 
 @frozen
@@ -99,8 +107,8 @@ class Entry:
     :ivar digest: that of its content, or empty.
     :ivar note: JSON, for who delivers it.
     :ivar location: where it was moved to, or empty.
-    :ivar is_aside: whether it is out of the way: deleted or moved after it was sent, or all is done
-        for it after it failed.
+    :ivar is_aside: whether it is out of the way: deleted or moved after it was sent, or away after
+        it was handed over, or all is done for it after it failed.
     """
 
     id: int

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from ..entry import Entry
+from ..entry import HANDED_OVER, Entry
 from ..errors import JobsUnavailable
 from ..jobs.job import NewJob
 from ..jobs.source import JobQueue
@@ -33,7 +33,8 @@ class Handover:
     """
     Takes the files of a folder that are QUEUED, and adds them to the queue: then they are DONE as
     far as the journal is concerned.  One that is there already is not added once more, so a crash
-    in between, or another machine that watches the same folder, does no harm.
+    in between, or another machine that watches the same folder, does no harm; nor does a file that
+    was away and is back, unless who was to send it has missed it.
     """
 
     under_way: Mapping[int, float] = {}
@@ -103,7 +104,7 @@ class Handover:
             return False
         self._added()
         for entry in entries:
-            await self._steps.move(entry.id, STORED, HOOK, MOVING, DONE, why=_WHY, note="")
+            await self._steps.move(entry.id, STORED, HOOK, MOVING, DONE, why=_WHY, note=HANDED_OVER)
         return True
 
     def stop_file(self, id: int, wanted: PushState, why: str) -> Deferred[None]:

@@ -308,6 +308,7 @@ class WatchedFolder(Service):
                 each.path,
                 each.version,
                 settling.is_settled(each, now, is_renamed=renamed.get(each.path, False)),
+                renamed.get(each.path, False),
             )
             for each in found
         ]

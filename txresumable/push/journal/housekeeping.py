@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..state import ENDS, PushState
-from .rows import COLUMNS, entry_of
+from .rows import COLUMNS, IS_HANDED_OVER, entry_of
 from .transaction import Transaction
 
-__all__ = ["beat", "end_scan", "mark_gone", "prune"]
+__all__ = ["beat", "end_scan", "mark_away", "mark_gone", "prune"]
 
 _ABSENT = "NOT EXISTS (SELECT 1 FROM present WHERE present.id = entries.id AND present.at >= ?)"
 _UNSENT = (
@@ -42,6 +42,27 @@ def mark_gone(transaction: Transaction, folder: str, scan_began: float, limit: i
             transaction.move(entry_of(row), PushState.GONE, {})
         gone += len(rows)
     return gone
+
+
+def mark_away(transaction: Transaction, folder: str, scan_began: float, limit: int) -> int:
+    """
+    Take note of what was handed over and that a scan has not seen: it may come back.
+
+    :param transaction: what to do it in.
+    :param folder: the name of the folder's settings.
+    :param scan_began: by the transaction's monotonic time.
+    :param limit: how many at most.
+    :returns: how many.
+    """
+    rows = transaction.connection.execute(
+        f"""
+        SELECT {COLUMNS} FROM entries WHERE folder = ? AND {IS_HANDED_OVER} AND {_ABSENT} LIMIT ?
+        """,
+        (folder, scan_began, limit),
+    ).fetchall()
+    for row in rows:
+        transaction.note(entry_of(row), {"is_aside": True})
+    return len(rows)
 
 
 def end_scan(transaction: Transaction, folder: str, scan_began: float) -> None:

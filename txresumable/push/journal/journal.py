@@ -117,7 +117,8 @@ class Journal:
         """
         Take note that a scan of a folder has seen all that lies in it.
 
-        What was SEEN, SETTLING, QUEUED, WAITING or HELD and was not observed since then is GONE.
+        What was SEEN, SETTLING, QUEUED, WAITING or HELD and was not observed since then is GONE;
+        what was handed over is aside.
 
         :param folder: the name of the folder's settings.
         :param scan_began: what :attr:`seconds` returned as it began.
@@ -135,6 +136,8 @@ class Journal:
             await self._do(partial(keep_below, folder=folder, path=path))
         work = partial(housekeeping.mark_gone, folder=folder, scan_began=scan_began, limit=LARGEST)
         total = await self._repeat(work)
+        work = partial(housekeeping.mark_away, folder=folder, scan_began=scan_began, limit=LARGEST)
+        await self._repeat(work)
         await self._do(partial(housekeeping.end_scan, folder=folder, scan_began=scan_began))
         self._scanned[folder] = scan_began
         return total

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from ..entry import Entry, Seen, Version
 from ..state import PushState
-from .rows import COLUMNS, entry_of, key_of, version_of
+from .rows import COLUMNS, IS_HANDED_OVER, entry_of, key_of, version_of
 from .transaction import Transaction
 
 __all__ = ["Observation", "keep_below", "observe"]
@@ -32,6 +32,10 @@ _UNFINISHED = f"""
     WHERE entries.state IN ('seen', 'settling', 'changed', 'gone')
     OR entries.state = 'done' AND entries.is_aside
     OR entries.state = 'failed' AND entries.location != x'' ORDER BY entries.id
+"""
+_HANDED_OVER = f"""
+    SELECT {COLUMNS} FROM entries WHERE folder = ? AND path = ? AND inode = ? AND size = ?
+    AND mtime_ns = ? AND {IS_HANDED_OVER}
 """
 _UNKNOWN = """
     SELECT path, inode, size, mtime_ns, is_marked FROM scan WHERE NOT EXISTS (
@@ -80,6 +84,9 @@ def observe(transaction: Transaction, folder: str, seen: Sequence[Seen]) -> Obse
     :param seen: the files; of one path, only the last counts.
     """
     connection = transaction.connection
+    for each in seen:
+        if each.is_renamed:
+            _was_away(transaction, folder, each)
     connection.execute("DELETE FROM scan")
     connection.executemany(
         "INSERT OR REPLACE INTO scan VALUES (?, ?, ?, ?, ?)",
@@ -94,6 +101,14 @@ def observe(transaction: Transaction, folder: str, seen: Sequence[Seen]) -> Obse
         scan.meet(path, version_of(inode, size, mtime_ns), bool(is_marked))
     connection.execute(_PRESENT, (folder, transaction.seconds, folder))
     return Observation(len(unknown), scan.changed, scan.queued, tuple(scan.unsettled))
+
+
+def _was_away(transaction: Transaction, folder: str, seen: Seen) -> None:
+    """A file was moved to its place: one that was handed over may have been missed there."""
+    given = (folder, seen.path, *key_of(seen.version))
+    row = transaction.connection.execute(_HANDED_OVER, given).fetchone()
+    if row is not None:
+        transaction.note(entry_of(row), {"is_aside": True})
 
 
 def keep_below(transaction: Transaction, folder: str, path: bytes) -> None:

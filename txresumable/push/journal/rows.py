@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..entry import Entry, Version
+from ..entry import HANDED_OVER, Entry, Version
 from ..state import PushState
 
-__all__ = ["COLUMNS", "FACTS", "entry_of", "key_of", "version_of"]
+__all__ = ["COLUMNS", "FACTS", "IS_HANDED_OVER", "entry_of", "key_of", "version_of"]
 
 COLUMNS = (
     "id, folder, path, inode, size, mtime_ns, state, identifier, event_id, attempts, why, until, "
@@ -22,6 +22,9 @@ FACTS = frozenset(
     ("identifier", "attempts", "why", "until", "sent", "digest", "note", "location", "is_aside")
 )
 """What may be written down about an entry besides its state."""
+
+IS_HANDED_OVER = f"state = 'done' AND is_aside = 0 AND note = '{HANDED_OVER}'"
+"""What holds for rows that were handed over, and were not away since then."""
 
 _STATES: Mapping[str, PushState] = {state.value: state for state in PushState}
 

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from ..errors import JournalTooNew
+from .rows import IS_HANDED_OVER
 
 __all__ = ["MEMORY", "MIGRATIONS", "migrate"]
 
@@ -44,6 +45,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "CREATE INDEX queued_by_size ON entries (folder, size, id) WHERE state = 'queued'",
         "CREATE INDEX queued_by_name ON entries (folder, path, id) WHERE state = 'queued'",
         "CREATE INDEX waiting ON entries (until) WHERE state = 'waiting'",
+        f"CREATE INDEX handed_over ON entries (folder, state, id) WHERE {IS_HANDED_OVER}",
         "CREATE TABLE beat (id INTEGER PRIMARY KEY CHECK (id = 1), at REAL NOT NULL)",
     ),
 )
