@@ -87,6 +87,24 @@ class ContribTests(SynchronousTestCase):
         for pattern in r"ReadWritePaths=/.*", r"/etc/\S+\.token\b":
             self.assertEqual(re.findall(pattern, unit), re.findall(pattern, advice))
 
+    def test_debian_has_all_extras(self) -> None:
+        """What any part of it needs is in it, and of botocore only what gets credentials."""
+        build = runpy.run_path(str(DEBIAN / "build.py"))
+        self.assertIn(f'"txresumable[{build["EXTRAS"]}]"', (ROOT / "pyproject.toml").read_text())
+        spec = find_spec("botocore")
+        assert spec is not None and spec.origin is not None
+        there = {path.name for path in (Path(spec.origin).parent / "data").iterdir()}
+        self.assertLess({*build["SERVICES"], "endpoints.json", "ec2"}, there)
+        home = Path(self.mktemp())
+        data = home / "lib/python3/site-packages/botocore/data"
+        for name in (*build["SERVICES"], "ec2"):
+            (data / name).mkdir(parents=True)
+            (data / name / "service.json").touch()
+        (data / "endpoints.json").touch()
+        build["remove_what_is_not_to_stay"](home)
+        left = {path.name for path in data.iterdir()}
+        self.assertEqual(left, {*build["SERVICES"], "endpoints.json"})
+
     def test_image(self) -> None:
         """Each line of the Dockerfile is an instruction that there is."""
         text = (DOCKER / "Dockerfile").read_text().replace("\\\n", " ")

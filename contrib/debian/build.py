@@ -23,7 +23,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PYTHON = "/usr/bin/python3"
 HOME = "usr/lib/txresumable"
-EXTRAS = "command,metrics,postgresql,push,receiver"
+EXTRAS = "command,metrics,postgresql,push,receiver,s3"
+SERVICES = ("signin", "sso", "sso-oidc", "sts")
+"""Those of Amazon that botocore gets credentials from; what it knows of all others is big."""
 SCRIPTS = ("postinst", "prerm", "postrm")
 FILES = {
     "contrib/push.toml": "etc/txresumable.toml",
@@ -93,11 +95,14 @@ def fill_environment(staged: Path, scratch: Path) -> str:
 
 
 def remove_what_is_not_to_stay(home: Path) -> None:
-    """Remove what says where it was made, and scripts and pages that are elsewhere."""
+    """Remove what says where it was made, what is elsewhere, and what is about other services."""
     for path in home.rglob("direct_url.json"):
         path.unlink()
     for path in home.glob("bin/[Aa]ctivate*"):
         path.unlink()
+    for path in home.glob("lib/*/site-packages/botocore/data/*/"):
+        if path.name not in SERVICES:
+            shutil.rmtree(path)
     for name in "share", "include":
         shutil.rmtree(home / name, ignore_errors=True)
 
