@@ -222,7 +222,7 @@ class IntakeTests(UploaderTestCase):
             (engine_of(uploader).admission._naming, engine_of(uploader).admission.is_idle),
             ({}, True),
         )
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(uploads[2])
 
     def test_most_chunks(self) -> None:
@@ -283,7 +283,7 @@ class IntakeTests(UploaderTestCase):
         """A file that is tried again needs room like any other."""
         uploader = self.uploader(max_files=1, test_chunks=False)
         first = uploader.add_file(b"x", file_name="a")
-        self.client.answer(404)
+        self.client.respond(404)
         first.addErrback(lambda _: None)
         second = uploader.add_file(b"x", file_name="b")
         first.file.retry()
@@ -292,7 +292,7 @@ class IntakeTests(UploaderTestCase):
         second.cancel()
         self.assert_cancelled(second)
         first.file.retry()
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertTrue(first.file.is_completed)
 
     def test_aborted_before_it_is_in(self) -> None:
@@ -465,7 +465,7 @@ class ThreadTests(UploaderTestCase):
         self.time.pump([0.5] * 8)
         for _ in names:
             self.assertEqual(len(self.client.waiting), 1)
-            self.client.answer(200)
+            self.client.respond(200)
             self.time.advance(0.1)
         for upload in uploads:
             self.successResultOf(upload)

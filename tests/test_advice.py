@@ -24,7 +24,7 @@ class HopelessTests(UploaderTestCase):
         upload = self.uploader(test_chunks=False, **options).add_file(b"x" * 10, file_name="a")
         for _ in range(3):
             self.assertNoResult(upload)
-            self.client.answer(status)
+            self.client.respond(status)
             self.clock.advance(1)
         return self.failureResultOf(upload, RetriesExhausted).value
 
@@ -69,7 +69,7 @@ class HopelessTests(UploaderTestCase):
             (501, "takes no POST there"),
         ):
             upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
-            self.client.answer(status)
+            self.client.respond(status)
             error = self.failureResultOf(upload, ChunkRejected).value
             self.assertIn(part, error.advice)
             self.assertTrue(str(error).endswith(f"({error.advice})"))
@@ -79,7 +79,7 @@ class HopelessTests(UploaderTestCase):
         """What is refused once between other failures has all its retries."""
         upload = self.uploader(test_chunks=False).add_file(b"x" * 30, file_name="a")
         for status in (413, 413, 413, 413, 520, 520, 520, 520):
-            self.client.answer(status)
+            self.client.respond(status)
             self.clock.advance(0 if len(self.client.waiting) else 1)
         self.answer_all()
         self.successResultOf(upload)
@@ -91,13 +91,13 @@ class HopelessTests(UploaderTestCase):
             uploader = self.uploader(test_chunks=tests, simultaneous_uploads=1)
             upload = uploader.add_file(b"x" * 20, file_name="a")
             if first:
-                self.client.answer(first)
+                self.client.respond(first)
             for _ in range(3):
                 self.assertNoResult(upload)
                 self.client.fail(MalformedResponse("SSH-2.0"))
                 self.clock.advance(1)
                 if tests:
-                    self.client.answer(404)
+                    self.client.respond(404)
             if first:
                 self.answer_all()
                 self.successResultOf(upload)
@@ -129,7 +129,7 @@ class HopelessTests(UploaderTestCase):
             uploader = self.uploader(test_chunks=False, **options)
             upload = uploader.add_file(b"x", file_name="a")
             for _ in range(10):
-                self.client.answer(status)
+                self.client.respond(status)
                 self.clock.advance(1)
             self.answer_all()
             self.successResultOf(upload)
@@ -143,7 +143,7 @@ class SentenceTests(UploaderTestCase):
     def test_a_test(self) -> None:
         """The error of a test says that it was one, and how to do without."""
         upload = self.uploader(dialect="flow").add_file(b"x", file_name="a")
-        self.client.answer(404)
+        self.client.respond(404)
         error = self.failureResultOf(upload, ChunkRejected).value
         self.assertTrue(error.of_test)
         text = str(error)
@@ -152,7 +152,7 @@ class SentenceTests(UploaderTestCase):
         self.assertIn("test_chunks=False (--test-chunks no)", text)
         for status, options in ((500, {}), (404, {"permanent_errors": [404]})):
             upload = self.uploader(dialect="flow", **options).add_file(b"x", file_name="a")
-            self.client.answer(status)
+            self.client.respond(status)
             text = str(self.failureResultOf(upload, ChunkRejected).value)
             self.assertNotIn("--permanent-errors", text)
             self.assertIn("test_chunks=False (--test-chunks no)", text)
@@ -160,7 +160,7 @@ class SentenceTests(UploaderTestCase):
     def test_a_test_that_has_to_wait(self) -> None:
         """Of a test that is refused for a time nothing is said about doing without."""
         upload = self.uploader(max_chunk_retries=0).add_file(b"x", file_name="a")
-        self.client.answer(429)
+        self.client.respond(429)
         error = self.failureResultOf(upload, RetriesExhausted).value.last
         self.assertTrue(error.of_test)
         self.assertTrue(str(error).endswith("/upload"), error)
@@ -178,5 +178,5 @@ class SentenceTests(UploaderTestCase):
             (b"\x1b[31mred", ": \\x1b[31mred ("),
         ):
             upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
-            self.client.answer(404, body)
+            self.client.respond(404, body)
             self.assertIn(shown, str(self.failureResultOf(upload, ChunkRejected).value))

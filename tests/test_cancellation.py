@@ -185,7 +185,7 @@ class CancellationTests(UploaderTestCase):
         )
         file = upload.file
         waiting = [upload.when_completed(), file.chunks[4].when_completed()]
-        self.client.answer(503)
+        self.client.respond(503)
         self.assertTrue(transfer_of(file).source.is_open)
         upload.cancel()
         self.assertFalse(transfer_of(file).source.is_open)

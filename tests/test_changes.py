@@ -211,9 +211,9 @@ class UploadTests(UploaderTestCase):
         """After a write whose time was put back nothing more is sent."""
         path = self.file(b"1" * 30)
         upload = self.uploader(simultaneous_uploads=1, test_chunks=False).add_file(path)
-        self.client.answer(200)
+        self.client.respond(200)
         self.rewrite(path)
-        self.client.answer(200)
+        self.client.respond(200)
         self.failureResultOf(upload, SourceChanged)
         self.assertEqual([request.content for request in self.client.sent], [b"1" * 10] * 2)
 
@@ -222,16 +222,16 @@ class UploadTests(UploaderTestCase):
         path = self.file(b"1" * 10)
         upload = self.uploader(test_chunks=False).add_file(path)
         self.rewrite(path)
-        self.client.answer(200)
+        self.client.respond(200)
         self.failureResultOf(upload, SourceChanged)
 
     def test_found_there(self) -> None:
         """Nor do chunks that the server has: they may be of the file as it was."""
         path = self.file(b"1" * 20)
         upload = self.uploader(simultaneous_uploads=1).add_file(path)
-        self.client.answer(200)
+        self.client.respond(200)
         self.rewrite(path)
-        self.client.answer(200)
+        self.client.respond(200)
         self.failureResultOf(upload, SourceChanged)
         self.assertEqual(upload.file.chunks_found, 1)
 

@@ -151,23 +151,23 @@ class SendingTests(UploaderTestCase):
                 b"x" * size, file_name="a"
             )
             self.assertEqual(upload.file.fraction_completed > 0, moves)
-            self.client.answer(200)
+            self.client.respond(200)
             self.successResultOf(upload)
         upload = self.uploader(
             test_chunks=False, chunk_size=PIECE, simultaneous_uploads=1
         ).add_file(b"x" * 4 * PIECE, file_name="b")
         for fraction in (0.0, 0.25, 0.5, 0.75):
             self.assertEqual(upload.file.fraction_completed, fraction)
-            self.client.answer(200)
+            self.client.respond(200)
         self.successResultOf(upload)
 
     def test_digests_are_taken_once(self) -> None:
         """A chunk that is tried again carries the digest that was taken before."""
         upload = self.uploader(checksum="sha256").add_file(self.file(b"x" * 10), file_name="a")
-        self.client.answer(404)
-        self.client.answer(503)
+        self.client.respond(404)
+        self.client.respond(503)
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
         expected = f"sha256:{hashlib.sha256(b'x' * 10).hexdigest()}"
         for request in self.client.sent:
@@ -179,12 +179,12 @@ class SendingTests(UploaderTestCase):
             b"x" * 30, file_name="a"
         )
         self.assertEqual(set(transfer_of(upload).ledger.plan.digests), {0})
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(set(transfer_of(upload).ledger.plan.digests), {1})
-        self.client.answer(404)
-        self.client.answer(200)
+        self.client.respond(404)
+        self.client.respond(200)
         self.assertEqual(set(transfer_of(upload).ledger.plan.digests), {2})
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
 
     def test_rate(self) -> None:
@@ -202,7 +202,7 @@ class SendingTests(UploaderTestCase):
         """Headers go with tests and uploads, and may replace the usual ones."""
         self.uploader(headers={"User-Agent": "mine", "X-A": "b"}).add_file(b"x", file_name="a")
         for status in (404, 200):
-            request = self.client.answer(status)
+            request = self.client.respond(status)
             self.assertEqual((request.header("User-Agent"), request.header("x-a")), ("mine", "b"))
             self.assertEqual(request.header("Accept"), "*/*")
 
@@ -250,8 +250,8 @@ class SendingTests(UploaderTestCase):
             preprocess=lambda chunk: seen.append(chunk.number),
             simultaneous_uploads=1,
         ).add_file(b"x" * 20, file_name="a")
-        self.client.answer(404)
-        self.client.answer(503)
+        self.client.respond(404)
+        self.client.respond(503)
         self.assertEqual(seen, [1, 2])
         self.clock.advance(1)
         self.answer_all()
@@ -271,27 +271,27 @@ class JudgingTests(UploaderTestCase):
         """The protocol's permanent errors fail the file; the option's do instead."""
         for options, status in (({}, 409), ({"permanent_errors": [418]}, 418)):
             upload = self.uploader(test_chunks=False, **options).add_file(b"x", file_name="a")
-            self.client.answer(status)
+            self.client.respond(status)
             self.failureResultOf(upload, ChunkRejected)
         upload = self.uploader(test_chunks=False, permanent_errors=[]).add_file(b"x", file_name="a")
-        self.client.answer(404)
+        self.client.respond(404)
         self.clock.advance(1)
-        self.client.answer(201)
+        self.client.respond(201)
         self.successResultOf(upload)
 
     def test_success_statuses(self) -> None:
         """What means that a chunk is stored may be chosen, for tests and uploads."""
         uploader = self.uploader(success_statuses=[200, 204, 409])
         upload = uploader.add_file(b"x", file_name="a")
-        self.client.answer(404)
-        self.client.answer(409)
+        self.client.respond(404)
+        self.client.respond(409)
         self.assertEqual(self.successResultOf(upload).chunks_found, 0)
         upload = uploader.add_file(b"x", file_name="b")
-        self.client.answer(204)
+        self.client.respond(204)
         self.assertEqual(self.successResultOf(upload).chunks_found, 1)
         upload = uploader.add_file(b"x", file_name="c")
-        self.client.answer(404)
-        self.client.answer(201)
+        self.client.respond(404)
+        self.client.respond(201)
         self.assertNoResult(upload)
         upload.cancel()
         self.failureResultOf(upload, CancelledError)
@@ -300,7 +300,7 @@ class JudgingTests(UploaderTestCase):
         """A receiver that had the file before fails it, in a test as in an upload."""
         for options in ({}, {"test_chunks": False}, {"permanent_errors": []}):
             upload = self.uploader(**options).add_file(b"x", file_name="a")
-            self.client.answer(410, headers={"Resumable-Received": "before"})
+            self.client.respond(410, headers={"Resumable-Received": "before"})
             error = self.failureResultOf(upload, ReceivedBefore).value
             self.assertIn("received before, taken since", str(error))
             self.assertIn("--again", str(error))
@@ -308,9 +308,9 @@ class JudgingTests(UploaderTestCase):
     def test_gone(self) -> None:
         """The 410 of another server is tried again."""
         upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
-        self.client.answer(410)
+        self.client.respond(410)
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
 
     def test_again(self) -> None:
@@ -322,8 +322,8 @@ class JudgingTests(UploaderTestCase):
         for given in ({}, {"A": "b"}, headers):
             uploader = self.uploader(again=True, headers=given)
             upload = uploader.add_file(b"x", file_name="a")
-            self.client.answer(404)
-            self.client.answer(200)
+            self.client.respond(404)
+            self.client.respond(200)
             self.successResultOf(upload)
             for sent in self.client.sent[-2:]:
                 self.assertEqual(sent.header("Resumable-Again"), "1")
@@ -335,14 +335,14 @@ class JudgingTests(UploaderTestCase):
             *((300, {}), (304, {}), (399, {})),
         ):
             upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
-            self.client.answer(status, headers=headers)
+            self.client.respond(status, headers=headers)
             error = self.failureResultOf(upload, Redirected).value
             place = headers.get("Location", "").replace("u:p@", "").partition("?")[0]
             self.assertEqual((error.status, error.location, error.chunk_number), (status, place, 1))
         upload = self.uploader(test_chunks=False, permanent_errors=[299]).add_file(
             b"x", file_name="a"
         )
-        self.client.answer(299)
+        self.client.respond(299)
         self.assertNotIsInstance(self.failureResultOf(upload, ChunkRejected).value, Redirected)
 
     def test_errors(self) -> None:
@@ -350,8 +350,8 @@ class JudgingTests(UploaderTestCase):
         upload = self.uploader(test_chunks=False, simultaneous_uploads=1).add_file(
             b"x" * 20, file_name="a"
         )
-        self.client.answer(200)
-        self.client.answer(400, b"no")
+        self.client.respond(200)
+        self.client.respond(400, b"no")
         error = self.failureResultOf(upload, ChunkRejected).value
         self.assertIs(type(error), ChunkRejected)
         found = (error.status, error.body, error.url, error.chunk_number)
@@ -362,10 +362,10 @@ class JudgingTests(UploaderTestCase):
         uploader = self.uploader(test_chunks=False)
         first = uploader.add_file(b"x" * 100, file_name="a")
         second = uploader.add_file(b"y", file_name="b")
-        self.client.answer(403)
+        self.client.respond(403)
         self.failureResultOf(first, ChunkRejected)
         self.assertEqual(len(self.client.waiting), 1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(second)
 
 
@@ -427,7 +427,7 @@ class SourceTests(UploaderTestCase):
         with open(path, "r+b") as file:
             file.write(b"y" * 20)
         os.utime(path, (1, 1))
-        self.client.answer(200)
+        self.client.respond(200)
         self.failureResultOf(upload, SourceChanged)
         self.assertEqual(len(self.client.sent), 1)
 
@@ -464,24 +464,24 @@ class StaleTests(UploaderTestCase):
         self.assertEqual(self.client.waiting, [])
         self.assertEqual(upload.file.chunks[0].retries, 1)
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
 
     def test_asks_first(self) -> None:
         """With tests the server is asked if the chunk came; if it did, that is all."""
         upload = self.uploader().add_file(b"x", file_name="a")
-        self.client.answer(404)
+        self.client.respond(404)
         self.client.fail(StaleConnection())
         self.assertEqual(self.methods(), "GET POST GET")
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(self.successResultOf(upload).chunks[0].retries, 0)
 
     def test_sent_again(self) -> None:
         """If it did not, it is sent again, as a retry only if that fails as well."""
         upload = self.uploader().add_file(b"x", file_name="a")
-        self.client.answer(404)
+        self.client.respond(404)
         self.client.fail(StaleConnection())
-        self.client.answer(404)
+        self.client.respond(404)
         self.assertEqual(self.methods(), "GET POST GET POST")
         self.client.fail(StaleConnection())
         self.assertEqual(self.client.waiting, [])
@@ -503,10 +503,10 @@ class ChangedHeadersTests(UploaderTestCase):
         uploader = self.uploader(headers=headers, test_chunks=False, simultaneous_uploads=1)
         upload = uploader.add_file(b"x" * 30, file_name="a")
         headers["Authorization"] = "Bearer new"
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(self.client.sent[-1].header("Authorization"), "Bearer new")
         headers["Authorization"] = "Bearer newest\r\nX-Injected: yes"
-        self.client.answer(200)
+        self.client.respond(200)
         error = self.failureResultOf(upload, InvalidOption).value
         self.assertNotIn("newest", str(error))
         self.assertEqual(len(self.client.sent), 2)

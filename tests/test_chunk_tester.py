@@ -30,7 +30,7 @@ class TestingTests(UploaderTestCase):
         for status in (200, 201, 202, 204, 301, 404, 400, 403, 500, 503):
             upload = self.uploader().add_file(b"x", file_name="a")
             before = len(self.client.uploads)
-            self.client.answer(status)
+            self.client.respond(status)
             self.answer_all()
             self.successResultOf(upload)
             there = status in (200, 201)
@@ -42,18 +42,21 @@ class TestingTests(UploaderTestCase):
         upload = self.uploader().add_file(b"x", file_name="a")
         self.client.fail(ConnectionLost())
         self.assertEqual(len(self.client.uploads), 1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
         upload = self.uploader().add_file(b"x", file_name="b")
         self.client.fail(ConnectionRefusedError())
         self.assertEqual(self.client.waiting, [])
         self.clock.advance(1)
-        self.assertEqual(self.client.answer(200).method, "GET")
+        self.assertEqual(self.client.respond(200).method, "GET")
         self.successResultOf(upload)
 
     def test_once(self) -> None:
         """What was asked once is not asked again, though the upload was held up after it."""
-        for answer in (lambda: self.client.answer(404), lambda: self.client.fail(ConnectionLost())):
+        for answer in (
+            lambda: self.client.respond(404),
+            lambda: self.client.fail(ConnectionLost()),
+        ):
             held: list[Deferred[dict[str, str]]] = []
 
             def headers(file: Any, chunk: Any, held: Any = held) -> Any:
@@ -67,26 +70,26 @@ class TestingTests(UploaderTestCase):
             uploader.pause()
             uploader.resume()
             held[2].callback({})
-            self.assertEqual(self.client.answer(200).method, "POST")
+            self.assertEqual(self.client.respond(200).method, "POST")
             self.successResultOf(upload)
 
     def test_not_before_a_retry(self) -> None:
         """A chunk that the server refused for now is not tested before the next attempt."""
         self.uploader().add_file(b"x", file_name="a")
-        self.client.answer(404)
-        self.client.answer(503)
+        self.client.respond(404)
+        self.client.respond(503)
         self.clock.advance(1)
-        self.assertEqual(self.client.answer(200).method, "POST")
+        self.assertEqual(self.client.respond(200).method, "POST")
 
     def test_before_a_retry_whose_answer_was_lost(self) -> None:
         """A chunk that was refused for now, and then may have arrived, is asked about."""
         upload = self.uploader(simultaneous_uploads=1).add_file(b"x" * 20, file_name="a")
         for answer in (200, 404, 503):
-            self.client.answer(answer)
+            self.client.respond(answer)
         self.clock.advance(1)
         self.client.fail(ConnectionLost())
         self.clock.advance(1)
-        self.assertEqual(self.client.answer(200).method, "GET")
+        self.assertEqual(self.client.respond(200).method, "GET")
         self.successResultOf(upload)
 
     def test_off(self) -> None:
@@ -94,7 +97,7 @@ class TestingTests(UploaderTestCase):
         self.uploader(test_chunks=False).add_file(b"x", file_name="a")
         self.client.fail(ConnectionLost())
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(self.client.tests, [])
 
     def test_elsewhere(self) -> None:
@@ -103,12 +106,12 @@ class TestingTests(UploaderTestCase):
             test_method="HEAD", test_target=lambda pairs: "http://other.example/?" + pairs[0]
         )
         uploader.add_file(b"x", file_name="a")
-        request = self.client.answer(200)
+        request = self.client.respond(200)
         expected = ("HEAD", "http://other.example/?resumableChunkNumber=1")
         self.assertEqual((request.method, request.url), expected)
         uploader = self.uploader(test_target="/")
         uploader.add_file(b"x", file_name="a")
-        self.assertTrue(self.client.answer(200).url.startswith("http://receiver.example/upload?"))
+        self.assertTrue(self.client.respond(200).url.startswith("http://receiver.example/upload?"))
 
     def test_appended(self) -> None:
         """flow.js appends parameters to what a function returns: of tests, and of bare chunks."""
@@ -125,7 +128,7 @@ class TestingTests(UploaderTestCase):
             )
             sending = uploader.add_file(b"x", file_name="a")
             for url, status in ((test, 204), (upload, 200)):
-                asked = self.client.answer(status).url.removeprefix("http://other.example/")
+                asked = self.client.respond(status).url.removeprefix("http://other.example/")
                 self.assertEqual(asked[: len(url)], url, (dialect, octet))
                 self.assertEqual(asked == url, not url.endswith("&"))
             self.successResultOf(sending)
@@ -138,7 +141,7 @@ class TestingTests(UploaderTestCase):
             )
             upload = uploader.add_file(b"x", file_name="a")
             if completes:
-                request = self.client.answer(200)
+                request = self.client.respond(200)
                 self.assertEqual(request.header("Content-Type"), "text/plain")
                 self.successResultOf(upload)
             else:
@@ -182,14 +185,14 @@ class TestingTests(UploaderTestCase):
         uploader = self.uploader(test_chunks=False, simultaneous_uploads=1)
         upload = uploader.add_file(b"x" * 40, file_name="a")
         self.patch(engine_of(uploader).client, "exchange", exchange)
-        self.client.answer(200)
+        self.client.respond(200)
         self.failureResultOf(upload, MemoryError)
         self.assertEqual(len(self.client.sent), 1)
 
     def test_permanent_in_flow(self) -> None:
         """In flow.js's dialect a test can fail the file."""
         upload = self.uploader(dialect="flow").add_file(b"x", file_name="a")
-        self.client.answer(404, b"who?")
+        self.client.respond(404, b"who?")
         error = self.failureResultOf(upload, ChunkRejected).value
         self.assertEqual((error.status, error.body), (404, "who?"))
         self.assertEqual(self.client.uploads, [])
@@ -199,18 +202,18 @@ class TestingTests(UploaderTestCase):
         for dialect in ("flow", "simple"):
             uploader = self.uploader(dialect=dialect, permanent_errors=[415, 500])
             upload = uploader.add_file(b"x", file_name="a")
-            self.client.answer(404)
-            self.assertEqual(self.client.answer(200).method, "POST")
+            self.client.respond(404)
+            self.assertEqual(self.client.respond(200).method, "POST")
             self.successResultOf(upload)
             refused = uploader.add_file(b"x", file_name="b")
-            self.client.answer(415)
+            self.client.respond(415)
             self.assertTrue(self.failureResultOf(refused, ChunkRejected).value.of_test)
 
     def test_tests_do_not_fail(self) -> None:
         """In resumable.js's dialect permanent_errors is about uploads only."""
         upload = self.uploader(permanent_errors=[404]).add_file(b"x", file_name="a")
-        self.client.answer(404)
-        self.client.answer(200)
+        self.client.respond(404)
+        self.client.respond(200)
         self.successResultOf(upload)
 
     def test_on(self) -> None:
@@ -225,9 +228,9 @@ class TestingTests(UploaderTestCase):
         uploader = self.uploader(test_chunks="adaptive", simultaneous_uploads=1)
         upload = uploader.add_file(b"x" * 400, file_name="a")
         for _ in range(8):
-            self.client.answer(404)
-            self.client.answer(200)
-        self.client.answer(200)
+            self.client.respond(404)
+            self.client.respond(200)
+        self.client.respond(200)
         self.answer_all_but_tests()
         self.successResultOf(upload)
         self.assertEqual(len(self.client.tests), 8 + 1 + 16)
@@ -246,14 +249,14 @@ class TestingTests(UploaderTestCase):
 
     def answer_all_but_tests(self) -> None:
         while self.client.waiting:
-            self.client.answer(200 if self.client.waiting[0].is_upload else 404)
+            self.client.respond(200 if self.client.waiting[0].is_upload else 404)
 
     def test_whole_answer(self) -> None:
         """With adaptive tests a receiver can say of all chunks at once what it has."""
         uploader, heard = self.uploader(test_chunks="adaptive", simultaneous_uploads=1), []
         upload = uploader.add_file(b"x" * 60, file_name="a")
         upload.chunk_completed.register(lambda chunk: heard.append(chunk.number))
-        self.client.answer(404, headers={"Resumable-Stored": "2-4,6"})
+        self.client.respond(404, headers={"Resumable-Stored": "2-4,6"})
         self.assertEqual(heard, [2, 3, 4, 6])
         self.answer_all()
         self.successResultOf(upload)
@@ -266,8 +269,8 @@ class TestingTests(UploaderTestCase):
         upload = self.uploader(test_chunks="adaptive", simultaneous_uploads=1).add_file(
             b"x" * 60, file_name="a"
         )
-        self.client.answer(404, headers={"Resumable-Stored": "2-4,..."})
-        self.client.answer(200)
+        self.client.respond(404, headers={"Resumable-Stored": "2-4,..."})
+        self.client.respond(200)
         self.answer_all()
         self.successResultOf(upload)
         sent = [(each.method, each.parameters["resumableChunkNumber"]) for each in self.client.sent]
@@ -276,7 +279,7 @@ class TestingTests(UploaderTestCase):
     def test_whole_answer_that_ends_it(self) -> None:
         """A receiver that has all of a file needs one test to say so."""
         upload = self.uploader(test_chunks="adaptive").add_file(b"x" * 60, file_name="a")
-        self.client.answer(200, headers={"Resumable-Stored": "1-6"})
+        self.client.respond(200, headers={"Resumable-Stored": "1-6"})
         self.answer_all()
         self.successResultOf(upload)
         self.assertEqual(len(self.client.sent), 3)
@@ -293,9 +296,9 @@ class TestingTests(UploaderTestCase):
             upload = self.uploader(**options).add_file(b"x" * 60, file_name="a")
             while self.client.waiting:
                 if self.client.waiting[0].is_upload:
-                    self.client.answer(200)
+                    self.client.respond(200)
                 else:
-                    self.client.answer(404, headers={"Resumable-Stored": said})
+                    self.client.respond(404, headers={"Resumable-Stored": said})
             self.successResultOf(upload)
             self.assertEqual(len(self.client.uploads) - uploads, 6)
 
@@ -304,7 +307,7 @@ class TestingTests(UploaderTestCase):
         uploader, heard = self.uploader(test_chunks="adaptive", simultaneous_uploads=1), []
         upload = uploader.add_file(b"x" * 60, file_name="a")
         upload.chunk_completed.register(lambda chunk: heard.append(chunk) or upload.cancel())
-        self.client.answer(404, headers={"Resumable-Stored": "2-6"})
+        self.client.respond(404, headers={"Resumable-Stored": "2-6"})
         self.assert_cancelled(upload)
         self.assertEqual((len(heard), self.client.waiting), (1, []))
 
@@ -318,7 +321,7 @@ class BelievedTests(UploaderTestCase):
         super().setUp()
         uploader = self.uploader(simultaneous_uploads=1, max_chunk_retries=2)
         self.upload = uploader.add_file(b"x" * 30, file_name="a")
-        self.assertEqual(self.client.answer(200).method, "GET")
+        self.assertEqual(self.client.respond(200).method, "GET")
         self.assertEqual(self.upload.file.chunks_found, 1)
 
     def complete(self, found: int) -> None:
@@ -334,14 +337,14 @@ class BelievedTests(UploaderTestCase):
 
     def test_absent(self) -> None:
         """What is absent is sent."""
-        self.client.answer(404)
-        self.assertEqual(self.client.answer(200).method, "POST")
+        self.client.respond(404)
+        self.assertEqual(self.client.respond(200).method, "POST")
         self.complete(2)
 
     def test_broken(self) -> None:
         """Without a response the chunk is sent."""
         self.client.fail(ConnectionLost())
-        self.assertEqual(self.client.answer(200).method, "POST")
+        self.assertEqual(self.client.respond(200).method, "POST")
         self.complete(2)
 
     def test_refused(self) -> None:
@@ -349,12 +352,12 @@ class BelievedTests(UploaderTestCase):
         self.client.fail(ConnectionRefusedError())
         self.assertEqual(self.client.waiting, [])
         self.clock.advance(1)
-        self.assertEqual(self.client.answer(200).method, "GET")
+        self.assertEqual(self.client.respond(200).method, "GET")
         self.complete(3)
 
     def test_received_before(self) -> None:
         """A server that has finished with the file fails it."""
-        self.client.answer(410, headers={"Resumable-Received": "before"})
+        self.client.respond(410, headers={"Resumable-Received": "before"})
         self.failureResultOf(self.upload, ReceivedBefore)
 
     def test_cancelled(self) -> None:

@@ -44,7 +44,7 @@ class OrderTests(SynchronousTestCase):
 
             return noted
 
-        client.answer(404)
+        client.respond(404)
         observed: dict[str, object] = {"uploader": uploader, "file": file}
         for name in expected:
             owner, _, attribute = name.partition(".")
@@ -57,7 +57,7 @@ class OrderTests(SynchronousTestCase):
                 getattr(observed[owner], attribute[:-2])().addCallback(observer)
             else:
                 getattr(observed[owner], attribute).register(observer)
-        client.answer(200)
+        client.respond(200)
         self.assertEqual(len(expected), 11)
         self.assertEqual(seen, expected)
 

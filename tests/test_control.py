@@ -59,7 +59,7 @@ class ControlTests(UploaderTestCase):
             uploader = self.uploader(test_chunks=mode, simultaneous_uploads=1, simultaneous_tests=1)
             uploads = [uploader.add_file(b"x" * 20, file_name=name) for name in "ab"]
             for status in (200, 404, 200, 200, 200):
-                self.client.answer(status)
+                self.client.respond(status)
             for upload in uploads:
                 self.assertEqual(self.successResultOf(upload).chunks_found, 2)
             self.assertEqual(self.names(), ["a", "?", "a", "b", "b"])
@@ -84,7 +84,7 @@ class ControlTests(UploaderTestCase):
         """An upload of which nothing is there costs no more requests."""
         upload = self.uploader().add_file(b"x" * 30, file_name="a")
         while self.client.waiting:
-            self.client.answer(200 if self.client.waiting[0].is_upload else 404)
+            self.client.respond(200 if self.client.waiting[0].is_upload else 404)
         self.successResultOf(upload)
         self.assertEqual(self.names(), ["a"] * 6)
 
@@ -93,9 +93,9 @@ class ControlTests(UploaderTestCase):
         upload, found = self.uploader(last_chunk_alone=False).add_file(b"x" * 30, file_name="a"), []
         upload.chunk_completed.register(lambda _: found.append(upload.file.chunks_found))
         for _ in range(3):
-            self.client.answer(200)
+            self.client.respond(200)
         self.assertEqual(self.names(), ["a", "a", "a", "?"])
-        self.client.answer(404)
+        self.client.respond(404)
         self.assertEqual(found, [1, 2, 3])
         self.assertEqual(self.successResultOf(upload).chunks_found, 3)
         self.assertEqual(len(self.client.sent), 4)
@@ -104,13 +104,13 @@ class ControlTests(UploaderTestCase):
         """Where the one that asks is cancelled, the next asks in its place."""
         uploader = self.uploader(simultaneous_uploads=2)
         first, second = (uploader.add_file(b"x" * 10, file_name=name) for name in "ab")
-        self.client.answer(200)
-        self.client.answer(200)
+        self.client.respond(200)
+        self.client.respond(200)
         self.assertEqual(self.names(), ["a", "b", "?"])
         first.cancel()
         self.assert_cancelled(first)
         self.assertEqual(self.names(), ["a", "b", "?", "?"])
-        self.client.answer(404)
+        self.client.respond(404)
         self.successResultOf(second)
 
     def test_asked_in_place_of_one_that_waits(self) -> None:
@@ -129,22 +129,22 @@ class ControlTests(UploaderTestCase):
             uploader = self.uploader(simultaneous_uploads=3, headers=headers)
             slow, *others = (uploader.add_file(b"x" * 10, file_name=name) for name in "abc")
             for _ in range(3):
-                self.client.answer(200)
+                self.client.respond(200)
             (hook,) = filter(None, hooks)
             self.assertEqual(self.names(), ["a", "b", "c"])
             self.clock.advance(PATIENCE)
             self.assertEqual(self.names(), ["a", "b", "c", "?"])
             if is_late:
-                self.client.answer(404)
+                self.client.respond(404)
                 hook.callback({})
             else:
                 hook.callback({})
-                self.client.answer(404)
+                self.client.respond(404)
             self.assertEqual(self.names(), ["a", "b", "c", "?", "?"])
             for upload in others:
                 self.successResultOf(upload)
             self.assertNoResult(slow)
-            self.client.answer(404)
+            self.client.respond(404)
             self.successResultOf(slow)
 
     def test_asked_later(self) -> None:
@@ -152,15 +152,15 @@ class ControlTests(UploaderTestCase):
         for fault in (503, 502, 504, 429, ConnectionLost()):
             self.client.sent.clear()
             upload = self.uploader(simultaneous_uploads=1).add_file(b"x" * 10, file_name="a")
-            self.client.answer(200)
+            self.client.respond(200)
             if isinstance(fault, int):
-                self.client.answer(fault)
+                self.client.respond(fault)
             else:
                 self.client.fail(fault)
             self.assertNoResult(upload)
             self.clock.advance(1)
-            self.client.answer(200)
-            self.client.answer(404)
+            self.client.respond(200)
+            self.client.respond(404)
             self.assertEqual(self.successResultOf(upload).chunks_found, 1)
             self.assertEqual(self.names(), ["a", "?", "a", "?"])
 
@@ -171,16 +171,16 @@ class ControlTests(UploaderTestCase):
         self.failureResultOf(upload, NotAReceiver)
         upload.file.retry()
         retried = upload.file.when_completed()
-        self.client.answer(404)
-        self.client.answer(200)
+        self.client.respond(404)
+        self.client.respond(200)
         self.successResultOf(retried)
 
     def test_dialects(self) -> None:
         """Whatever a dialect calls its parameters and statuses, it holds."""
         for dialect, said, failed in (("flow", 202, True), ("flow", 204, False)):
             upload = self.uploader(dialect=dialect).add_file(b"x" * 10, file_name="a")
-            self.client.answer(202)
-            self.client.answer(said)
+            self.client.respond(202)
+            self.client.respond(said)
             if failed:
                 error = self.failureResultOf(upload, NotAReceiver).value
                 self.assertEqual((error.dialect, error.status), ("flow", 202))
@@ -199,14 +199,14 @@ class ControlTests(UploaderTestCase):
         uploads = [uploader.add_file(b"x" * size, file_name="f") for size in (10, 11)]
         uploads.append(uploader.add_file(b"y" * 10, file_name="g"))
         for status in (200, 404, 200, 404, 200):
-            self.client.answer(status)
+            self.client.respond(status)
         for upload in uploads:
             self.successResultOf(upload)
         self.assertEqual(self.names(), ["f", "?", "f", "?", "g"])
         fixed = self.uploader(target=lambda _: "http://a.example/fixed").add_file(
             b"z" * 10, file_name="h"
         )
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(fixed)
 
     def test_function_that_knows_its_files(self) -> None:
@@ -218,7 +218,7 @@ class ControlTests(UploaderTestCase):
             return urls[name] + "&".join(pairs)
 
         upload = self.uploader(target=target).add_file(b"x" * 10, file_name="f")
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(self.successResultOf(upload).chunks_found, 1)
 
     def test_function_that_fails_once(self) -> None:
@@ -299,7 +299,7 @@ class ControlTests(UploaderTestCase):
         ):
             upload = uploader.add_file(b"x" * 10, file_name=now)
             for status in statuses:
-                self.client.answer(status)
+                self.client.respond(status)
             if now == "b":
                 self.failureResultOf(upload, NotAReceiver)
             else:
@@ -320,7 +320,7 @@ class ControlTests(UploaderTestCase):
     def test_late_response(self) -> None:
         """A response that comes when the file is cancelled concerns nobody."""
         upload = self.uploader().add_file(b"x" * 10, file_name="a")
-        self.client.answer(200)
+        self.client.respond(200)
         [asked] = self.client.waiting
         upload.cancel()
         asked.respond(FakeResponse(200))

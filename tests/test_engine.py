@@ -42,7 +42,7 @@ class EventTests(UploaderTestCase):
         heard = self.hear(uploader)
         upload = uploader.add_file(b"x" * 10, file_name="a")
         file = upload.file
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
         self.assertEqual(
             heard,
@@ -107,7 +107,7 @@ class EventTests(UploaderTestCase):
         """upload() goes on after pause(), though a chunk waits to be tried again."""
         uploader = self.uploader(last_chunk_alone=False, test_chunks=False)
         upload = uploader.add_file(b"x" * 20, file_name="a")
-        self.client.answer(503)
+        self.client.respond(503)
         uploader.pause()
         self.assertTrue(uploader.is_uploading)
         uploader.upload()
@@ -122,13 +122,13 @@ class EventTests(UploaderTestCase):
         uploader.completed.register(ends.append)
         uploads = [uploader.add_file(b"x", file_name=name) for name in "abc"]
         for status in (404, 200, 404):
-            self.client.answer(status)
+            self.client.respond(status)
         for index in (0, 2):
             self.failureResultOf(uploads[index], ChunkRejected)
         self.assertEqual(ends, [[uploads[0].file, uploads[2].file]])
         self.assertEqual(uploader.files, [upload.file for upload in uploads])
         uploads[0].file.retry()
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(ends[1:], [[]])
         self.assertTrue(uploads[0].file.is_completed)
 
@@ -150,7 +150,7 @@ class EventTests(UploaderTestCase):
         uploader.completed.register(ends.append)
         failing = uploader.add_file(b"x", file_name="a")
         uploader.add_file(b"x", file_name="b")
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(failing, ChunkRejected)
         failing.file.retry()
         self.answer_all()
@@ -171,8 +171,8 @@ class EventTests(UploaderTestCase):
         """After cancel() nothing is listed, what was done before neither."""
         uploader = self.uploader(test_chunks=False)
         done, failed, under_way = [uploader.add_file(b"x", file_name=name) for name in "abc"]
-        self.client.answer(200)
-        self.client.answer(404)
+        self.client.respond(200)
+        self.client.respond(404)
         self.failureResultOf(failed, ChunkRejected)
         uploader.cancel()
         self.assert_cancelled(under_way)
@@ -193,21 +193,21 @@ class ListTests(UploaderTestCase):
         uploads = [uploader.add_file(b"x" * size, file_name=str(size)) for size in (30, 0, 90)]
         self.assertEqual((uploader.get_size(), uploader.fraction_completed), (120, 0.0))
         for fraction in (0.25, 0.25, 1.0):
-            self.client.answer(200)
+            self.client.respond(200)
             self.assertEqual(uploader.fraction_completed, fraction)
         for upload in uploads:
             self.successResultOf(upload)
         empty = self.uploader(test_chunks=False, min_file_size=0)
         upload = empty.add_file(b"", file_name="nothing")
         self.assertEqual(empty.fraction_completed, 0.0)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
         self.assertEqual(empty.fraction_completed, 1.0)
         both = self.uploader(test_chunks=False, min_file_size=0, simultaneous_uploads=1)
         uploads = [both.add_file(b"x" * size, file_name="c") for size in (1, 0)]
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(both.fraction_completed, 1.0)  # of all bytes, that is
-        self.client.answer(200)
+        self.client.respond(200)
         for upload in uploads:
             self.successResultOf(upload)
 
@@ -296,7 +296,7 @@ class ListTests(UploaderTestCase):
         """A file that was taken off the list is on it again when it is tried again."""
         uploader = self.uploader(test_chunks=False)
         upload = uploader.add_file(b"x", file_name="a")
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(upload, ChunkRejected)
         uploader.remove_file(upload.file)
         self.assertEqual(uploader.files, [])
@@ -386,11 +386,11 @@ class ThreadTests(UploaderTestCase):
             upload = uploader.add_file(b"x", file_name="a")
             self.time.pump([0.5] * 10)
             digest = hashlib.sha256(b"x" if same else b"y").hexdigest()
-            self.client.answer(200, headers={"Resumable-File-Checksum": f"sha256:{digest}"})
+            self.client.respond(200, headers={"Resumable-File-Checksum": f"sha256:{digest}"})
             upload.file.bootstrap()
             self.time.pump([0.5] * 10)
             self.assertNoResult(upload)
-            self.client.answer(200)
+            self.client.respond(200)
             self.time.pump([0.5] * 10)
             self.successResultOf(upload)
 
@@ -414,10 +414,10 @@ class PreparingTests(UploaderTestCase):
         first.file.suspend()
         first.file.resume()
         self.assertEqual(len(self.client.waiting), 1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(second)
         hooks["a"].callback(None)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(first)
 
     def test_suspended_meanwhile(self) -> None:
@@ -429,7 +429,7 @@ class PreparingTests(UploaderTestCase):
         hook.callback(None)
         self.assertEqual(self.client.sent, [])
         upload.file.resume()
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
 
     def test_cancelled_as_it_is_added(self) -> None:

@@ -542,7 +542,7 @@ class OtherTests(DoctorTestCase):
             cleaned = Deferred.fromCoroutine(cleaning)
             if is_deleted:
                 self.assertEqual(client.waiting[0].method, "DELETE")
-                client.answer(204)
+                client.respond(204)
             self.assertEqual(len(self.successResultOf(cleaned)), not is_deleted, location)
 
     def test_forgotten(self) -> None:

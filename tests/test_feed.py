@@ -46,9 +46,9 @@ class FeedTests(UploaderTestCase):
         uploader = self.uploader(simultaneous_uploads=2)
         feeding = uploader.feed(self.sources(10), ahead=4)
         self.assertEqual((self.taken, len(uploader.files)), (4, 4))
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual((self.taken, len(uploader.files)), (4, 3))
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual((self.taken, len(uploader.files)), (6, 4))
         self.assertEqual(uploader.files[0].file_name, "2.txt")
         self.answer_all()
@@ -218,8 +218,8 @@ class FeedTests(UploaderTestCase):
         """If it is to, it ends with the first file that fails: no more are taken."""
         uploader = self.uploader(simultaneous_uploads=3)
         feeding = uploader.feed(self.sources(100), ahead=3, stop_on_error=True)
-        self.client.answer(200)
-        self.client.answer(404)
+        self.client.respond(200)
+        self.client.respond(404)
         error = self.failureResultOf(feeding, FilesFailed).value
         self.assertEqual(([file.file_name for file in error.files], error.stored), (["1.txt"], 1))
         self.assertEqual((self.taken, uploader.files, self.client.waiting), (3, [], []))
@@ -230,7 +230,7 @@ class FeedTests(UploaderTestCase):
         cancelled: list[Any] = []
         late: Deferred[Any] = Deferred(cancelled.append)
         feeding = uploader.feed([{"source": b"x", "file_name": "x"}, late], stop_on_error=True)
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(feeding, FilesFailed)
         self.assertEqual(cancelled, [late])
 
@@ -246,13 +246,13 @@ class FeedTests(UploaderTestCase):
         uploader = self.uploader()
         feeding = uploader.feed(self.sources(3), ahead=1)
         for status in (200, 404, 200):
-            self.client.answer(status)
+            self.client.respond(status)
         error = self.failureResultOf(feeding, FilesFailed).value
         self.assertEqual([file.file_name for file in error.files], ["1.txt"])
         self.assertIsInstance(error.files[0].error, ChunkRejected)
         again = error.files[0]
         again.retry()
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertTrue(again.is_completed)
 
     def test_cancelled_file(self) -> None:
@@ -319,7 +319,7 @@ class FeedTests(UploaderTestCase):
         uploader = self.uploader()
         feeding = uploader.feed(self.sources(100), ahead=5)
         uploader.file_completed.register(lambda _: feeding.cancel())
-        self.client.answer(200)
+        self.client.respond(200)
         self.assert_cancelled(feeding)
         self.assertEqual((self.taken, uploader.files), (5, []))
 
@@ -328,7 +328,7 @@ class FeedTests(UploaderTestCase):
         uploader = self.uploader()
         feeding = uploader.feed(self.sources(100), ahead=2)
         uploader.file_added.register(lambda _: feeding.cancel())
-        self.client.answer(200)
+        self.client.respond(200)
         self.assert_cancelled(feeding)
         self.assertEqual((self.taken, uploader.files, self.client.waiting), (3, [], []))
 
@@ -338,11 +338,11 @@ class FeedTests(UploaderTestCase):
         feeding = uploader.feed(self.sources(3), ahead=1)
         joined, ended = uploader.join(), []
         uploader.completed.register(ended.append)
-        self.client.answer(200)
-        self.client.answer(200)
+        self.client.respond(200)
+        self.client.respond(200)
         self.assertNoResult(joined)
         self.assertEqual(ended, [])
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertIsNone(self.successResultOf(joined))
         self.assertEqual((ended, self.successResultOf(feeding)), ([[]], 3))
 
@@ -362,7 +362,7 @@ class FeedTests(UploaderTestCase):
         uploader = self.uploader()
         feeding = uploader.feed(self.sources(100), ahead=2)
         joined = uploader.join()
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(joined, ChunkRejected)
         self.assert_cancelled(feeding)
         self.assertEqual(uploader.files, [])
@@ -373,7 +373,7 @@ class FeedTests(UploaderTestCase):
         uploader = self.uploader()
         uploader.feed(self.sources(100), ahead=2)
         joined = uploader.join()
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(joined, ChunkRejected)
         self.assertEqual(self.flushLoggedErrors(), [])
 
@@ -414,8 +414,8 @@ class FeedTests(UploaderTestCase):
         """The files that failed are not join()'s concern once the feed's failure was handled."""
         uploader = self.uploader()
         feeding = uploader.feed(self.sources(2))
-        self.client.answer(404)
-        self.client.answer(200)
+        self.client.respond(404)
+        self.client.respond(200)
         self.failureResultOf(feeding, FilesFailed)
         self.assertIsNone(self.successResultOf(uploader.join()))
 
@@ -429,7 +429,7 @@ class FeedTests(UploaderTestCase):
         feeding = uploader.feed(self.sources(1))
         for status in (404, 404, 200):
             self.assertNoResult(feeding)
-            self.client.answer(status)
+            self.client.respond(status)
         self.assertEqual(self.successResultOf(feeding), 1)
         self.assertEqual(uploader.files, [])
 
@@ -467,7 +467,7 @@ class FeedTests(UploaderTestCase):
                 for name in "abc"
             ]
             self.assertEqual(len(uploader.files), most)
-            self.client.answer(200)
+            self.client.respond(200)
             feeds[1].cancel()
             self.assert_cancelled(feeds[1])
             self.answer_all()

@@ -70,7 +70,7 @@ class FirstContactTests(UploaderTestCase):
         """A server that was there is waited for, whether it stored anything or refused."""
         for status in (200, 520):
             self.start()
-            self.client.answer(status)
+            self.client.respond(status)
             self.clock.advance(1)
             self.fail(ConnectionRefusedError, 20)
             self.answer_all()

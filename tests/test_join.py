@@ -112,7 +112,7 @@ class JoinTests(UploaderTestCase):
         for name in "ab":
             uploader.add_file(b"x", file_name=name)
         for status in (404, 415):
-            self.client.answer(status)
+            self.client.respond(status)
         error = self.failureResultOf(uploader.join(), ChunkRejected).value
         self.assertEqual(error.status, 404)
         self.assertIsNone(self.successResultOf(uploader.join()))
@@ -128,7 +128,7 @@ class JoinTests(UploaderTestCase):
                 self.failureResultOf(each)
             self.clock.advance(0)
             self.assertNoResult(joined)
-            self.client.answer(200)
+            self.client.respond(200)
             self.successResultOf(upload)
             self.assertIsNone(self.successResultOf(joined))
 
@@ -153,7 +153,7 @@ class JoinTests(UploaderTestCase):
             uploader.add_file(b"x", file_name="a")
             joined = uploader.join()
             refused = uploader.add_file(self.mktemp())
-            self.client.answer(200)
+            self.client.respond(200)
             self.assertNoResult(joined)
             if handled:
                 self.failureResultOf(refused, FileNotFoundError)
@@ -177,8 +177,8 @@ class JoinTests(UploaderTestCase):
                         caught.append(error)
 
         running = Deferred.fromCoroutine(main())
-        self.client.answer(404)
-        self.client.answer(415)
+        self.client.respond(404)
+        self.client.respond(415)
         self.assertIsNone(self.successResultOf(running))
         self.assertEqual([error.status for error in caught], [415, 404])
 
@@ -195,17 +195,17 @@ class JoinTests(UploaderTestCase):
         joined = uploader.join()
         self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(main(uploader))))
         self.clock.advance(0)
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertIsNone(self.successResultOf(joined))
 
     def test_tried_again_in_vain(self) -> None:
         """Of a second try nobody has a handle: join() reports it, and so it does once."""
         uploader = self.uploader(test_chunks=False)
         upload = uploader.add_file(b"x", file_name="a")
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(upload, ChunkRejected)
         upload.file.retry()
-        self.client.answer(415)
+        self.client.respond(415)
         self.assertEqual(self.failureResultOf(uploader.join(), ChunkRejected).value.status, 415)
         self.assertIsNone(self.successResultOf(uploader.join()))
 

@@ -258,7 +258,7 @@ class BorrowingTests(UploaderTestCase):
     def finish(self, uploads: list[Any]) -> None:
         """All are stored, each once."""
         while self.client.waiting:
-            self.client.answer(200)
+            self.client.respond(200)
         for upload in uploads:
             self.successResultOf(upload)
 
@@ -267,7 +267,7 @@ class BorrowingTests(UploaderTestCase):
         uploader = self.lending()
         uploads = self.add(uploader, 9)
         self.assertEqual((len(self.client.waiting), uploader.chunks_under_way), (4, 4))
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(len(self.client.waiting), 4)
         self.finish(uploads)
         self.assertEqual(len(self.client.sent), 9)
@@ -297,7 +297,7 @@ class BorrowingTests(UploaderTestCase):
         while self.client.waiting:
             if not self.client.waiting[0].is_started:
                 self.client.waiting[0].start()
-            self.client.answer(200)
+            self.client.respond(200)
         for upload in uploads:
             self.successResultOf(upload)
 
@@ -313,11 +313,11 @@ class BorrowingTests(UploaderTestCase):
         uploader = self.lending(simultaneous_uploads=1, in_order=False, chunk_retry_interval=1)
         uploads = self.add(uploader, 3)
         self.assertEqual(len(self.client.waiting), 2)
-        self.client.answer(408)
+        self.client.respond(408)
         self.clock.advance(1)
         names = [each.parameters["resumableFilename"] for each in self.client.waiting]
         self.assertEqual(names, ["1", "2"])
-        self.client.answer(200)
+        self.client.respond(200)
         names = [each.parameters["resumableFilename"] for each in self.client.waiting]
         self.assertEqual(names, ["2", "0"])
         self.finish(uploads)
@@ -327,8 +327,8 @@ class BorrowingTests(UploaderTestCase):
         troubles: tuple[Callable[[], object], ...] = (
             lambda: self.client.fail(ConnectionLost()),
             lambda: self.client.fail(ConnectionRefusedError()),
-            lambda: self.client.answer(503),
-            lambda: self.client.answer(429),
+            lambda: self.client.respond(503),
+            lambda: self.client.respond(429),
         )
         for trouble in troubles:
             uploads = self.add(self.lending(stall_timeout=1000), 60)
@@ -348,7 +348,7 @@ class BorrowingTests(UploaderTestCase):
             if not self.client.waiting:
                 self.clock.advance(1)
             if self.client.waiting:
-                self.client.answer(200)
+                self.client.respond(200)
             under_way.append(len(self.client.waiting))
         return under_way
 

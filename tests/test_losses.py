@@ -45,7 +45,7 @@ class LossTests(UploaderTestCase):
         headers = {"Resumable-Stored": stored}
         if complete:
             headers["Resumable-File-Checksum"] = "sha256:1"
-        request = self.client.answer(200, headers=headers)
+        request = self.client.respond(200, headers=headers)
         self.assertEqual(request.parameters["resumableChunkNumber"], str(number))
 
     def test_sent_again(self) -> None:
@@ -64,9 +64,9 @@ class LossTests(UploaderTestCase):
         upload, told = self.begin(test_chunks="adaptive"), []
         upload.chunk_completed.register(lambda chunk: told.append(chunk.number))
         for number in (1, 2, 3):
-            self.client.answer(404)
+            self.client.respond(404)
             self.answer("3" if number == 3 else "1", number)
-        self.client.answer(404, headers={"Resumable-Stored": "2-3"})
+        self.client.respond(404, headers={"Resumable-Stored": "2-3"})
         self.answer("1-3", 1, complete=True)
         self.assertTrue(self.successResultOf(upload).is_completed)
         self.assertEqual((told, upload.file.chunks_found), ([1, 2, 3], 0))
@@ -89,14 +89,14 @@ class LossTests(UploaderTestCase):
             last_chunk_alone=False, simultaneous_uploads=2, max_chunk_retries=0, test_chunks=True
         )
         for _ in range(2):
-            self.client.answer(404)
-        self.client.answer(200)
+            self.client.respond(404)
+        self.client.respond(200)
         self.client.waiting[1].respond(FakeResponse(404))
         second, third = self.client.waiting
         headers = {"Resumable-Stored": "1-3", "Resumable-File-Checksum": "sha256:1"}
         third.respond(FakeResponse(200, b"", headers))
         second.respond(FakeResponse(200, b"", {"Resumable-Stored": "1-2"}))
-        self.assertEqual(self.client.answer(200, headers=headers).method, "GET")
+        self.assertEqual(self.client.respond(200, headers=headers).method, "GET")
         self.assertTrue(self.successResultOf(upload).is_completed)
 
     def test_for_ever(self) -> None:
@@ -111,16 +111,16 @@ class LossTests(UploaderTestCase):
         """Of what a list has no room for, each chunk is tested and those that are lost are sent."""
         for mode in ("adaptive", True):
             upload = self.begin(test_chunks=mode)
-            self.client.answer(404, headers={"Resumable-Stored": "2-3"})
+            self.client.respond(404, headers={"Resumable-Stored": "2-3"})
             self.answer("2,...", 1)
             if mode is True:
-                self.client.answer(200)
+                self.client.respond(200)
                 self.answer("2,...", 3)
             tests = len(self.client.tests)
-            self.client.answer(404, headers={"Resumable-Stored": "2,..."})
+            self.client.respond(404, headers={"Resumable-Stored": "2,..."})
             self.answer("1-2", 1)
             self.assertNoResult(upload)
-            self.client.answer(200, headers={"Resumable-File-Checksum": "sha256:1"})
+            self.client.respond(200, headers={"Resumable-File-Checksum": "sha256:1"})
             self.assertTrue(self.successResultOf(upload).is_completed)
             self.assertEqual(len(self.client.tests) - tests, 1)
 
@@ -128,7 +128,7 @@ class LossTests(UploaderTestCase):
         """A server that does not say what it has is believed."""
         upload = self.begin()
         for _ in range(3):
-            self.client.answer(200)
+            self.client.respond(200)
         self.assertTrue(self.successResultOf(upload).is_completed)
 
     def test_silence(self) -> None:
@@ -183,7 +183,7 @@ class PartialTests(UploaderTestCase):
         if end:
             headers["Resumable-File-Checksum"] = "sha256:1"
         body = b'{"status": "complete"}' if end else b"{}"
-        request = self.client.answer(status, body, headers)
+        request = self.client.respond(status, body, headers)
         self.assertEqual(
             (request.method, request.parameters["resumableChunkNumber"]), (method, str(number))
         )
@@ -252,7 +252,7 @@ class PartialTests(UploaderTestCase):
             upload, asked = self.begin(max_chunk_retries=2), len(self.client.sent)
             while self.client.waiting:
                 code = status if self.client.waiting[0].method == "GET" else 200
-                self.client.answer(code, headers={"Resumable-Stored": "...,2"})
+                self.client.respond(code, headers={"Resumable-Stored": "...,2"})
                 self.assertLess(len(self.client.sent), asked + 20)
             error = self.failureResultOf(upload, RetriesExhausted).value
             self.assertEqual((error.attempts, error.chunk_number), (4, 1))

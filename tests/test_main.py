@@ -385,7 +385,7 @@ class SessionTests(SynchronousTestCase):
         self.reactor.advance(5)
         self.assertNoResult(running)
         for _ in range(3):
-            client.answer(200)
+            client.respond(200)
         self.reactor.advance(0.05)
         self.assertEqual(self.ended(running), 3)
         said = "Time is up: chunks under way have 10 s to finish\nStopped. The same command resumes"
@@ -422,10 +422,10 @@ class SessionTests(SynchronousTestCase):
         self.setUp()
         client = FakeClient()
         running = self.run_session(client, self.file(1), as_json=True)
-        client.answer(503)
+        client.respond(503)
         self.assertIn("was refused with 503 by", self.output.getvalue())
         self.reactor.advance(100)
-        client.answer(200)
+        client.respond(200)
         self.ended(running)
 
     def test_hanging(self) -> None:
@@ -451,7 +451,7 @@ class SessionTests(SynchronousTestCase):
         self.reactor.advance(5)
         self.assertNoResult(running)
         for _ in range(3):
-            client.answer(200)
+            client.respond(200)
         self.reactor.advance(0.05)
         self.assertEqual(self.ended(running), 130)
         self.assertEqual(len(client.sent), 3)
@@ -478,7 +478,7 @@ class SessionTests(SynchronousTestCase):
         client = FakeClient()
         running = self.run_session(client, self.file(1), quiet=True)
         self.signalled[0](signal.SIGINT)
-        client.answer(200)
+        client.respond(200)
         self.reactor.advance(0.05)
         self.assertEqual(self.ended(running), 0)
 

@@ -90,7 +90,7 @@ class FolderTests(UploaderTestCase):
         uploader = self.uploader(test_chunks="adaptive")
         uploads = [uploader.add_file(b"x", file_name=str(number)) for number in range(1000)]
         while self.client.waiting:
-            self.client.answer(200 if self.client.waiting[0].is_upload else 404)
+            self.client.respond(200 if self.client.waiting[0].is_upload else 404)
         for upload in uploads:
             self.successResultOf(upload)
         self.assertEqual(len(self.client.uploads), 1000)

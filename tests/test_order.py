@@ -339,9 +339,9 @@ class LastChunkAloneTests(OrderTestCase):
         """It goes when a receiver's list has all others, at once."""
         uploader = self.uploader(test_chunks="adaptive")
         (upload,) = self.add(uploader, "a")
-        self.client.answer(200, headers={"Resumable-Stored": "1-7"})
+        self.client.respond(200, headers={"Resumable-Stored": "1-7"})
         for _ in range(2):
-            self.client.answer(200)
+            self.client.respond(200)
         self.assertEqual(_waiting(self.client), ["a.8"])
         self.client.respond()
         self.successResultOf(upload)

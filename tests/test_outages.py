@@ -62,7 +62,7 @@ class OutageTests(ServerTestCase):
             self.client.fail(DNSLookupError())
         self.assertEqual(engine_of(uploader).scheduler.slots.tokens, 3)
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.assert_all_go_on(uploads)
 
     def test_one_that_waits_for_a_hook(self) -> None:
@@ -90,7 +90,7 @@ class OutageTests(ServerTestCase):
             self.assertEqual((self.client.waiting, len(hooks)), ([], 1))
             self.clock.advance(PATIENCE)
             if is_back:
-                self.client.answer(200)
+                self.client.respond(200)
                 self.successResultOf(other)
             hooks.pop().callback({})
             self.client.fail(ConnectionRefusedError())
@@ -110,15 +110,15 @@ class OutageTests(ServerTestCase):
             lambda name, *_: name in ("offline", "online") and told.append(name)
         )
         upload = uploader.add_file(b"x" * 20, file_name="a")
-        self.client.answer(200)
+        self.client.respond(200)
         for _ in range(3):
             self.client.fail(ConnectionRefusedError())
             self.assertEqual(told, ["offline"])
             self.clock.advance(1)
-        self.client.answer(503)
+        self.client.respond(503)
         self.assertEqual(told, ["offline", "online"])
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
         self.assertEqual(told, ["offline", "online"])
 
@@ -130,12 +130,12 @@ class OutageTests(ServerTestCase):
         uploads = [uploader.add_file(b"x", file_name=name) for name in "abc"]
         self.client.fail(ConnectionRefusedError())
         self.client.fail(ConnectionRefusedError())
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(told, ["offline"])
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(told, ["offline"])
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(told, ["offline", "online"])
         for upload in uploads:
             self.successResultOf(upload)
@@ -150,7 +150,7 @@ class OutageTests(ServerTestCase):
         self.client.fail(ConnectionRefusedError())
         self.assertEqual(self.client.waiting, [])
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(second)
 
     def test_down_for_an_hour(self) -> None:
@@ -193,7 +193,7 @@ class OutageTests(ServerTestCase):
             self.clock.advance(0.1)
         self.assertLess(len(self.client.sent), 110)
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
 
     def test_servers_of_their_own(self) -> None:
         """Where a function gives URLs, a server that is down is one for its own files only."""
@@ -228,7 +228,7 @@ class OutageTests(ServerTestCase):
         )
         upload = uploader.add_file(b"x" * 40, file_name="a")
         self.client.fail(ConnectionRefusedError())
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(len(self.client.waiting), 2)
         self.client.fail(ConnectionRefusedError())
         self.client.fail(ConnectionRefusedError())
@@ -274,7 +274,7 @@ class OutageTests(ServerTestCase):
         """A server that was reached once is waited for until max_offline is over."""
         uploader = self.uploader(max_chunk_retries=0, max_offline=100, test_chunks=False)
         upload = uploader.add_file(b"x" * 100, file_name="a")
-        self.client.answer(200)
+        self.client.respond(200)
         while self.client.waiting:
             self.client.fail(ConnectionRefusedError())
             self.clock.advance(1)
@@ -351,7 +351,7 @@ class RefusalTests(ServerTestCase):
     def refuse(self, status: int = 429, **fields: str) -> SentRequest:
         """The request that has waited longest is refused, for 60 seconds."""
         headers = {name.replace("_", "-"): value for name, value in fields.items()}
-        return self.client.answer(status, headers={"Retry-After": "60", **headers})
+        return self.client.respond(status, headers={"Retry-After": "60", **headers})
 
     def refuse_all(self) -> None:
         while self.client.waiting:
@@ -372,7 +372,7 @@ class RefusalTests(ServerTestCase):
             self.assertEqual(len(self.client.waiting), 1)
             self.refuse(status)
             self.clock.advance(60)
-            self.client.answer(200)
+            self.client.respond(200)
             self.assert_all_go_on(uploads)
 
     def test_what_is_added(self) -> None:
@@ -393,9 +393,9 @@ class RefusalTests(ServerTestCase):
         """What was under way and is stored later ends nothing; what is refused then waits."""
         upload = self.uploader(test_chunks=False).add_file(b"x" * 60, file_name="a")
         self.refuse()
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(len(self.client.waiting), 1)
-        self.client.answer(503)
+        self.client.respond(503)
         self.clock.advance(59)
         self.assertEqual(self.client.waiting, [])
         self.clock.advance(1)
@@ -407,8 +407,8 @@ class RefusalTests(ServerTestCase):
         size = 1 << 20
         uploader = self.uploader(test_chunks=False, chunk_size=size, throttle_progress_callbacks=0)
         seen: list[float] = []
-        tally = ProgressTotals(uploader)
-        tally.changed.register(lambda: seen.append(tally.done / (2 * size)))
+        totals = ProgressTotals(uploader)
+        totals.changed.register(lambda: seen.append(totals.done / (2 * size)))
         upload = uploader.add_file(bytes(3 * size), file_name="a")
         self.assertGreater(seen[-1], 0.5)
         self.refuse()
@@ -428,7 +428,7 @@ class RefusalTests(ServerTestCase):
         [test] = self.client.waiting
         self.assertEqual(test.method, "GET")
         while self.client.waiting:
-            self.client.answer(404 if self.client.waiting[0].method == "GET" else 200)
+            self.client.respond(404 if self.client.waiting[0].method == "GET" else 200)
         self.successResultOf(upload)
 
     def test_without_retry_after(self) -> None:
@@ -436,15 +436,15 @@ class RefusalTests(ServerTestCase):
         upload = self.uploader(last_chunk_alone=False, test_chunks=False).add_file(
             b"x" * 80, file_name="a"
         )
-        self.client.answer(503)
-        self.client.answer(502)
+        self.client.respond(503)
+        self.client.respond(502)
         self.assertEqual(len(self.client.waiting), 3)
-        self.client.answer(200)
+        self.client.respond(200)
         for status in (503, 504):
-            self.client.answer(status)
+            self.client.respond(status)
         self.assertEqual(len(self.client.waiting), 3)
         for status in (507, 503, 503):
-            self.client.answer(status)
+            self.client.respond(status)
         self.assertEqual(self.client.waiting, [])
         self.clock.advance(1)
         self.assertEqual(len(self.client.waiting), 1)
@@ -472,7 +472,7 @@ class RefusalTests(ServerTestCase):
                 if request.parameters["resumableFilename"] == "a":
                     self.refuse()
                 else:
-                    self.client.answer(200)
+                    self.client.respond(200)
             self.clock.advance(30)
         self.successResultOf(fine)
         self.assertLess(len(self.client.sent), 15)
@@ -493,7 +493,7 @@ class RefusalTests(ServerTestCase):
                 if self.client.waiting[0].parameters["resumableChunkNumber"] == "1":
                     self.refuse()
                 else:
-                    self.client.answer(200)
+                    self.client.respond(200)
             self.clock.advance(30)
         error = self.failureResultOf(upload, RetriesExhausted).value
         self.assertEqual((error.attempts, error.chunk_number), (4, 1))
@@ -507,7 +507,7 @@ class RefusalTests(ServerTestCase):
         self.refuse(503, Resumable_Refused="chunk")
         self.assertEqual(len(self.client.waiting), 2)
         self.refuse(507, Resumable_Refused="upload")
-        self.client.answer(200)
+        self.client.respond(200)
         waiting = {each.parameters["resumableFilename"] for each in self.client.waiting}
         self.assertEqual(waiting, {"b"})
         self.answer_all()
@@ -538,7 +538,7 @@ class RefusalTests(ServerTestCase):
         uploader.offline.register(lambda: told.append("offline"))
         uploader.online.register(lambda: told.append("online"))
         upload = uploader.add_file(b"x" * 20, file_name="a")
-        self.client.answer(200)
+        self.client.respond(200)
         for _ in range(5):
             self.client.fail(ConnectionRefusedError())
             self.clock.advance(1)
@@ -547,7 +547,7 @@ class RefusalTests(ServerTestCase):
         self.clock.advance(60)
         self.refuse()
         self.clock.advance(60)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
 
     def test_cancelled(self) -> None:
@@ -556,7 +556,7 @@ class RefusalTests(ServerTestCase):
             in_order=False, last_chunk_alone=False, test_chunks=False, simultaneous_uploads=1
         )
         first, second = (uploader.add_file(b"x" * 20, file_name=name) for name in "ab")
-        self.client.answer(503)
+        self.client.respond(503)
         self.refuse()
         first.cancel()
         self.assert_cancelled(first)
@@ -573,7 +573,7 @@ class RefusalTests(ServerTestCase):
         )
         first, second = (uploader.add_file(b"x" * 20, file_name=name) for name in "ab")
         self.refuse()
-        self.client.answer(200)
+        self.client.respond(200)
         waiting = [each.parameters["resumableFilename"] for each in self.client.waiting]
         self.assertEqual(waiting, ["b", "b"])
         self.answer_all()

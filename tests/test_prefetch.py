@@ -112,7 +112,7 @@ class PrefetchTests(SynchronousTestCase):
         for at, upload in enumerate(uploads):
             self.assertEqual(self.are_open(uploads)[:1], [at])
             self.assertEqual(len(self.client.waiting), 1)
-            self.client.answer(200)
+            self.client.respond(200)
             self.successResultOf(upload)
             self.assertEqual(len(self.client.waiting), int(at < 99))
             jobs += len(self.reactor.works)
@@ -128,7 +128,7 @@ class PrefetchTests(SynchronousTestCase):
         for at, upload in enumerate(uploads):
             self.step()
             self.assertEqual(self.are_open(uploads), [at])
-            self.client.answer(200)
+            self.client.respond(200)
             self.successResultOf(upload)
 
     def test_frugal_while_files_are_opened(self) -> None:
@@ -143,16 +143,16 @@ class PrefetchTests(SynchronousTestCase):
         self.assertEqual(len(self.client.waiting), 2)
         uploads = uploader.add_files(self.files(3))
         self.reactor.let_all_arrive()
-        self.client.answer(200)
+        self.client.respond(200)
         while self.reactor.works:
             self.reactor.works.pop(0)()  # they are open, of which nobody has heard
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(self.are_open(uploads), [0, 1, 2])
         engine_of(uploader)._prefetcher.is_frugal = True
         self.reactor.let_all_arrive()
         self.assertEqual(self.are_open(uploads), [0, 1])
         for _ in uploads:
-            self.client.answer(200)
+            self.client.respond(200)
             self.reactor.let_all_arrive()
         for upload in [*memory, *uploads]:
             self.successResultOf(upload)
@@ -165,7 +165,7 @@ class PrefetchTests(SynchronousTestCase):
         self.step()
         self.assertEqual(len(self.client.waiting), 3)
         for _ in uploads:
-            self.client.answer(200)
+            self.client.respond(200)
         for upload in uploads:
             self.successResultOf(upload)
         self.assertEqual(sorted(self.opened), ["000", "001", "002", "003", "004"])
@@ -184,17 +184,17 @@ class PrefetchTests(SynchronousTestCase):
             for other in others:
                 other.file.suspend()
             upload.file.retry()
-            self.client.answer(404)
+            self.client.respond(404)
             self.failureResultOf(upload)
             upload.file.retry()
             retried = upload.file.when_completed()
             self.reactor.let_all_arrive()
-            self.client.answer(200)
+            self.client.respond(200)
             self.assertIs(self.successResultOf(retried), upload.file)
             self.assertIn(b"000", self.client.uploads[-1].content)
             for other in others:
                 other.file.resume()
-                self.client.answer(200)
+                self.client.respond(200)
                 self.successResultOf(other)
             self.assertEqual(self.are_open([upload, *others]), [])
 
@@ -229,7 +229,7 @@ class PrefetchTests(SynchronousTestCase):
         self.failureResultOf(uploads[1], CancelledError)
         self.reactor.let_all_arrive()
         self.assertEqual(self.are_open(uploads), [0])
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(uploads[0])
 
     def test_hangs(self) -> None:
@@ -244,7 +244,7 @@ class PrefetchTests(SynchronousTestCase):
         def meanwhile() -> None:
             self.hang()
             while self.client.waiting:
-                self.client.answer(200)
+                self.client.respond(200)
             for other in others:
                 self.successResultOf(other)
             self.assertNoResult(slow)
@@ -254,7 +254,7 @@ class PrefetchTests(SynchronousTestCase):
         for _ in range(2):
             self.reactor.let_all_arrive()
             while self.client.waiting:
-                self.client.answer(200)
+                self.client.respond(200)
             self.assertIs(slow.file.state, COMPLETED)
             slow.file.retry()
         slow.file.cancel()
@@ -284,7 +284,7 @@ class PrefetchTests(SynchronousTestCase):
         self.meanwhile = meanwhile
         self.reactor.let_all_arrive()
         while self.client.waiting:
-            self.client.answer(200)
+            self.client.respond(200)
             for hook in hooks:
                 if not hook.called:
                     hook.callback(None)
@@ -297,7 +297,7 @@ class PrefetchTests(SynchronousTestCase):
 
         def meanwhile() -> None:
             self.hang()
-            self.client.answer(200)
+            self.client.respond(200)
             slow.cancel()
 
         self.meanwhile = meanwhile

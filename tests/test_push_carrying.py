@@ -191,7 +191,7 @@ class SendingTests(QueueTestCase):
         headers = {"Resumable-File-Checksum": f"sha256:{digest}"}
         client = FakeClient()
         self.worker({"checksum": "sha256", "test_chunks": False}, client)
-        client.answer(200, headers=headers)
+        client.respond(200, headers=headers)
         self.assertEqual(self.job()["progress"].get("digest"), digest)
 
 

@@ -19,7 +19,7 @@ class DrainTests(QueueTestCase):
         most = 0
         while client.waiting:
             most = max(most, list(self.job_states().values()).count("claimed"))
-            client.answer(200)
+            client.respond(200)
             self.clock.advance(0.1)
         self.assertEqual(most, 4)
         self.assertEqual(set(self.job_states().values()), {"done"})
@@ -39,7 +39,7 @@ class DrainTests(QueueTestCase):
             sent = 0
             while client.waiting:
                 sent += 1
-                client.answer(200)
+                client.respond(200)
                 self.clock.advance(0.1)
             self.assertEqual(sent, 4)
         self.assertEqual(set(self.job_states().values()), {"done"})
@@ -74,7 +74,7 @@ class DrainTests(QueueTestCase):
         service = self.worker({"test_chunks": False, "simultaneous_uploads": 1}, client)
         self.handles[0].trouble = "no route"
         while client.waiting:
-            client.answer(200)
+            client.respond(200)
         self.assertEqual(set(self.job_states().values()), {"claimed"})
         status = self.result(service.status())["queue"]
         self.assertIn("no route", status["trouble"])

@@ -24,7 +24,7 @@ from txresumable import (
     RetriesExhausted,
     SourceChanged,
     TLSRejected,
-    UnexpectedReply,
+    UnexpectedResponse,
     UploaderClosed,
 )
 from txresumable.push.delivery.fate import Fate, fate_of
@@ -53,7 +53,7 @@ class FateTests(SynchronousTestCase):
     def test_perhaps_of_the_target(self) -> None:
         """Another file may tell."""
         self.check(Fate.REFUSED, *(refused(status) for status in (401, 403, 404, 405, 407, 413)))
-        self.check(Fate.REFUSED, Redirected(302, "", ""), UnexpectedReply("a", "<html>"))
+        self.check(Fate.REFUSED, Redirected(302, "", ""), UnexpectedResponse("a", "<html>"))
         self.check(Fate.REFUSED, *(refused(status) for status in (500, 502, 503, 504, 507)))
         self.check(Fate.REFUSED, RetriesExhausted(refused(502), 3), ConnectionBroken(""))
         self.check(Fate.REFUSED, RetriesExhausted(MalformedResponse("SSH-2.0"), 3))

@@ -60,7 +60,7 @@ class FileTests(PushTestCase):
         for name in "ba":
             self.result(service.release(self.entry(service, name).id))
         while client.waiting:
-            client.answer(200)
+            client.respond(200)
         self.assertEqual(self.states(service), {"a": "done", "b": "done"})
 
     def test_cancel(self) -> None:
@@ -154,12 +154,12 @@ class FileTests(PushTestCase):
         client = FakeClient()
         self.file("a")
         service = self.started(PLAIN, client)
-        client.answer(200)
+        client.respond(200)
         id = self.entry(service).id
         with self.meanwhile(service, lambda: self.result(service.again(id))):
             self.failureResultOf(service.again(id), ImpossibleTransition)
         self.assertEqual(len(client.waiting), 1)
-        client.answer(200)
+        client.respond(200)
         self.assertEqual(self.states(service), {"a": "done"})
 
     def test_again_while_put_aside(self) -> None:
@@ -296,7 +296,7 @@ class StatusTests(PushTestCase):
         self.file("a", "x" * 30)
         client = FakeClient()
         service = self.started({**PLAIN, "target": "http://host/x?token=SECRET"}, client)
-        client.answer(200)
+        client.respond(200)
         status = self.result(service.status())
         self.assertNotIn("SECRET", json.dumps(status))
         self.assertTrue(status["running"])

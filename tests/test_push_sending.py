@@ -60,20 +60,20 @@ class SendingTests(PushTestCase):
         read = patch.object(source, "sha256_of", wraps=source.sha256_of)
         with patch.object(sending, "_LARGE", 30), read as reading:
             service = self.started(options, client, identify="content")
-            client.answer(200)
+            client.respond(200)
             whole = hashlib.sha256(b"x" * 30).hexdigest()
             self.assertEqual((self.entry(service).digest, reading.call_count), (whole, 1))
             service = self.restarted(service)
             self.assertEqual(self.states(service), {"a": "uploading"})
             while client.waiting:
-                client.answer(200)
+                client.respond(200)
             self.assertEqual(self.states(service), {"a": "done"})
             self.assertEqual((self.entry(service).digest, reading.call_count), ("", 1))
             self.file("b", "y" * 29)
             self.rescan(service)
             self.assertEqual((self.entry(service, "b").digest, reading.call_count), ("", 2))
             while client.waiting:
-                client.answer(200)
+                client.respond(200)
 
     def test_digest_of_another_content(self) -> None:
         """That a file was written to, and its time reset, is no reason to go by an old digest."""
@@ -91,7 +91,7 @@ class SendingTests(PushTestCase):
             service = self.restarted(service)
             self.assertEqual(self.entry(service).digest, hashlib.sha256(b"y" * 30).hexdigest())
             while client.waiting:
-                client.answer(200)
+                client.respond(200)
 
     def test_states(self) -> None:
         """Every state is durable before the next step: a chunk is sent of what is UPLOADING."""
@@ -148,7 +148,7 @@ class SendingTests(PushTestCase):
         service = self.started({"test_chunks": False}, client)
         self.file("a", "y" * 30)
         while client.waiting:
-            client.answer(200)
+            client.respond(200)
             self.clock.pump([0.1] * 5)
         states = [each.state.value for each in self.entries(service)]
         self.assertEqual(states, ["changed", "done"])
@@ -260,7 +260,7 @@ class StopTests(PushTestCase):
         self.file("a", "x" * 30)
         client = FakeClient()
         service = self.started(self.OPTIONS, client)
-        client.answer(200)
+        client.respond(200)
         stopped = service.stopService()
         self.assertEqual(len(client.waiting), 1)
         self.clock.pump([1.0] * 9)
@@ -270,7 +270,7 @@ class StopTests(PushTestCase):
         self.assertEqual(self.changes[-1], ("a", "queued"))
         service.startService()
         while client.waiting:
-            client.answer(200)
+            client.respond(200)
         self.assertEqual(self.states(service), {"a": "done"})
 
     def test_in_time(self) -> None:
@@ -279,7 +279,7 @@ class StopTests(PushTestCase):
         client = FakeClient()
         service = self.started(self.OPTIONS, client)
         stopped = service.stopService()
-        client.answer(200)
+        client.respond(200)
         self.clock.advance(0.1)
         self.successResultOf(stopped)
         self.assertEqual(self.changes[-1], ("a", "done"))

@@ -151,7 +151,7 @@ class LifeTests(PushTestCase):
             self.file("b")
             service.rescan().addErrback(lambda _: None)
             while client.waiting:
-                client.answer(200)
+                client.respond(200)
             self.clock.pump([5] * 5)
             self.assertIn("disk is full", service.trouble)
             self.assertEqual(client.waiting, [])
@@ -159,7 +159,7 @@ class LifeTests(PushTestCase):
         self.assertEqual(service.trouble, "")
         self.rescan(service)
         while client.waiting:
-            client.answer(200)
+            client.respond(200)
         self.assertEqual(self.states(service), {"a": "done", "b": "done"})
         self.assertEqual(len([each for each in client.sent if each.method == "POST"]), 4)
 
@@ -176,10 +176,10 @@ class LifeTests(PushTestCase):
         client = FakeClient()
         service = self.started({"test_chunks": False}, client)
         with self.full_disk():
-            client.answer(200)
+            client.respond(200)
             self.stop(service)
         service.startService()
-        client.answer(200)
+        client.respond(200)
         self.assertEqual(self.states(service), {"a": "done"})
 
     def test_damaged(self) -> None:
@@ -224,11 +224,11 @@ class ReloadTests(PushTestCase):
         self.services.append(service)
         service.startService()
         reloaded = service.reload()
-        client.answer(200)
+        client.respond(200)
         self.clock.advance(0.1)
         self.successResultOf(reloaded)
         while client.waiting:
-            client.answer(200)
+            client.respond(200)
         self.assertEqual(self.states(service), {"a": "done", "b": "done"})
         self.assertEqual(set(service.folders), {"scans", "other"})
 
@@ -353,7 +353,7 @@ class ReloadTests(PushTestCase):
             self.successResultOf(reloaded)
         self.clock.pump([5] * 4)
         self.assertEqual(len(client.waiting), 1)
-        client.answer(200)
+        client.respond(200)
         self.assertEqual(self.states(service), {"a": "done"})
 
     def test_impossible_at_first(self) -> None:

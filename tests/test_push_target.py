@@ -37,7 +37,7 @@ _OTHERS: dict[str, Any] = {
     "in_order": True,
     "last_chunk_alone": True,
     "test_chunks": False,
-    "expect_reply": "yes",
+    "expect_response": "yes",
     "source_check": "size",
     "max_file_size": 10**9,
     "file_type": (".x",),
@@ -121,7 +121,7 @@ class TargetTests(PushTestCase):
             self.clock.advance(1)
             self.assertEqual(list(self.states(service).values()).count("uploading"), 1)
         while client.waiting:
-            client.answer(200)
+            client.respond(200)
         self.assertEqual(set(self.states(service).values()), {"done"})
         self.assertEqual({entry.attempts for entry in self.entries(service)}, {0})
         self.assertEqual((self.target(service).why, self.target(service).is_reached), ("", True))
@@ -138,7 +138,7 @@ class TargetTests(PushTestCase):
             self.clock.advance(60)
         for _ in range(100):
             while client.waiting:
-                client.answer(200)
+                client.respond(200)
             self.clock.advance(10)
         self.assertEqual(set(self.states(service).values()), {"done"})
 
@@ -222,7 +222,7 @@ class TargetTests(PushTestCase):
         service = self.started({"test_chunks": False}, client)
         client.fail(TLSRejected("of somebody else"))
         service.resume()
-        client.answer(200)
+        client.respond(200)
         self.assertEqual(self.states(service), {"a": "done"})
 
     def test_probed_by_one_without_files(self) -> None:
@@ -237,7 +237,7 @@ class TargetTests(PushTestCase):
         os.unlink(path)
         self.clock.advance(5)
         self.assertEqual(self.states(service), {"a": "gone", "b": "uploading"})
-        client.answer(200)
+        client.respond(200)
         self.assertEqual(self.states(service), {"a": "gone", "b": "done"})
 
 
@@ -249,7 +249,7 @@ class PaceTests(PushTestCase):
         self.file("a", "x" * 30)
         client = FakeClient()
         service = self.started({"test_chunks": False, "simultaneous_uploads": 1}, client)
-        client.answer(200)
+        client.respond(200)
         service.pause()
         self.file("b")
         self.rescan(service)
@@ -257,7 +257,7 @@ class PaceTests(PushTestCase):
         self.assertEqual(self.states(service), {"a": "uploading", "b": "queued"})
         service.resume()
         while client.waiting:
-            client.answer(200)
+            client.respond(200)
         self.assertEqual(self.states(service), {"a": "done", "b": "done"})
 
     def test_rate(self) -> None:
@@ -291,7 +291,7 @@ class PaceTests(PushTestCase):
         self.assertEqual(len(client.waiting), 3)
         self.assertRaises(InvalidOption, service.set_concurrency, 0)
         while client.waiting:
-            client.answer(200)
+            client.respond(200)
         self.assertEqual(self.states(service), {"a": "done", "b": "done"})
         self.restarted(service)
         self.file("c", "z" * 50)

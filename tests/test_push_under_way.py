@@ -20,7 +20,7 @@ class PushUnderWayTests(PushTestCase):
         self.file("a", "x" * 30)
         self.file("b", "x" * 20)
         service.startService()
-        client.answer(200)
+        client.respond(200)
         under_way.picture(9)
         picture = under_way.picture(1)
         [line] = picture.files
@@ -29,7 +29,7 @@ class PushUnderWayTests(PushTestCase):
         self.assertEqual((picture.total.name, picture.total.size), ("2 uploading, 0 to send", None))
         self.assertAlmostEqual(picture.total.done, 10)
         while client.waiting:
-            client.answer(200)
+            client.respond(200)
         under_way.picture(9)
         picture = under_way.picture(9)
         self.assertEqual((picture.files, picture.total.done), ([], 50))

@@ -21,6 +21,6 @@ class QuestionTests(SynchronousTestCase):
         [request] = client.sent
         self.assertEqual(request.method, "HEAD")
         self.assertIn("http://server.example/upload?resumableChunkNumber=1&", request.url)
-        client.answer(404)
+        client.respond(404)
         self.assertEqual(self.successResultOf(asked).code, 404)
         self.assertEqual(len(client.sent), 1)

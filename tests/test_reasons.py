@@ -22,13 +22,13 @@ class ReasonsTests(UploaderTestCase):
         uploader, said = self.uploader(test_chunks=False), []
         Reasons(uploader, said.append)
         upload = uploader.add_file(b"x", file_name="a")
-        self.client.answer(520)
+        self.client.respond(520)
         self.clock.advance(1)
         self.client.fail(ConnectionRefusedError())
         self.clock.advance(1)
         self.assertEqual(said, [])
         for expected in (1, 1, 2, 2, 2, 2, 3):
-            self.client.answer(520, b"<title>Busy</title>")
+            self.client.respond(520, b"<title>Busy</title>")
             self.clock.advance(1)
             self.assertEqual(len(said), expected)
         place = "http://receiver.example/upload"

@@ -130,8 +130,8 @@ class Maker:
     async def discard(self, draft: Draft) -> None:
         await self._do("discard")
 
-    async def forsake(self, known: Known) -> None:
-        await self._do("forsake")
+    async def abort_stale(self, known: Known) -> None:
+        await self._do("abort_stale")
 
     async def remove(self, known: Known) -> None:
         await self._do("remove")
@@ -241,7 +241,7 @@ class FinishingTests(SynchronousTestCase):
         self.successResultOf(self.finish(2.0))
         self.assertEqual(len({file.id for file in self.told}), 1)
         self.assertEqual(len(self.told), 2)
-        self.assertNotIn("forsake", self.maker.did)
+        self.assertNotIn("abort_stale", self.maker.did)
 
     def test_another_finishes(self) -> None:
         """While another receiver does it a request is held for twenty seconds, and then refused."""
@@ -300,7 +300,7 @@ class FinishingTests(SynchronousTestCase):
         self.assertEqual(self.maker.did, [])
         self.pass_time(3.0)
         self.assertEqual(self.successResultOf(doing).record.state, State.DONE)
-        self.assertEqual(self.maker.did, ["forsake", "prepare", "publish"])
+        self.assertEqual(self.maker.did, ["abort_stale", "prepare", "publish"])
 
     def test_times(self) -> None:
         """The seconds are those that the pages say."""

@@ -44,7 +44,7 @@ class WebhookTests(ReceiverTestCase):
         self.assertEqual(headers["webhook-timestamp"], [b"1234"])
         self.assertNotIn("webhook-signature", headers)
         self.assertNoResult(result)
-        self.client.answer(204)
+        self.client.respond(204)
         self.assertIsNone(self.successResultOf(result))
 
     def test_signed(self) -> None:
@@ -54,7 +54,7 @@ class WebhookTests(ReceiverTestCase):
         digest = hmac.digest(b"a-secret", b"1f.1234." + sent.body, "sha256")
         signature = sent.headers.getRawHeaders("webhook-signature")
         self.assertEqual(signature, ["v1," + b64encode(digest).decode()])
-        self.client.answer(200)
+        self.client.respond(200)
 
     def test_rejects(self) -> None:
         """422 rejects the file, and its first line says why."""
@@ -64,7 +64,7 @@ class WebhookTests(ReceiverTestCase):
             (b"x" * 10_000, "x" * 4096),
         ):
             result = self.hook(FILE)
-            self.client.answer(422, body)
+            self.client.respond(422, body)
             error = self.failureResultOf(result, Refused).value
             self.assertEqual((error.status, error.reason), (422, why))
 
@@ -72,17 +72,17 @@ class WebhookTests(ReceiverTestCase):
         """2xx accepts the file, and nothing beside it; each wait has its time."""
         for status in (200, 299):
             result = self.hook(FILE)
-            self.client.answer(status)
+            self.client.respond(status)
             self.assertIsNone(self.successResultOf(result))
         for status in (199, 300):
             before = len(self.client.sent)
             result = self.hook(FILE)
-            self.client.answer(status)
+            self.client.respond(status)
             for count, delay in enumerate((1, 5, 20), 1):
                 self.clock.advance(delay - 0.5)
                 self.assertEqual(len(self.client.sent), before + count)
                 self.clock.advance(0.5)
-                self.client.answer(status)
+                self.client.respond(status)
             self.failureResultOf(result, Refused)
 
     def test_whole_response(self) -> None:
@@ -105,21 +105,21 @@ class WebhookTests(ReceiverTestCase):
         self.clock.advance(0.5)
         self.clock.advance(1)
         self.assertEqual(len(self.client.sent), 3)
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertIsNone(self.successResultOf(result))
 
     def test_sent_again(self) -> None:
         """After any other response, or none, it is sent again, with the same id."""
         result = self.hook(FILE)
-        self.client.answer(500)
+        self.client.respond(500)
         self.clock.advance(0.9)
         self.assertEqual(len(self.client.sent), 1)
         self.clock.advance(0.1)
         self.client.fail(ConnectionRefusedError())
         self.clock.advance(5)
-        self.client.answer(302)
+        self.client.respond(302)
         self.clock.advance(20)
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertIsNone(self.successResultOf(result))
         ids = [sent.headers.getRawHeaders("webhook-id") for sent in self.client.sent]
         self.assertEqual(ids, [["1f"]] * 4)
@@ -128,7 +128,7 @@ class WebhookTests(ReceiverTestCase):
         """Then it is not decided, and the client comes again."""
         result = self.hook(FILE)
         for delay in (1, 5, 20, 0):
-            self.client.answer(404)
+            self.client.respond(404)
             self.clock.advance(delay)
         error = self.failureResultOf(result, Refused).value
         self.assertEqual((error.status, error.retry_after), (503, 30))
@@ -138,7 +138,7 @@ class WebhookTests(ReceiverTestCase):
         for elapsed in (0, 2):
             result = self.make(patience=10)(FILE)
             if elapsed:
-                self.client.answer(500)
+                self.client.respond(500)
             self.clock.advance(elapsed)
             self.clock.advance(9.9 - elapsed)
             self.assertNoResult(result)
@@ -156,7 +156,7 @@ class WebhookTests(ReceiverTestCase):
         self.assertTrue(self.client.sent[0].given_up)
         self.clock.advance(1)
         self.assertEqual(len(self.client.sent), 2)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(result)
         self.assertIn("TimeoutError", logged()[0][1])
 
@@ -167,7 +167,7 @@ class WebhookTests(ReceiverTestCase):
         self.assertTrue(self.client.sent[0].given_up)
         self.failureResultOf(result, CancelledError)
         result = self.hook(FILE)
-        self.client.answer(500)
+        self.client.respond(500)
         result.cancel()
         self.failureResultOf(result, CancelledError)
 

@@ -48,7 +48,7 @@ class AutoTests(UploaderTestCase):
             found.append(len(self.client.waiting))
             self.clock.advance(1)
             for _ in list(self.client.waiting):
-                self.client.answer(status)
+                self.client.respond(status)
         return found
 
     def test_grows(self) -> None:
@@ -71,7 +71,7 @@ class AutoTests(UploaderTestCase):
             found.add(len(self.client.waiting))
             self.clock.advance(1)
             for _ in range(3):
-                self.client.answer(200)
+                self.client.respond(200)
         self.assertLessEqual(max(found), 6)
         upload.file.cancel()
         self.assert_cancelled(upload)
@@ -168,10 +168,10 @@ class AheadTests(UploaderTestCase):
         self.assertEqual(self.counts(), (2, 2))
         self.answer_to(False, 404)
         self.assertEqual(self.counts(), (2, 0))
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(self.counts(), (2, 1))
         while self.client.waiting:
-            self.client.answer(200 if self.client.waiting[0].is_upload else 404)
+            self.client.respond(200 if self.client.waiting[0].is_upload else 404)
         self.successResultOf(upload)
         numbers = [each.parameters["resumableChunkNumber"] for each in self.client.uploads]
         self.assertEqual(numbers, [str(number) for number in range(1, 11)])
@@ -183,11 +183,11 @@ class AheadTests(UploaderTestCase):
             simultaneous_uploads=1, in_order=False, last_chunk_alone=False, simultaneous_tests=2
         )
         upload = uploader.add_file(b"x" * 100, file_name="a")
-        self.client.answer(404)
+        self.client.respond(404)
         while self.counts()[1]:
             self.answer_to(False, 200)
         self.assertEqual((self.counts(), upload.file.chunks_found), ((1, 0), 9))
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
 
     def test_stopped_ahead(self) -> None:
@@ -201,7 +201,7 @@ class AheadTests(UploaderTestCase):
         self.assert_cancelled(upload)
         self.assertEqual(self.counts(), (0, 1))
         while self.client.waiting:
-            self.client.answer(200 if self.client.waiting[0].is_upload else 404)
+            self.client.respond(200 if self.client.waiting[0].is_upload else 404)
         self.successResultOf(other)
 
     def test_paused_ahead(self) -> None:
@@ -213,7 +213,7 @@ class AheadTests(UploaderTestCase):
         self.assertEqual(self.counts(), (0, 0))
         uploader.upload()
         while self.client.waiting:
-            self.client.answer(200 if self.client.waiting[0].is_upload else 404)
+            self.client.respond(200 if self.client.waiting[0].is_upload else 404)
         self.successResultOf(upload)
         self.assertEqual(len(self.client.tests), 5)  # that of the chunk that was being sent, anew
 
@@ -249,9 +249,9 @@ class TellingTests(UploaderTestCase):
     def test_logs_a_retry(self) -> None:
         """A retry is logged with its chunk, its file, and when it will be."""
         upload = self.uploader(test_chunks=False).add_file(b"x" * 10, file_name="a")
-        self.client.answer(503)
+        self.client.respond(503)
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
         [event] = [event for event in self.logged if "is tried again" in event["log_format"]]
         self.assertEqual(event["log_level"], LogLevel.info)
@@ -263,7 +263,7 @@ class TellingTests(UploaderTestCase):
         upload = self.uploader(test_chunks=False).add_file(b"x" * 10, file_name="a")
         self.client.fail(ConnectionRefusedError())
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
         levels, texts = zip(*self.lines(), strict=True)
         self.assertEqual(set(levels), {LogLevel.info})
@@ -275,7 +275,7 @@ class TellingTests(UploaderTestCase):
         upload = self.uploader(test_chunks=False).add_file(b"x" * 60, file_name="a")
         for _ in range(9):
             while self.client.waiting:
-                self.client.answer(429)
+                self.client.respond(429)
             self.clock.advance(1)
         self.answer_all()
         self.successResultOf(upload)
@@ -289,7 +289,7 @@ class TellingTests(UploaderTestCase):
         self.successResultOf(self.arrived(uploader.add_file(b"x", file_name="a")))
         self.assertEqual(self.lines(), [])
         upload = uploader.add_file(b"x", file_name="b")
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(upload, ChunkRejected)
         [(level, text)] = self.lines()
         self.assertEqual((level, text), (LogLevel.warn, "{name!r} failed: {error}"))
@@ -322,7 +322,7 @@ class TellingTests(UploaderTestCase):
             uploader = self.uploader(test_chunks=False)
             upload = uploader.add_file(b"x" * 10, file_name="a")
             getattr(uploader, name).register(lambda *args, heard=heard: heard.append(args))
-            self.client.answer(200)
+            self.client.respond(200)
             self.successResultOf(upload)
             self.assertIn(() if name == "progress" else ("file_progress", upload.file), heard)
 
@@ -335,7 +335,7 @@ class TellingTests(UploaderTestCase):
             heard.append((file, chunk.number, chunk.state, failure.type, delay))
 
         upload = uploader.add_file(b"x" * 20, file_name="a")
-        self.client.answer(503)
+        self.client.respond(503)
         self.client.fail(ConnectionLost())
         state = ChunkState.WAITING
         self.assertEqual(
@@ -358,18 +358,18 @@ class TellingTests(UploaderTestCase):
         """A chunk keeps the server's last word while it waits; the file has the last one."""
         uploader = self.uploader(last_chunk_alone=False, test_chunks=False, max_chunk_retries=1)
         upload = uploader.add_file(b"x" * 20, file_name="a")
-        self.client.answer(503, b"not now")
-        self.client.answer(200, b"thanks")
+        self.client.respond(503, b"not now")
+        self.client.respond(200, b"thanks")
         file = upload.file
         self.assertEqual([chunk.message for chunk in file.chunks], ["not now", ""])
-        self.assertEqual(file.reply, "thanks")
+        self.assertEqual(file.response, "thanks")
         self.clock.advance(1)
-        self.client.answer(503, b"not ever")
+        self.client.respond(503, b"not ever")
         error = self.failureResultOf(upload, RetriesExhausted).value
         self.assertEqual((error.attempts, error.chunk_number), (2, 1))
         self.assertEqual(file.chunks[0].message, "not ever")
         rejected = uploader.add_file(b"x", file_name="b")
-        self.client.answer(400, b"never")
+        self.client.respond(400, b"never")
         self.failureResultOf(rejected, ChunkRejected)
         self.assertEqual(rejected.file.chunks[0].message, "never")
 
@@ -388,7 +388,7 @@ class TellingTests(UploaderTestCase):
         self.clock.advance(5000)
         uploader = self.uploader(test_chunks=False, max_offline=10, simultaneous_uploads=1)
         upload = uploader.add_file(b"x" * 20, file_name="a")
-        self.client.answer(200)
+        self.client.respond(200)
         for _ in range(10):
             self.client.fail(ConnectionRefusedError())
             self.assertNoResult(upload)
@@ -404,7 +404,7 @@ class TellingTests(UploaderTestCase):
             self.client.fail(ConnectionRefusedError())
         self.clock.advance(1)
         self.assertEqual(len(self.client.waiting), 1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(len(self.client.waiting), 2)
         self.answer_all()
         for upload in uploads:
@@ -427,7 +427,7 @@ class TellingTests(UploaderTestCase):
         for _ in range(8):
             self.clock.advance(0.25)
         self.assertEqual(tries, [0.0, 0.0, 1.0, 2.0])
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(self.successResultOf(upload).chunks[0].retries, 0)
         [(level, line)] = self.lines()
         self.assertEqual((level, line[:19]), (LogLevel.warn, "Too many open files"))
@@ -444,10 +444,10 @@ class TellingTests(UploaderTestCase):
         uploader = self.uploader(test_chunks=False, chunk_retry_interval=0)
         upload = uploader.add_file(b"x", file_name="a")
         for _ in range(3):
-            self.client.answer(503)
+            self.client.respond(503)
             self.assertEqual(len(self.client.waiting), 1)
             self.assertEqual(engine_of(uploader).scheduler._timers, {})
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
 
     def test_a_failure_is_told_before_others_begin(self) -> None:
@@ -460,7 +460,7 @@ class TellingTests(UploaderTestCase):
         upload = uploader.add_file(b"x" * 10, file_name="b")
         uploader.file_error.register(lambda file, failure: heard.append("a failed"))
         uploader.file_progress.register(lambda file: heard.append(f"{file.file_name} begins"))
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(failing, ChunkRejected)
         self.assertEqual(heard, ["a failed", "b begins"])
         self.answer_all()
@@ -471,7 +471,7 @@ class TellingTests(UploaderTestCase):
         uploader = self.uploader(last_chunk_alone=False, test_chunks=False, chunk_size=200_000)
         upload = uploader.add_file(b"x" * 400_000, file_name="a")
         self.assertEqual(upload.file.chunks[1].fraction_completed, 0.95)
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(upload, ChunkRejected)
         self.assertEqual(upload.file.chunks[1].fraction_completed, 0.0)
         self.assertIs(upload.file.chunks[1].state, ChunkState.PENDING)
@@ -479,7 +479,7 @@ class TellingTests(UploaderTestCase):
     def test_the_last_try_is_not_told_as_a_retry(self) -> None:
         """chunk_retry does not fire for a chunk or a probe that is given up."""
         for fail in (
-            lambda: self.client.answer(503),
+            lambda: self.client.respond(503),
             lambda: self.client.fail(ConnectionRefusedError()),
         ):
             uploader, heard = self.uploader(test_chunks=False, max_chunk_retries=1), []
@@ -503,9 +503,9 @@ class TellingTests(UploaderTestCase):
         uploader = self.uploader(test_chunks=False)
         upload = uploader.add_file(b"x", file_name="b")
         uploader.chunk_retry.register(lambda file, *_: file.bootstrap())
-        self.client.answer(503)
+        self.client.respond(503)
         self.assertEqual(len(self.client.waiting), 1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
 
     def test_counts_what_is_under_way(self) -> None:
@@ -513,8 +513,8 @@ class TellingTests(UploaderTestCase):
         uploader = self.uploader(last_chunk_alone=False, test_chunks=False)
         upload = uploader.add_file(b"x" * 20, file_name="a")
         self.assertEqual((uploader.chunks_under_way, uploader.is_uploading), (2, True))
-        self.client.answer(503)
-        self.client.answer(503)
+        self.client.respond(503)
+        self.client.respond(503)
         self.assertEqual((uploader.chunks_under_way, uploader.is_uploading), (0, True))
         self.assertEqual({chunk.state for chunk in upload.file.chunks}, {ChunkState.WAITING})
         self.clock.advance(1)
@@ -552,7 +552,7 @@ class StubbornTests(UploaderTestCase):
         self.gates[0].callback(None)
         self.assertEqual((self.client.sent, uploader.chunks_under_way), ([], 1))
         self.gates[1].callback(None)
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(self.successResultOf(uploads[1]).file_name, "b")
         self.assertEqual(len(self.client.sent), 1)
 
@@ -566,7 +566,7 @@ class StubbornTests(UploaderTestCase):
         self.gates[0].callback(None)
         self.assertEqual(self.client.sent, [])
         self.gates[1].callback(None)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
         self.assertEqual(len(self.client.sent), 1)
 

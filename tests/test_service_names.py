@@ -44,7 +44,7 @@ class SharedNamesTests(UploaderTestCase):
         """It is warned of once, when the first file is complete."""
         self.add("a/x", "b/x", "c/x", "a/y", "b/y")
         self.assertEqual(self.warnings(), [])
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(self.warnings(), [WARNING])
         self.answer_all()
         self.add("c/y")
@@ -81,7 +81,7 @@ class SharedNamesTests(UploaderTestCase):
                 uploader = self.uploader(test_chunks=False, simultaneous_uploads=1)
                 SharedNames(uploader)
                 self.add(*first, uploader=uploader)
-                self.client.answer(200, headers=headers)
+                self.client.respond(200, headers=headers)
                 self.add(*then, uploader=uploader)
-                self.client.answer(200)
+                self.client.respond(200)
         self.assertEqual(self.warnings(), [])

@@ -95,7 +95,7 @@ class ShortageTests(UploaderTestCase):
         self.starve()
         self.starve()
         self.assertEqual(len(self.client.waiting), 2)
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(len(self.client.waiting), 2)
         for slots in (3, 4, 4):
             self.clock.advance(PAUSE)
@@ -118,7 +118,7 @@ class ShortageTests(UploaderTestCase):
             self.assertEqual(self.client.waiting, [])
             self.clock.advance(PAUSE)
             self.assertEqual(len(self.client.sent), second + 2)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
         self.assertEqual(len(self.lines()), 1)
 
@@ -133,7 +133,7 @@ class ShortageTests(UploaderTestCase):
         self.assertEqual(are_open(), [True] * 6)
         self.starve()
         self.assertEqual(are_open(), [False, True, False, False, False, False])
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(are_open(), [False, False, True, False, False, False])
         self.starve()
         self.assertEqual(are_open(), [False] * 6)
@@ -164,9 +164,9 @@ class ShortageTests(UploaderTestCase):
         slots = engine_of(uploader).scheduler.slots
         self.starve()
         self.starve()
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual((slots.number, slots.tokens), (1, 0))
-        self.client.answer(503)
+        self.client.respond(503)
         self.assertEqual(slots.number, 1)
         for _ in range(8):
             self.clock.advance(PAUSE)

@@ -176,10 +176,10 @@ class UploadTests(UploaderTestCase):
         self.assertEqual(self.sent(), ["large1", "large2", "large3"])
         small = [uploader.add_file(b"x", file_name=f"small{number}.") for number in (1, 2)]
         self.assertEqual(self.sent()[3:], ["small1.1"])
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(self.sent()[4:], ["small2.1"])
         while self.client.waiting:
-            self.client.answer(200)
+            self.client.respond(200)
         for upload in (large, *small):
             self.successResultOf(upload)
         self.assertEqual(len(self.sent()), 10)

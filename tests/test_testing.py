@@ -84,15 +84,15 @@ class FakeClientTests(SynchronousTestCase):
         client, clock = self.client, Clock()
         uploader = Resumable(URL, client=client, reactor=clock)
         upload = uploader.add_file(b"content", file_name="a.txt")
-        client.answer(404)
-        client.answer(200)
+        client.respond(404)
+        client.respond(200)
         self.assertEqual(self.successResultOf(upload).file_name, "a.txt")
 
     def test_answers_in_order(self) -> None:
         """The oldest request is answered first, and what was answered is kept."""
         results = [self.client.request("GET", URL), self.client.request("POST", URL, data=b"x")]
         self.assertEqual(len(self.client.waiting), 2)
-        self.client.answer(200, b"body", {"X-A": "b"})
+        self.client.respond(200, b"body", {"X-A": "b"})
         response = self.successResultOf(results[0])
         self.assertEqual((response.code, response.headers.getRawHeaders("x-a")), (200, ["b"]))
         self.assertNoResult(results[1])
@@ -103,7 +103,7 @@ class FakeClientTests(SynchronousTestCase):
 
     def test_nothing_to_answer(self) -> None:
         """To answer what nobody asked is an error of the test's."""
-        self.assertRaises(AssertionError, self.client.answer, 200)
+        self.assertRaises(AssertionError, self.client.respond, 200)
         self.assertRaises(AssertionError, self.client.fail, ConnectionLost())
 
     def test_given_up(self) -> None:
@@ -144,7 +144,7 @@ class FakeClientTests(SynchronousTestCase):
         """An answer to a body that is not whole stops it."""
         body = Body()
         result = self.client.request("POST", URL, data=body)
-        self.client.answer(413)
+        self.client.respond(413)
         self.assertEqual(self.successResultOf(result).code, 413)
         self.assertTrue(body.stopped)
 
@@ -281,7 +281,7 @@ class ScriptedReceiverTests(SynchronousTestCase):
             given: Any = (status, body)
             client = FakeClient()
             client.request("GET", "https://example.com/")
-            self.assertRaises(TypeError, client.answer, *given)
+            self.assertRaises(TypeError, client.respond, *given)
             self.assertEqual(len(client.waiting), 1)
 
     def test_strict(self) -> None:

@@ -21,27 +21,27 @@ def make(client: Any, **options: Any) -> Resumable:
     return Resumable(TARGET, client=client, reactor=Clock(), **options)
 
 
-def numbers(tally: ProgressTotals) -> tuple[int, ...]:
+def numbers(totals: ProgressTotals) -> tuple[int, ...]:
     """Bytes: all, done, found; chunks: sent, found."""
-    return (tally.total, tally.done, tally.found, tally.chunks_sent, tally.chunks_found)
+    return (totals.total, totals.done, totals.found, totals.chunks_sent, totals.chunks_found)
 
 
-class TallyTests(SynchronousTestCase):
+class TotalsTests(SynchronousTestCase):
     """The numbers."""
 
     def test_sent(self) -> None:
         """What is sent is counted chunk by chunk, over all files."""
         client = FakeClient()
         uploader = make(client, last_chunk_alone=False, test_chunks=False)
-        tally = ProgressTotals(uploader)
+        totals = ProgressTotals(uploader)
         uploader.add_file(CONTENT, file_name="a")
         uploader.add_file(b"more", file_name="b")
-        self.assertEqual(numbers(tally), (29, 0, 0, 0, 0))
+        self.assertEqual(numbers(totals), (29, 0, 0, 0, 0))
         for done in (10, 20, 25, 29):
-            client.answer(200)
-            self.assertEqual(tally.done, done)
-        self.assertEqual(numbers(tally), (29, 29, 0, 4, 0))
-        self.assertEqual((tally.files, tally.files_completed), (2, 2))
+            client.respond(200)
+            self.assertEqual(totals.done, done)
+        self.assertEqual(numbers(totals), (29, 29, 0, 4, 0))
+        self.assertEqual((totals.files, totals.files_completed), (2, 2))
 
     def test_found(self) -> None:
         """What was there is told apart, by tests as by a receiver that says it all at once."""
@@ -52,9 +52,9 @@ class TallyTests(SynchronousTestCase):
             (stored,) = receiver.files.values()
             del stored.chunks[2]
             again = make(receiver, test_chunks=mode)
-            tally = ProgressTotals(again)
+            totals = ProgressTotals(again)
             file = self.successResultOf(again.add_file(CONTENT, file_name="a"))
-            self.assertEqual(numbers(tally), (25, 25, 15, 1, 2))
+            self.assertEqual(numbers(totals), (25, 25, 15, 1, 2))
             self.assertEqual(file.chunks_found, 2)
 
     def test_changes(self) -> None:
@@ -62,9 +62,9 @@ class TallyTests(SynchronousTestCase):
         receiver = ScriptedReceiver()
         make(receiver).add_file(CONTENT, file_name="a")
         again = make(receiver)
-        tally = ProgressTotals(again)
+        totals = ProgressTotals(again)
         told: list[tuple[int, ...]] = []
-        tally.changed.register(lambda: told.append(numbers(tally)))
+        totals.changed.register(lambda: told.append(numbers(totals)))
         again.add_file(CONTENT, file_name="a")
         self.assertEqual(told[-1], (25, 25, 25, 0, 3))
         for _, done, found, _, _ in told:
@@ -78,19 +78,19 @@ class TallyTests(SynchronousTestCase):
         del stored.chunks[2], stored.chunks[3]
         receiver.rule = lambda request: 403 if request.is_upload else None
         uploader = make(receiver, simultaneous_uploads=1)
-        tally = ProgressTotals(uploader)
+        totals = ProgressTotals(uploader)
         upload = uploader.add_file(CONTENT, file_name="a")
         self.failureResultOf(upload)
-        self.assertEqual(numbers(tally), (25, 10, 10, 0, 1))
+        self.assertEqual(numbers(totals), (25, 10, 10, 0, 1))
         receiver.rule = None
         upload.file.retry()
         self.successResultOf(upload.when_completed())
-        self.assertEqual(numbers(tally), (25, 25, 20, 2, 2))
+        self.assertEqual(numbers(totals), (25, 25, 20, 2, 2))
 
     def test_retried_after_its_end(self) -> None:
         """A file that was completed and is uploaded again is not counted twice."""
         uploader = make(ScriptedReceiver())
-        tally = ProgressTotals(uploader)
+        totals = ProgressTotals(uploader)
         upload = uploader.add_file(CONTENT, file_name="a")
         upload.file.retry()
-        self.assertEqual((tally.total, tally.done, tally.files_completed), (25, 25, 1))
+        self.assertEqual((totals.total, totals.done, totals.files_completed), (25, 25, 1))

@@ -143,7 +143,7 @@ class SteppingInTests(UploaderTestCase):
             uploader = self.uploader(test_chunks=False, simultaneous_uploads=1)
             uploader.file_progress.register(self.once(partial(stop, uploader), at=3))
             upload = uploader.add_file(b"x" * 30, file_name="a")
-            self.client.answer(200)
+            self.client.respond(200)
             self.assert_under_way(uploader, 0)
             self.assertFalse(uploader.is_uploading)
             upload.cancel()
@@ -161,7 +161,7 @@ class SteppingInTests(UploaderTestCase):
             self.assert_under_way(uploader, 0)
             go_on(uploader, upload.file)
             self.assert_under_way(uploader, 1)
-            self.client.answer(200)
+            self.client.respond(200)
             self.successResultOf(upload)
 
     def test_started_over_as_it_begins(self) -> None:
@@ -217,7 +217,7 @@ class SteppingInTests(UploaderTestCase):
     def test_started_over_as_it_is_retried(self) -> None:
         """retry() in chunk_retry leaves one attempt at a chunk, after an answer and without one."""
         for fail in (
-            lambda: self.client.answer(503),
+            lambda: self.client.respond(503),
             lambda: self.client.fail(ConnectionRefusedError()),
         ):
             uploader = self.uploader(test_chunks=False, simultaneous_uploads=4)
@@ -226,14 +226,14 @@ class SteppingInTests(UploaderTestCase):
             fail()
             self.clock.advance(2)
             self.assert_under_way(uploader, 1)
-            self.client.answer(200)
+            self.client.respond(200)
             self.successResultOf(upload)
 
     def test_policy_steps_in(self) -> None:
         """A retry_policy that stops its file, or starts it over, decides no more about it."""
         for step_in in (ResumableFile.abort, ResumableFile.cancel, ResumableFile.retry):
             for fail in (
-                lambda: self.client.answer(503),
+                lambda: self.client.respond(503),
                 lambda: self.client.fail(ConnectionRefusedError()),
             ):
                 added: list[ResumableFile] = []
@@ -350,7 +350,7 @@ class SteppingInTests(UploaderTestCase):
         uploader.pause()
         reactor.let_all_arrive()
         self.assertIs(second.file.state, FileState.READY)
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertIs(second.file.state, FileState.COMPLETED)
         self.successResultOf(uploader.close())
 
@@ -401,7 +401,7 @@ class OddErrorTests(UploaderTestCase):
             getattr(uploader, name).register(self.raises)
             uploads = [uploader.add_file(b"x" * 20, file_name=n) for n in "ab"]
             joined = uploader.join()
-            self.client.answer(503)
+            self.client.respond(503)
             self.clock.advance(1)
             self.answer_all()
             for upload in uploads:
@@ -437,7 +437,7 @@ class OddErrorTests(UploaderTestCase):
         """A retry_policy that raises it fails its file."""
         uploader = self.uploader(test_chunks=False, retry_policy=self.raises)
         upload = uploader.add_file(b"x", file_name="a")
-        self.client.answer(503)
+        self.client.respond(503)
         self.failureResultOf(upload, HookInterrupted)
 
     def test_a_future_that_is_cancelled(self) -> None:
@@ -520,7 +520,7 @@ class BeginningTests(SynchronousTestCase):
 
     def end(self) -> None:
         while self.client.waiting:
-            self.client.answer(200)
+            self.client.respond(200)
             self.reactor.let_all_arrive()
         self.successResultOf(self.uploader.close())
         self.assertEqual(self.most, 1)

@@ -65,7 +65,7 @@ class TwinTests(UploaderTestCase):
         """Any number of files share an upload, and files that are added later as well."""
         uploader, *first_two = self.pair(b"x", b"x")
         uploads = [*first_two, *(uploader.add_file(b"x", file_name="more") for _ in range(3))]
-        self.client.answer(200)
+        self.client.respond(200)
         for upload in uploads:
             self.successResultOf(upload)
         self.assertEqual(len(self.client.sent), 1)
@@ -83,14 +83,14 @@ class TwinTests(UploaderTestCase):
     def test_failed(self) -> None:
         """If it is refused, both fail, each by its own name; nothing is sent twice."""
         _, first, second = self.pair(b"x", b"x")
-        self.client.answer(404)
+        self.client.respond(404)
         for upload, name in ((first, "0"), (second, "1")):
             self.assertEqual(self.failureResultOf(upload, ChunkRejected).value.file_name, name)
         self.assertEqual(len(self.client.sent), 1)
         told = [args for name, args in self.events if name in ("file_error", "completed")]
         self.assertEqual([each[0] for each in told], [first.file, [first.file]])
         _, first, second = self.pair(b"x", b"x", max_chunk_retries=0)
-        self.client.answer(503)
+        self.client.respond(503)
         for upload, name in ((first, "0"), (second, "1")):
             self.assertEqual(self.failureResultOf(upload, RetriesExhausted).value.file_name, name)
 
@@ -102,7 +102,7 @@ class TwinTests(UploaderTestCase):
             raise error
 
         _, first, second = self.pair(b"x", b"x", verify=refuse)
-        self.client.answer(200)
+        self.client.respond(200)
         for upload in (first, second):
             self.assertIs(self.failureResultOf(upload, ValueError).value, error)
 
@@ -112,7 +112,7 @@ class TwinTests(UploaderTestCase):
         first.cancel()
         self.assert_cancelled(first)
         self.assertEqual(uploader.files, [second.file])
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(second)
 
     def test_second_cancelled(self) -> None:
@@ -120,7 +120,7 @@ class TwinTests(UploaderTestCase):
         _, first, second = self.pair(b"x", b"x")
         second.cancel()
         self.assert_cancelled(second)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(first)
 
     def test_closed(self) -> None:
@@ -135,7 +135,7 @@ class TwinTests(UploaderTestCase):
         one, other = self.file(b"x" * 30), self.file(b"x" * 30)
         _, first, second = self.pair(one, other, simultaneous_uploads=1)
         os.unlink(one)
-        self.client.answer(200)
+        self.client.respond(200)
         self.failureResultOf(first, SourceChanged)
         self.answer_all()
         self.successResultOf(second)
@@ -146,7 +146,7 @@ class TwinTests(UploaderTestCase):
         _, first, second = self.pair(one, other)
         with open(other, "wb") as file:
             file.write(b"y")
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(first)
         self.failureResultOf(second, SourceChanged)
 
@@ -191,10 +191,10 @@ class TwinTests(UploaderTestCase):
             uploader, first, second = self.pair(
                 one, other, when_changed="wait", simultaneous_uploads=1
             )
-            self.client.answer(200)
+            self.client.respond(200)
             with open(one, "wb") as file:
                 file.write(b"y" * 20)
-            self.client.answer(200)
+            self.client.respond(200)
             self.assertEqual(uploader.files, [second.file])
             sent = len(self.client.sent)
             self.answer_all()
@@ -217,7 +217,7 @@ class TwinTests(UploaderTestCase):
         self.patch(PathSource, "digest", counted)
         one, other = self.file(b"x"), self.file(b"x")
         _, first, second = self.pair(one, other, generate_unique_identifier=identifiers.content)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(first)
         self.successResultOf(second)
         self.assertEqual(len(read), 2)
@@ -233,25 +233,25 @@ class TwinTests(UploaderTestCase):
 
         _, first, second = self.pair(one, other, generate_unique_identifier=identify)
         self.assertNoResult(second)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(first)
         self.failureResultOf(second, FileNotFoundError)
 
     def test_tried_again(self) -> None:
         """What has shared an upload can be uploaded by itself."""
         uploader, first, second = self.pair(b"x", b"x")
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(first, ChunkRejected)
         self.failureResultOf(second, ChunkRejected)
         second.retry()
         self.assertEqual(uploader.files, [first.file, second.file])
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(second.when_completed())
         _, first, second = self.pair(b"x", b"x")
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(second)
         second.retry()
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(first)
         completed = [args[0] for name, args in self.events if name == "file_completed"]
         self.assertEqual(completed[1:], [first.file, second.file])
@@ -260,10 +260,10 @@ class TwinTests(UploaderTestCase):
         """A file that shares an upload counts for max_files until that has ended."""
         uploader, first, second = self.pair(b"x", b"x", max_files=2)
         self.failureResultOf(uploader.add_file(b"z", file_name="z"), FileRejected)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(second)
         third = uploader.add_file(b"z", file_name="z")
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(third)
         self.successResultOf(first)
 
@@ -297,7 +297,7 @@ class ComparingTests(UploaderTestCase):
 
     def test_completed_meanwhile(self) -> None:
         """A file that was completed meanwhile completes what is equal to it."""
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(self.first)
         self.assertNoResult(self.second)
         self.comparing[0].callback(Comparison.EQUAL)
@@ -309,14 +309,14 @@ class ComparingTests(UploaderTestCase):
         self.first.cancel()
         self.assert_cancelled(self.first)
         self.comparing[0].callback(Comparison.EQUAL)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(self.second)
 
     def test_different(self) -> None:
         """What is different is refused while the first is under way."""
         self.comparing[0].callback(Comparison.DIFFERENT)
         self.failureResultOf(self.second, FileRejected)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(self.first)
 
     def test_second_cancelled(self) -> None:
@@ -327,7 +327,7 @@ class ComparingTests(UploaderTestCase):
         self.assert_cancelled(self.second)
         self.assertEqual(self.cancelled, self.comparing[:1])
         self.comparing[1].callback(Comparison.SAME_FILE)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(self.first)
         self.successResultOf(third)
 
@@ -338,7 +338,7 @@ class ComparingTests(UploaderTestCase):
         self.assert_cancelled(third)
         self.comparing[0].callback(Comparison.EQUAL)
         self.assertEqual(len(self.comparing), 1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(self.first)
         self.successResultOf(self.second)
 
@@ -347,6 +347,6 @@ class ComparingTests(UploaderTestCase):
         self.failureResultOf(self.files.add_file(b"xx", file_name="3"), FileRejected)
         self.assertEqual(len(self.comparing), 1)
         self.comparing[0].callback(Comparison.EQUAL)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(self.first)
         self.successResultOf(self.second)

@@ -138,7 +138,7 @@ class OptionsTests(SynchronousTestCase):
     def test_same_options(self) -> None:
         """Each option but ``target`` is an argument of the same type, or of what is converted."""
         converted = {
-            "expect_reply": "str | Expected | None",
+            "expect_response": "str | Expected | None",
             "file_type": "str | Iterable[str]",
             "success_statuses": "Iterable[int] | None",
             "permanent_errors": "Iterable[int] | None",

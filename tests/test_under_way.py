@@ -31,17 +31,17 @@ class UnderWayTests(SynchronousTestCase):
         client = FakeClient()
         uploader = self.make(client, test_chunks=False, simultaneous_uploads=2)
         uploads = [uploader.add_file(CONTENT[count:], file_name=str(count)) for count in range(2)]
-        client.answer(200)
+        client.respond(200)
         picture = self.under_way.picture(1)
         [line] = picture.files
         self.assertEqual((line.name, line.size, line.found), ("0", 25, 0))
         self.assertAlmostEqual(line.done, 10)
         self.assertEqual((picture.total.name, picture.total.size), ("0 of 2 files", 49))
         while not uploads[0].called:
-            client.answer(200)
+            client.respond(200)
         self.assertEqual([line.name for line in self.under_way.picture(9).files], ["1"])
         self.assertEqual(self.under_way.picture(0).more, 1)
-        client.answer(400)
+        client.respond(400)
         self.failureResultOf(uploads[1])
         picture = self.under_way.picture(9)
         self.assertEqual((picture.files, picture.total.name), ([], "1 of 2 files"))
@@ -68,8 +68,8 @@ class UnderWayTests(SynchronousTestCase):
         client = FakeClient()
         uploader = self.make(client, test_chunks=False, retry_policy=lambda *_: 0.0)
         uploader.add_file(CONTENT, file_name="a")
-        client.answer(503)
+        client.respond(503)
         note = self.under_way.picture(9).note
         self.assertIn("trying again in 0.0 s, refused with 503", note)
-        client.answer(200)
+        client.respond(200)
         self.assertEqual(self.under_way.picture(9).note, "")

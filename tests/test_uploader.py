@@ -34,7 +34,7 @@ from txresumable import (
     RetriesExhausted,
     SourceChanged,
     TransportError,
-    UnexpectedReply,
+    UnexpectedResponse,
     UploaderClosed,
 )
 from txresumable._engine.record import FileRecord
@@ -221,7 +221,7 @@ class UsageTests(UploaderTestCase):
             uploader.add_file(b"x", file_name="the file")
             joined = uploader.join()
             for status in statuses:
-                self.client.answer(status)
+                self.client.respond(status)
             error = self.failureResultOf(joined).value
             said = "\n".join([str(error), *getattr(error, "__notes__", ())])
             if statuses or hasattr(error, "add_note"):
@@ -294,7 +294,7 @@ class UsageTests(UploaderTestCase):
         """It is shown with its target, without what may be a secret, and how far it is."""
         uploader = self.uploader(target=f"{TARGET}?key=SECRET", test_chunks=False)
         upload = uploader.add_file(b"x" * 20, file_name="a")
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(repr(uploader), f"<Resumable '{TARGET}' open, 1 files, 50.0%>")
         uploader.pause()
         self.assertIn("paused", repr(uploader))
@@ -329,7 +329,7 @@ class UsageTests(UploaderTestCase):
             future.set_result(result)
             loop.run_until_complete(asyncio.sleep(0))
         self.assertEqual(self.client.waiting[0].headers.getRawHeaders("X-Name"), ["value"])
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(self.successResultOf(upload).unique_identifier, "identifier")
 
     def test_future_that_fails(self) -> None:
@@ -373,17 +373,17 @@ class UsageTests(UploaderTestCase):
         """A file that failed stays to be tried again, and so does one that is begun anew."""
         uploader = self.uploader(keep_completed=False, test_chunks=False)
         failed = uploader.add_file(b"x", file_name="a")
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(failed, ChunkRejected)
         self.assertEqual(uploader.files, [failed.file])
         failed.retry()
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(uploader.files, [])
         anew = uploader.add_file(b"y", file_name="b")
         anew.addCallback(lambda file: file.retry())
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(uploader.files, [anew.file])
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(uploader.files, [])
 
     def test_keeps_what_was_begun_anew_in_vain(self) -> None:
@@ -398,10 +398,10 @@ class UsageTests(UploaderTestCase):
             file.retry()
 
         first.addCallback(again)
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertIs(first.file.state, FileState.FAILED)
         self.assertEqual(uploader.files, [first.file, twins[0].file])
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(uploader.files, [first.file])
 
     def test_lists(self) -> None:
@@ -415,7 +415,7 @@ class UsageTests(UploaderTestCase):
         identifier = second.file.unique_identifier
         self.assertIs(uploader.get_from_unique_identifier(identifier), second.file)
         self.assertIsNone(uploader.get_from_unique_identifier("none"))
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual((uploader.fraction_completed, uploader.is_uploading), (0.25, True))
         self.answer_all()
         self.assertEqual(uploader.fraction_completed, 1.0)
@@ -472,7 +472,7 @@ class ConcurrencyTests(UploaderTestCase):
         uploader.add_file(b"y" * 20, file_name="b")
         numbers = [request.parameters["resumableChunkNumber"] for request in self.client.sent]
         self.assertEqual(numbers, ["1", "2", "3"])
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(len(self.client.waiting), 3)
         self.answer_all()
         names = [request.parameters["resumableFilename"] for request in self.client.sent]
@@ -485,7 +485,7 @@ class ConcurrencyTests(UploaderTestCase):
         methods = []
         while self.client.waiting:
             self.assertEqual(len(self.client.waiting), 1)
-            methods.append(self.client.answer(404 if len(methods) % 2 == 0 else 200).method)
+            methods.append(self.client.respond(404 if len(methods) % 2 == 0 else 200).method)
         self.assertEqual(methods, ["GET", "POST"] * 2)
 
     def test_ends_first(self) -> None:
@@ -516,12 +516,12 @@ class ConcurrencyTests(UploaderTestCase):
             in_order=False, last_chunk_alone=False, simultaneous_uploads=1, test_chunks=False
         )
         upload = uploader.add_file(b"x" * 20, file_name="a")
-        self.client.answer(503)
+        self.client.respond(503)
         self.assertEqual(self.client.waiting[0].parameters["resumableChunkNumber"], "2")
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(self.client.waiting, [])
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
 
     def test_jobs_that_finish_at_once(self) -> None:
@@ -540,21 +540,21 @@ class RetryTests(UploaderTestCase):
         upload = self.uploader(chunk_retry_interval=4.0, test_chunks=False).add_file(
             b"x", file_name="a"
         )
-        self.client.answer(503)
+        self.client.respond(503)
         self.clock.advance(3.9)
         self.assertEqual(len(self.client.sent), 1)
         self.clock.advance(0.1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
 
     def test_retry_after(self) -> None:
         """The server may ask for a longer wait."""
         self.uploader(test_chunks=False).add_file(b"x", file_name="a")
-        self.client.answer(503, headers={"Retry-After": "60"})
+        self.client.respond(503, headers={"Retry-After": "60"})
         self.clock.advance(59)
         self.assertEqual(self.client.waiting, [])
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
 
     def test_policy(self) -> None:
         """
@@ -569,12 +569,12 @@ class RetryTests(UploaderTestCase):
 
         uploader = self.uploader(retry_policy=policy, test_chunks=False)
         upload = uploader.add_file(b"x", file_name="a")
-        self.client.answer(503, headers={"Retry-After": "7"})
+        self.client.respond(503, headers={"Retry-After": "7"})
         self.clock.advance(2)
         self.client.fail(ConnectionLost())
         self.clock.advance(2)
         # A broken connection leaves it open whether the chunk was stored: but tests are off.
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual([(each.attempts, each.requested) for each in heard], [(1, 7.0), (1, None)])
         self.assertEqual([(each.file, each.chunk_number) for each in heard], [(upload.file, 1)] * 2)
         kinds = [type(each.error) for each in heard]
@@ -584,7 +584,7 @@ class RetryTests(UploaderTestCase):
     def test_policy_that_gives_up(self) -> None:
         """None ends the tries of a chunk, and those to connect, with what the last one came to."""
         for fail, last in (
-            (lambda: self.client.answer(503), ChunkRejected),
+            (lambda: self.client.respond(503), ChunkRejected),
             (lambda: self.client.fail(ConnectionRefusedError()), ConnectFailed),
         ):
             uploader = self.uploader(
@@ -608,7 +608,7 @@ class RetryTests(UploaderTestCase):
         async def asynchronous(*_: object) -> Any:
             yield
 
-        for option in ("preprocess", "preprocess_file", "expect_reply", "verify"):
+        for option in ("preprocess", "preprocess_file", "expect_response", "verify"):
             for given, fails in (
                 (hook, True),
                 (asynchronous, True),
@@ -619,8 +619,8 @@ class RetryTests(UploaderTestCase):
                 if fails:
                     error = self.failureResultOf(upload, TypeError).value
                     self.assertIn("inlineCallbacks", str(error))
-                elif option == "expect_reply":  # what it came to is nothing
-                    self.failureResultOf(upload, UnexpectedReply)
+                elif option == "expect_response":  # what it came to is nothing
+                    self.failureResultOf(upload, UnexpectedResponse)
                 else:
                     self.successResultOf(upload)
 
@@ -638,16 +638,16 @@ class RetryTests(UploaderTestCase):
             upload = self.uploader(retry_policy=policy, test_chunks=False).add_file(
                 b"x", file_name="a"
             )
-            self.client.answer(503)
+            self.client.respond(503)
             self.failureResultOf(upload, expected)
 
     def test_asks_again_after_a_lost_answer(self) -> None:
         """A chunk whose answer was lost is tested before it is sent again."""
         upload = self.uploader().add_file(b"x", file_name="a")
-        self.client.answer(404)
+        self.client.respond(404)
         self.client.fail(ConnectionLost())
         self.clock.advance(1)
-        self.assertEqual(self.client.answer(200).method, "GET")
+        self.assertEqual(self.client.respond(200).method, "GET")
         self.successResultOf(upload)
         self.assertEqual(len(self.client.uploads), 1)
 
@@ -657,10 +657,10 @@ class RetryTests(UploaderTestCase):
             last_chunk_alone=False, max_chunk_retries=2, test_chunks=False
         ).add_file(b"x" * 20, file_name="a")
         for _ in range(2):
-            self.client.answer(503, b"too much")
-            self.client.answer(200) if len(self.client.sent) == 2 else None
+            self.client.respond(503, b"too much")
+            self.client.respond(200) if len(self.client.sent) == 2 else None
             self.clock.advance(1)
-        self.client.answer(503, b"too much")
+        self.client.respond(503, b"too much")
         error = self.failureResultOf(upload, RetriesExhausted).value
         self.assertEqual((error.attempts, error.chunk_number), (3, 1))
         self.assertEqual((error.last.status, error.last.body), (503, "too much"))
@@ -692,13 +692,13 @@ class RetryTests(UploaderTestCase):
                 options = self.tokens(where)
                 uploader = self.uploader(test_chunks=False, chunk_size=10, **options)
                 upload = uploader.add_file(b"x" * 20, file_name="a")
-                self.client.answer(200)  # the first chunk; the last one goes alone
-                self.client.answer(status)
-                self.client.answer(200)
+                self.client.respond(200)  # the first chunk; the last one goes alone
+                self.client.respond(status)
+                self.client.respond(200)
                 self.successResultOf(upload)
                 failing = uploader.add_file(b"x", file_name="b")
-                self.client.answer(status)
-                self.client.answer(status)
+                self.client.respond(status)
+                self.client.respond(status)
                 error = self.failureResultOf(failing, ChunkRejected).value
                 self.assertEqual((error.status, self.sent_tokens()), (status, "abcde"))
                 if where != "target":
@@ -710,12 +710,12 @@ class RetryTests(UploaderTestCase):
             test_chunks=False, chunk_retry_interval=1, **self.tokens("headers")
         ).add_file(b"x", file_name="a")
         for status in (401, 503, 403, 200):
-            self.client.answer(status)
+            self.client.respond(status)
             self.clock.advance(1)
         self.successResultOf(upload)
         self.assertEqual((self.sent_tokens(), self.refused), ("abcd", [0, 401, 0, 403]))
         upload = self.uploader(test_chunks=False, test_target=None).add_file(b"x", file_name="b")
-        self.client.answer(401)
+        self.client.respond(401)
         self.failureResultOf(upload, ChunkRejected)
 
     def test_token_of_tests(self) -> None:
@@ -724,7 +724,7 @@ class RetryTests(UploaderTestCase):
             self.setUp()
             upload = self.uploader(**self.tokens(where)).add_file(b"x", file_name="a")
             for status in (401, 404, 403, 200):
-                self.client.answer(status)
+                self.client.respond(status)
             self.successResultOf(upload)
             methods = [each.method for each in self.client.sent]
             self.assertEqual((methods, self.sent_tokens()), (["GET"] * 2 + ["POST"] * 2, "abcd"))
@@ -735,7 +735,7 @@ class RetryTests(UploaderTestCase):
             chunk_size=10, simultaneous_uploads=1, **self.tokens("headers")
         ).add_file(b"x" * 30, file_name="a")
         for status in (403, 403, 200, 403, 200, 403, 200):
-            self.client.answer(status)
+            self.client.respond(status)
         self.successResultOf(upload)
         self.assertEqual(self.refused, [0, 403, 0, 0, 0, 0, 0])
 
@@ -777,7 +777,7 @@ class ObserverTests(UploaderTestCase):
         failed: list[Any] = []
         uploader.completed.register(failed.append)
         upload = uploader.add_file(b"x", file_name="a")
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(upload, ChunkRejected)
         self.assertEqual(failed, [[upload.file]])
         self.assertEqual(
@@ -797,10 +797,10 @@ class ObserverTests(UploaderTestCase):
         uploader.file_error.register(retry)
         upload = uploader.add_file(b"x", file_name="a")
         waiter = upload.when_completed()
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(upload, ChunkRejected)
         self.failureResultOf(waiter, ChunkRejected)
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertIs(self.successResultOf(again[0]), upload.file)
         self.assertIsNone(self.successResultOf(uploader.join()))
 
@@ -858,7 +858,7 @@ class EndingTests(UploaderTestCase):
         first = uploader.add_file(b"x", file_name="a")
         second = uploader.add_file(b"y", file_name="b")
         joined = uploader.join()
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(joined, ChunkRejected)
         self.failureResultOf(first, ChunkRejected)
         self.assert_cancelled(second)
@@ -911,9 +911,9 @@ class EndingTests(UploaderTestCase):
             uploader.add_file(b"y", file_name="b")
 
         running = self.with_uploader(body)
-        self.client.answer(404)
-        self.client.answer(404)
-        self.client.answer(404)
+        self.client.respond(404)
+        self.client.respond(404)
+        self.client.respond(404)
         self.failureResultOf(running, ChunkRejected)
 
     def test_leaving_while_cancelled(self) -> None:
@@ -942,8 +942,8 @@ class EndingTests(UploaderTestCase):
         uploader, heard = self.uploader(last_chunk_alone=False, test_chunks=False), []
         uploader.paused.register(lambda: heard.append("paused"))
         upload = uploader.add_file(b"x" * 40, file_name="a")
-        self.client.answer(200)
-        self.client.answer(503)
+        self.client.respond(200)
+        self.client.respond(503)
         uploader.pause()
         uploader.pause()
         self.assertEqual((self.client.waiting, heard), ([], ["paused"]))
@@ -973,7 +973,7 @@ class EndingTests(UploaderTestCase):
         """A failed upload that nobody looks at is reported when its uploader is collected."""
         uploader = Resumable(TARGET, reactor=self.clock, client=self.client, test_chunks=False)
         uploader.add_file(b"x", file_name="a")
-        self.client.answer(404)
+        self.client.respond(404)
         self.assertEqual(self.flushLoggedErrors(ChunkRejected), [])
         del uploader
         self.client.sent.clear()
@@ -985,7 +985,7 @@ class EndingTests(UploaderTestCase):
         uploader = self.uploader(test_chunks=False)
         uploader.add_file(b"x", file_name="a")
         joined = uploader.join()
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(joined, ChunkRejected)
         self.assertEqual(self.flushLoggedErrors(ChunkRejected), [])
 
@@ -1026,7 +1026,7 @@ class ChecksumTests(UploaderTestCase):
             )
             for index in (0, 1):
                 said = {"Resumable-File-Checksum": "sha256:00"} if index == status else {}
-                self.client.answer(200, headers=said)
+                self.client.respond(200, headers=said)
             error = self.failureResultOf(upload, ChecksumMismatch).value
             self.assertEqual(error.received, "00")
 
@@ -1034,12 +1034,12 @@ class ChecksumTests(UploaderTestCase):
         """A file that was written to after its last chunk was sent is said to have changed."""
         path = self.file(b"x" * 20)
         upload = self.uploader(checksum="sha256", test_chunks=False).add_file(path)
-        self.client.answer(200)
+        self.client.respond(200)
         with open(path, "wb") as file:
             file.write(b"y" * 20)
         os.utime(path, (1, 1))
         digest = hashlib.sha256(b"x" * 20).hexdigest()
-        self.client.answer(200, headers={"Resumable-File-Checksum": f"sha256:{digest}"})
+        self.client.respond(200, headers={"Resumable-File-Checksum": f"sha256:{digest}"})
         self.failureResultOf(upload, SourceChanged)
 
     def test_damaged_on_the_way(self) -> None:
@@ -1075,7 +1075,7 @@ class HookTests(UploaderTestCase):
         for index, name in enumerate(names):
             self.assertEqual([each[0] for each in asked], list(names[: index + 1]))
             asked[-1][1].callback(results.get(name))
-        request = self.client.answer(200)
+        request = self.client.respond(200)
         self.assertEqual((request.url, request.header("X-H")), ("http://other.example/", "2"))
         self.successResultOf(upload)
 
@@ -1118,7 +1118,7 @@ class OriginalTests(UploaderTestCase):
         first = self.uploader(simultaneous_uploads=1)
         interrupted = first.add_file(path)
         for status in (404, 200, 404, 200):
-            self.client.answer(status)
+            self.client.respond(status)
         interrupted.cancel()
         self.assert_cancelled(interrupted)
         identifiers.append(interrupted.file.unique_identifier)
@@ -1126,7 +1126,7 @@ class OriginalTests(UploaderTestCase):
         upload = second.add_file(path)
         identifiers.append(upload.file.unique_identifier)
         for status in (200, 200, 404, 200, 404, 200, 404, 200):
-            self.client.answer(status)
+            self.client.respond(status)
         self.successResultOf(upload)
         self.assertEqual(identifiers[0], identifiers[1])
         self.assertEqual(len(self.client.uploads), 2 + 3)
@@ -1137,12 +1137,12 @@ class OriginalTests(UploaderTestCase):
         [request] = self.client.waiting
         self.assertEqual((request.method, request.body), ("GET", b""))
         self.assertEqual(dict(request.query)["resumableChunkNumber"], "1")
-        self.client.answer(200)
+        self.client.respond(200)
 
     def test_upload_parameters_in_both_places(self) -> None:
         """An upload has its parameters in the URL and in the body."""
         self.uploader(test_chunks=False, query={"mine": "too"}).add_file(b"x", file_name="a")
-        request = self.client.answer(200)
+        request = self.client.respond(200)
         self.assertEqual(dict(request.query), request.fields)
         self.assertEqual(request.fields["mine"], "too")
         self.assertEqual(request.content, b"x")
@@ -1152,16 +1152,16 @@ class OriginalTests(UploaderTestCase):
         uploader = self.uploader(test_chunks=False)
         uploads = [uploader.add_file(each, file_name="a") for each in (b"x", b"y")]
         self.client.fail(ConnectionLost())
-        self.client.answer(200)
+        self.client.respond(200)
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         for upload in uploads:
             self.successResultOf(upload)
 
     def test_a_redirect_is_no_upload(self) -> None:
         """A redirect fails the file, naming where it points."""
         upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
-        self.client.answer(303, headers={"Location": "http://elsewhere.example/?secret"})
+        self.client.respond(303, headers={"Location": "http://elsewhere.example/?secret"})
         error = self.failureResultOf(upload, ChunkRejected).value
         self.assertEqual((error.status, error.location), (303, "http://elsewhere.example/"))
 
@@ -1171,7 +1171,7 @@ class OriginalTests(UploaderTestCase):
         self.clock.pump([1] * 20)
         self.assertTrue(self.client.sent[0].given_up)
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
 
     def test_total_time_out(self) -> None:
@@ -1180,16 +1180,16 @@ class OriginalTests(UploaderTestCase):
         self.clock.pump([0.5] * 10)
         self.assertTrue(self.client.sent[0].given_up)
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.successResultOf(upload)
 
     def test_retries_with_delay(self) -> None:
         """A chunk that failed is not sent again at once."""
         self.uploader(test_chunks=False, chunk_retry_interval=0.5).add_file(b"x", file_name="a")
-        self.client.answer(503)
+        self.client.respond(503)
         self.assertEqual(self.client.waiting, [])
         self.clock.advance(0.5)
-        self.client.answer(200)
+        self.client.respond(200)
 
     def test_one_retry_is_one(self) -> None:
         """max_chunk_retries=1 tries once more, and 0 never."""
@@ -1199,7 +1199,7 @@ class OriginalTests(UploaderTestCase):
             )
             for _ in range(retries + 1):
                 self.assertNoResult(upload)
-                self.client.answer(503)
+                self.client.respond(503)
                 self.clock.advance(1)
             self.failureResultOf(upload, RetriesExhausted)
 
@@ -1240,7 +1240,7 @@ class OriginalTests(UploaderTestCase):
         most = 0
         while self.client.waiting:
             most = max(most, sum(transfer_of(upload).source.is_open for upload in uploads))
-            self.client.answer(200)
+            self.client.respond(200)
         self.assertLess(most, 52)
 
     def test_completed_comes_last_and_once(self) -> None:
@@ -1284,10 +1284,10 @@ class OriginalTests(UploaderTestCase):
         """A failure from before join() fails it too, unless it was handled or tried again."""
         uploader = self.uploader(test_chunks=False)
         upload = uploader.add_file(b"x", file_name="a")
-        self.client.answer(404)
+        self.client.respond(404)
         self.failureResultOf(upload, ChunkRejected)
         upload.file.retry()
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertIsNone(self.successResultOf(uploader.join()))
         self.failureResultOf(uploader.add_file(self.mktemp()), FileNotFoundError)
         self.assertIsNone(self.successResultOf(uploader.join()))
@@ -1298,7 +1298,7 @@ class OriginalTests(UploaderTestCase):
         """No request says where a file lies."""
         path = self.file(b"x")
         self.uploader(test_chunks=False).add_file(path)
-        request = self.client.answer(200)
+        request = self.client.respond(200)
         self.assertEqual(request.fields["resumableRelativePath"], os.path.basename(path))
         where = os.path.dirname(os.path.abspath(path)).encode()
         self.assertNotIn(where, request.url.encode() + request.body)
@@ -1308,7 +1308,7 @@ class OriginalTests(UploaderTestCase):
         path = self.file(b"x" * 40)
         upload = self.uploader(simultaneous_uploads=1, test_chunks=False).add_file(path)
         os.truncate(path, 25)
-        self.client.answer(200)
+        self.client.respond(200)
         failure = self.failureResultOf(upload)
         self.assertIn("had 40 bytes and has 25", str(failure.value))
         self.assertEqual([len(request.content) for request in self.client.sent], [10])
@@ -1316,7 +1316,7 @@ class OriginalTests(UploaderTestCase):
     def test_errors_say_what_and_where(self) -> None:
         """An error has the status, the URL without its query, and what the server said."""
         upload = self.uploader(test_chunks=False).add_file(b"x", file_name="a")
-        self.client.answer(415, b"no such type here")
+        self.client.respond(415, b"no such type here")
         error = self.failureResultOf(upload, ChunkRejected).value
         self.assertEqual(error.status, 415)
         self.assertEqual(error.url, "http://receiver.example/upload")

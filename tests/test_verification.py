@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable import InvalidOption, Resumable, UnexpectedReply
+from txresumable import InvalidOption, Resumable, UnexpectedResponse
 from txresumable.states import READY
 from txresumable.testing import FakeResponse
 
@@ -24,17 +24,17 @@ class ExpectTests(UploaderTestCase):
         """The upload of a file of two chunks, which are responded to so."""
         upload = self.uploader(test_chunks=False, **options).add_file(b"x" * 20, file_name="a")
         for reply in replies:
-            self.client.answer(200, reply)
+            self.client.respond(200, reply)
         return upload
 
     def test_pattern(self) -> None:
         """A response of the file has to contain it, be it the last to arrive or not."""
         for pattern in ('"complete"', re.compile('"COMPLETE"', re.IGNORECASE)):
             for replies in ((b"{}", b'{"status":"complete"}'), (b'{"status":"complete"}', b"{}")):
-                self.successResultOf(self.send(*replies, expect_reply=pattern))
-            upload = self.send(b"<p>Welcome", b"<p>Welcome,\n you", expect_reply=pattern)
-            error = self.failureResultOf(upload, UnexpectedReply).value
-            self.assertEqual((error.file_name, error.reply), ("a", "<p>Welcome,\n you"))
+                self.successResultOf(self.send(*replies, expect_response=pattern))
+            upload = self.send(b"<p>Welcome", b"<p>Welcome,\n you", expect_response=pattern)
+            error = self.failureResultOf(upload, UnexpectedResponse).value
+            self.assertEqual((error.file_name, error.response), ("a", "<p>Welcome,\n you"))
             self.assertIn(
                 "'a' was accepted with an unexpected response: <p>Welcome, you", str(error)
             )
@@ -45,50 +45,52 @@ class ExpectTests(UploaderTestCase):
         for reply in (page, b"<HTML lang=en>", b'\xef\xbb\xbf<?xml version="1.0"?><html>'):
             for replies in ((b"1", reply), (reply,)):
                 upload = self.send(*replies)
-                error = self.failureResultOf(upload, UnexpectedReply).value
+                error = self.failureResultOf(upload, UnexpectedResponse).value
                 self.assertEqual(error.file_name, "a")
                 self.assertIn("as to log in: see headers", str(error))
                 self.client.sent.clear()
         for reply in (b"<htmlx", b"ok <html>", b"<p>", b"<?xml version='1.0'?><ok/>"):
-            self.assertEqual(self.successResultOf(self.send(b"1", reply)).reply, reply.decode())
-        self.successResultOf(self.send(page, page, expect_reply="log in"))
+            self.assertEqual(self.successResultOf(self.send(b"1", reply)).response, reply.decode())
+        self.successResultOf(self.send(page, page, expect_response="log in"))
 
     def test_page_found(self) -> None:
         """Nor does a page say that a chunk is stored, although other tests were responded to."""
         uploader = self.uploader(simultaneous_uploads=1)
         upload = uploader.add_file(b"x" * 30, file_name="a")
-        self.client.answer(200, b"found")
-        self.client.answer(200, b"<html>")
-        self.failureResultOf(upload, UnexpectedReply)
+        self.client.respond(200, b"found")
+        self.client.respond(200, b"<html>")
+        self.failureResultOf(upload, UnexpectedResponse)
 
     def test_found(self) -> None:
         """What is said of chunks that were already stored counts as well."""
         for reply, expected in ((b"done", True), (b"", False)):
-            upload = self.uploader(expect_reply="done").add_file(b"x" * 10, file_name="a")
-            self.client.answer(200, reply)
+            upload = self.uploader(expect_response="done").add_file(b"x" * 10, file_name="a")
+            self.client.respond(200, reply)
             if expected:
                 self.successResultOf(upload)
             else:
-                error = self.failureResultOf(upload, UnexpectedReply).value
+                error = self.failureResultOf(upload, UnexpectedResponse).value
                 self.assertIn("response: nothing", str(error))
 
     def test_hook(self) -> None:
         """A hook sees the last response, and says now or later whether that is as expected."""
-        self.successResultOf(self.send(b"1", b"2", expect_reply=lambda file: file.reply == "2"))
+        self.successResultOf(
+            self.send(b"1", b"2", expect_response=lambda file: file.response == "2")
+        )
         later: Deferred[bool] = Deferred()
-        upload = self.send(b"1", b"2", expect_reply=lambda _: later)
+        upload = self.send(b"1", b"2", expect_response=lambda _: later)
         self.assertNoResult(upload)
         later.callback(False)
-        self.failureResultOf(upload, UnexpectedReply)
+        self.failureResultOf(upload, UnexpectedResponse)
 
     def test_tried_again(self) -> None:
         """A file that failed so is tried again from the start."""
-        upload = self.send(b"1", b"2", expect_reply="done")
-        self.failureResultOf(upload, UnexpectedReply)
+        upload = self.send(b"1", b"2", expect_response="done")
+        self.failureResultOf(upload, UnexpectedResponse)
         upload.file.retry()
         retried = upload.file.when_completed()
-        self.client.answer(200, b"1")
-        self.client.answer(200, b"done")
+        self.client.respond(200, b"1")
+        self.client.respond(200, b"done")
         self.successResultOf(retried)
 
 
@@ -100,12 +102,12 @@ class HookTests(UploaderTestCase):
         self.asked: list[Deferred[None]] = []
 
         def verify(file: Any) -> Deferred[None]:
-            self.assertEqual((file.reply, file.state), ("ok", READY))
+            self.assertEqual((file.response, file.state), ("ok", READY))
             self.asked.append(Deferred())
             return self.asked[-1]
 
         upload = self.uploader(test_chunks=False, verify=verify).add_file(b"x", file_name="a")
-        self.client.answer(200, b"ok")
+        self.client.respond(200, b"ok")
         self.assertNoResult(upload)
         self.assertEqual(len(self.asked), 1)
         return upload
@@ -129,7 +131,7 @@ class HookTests(UploaderTestCase):
             raise KeyError("a")
 
         upload = self.uploader(test_chunks=False, verify=verify).add_file(b"x", file_name="a")
-        self.client.answer(200)
+        self.client.respond(200)
         self.failureResultOf(upload, KeyError)
 
     def test_cancelled(self) -> None:
@@ -149,7 +151,7 @@ class HookTests(UploaderTestCase):
             return asked[0]
 
         upload = self.uploader(test_chunks=False, verify=verify).add_file(b"x", file_name="a")
-        self.client.answer(200)
+        self.client.respond(200)
         self.assert_cancelled(upload)
         self.assertTrue(asked[0].called)
 
@@ -173,6 +175,6 @@ class OptionTests(SynchronousTestCase):
         """Only text that is a regular expression, a pattern of text or a function can."""
         for value in ("(", re.compile(b"x"), 1):
             error = self.assertRaises(
-                InvalidOption, Resumable, "http://a.example/", expect_reply=value
+                InvalidOption, Resumable, "http://a.example/", expect_response=value
             )
-            self.assertEqual(error.option, "expect_reply")
+            self.assertEqual(error.option, "expect_response")

@@ -34,7 +34,7 @@ class WireTests(SynchronousTestCase):
         """A request has the headers that were given, and its body in one piece."""
         asked = self.ask(b"<", b"x" * 300_000, b">")
         self.clock.advance(0)
-        sent = self.client.answer(200, b"two\nlines \x1b[1m")
+        sent = self.client.respond(200, b"two\nlines \x1b[1m")
         reply = self.successResultOf(asked)
         self.assertEqual(sent.body, b"<" + b"x" * 300_000 + b">")
         self.assertEqual((sent.method, sent.header("X-Key")), ("POST", "a"))
@@ -51,19 +51,19 @@ class WireTests(SynchronousTestCase):
             (b"x" * 50, f"200 '{'x' * 40}...'"),
         ):
             asked = self.ask()
-            self.client.answer(200, body)
+            self.client.respond(200, body)
             self.assertEqual(self.successResultOf(asked).said, said)
 
     def assert_tries(self, status: int, headers: dict[str, str], *delays: float) -> None:
         """A request is sent once more after each of these seconds, and then no more."""
         asked = self.ask()
         for delay in delays:
-            self.client.answer(status, headers=headers)
+            self.client.respond(status, headers=headers)
             self.clock.advance(delay - 0.1)
             self.assertEqual(self.client.waiting, [])
             self.assertNoResult(asked)
             self.clock.advance(0.1)
-        self.client.answer(status, headers=headers)
+        self.client.respond(status, headers=headers)
         self.assertEqual(self.successResultOf(asked).code, status)
 
     def test_waits(self) -> None:
@@ -86,9 +86,9 @@ class WireTests(SynchronousTestCase):
     def test_gets_through(self) -> None:
         """What comes of it in the end is what counts."""
         asked = self.ask()
-        self.client.answer(503)
+        self.client.respond(503)
         self.clock.advance(1)
-        self.client.answer(200)
+        self.client.respond(200)
         self.assertEqual(self.successResultOf(asked).code, 200)
 
     def test_does_not_wait(self) -> None:
@@ -112,7 +112,7 @@ class WireTests(SynchronousTestCase):
                 (200, {"Location": "/files/1"}),
             ):
                 asked = self.ask()
-                self.client.answer(status, headers=headers)
+                self.client.respond(status, headers=headers)
                 self.successResultOf(asked)
         self.assertEqual(self.wire.cookies, ["session", "other"])
         self.assertEqual(self.wire.redirects, [(302, "/login"), (307, "")])
@@ -126,6 +126,6 @@ class WireTests(SynchronousTestCase):
             (201, {"Location": "/c"}, "/c"),
         ):
             asked = self.ask()
-            self.client.answer(status, headers=headers)
+            self.client.respond(status, headers=headers)
             self.wire.note_stored("one", self.successResultOf(asked))
             self.assertEqual(self.wire.stored, {"one": expected})

@@ -91,7 +91,7 @@ class UploaderTestCase(SynchronousTestCase):
         Answer requests until there are none.
         """
         while self.client.waiting:
-            self.client.answer(status)
+            self.client.respond(status)
 
     def assert_cancelled(self, *waiting: Deferred[Any]) -> None:
         """

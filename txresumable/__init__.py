@@ -34,7 +34,7 @@ from .errors import (
     StallTimeout,
     TLSRejected,
     TransportError,
-    UnexpectedReply,
+    UnexpectedResponse,
     UploaderClosed,
 )
 from .file import ResumableChunk, ResumableFile
@@ -86,7 +86,7 @@ __all__ = [
     "StallTimeout",
     "TLSRejected",
     "TransportError",
-    "UnexpectedReply",
+    "UnexpectedResponse",
     "Upload",
     "UploaderClosed",
     "__version__",

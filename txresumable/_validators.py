@@ -266,12 +266,12 @@ def to_expected(value: object) -> Any:
         try:
             return re.compile(value)
         except re.error as error:
-            raise InvalidOption("expect_reply", value, f"is no regular expression ({error})")
+            raise InvalidOption("expect_response", value, f"is no regular expression ({error})")
     if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
         return value
     if value is None or callable(value):
         return value
-    raise InvalidOption("expect_reply", value, "must be a regular expression or a function")
+    raise InvalidOption("expect_response", value, "must be a regular expression or a function")
 
 
 def check_text(*given: object) -> None:

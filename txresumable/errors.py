@@ -42,7 +42,7 @@ __all__ = [
     "StallTimeout",
     "TLSRejected",
     "TransportError",
-    "UnexpectedReply",
+    "UnexpectedResponse",
     "UploaderClosed",
 ]
 
@@ -297,22 +297,22 @@ class NotAReceiver(ResumableError):
 
 
 @define(eq=False, slots=False)
-class UnexpectedReply(ResumableError):
+class UnexpectedResponse(ResumableError):
     """
-    The server accepted every chunk, but what it said is not what ``expect_reply`` allows; or,
+    The server accepted every chunk, but what it said is not what ``expect_response`` allows; or,
     without that, it responded to one with a page of HTML, as to log in, which stores nothing.
 
     :ivar file_name: the file.
-    :ivar reply: the text of the last response, at most 64 KiB of it.
+    :ivar response: the text of the last response, at most 64 KiB of it.
     :ivar advice: what may help, or nothing.
     """
 
     file_name: str
-    reply: str
+    response: str
     advice: str = ""
 
     def __str__(self) -> str:
-        text = printable(" ".join(self.reply.split())[:200])
+        text = printable(" ".join(self.response.split())[:200])
         advice = f" ({self.advice})" if self.advice else ""
         shown = f"{text or 'nothing'}{advice}"
         return f"{self.file_name!r} was accepted with an unexpected response: {shown}"

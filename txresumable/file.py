@@ -31,7 +31,7 @@ class Transferring(Protocol):
     fingerprint: Fingerprint
     state: FileState
     chunks_found: int
-    reply: str
+    response: str
     error: Exception | None
     is_held: bool
 
@@ -122,9 +122,9 @@ class ResumableFile:
         return self._transfer.chunks_found
 
     @property
-    def reply(self) -> str:
+    def response(self) -> str:
         """The text of the server's response to its last chunk."""
-        return self._transfer.reply
+        return self._transfer.response
 
     @property
     def error(self) -> Exception | None:

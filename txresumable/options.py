@@ -129,7 +129,7 @@ class Options:
     )
     preprocess: ChunkHook | None = field(default=None, validator=validators.hook)
     preprocess_file: FileHook | None = field(default=None, validator=validators.hook)
-    expect_reply: Expected | None = field(default=None, converter=validators.to_expected)
+    expect_response: Expected | None = field(default=None, converter=validators.to_expected)
     verify: FileHook | None = field(default=None, validator=validators.hook)
     generate_unique_identifier: Identify = field(default=safe, validator=validators.hook)
     source_check: Check = field(default="strict", validator=validators.one_of(*CHECKS))
@@ -319,7 +319,7 @@ class ResumableOptions(TypedDict, total=False):
     test_chunks: bool | Literal["adaptive"]
     preprocess: ChunkHook | None
     preprocess_file: FileHook | None
-    expect_reply: str | Expected | None
+    expect_response: str | Expected | None
     verify: FileHook | None
     generate_unique_identifier: Identify
     source_check: Check

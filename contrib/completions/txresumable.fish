@@ -169,7 +169,7 @@ complete -c txresumable -n '__fish_seen_subcommand_from upload' -l small-files-f
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l test-chunks -r -d 'Whether to ask for each chunk before it is sent: yes, no, or adaptive, which stops asking once that does not help'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l preprocess -r -d 'Called with each chunk before it is tested and sent'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l preprocess-file -r -d 'Called with each file before its first chunk'
-complete -c txresumable -n '__fish_seen_subcommand_from upload' -l expect-reply -r -d 'A regular expression: a response to a chunk of each file has to contain it'
+complete -c txresumable -n '__fish_seen_subcommand_from upload' -l expect-response -r -d 'A regular expression that some response to a file\'s chunks has to contain'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l verify -r -d 'Called with each file after its last chunk'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l generate-unique-identifier -r -d 'What the server knows a file by: safe, resumable_js (to go on with what a browser began), content, or a function of the file'
 complete -c txresumable -n '__fish_seen_subcommand_from upload' -l source-check -r -d 'What tells that a file changed: strict, mtime (its size and time of writing), or size, for file systems without constant file numbers and times'

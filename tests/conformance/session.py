@@ -180,7 +180,7 @@ def _details(name: str, args: tuple[Any, ...]) -> tuple[str, ...]:
     if name in ("fileAdded", "fileRetry"):
         return (args[0].file_name,)
     if name == "fileSuccess":
-        return (args[0].file_name, args[0].reply)
+        return (args[0].file_name, args[0].response)
     if name == "fileError":
         return (args[0].file_name, _answer(args[1]))
     if name == "error":

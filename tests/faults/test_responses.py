@@ -358,7 +358,7 @@ class UploadResponseTests(FaultCase):
         for status in (200, 201):
             server = self.serve(or_serve(partial(_answer_with, answer=reply(status, b"well"))))
             file = await self.uploader(server.url).add_file(self.file(b"x"))
-            self.assertEqual(file.reply, "well")
+            self.assertEqual(file.response, "well")
 
     async def test_redirects(self) -> None:
         """C14: no redirect is followed, of a test or an upload: it fails and names where to."""

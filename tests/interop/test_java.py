@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from txresumable import ResumableFile, UnexpectedReply
+from txresumable import ResumableFile, UnexpectedResponse
 
 from . import scenarios
 from .receivers import RESUMABLEJS_JAVA
@@ -28,11 +28,11 @@ class ResumableJsJavaTests(scenarios.ReceiverTestCase):
         """What lies there is shorter than the file, which the last response alone shows."""
 
         def is_finished(file: ResumableFile) -> bool:
-            return file.reply == "All finished."
+            return file.response == "All finished."
 
         path, digest = self.random_file(size)
-        uploader = self.uploader(chunk_size=16 * KIB, expect_reply=is_finished, **options)
-        await self.assertFailure(uploader.add_file(path), UnexpectedReply)
+        uploader = self.uploader(chunk_size=16 * KIB, expect_response=is_finished, **options)
+        await self.assertFailure(uploader.add_file(path), UnexpectedResponse)
         self.assertNotIn(digest, self.server.stored().values())
 
     async def test_multiple(self) -> None:

@@ -45,7 +45,7 @@ class ResumableJsNodeTests(scenarios.RememberedUploads):
         """A file keeps what the receiver said at its end."""
         path, _ = self.random_file(30_000)
         file = await self.upload(path, chunk_size=10_000, simultaneous_uploads=1)
-        self.assertEqual(file.reply, "done")
+        self.assertEqual(file.response, "done")
 
 
 class FlowJsNodeTests(scenarios.RememberedUploads):

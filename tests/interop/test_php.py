@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from txresumable import UnexpectedReply
+from txresumable import UnexpectedResponse
 
 from . import scenarios
 from .receivers import RESUMABLEJS_PHP
@@ -26,7 +26,7 @@ class ResumableJsPhpTests(scenarios.Uploads):
         """
         path, _ = self.random_file(6 * MIB)
         upload = self.uploader(chunk_size=3 * MIB).add_file(path)
-        await self.assertFailure(upload, UnexpectedReply)
+        await self.assertFailure(upload, UnexpectedResponse)
         await self.server.stop()
         self.assertEqual(self.server.statuses("POST"), {200})
         self.assertEqual(self.server.stored(), {})

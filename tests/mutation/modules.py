@@ -318,7 +318,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "receiver/objects/start": ("tests.test_receiver_start",),
     "receiver/objects/summaries": ("tests.test_receiver_objects_summaries",),
     "receiver/objects/sweep": _OBJECTS,
-    "receiver/objects/tally": ("tests.test_receiver_objects_tally",),
+    "receiver/objects/totals": ("tests.test_receiver_objects_totals",),
     "receiver/objects/upload": _OBJECTS,
     "receiver/objects/uploads": _OBJECTS,
     "receiver/objects/s3/body": ("tests.test_receiver_s3",),

@@ -164,9 +164,9 @@ class UploadTests(SynchronousTestCase):
         client, clock = FakeClient(), Clock()
         uploader = Resumable(URL, client=client, reactor=clock)
         upload = uploader.add_file(b"content", file_name="a.txt")
-        client.answer(404)
+        client.respond(404)
         clock.advance(1)
-        request: SentRequest = client.answer(200)
+        request: SentRequest = client.respond(200)
         file: ResumableFile = self.successResultOf(upload)
         self.assertEqual((file.file_name, request.content), ("a.txt", b"content"))
 

@@ -112,7 +112,7 @@ def others(client: HTTPClient) -> None:
     ObjectStore(S3Objects("uploads"), memory="64M")  # fault: bytes, and no text
     S3Objects("uploads", endpoint=9000)  # fault: a URL, and no port
     probe("uploads")  # fault: likewise
-    FakeClient().answer("200")  # fault: a status is a number
+    FakeClient().respond("200")  # fault: a status is a number
     Resumable(URL, client=client, reactor=Clock)  # fault: the class, not an instance
 
 

@@ -123,7 +123,7 @@ _TEXTS = {
     "stops asking once that does not help.",
     "preprocess": "Called with each chunk before it is tested and sent.",
     "preprocess_file": "Called with each file before its first chunk.",
-    "expect_reply": "A regular expression: a response to a chunk of each file has to contain it.",
+    "expect_response": "A regular expression that some response to a file's chunks has to contain.",
     "verify": "Called with each file after its last chunk; what it raises fails the file.",
     "generate_unique_identifier": "What the server knows a file by: safe, resumable_js (to go on "
     "with what a browser began), content, or a function of the file.",

@@ -17,7 +17,7 @@ from ..errors import (
     SourceChanged,
     TLSRejected,
     TransportError,
-    UnexpectedReply,
+    UnexpectedResponse,
 )
 from ..service.report import Report
 
@@ -54,7 +54,7 @@ def status_of(error: BaseException) -> int:
     if isinstance(error, RetriesExhausted):
         is_alive = isinstance(error.last, ChunkRejected) and not error.of_server
         return FAILED if is_alive else max(status_of(error.last), UNREACHABLE)
-    if isinstance(error, (*_REFUSED, UnexpectedReply)):
+    if isinstance(error, (*_REFUSED, UnexpectedResponse)):
         return REFUSED
     if isinstance(error, ChunkRejected):
         return REFUSED if error.status in _REFUSALS else FAILED

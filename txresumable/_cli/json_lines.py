@@ -34,12 +34,12 @@ class JsonLines:
         uploader.chunk_retry.register(self._retried)
         uploader.file_completed.register(self._completed)
 
-    def close(self, report: Report, tally: ProgressTotals, status: int) -> None:
+    def close(self, report: Report, totals: ProgressTotals, status: int) -> None:
         """
         Write what failed, and the summary.
 
         :param report: how the files ended.
-        :param tally: figures.
+        :param totals: figures.
         :param status: the exit status.
         """
         for failed in report.failed:
@@ -54,9 +54,9 @@ class JsonLines:
             status=status,
             completed=len(report.completed),
             failed=len(report.failed),
-            bytes=tally.done,
-            chunks_sent=tally.chunks_sent,
-            chunks_found=tally.chunks_found,
+            bytes=totals.done,
+            chunks_sent=totals.chunks_sent,
+            chunks_found=totals.chunks_found,
         )
 
     def _added(self, file: ResumableFile) -> None:

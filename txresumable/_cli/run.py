@@ -137,9 +137,9 @@ class Session:
         contact.watch(uploader)
         self.service = UploadService(uploader, self._files, reactor=reactor, chosen=self._chosen)
         lines = JsonLines(uploader, self._output) if self._as_json else None
-        tally = self.service.tally
+        totals = self.service.totals
         if not self._quiet:
-            under_way = FilesUnderWay(uploader, tally)
+            under_way = FilesUnderWay(uploader, totals)
             self._view = View(self._errors, under_way.picture, reactor)
         if not self._quiet and not self._verbose:
             Reasons(uploader, self._say)
@@ -162,13 +162,13 @@ class Session:
         if self._is_late and self._signal is None and report.failed:
             status = UNREACHABLE
         if lines is not None:
-            lines.close(report, tally, status)
+            lines.close(report, totals, status)
         else:
-            self._tell(report, tally)
+            self._tell(report, totals)
         self._end_anyway(status)
         raise SystemExit(status)
 
-    def _tell(self, report: Report, tally: ProgressTotals) -> None:
+    def _tell(self, report: Report, totals: ProgressTotals) -> None:
         for failed in report.failed:
             if not (self._signal or self._is_late) or not isinstance(failed.error, CancelledError):
                 self._say(f"{failed.path}: {explain(failed.error)}")
@@ -176,11 +176,11 @@ class Session:
             return
         if (self._signal or self._is_late) and report.failed:
             self._say("Stopped. The same command resumes it.")
-        there = f", {tally.chunks_found} were already stored" if tally.chunks_found else ""
+        there = f", {totals.chunks_found} were already stored" if totals.chunks_found else ""
         count = len(report.completed)
         print(
             f"{count} of {count + len(report.failed)} files uploaded: "
-            f"{tally.chunks_sent} chunks sent{there}",
+            f"{totals.chunks_sent} chunks sent{there}",
             file=self._output,
             flush=True,
         )

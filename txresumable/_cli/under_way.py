@@ -23,12 +23,12 @@ class FilesUnderWay:
     Notes which files of an uploader have begun, and have not ended.
     """
 
-    def __init__(self, uploader: Events, tally: ProgressTotals) -> None:
+    def __init__(self, uploader: Events, totals: ProgressTotals) -> None:
         """
         :param uploader: with no files yet.
-        :param tally: its numbers.
+        :param totals: its numbers.
         """
-        self._tally = tally
+        self._totals = totals
         self._files: dict[ResumableFile, None] = {}
         self._note = ""
         uploader.file_progress.register(self._moved)
@@ -43,15 +43,15 @@ class FilesUnderWay:
 
         :param most: how many files are shown.
         """
-        tally, shown = self._tally, list(islice(self._files, most))
-        name = f"{tally.files_completed} of {tally.files} files"
-        if tally.files < 2:
-            name = "1 file" if tally.files else "no files yet"
-        size = tally.total if tally.files else None
-        total = Line(name, tally.done, size, tally.found)
+        totals, shown = self._totals, list(islice(self._files, most))
+        name = f"{totals.files_completed} of {totals.files} files"
+        if totals.files < 2:
+            name = "1 file" if totals.files else "no files yet"
+        size = totals.total if totals.files else None
+        total = Line(name, totals.done, size, totals.found)
         note = self._note
-        if not note and tally.chunks_found:
-            note = f"{tally.chunks_found} chunks were found there"
+        if not note and totals.chunks_found:
+            note = f"{totals.chunks_found} chunks were found there"
         return Picture([_line(file) for file in shown], len(self._files) - len(shown), total, note)
 
     def _moved(self, file: ResumableFile) -> None:

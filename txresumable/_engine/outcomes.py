@@ -159,15 +159,15 @@ class Outcomes:
 
     def _stored(self, attempt: Attempt, result: Result) -> None:
         transfer, offset, options = attempt.transfer, attempt.offset, self._listener.options
-        reply = transfer.reply = result.answer.text
-        expected = options.expect_reply
+        reply = transfer.response = result.answer.text
+        expected = options.expect_response
         if "<" in reply and expected is None:
             refuse_page(reply, transfer.file_name)
         self._attempts.over(attempt)
         if isinstance(expected, re.Pattern) and expected.search(reply):
             attempt.ledger.plan.is_expected = True
         if options.checksum is not None:
-            # Not always the last answer to arrive is the last one that was given.
+            # The last response to arrive is not always the last one that was sent.
             said = result.answer.header("Resumable-File-Checksum")
             attempt.ledger.plan.checksum = said or attempt.ledger.plan.checksum
         if "complete" in reply and result.answer.header("Resumable-File-Checksum") is not None:

@@ -22,7 +22,7 @@ class Plan:
 
     :ivar template: writes them.
     :ivar hopeless: how often chunks were refused for what does not change, if any was.
-    :ivar misses: how many tests in a row were answered "absent".
+    :ivar misses: how many tests in a row got "absent".
     :ivar sampled: the only chunk that is tested while files are new; -1 for none, and
         :data:`None` as long as that is not decided.
     :ivar is_believed: whether the one server of its chunks knows what it has.
@@ -31,7 +31,7 @@ class Plan:
     :ivar tested: the chunks that need no test before the next attempt.
     :ivar preprocessed: the chunks that were preprocessed.
     :ivar is_complete: whether a receiver like ours has responded that the whole file is there.
-    :ivar is_expected: whether a response was what ``expect_reply`` wants.
+    :ivar is_expected: whether a response was what ``expect_response`` wants.
     :ivar insists: whether chunks are tested whatever the options say, unless :attr:`whole`: all
         were stored as far as is known, and the server did not say so.
     :ivar renews_tests: whether a test that is refused may be for want of a token.

@@ -34,7 +34,7 @@ class FileRecord:
         "ledger",
         "order",
         "relative_path",
-        "reply",
+        "response",
         "size",
         "source",
         "state",
@@ -60,7 +60,7 @@ class FileRecord:
         self.fingerprint = UNSEEN
         self.state = ADDED
         self.size = self.chunks_found = 0
-        self.unique_identifier = self.reply = ""
+        self.unique_identifier = self.response = ""
         self.error: Exception | None = None
         self.ledger = NO_CHUNKS
         self._force: bool | None = None  # what it is laid out by, once it is
@@ -135,7 +135,7 @@ class FileRecord:
 
     def forget(self) -> None:
         """Nothing was sent, and nothing was said."""
-        self.reply, self.error, self.chunks_found = "", None, 0
+        self.response, self.error, self.chunks_found = "", None, 0
         self.ledger = NO_CHUNKS
 
     def ensure_ledger(self) -> ChunkLedger:

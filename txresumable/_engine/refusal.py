@@ -11,7 +11,7 @@ from typing import Any
 
 from .._http.response import Response
 from .._protocol.url import without_query
-from ..errors import ChunkRejected, InvalidOption, ReceivedBefore, Redirected, UnexpectedReply
+from ..errors import ChunkRejected, InvalidOption, ReceivedBefore, Redirected, UnexpectedResponse
 from ..retry import retry_after
 
 __all__ = [
@@ -27,8 +27,8 @@ __all__ = [
 ]
 
 _OF_PAGE = (
-    "a page for people, as to log in: see headers; expect_reply (--expect-reply) accepts one that "
-    "is the receiver's"
+    "a page for people, as to log in: see headers; expect_response (--expect-response) accepts one "
+    "that is the receiver's"
 )
 _PAGE = re.compile(r"\ufeff?\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+)?html\b", re.IGNORECASE)
 
@@ -75,10 +75,10 @@ def refuse_page(text: str, file_name: str) -> None:
 
     :param text: the response.
     :param file_name: the file.
-    :raises UnexpectedReply: if it is one.
+    :raises UnexpectedResponse: if it is one.
     """
     if _PAGE.match(text) is not None:
-        raise UnexpectedReply(file_name, text, _OF_PAGE)
+        raise UnexpectedResponse(file_name, text, _OF_PAGE)
 
 
 def requested_delay(response: Response) -> float | None:

@@ -12,7 +12,7 @@ from attrs import define
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ..errors import ChecksumMismatch, UnexpectedReply
+from ..errors import ChecksumMismatch, UnexpectedResponse
 from ..options import Options
 from ..states import COMPLETED, READY
 from .ledger import ChunkLedger
@@ -55,7 +55,7 @@ class Verification:
         fail: Callable[[Transfer, BaseException | None], None],
     ) -> None:
         self._turn = turn
-        self._expected = options.expect_reply
+        self._expected = options.expect_response
         self._hook = options.verify
         self._verifies = not (self._expected is None and self._hook is None)
         self._fail = fail
@@ -94,9 +94,9 @@ class Verification:
         if isinstance(self._expected, re.Pattern):
             plan = ledger.plan
             if plan is None or not plan.is_expected:
-                raise UnexpectedReply(transfer.file_name, transfer.reply)
+                raise UnexpectedResponse(transfer.file_name, transfer.response)
         elif self._expected is not None and not await settled(self._expected(transfer.file)):
-            raise UnexpectedReply(transfer.file_name, transfer.reply)
+            raise UnexpectedResponse(transfer.file_name, transfer.response)
         theirs = _digest(ledger)
         if theirs:
             ours = await transfer.digest()

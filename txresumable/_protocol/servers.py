@@ -73,7 +73,7 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
             options={
                 "force_chunk_size": False,
                 "last_chunk_alone": True,
-                "expect_reply": "writing chunk",
+                "expect_response": "writing chunk",
             },
             tried=True,
             note="It sums up sizes, those of its folders included, so that a small last chunk "
@@ -86,7 +86,7 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
                 "method": "octet",
                 "force_chunk_size": False,
                 "chunk_size": PRIME,
-                "expect_reply": "All finished",
+                "expect_response": "All finished",
             },
             tried=True,
             note="A file of two or more chunks whose size is a multiple of chunk_size is cut short "
@@ -99,7 +99,7 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
                 "force_chunk_size": True,
                 "test_chunks": False,
                 "last_chunk_alone": True,
-                "expect_reply": "All finished",
+                "expect_response": "All finished",
             },
             note="With tests a file whose name is there already would count as uploaded. It does "
             "not resume.",
@@ -130,7 +130,7 @@ SERVERS: Mapping[str, Server] = MappingProxyType(
             options={
                 "query": {"resumableRelativePath": "/"},
                 "last_chunk_alone": True,
-                "expect_reply": "Stored",
+                "expect_response": "Stored",
             },
             note="The folder that files go to is resumableRelativePath: give it in query. It needs "
             "X-CSRF-Token and the cookie of a session in headers.",

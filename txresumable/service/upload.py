@@ -54,7 +54,7 @@ class UploadService(Service):
     It starts once: stopping it closes the uploader.
 
     :ivar uploader: the uploader.
-    :ivar tally: its progress in numbers.
+    :ivar totals: its progress in numbers.
     """
 
     _log = Logger()
@@ -89,7 +89,7 @@ class UploadService(Service):
         if not isinstance(seconds, (int, float)) or not seconds >= 0:
             raise InvalidOption("patience", patience, "must be a number of seconds of at least 0")
         self.uploader = uploader
-        self.tally = ProgressTotals(uploader)
+        self.totals = ProgressTotals(uploader)
         SharedNames(uploader)
         self._reactor: Any = reactor  # what else it provides is up to who gives it
         self._clock = steady(reactor)
@@ -177,14 +177,14 @@ class UploadService(Service):
         report = self._paths.report()
         completed, count = len(report.completed), len(report.completed) + len(report.failed)
         if self._stays:
-            completed, count = self.tally.files_completed, self.tally.files
+            completed, count = self.totals.files_completed, self.totals.files
         self._log.info(
             "{completed} of {count} files are on the server; {sent} chunks were sent, "
             "{found} were already stored",
             completed=completed,
             count=count,
-            sent=self.tally.chunks_sent,
-            found=self.tally.chunks_found,
+            sent=self.totals.chunks_sent,
+            found=self.totals.chunks_found,
         )
         self._done.settle(report)
 
@@ -202,18 +202,18 @@ class UploadService(Service):
 
     def _tell_progress(self) -> None:
         self._line = self._clock.callLater(BETWEEN_LINES, self._tell_progress)
-        tally = self.tally
-        line = (tally.done, tally.total)
-        if line == self._last_line or not tally.total:
+        totals = self.totals
+        line = (totals.done, totals.total)
+        if line == self._last_line or not totals.total:
             return
         before, self._last_line = max(self._last_line[0], 0), line
         self._log.info(
             "{percent:.1f} % of {total} bytes in {files} files; {rate:.0f} bytes/s",
-            percent=100 * tally.done / tally.total,
-            done=tally.done,
-            total=tally.total,
-            files=tally.files,
-            rate=(tally.done - before) / BETWEEN_LINES,
+            percent=100 * totals.done / totals.total,
+            done=totals.done,
+            total=totals.total,
+            files=totals.files,
+            rate=(totals.done - before) / BETWEEN_LINES,
         )
 
     # Stopping ----------------------------------------------------------------------------------

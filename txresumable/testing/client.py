@@ -1,5 +1,5 @@
 """
-A client that sends nothing: a test looks at what it would have sent and answers by hand.
+A client that sends nothing: a test looks at what it would have sent and responds by hand.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class FakeClient:
         client, clock = FakeClient(), Clock()
         uploader = Resumable("http://example.com/", client=client, reactor=clock)
         upload = uploader.add_file(b"content", file_name="a.txt")
-        client.answer(404)      # the test: not there
-        client.answer(200)      # the upload: stored
+        client.respond(404)      # the test: not there
+        client.respond(200)      # the upload: stored
         file = self.successResultOf(upload)
 
     Of a test for a file that cannot exist, by which an uploader makes sure that a receiver is
-    there, nobody need know: it is answered 404, and is not among those that were sent.
+    there, nobody need know: it gets 404, and is not among those that were sent.
 
     :ivar sent: every request so far, the oldest first.
     :ivar is_receiver: whether that is so; else it is sent as all others are.
@@ -45,7 +45,7 @@ class FakeClient:
         As treq's: make a request.
 
         :returns: a Deferred that fires with a :class:`~txresumable.testing.FakeResponse` when the
-            test answers.
+            test responds.
         """
         given = headers if isinstance(headers, Headers) else Headers()
         sent = SentRequest(method, str(url), given, data)
@@ -58,7 +58,7 @@ class FakeClient:
 
     def deliver(self, request: SentRequest) -> None:
         """
-        What becomes of a request: here its body is taken, and then it waits for an answer.
+        What becomes of a request: here its body is taken, and then it waits for a response.
 
         :param request: a new one.
         """
@@ -66,7 +66,7 @@ class FakeClient:
 
     @property
     def waiting(self) -> list[SentRequest]:
-        """The requests that wait for an answer, the oldest first."""
+        """The requests that wait for a response, the oldest first."""
         return [request for request in self.sent if not request.is_over]
 
     @property
@@ -79,19 +79,19 @@ class FakeClient:
         """The requests so far that asked whether a chunk is there."""
         return [request for request in self.sent if not request.is_upload]
 
-    def answer(self, status: int, body: bytes = b"", headers: Fields | None = None) -> SentRequest:
+    def respond(self, status: int, body: bytes = b"", headers: Fields | None = None) -> SentRequest:
         """
-        Answer the request that has waited longest.
+        Respond to the request that has waited longest.
 
         :param status: the HTTP status.
-        :param body: the answer's body.
+        :param body: the response's body.
         :param headers: its header fields.
         :returns: the request.
         :raises TypeError: if the status is no number, or the body no bytes.
         """
         given: tuple[Any, Any] = (status, body)
         if not isinstance(given[0], int) or not isinstance(given[1], bytes):
-            raise TypeError(f"an answer has a number and bytes, not {status!r} and {body!r}")
+            raise TypeError(f"a response has a number and bytes, not {status!r} and {body!r}")
         request = self._oldest()
         request.respond(FakeResponse(status, body, headers))
         return request
@@ -110,5 +110,5 @@ class FakeClient:
     def _oldest(self) -> SentRequest:
         waiting = self.waiting
         if not waiting:
-            raise AssertionError("no request waits for an answer")
+            raise AssertionError("no request waits for a response")
         return waiting[0]

@@ -212,7 +212,7 @@ class ReceiverHost:
         :param dialect: the protocol.
         :param data: the bytes.
         :param is_whole: whether they are a whole request.
-        :returns: a Deferred that fires with the reply, or with :data:`None` if there is none.
+        :returns: a Deferred that fires with the response, or with :data:`None` if there is none.
         """
         life = self._life
         if life is None or life.is_ending:
@@ -270,7 +270,7 @@ class HostPort:
         A request arrives whole.
 
         :param request: the request.
-        :returns: a Deferred that fires with the reply, or with :data:`None` if there is none.
+        :returns: a Deferred that fires with the response, or with :data:`None` if there is none.
         """
         return self._host.connect(self._dialect, written(request), True)
 

@@ -1,5 +1,5 @@
 """
-A connection to a real receiver, without a network: one request in, one reply out.
+A connection to a real receiver, without a network: one request in, one response out.
 """
 
 from __future__ import annotations

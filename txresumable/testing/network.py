@@ -49,7 +49,7 @@ class Receiver(Protocol):
         """
         A request arrives whole.
 
-        :returns: the reply to it, now or later; nothing if the connection ends without one.
+        :returns: the response to it, now or later; nothing if the connection ends without one.
         """
 
     def receive_part(self, request: SentRequest) -> None:
@@ -60,7 +60,7 @@ class FaultyNetwork(FakeClient):
     """
     Stands in for treq's ``HTTPClient``, the network and, behind it, a receiver.
 
-    :ivar given: the statuses that were answered in the receiver's place.
+    :ivar given: the statuses that were sent in the receiver's place.
     :ivar refused: what the receiver found wrong with requests that arrived as they were sent.
     :ivar faults: how often each fault happened.
     :ivar watch: called before each request.
@@ -163,14 +163,14 @@ class FaultyNetwork(FakeClient):
     def _reply(self, reply: Response | None, request: SentRequest, fault: Fault) -> None:
         if fault is Fault.TWICE:
             self._clock.callLater(self._weather.long(), self._receive, request)
-        if fault is Fault.ANSWER_RESET or reply is None:
+        if fault is Fault.RESPONSE_RESET or reply is None:
             self._later(request.fail, self._broken())
             return
-        if fault is Fault.ANSWER_REPLACED:
+        if fault is Fault.RESPONSE_REPLACED:
             reply = self._instead(request)
-        elif fault is Fault.ANSWER_ENCODED:
+        elif fault is Fault.RESPONSE_ENCODED:
             reply = evolve(reply, headers={"Content-Encoding": "gzip"})
-        if fault is not Fault.ANSWER_LOST:
+        if fault is not Fault.RESPONSE_LOST:
             self._later(self._answer, request, reply, fault)
 
     def _receive(self, request: SentRequest) -> Deferred[Response | None]:
@@ -180,7 +180,7 @@ class FaultyNetwork(FakeClient):
 
     def _received(self, reply: Response | None, request: SentRequest) -> Response | None:
         if reply is None:
-            self._say(request, "arrived: no reply")
+            self._say(request, "arrived: no response")
             return None
         self._say(request, f"arrived: {reply.status}")
         if reply.status in (400, 409, 500):
@@ -191,12 +191,12 @@ class FaultyNetwork(FakeClient):
         if request.is_over or self._is_cut or self._weather.is_down(self._clock.seconds()):
             return
         response = reply.response()
-        if fault is Fault.ANSWER_CUT:
+        if fault is Fault.RESPONSE_CUT:
             response.hold()
             request.respond(response)
             response.give(reply.body[: len(reply.body) // 2])
             self._later(response.end, ResponseFailed([Failure(ConnectionLost())]))
-        elif fault is Fault.ANSWER_TRICKLES:
+        elif fault is Fault.RESPONSE_TRICKLES:
             response.hold()
             request.respond(response)
             self._trickle(response, reply.body)

@@ -1,5 +1,5 @@
 """
-A receiver that keeps what it gets in memory, and answers as it is told to.
+A receiver that keeps what it gets in memory, and responds as it is told to.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _log = Logger()
 @frozen
 class Response:
     """
-    An answer to come.
+    A response to come.
 
     :ivar status: the HTTP status.
     :ivar body: its body.
@@ -40,7 +40,7 @@ class Response:
     headers: Mapping[str, str] = field(factory=dict)
 
     def response(self) -> FakeResponse:
-        """It, as an answer."""
+        """It, as a response."""
         return FakeResponse(self.status, self.body, self.headers)
 
 
@@ -93,14 +93,14 @@ class ScriptedReceiver(FakeClient):
     Stands in for treq's ``HTTPClient`` and for the server behind it.
 
     It takes chunks as a strict receiver does: a request whose URL and body disagree, or whose
-    numbers do not fit, is answered 400, and other bytes for a chunk that is there 409.
+    numbers do not fit, gets 400, and other bytes for a chunk that is there 409.
 
     :ivar files: what has arrived, by identifier.
-    :ivar script: answers to give instead of looking at the request, the next one first;
+    :ivar script: responses to give instead of looking at the request, the next one first;
         :data:`None` in it lets one request through.
-    :ivar rule: called with each request that the script does not answer; what it returns is the
-        answer, :data:`None` lets the request through.  If it raises, or gives something else, that
-        is logged, and the request fails.
+    :ivar rule: called with each request that the script has no response for; what it returns is
+        the response, :data:`None` lets the request through.  If it raises, or gives something else,
+        that is logged, and the request fails.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class ScriptedReceiver(FakeClient):
     ) -> None:
         """
         :param names: what the parameters are called; resumable.js's by default.
-        :param absent: what a test for an absent chunk is answered with.
+        :param absent: what a test for an absent chunk gets as the response.
         :param rule: see above.
         """
         super().__init__()
@@ -124,7 +124,7 @@ class ScriptedReceiver(FakeClient):
 
     def deliver(self, request: SentRequest) -> None:
         """
-        Take a request's body and answer it.
+        Take a request's body and respond to it.
 
         :param request: a new one.
         """
@@ -167,7 +167,7 @@ class ScriptedReceiver(FakeClient):
         Act on a request that arrived whole.
 
         :param request: the request.
-        :returns: the answer to it.
+        :returns: the response to it.
         """
         reply = self.script.popleft() if self.script else None
         if reply is None and self.rule is not None:
@@ -177,7 +177,7 @@ class ScriptedReceiver(FakeClient):
         if isinstance(reply, int):
             return Response(reply)
         if reply is not None:
-            raise TypeError(f"an answer is a status or a Response, not {reply!r}")
+            raise TypeError(f"a response is a status or a Response, not {reply!r}")
         try:
             return self._store(request) if request.is_upload else self._tell(request)
         except (KeyError, ValueError) as error:

@@ -1,5 +1,5 @@
 """
-A request that was made of a fake client, and the answer that it gets.
+A request that was made of a fake client, and the response that it gets.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Fields = Mapping[str, str]
 
 class FakeResponse:
     """
-    An answer, as treq hands it out.
+    A response, as treq hands it out.
 
     :ivar code: the HTTP status.
     :ivar headers: the header fields.
@@ -173,12 +173,12 @@ class SentRequest:
 
     @property
     def is_over(self) -> bool:
-        """Whether it was answered, failed or was given up."""
+        """Whether it got a response, failed or was given up."""
         return self.result.called
 
     def respond(self, response: FakeResponse) -> None:
         """
-        Answer it.
+        Respond to it.
 
         :param response: with this.
         """

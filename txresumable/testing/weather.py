@@ -16,7 +16,7 @@ __all__ = ["Fault", "Forecast", "Weather"]
 class Fault(Enum):
     """What happens to one request."""
 
-    NONE = "arrives and is answered"
+    NONE = "arrives and gets its response"
     REFUSED = "no connection can be made"
     LOST = "never arrives, and nobody says so"
     RESET = "the connection breaks while the body is sent"
@@ -24,14 +24,14 @@ class Fault(Enum):
     LATE = "arrives long after it was sent"
     TWICE = "arrives a second time, later"
     CORRUPT = "a byte of the chunk is damaged"
-    STATUS = "something on the way answers instead of the receiver"
-    EARLY = "is answered before it was sent"
-    ANSWER_LOST = "arrives; the answer does not"
-    ANSWER_RESET = "arrives; the connection breaks before the answer"
-    ANSWER_CUT = "arrives; the connection breaks within the answer"
-    ANSWER_REPLACED = "arrives; something on the way answers instead"
-    ANSWER_ENCODED = "arrives; the answer is compressed"
-    ANSWER_TRICKLES = "arrives; the answer comes byte by byte"
+    STATUS = "something on the way responds instead of the receiver"
+    EARLY = "gets a response before it was sent"
+    RESPONSE_LOST = "arrives; the response does not"
+    RESPONSE_RESET = "arrives; the connection breaks before the response"
+    RESPONSE_CUT = "arrives; the connection breaks within the response"
+    RESPONSE_REPLACED = "arrives; something on the way responds instead"
+    RESPONSE_ENCODED = "arrives; the response is compressed"
+    RESPONSE_TRICKLES = "arrives; the response comes byte by byte"
 
 
 @frozen
@@ -39,10 +39,10 @@ class Forecast:
     """
     What weather is to be.
 
-    :ivar latency: the longest way of a request or an answer when nothing is wrong, in seconds.
+    :ivar latency: the longest way of a request or a response when nothing is wrong, in seconds.
     :ivar rate: which share of requests something happens to.
     :ivar weights: how often each fault happens, in comparison.
-    :ivar statuses: what answers instead of the receiver say.
+    :ivar statuses: what responses instead of the receiver say.
     :ivar outages: when there is no network at all, as seconds from and to.
     :ivar clears: from when on nothing goes wrong any more, in seconds.
     """
@@ -88,7 +88,7 @@ class Weather:
         return self.random.choices(self._faults, self._weights)[0] if self._faults else Fault.NONE
 
     def latency(self) -> float:
-        """Seconds that a request or an answer takes."""
+        """Seconds that a request or a response takes."""
         return self.random.uniform(0.0, self.forecast.latency)
 
     def long(self) -> float:
@@ -96,7 +96,7 @@ class Weather:
         return self.random.choice((1.0, 10.0, 100.0)) * self.random.random()
 
     def status(self) -> int:
-        """What something on the way answers."""
+        """What something on the way responds."""
         return self.random.choice(self.forecast.statuses)
 
     def chance(self) -> bool:

@@ -113,7 +113,7 @@ class Assembly:
         """Remove a file."""
         await self._objects.delete(self.name_of(known))
 
-    async def forsake(self, known: Known) -> None:
+    async def abort_stale(self, known: Known) -> None:
         """End what others, who have stalled, may have begun."""
         name = self.name_of(known)
         for found in await self._objects.list_multiparts(name):

@@ -145,7 +145,7 @@ class Finishing:
         try:
             with refusing():
                 if took_over:
-                    await lease.hold(self._assembly.forsake(claimed))
+                    await lease.hold(self._assembly.abort_stale(claimed))
                 if self._assembly.needs_memory(claimed):
                     await self._room.run(lambda: Deferred.fromCoroutine(self._make(lease)))
                 else:

@@ -30,7 +30,7 @@ from .records import Records
 from .refusing import refusing
 from .running import Running
 from .sweep import Sweep
-from .tally import Tally
+from .totals import UnfinishedTotals
 from .upload import Tools
 from .uploads import Uploads
 
@@ -124,7 +124,7 @@ class ObjectStore:
         self._running = Running()
         self._starting = Starting(check_callable("on_started", on_started, none=True))
         self._outage = Outage(self._running, clock)
-        self._tally = Tally()
+        self._totals = UnfinishedTotals()
         self._is_closed = False
         times = Times(lease=check_number("lease", lease))
         sizes = _sizes or PartSizes()
@@ -149,7 +149,7 @@ class ObjectStore:
             memory=Memory(check_whole("memory", memory), clock),
             outage=self._outage,
             running=self._running,
-            tally=self._tally,
+            totals=self._totals,
             clock=clock,
             expire=lambda: self.expire,
         )
@@ -171,7 +171,7 @@ class ObjectStore:
     @property
     def unfinished(self) -> int:
         """How many uploads have begun and are not finished, as far as this receiver knows."""
-        return len(self._tally)
+        return len(self._totals)
 
     async def find(self, owner: str, chunk: Chunk, *, again: bool = False) -> Entry | None:
         """See :class:`~txresumable.receiver.UploadStore`."""

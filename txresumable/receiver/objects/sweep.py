@@ -88,7 +88,7 @@ class Sweep:
 
     async def recover(self) -> None:
         """Finish what is whole, and remove the chunks of what is not there any more."""
-        with self._tools.tally.recount() as found:
+        with self._tools.totals.recount() as found:
             await self._recover(found)
 
     async def _recover(self, found: dict[str, tuple[str, int]]) -> None:
@@ -147,7 +147,7 @@ class Sweep:
         changed = await self._tools.records.change(known, lambda each_: each_.changed(State.DEAD))
         if changed is None:
             return False
-        self._tools.tally.forget(key)
+        self._tools.totals.forget(key)
         self._uploads.use(known).take(changed)
         return True
 

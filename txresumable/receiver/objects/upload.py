@@ -29,8 +29,8 @@ from .rounds import Rounds
 from .running import Running
 from .sink import MemorySink
 from .state import State
-from .tally import Tally
 from .together import persistently
+from .totals import UnfinishedTotals
 
 __all__ = ["ObjectUpload", "Tools"]
 
@@ -49,7 +49,7 @@ class Tools:
     :ivar memory: bounds the chunks that arrive.
     :ivar outage: has requests wait while the storage is away.
     :ivar running: what is under way in the store.
-    :ivar tally: what has begun.
+    :ivar totals: what has begun.
     :ivar clock: the time, as a reactor has it.
     :ivar expire: gives after how many seconds an upload has expired, or :data:`None`.
     """
@@ -61,7 +61,7 @@ class Tools:
     memory: Memory
     outage: Outage
     running: Running
-    tally: Tally
+    totals: UnfinishedTotals
     clock: Any
     expire: Callable[[], float | None]
 
@@ -328,7 +328,7 @@ class ObjectUpload:
             self.is_doubtful = True
             raise
         self.take(done)
-        tools.tally.forget(self.key)
+        tools.totals.forget(self.key)
         tools.running.in_background(tools.chunks.remove(self.key, self.id))
         return tools.finishing.received(done)
 

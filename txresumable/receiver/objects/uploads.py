@@ -107,7 +107,7 @@ class Uploads:
             if known is None or known.record.is_gone:
                 return False
             abandoned = await self.use(known).abandon()
-            self._tools.tally.forget(key)
+            self._tools.totals.forget(key)
             return abandoned
 
     def use(self, known: Known) -> ObjectUpload:
@@ -180,7 +180,7 @@ class Uploads:
             record = known.record.anew(wanted) if known else UploadRecord(upload=wanted)
             written = await self._tools.records.write(key, record, known)
             if written is not None:
-                self._tools.tally.add(key, wanted)
+                self._tools.totals.add(key, wanted)
                 return self.use(written)
         raise Refused(503, "several receivers begin this upload", 1, about="upload")
 
@@ -194,5 +194,5 @@ class Uploads:
             raise Refused(413, f"a chunk may have at most {limit} bytes")
         if self._sizes.regrouped(wanted.size) > max(limit, self._sizes.usual):
             raise Refused(413, f"a file may have at most {limit * self._sizes.most} bytes")
-        count, size = self._tools.tally.of(wanted.owner, key)
+        count, size = self._tools.totals.of(wanted.owner, key)
         self._quota.admit(wanted, count, size, 0)

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 from ..store.record import Record
 
-__all__ = ["Tally"]
+__all__ = ["UnfinishedTotals"]
 
 
-class Tally:
+class UnfinishedTotals:
     """
     The unfinished uploads, as far as one receiver knows: those of others, since its last sweep.
     """
