@@ -6,10 +6,18 @@ from __future__ import annotations
 
 from .plan import Plan
 
-__all__ = ["SAMPLE", "Misses"]
+__all__ = ["CHEAP", "SAMPLE", "Misses"]
+
+CHEAP = 1024
+"""
+Bytes of a file that costs no more than a question: the request has its parameters in the URL, some
+500 bytes, and the response has a head.
+"""
 
 SAMPLE = 50
 """While what was asked for is absent again and again, one in so many small files is asked for."""
+_FEW = 4
+"""So many in a row that were absent are enough to send files that are cheap unasked."""
 
 
 class Misses:
@@ -20,6 +28,10 @@ class Misses:
     files, as many are asked for; after that the first chunk of each, or of one in
     :data:`SAMPLE` if that is all that there is.  A chunk that is found starts anew.
 
+    A few are enough for files of at most :data:`CHEAP` bytes, of which sending one is as cheap as
+    asking for it, as long as nothing was found.  Without any question, what is complete would
+    arrive twice at servers that know complete files no more.
+
     :ivar enough: how many absent chunks in a row.
     """
 
@@ -27,6 +39,7 @@ class Misses:
         self.enough = 16
         self._in_a_row = 0
         self._small = 0
+        self._has_found = False
 
     def are_few(self, plan: Plan, offset: int) -> bool:
         """
@@ -37,8 +50,11 @@ class Misses:
         """
         if plan.misses >= self.enough:
             return False
-        chunks = int(plan.template.file.total_chunks)
-        if self._in_a_row < self.enough or chunks >= self.enough:
+        file = plan.template.file
+        chunks, enough = int(file.total_chunks), self.enough
+        if chunks == 1 and int(file.size) <= CHEAP and not self._has_found:
+            enough = _FEW
+        if self._in_a_row < enough or chunks >= self.enough:
             return True
         if plan.sampled is None:
             plan.sampled = offset
@@ -55,5 +71,6 @@ class Misses:
         :param plan: that of its file.
         :param found: whether it is there.
         """
+        self._has_found = self._has_found or found
         plan.misses = 0 if found else plan.misses + 1
         self._in_a_row = 0 if found else self._in_a_row + 1
