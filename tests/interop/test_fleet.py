@@ -160,6 +160,19 @@ class ContribTests(SynchronousTestCase):
         self.assertIn("receiver-3", self.accepted(*command, **known))
         self.receives(path.read_text("utf-8"))
 
+    def test_compose_specification(self) -> None:
+        """Files for docker compose are what its specification's schema says, and no mistake is."""
+        require(self, why_not_installed("check-jsonschema"))
+        check = python_of("check-jsonschema").parent / "check-jsonschema"
+        command = (check, "--builtin-schema", "vendor.compose-spec")
+        files = [FLEET / "compose.yaml", ROOT / "contrib" / "docker" / "compose.yaml"]
+        self.accepted(*command, *files)
+        for file in files:
+            wrong = Path(self.mktemp()).absolute()
+            wrong.write_text(file.read_text("utf-8").replace(" ports:", " port:"), "utf-8")
+            with self.assertRaises(self.failureException):
+                self.accepted(*command, wrong)
+
     def test_kubernetes(self) -> None:
         """The manifest is what Kubernetes's schemas say, and the receiver takes its options."""
         require(self, why_not_installed("kubernetes-validate"))
