@@ -21,14 +21,24 @@ from .values import checked, lasting, octal, size
 __all__ = ["STORAGE", "STORAGE_FLAGS", "check_storage", "make_store", "place_of"]
 
 STORAGE: list[list[Any]] = [
-    ["directory", "d", None, "Where finished files go; made if need be.  [default: .]"],
-    ["store", None, None, "Or a bucket that they go to, with other receivers: s3://BUCKET/PREFIX."],
-    ["s3-endpoint", None, None, "The URL of its storage.  [default: Amazon S3]"],
-    ["s3-region", None, None, "Its region.  [default: as botocore is configured, or us-east-1]"],
-    ["s3-deadline", None, None, "How long a request to it may take.  [default: 30s]"],
-    ["memory", None, None, "How many bytes of chunks may wait for it.  [default: 64M]"],
-    ["quota", None, None, "How big all files of an owner may be together.  [default: any]"],
-    ["existing", None, None, f"If a name is taken: {', '.join(EXISTING)}.  [default: suffix]"],
+    ["directory", "d", None, "Where finished files go; created if missing.  [default: .]"],
+    [
+        "store",
+        None,
+        None,
+        "Where they go instead, a bucket that receivers share: s3://BUCKET/PREFIX.",
+    ],
+    ["s3-endpoint", None, None, "The URL of the object storage.  [default: Amazon S3]"],
+    ["s3-region", None, None, "The storage's region.  [default: that of botocore, or us-east-1]"],
+    ["s3-deadline", None, None, "How long a request to object storage may take.  [default: 30s]"],
+    ["memory", None, None, "How many bytes of chunks may wait for object storage.  [default: 64M]"],
+    ["quota", None, None, "How large all files of an owner may be together.  [default: any]"],
+    [
+        "existing",
+        None,
+        None,
+        f"What to do if a name is taken: {', '.join(EXISTING)}.  [default: suffix]",
+    ],
     ["mode", None, None, "The permissions of files, such as 0640.  [default: as umask says]"],
 ]
 """The options, as :class:`twisted.python.usage.Options` has them."""
