@@ -126,7 +126,7 @@ class FolderTests(UploaderTestCase):
         uploads = [uploader.add_file(b"x", file_name=str(number)) for number in range(200)]
         while self.client.waiting:
             absent = "no-such-file" in self.client.waiting[0].url
-            self.client.answer(404 if absent else 200)
+            self.client.respond(404 if absent else 200)
         for upload in uploads:
             self.successResultOf(upload)
         self.assertEqual(self.client.uploads, [])
