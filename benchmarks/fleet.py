@@ -200,7 +200,7 @@ class Rig:
         began = 0.0
         for offset in range(0, self._size, size):
             began = time.perf_counter()
-            ask(connection, TUS.next(path, offset, self._piece(size)))
+            ask(connection, b"".join(TUS.next(path, offset, self._piece(size))))
         connection.close()
         return time.perf_counter() - began if size < self._size else 0.0
 

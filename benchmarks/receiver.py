@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from receivers import PEERS, Peer, Tus, installed
+from receivers import PEERS, Peer, Pieces, Tus, installed
 
 ALONE = "the disk alone"
 SIZE, CHUNK = 4096, 1024 * 1024
@@ -44,7 +44,18 @@ def whole(response: bytes) -> tuple[bytes, bytes] | None:
     return (head, body) if is_whole else None
 
 
-def send(port: int, requests: Iterator[bytes], connections: int) -> None:
+def send_pieces(connection: socket.socket, pieces: Pieces) -> None:
+    """Send all of a request."""
+    left = [memoryview(piece) for piece in pieces]
+    while left:
+        sent = connection.sendmsg(left)
+        while left and sent >= len(left[0]):
+            sent -= len(left.pop(0))
+        if left:
+            left[0] = left[0][sent:]
+
+
+def send(port: int, requests: Iterator[Pieces], connections: int) -> None:
     """Send requests, each connection one after the other."""
     selector = selectors.DefaultSelector()
 
@@ -54,7 +65,7 @@ def send(port: int, requests: Iterator[bytes], connections: int) -> None:
             selector.unregister(connection)
             connection.close()
         else:
-            connection.sendall(following)
+            send_pieces(connection, following)
 
     for _ in range(connections):
         connection = socket.create_connection(("127.0.0.1", port))
@@ -78,14 +89,14 @@ def send_in_order(port: int, peer: Tus, content: bytes, count: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-        def ask(request: bytes) -> bytes:
-            connection.sendall(request)
+        def ask(request: Pieces) -> bytes:
+            send_pieces(connection, request)
             response = b""
             while not (found := whole(response)):
                 response += connection.recv(65536)
             return found[0]
 
-        lines = ask(peer.first(count * len(content))).split(b"\r\n")
+        lines = ask((peer.first(count * len(content)),)).split(b"\r\n")
         (location,) = (line for line in lines if line.lower().startswith(b"location:"))
         path = "/" + location.decode().rpartition("/")[2]
         for number in range(count):
@@ -191,7 +202,7 @@ class Round:
                 path.unlink()
 
     def _send_small(self, peer: Peer) -> None:
-        requests = [peer.small(number, each) for number, each in enumerate(self._small)]
+        requests = [(peer.small(number, each),) for number, each in enumerate(self._small)]
         with running(peer, self._new()) as (port, pid):
             connections = self._options.connections
             found = timed(lambda: send(port, iter(requests), connections), pid)

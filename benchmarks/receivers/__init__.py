@@ -9,16 +9,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PEERS", "Peer", "installed"]
+__all__ = ["PEERS", "Peer", "Pieces", "installed"]
 
 _HERE = Path(__file__).parent
 _BOUNDARY = "a-boundary-of-the-benchmark"
 
+Pieces = tuple[bytes, ...]
+"""A request in pieces, so that to send a chunk does not mean to copy it."""
 
-def _request(method: str, path: str, headers: dict[str, object], body: bytes) -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}"]
+
+def _request(method: str, path: str, headers: dict[str, object], *body: bytes) -> Pieces:
+    length = sum(map(len, body))
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {length}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    return "\r\n".join([*lines, "", ""]).encode(), *body
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,12 @@ class Peer:
         self, name: str, content: bytes, number: int, count: int, size: int, total: int
     ) -> bytes:
         """The request that sends one chunk of a file."""
+        return b"".join(self.pieces(name, content, number, count, size, total))
+
+    def pieces(
+        self, name: str, content: bytes, number: int, count: int, size: int, total: int
+    ) -> Pieces:
+        """The same, the chunk by itself."""
         fields = {
             "resumableChunkNumber": number,
             "resumableChunkSize": size,
@@ -57,15 +67,15 @@ class Peer:
         start = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="'
         parts = [f'{start}{field}"\r\n\r\n{value}\r\n' for field, value in fields.items()]
         head = "".join([*parts, f'{start}file"; filename="{name}"\r\n\r\n']).encode()
-        body = head + content + f"\r\n--{_BOUNDARY}--\r\n".encode()
+        end = f"\r\n--{_BOUNDARY}--\r\n".encode()
         kind = f"multipart/form-data; boundary={_BOUNDARY}"
-        return _request("POST", "/", {"Content-Type": kind}, body)
+        return _request("POST", "/", {"Content-Type": kind}, head, content, end)
 
-    def big(self, content: bytes, count: int) -> Iterator[bytes]:
+    def big(self, content: bytes, count: int) -> Iterator[Pieces]:
         """The requests that send a file of so many equal chunks."""
         size = len(content)
         for number in range(1, count + 1):
-            yield self.chunk("big", content, number, count, size, count * size)
+            yield self.pieces("big", content, number, count, size, count * size)
 
 
 @dataclass(frozen=True)
@@ -79,12 +89,12 @@ class Tus(Peer):
         """The request that begins a file."""
         return self._post(size, b"")
 
-    def next(self, path: str, offset: int, content: bytes) -> bytes:
+    def next(self, path: str, offset: int, content: bytes) -> Pieces:
         """The request that goes on with it."""
         return _request("PATCH", path, self._headers(**{"Upload-Offset": offset}), content)
 
     def _post(self, size: int, content: bytes) -> bytes:
-        return _request("POST", "/", self._headers(**{"Upload-Length": size}), content)
+        return b"".join(_request("POST", "/", self._headers(**{"Upload-Length": size}), content))
 
     def _headers(self, **others: object) -> dict[str, object]:
         kind = "application/offset+octet-stream"
