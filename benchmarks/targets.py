@@ -84,7 +84,7 @@ TARGETS = (
     at_most("small", "libcurl form", 1.25, _wall, "wall, as a multiple,"),
     at_most("many", "libcurl form", 1.25, _wall, "wall, as a multiple,"),
     at_most("scan", "libcurl form", 1.25, _wall, "wall, as a multiple,"),
-    at_most("tls", "libcurl", 1.8, _wall, "wall, as a multiple,"),
+    at_most("tls", "libcurl", 1.1, _wall, "wall, as a multiple,"),
     at_least("tls", "aiohttp", 1.1),
 )
 
