@@ -267,6 +267,28 @@ class HandoverTests(QueueTestCase):
         self.assertEqual(self.job_states()["c"], "done")
         self.assertEqual(set(self.arrivals("c").values()), {1})
 
+    def test_folder_moved_back_at_once(self) -> None:
+        """So it is if the folder that it is in was away, or if it had another name meanwhile."""
+        for touched, moved_from in ((b"d", b""), (b"d/e", b"f"), (b"d", b"f")):
+            service = self.missed()
+            self.file("d/e")
+            self.rescan(service)
+            before, away = os.path.join(self.folder, "d"), os.path.join(self.base, "away")
+            os.rename(before, away)
+            service.resume()
+            self.pass_time(10)
+            self.assertEqual(self.job_states()["d/e"], "failed")
+            os.rename(away, before)
+            assert service.delivery is not None
+            folder = service.delivery.routes["scans"].folder
+            folder._touched.touched(touched, moved_from)
+            folder._touched.touched(touched, None)  # as somebody opens it for writing
+            self.pass_time(10)
+            self.assertEqual(self.job_states()["d/e"], "done", touched)
+            self.assertEqual(set(self.arrivals("e").values()), {1})
+            self.stop(service)
+            self.setUp()
+
     def test_written_to(self) -> None:
         """What only was looked at, or is there all the time, is left alone."""
         service = self.worker(queue=self.watching)

@@ -149,11 +149,11 @@ class KnownTests(JournalTestCase):
             self.result(self.journal.note(before.id, note=note))
             self.observe(seen(path, is_marked=True))
             self.assertIs(self.entries()[-1].state, DONE)
-            self.observe(seen(path, 2, is_renamed=True))
+            self.observe(seen(path, 2, is_moved=True))
             self.result(self.journal.vanished("scans", self.journal.seconds()))
             [first, *_] = [each for each in self.entries() if each.id == before.id]
             self.assertIs(first.is_aside, False)
-            self.observe(seen(path, is_renamed=True))
+            self.observe(seen(path, is_moved=True))
             self.observe(seen(path, is_marked=True))
             [first, *_] = [each for each in self.entries() if each.id == before.id]
             self.assertIs(first.state, ends)

@@ -77,6 +77,25 @@ class PlacesTests(SynchronousTestCase):
         gone = evolve(folder, path=str(self.base / "gone"))
         check_folder(settings_of("/nowhere", gone), "one")
 
+    def test_not_mounted(self) -> None:
+        """Nothing is wrong with what lies on a disk that is still to be mounted, also by a link."""
+        (self.base / "link").symlink_to(self.base / "disk" / "in")
+        (self.base / "disk").mkdir()
+        self.patch(os, "access", lambda path, mode: not str(path).startswith(f"{self.base}/disk"))
+        for path in "link", "disk/in":
+            sent, failed = f"move:{self.base}/disk/sent", f"{self.base}/disk/failed"
+            there = str(self.base / path)
+            folder = FolderSettings(name="one", path=there, target="lab", after=sent, failed=failed)
+            settings = settings_of("/nowhere", folder)
+            check_folder(settings, "one")
+            [problem] = folder_problems(settings, "one")
+            self.assertEqual((problem.option, problem.reason), ("path", "is missing"))
+        (self.base / "disk" / "in").mkdir()
+        self.wrong(lambda: check_folder(settings, "one"), "path", "may not be")
+        (self.base / "disk" / "in").rmdir()
+        (self.base / "disk" / "sent").mkdir()
+        self.wrong(lambda: check_folder(settings, "one"), "after", "may not be written to")
+
     def test_all(self) -> None:
         """All that is wrong with a folder is found, as sentences that name folder and option."""
         file = str(self.base / "file")

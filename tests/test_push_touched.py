@@ -30,7 +30,7 @@ class TouchedTests(SynchronousTestCase):
         self.touched.touched(b"b", None)
         self.assertEqual(self.touched.due, GATHER)
         self.assertEqual(self.pokes, 1)
-        self.assertEqual(self.touched.take(), {b"a": False, b"b": False})
+        self.assertEqual(self.touched.take(), {b"a": None, b"b": None})
         self.assertEqual(self.touched.due, math.inf)
         self.assertEqual(self.touched.take(), {})
 
@@ -40,7 +40,7 @@ class TouchedTests(SynchronousTestCase):
         self.touched.touched(b"b", b"b.part")
         self.touched.touched(b"c", b"c.log")
         self.touched.touched(b"d", None)
-        self.assertEqual(self.touched.take(), {b"a": True, b"b": True, b"c": False, b"d": False})
+        self.assertEqual(self.touched.take(), {b"a": True, b"b": True, b"c": False, b"d": None})
 
     def test_written_after(self) -> None:
         """What happened last counts: one that was renamed and then written to is not."""

@@ -74,13 +74,13 @@ class Seen:
     :ivar version: its version.
     :ivar is_marked: whether it is known to be complete: by a marker, or because it was renamed to
         its place.
-    :ivar is_renamed: whether it has just been renamed to its place, from outside.
+    :ivar is_moved: whether it, or a folder that it is in, has just been moved to its place.
     """
 
     path: bytes
     version: Version
     is_marked: bool = False
-    is_renamed: bool = False
+    is_moved: bool = False
 
 
 @frozen

@@ -30,7 +30,7 @@ from ..settings import FolderSettings
 from .presence import Presence
 from .scan import SLICE, Found, Scan
 from .settle import Settling
-from .touched import Touched
+from .touched import Touched, was_moved
 from .watch import FolderWatch
 
 __all__ = ["WatchedFolder"]
@@ -175,7 +175,7 @@ class WatchedFolder(Service):
         elif events <= now:
             await self._look(self._touched.take())
         elif paths := self._settling.due(now, SLICE):
-            await self._look(dict.fromkeys(paths, False))
+            await self._look(dict.fromkeys(paths))
         else:
             await self._idle_for(min(self._next_scan, events, self._settling.next_due()) - now)
 
@@ -248,8 +248,8 @@ class WatchedFolder(Service):
         if is_there and self._presence.is_certain(scan.device):
             await self._journal.vanished(self.settings.name, began, list(unread))
 
-    async def _look(self, paths: Mapping[bytes, bool]) -> None:
-        """Look at some names: whether each was renamed to what it is called now."""
+    async def _look(self, paths: Mapping[bytes, bool | None]) -> None:
+        """Look at some names: how each was moved to where it is now, as of what was touched."""
         missing = set(paths)
         with suppress(OSError):  # such as that the folder is away, which the next scan will report
             await self._go_through(self._scan(paths), paths, missing)
@@ -261,12 +261,12 @@ class WatchedFolder(Service):
         return Scan(settings.path, self._patterns, marker=marker, paths=paths, entering=watch)
 
     async def _go_through(
-        self, scan: Scan, renamed: Mapping[bytes, bool], missing: set[bytes]
+        self, scan: Scan, moved: Mapping[bytes, bool | None], missing: set[bytes]
     ) -> dict[bytes, OSError]:
         """
         See what a scan finds.
 
-        :param renamed: which files were renamed.
+        :param moved: how files, and folders that they are in, were moved, as of what was touched.
         :param missing: what is found is removed from this.
         :returns: what could not be looked at.
         """
@@ -280,7 +280,7 @@ class WatchedFolder(Service):
                 unread.update(made.unread)
                 missing.difference_update(each.path for each in made.found)
                 if made.found:
-                    await self._put_down(made.found, now, renamed)
+                    await self._put_down(made.found, now, moved)
         finally:
             scan.close()
             self._watch.check()
@@ -299,7 +299,7 @@ class WatchedFolder(Service):
         return 0.0 if self._asked is None else self._clock.seconds() - self._asked
 
     async def _put_down(
-        self, found: Sequence[Found], now: float, renamed: Mapping[bytes, bool]
+        self, found: Sequence[Found], now: float, moved: Mapping[bytes, bool | None]
     ) -> None:
         """Put down in the journal what was found."""
         settling = self._settling
@@ -307,8 +307,8 @@ class WatchedFolder(Service):
             Seen(
                 each.path,
                 each.version,
-                settling.is_settled(each, now, is_renamed=renamed.get(each.path, False)),
-                renamed.get(each.path, False),
+                settling.is_settled(each, now, is_renamed=bool(moved.get(each.path))),
+                was_moved(each.path, moved),
             )
             for each in found
         ]

@@ -20,7 +20,8 @@ def check_folder(settings: PushSettings, name: str) -> None:
     """
     Check the settings of a folder before anything is done by them.  Blocks.
 
-    A folder that is missing is not wrong: it may be on a disk that is still to be mounted.
+    A folder that is missing is not wrong: it may be on a disk that is still to be mounted, as may
+    the places beside it that its files are moved to.
 
     :param settings: those of all.
     :param name: the name of the folder.
@@ -50,7 +51,7 @@ def folder_problems(settings: PushSettings, name: str) -> Iterator[InvalidOption
 def _place_problems(settings: FolderSettings) -> Iterator[InvalidOption]:
     path, moves = settings.path, settings.sent or settings.failed
     folder = os.path.realpath(path)
-    if not os.path.lexists(path):
+    if not os.path.exists(path):  # nor is what a link leads to
         yield InvalidOption("path", path, _MISSING)
     elif not os.path.isdir(path):
         yield InvalidOption("path", path, _NO_FOLDER)
@@ -71,10 +72,13 @@ def _why_not(place: str, folder: str, path: str) -> str:
     """Why files of a folder cannot be moved to a place, or nothing."""
     if _lies_in(place, folder):
         return f"lies in the folder that is watched, {path}"
-    while not os.path.lexists(place):  # it is made, if need be
+    is_made = not os.path.lexists(place)  # if need be
+    while not os.path.lexists(place):
         place = os.path.dirname(place)
     if not os.path.isdir(place):
         return _NO_FOLDER
+    if is_made and not os.path.isdir(folder):
+        return ""  # where it will be made is not known before its disk is mounted
     if not os.access(place, os.W_OK | os.X_OK):
         return _NOT_WRITABLE
     if os.path.isdir(folder) and os.stat(place).st_dev != os.stat(folder).st_dev:

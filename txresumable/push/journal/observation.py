@@ -85,7 +85,7 @@ def observe(transaction: Transaction, folder: str, seen: Sequence[Seen]) -> Obse
     """
     connection = transaction.connection
     for each in seen:
-        if each.is_renamed:
+        if each.is_moved:
             _was_away(transaction, folder, each)
     connection.execute("DELETE FROM scan")
     connection.executemany(
