@@ -34,6 +34,7 @@ _OTHERS: dict[str, Any] = {
     "checksum": "sha256",
     "simultaneous_uploads": 2,
     "simultaneous_tests": 2,
+    "lend_slots": True,
     "in_order": True,
     "last_chunk_alone": True,
     "test_chunks": False,
