@@ -422,6 +422,17 @@ class SessionTests(SynchronousTestCase):
         self.assertTrue(sessions.lost(sessions.clientConnectionForTLS(None)))
         self.assertFalse(sessions.clientConnectionForTLS(None).is_offered)
 
+    def test_always_refused_beside_others(self) -> None:
+        """It is offered nothing any more, either, if several connections are open or begun."""
+        options = SimpleNamespace(clientConnectionForTLS=lambda _: Handle())
+        sessions = TLSSessions(options, self.clock.seconds)
+        for refusals in range(MOST_REFUSED + 1):
+            sessions.ready(sessions.clientConnectionForTLS(None))
+            begun = [sessions.clientConnectionForTLS(None) for _ in range(3)]
+            is_offered = refusals < MOST_REFUSED
+            self.assertEqual([each.is_offered for each in begun], [is_offered] * 3)
+            self.assertEqual([sessions.lost(each) for each in begun], [is_offered] * 3)
+
     def test_given_up(self) -> None:
         """Nor is one that nobody waits for any more."""
         server = self.server(V3)

@@ -56,10 +56,11 @@ class TLSSessions:
         """
         self._options = options
         self._seconds = seconds
-        self._offered: dict[Any, _Kept] = {}
+        self._offered: dict[Any, tuple[_Kept, int]] = {}  # and how often all were forgotten by then
         self._open: dict[Any, _Kept] = {}
         self._last: _Kept | None = None
         self._refused = 0
+        self._forgotten = 0
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
         """:returns: a ``Connection`` of pyOpenSSL's."""
@@ -67,7 +68,7 @@ class TLSSessions:
         newest = self._newest()
         if newest is not None:
             handle.set_session(newest.session)
-            self._offered[handle] = newest
+            self._offered[handle] = newest, self._forgotten
         return handle
 
     def ready(self, handle: Any) -> None:
@@ -80,7 +81,7 @@ class TLSSessions:
         if offered is not None:
             self._refused = 0
         # Whether the session was resumed is not known, so that its certificate counts as old.
-        verified = self._seconds() if offered is None else offered.verified
+        verified = self._seconds() if offered is None else offered[0].verified
         self._open[handle] = _Kept(handle.get_session(), verified)
 
     def lost(self, handle: Any) -> bool:
@@ -93,7 +94,8 @@ class TLSSessions:
         """
         offered = self._offered.pop(handle, None)
         if offered is not None:
-            if self._last is offered:  # else another connection was lost with it
+            if offered[1] == self._forgotten:  # else another connection was lost with it
+                self._forgotten += 1
                 self._refused += 1
             self._open.clear()
             self._last = None
