@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from tests.test_config import LEAST, ConfigTestCase
+from txresumable._cli.config import BadConfig, load
 from txresumable._cli.config.keys import QUEUE
 from txresumable._cli.config.queue import QUEUE_WAYS
 
@@ -97,6 +98,16 @@ class QueueTests(ConfigTestCase):
         self.patch(__import__("txresumable._cli.config.queue", fromlist=["x"]), "LIMIT", 0.1)
         [problem] = self.problems(f'{LEAST}[queue]\npostgresql_command = "exec sleep 60"\n')
         self.assertIn("did not end in 0.1 s", problem)
+
+    def test_may_pass(self) -> None:
+        """A command that fails may do better later; what is wrong besides is wrong then, too."""
+        for lines, may_pass in (
+            ('postgresql_command = "exit 3"', True),
+            ('postgresql_command = "exit 3"\nat_once = 0', False),
+            ('postgresql_command = "true"', False),
+        ):
+            path = self.write(f"{LEAST}[queue]\n{lines}\n")
+            self.assertIs(self.assertRaises(BadConfig, load, path).may_pass, may_pass, lines)
 
     def test_keys(self) -> None:
         """The keys that say where it is are all documented."""

@@ -197,6 +197,15 @@ class PushTests(PushTestCase):
         self.assertIn("--config goes with no other option and no file", ended.output)
         self.assertEqual(ended.status, 2)
 
+    async def test_wrong_now(self) -> None:
+        """What may be over by itself is said with 1, so that systemd starts it again."""
+        self.configure("http://127.0.0.1:9/", '[queue]\npostgresql_command = "exit 3"\n')
+        for process in (self.command("push"), self.twistd("--config", "c.toml")):
+            ended = await process.ended
+            self.assertEqual(ended.status, 1)
+            self.assertIn("postgresql_command: ended with 3", ended.output + ended.errors)
+            self.assertNotIn("Traceback", ended.output + ended.errors)
+
     async def test_check(self) -> None:
         """What cannot work here is said, and whether the target responds as a receiver."""
         ended = await self.command("check").ended

@@ -116,6 +116,8 @@ class Options(UsageOptions):
         try:
             self["settings"] = load(self["config"])
         except BadConfig as error:
+            if error.may_pass:  # ends it with 1
+                raise SystemExit(str(error))
             raise UsageError(str(error))
         try:
             check_free(self["settings"])

@@ -23,11 +23,13 @@ class Problem:
         on; nothing for the file as a whole.
     :ivar reason: what is wrong with it.
     :ivar line: its line, from 1 on; 0 if it has none.
+    :ivar may_pass: whether it may be over by itself, as for a command that has failed.
     """
 
     path: tuple[str | int, ...]
     reason: str
     line: int = 0
+    may_pass: bool = False
 
     def shown(self, file: str) -> str:
         """
@@ -46,12 +48,14 @@ class BadConfig(ResumableError):
 
     :ivar file: its path.
     :ivar problems: all that is wrong with it.
+    :ivar may_pass: whether all of it may be over by itself.
     """
 
     def __init__(self, file: str, problems: Sequence[Problem]) -> None:
         super().__init__(file, problems)
         self.file = file
         self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
+        self.may_pass = all(problem.may_pass for problem in self.problems)
 
     def __str__(self) -> str:
         return "\n".join(problem.shown(self.file) for problem in self.problems)

@@ -14,11 +14,15 @@ from urllib.parse import urlsplit
 from . import readers
 from .keys import Place
 
-__all__ = ["QUEUE_WAYS", "where"]
+__all__ = ["QUEUE_WAYS", "MayPass", "where"]
 
 LIMIT = 60.0
 """Seconds that a command has."""
 _PASSWORD = re.compile(r"(?:^|[\s?&])(?:ssl)?password\s*=", re.IGNORECASE)
+
+
+class MayPass(ValueError):
+    """What is wrong now may be over by itself, as where a command asks for the secret."""
 
 
 def where(table: Mapping[str, Any], place: Place) -> tuple[str, str] | None:
@@ -30,6 +34,7 @@ def where(table: Mapping[str, Any], place: Place) -> tuple[str, str] | None:
     :param place: makes paths absolute.
     :returns: both; :data:`None` if there is no such key.
     :raises ValueError: with the key, and what it takes.
+    :raises MayPass: likewise, if its command has failed.
     """
     given = [key for key in QUEUE_WAYS if key in table]
     if len(given) > 1:
@@ -42,7 +47,8 @@ def where(table: Mapping[str, Any], place: Place) -> tuple[str, str] | None:
         if not text:
             raise ValueError("says nothing")
     except ValueError as error:
-        raise ValueError(key, str(error))
+        kind = MayPass if isinstance(error, MayPass) else ValueError
+        raise kind(key, str(error))
     return key, text
 
 
@@ -81,13 +87,13 @@ def _of_command(command: str, _: Place) -> str:
         )
         printed = ended.stdout.decode()
     except subprocess.TimeoutExpired:
-        raise ValueError(f"did not end in {LIMIT:g} s")
+        raise MayPass(f"did not end in {LIMIT:g} s")
     except OSError as error:
         raise ValueError(f"cannot be started: {error.strerror}")
     except UnicodeDecodeError:
         raise ValueError("must print text in UTF-8")
     if ended.returncode:
-        raise ValueError(f"ended with {ended.returncode}")
+        raise MayPass(f"ended with {ended.returncode}")
     return printed
 
 

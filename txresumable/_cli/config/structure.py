@@ -23,7 +23,7 @@ from ...push.settings import (
 from . import keys
 from .errors import Problem
 from .keys import Key, Place
-from .queue import QUEUE_WAYS, where
+from .queue import QUEUE_WAYS, MayPass, where
 from .target import read_target
 from .unknown import unknown
 
@@ -141,7 +141,7 @@ class Reading:
                 self._wrong(("queue",), "postgresql is needed")
         except ValueError as error:
             key, reason = error.args
-            self._wrong(("queue", key), reason)
+            self._wrong(("queue", key), reason, may_pass=isinstance(error, MayPass))
         return self._one(
             *(QueueSettings, known, rest, ("queue",)), postgresql=found[1] if found else ""
         )
@@ -184,8 +184,8 @@ class Reading:
 
     # What is wrong -----------------------------------------------------------------------------
 
-    def _wrong(self, path: Path, reason: str) -> None:
-        self.problems.append(Problem(path, reason))
+    def _wrong(self, path: Path, reason: str, *, may_pass: bool = False) -> None:
+        self.problems.append(Problem(path, reason, may_pass=may_pass))
 
     def _explain(
         self,

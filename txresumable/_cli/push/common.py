@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from ..exit_status import USAGE
+from ..exit_status import FAILED, USAGE
 
 __all__ = ["config_option", "configured", "end", "json_option"]
 
@@ -42,7 +42,7 @@ def configured(what: str, path: str) -> Any:
     try:
         return getattr(config, what)(path)
     except config.BadConfig as error:
-        end(str(error), USAGE)
+        end(str(error), FAILED if error.may_pass else USAGE)
 
 
 def end(message: str, status: int) -> NoReturn:
