@@ -16,8 +16,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from txresumable import Resumable, ResumableChunk, ResumableFile
+from txresumable._cli.progress import View
 from txresumable._cli.under_way import FilesUnderWay
-from txresumable._cli.view import View
 from txresumable._engine.totals import ProgressTotals
 
 

@@ -121,7 +121,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "doctor/limit": ("tests.test_examination",),
     "doctor/cleanup": ("tests.test_examination",),
     "doctor/examination": ("tests.test_examination",),
-    "push/journal/commits": ("tests.test_push_commits",),
+    "push/journal/group_commit": ("tests.test_push_group_commit",),
     "push/journal/database": ("tests.test_push_database", "tests.test_push_journal"),
     "push/journal/housekeeping": ("tests.test_push_housekeeping",),
     "push/journal/lock": ("tests.test_push_lock",),
@@ -270,7 +270,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         *_STORE,
         "tests.test_receiver_resource",
     ),
-    "receiver/store/commits": (
+    "receiver/store/group_commit": (
         "tests.test_receiver_unfinished",
         "tests.test_receiver_completion",
         *_STORE,
@@ -396,10 +396,13 @@ TESTS: dict[str, tuple[str, ...]] = {
     "receiver/store/present": ("tests.test_receiver_present",),
     "receiver/store/claims": ("tests.test_receiver_claims",),
     "receiver/store/jobs": ("tests.test_receiver_jobs",),
-    "receiver/store/groups": ("tests.test_receiver_groups", "tests.test_receiver_small"),
+    "receiver/store/small_groups": (
+        "tests.test_receiver_small_groups",
+        "tests.test_receiver_small",
+    ),
     "receiver/store/small": (
         "tests.test_receiver_small",
-        "tests.test_receiver_groups",
+        "tests.test_receiver_small_groups",
         "tests.test_receiver_whole.WholeTests",
     ),
     "receiver/store/syncfs": ("tests.test_receiver_syncfs",),

@@ -31,9 +31,9 @@ from .exit_status import UNREACHABLE, upload_status
 from .first_contact import FirstContact
 from .json_lines import JsonLines
 from .output import Output
+from .progress import View
 from .reasons import Reasons
 from .under_way import FilesUnderWay
-from .view import View
 
 __all__ = ["Session"]
 

@@ -12,8 +12,8 @@ from .._engine.totals import ProgressTotals
 from ..events import Events
 from ..file import ResumableChunk, ResumableFile
 from ..service.report import bytes_found
+from .progress import Line, Picture
 from .reasons import short
-from .view import Line, Picture
 
 __all__ = ["FilesUnderWay"]
 

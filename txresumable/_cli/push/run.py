@@ -16,7 +16,7 @@ from ..._runtime.shutdown import end_anyway, on_hangup, on_signals
 from ...push import PushService
 from ..exit_status import signal_status
 from ..output import Output
-from ..view import View
+from ..progress import View
 from .process import reload_or_log, start_status
 from .under_way import PushUnderWay
 

@@ -10,7 +10,7 @@ from typing import Any
 from ...push import Entry, PushService
 from ...push.control.traffic import Traffic
 from ...push.host import summary
-from ..view import Line, Picture
+from ..progress import Line, Picture
 
 __all__ = ["PushUnderWay"]
 

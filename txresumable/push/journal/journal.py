@@ -17,7 +17,7 @@ from ..entry import Entry, Seen
 from ..errors import ImpossibleTransition, JournalUnavailable
 from ..state import PushState
 from . import housekeeping, listing, queue, waiting
-from .commits import LARGEST, GroupCommit
+from .group_commit import LARGEST, GroupCommit
 from .observation import Observation, keep_below, observe
 from .possession import Possession
 from .transaction import Change, Transaction

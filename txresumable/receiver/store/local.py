@@ -22,7 +22,6 @@ from .disk import Disk, UnsyncedDisk
 from .entries import Entries
 from .finished import Shelf
 from .folder import Folder
-from .groups import Groups
 from .housekeeping import Housekeeping
 from .interface import Entry
 from .jobs import Jobs
@@ -31,6 +30,7 @@ from .places import Placing
 from .quota import Quota
 from .room import Room
 from .small import SmallFiles
+from .small_groups import Groups
 from .starting import OnStarted, Starting
 from .thread import Run, in_threads
 from .uploads import OpenUploads

@@ -13,10 +13,10 @@ from .chunk import Chunk
 from .completion import Completion
 from .entry import RecordedEntry, ReleasedAtEnd
 from .finished import FinishedUpload, Shelf
-from .groups import Groups
 from .received import ReceivedFile
 from .record import Done, Record
 from .refused import Refused
+from .small_groups import Groups
 from .state import State, check
 from .uploads import OpenUploads
 from .whole import WholeFile

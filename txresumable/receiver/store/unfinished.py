@@ -16,12 +16,12 @@ from twisted.python.failure import Failure
 
 from .chunk import Chunk
 from .claims import Claims
-from .commits import GroupCommit
 from .completion import Completion
 from .digest import FollowingDigest, hash_range
 from .ending import Ending
 from .files import UploadFiles
 from .finished import FinishedUpload, Shelf
+from .group_commit import GroupCommit
 from .listener import UploadListener
 from .received import ReceivedFile
 from .record import Done

@@ -11,7 +11,7 @@ from unittest.mock import patch
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable._cli.view import PERIOD, Line, Picture, View
+from txresumable._cli.progress import PERIOD, Line, Picture, View
 
 TOTAL = Line("2 files", 50, 200)
 

@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.trial.unittest import SynchronousTestCase
 
-from txresumable.push.journal.commits import LARGEST, GroupCommit
 from txresumable.push.journal.database import Round
+from txresumable.push.journal.group_commit import LARGEST, GroupCommit
 
 
 class GroupCommitTests(SynchronousTestCase):

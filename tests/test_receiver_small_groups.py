@@ -10,8 +10,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.receiver_rig import Thread
-from txresumable.receiver.store.groups import Groups
 from txresumable.receiver.store.refused import Refused
+from txresumable.receiver.store.small_groups import Groups
 from txresumable.receiver.store.work import Work
 
 
