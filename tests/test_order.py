@@ -47,7 +47,7 @@ class AppendReceiver(FakeClient):
         self._stored.add((name, number))
         return 200
 
-    def respond(self, status: int | None = None, which: int = 0) -> str:
+    def serve(self, status: int | None = None, which: int = 0) -> str:
         """
         Respond to one of the requests that wait.
 
@@ -122,9 +122,9 @@ class OrderTestCase(UploaderTestCase):
                 continue
             which = random.randrange(len(self.client.waiting))
             if random.random() >= trouble:
-                self.client.respond(None, which)
+                self.client.serve(None, which)
             elif random.random() < 0.5:
-                self.client.respond(503, which)
+                self.client.serve(503, which)
             else:
                 self.client.waiting[which].fail(ConnectionRefusedError())
         self.fail("it never ended")
@@ -146,12 +146,12 @@ class InOrderTests(OrderTestCase):
         uploader = self.uploader(simultaneous_uploads=1, test_chunks=False, **options)
         uploads = self.add(uploader, "a")
         for status in (None, None, 503):
-            self.client.respond(status)
+            self.client.serve(status)
         while self.client.waiting:
-            self.client.respond()
+            self.client.serve()
         self.clock.advance(1)
         while self.client.waiting:
-            self.client.respond()
+            self.client.serve()
         return uploads
 
     def test_a_retry_comes_before_what_follows(self) -> None:
@@ -189,12 +189,12 @@ class InOrderTests(OrderTestCase):
         """While a chunk waits for its retry, the other files go on through the one slot."""
         uploader = self.uploader(simultaneous_uploads=1, test_chunks=False)
         uploads = self.add(uploader, "ab")
-        self.client.respond(503)
-        self.assertEqual([self.client.respond() for _ in range(3)], ["b.1", "b.2", "b.3"])
+        self.client.serve(503)
+        self.assertEqual([self.client.serve() for _ in range(3)], ["b.1", "b.2", "b.3"])
         self.clock.advance(1)
-        self.assertEqual([self.client.respond() for _ in range(3)], ["b.4", "a.1", "a.2"])
+        self.assertEqual([self.client.serve() for _ in range(3)], ["b.4", "a.1", "a.2"])
         while self.client.waiting:
-            self.client.respond()
+            self.client.serve()
         self.assert_right(uploads, "ab")
 
     def test_over_a_restart(self) -> None:
@@ -203,17 +203,17 @@ class InOrderTests(OrderTestCase):
         first = self.uploader(client=killed, simultaneous_uploads=3, in_order=True)
         (abandoned,) = self.add(first, "a")
         for _ in range(7):  # three chunks, and the test of the fourth
-            killed.respond()
+            killed.serve()
         abandoned.cancel()
         self.assert_cancelled(abandoned)
         self.client.files, self.client._stored = killed.files, killed._stored
         second = self.uploader(client=self.client, simultaneous_uploads=3, in_order=True)
         uploads = self.add(second, "a")
         for _ in range(4):  # tests, of which the last one finds nothing
-            self.client.respond()
+            self.client.serve()
         while self.client.waiting:
             upload = self.client.waiting[0].is_upload
-            self.client.respond(503 if upload and len(self.client.uploads) % 2 else None)
+            self.client.serve(503 if upload and len(self.client.uploads) % 2 else None)
             self.clock.advance(1)
         self.assert_right(uploads, "a")
         numbers = [int(_shown(request)[2:]) for request in self.client.uploads]
@@ -225,17 +225,17 @@ class InOrderTests(OrderTestCase):
         uploader = self.uploader(simultaneous_uploads=2, in_order=True, test_chunks=False)
         uploads = self.add(uploader, "ab")
         for _ in range(4):
-            self.client.respond()
+            self.client.serve()
         uploader.pause()
         self.assertEqual(self.client.waiting, [])
         uploader.resume()
-        self.client.respond(503)
+        self.client.serve(503)
         uploads[0].file.abort()
-        self.client.respond()
+        self.client.serve()
         uploads[0].file.resume()
         self.clock.advance(1)
         while self.client.waiting:
-            self.client.respond()
+            self.client.serve()
         self.assert_right(uploads, "ab")
 
     def test_marked_stored(self) -> None:
@@ -243,10 +243,10 @@ class InOrderTests(OrderTestCase):
         uploader = self.uploader(simultaneous_uploads=1, test_chunks=False)
         (upload,) = self.add(uploader, "a")
         upload.file.suspend()
-        self.client.respond()
+        self.client.serve()
         upload.file.mark_chunks_completed(7)
         upload.file.resume()
-        self.assertEqual([self.client.respond()], ["a.8"])
+        self.assertEqual([self.client.serve()], ["a.8"])
         self.successResultOf(upload)
 
     def test_a_hook_that_waits_for_a_neighbour(self) -> None:
@@ -270,7 +270,7 @@ class InOrderTests(OrderTestCase):
                 waiting.remove(each)
                 each.callback(None)
             while self.client.waiting:
-                self.client.respond()
+                self.client.serve()
         self.assert_right(uploads, "ab")
 
 
@@ -298,9 +298,9 @@ class LastChunkAloneTests(OrderTestCase):
         uploader = self.uploader(test_chunks=False, last_chunk_alone=False)
         uploads = self.add(uploader, "a")
         for _ in range(5):
-            self.client.respond()
+            self.client.serve()
         for which in (2, 1, 0):
-            self.client.respond(None, which)
+            self.client.serve(None, which)
         self.successResultOf(uploads[0])
         self.assertEqual(self.client.files, {"a": CONTENTS["a"][:50] + CONTENTS["a"][70:]})
 
@@ -309,18 +309,18 @@ class LastChunkAloneTests(OrderTestCase):
         uploader = self.uploader(test_chunks=False)
         uploads = self.add(uploader, "ab")
         for _ in range(5):
-            self.client.respond()
+            self.client.serve()
         self.assertEqual(_waiting(self.client), ["a.6", "a.7", "b.1"])
-        self.client.respond()
+        self.client.serve()
         self.assertEqual(_waiting(self.client), ["a.7", "b.1", "b.2"])
-        self.client.respond(503)
+        self.client.serve(503)
         self.assertEqual(_waiting(self.client), ["b.1", "b.2", "b.3"])
         self.clock.advance(1)
-        self.client.respond()
-        self.client.respond(None, _waiting(self.client).index("a.7"))
+        self.client.serve()
+        self.client.serve(None, _waiting(self.client).index("a.7"))
         self.assertIn("a.8", _waiting(self.client))
         while self.client.waiting:
-            self.client.respond()
+            self.client.serve()
         self.assert_right(uploads, "ab")
 
     def test_a_file_of_two_chunks(self) -> None:
@@ -328,10 +328,10 @@ class LastChunkAloneTests(OrderTestCase):
         uploader = self.uploader(test_chunks=False)
         uploads = [uploader.add_file(b"x" * size, file_name=str(size)) for size in (20, 10)]
         self.assertEqual(_waiting(self.client), ["20.1", "10.1"])
-        self.client.respond()
+        self.client.serve()
         self.assertEqual(_waiting(self.client), ["10.1", "20.2"])
         while self.client.waiting:
-            self.client.respond()
+            self.client.serve()
         for upload in uploads:
             self.successResultOf(upload)
 
@@ -343,7 +343,7 @@ class LastChunkAloneTests(OrderTestCase):
         for _ in range(2):
             self.client.respond(200)
         self.assertEqual(_waiting(self.client), ["a.8"])
-        self.client.respond()
+        self.client.serve()
         self.successResultOf(upload)
 
     def test_marked_stored(self) -> None:
@@ -351,14 +351,14 @@ class LastChunkAloneTests(OrderTestCase):
         uploader = self.uploader(test_chunks=False, simultaneous_uploads=7)
         (upload,) = self.add(uploader, "a")
         for _ in range(6):
-            self.client.respond()
-        self.client.respond(503)
+            self.client.serve()
+        self.client.serve(503)
         self.assertEqual(_waiting(self.client), [])
         upload.file.abort()
         upload.file.mark_chunks_completed(7)
         upload.file.resume()
         self.assertEqual(_waiting(self.client), ["a.8"])
-        self.client.respond()
+        self.client.serve()
         self.successResultOf(upload)
 
     def test_a_chunk_that_fails_for_good(self) -> None:
@@ -366,8 +366,8 @@ class LastChunkAloneTests(OrderTestCase):
         uploader = self.uploader(test_chunks=False, max_chunk_retries=0)
         (upload,) = self.add(uploader, "a")
         for _ in range(6):
-            self.client.respond()
-        self.client.respond(503)
+            self.client.serve()
+        self.client.serve(503)
         self.failureResultOf(upload)
         self.assertNotIn("a.8", self.client.begun)
 
