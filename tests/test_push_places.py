@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from functools import partial
@@ -67,6 +68,19 @@ class PlacesTests(SynchronousTestCase):
         check_places(self.path, sent=gone, failed=gone)
         self.assertFalse(os.path.exists(gone))
         self.wrong(lambda: check_places(self.path, sent=f"{self.path}/x/y"), "after", "lies in")
+
+    def test_mounted_twice(self) -> None:
+        """Another mount of the same file system is none that files can be moved to; nothing is."""
+        sent = str(self.base / "sent")
+
+        def refuse(source: str, target: str) -> None:
+            self.assertFalse(os.path.lexists(source))
+            self.assertEqual((os.path.dirname(source), os.path.dirname(target)), (self.path, sent))
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+        self.patch(os, "rename", refuse)
+        self.wrong(lambda: check_places(self.path, sent=sent), "after", "or mount, than")
+        self.assertEqual((os.listdir(self.path), os.listdir(sent)), ([], []))
 
     def test_settings(self) -> None:
         """The settings of a folder are checked whole; one that is away may come back."""

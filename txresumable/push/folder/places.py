@@ -4,11 +4,14 @@ Whether a folder, and those that its files are moved to, are fit for it.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from uuid import uuid4
 
 from ...errors import InvalidOption
+from ..entry import TAKEN
 from ..settings import FolderSettings, PushSettings
 
 __all__ = ["check_folder", "folder_problems"]
@@ -36,9 +39,9 @@ def check_folder(settings: PushSettings, name: str) -> None:
 def folder_problems(settings: PushSettings, name: str) -> Iterator[InvalidOption]:
     """
     What is wrong with a folder, and where its files are moved to: that one is no folder or may not
-    be used; that files would be moved to a place in the folder itself, or to another file system,
-    where a move is not one step; and where it really lies, by whichever links and mounts: in, or
-    around, the folder of state, or if files are taken away, another folder.  Blocks.
+    be used; that files would be moved to a place in the folder itself, or to another file system or
+    mount, where a move is not one step; and where it really lies, by whichever links and mounts:
+    in, or around, the folder of state, or if files are taken away, another folder.  Blocks.
 
     :param settings: those of all.
     :param name: the name of the folder.
@@ -81,9 +84,25 @@ def _why_not(place: str, folder: str, path: str) -> str:
         return ""  # where it will be made is not known before its disk is mounted
     if not os.access(place, os.W_OK | os.X_OK):
         return _NOT_WRITABLE
-    if os.path.isdir(folder) and os.stat(place).st_dev != os.stat(folder).st_dev:
-        return f"is on another file system than {path}: a file cannot be moved there in one step"
+    if os.path.isdir(folder) and not _is_one_step(folder, place):
+        where = f"is on another file system, or mount, than {path}"
+        return f"{where}: a file cannot be moved there in one step"
     return ""
+
+
+def _is_one_step(folder: str, place: str) -> bool:
+    """
+    Whether files can be renamed from one folder to another.  Where one file system is mounted in
+    both, only an attempt shows that, which is made with a file that does not exist.
+    """
+    if os.stat(place).st_dev != os.stat(folder).st_dev:
+        return False
+    name = os.fsdecode(TAKEN) + uuid4().hex
+    try:
+        os.rename(os.path.join(folder, name), os.path.join(place, name))
+    except OSError as error:
+        return error.errno != errno.EXDEV
+    return True
 
 
 def _apart_problems(settings: PushSettings, name: str) -> Iterator[InvalidOption]:
