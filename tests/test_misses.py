@@ -98,6 +98,17 @@ class MissesTests(SynchronousTestCase):
         self.miss(1)
         self.assertEqual(self.asked_of_cheap(1, 100), 2)
 
+    def test_begun_before(self) -> None:
+        """What was begun before is asked for by itself: some may be there."""
+        self.miss(100)
+        for chunks, size in ((1, CHEAP), (1, CHEAP + 1), (15, 10), (40, 10)):
+            begun = plan(chunks, size)
+            begun.was_begun = True
+            for offset in range(min(chunks, 16)):
+                self.assertTrue(self.misses.are_few(begun, offset))
+                self.misses.count(begun, False)
+        self.assertFalse(self.misses.are_few(begun, 16))
+
     def test_found(self) -> None:
         """A chunk that is found starts anew."""
         self.miss(16)

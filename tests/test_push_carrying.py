@@ -60,6 +60,28 @@ class SendingTests(QueueTestCase):
         self.assertEqual(set(self.arrivals().values()), {1})
         self.assertEqual(self.job()["progress"]["sent"], 35 - 20)
 
+    def test_begun_before(self) -> None:
+        """What another one had begun is asked for, however many others were absent."""
+        self.file("a")
+        self.add("a")
+        dead, client = FakeClient(), FakeClient()
+        self.worker(client=dead)
+        dead.respond(404)
+        self.assertEqual(len(dead.uploads), 1)
+        self.handles[0].trouble = "dead"
+        others = [f"new-{number}" for number in range(8)]
+        for name in others:
+            self.file(name)
+        self.add(*others)
+        self.worker({"simultaneous_uploads": 1}, client)
+        while client.waiting:
+            client.respond(200 if client.waiting[0].is_upload else 404)
+        self.assertLess(len(client.tests), len(others))
+        self.pass_time(LEASE + 10)
+        client.respond(200)
+        self.assertEqual(self.job_states()["a"], "done")
+        self.assertEqual(len(client.uploads), len(others))
+
     def test_would_not_resume(self) -> None:
         """One that would begin anew under another identifier does not, and says what is wrong."""
         self.file("a", LONG)

@@ -168,6 +168,33 @@ class HandoverTests(QueueTestCase):
         self.assertEqual(self.handles[0].asked.count("again"), 1)
         self.assertEqual(self.handles[2].asked.count("again"), 1)
 
+    def test_once_more_and_held(self) -> None:
+        """So it is if it was held, or cancelled, before it came into the queue."""
+        for cancelled in (False, True):
+            self.file("a")
+            service = self.worker(queue=self.watching)
+            handle = self.handles[-1]
+            entry = self.entry(service)
+            handle.trouble = "no route"
+            self.file("b")
+            self.rescan(service)
+            self.assertIs(self.result(service.again(entry.id)).state, PushState.QUEUED)
+            if cancelled:
+                self.result(service.cancel(entry.id))
+                self.pass_time(1)
+                self.result(service.again(entry.id))
+            else:
+                self.result(service.hold(entry.id))
+                self.result(service.release(entry.id))
+            handle.trouble = ""
+            self.clock.advance(PAUSE)
+            self.pass_time(6)
+            self.assertEqual(self.states(service), {"a": "done", "b": "done"})
+            self.assertEqual(self.job_states(), {"a": "done", "b": "done"})
+            self.assertEqual(self.sent(), 3)
+            self.stop(service)
+            self.setUp()
+
     def sent(self) -> int:
         """How often a job was done."""
         return sum(name == "done" for each in self.handles for name in each.asked)

@@ -4,7 +4,10 @@ Which entry is next.
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from tests.journal_rig import JournalTestCase, seen
+from txresumable.push.entry import BEGUN
 from txresumable.push.state import HELD, QUEUED, STORED, UPLOADING, WAITING
 
 
@@ -40,10 +43,19 @@ class TakeTests(JournalTestCase):
         self.observe(seen("new"))
         (entry,) = self.result(self.journal.take("scans", 9))
         self.assertEqual((entry.name, entry.state), ("c", UPLOADING))
-        self.assertEqual(self.entries(UPLOADING), [entry])
+        self.assertEqual(self.entries(UPLOADING), [evolve(entry, note=BEGUN)])
         self.assertEqual(self.take(), [])
         self.assertEqual(self.take(0, folder="other"), [])
         self.assertEqual(len(self.take(folder="other")), 4)
+
+    def test_taken_before(self) -> None:
+        """Whether an entry was taken before is known from its note, also after a restart."""
+        self.queued("a", "b")
+        self.result(self.journal.note(2, note="{}"))
+        for notes in (["", "{}"], [BEGUN, "{}"]):
+            taken = self.result(self.journal.take("scans", 9))
+            self.assertEqual([entry.note for entry in taken], notes)
+            self.restart()
 
     def test_one_version_at_once(self) -> None:
         """A version waits while another one of its path is being uploaded, and no longer."""

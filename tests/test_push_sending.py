@@ -14,6 +14,7 @@ from tests.push_rig import PushTestCase
 from txresumable._source import source
 from txresumable.push.delivery import sending
 from txresumable.testing import FakeClient, Response
+from txresumable.testing.request import SentRequest
 
 
 class SendingTests(PushTestCase):
@@ -92,6 +93,40 @@ class SendingTests(PushTestCase):
             self.assertEqual(self.entry(service).digest, hashlib.sha256(b"y" * 30).hexdigest())
             while client.waiting:
                 client.respond(200)
+
+    def test_begun_before(self) -> None:
+        """
+        What was being sent as the service ended is asked for, however many others were absent, and
+        so is what is sent again as an operator wants: nothing that is there is sent twice.
+        """
+        self.file("old")
+        path = os.path.join(self.folder, "old")
+        os.utime(path, (1, 1))
+        client = FakeClient()
+        options = {"simultaneous_uploads": 1}
+        service = self.started(options, client, order="newest")
+        client.respond(404)
+        self.assertEqual(sent_of(client, "old"), 1)
+        self.stop(service)
+        for number in range(20):
+            self.file(f"new-{number:02}")
+        service.startService()
+        self.successResultOf(service.when_started())
+        self.respond(client)
+        self.assertEqual({*self.states(service).values()}, {"done"})
+        self.assertEqual(sent_of(client, "old"), 1)  # the one that was cut off
+        self.assertEqual(len(client.uploads), 1 + 20)
+        service.again(self.entry(service, "old").id)
+        self.respond(client)
+        self.assertEqual(self.states(service)["old"], "done")
+        self.assertEqual(sent_of(client, "old"), 1)
+
+    def respond(self, client: FakeClient) -> None:
+        """What is old is there, and nothing else is."""
+        while client.waiting:
+            request = client.waiting[0]
+            is_there = request.is_upload or name_of(request) == "old"
+            client.respond(200 if is_there else 404)
 
     def test_states(self) -> None:
         """Every state is durable before the next step: a chunk is sent of what is UPLOADING."""
@@ -295,3 +330,13 @@ class StopTests(PushTestCase):
         self.clock.advance(0.1)
         self.successResultOf(stopped)
         self.successResultOf(again)
+
+
+def name_of(request: SentRequest) -> str:
+    """The name of the file that a request is about."""
+    return request.parameters["resumableFilename"]
+
+
+def sent_of(client: FakeClient, name: str) -> int:
+    """How many chunks of a file were sent."""
+    return sum(name_of(request) == name for request in client.uploads)

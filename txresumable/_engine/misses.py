@@ -28,6 +28,8 @@ class Misses:
     files, as many are asked for; after that the first chunk of each, or of one in
     :data:`SAMPLE` if that is all that there is.  A chunk that is found starts anew.
 
+    A file that was begun before is not judged by others: what is absent of it is counted alone.
+
     A few are enough for files of at most :data:`CHEAP` bytes, of which sending one is as cheap as
     asking for it, as long as nothing was found.  Without any question, what is complete would
     arrive twice at servers that know complete files no more.
@@ -54,7 +56,7 @@ class Misses:
         chunks, enough = int(file.total_chunks), self.enough
         if chunks == 1 and int(file.size) <= CHEAP and not self._has_found:
             enough = _FEW
-        if self._in_a_row < enough or chunks >= self.enough:
+        if plan.was_begun or self._in_a_row < enough or chunks >= self.enough:
             return True
         if plan.sampled is None:
             plan.sampled = offset

@@ -36,6 +36,7 @@ class Plan:
         were stored as far as is known, and the server did not say so.
     :ivar renews_tests: whether a test that is refused may be for want of a token.
     :ivar checksum: what the server calls the digest of the whole file, or nothing.
+    :ivar was_begun: whether some of it was sent before, as far as who has added it knows.
     :ivar whole: whether the server has said of each chunk whether it is there.
     """
 
@@ -55,6 +56,7 @@ class Plan:
         "sampled",
         "template",
         "tested",
+        "was_begun",
         "whole",
     )
 
@@ -62,7 +64,7 @@ class Plan:
         self.template = template
         self.misses = self.losses = 0
         self.whole = self.is_believed = self.is_expected = self.asks_in_vain = False
-        self.is_complete = self.insists = False
+        self.is_complete = self.insists = self.was_begun = False
         self.renews_tests = True
         self.sampled: int | None = None
         self.checksum = ""
@@ -89,4 +91,6 @@ class Plan:
             transfer.size,
             len(transfer.ledger.states),
         )
-        return cls(Template(encoder, facts))
+        plan = cls(Template(encoder, facts))
+        plan.was_begun = transfer.source.was_begun
+        return plan

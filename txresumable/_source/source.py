@@ -39,9 +39,11 @@ class Source(ABC):
 
     :ivar path: what to call it in errors.
     :ivar is_open: whether it can be read.
+    :ivar was_begun: whether some of it may be on the server, as far as who gives it knows.
     """
 
     __slots__ = ("is_open", "path")
+    was_begun = False
 
     def __init__(self, path: str) -> None:
         self.path = path

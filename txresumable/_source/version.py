@@ -21,9 +21,10 @@ class VersionSource(PathSource):
     is none.
 
     :ivar key: what it is to who made it.
+    :ivar was_begun: as for every source.
     """
 
-    __slots__ = ("_ctime_ns", "_found", "_version", "_whole", "key")
+    __slots__ = ("_ctime_ns", "_found", "_version", "_whole", "key", "was_begun")
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class VersionSource(PathSource):
         *,
         known: tuple[str, int] = ("", 0),
         found: Callable[[str, int], object] = lambda *_: None,
+        was_begun: bool = False,
     ) -> None:
         """
         :param version: its inode, its size in bytes, and when it was last written to in
@@ -41,12 +43,14 @@ class VersionSource(PathSource):
         :param known: the SHA-256 of all of it as hexadecimal, and the time of the last change of
             any kind as it was when that was read: as long as that stays, it is not read once more.
         :param found: called with the same, in a thread, when it was found by reading.
+        :param was_begun: whether some of it may be on the server.
         """
         super().__init__(path, check)
         self._version = version
         self._whole, self._ctime_ns = known
         self._found = found
         self.key = key
+        self.was_begun = was_begun
 
     def digest(
         self, start: int, end: int | None, is_wanted: Callable[[], bool] = lambda: True

@@ -11,7 +11,10 @@ from attrs import frozen
 from .._runtime.printable import printable
 from .state import PushState
 
-__all__ = ["HANDED_OVER", "TAKEN", "Entry", "Seen", "Version"]
+__all__ = ["BEGUN", "HANDED_OVER", "TAKEN", "Entry", "Seen", "Version"]
+
+BEGUN = '{"begun": true}'
+"""The note of what was taken to be sent, if nothing else is noted: some may be on the server."""
 
 HANDED_OVER = '{"handed over": true}'
 """

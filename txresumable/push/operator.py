@@ -17,7 +17,7 @@ from .changes import Changes
 from .delivery.delivery import Delivery
 from .delivery.handover import ONCE_MORE
 from .delivery.route import Route
-from .entry import Entry
+from .entry import BEGUN, Entry
 from .errors import ImpossibleTransition, NotRunning, NotThere, UnknownEntry
 from .folder import WatchedFolder
 from .journal import Journal
@@ -283,16 +283,15 @@ class Operator:
     async def _send_again(self, entry: Entry) -> Entry:
         if entry.state not in (DONE, FAILED):
             raise ImpossibleTransition(entry, QUEUED)
+        route = self._route(entry)
         if entry.location:
             path, version, location = entry.path, entry.version, entry.location
-            back = self._route(entry).effects.run(lambda do: do.put_back(path, version, location))
+            back = route.effects.run(lambda do: do.put_back(path, version, location))
             if not await back:
                 raise NotThere(entry.name, printable(os.fsdecode(location)))
-        elif entry.state is DONE and self._route(entry).is_shared:
-            if not await self._route(entry).has(entry):  # as whoever sent it took it away
-                raise NotThere(entry.name, "")
-            return await self._queue(entry, ONCE_MORE)
-        return await self._queue(entry)
+        elif entry.state is DONE and route.is_shared and not await route.has(entry):
+            raise NotThere(entry.name, "")  # as whoever sent it took it away
+        return await self._queue(entry, ONCE_MORE if route.is_shared else BEGUN)
 
     async def _release(self, id: int) -> Entry:
         entry = await self._open().entry(id)
@@ -300,8 +299,9 @@ class Operator:
             raise ImpossibleTransition(entry, QUEUED)
         return await self._queue(entry)
 
-    async def _queue(self, entry: Entry, note: str = "") -> Entry:
-        queued = await self._open().move(entry.id, QUEUED, at=entry.state, note=note)
+    async def _queue(self, entry: Entry, note: str | None = None) -> Entry:
+        facts = {} if note is None else {"note": note}
+        queued = await self._open().move(entry.id, QUEUED, at=entry.state, **facts)
         self._route(entry).sending.wake()
         return queued
 

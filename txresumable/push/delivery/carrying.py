@@ -187,7 +187,10 @@ class Carrier:
         name = os.fsdecode(job.path)
         facts = version.inode, version.size, version.mtime_ns
         carried = Carried(self._claims, claimed, self._settings)
-        source = VersionSource(os.fsdecode(path), facts, carried, self._target.source_check)
+        source = VersionSource(
+            *(os.fsdecode(path), facts, carried, self._target.source_check),
+            was_begun="identifier" in job.progress,
+        )
         file_name = os.path.basename(name)
         given = {"source": source, "relative_path": name, "file_name": file_name}
         [upload] = self._target.add([given])

@@ -197,6 +197,7 @@ class Sending:
         source = VersionSource(
             *(os.fsdecode(path), version, self._settings, check),
             known=known_digest(entry),
+            was_begun=bool(entry.note),
             found=partial(run_in_reactor, self._reactor, self._found, entry),
         )
         name = os.fsdecode(entry.path)

@@ -151,7 +151,7 @@ class Journal:
         :param order: ``oldest``, ``newest`` (by when they were last written to), ``smallest``,
             ``largest`` or ``name``.
         :returns: a Deferred that fires with the entries, in that order.  Two versions of one path
-            are never UPLOADING at once.
+            are never UPLOADING at once.  One that was never taken before has no ``note`` yet.
         """
         return self._do(partial(queue.take, folder=folder, count=count, order=order), count)
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..entry import Entry
+from attrs import evolve
+
+from ..entry import BEGUN, Entry
 from ..state import PushState
 from .rows import COLUMNS, entry_of
 from .transaction import Transaction
@@ -31,7 +33,8 @@ def take(transaction: Transaction, folder: str, count: int, order: str) -> list[
     :param folder: the name of the folder's settings.
     :param count: how many at most.
     :param order: one of :data:`ORDERS`.
-    :returns: the entries, in that order.
+    :returns: the entries, in that order, with the notes that they had before: an entry without one
+        is begun for the first time.
     """
     # Each order has an index of what is queued, and reads no more than it takes.
     rows = transaction.connection.execute(
@@ -48,5 +51,7 @@ def take(transaction: Transaction, folder: str, count: int, order: str) -> list[
     taken: dict[bytes, Entry] = {}
     for entry in map(entry_of, rows):
         if entry.path not in taken:
-            taken[entry.path] = transaction.move(entry, PushState.UPLOADING, {})
+            facts = {} if entry.note else {"note": BEGUN}
+            begun = transaction.move(entry, PushState.UPLOADING, facts)
+            taken[entry.path] = evolve(begun, note=entry.note)
     return list(taken.values())
