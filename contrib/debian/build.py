@@ -100,8 +100,8 @@ def remove_what_is_not_to_stay(home: Path) -> None:
         path.unlink()
     for path in home.glob("bin/[Aa]ctivate*"):
         path.unlink()
-    for path in home.glob("lib/*/site-packages/botocore/data/*/"):
-        if path.name not in SERVICES:
+    for path in home.glob("lib/*/site-packages/botocore/data/*"):
+        if path.is_dir() and path.name not in SERVICES:
             shutil.rmtree(path)
     for name in "share", "include":
         shutil.rmtree(home / name, ignore_errors=True)
