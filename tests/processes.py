@@ -152,7 +152,7 @@ class ProcessTestCase(TestCase):
     :ivar environment: more variables for the processes.
     """
 
-    timeout = 60
+    timeout = 180
     environment: Mapping[str, str] = MappingProxyType({})
 
     def setUp(self) -> None:
