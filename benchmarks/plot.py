@@ -82,15 +82,15 @@ def growth(watched: Sequence[Watched], path: Path) -> None:
 
 
 def lines(runs: Sequence[LineRun], over: Sequence[Line], path: Path) -> None:
-    """A panel for each line: how much of it a large file used over time, ``"auto"`` beside 3."""
+    """A panel for each line: how much of it a large file used, ``"auto"`` beside 3, in round 0."""
     shown = [line for line in over if any(run.line == line.name for run in runs)]
     figure, panels = plt.subplots(len(shown), 1, figsize=(10, 1.9 * len(shown) + 0.4))
     for panel, line in zip([panels] if len(shown) == 1 else panels, shown, strict=True):
         for client, colour in ((f"{OURS} 3", THEIRS_COLOUR), (f"{OURS} auto", OURS_COLOUR)):
             label: str | None = client
             for run in runs:
-                key = (run.line, run.work, run.client, run.secure)
-                if key == (line.name, "file", client, False):
+                key = (run.line, run.work, run.client, run.secure, run.round)
+                if key == (line.name, "file", client, False, 0):
                     panel.plot(*_shares(run, line), label=label, color=colour, linewidth=1)
                     label = None
         panel.set_title(line.name, loc="left", fontsize=10, fontweight="bold")
@@ -98,7 +98,7 @@ def lines(runs: Sequence[LineRun], over: Sequence[Line], path: Path) -> None:
         panel.set_ylim(0, 105)
         panel.tick_params(labelsize=8)
         panel.spines[["top", "right"]].set_visible(False)
-        panel.legend(fontsize=7, frameon=False, loc="lower right")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), fontsize=8, frameon=False, ncols=2)
     figure.supxlabel("seconds from the first packet on", fontsize=9)
     figure.suptitle("Share of the line that 64 MiB used, per cent: more is better", fontsize=11)
     figure.tight_layout()
