@@ -153,7 +153,8 @@ class PageTests(TestCase):
         await tab.until("document.getElementById('files') !== null && !!document.body.dataset")
         path = self.file("a.bin", 8 * MIB)
         await tab.choose("#files", path)
-        await tab.until("document.querySelector('.state')?.textContent.startsWith('No response')")
+        state = "document.querySelector('.state')?.textContent ?? ''"
+        await tab.until(f"({state}).startsWith('No response')")
         await tab.until(ALL_RECEIVED.format(1))
         self.assert_received(path)
         self.assertEqual(proxy.died, 1)
