@@ -60,14 +60,20 @@ class StopTests(ProcessTestCase):
         self.assertEqual((ended.status, ended.signal), (None, signal.SIGTERM))
         self.assertEqual((self.folder / "files" / "file.dat").read_bytes(), CONTENT)
 
+    async def end_amid_a_request(
+        self, running: Running, slow: socket.socket, idle: socket.socket
+    ) -> None:
+        """Send SIGTERM while a chunk is missing its end, and another connection is between two."""
+        slow.sendall(ClientFile(CONTENT, chunk_size=25).upload(1)[:-5])
+        idle.sendall(ClientFile(CONTENT, "other", "other").test(1))
+        self.assertIn(b" 404 ", await deferToThread(idle.recv, 65536))
+        running.signal("TERM")
+
     async def test_grace(self) -> None:
         """What takes longer than it may is cut."""
         running, port = await self.start("--grace", "1s")
         with closing(_connect(port)) as slow, closing(_connect(port)) as idle:
-            slow.sendall(ClientFile(CONTENT, chunk_size=25).upload(1)[:-5])
-            idle.sendall(ClientFile(CONTENT, "other", "other").test(1))
-            self.assertIn(b" 404 ", await deferToThread(idle.recv, 65536))
-            running.signal("TERM")
+            await self.end_amid_a_request(running, slow, idle)
             self.assertEqual(await deferToThread(_rest_of, slow), b"")
         ended = await running.ended
         self.assertEqual((ended.status, ended.signal), (None, signal.SIGTERM))
@@ -77,10 +83,7 @@ class StopTests(ProcessTestCase):
         """What is under way is cut at once, and nobody complains."""
         running, port = await self.start("--grace", "50s")
         with closing(_connect(port)) as slow, closing(_connect(port)) as idle:
-            slow.sendall(ClientFile(CONTENT, chunk_size=25).upload(1)[:-5])
-            idle.sendall(ClientFile(CONTENT, "other", "other").test(1))
-            self.assertIn(b" 404 ", await deferToThread(idle.recv, 65536))
-            running.signal("TERM")
+            await self.end_amid_a_request(running, slow, idle)
             self.assertEqual(await deferToThread(_rest_of, idle), b"")
             running.signal("INT")
             self.assertEqual(await deferToThread(_rest_of, slow), b"")

@@ -266,20 +266,20 @@ class SessionTests(SynchronousTestCase):
     def test_restarted(self) -> None:
         """A server that does not know a session, with another certificate, is verified anew."""
         for version in (V2, V3):
-            with self.subTest(version=version):
-                self.agent = self.make_agent()
-                self.assertFalse(self.resumes(self.server(version)))
-                second = self.server(version)
-                self.assertEqual([self.resumes(second), self.resumes(second)], [False, True])
+            self.assert_verified_anew(version, version)
 
     def test_another_version(self) -> None:
         """So is one that speaks another version of TLS now."""
         for before, after in ((V2, V3), (V3, V2)):
-            with self.subTest(after=after):
-                self.agent = self.make_agent()
-                self.assertFalse(self.resumes(self.server(before)))
-                second = self.server(after)
-                self.assertEqual([self.resumes(second), self.resumes(second)], [False, True])
+            self.assert_verified_anew(before, after)
+
+    def assert_verified_anew(self, before: Any, after: Any) -> None:
+        """A session with one server is not resumed with the next, but that one's own is."""
+        with self.subTest(before=before, after=after):
+            self.agent = self.make_agent()
+            self.assertFalse(self.resumes(self.server(before)))
+            second = self.server(after)
+            self.assertEqual([self.resumes(second), self.resumes(second)], [False, True])
 
     def test_impostor(self) -> None:
         """What comes in the place of a server is refused as without a session, and sees nothing."""
